@@ -1,0 +1,1 @@
+"""The hearth: from an item under a condition to a marked answer."""

@@ -1,0 +1,1 @@
+"""Labelled recordings in: one file a layout, and the generated starter corpus."""

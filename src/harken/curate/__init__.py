@@ -1,0 +1,1 @@
+"""Sorts items by how much the audio contributes; what is dropped keeps its reason."""

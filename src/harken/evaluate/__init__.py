@@ -1,0 +1,1 @@
+"""Examines a model under every condition and computes the numbers."""

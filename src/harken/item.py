@@ -1,0 +1,190 @@
+"""Item: one question about any number of clips, with everything known of it. And Step, Mark, Verdict.
+
+The answer is stored as text, never as a letter. The id is a hash of the content (clips, question,
+choices, answer, task), so the same question made twice has one id, wherever its audio lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harken.audio import Clip, canonical, digest
+from harken.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One line of an item's history: which step touched it, and what it said."""
+
+    step: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """How much the audio contributes to an item (see `harken.curate.contribution`).
+
+    Attributes:
+        label: ``"weak"`` or ``"strong"``.
+        rule: which rule gave the label: ``"silence-vote"`` (AudioMCQ) or ``"bits"``.
+        bits: pooled log2 p(gold | audio) - log2 p(gold | no audio); None if no voter gives
+            probabilities.
+        voters: the same by voter name.
+        deaf_right: voters right without audio; out of `deaf_asked`.
+        shapley: each clip's share in bits, in clip order (items with >= 2 clips), else empty.
+        interaction: v(12) - v(1) - v(2) + v(0) in bits, for exactly two clips.
+    """
+
+    label: str
+    rule: str
+    bits: float | None = None
+    voters: tuple[tuple[str, float], ...] = ()
+    deaf_right: int = 0
+    deaf_asked: int = 0
+    shapley: tuple[float, ...] = ()
+    interaction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question.
+
+    Attributes:
+        question: what is asked, without choices and without letters.
+        answer: the gold answer as text; for choice questions one of `choices`.
+        choices: bare option texts; empty for open questions.
+        clips: 0..n clips in the order in which they are heard.
+        task: tag used for breakdown, for example ``"which-clip"``.
+        tags: further breakdown tags (``"single"``, ``"multi"``, ``"leaky"`` …).
+        rationales: reasoning texts that lead to the answer.
+        recordings: source recordings used (split hygiene); `speakers`: whose voices.
+        split: ``"train"``, ``"dev"`` or ``"test"``.
+        licence: licences of all audio used, joined by ``" + "``.
+        contribution: None until measured.
+        history: what has been done to it.
+        plan: JSON-able values from which the item was drawn (family, seed, picks).
+    """
+
+    question: str
+    answer: str
+    choices: tuple[str, ...] = ()
+    clips: tuple[Clip, ...] = ()
+    task: str = ""
+    tags: tuple[str, ...] = ()
+    rationales: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    split: str = ""
+    licence: str = ""
+    contribution: Contribution | None = None
+    history: tuple[Mark, ...] = ()
+    plan: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked or marked."""
+        if not self.question.strip():
+            raise DataError("an item has an empty question", mend="Give it a question.")
+        if self.choices and self.answer not in self.choices:
+            raise DataError(
+                f"the answer {self.answer!r} is not among the choices {list(self.choices)!r}",
+                where=self.question,
+                mend="Store the answer as the text of one choice, never as a letter.",
+            )
+        if len(set(self.choices)) != len(self.choices):
+            raise DataError(f"choices repeat: {list(self.choices)!r}", where=self.question)
+
+    @property
+    def id(self) -> str:
+        """16 hex digits of the content."""
+        content = [[c.key for c in self.clips], self.question, self.choices, self.answer, self.task]
+        return digest(canonical(content))
+
+    @property
+    def gold(self) -> int:
+        """Position of the answer in `choices`; -1 for open questions."""
+        return self.choices.index(self.answer) if self.choices else -1
+
+    def marked(self, step: str, note: str = "", **changes: Any) -> Item:
+        """A copy with `changes` and one more line of history."""
+        return replace(self, history=(*self.history, Mark(step, note)), **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values, the id first."""
+        own = self.contribution
+        return {
+            "id": self.id,
+            "question": self.question,
+            "choices": list(self.choices),
+            "answer": self.answer,
+            "task": self.task,
+            "tags": list(self.tags),
+            "rationales": list(self.rationales),
+            "recordings": list(self.recordings),
+            "speakers": list(self.speakers),
+            "split": self.split,
+            "licence": self.licence,
+            "contribution": None
+            if own is None
+            else {
+                "label": own.label,
+                "rule": own.rule,
+                "bits": own.bits,
+                "voters": [{"name": name, "bits": bits} for name, bits in own.voters],
+                "deaf_right": own.deaf_right,
+                "deaf_asked": own.deaf_asked,
+                "shapley": list(own.shapley),
+                "interaction": own.interaction,
+            },
+            "history": [{"step": m.step, "note": m.note} for m in self.history],
+            "plan": self.plan,
+            "clips": [c.to_dict() for c in self.clips],
+        }
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any]) -> Item:
+        """The inverse of `to_dict`; a stored id that does not fit the content is refused."""
+        own = raw.get("contribution")
+        item = Item(
+            question=raw["question"],
+            answer=raw["answer"],
+            choices=tuple(raw.get("choices") or ()),
+            clips=tuple(Clip.from_dict(c) for c in raw.get("clips") or ()),
+            task=raw.get("task") or "",
+            tags=tuple(raw.get("tags") or ()),
+            rationales=tuple(raw.get("rationales") or ()),
+            recordings=tuple(raw.get("recordings") or ()),
+            speakers=tuple(raw.get("speakers") or ()),
+            split=raw.get("split") or "",
+            licence=raw.get("licence") or "",
+            contribution=None
+            if own is None
+            else Contribution(
+                **{
+                    **own,
+                    "voters": tuple((v["name"], v["bits"]) for v in own.get("voters") or ()),
+                    "shapley": tuple(own.get("shapley") or ()),
+                }
+            ),
+            history=tuple(Mark(m["step"], m["note"]) for m in raw.get("history") or ()),
+            plan=raw.get("plan") or {},
+        )
+        if raw.get("id") and raw["id"] != item.id:
+            raise DataError(
+                f"item {raw['id']} has content that hashes to {item.id}",
+                mend="Leave the id out when items are edited by hand.",
+            )
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What a filter says of an item that does not go on, and why. Kept items pass unchanged."""
+
+    item: Item
+    reason: str
+
+
+Step = Callable[[Iterable[Item]], Iterable[Item | Drop]]
+"""The contract of every data step: items in; items, or drops with their reason, out."""

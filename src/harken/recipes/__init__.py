@@ -1,0 +1,1 @@
+"""Stories of stages, each about a hundred lines, told by name."""

@@ -1,0 +1,1 @@
+"""Teaches a Learner: alignment, supervised fine-tuning, GRPO."""

@@ -1,0 +1,26 @@
+"""Fixtures shared by all rooms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harken import progress
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    progress.quiet()
+
+
+@pytest.fixture(scope="session")
+def corpora_root() -> Path:
+    """Folder of real recordings: $HARKEN_CORPORA, else ../shared/corpora beside the checkout."""
+    root = Path(os.environ.get("HARKEN_CORPORA") or REPO.parent / "shared" / "corpora")
+    if not root.is_dir():
+        pytest.skip(f"no real recordings at {root}; set HARKEN_CORPORA to a folder of corpora")
+    return root
