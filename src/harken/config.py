@@ -1,0 +1,79 @@
+"""Settings: a YAML file plus ``key=value`` overrides become a part's own pydantic model, strictly.
+
+Read by recipes and the command line only; everything below takes plain values. An unknown key is an
+error with its nearest neighbours, and all faults are reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harken.errors import ConfigError
+
+M = TypeVar("M")
+
+
+def load_config(model: type[M], path: Path | None = None, overrides: Sequence[str] = ()) -> M:
+    """Build `model` (a pydantic model) from a YAML file and overrides such as ``train.steps=40``.
+
+    Raises:
+        ConfigError: unreadable YAML, an unknown key, or values that do not fit; all of them listed.
+    """
+    values: dict[str, Any] = _read_yaml(path) if path is not None else {}
+    for override in overrides:
+        _override(values, override)
+    return build(model, values, where=str(path or "the command line"))
+
+
+def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
+    """Validate `values` against a pydantic model, turning its complaints into one ConfigError."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(values)  # type: ignore[attr-defined, no-any-return]
+    except ValidationError as error:
+        faults = [_explain(model, fault) for fault in error.errors()]
+        raise ConfigError(
+            "; ".join(faults), where=where, mend=f"{len(faults)} setting(s) to mend"
+        ) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read it: {error.strerror}", where=str(path)) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not valid YAML: {error}", where=str(path)) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError("settings must be `key: value` lines", where=str(path))
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    import yaml
+
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override!r} is not key=value", mend="For example: steps=40")
+    *path, last = key.split(".")
+    for name in path:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{name!r} in {key!r} holds a value, not settings")
+    values[last] = yaml.safe_load(text)
+
+
+def _explain(model: Any, fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), model.model_fields, n=2)
+        return f"unknown setting {place!r}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+    return f"{place}: {fault['msg'].lower()} (found {fault['input']!r})"

@@ -1,0 +1,156 @@
+"""The house holds its own rules: imports run down, files stay short, the front door opens fast."""
+
+from __future__ import annotations
+
+import ast
+import re
+import resource
+import subprocess
+import sys
+
+import house
+import pytest
+from conftest import REPO
+
+
+def test_imports_run_down_only() -> None:
+    wrong = []
+    for one in house.imports():
+        if not one.target.startswith("harken.") or one.file == "__init__.py":
+            continue
+        here, there = house.room(one.file), house.room(one.target.removeprefix("harken."))
+        if here == there:
+            continue
+        assert here in house.FLOORS and there in house.FLOORS, f"no floor for {here} or {there}"
+        down = house.FLOORS[here] > house.FLOORS[there]
+        if not down and (here, there) not in house.SAME_FLOOR:
+            wrong.append(f"{one.file}:{one.line} imports {one.target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_import_circles_between_files() -> None:
+    graph: dict[str, set[str]] = {}
+    names = {p.relative_to(house.SOURCE).as_posix().removesuffix(".py") for p in house.files()}
+    for one in house.imports():
+        if not one.target.startswith("harken."):
+            continue
+        path = one.target.removeprefix("harken.").replace(".", "/")
+        target = path if path in names else f"{path}/__init__"
+        source = one.file.removesuffix(".py")
+        if target in names and target != source and not one.late:
+            graph.setdefault(source, set()).add(target)
+    done: set[str] = set()
+
+    def visit(node: str, trail: tuple[str, ...]) -> None:
+        assert node not in trail, " -> ".join((*trail, node))
+        if node in done:
+            return
+        for after in sorted(graph.get(node, ())):
+            visit(after, (*trail, node))
+        done.add(node)
+
+    for node in sorted(graph):
+        visit(node, ())
+
+
+def test_libraries_stay_in_their_rooms() -> None:
+    wrong = [
+        f"{one.file}:{one.line} imports {one.target}"
+        for one in house.imports()
+        for library, places in house.ONLY_HERE.items()
+        if one.target.split(".")[0] == library and not one.file.startswith(places)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_ask_and_above_know_models_by_name_only() -> None:
+    wrong = [
+        f"{one.file}:{one.line} imports {one.target}"
+        for one in house.imports()
+        if one.target.startswith("harken.models.")
+        and one.target != "harken.models.base"
+        and house.room(one.file) in ("ask", "curate", "evaluate", "report", "cli")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_config_is_read_at_the_door() -> None:
+    wrong = [
+        one.file
+        for one in house.imports()
+        if one.target == "harken.config" and house.room(one.file) not in ("recipes", "cli")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("limit", [400])
+def test_files_can_be_read_in_one_sitting(limit: int) -> None:
+    long = {
+        str(p.relative_to(house.SOURCE)): n
+        for p in house.files()
+        if (n := len(p.read_text().splitlines())) > limit
+    }
+    assert not long
+
+
+def test_functions_are_short_typed_and_explained() -> None:
+    faults = []
+    for where, node, public in house.functions():
+        if house.length(node) > 80:
+            faults.append(f"{where}: {house.length(node)} lines")
+        arguments = [*node.args.args, *node.args.kwonlyargs]
+        if len([a for a in arguments if a.arg not in ("self", "cls")]) > 10:
+            faults.append(f"{where}: {len(arguments)} parameters")
+        if not house.typed(node):
+            faults.append(f"{where}: not fully annotated")
+        if public and not ast.get_docstring(node):
+            faults.append(f"{where}: no docstring")
+    assert not faults, "\n".join(faults)
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [p.name for p in house.files() if not ast.get_docstring(ast.parse(p.read_text()))]
+    assert not silent
+
+
+def test_nothing_unpickles_or_trusts_remote_code() -> None:
+    banned = re.compile(r"\bimport pickle|trust_remote_code\s*=\s*True|torch\.load\(")
+    hits = [p.name for p in house.files() if banned.search(p.read_text())]
+    assert not hits
+
+
+def test_help_is_fast_and_light() -> None:
+    code = (
+        "import sys, contextlib\n"
+        "from harken.cli import main\n"
+        "sys.argv = ['harken', '--help']\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "heavy = {'torch', 'transformers', 'scipy', 'pyarrow', 'soundfile'} & set(sys.modules)\n"
+        "sys.exit(f'heavy imports: {heavy}' if heavy else 0)\n"
+    )
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.5, seconds
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=REPO, capture_output=True, text=True, check=False
+    ).stdout.split()
+    if not tracked:
+        pytest.skip("not a git checkout")
+    # Absolute paths of a machine have no place in a published tree.
+    banned = re.compile(r"(?<![\w./])/(work|home|root|Users)/\w")
+    hits = [
+        f"{name}: {line.strip()[:80]}"
+        for name in tracked
+        if (REPO / name).is_file() and (REPO / name).stat().st_size < 1_000_000
+        for line in (REPO / name).read_text(errors="replace").splitlines()
+        if banned.search(line) and "banned = " not in line
+    ]
+    assert not hits, "\n".join(hits)
