@@ -1,1 +1,53 @@
-"""What can be asked and, some of them, taught. Names first; libraries when a model is built."""
+"""What can be asked and, some of them, taught. Names first; libraries when a model is built.
+
+A model file holds ``build(target, **options) -> Model``, where `target` is what stands after the
+name (``constant:1`` -> ``"1"``) or, for saved models, the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harken.errors import ModelError
+from harken.models.base import Learner, Model
+from harken.registry import Registry
+
+MODEL_FILE = "harken-model.json"
+"""The file that makes a folder a saved model."""
+
+MODELS: Registry[Callable[..., Model]] = Registry(
+    "model",
+    {
+        "lalm": "harken.models.lalm:build",
+        "random": "harken.models.deaf:build_random",
+        "constant": "harken.models.deaf:build_constant",
+        "longest": "harken.models.deaf:build_longest",
+        "linear": "harken.models.deaf:build_linear",
+        "oracle": "harken.models.deaf:build_oracle",
+    },
+)
+
+
+def load_model(spec: str, **options: Any) -> Model:
+    """Build the model that `spec` names: a saved model's folder, or ``name[:target]``.
+
+    Raises:
+        ModelError: a folder without a finished model in it.
+        ConfigError: an unknown name, answered with its neighbours.
+    """
+    folder = Path(spec)
+    if (folder / MODEL_FILE).is_file():
+        return MODELS.get("lalm")(str(folder), **options)
+    if folder.is_dir():
+        raise ModelError(
+            f"{spec} holds no finished model",
+            where=str(folder / MODEL_FILE),
+            mend="Name the folder that `harken train` printed, or train again to finish it.",
+        )
+    name, _, target = spec.partition(":")
+    return MODELS.get(name)(target, **options)
+
+
+__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_model"]

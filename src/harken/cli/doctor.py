@@ -1,0 +1,131 @@
+"""`harken doctor`: what works on this computer, and what each missing extra would add."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from typing import Any
+
+import typer
+
+from harken.cli.door import Json, finish, table
+
+LIBRARIES = (
+    ("numpy", "base", "arrays"),
+    ("scipy", "base", "signal models, statistics"),
+    ("soundfile", "base", "decoding wav, flac, ogg, mp3, opus"),
+    ("soxr", "base", "resampling"),
+    ("pyarrow", "base", "Parquet datasets"),
+    ("pydantic", "base", "settings"),
+    ("typer", "base", "the command line"),
+    ("rich", "base", "progress and tables"),
+    ("jinja2", "base", "the HTML report"),
+    ("espeakng_loader", "starter", "speech in the generated starter corpus"),
+    ("torch", "models", "the built-in tiny model, composed models"),
+    ("transformers", "models", "encoders and language models to compose"),
+    ("tokenizers", "models", "the tiny model's own tokenizer"),
+    ("safetensors", "models", "checkpoints"),
+    ("accelerate", "train", "training on more than one device"),
+    ("peft", "train", "LoRA on large language models"),
+)
+"""(import name, extra that brings it, what it is for)."""
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what works on this computer, and what each missing extra would add.
+
+    Exit code 0 if the base library is whole, 1 if a part of it is missing or broken.
+
+    Example:  harken doctor --json
+    """
+    libraries = [_library(name, extra, use) for name, extra, use in LIBRARIES]
+    codecs = _codecs()
+    faults = [e["name"] for e in libraries if e["extra"] == "base" and not e["version"]]
+    faults += [f"decode {name}" for name, works in codecs.items() if not works]
+    result: dict[str, Any] = {
+        "ok": not faults,
+        "faults": faults,
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "cores": os.cpu_count(),
+        "device": _device(),
+        "libraries": libraries,
+        "codecs": codecs,
+        "warnings": _warnings(),
+    }
+    finish(result, _summary(result), as_json)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _library(name: str, extra: str, use: str) -> dict[str, str]:
+    try:
+        found = importlib.util.find_spec(name) is not None
+        version = importlib.metadata.version(name.replace("_", "-")) if found else ""
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        version = "?"
+    return {"name": name, "extra": extra, "use": use, "version": version}
+
+
+def _codecs() -> dict[str, bool]:
+    """Which audio formats decode here: each is written to memory and read back."""
+    try:
+        from harken.audio import codecs
+    except ImportError:
+        return {}
+    return codecs()
+
+
+def _device() -> str:
+    """The accelerator torch would use, without importing torch unless it is there."""
+    if importlib.util.find_spec("torch") is None:
+        return "none (torch is not installed)"
+    import torch
+
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name(0)}"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return f"cpu, {torch.get_num_threads()} threads"
+
+
+def _warnings() -> list[str]:
+    """Known traps of the installed stack."""
+    found = []
+    if importlib.util.find_spec("torchaudio") is not None:
+        try:
+            importlib.import_module("torchaudio")
+        except Exception as error:  # a broken wheel raises OSError, RuntimeError, ImportError …
+            found.append(
+                f"torchaudio is installed but does not load ({type(error).__name__}); "
+                "transformers' audio processors will fail: pip uninstall torchaudio"
+            )
+    if sys.version_info < (3, 11):
+        found.append("Python 3.11 or newer is needed")
+    return found
+
+
+def _summary(result: dict[str, Any]) -> str:
+    rows = [
+        (e["name"], e["version"] or "missing", e["extra"], e["use"]) for e in result["libraries"]
+    ]
+    lines = [
+        f"Python {result['python']} on {result['platform']}, {result['cores']} cores",
+        f"Device: {result['device']}",
+        "Audio: " + ", ".join(f"{n} {'ok' if ok else 'FAILS'}" for n, ok in result["codecs"].items()),
+        "",
+        table(rows, ("library", "version", "extra", "for")),
+        "",
+    ]
+    missing = sorted({e["extra"] for e in result["libraries"] if not e["version"]})
+    for extra in missing:
+        uses = [e["use"] for e in result["libraries"] if e["extra"] == extra and not e["version"]]
+        lines.append(f"pip install 'harken[{extra}]' would add: {'; '.join(uses)}")
+    lines += [f"warning: {text}" for text in result["warnings"]]
+    lines.append("All parts work." if result["ok"] and not missing else "")
+    if result["faults"]:
+        lines.append("Broken: " + ", ".join(result["faults"]))
+    return "\n".join(lines).rstrip()
