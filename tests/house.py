@@ -17,6 +17,7 @@ FLOORS = {
     "registry": 1,
     "config": 1,
     "progress": 1,
+    "files": 1,
     "audio": 1,
     "item": 2,
     "corpora": 3,
