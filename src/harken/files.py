@@ -1,0 +1,139 @@
+"""Whole files or none, and one writer a folder: what every artefact on disk is made with.
+
+A file is written under a hidden temporary name, synced and renamed, so that a name that is there
+is a file that is whole. A kill leaves at most a temporary file, which `sweep` removes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harken.errors import HarkenError
+
+PART = ".part"
+
+
+def part_of(path: Path) -> Path:
+    """The hidden temporary name under which `path` is being written."""
+    return path.with_name(f".{path.name}{PART}")
+
+
+def settle(path: Path) -> None:
+    """Sync the finished temporary file of `path` and give it its name."""
+    part = part_of(path)
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    with suppress(OSError):  # some file systems do not sync folders; the rename stands anyway
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Write `data` so that `path` is either as before or complete."""
+    part_of(path).write_bytes(data.encode() if isinstance(data, str) else data)
+    settle(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON in the order given; the same value gives the same bytes."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed writer left half written."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)
+
+
+_held: dict[str, tuple[int, int]] = {}
+"""Folders locked by this process: path -> (file descriptor, holders)."""
+
+
+def hold(folder: Path, error: type[HarkenError]) -> None:
+    """Lock `folder` for writing; raises `error` when another process holds it.
+
+    The folder itself is locked, so no lock file is left in an artefact, and a killed process
+    gives its lock back. The lock belongs to the process: it may be taken again, and is free after
+    as many calls of `release`. Where the system cannot lock a folder, nothing is locked.
+    """
+    name = os.path.realpath(folder)
+    if name in _held:
+        handle, holders = _held[name]
+        _held[name] = (handle, holders + 1)
+        return
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        return
+    handle = os.open(name, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise error(
+            "another process is writing to this folder",
+            where=str(folder),
+            mend="Wait until it ends, or write to another folder.",
+        ) from None
+    except OSError:  # a network file system that does not lock folders
+        os.close(handle)
+        return
+    _held[name] = (handle, 1)
+
+
+def release(folder: Path) -> None:
+    """Give one `hold` back."""
+    name = os.path.realpath(folder)
+    if name not in _held:
+        return
+    handle, holders = _held.pop(name)
+    if holders > 1:
+        _held[name] = (handle, holders - 1)
+    else:
+        os.close(handle)
+
+
+@contextmanager
+def held(folder: Path, error: type[HarkenError]) -> Iterator[None]:
+    """`hold` and `release` around a block."""
+    hold(folder, error)
+    try:
+        yield
+    finally:
+        release(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
+    """Where two JSON-able values differ, as ``a.b: 1 -> 2`` lines in key order."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted({*old, *new})
+        found = [
+            differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{name}.{key}".lstrip("."))
+            for key in keys
+        ]
+        return [line for lines in found for line in lines]
+    return [] if old == new else [f"{name or 'value'}: {_brief(old)} -> {_brief(new)}"]
+
+
+_ABSENT = object()
+
+
+def _brief(value: Any) -> str:
+    text = "(absent)" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."

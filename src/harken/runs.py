@@ -1,0 +1,331 @@
+"""Run: a folder in which something is asked, taught or measured, and can be taken up again.
+
+::
+
+    run.json      first: what was asked (the spec); a run is resumed only with the same one
+    <name>.jsonl  records, appended in groups, synced to disk before the next group starts
+    log.jsonl     timings and the like: the only file that may differ between two equal runs
+    <name>.json   results
+    done.json     last: the run is complete
+
+A kill leaves at most a torn last line, which is dropped when the run is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harken import __version__
+from harken.errors import RunError
+from harken.files import differences, hold, release, sweep, write_json
+
+FIRST, LAST, LOG = "run.json", "done.json", "log"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+class Run:
+    """One run folder. Made by `Run.open` (to write) or `read_run` (to read).
+
+    Attributes:
+        folder: where it lies.
+        spec: what was asked, as written in ``run.json``.
+    """
+
+    def __init__(self, folder: Path, spec: dict[str, Any], *, writable: bool) -> None:
+        self.folder = folder
+        self.spec = spec
+        self._writable = writable
+        self._release = weakref.finalize(self, release, folder) if writable else None
+
+    @staticmethod
+    def open(folder: Path | str, spec: Mapping[str, Any]) -> Run:
+        """Start a run, or take up the one in `folder` if its spec is the same.
+
+        Raises:
+            RunError: the spec differs (the message names the keys), another process writes to the
+                folder, or the spec is not JSON.
+        """
+        folder = Path(folder)
+        asked = json.loads(_line(spec, "the spec", folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        hold(folder, RunError)
+        try:
+            sweep(folder)
+            if (folder / FIRST).is_file():
+                _same_spec(folder, asked)
+            else:
+                found = sorted(path.name for path in folder.glob("*.jsonl"))
+                if found or (folder / LAST).is_file():
+                    raise RunError(
+                        f"the folder has records but no {FIRST}: {', '.join(found[:5])}",
+                        where=str(folder),
+                        mend="Choose another folder.",
+                    )
+                write_json(folder / FIRST, {"harken": __version__, "spec": asked})
+            for path in sorted(folder.glob("*.jsonl")):
+                _drop_torn_line(path)
+            return Run(folder, asked, writable=True)
+        except BaseException:
+            release(folder)
+            raise
+
+    def __enter__(self) -> Run:
+        """The run itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the run, finished or not."""
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes write to the folder."""
+        self._writable = False
+        if self._release is not None:
+            self._release()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete."""
+        return (self.folder / LAST).is_file()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `finish` was given; raises RunError while the run is not complete."""
+        if not self.done:
+            raise RunError(
+                "the run is not complete",
+                where=str(self.folder),
+                mend="Run the same command again: it goes on where it stopped.",
+            )
+        summary: dict[str, Any] = self.read_json("done")
+        return summary
+
+    def path(self, name: str) -> Path:
+        """A file or folder of the run, such as ``checkpoint``."""
+        return self.folder / name
+
+    def append(self, name: str, records: Iterable[Mapping[str, Any]], *, sync: bool = True) -> None:
+        """Append `records` to ``<name>.jsonl`` as one group, one line each.
+
+        With `sync` the group is on the disk before this returns. Raises RunError for values that
+        JSON does not know, among them infinities and not-a-number.
+        """
+        path = self._lines(name)
+        self._may_write(path, name)
+        data = "".join(f"{_line(record, 'a record', path)}\n" for record in records).encode()
+        with path.open("ab") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append to ``log.jsonl`` with the time; never part of what a run is compared by."""
+        if not self._writable:
+            raise RunError("the run is open for reading only", where=str(self.folder))
+        line = _line({"time": round(time.time(), 3), **record}, "a log line", self.folder)
+        with self._lines(LOG).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """All records of ``<name>.jsonl``; none if there is no such file."""
+        return list(self.stream(name))
+
+    def stream(self, name: str) -> Iterator[dict[str, Any]]:
+        """The records one at a time; a torn last line is left out.
+
+        Raises RunError at a damaged line that is not the last: it was whole once.
+        """
+        path = self._lines(name)
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                record = _record(line)
+                if record is not None:
+                    yield record
+                elif file.read(1):
+                    raise RunError(
+                        f"line {number} is damaged",
+                        where=str(path),
+                        mend=f"Cut the file after line {number - 1} and run the command again.",
+                    )
+
+    def count(self, name: str) -> int:
+        """Number of records."""
+        return sum(1 for _ in self.stream(name))
+
+    def truncate(self, name: str, n_records: int) -> None:
+        """Keep the first `n_records` records only, so that a torn group can be made again."""
+        path = self._lines(name)
+        self._may_write(path, name)
+        if not path.is_file():
+            return
+        with path.open("rb+") as file:
+            for _ in range(n_records):
+                file.readline()
+            file.truncate(file.tell())
+            os.fsync(file.fileno())
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write ``<name>.json`` whole or not at all; returns its path."""
+        path = self._json(name)
+        self._may_write(path, path.stem)
+        _line(value, "the value", path)
+        write_json(path, value)
+        return path
+
+    def read_json(self, name: str) -> Any:
+        """Read ``<name>.json``; raises RunError if it is absent or damaged."""
+        return _read_json(self._json(name))
+
+    def finish(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Write ``done.json``, the last file of the run, and let go of the folder."""
+        self._may_write(self.folder / LAST, "done.json")
+        _line(summary or {}, "the summary", self.folder / LAST)
+        write_json(self.folder / LAST, dict(summary or {}))
+        self.close()
+
+    def _lines(self, name: str) -> Path:
+        return self.folder / _checked(name, ".jsonl")
+
+    def _json(self, name: str) -> Path:
+        return self.folder / _checked(name, ".json")
+
+    def _may_write(self, path: Path, name: str) -> None:
+        if not self._writable:
+            raise RunError("the run is open for reading only", where=str(self.folder))
+        if name in ("run", "done"):
+            raise RunError(f"{path.name} is written by the run itself", where=str(self.folder))
+        if self.done:
+            raise RunError(
+                "the run is complete; nothing is added to it",
+                where=str(path),
+                mend="Open a run in another folder, or delete this one.",
+            )
+
+
+class Store:
+    """A folder of runs, at any depth."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Every run below the folder, by path; those that cannot be read are in `broken`."""
+        for path in sorted(self.folder.rglob(FIRST)):
+            try:
+                yield read_run(path.parent)
+            except RunError:
+                continue
+
+    def broken(self) -> list[RunError]:
+        """Why the runs that iteration leaves out cannot be read."""
+        errors = []
+        for path in sorted(self.folder.rglob(FIRST)):
+            try:
+                read_run(path.parent)
+            except RunError as error:
+                errors.append(error)
+        return errors
+
+    def find(self, *, done: bool | None = None, **spec: Any) -> list[Run]:
+        """The runs that are (not) complete and whose spec has these values."""
+        return [
+            run
+            for run in self
+            if (done is None or run.done == done)
+            and all(key in run.spec and run.spec[key] == value for key, value in spec.items())
+        ]
+
+
+def read_run(folder: Path | str) -> Run:
+    """Open a run for reading, complete or not; raises RunError if the folder is none."""
+    folder = Path(folder)
+    if not (folder / FIRST).is_file():
+        raise RunError(
+            f"this is no run: there is no {FIRST}", where=str(folder), mend="Check the path."
+        )
+    return Run(folder, _read_spec(folder), writable=False)
+
+
+def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
+    differ = differences(_read_spec(folder), asked)
+    if differ:
+        more = f"; and {len(differ) - 8} more" if len(differ) > 8 else ""
+        raise RunError(
+            "the folder holds a run that was asked otherwise: " + "; ".join(differ[:8]) + more,
+            where=str(folder),
+            mend="Ask the same again to resume, or choose another folder.",
+        )
+
+
+def _read_spec(folder: Path) -> dict[str, Any]:
+    raw = _read_json(folder / FIRST)
+    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+        raise RunError(f"{FIRST} has no spec", where=str(folder), mend="Choose another folder.")
+    spec: dict[str, Any] = raw["spec"]
+    return spec
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
+    except (ValueError, OSError) as error:
+        raise RunError(
+            f"{path.name} is damaged ({error})", where=str(path.parent), mend="Delete the run."
+        ) from error
+
+
+def _checked(name: str, ending: str) -> str:
+    """`name` with `ending`; raises RunError for anything that could leave the folder."""
+    name = name.removesuffix(ending)
+    if not _NAME.match(name):
+        raise RunError(f"{name!r} is no name for a file of a run", mend="Use letters and digits.")
+    return name + ending
+
+
+def _line(value: Any, what: str, where: Path) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{what} is not JSON: {error}",
+            where=str(where),
+            mend="Use strings, finite numbers, lists and dicts; None for what is absent.",
+        ) from error
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The record of a whole line, else None."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record: dict[str, Any] = json.loads(line)
+        return record
+    except ValueError:
+        return None
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut a last line that is not whole; reads from the end, in blocks."""
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        tail, start = b"", end
+        while start and tail.rstrip(b"\n\0").count(b"\n") < 1:
+            start = max(0, start - 65536)
+            file.seek(start)
+            tail = file.read(end - start)
+        cut = tail.rfind(b"\n", 0, len(tail) - 1) + 1  # where the last line begins
+        if end and _record(tail[cut:]) is None:
+            file.truncate(start + cut)
+            os.fsync(file.fileno())

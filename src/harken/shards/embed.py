@@ -1,0 +1,96 @@
+"""The bytes of embedded clips: made once from the source, carried along ever after."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from harken import audio
+from harken.audio import Clip
+from harken.errors import AudioError
+
+
+def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
+    """The stand-in for `clip` and its encoded bytes, or None where the clip stays a reference.
+
+    Clips that are embedded already keep their bytes whether or not `embed` is asked, so that a
+    filtered dataset does not hang on the one it came from. Silence needs no bytes. A whole FLAC
+    file goes in byte for byte; everything else is decoded at its own rate, cut to its span and
+    written as FLAC (PCM 16). Raises AudioError if the source cannot be used.
+    """
+    if clip.kind == "shard":
+        data = shard_bytes(clip)
+        return replace(clip, origin=clip.key), data
+    if not embed or clip.kind == "silence":
+        return None
+    if clip.kind == "file" and clip.plan is None:
+        whole = _whole_flac(clip)
+        if whole is not None:
+            return replace(clip, kind="shard", duration_s=None, origin=clip.key), whole
+    rate_hz = clip.plan.rate_hz if clip.plan is not None else _rate_hz(clip.path)
+    samples = audio.load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
+    data = audio.encode_flac(samples, rate_hz)
+    stand_in = replace(
+        clip,
+        kind="shard",
+        start_s=0.0,
+        duration_s=samples.shape[-1] / rate_hz,
+        sha256=hashlib.sha256(data).hexdigest(),
+        origin=clip.key,
+    )
+    return stand_in, data
+
+
+def shard_bytes(clip: Clip) -> bytes:
+    """The encoded bytes that a ``shard`` clip refers to; checked against its hash if it has one."""
+    column = _audio_column(clip.path, clip.row)
+    try:
+        data = column[clip.slot]["bytes"]
+    except IndexError:
+        data = None
+    if data is None:
+        raise AudioError("missing", "the shard's row holds no such audio", where=clip.path)
+    if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
+        raise AudioError(
+            "hash-mismatch", "the bytes are not those that were written", where=clip.path
+        )
+    return bytes(data)
+
+
+@lru_cache(maxsize=8)
+def _audio_column(path: str, row: int) -> list[dict[str, bytes | None]]:
+    """Column ``audio`` of one row, read with its row group only."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if row < size:
+                table = file.read_row_group(group, columns=["audio"], use_threads=False)
+                found: list[dict[str, bytes | None]] = table["audio"][row].as_py()
+                return found
+            row -= size
+    raise AudioError("missing", "the shard has no such row", where=path)
+
+
+def _whole_flac(clip: Clip) -> bytes | None:
+    path = Path(clip.path)
+    if clip.start_s or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if file.read(4) != b"fLaC":
+            return None
+    length_s = audio.duration_s(Clip(path=clip.path))
+    if clip.duration_s is not None and abs(clip.duration_s - length_s) > 1e-6:
+        return None
+    data = path.read_bytes()
+    if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
+        raise AudioError("hash-mismatch", "the file is not the one it was", where=clip.path)
+    return data
+
+
+@lru_cache(maxsize=4096)
+def _rate_hz(path: str) -> int:
+    return audio.probe(path).rate_hz

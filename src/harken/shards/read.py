@@ -1,0 +1,160 @@
+"""Reading a dataset folder: item after item, one row group in memory, audio bytes left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harken.errors import DataError
+from harken.files import sha256_of
+from harken.item import Item
+from harken.shards.info import Info, ShardInfo, read_info
+from harken.shards.schema import AUDIO, arrow_schema, from_row
+
+
+class Dataset:
+    """A finished dataset on disk; iterating gives its items in order at constant memory.
+
+    Attributes:
+        folder: where it lies.
+        info: what `dataset.json` says.
+        root: absolute folder that stored audio paths are relative to.
+    """
+
+    def __init__(self, folder: Path, info: Info) -> None:
+        self.folder = folder
+        self.info = info
+        self.root = Path(os.path.normpath(os.path.join(os.path.abspath(folder), info.root)))
+        self._index: tuple[Any, Any] | None = None
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return self.info.items
+
+    def __iter__(self) -> Iterator[Item]:
+        """All items in order."""
+        return self.items()
+
+    def items(self, *, split: str | None = None, task: str | None = None) -> Iterator[Item]:
+        """The items in order, of one split or task if asked; holds one row group at a time."""
+        for shard in self.info.shards:
+            path = self._path(shard)
+            for start, rows in self._groups(shard, None):
+                for offset, row in enumerate(rows):
+                    if split is not None and row["split"] != split:
+                        continue
+                    if task is not None and row["task"] != task:
+                        continue
+                    yield from_row(row, self.root, path, start + offset)
+
+    def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Some columns of every row as plain values, for tables and counts."""
+        unknown = sorted(set(columns) - set(arrow_schema().names))
+        if unknown:
+            raise DataError(f"no such column: {', '.join(unknown)}", where=str(self.folder))
+        for shard in self.info.shards:
+            for _, rows in self._groups(shard, list(columns)):
+                yield from rows
+
+    def get(self, item_id: str) -> Item:
+        """The first item with this id; raises DataError if there is none.
+
+        The first call builds an index of 16 bytes an item.
+        """
+        if self._index is None:
+            ids = np.array([int(r["id"], 16) for r in self.rows(["id"])], dtype=np.uint64)
+            order = np.argsort(ids, kind="stable")
+            self._index = (ids[order], order)
+        keys, order = self._index
+        try:
+            wanted = np.uint64(int(item_id, 16))
+            place = int(np.searchsorted(keys, wanted))
+        except (ValueError, OverflowError):
+            place = len(keys)
+        if place >= len(keys) or keys[place] != wanted:
+            raise DataError(f"no item has the id {item_id!r}", where=str(self.folder))
+        return self._at(int(order[place]))
+
+    def verify(self) -> None:
+        """Hash every shard; raises DataError naming all that are not as `dataset.json` says."""
+        bad = [s.file for s in self.info.shards if sha256_of(self._path(s)) != s.sha256]
+        if bad:
+            raise _damaged(self.folder, ", ".join(bad), "the content is not what was written")
+
+    def _path(self, shard: ShardInfo) -> Path:
+        return Path(os.path.abspath(self.folder)) / shard.file
+
+    def _at(self, number: int) -> Item:
+        for shard in self.info.shards:
+            if number < shard.rows:
+                for start, rows in self._groups(shard, None, number):
+                    return from_row(rows[number - start], self.root, self._path(shard), number)
+            number -= shard.rows
+        raise DataError("the shards hold fewer rows than they say", where=str(self.folder))
+
+    def _groups(
+        self, shard: ShardInfo, columns: list[str] | None, holding: int | None = None
+    ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """(number of the first row, rows) of each row group, without the embedded bytes.
+
+        With `holding`, only the group that holds the row of that number is read.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        wanted = columns or [name for name in arrow_schema().names if name != AUDIO]
+        try:
+            with pq.ParquetFile(self._path(shard)) as file:
+                lost = sorted(set(wanted) - set(file.schema_arrow.names))
+                if lost:
+                    raise _damaged(self.folder, shard.file, f"no column {', '.join(lost)}")
+                start = 0
+                for group in range(file.num_row_groups):
+                    size = file.metadata.row_group(group).num_rows
+                    if holding is None or start <= holding < start + size:
+                        table = file.read_row_group(group, columns=wanted, use_threads=False)
+                        yield start, table.to_pylist()
+                    start += size
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(self.folder, shard.file, str(error).splitlines()[0]) from error
+
+
+def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
+    """Open a finished dataset; raises DataError if it is unfinished, newer, or lacks a shard.
+
+    Sizes of all shards are compared at once; `verify` also reads and hashes every byte.
+    """
+    folder = Path(folder)
+    info = read_info(folder)
+    missing = [s.file for s in info.shards if not (folder / s.file).is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(info.shards)} shards are missing: {', '.join(missing[:5])}",
+            where=str(folder),
+            mend="Copy the whole folder again, or run the command that makes it: only what is "
+            "missing is made.",
+        )
+    odd = [s.file for s in info.shards if (folder / s.file).stat().st_size != s.bytes]
+    if odd:
+        raise _damaged(folder, ", ".join(odd[:5]), "the size is not what was written")
+    dataset = Dataset(folder, info)
+    if verify:
+        dataset.verify()
+    return dataset
+
+
+def read_items(folder: Path | str) -> Iterator[Item]:
+    """All items of a dataset folder in order, at constant memory."""
+    return open_dataset(folder).items()
+
+
+def _damaged(folder: Path, files: str, why: str) -> DataError:
+    return DataError(
+        f"damaged: {files} ({why})",
+        where=str(folder),
+        mend="Delete the damaged shard and dataset.json, then run the command that makes it again.",
+    )

@@ -1,0 +1,212 @@
+"""One item as one Parquet row, and back.
+
+Rows hold plain columns, so that `datasets`, polars and DuckDB read a shard as it is. Clips are
+structs; the audio of clip *i* is entry *i* of the column ``audio``: its encoded bytes when they are
+embedded, else only the path. A scene plan is JSON text.
+
+Paths are stored relative to the dataset's root whenever the two share a folder, so that audio and
+dataset can move together. A clip without a hash is known by its path; its `key` is stored as
+`origin`, so the id of its item stays what it was, wherever the files go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harken.audio import Clip, Part, Plan, canonical
+from harken.item import Contribution, Item, Mark
+
+SCHEMA_VERSION = 1
+"""Raised when a column changes; a reader refuses what is newer than itself."""
+
+FOOTER_KEY = b"harken"
+"""Where a shard's footer says which unit of which plan it holds."""
+
+AUDIO = "audio"
+"""The column of embedded bytes, which is read for one clip at a time only."""
+
+
+def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
+    """The columns, as a `pyarrow.Schema` whose metadata carries `footer`."""
+    import pyarrow as pa
+
+    text, texts = pa.string(), pa.list_(pa.string())
+    voter = pa.struct([("name", text), ("bits", pa.float64())])
+    contribution = pa.struct(
+        [
+            ("label", text),
+            ("rule", text),
+            ("bits", pa.float64()),
+            ("voters", pa.list_(voter)),
+            ("deaf_right", pa.int32()),
+            ("deaf_asked", pa.int32()),
+            ("shapley", pa.list_(pa.float64())),
+            ("interaction", pa.float64()),
+        ]
+    )
+    clip = pa.struct(
+        [
+            ("kind", text),
+            ("path", text),
+            ("row", pa.int32()),
+            ("slot", pa.int32()),
+            ("start_s", pa.float64()),
+            ("duration_s", pa.float64()),
+            ("sha256", text),
+            ("plan", text),
+            ("origin", text),
+        ]
+    )
+    schema = pa.schema(
+        [
+            ("id", text),
+            ("question", text),
+            ("choices", texts),
+            ("answer", text),
+            ("rationales", texts),
+            ("task", text),
+            ("tags", texts),
+            ("recordings", texts),
+            ("speakers", texts),
+            ("split", text),
+            ("licence", text),
+            ("contribution", contribution),
+            ("history", pa.list_(pa.struct([("step", text), ("note", text)]))),
+            ("plan", text),
+            ("clips", pa.list_(clip)),
+            (AUDIO, pa.list_(pa.struct([("bytes", pa.binary()), ("path", text)]))),
+        ]
+    )
+    return schema if footer is None else schema.with_metadata({FOOTER_KEY: canonical(footer)})
+
+
+def stored_path(path: str, root: Path) -> str:
+    """`path` relative to `root` if they share more than the top of the file system."""
+    whole = os.path.abspath(path)
+    if Path(os.path.commonpath([whole, root])) == Path(root.anchor):
+        return whole
+    return Path(os.path.relpath(whole, root)).as_posix()
+
+
+def live_path(path: str, root: Path) -> str:
+    """The inverse of `stored_path`: absolute."""
+    return os.path.normpath(os.path.join(root, path)) if path else path
+
+
+def map_paths(clip: Clip, change: Callable[[str], str]) -> Clip:
+    """`clip` with `change` applied to its path and to those of the clips in its plan."""
+    origin = clip.origin
+    if clip.path and clip.sha256 is None and not origin:
+        origin = clip.key  # known by its path alone: keep the identity through the change
+    plan = clip.plan
+    if plan is not None:
+        plan = replace(
+            plan, parts=tuple(replace(p, clip=map_paths(p.clip, change)) for p in plan.parts)
+        )
+    path = change(clip.path) if clip.path else clip.path
+    return replace(clip, path=path, plan=plan, origin=origin)
+
+
+def to_row(
+    item: Item, root: Path, embed: Callable[[Clip], tuple[Clip, bytes] | None]
+) -> dict[str, Any]:
+    """The row of `item`. `embed` gives a clip's stand-in and its bytes, or None to refer to it."""
+    clips: list[dict[str, Any]] = []
+    audio: list[dict[str, Any]] = []
+    for slot, clip in enumerate(item.clips):
+        taken = embed(clip)
+        if taken is None:
+            kept = map_paths(clip, lambda path: stored_path(path, root))
+            shown = kept.path if kept.kind == "file" else None
+            audio.append({"bytes": None, "path": shown})
+        else:
+            kept = map_paths(replace(taken[0], path=""), lambda path: stored_path(path, root))
+            # The shard and row are where the struct itself lies; only the slot need be said.
+            kept = replace(kept, kind="shard", row=-1, slot=slot)
+            audio.append({"bytes": taken[1], "path": f"{kept.key}.flac"})
+        clips.append(_clip_row(kept))
+    row = item.to_dict()
+    row["plan"] = canonical(item.plan)
+    row["clips"] = clips
+    row[AUDIO] = audio
+    return row
+
+
+def _clip_row(clip: Clip) -> dict[str, Any]:
+    origin = clip.origin
+    if isinstance(clip.start_s, int) or isinstance(clip.duration_s, int):
+        origin = clip.key  # the columns are floats, and 1.0 does not hash like 1
+    return {
+        "kind": clip.kind,
+        "path": clip.path,
+        "row": clip.row,
+        "slot": clip.slot,
+        "start_s": clip.start_s,
+        "duration_s": clip.duration_s,
+        "sha256": clip.sha256,
+        "plan": None if clip.plan is None else canonical(clip.plan.to_dict()),
+        "origin": origin,
+    }
+
+
+def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
+    """The item of row `number` of `shard`; embedded clips come back as references into it."""
+    own = row["contribution"]
+    contribution = None
+    if own is not None:
+        contribution = Contribution(
+            label=own["label"],
+            rule=own["rule"],
+            bits=own["bits"],
+            voters=tuple((v["name"], v["bits"]) for v in own["voters"]),
+            deaf_right=own["deaf_right"],
+            deaf_asked=own["deaf_asked"],
+            shapley=tuple(own["shapley"]),
+            interaction=own["interaction"],
+        )
+    return Item(
+        question=row["question"],
+        answer=row["answer"],
+        choices=tuple(row["choices"]),
+        clips=tuple(_clip(c, root, shard, number) for c in row["clips"]),
+        task=row["task"],
+        tags=tuple(row["tags"]),
+        rationales=tuple(row["rationales"]),
+        recordings=tuple(row["recordings"]),
+        speakers=tuple(row["speakers"]),
+        split=row["split"],
+        licence=row["licence"],
+        contribution=contribution,
+        history=tuple(Mark(m["step"], m["note"]) for m in row["history"]),
+        plan=json.loads(row["plan"]),
+    )
+
+
+def _clip(raw: dict[str, Any], root: Path, shard: Path, number: int) -> Clip:
+    plan = None
+    if raw["plan"] is not None:
+        plan = _live_plan(Plan.from_dict(json.loads(raw["plan"])), root)
+    here = raw["kind"] == "shard" and not raw["path"]
+    return Clip(
+        kind=raw["kind"],
+        path=str(shard) if here else live_path(raw["path"], root),
+        row=number if here else raw["row"],
+        slot=raw["slot"],
+        start_s=raw["start_s"],
+        duration_s=raw["duration_s"],
+        sha256=raw["sha256"],
+        plan=plan,
+        origin=raw["origin"],
+    )
+
+
+def _live_plan(plan: Plan, root: Path) -> Plan:
+    def live(part: Part) -> Part:
+        return replace(part, clip=map_paths(part.clip, lambda path: live_path(path, root)))
+
+    return replace(plan, parts=tuple(live(part) for part in plan.parts))

@@ -1,0 +1,342 @@
+"""Writing a dataset folder: unit by unit (resumable) or as one stream; `dataset.json` last.
+
+A shard's footer says which unit of which plan it holds, so a build that is killed and run again
+keeps what is whole, makes what is missing, and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harken.audio import canonical, digest
+from harken.errors import ConfigError, DataError
+from harken.files import differences, held, part_of, settle, sha256_of, sweep
+from harken.item import Item
+from harken.progress import track
+from harken.shards.embed import embedded
+from harken.shards.info import MARKER, Info, ShardInfo, read_info, recorded_root
+from harken.shards.schema import AUDIO, FOOTER_KEY, SCHEMA_VERSION, arrow_schema, to_row
+
+GROUP_ROWS = 512
+"""Rows in a row group: what a reader holds in memory."""
+
+GROUP_BYTES = 8 << 20
+"""Embedded audio in a row group; a group ends at whichever comes first."""
+
+ROWS = 4096
+"""Rows in a shard of a streamed dataset."""
+
+
+class Unit(NamedTuple):
+    """A piece of a dataset that is made at once: its key, and what makes its items."""
+
+    key: str
+    make: Callable[[], Iterable[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All that is known of a dataset before its first item."""
+
+    folder: Path
+    name: str
+    plan: Any
+    embed: bool
+    root: Path
+    root_text: str
+    fingerprint: str
+
+    def footer(self, key: str) -> dict[str, Any]:
+        """What a shard's footer says."""
+        return {"schema": SCHEMA_VERSION, "plan": self.fingerprint, "unit": key}
+
+    def path(self, number: int) -> Path:
+        """Where shard `number` lies."""
+        return self.folder / f"shard-{number:05d}.parquet"
+
+
+def head_of(
+    folder: Path | str, name: str, plan: Any, embed: bool, root: Path | str | None, units: Any
+) -> Head:
+    """Put together and fingerprint what is asked; `units` are the keys, or the rows of a shard."""
+    folder = Path(folder)
+    whole, text = recorded_root(folder, None if root is None else Path(root))
+    try:
+        plan = json.loads(canonical(plan))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the plan of dataset {name!r} is not JSON: {error}",
+            mend="Use strings, numbers, lists and dicts only.",
+        ) from error
+    asked = [SCHEMA_VERSION, name, plan, embed, text, units]
+    return Head(folder, name, plan, embed, whole, text, digest(canonical(asked)))
+
+
+def standing(head: Head) -> Info | None:
+    """The dataset if the folder holds this very one, whole; None if it is to be (re)made.
+
+    Raises DataError if the folder holds, whole or in part, a dataset of another plan: two plans
+    are never mixed. Half-written files are removed; so are shards of this plan that have the wrong
+    size.
+    """
+    sweep(head.folder)
+    if (head.folder / MARKER).is_file():
+        info = read_info(head.folder)
+        if info.fingerprint != head.fingerprint:
+            differ = differences(
+                {"name": info.name, "plan": info.plan, "embed": info.embedded, "root": info.root},
+                {"name": head.name, "plan": head.plan, "embed": head.embed, "root": head.root_text},
+            )
+            raise DataError(
+                "the folder holds a dataset made otherwise: "
+                + ("; ".join(differ[:5]) or "its units differ"),
+                where=str(head.folder),
+                mend="Choose another folder, or delete this one.",
+            )
+        paths = [(head.folder / shard.file, shard.bytes) for shard in info.shards]
+        odd = [path for path, size in paths if not path.is_file() or path.stat().st_size != size]
+        if not odd:
+            return info
+        (head.folder / MARKER).unlink()
+        for path in odd:
+            path.unlink(missing_ok=True)
+    for path in sorted(head.folder.glob("shard-*.parquet")):
+        footer = read_footer(path)
+        if footer is not None and footer.get("plan") != head.fingerprint:
+            raise DataError(
+                f"the folder holds {path.name} of an unfinished dataset with another plan",
+                where=str(head.folder),
+                mend="Choose another folder, or delete this one.",
+            )
+    return None
+
+
+def read_footer(path: Path) -> dict[str, Any] | None:
+    """What a shard says of itself; None if the file is not whole. Foreign Parquet files say {}."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = (pq.read_metadata(path).metadata or {}).get(FOOTER_KEY, b"{}")
+        footer: dict[str, Any] = json.loads(found)
+        return footer
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+
+
+class ShardFile:
+    """One shard being written, row group by row group, under its temporary name."""
+
+    def __init__(self, head: Head, number: int, key: str) -> None:
+        import pyarrow.parquet as pq
+
+        self.rows = 0
+        self._head = head
+        self._path = head.path(number)
+        self._schema = arrow_schema(head.footer(key))
+        plain = [name for name in self._schema.names if name != AUDIO]
+        self._writer = pq.ParquetWriter(
+            part_of(self._path),
+            self._schema,
+            compression="zstd",
+            use_dictionary=plain,
+            write_statistics=["id", "task", "split", "licence"],
+        )
+        self._waiting: list[dict[str, Any]] = []
+        self._weight = 0
+
+    def add(self, item: Item) -> None:
+        """Write one item; it is on disk once its row group is full."""
+        row = to_row(item, self._head.root, lambda clip: embedded(clip, self._head.embed))
+        self._waiting.append(row)
+        self._weight += sum(len(one["bytes"] or b"") for one in row[AUDIO])
+        self.rows += 1
+        if len(self._waiting) >= GROUP_ROWS or self._weight >= GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            table = pa.Table.from_pylist(self._waiting, schema=self._schema)
+            self._writer.write_table(table, row_group_size=GROUP_ROWS)
+        self._waiting, self._weight = [], 0
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._flush()
+        self._writer.close()
+        settle(self._path)
+
+
+def build_dataset(
+    folder: Path | str,
+    units: Sequence[Unit | tuple[str, Callable[[], Iterable[Item]]]],
+    *,
+    name: str,
+    plan: Any = None,
+    embed: bool = False,
+    root: Path | str | None = None,
+) -> Info:
+    """Make one shard a unit, skip the units that stand already, and write `dataset.json` last.
+
+    Args:
+        folder: where the dataset is to lie.
+        units: (key, function that makes the items); each must be a pure function of the plan.
+        name: the dataset's name.
+        plan: JSON-able values from which it is made.
+        embed: put the audio into the shards.
+        root: folder that audio paths are stored relative to; default: the dataset's own folder.
+
+    Raises:
+        DataError: the folder holds another dataset, or another process writes to it.
+        AudioError: a clip that is to be embedded cannot be used.
+    """
+    keys = [unit[0] for unit in units]
+    if len(set(keys)) != len(keys):
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ConfigError(f"units of {name!r} share a key: {', '.join(twice)}")
+    head = head_of(folder, name, plan, embed, root, keys)
+    head.folder.mkdir(parents=True, exist_ok=True)
+    with held(head.folder, DataError):
+        info = standing(head)
+        if info is not None:
+            return info
+        for number, (key, make) in enumerate(track(units, f"build {name}")):
+            if read_footer_if_there(head.path(number)) == head.footer(key):
+                continue
+            shard = ShardFile(head, number, key)
+            for item in make():
+                shard.add(item)
+            shard.close()
+        if not units:
+            ShardFile(head, 0, "").close()
+        return finish(head, keys or [""])
+
+
+def read_footer_if_there(path: Path) -> dict[str, Any] | None:
+    """`read_footer`, or None where there is no file."""
+    return read_footer(path) if path.is_file() else None
+
+
+class Stream:
+    """A dataset written by pushing items; `close` writes `dataset.json`.
+
+    A stream cannot know where a killed one stopped, so shards left by it are made anew.
+    """
+
+    def __init__(self, head: Head, rows: int) -> None:
+        self.head = head
+        self._rows = rows
+        self._keys: list[str] = []
+        self._shard: ShardFile | None = None
+        for path in head.folder.glob("shard-*.parquet"):
+            path.unlink()
+
+    def add(self, item: Item) -> None:
+        """Write one item."""
+        if self._shard is None:
+            self._open()
+        assert self._shard is not None
+        self._shard.add(item)
+        if self._shard.rows >= self._rows:
+            self._shard.close()
+            self._shard = None
+
+    def _open(self) -> None:
+        key = f"rows from {len(self._keys) * self._rows}"
+        self._shard = ShardFile(self.head, len(self._keys), key)
+        self._keys.append(key)
+
+    def close(self, steps: dict[str, Any] | None = None) -> Info:
+        """Finish the last shard and write the marker; an empty dataset has one empty shard."""
+        if not self._keys:
+            self._open()
+        if self._shard is not None:
+            self._shard.close()
+        return finish(self.head, self._keys, steps)
+
+
+def write_dataset(
+    items: Iterable[Item],
+    folder: Path | str,
+    *,
+    name: str,
+    plan: Any = None,
+    embed: bool = False,
+    rows: int = ROWS,
+    root: Path | str | None = None,
+) -> Info:
+    """Write `items` as they come, `rows` a shard; memory does not grow with their number.
+
+    With a `plan`, a finished dataset of the same plan is left as it is and no item is taken.
+    Without one nothing says that the items are the same, so a finished dataset is refused.
+    Arguments and errors are those of `build_dataset`.
+    """
+    head = head_of(folder, name, plan, embed, root, rows)
+    head.folder.mkdir(parents=True, exist_ok=True)
+    with held(head.folder, DataError):
+        info = standing(head)
+        if info is not None:
+            if plan is None:
+                refuse_finished(head.folder)
+            return info
+        stream = Stream(head, rows)
+        for item in track(items, f"write {name}"):
+            stream.add(item)
+        return stream.close()
+
+
+def refuse_finished(folder: Path) -> None:
+    """Raise: a finished dataset without a plan is never overwritten."""
+    raise DataError(
+        "the folder holds a finished dataset already, and no plan says that it is the same",
+        where=str(folder),
+        mend="Choose another folder, delete this one, or give a plan.",
+    )
+
+
+def finish(head: Head, keys: Sequence[str], steps: dict[str, Any] | None = None) -> Info:
+    """Count and hash the shards as they lie on disk, and write `dataset.json`."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: dict[str, dict[str, int]] = {"split": {}, "task": {}, "contribution": {}}
+    licences: dict[str, int] = {}
+    shards = []
+    for number, key in enumerate(keys):
+        path = head.path(number)
+        columns = ["split", "task", "licence", "contribution.label"]
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=columns, use_threads=False)
+        labels = table["contribution"].combine_chunks()
+        tallied = {
+            "split": (table["split"], counts["split"]),
+            "task": (table["task"], counts["task"]),
+            "licence": (table["licence"], licences),
+            "contribution": (pc.struct_field(labels, "label"), counts["contribution"]),
+        }
+        for values, tally in tallied.values():
+            for one in pc.value_counts(values).to_pylist():
+                word = one["values"] or ""
+                tally[word] = tally.get(word, 0) + one["counts"]
+        size = path.stat().st_size
+        shards.append(ShardInfo(path.name, key, table.num_rows, size, sha256_of(path)))
+    info = Info(
+        name=head.name,
+        items=sum(shard.rows for shard in shards),
+        counts={what: dict(sorted(tally.items())) for what, tally in counts.items()},
+        licences=dict(sorted(licences.items())),
+        embedded=head.embed,
+        root=head.root_text,
+        plan=head.plan,
+        fingerprint=head.fingerprint,
+        shards=tuple(shards),
+        steps=steps or {},
+    )
+    info.write(head.folder)
+    return info
