@@ -1,0 +1,95 @@
+"""Item -> Prompt: clips marked, choices rotated and lettered. The only place that writes letters.
+
+Letters live between this file and `parse`: items hold bare option texts, and the rotation rides on
+the prompt as ``order[shown position] = position in item.choices``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from harken.audio import Clip
+from harken.errors import ConfigError
+from harken.item import Item
+from harken.models.base import Prompt, PromptStyle, letter
+
+Rotations = int | Literal["all"]
+"""How many cyclic rotations of the choices are asked: the first k, or every one."""
+
+
+def rotations_of(item: Item, rotations: Rotations) -> range:
+    """The rotations to ask of `item`: ``0 .. k-1``, never more than it has choices.
+
+    An open question has one. Raises ConfigError for a count below 1.
+    """
+    size = max(1, len(item.choices))
+    if rotations == "all":
+        return range(size)
+    if rotations < 1:
+        raise ConfigError(f"rotations is {rotations}", mend="Use 1 or more, or 'all'.")
+    return range(min(rotations, size))
+
+
+def make_prompt(
+    item: Item, style: PromptStyle, rotation: int = 0, order: Sequence[int] | None = None
+) -> Prompt:
+    """Write `item` as a prompt.
+
+    Args:
+        item: the question; an item without clips gives a prompt without any trace of clips.
+        style: how the model likes to be asked.
+        rotation: cyclic rotation of the choices: ``order[i] = (i + rotation) % n``.
+        order: a full permutation instead of a rotation (training shuffles with it).
+    """
+    size = len(item.choices)
+    if order is None:
+        order = [(i + rotation) % size for i in range(size)]
+    elif sorted(order) != list(range(size)):
+        raise ConfigError(f"{list(order)} is not a permutation of {size} choices")
+    shown = tuple(item.choices[position] for position in order)
+    lines = [item.question, *_choice_lines(shown, style)]
+    if style.instruction:
+        lines.append(style.instruction)
+    clips = _clip_parts(item.clips, style)
+    text = "\n".join(lines)
+    return Prompt(
+        parts=(text, *clips) if style.question_first else (*clips, text),
+        question=item.question,
+        choices=shown,
+        order=tuple(order),
+        style=style,
+        item_id=item.id,
+    )
+
+
+def target(item: Item, prompt: Prompt) -> str:
+    """What a right reply to `prompt` says: the gold's letter or text, or the open answer."""
+    if not item.choices:
+        return item.answer
+    return prompt.targets[prompt.order.index(item.gold)]
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The prompt in words, for people and records; clips appear as ``<clip 1>``."""
+    lines: list[str] = []
+    heard = 0
+    for part in prompt.parts:
+        if isinstance(part, Clip):
+            heard += 1
+            lines.append(f"<clip {heard}>")
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
+def _choice_lines(shown: Sequence[str], style: PromptStyle) -> list[str]:
+    if style.letters:
+        return [f"{letter(i)}. {text}" for i, text in enumerate(shown)]
+    return [f"- {text}" for text in shown]
+
+
+def _clip_parts(clips: Sequence[Clip], style: PromptStyle) -> list[str | Clip]:
+    if len(clips) < 2 or not style.mark_clips:
+        return list(clips)
+    return [part for i, clip in enumerate(clips) for part in (f"clip {i + 1}:", clip)]
