@@ -8,9 +8,43 @@ adapter or the renderer.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import numpy as np
+
+from harken.audio_container import AUDIO_SUFFIXES, OTHER_SUFFIXES, read_header
+from harken.audio_decode import Lru, Samples, decode, encode, open_regular, resample, write_bytes
+from harken.audio_probe import REASONS, Probe, file_sha256, identify, probe
+from harken.errors import AudioError
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "OTHER_SUFFIXES",
+    "RATE_HZ",
+    "REASONS",
+    "Clip",
+    "Part",
+    "Plan",
+    "Probe",
+    "canonical",
+    "clear_cache",
+    "digest",
+    "duration_s",
+    "encode_flac",
+    "encode_wav",
+    "file_sha256",
+    "load",
+    "probe",
+    "render",
+    "silence",
+    "silenced",
+    "span",
+    "write_wav",
+]
 
 RATE_HZ = 16_000
 """The rate at which everything is mixed and, unless a model asks otherwise, heard."""
@@ -112,7 +146,7 @@ class Plan:
     rate_hz: int = RATE_HZ
 
     def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
-        """Plain values; with `keys`, clips appear by content key only (what the hash is made of)."""
+        """Plain values; with `keys`, clips appear by content key only (the base of the hash)."""
         return {
             "parts": [
                 {
@@ -153,5 +187,184 @@ def span(clip: Clip, start_s: float, length_s: float) -> Clip:
 
 
 def duration_s(clip: Clip) -> float:
-    """Length in seconds, from the reference if it says so, else from the file's header."""
-    raise NotImplementedError
+    """Length in seconds, from the reference if it says so, else from the source.
+
+    Raises:
+        AudioError: the source cannot be used.
+    """
+    if clip.duration_s is not None:
+        return clip.duration_s
+    if clip.kind == "silence":
+        return 0.0
+    if clip.plan is not None:
+        return clip.plan.duration_s - clip.start_s
+    samples, rate = _source(clip)
+    return float(samples.shape[1] / rate)
+
+
+def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
+    """The samples of a clip.
+
+    Args:
+        clip: what to hear.
+        rate_hz: the rate wanted; resampled by soxr when the source has another.
+        mono: average the channels into one.
+
+    Returns:
+        float32 (n,) if `mono`, else (channels, n), with n = round(length * rate_hz). The array is
+        the caller's own.
+
+    Raises:
+        AudioError: with one of `REASONS`; ``hash-mismatch`` when the bytes are not the expected.
+    """
+    if clip.kind == "silence":
+        zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
+        return zeros[0] if mono else zeros
+    if clip.plan is not None:
+        samples, rate = render(clip.plan)[None, :], clip.plan.rate_hz
+        first = round(clip.start_s * rate)
+        count = samples.shape[1] if clip.duration_s is None else round(clip.duration_s * rate)
+        samples = samples[:, first : first + count]
+    else:
+        samples, rate = _source(clip)
+    if mono and samples.shape[0] > 1:
+        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    samples = resample(samples, rate, rate_hz)
+    return np.array(samples[0] if mono else samples)
+
+
+def render(plan: Plan) -> Samples:
+    """The sound of a scene: a pure function of the plan.
+
+    Every part is loaded at the plan's rate, scaled by its gain, faded in and out (linearly, so that
+    no cut clicks), and added at its place; what reaches past the end of the scene is cut off before
+    the fade. If the sum peaks above 1 the whole is scaled down, so that loudness relations hold.
+
+    Returns:
+        mono float32 (round(duration * rate),).
+
+    Raises:
+        AudioError: ``bad-plan`` for a part outside the scene, or a clip's own reason.
+    """
+    total = round(plan.duration_s * plan.rate_hz)
+    scene = np.zeros(total, np.float64)
+    for number, part in enumerate(plan.parts):
+        first = round(part.at_s * plan.rate_hz)
+        if first < 0 or first > total:
+            found = f"part {number} begins at {part.at_s:g} s in a scene of {plan.duration_s:g} s"
+            raise AudioError("bad-plan", found, mend="Place every part inside the scene.")
+        sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
+        sound *= 10.0 ** (part.gain_db / 20.0)
+        fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)
+        if fade > 0:
+            ramp = (np.arange(fade) + 0.5) / fade
+            sound[:fade] *= ramp
+            sound[-fade:] *= ramp[::-1]
+        scene[first : first + len(sound)] += sound
+    peak = float(np.max(np.abs(scene), initial=0.0))
+    if peak > 1.0:
+        scene /= peak
+    return scene.astype(np.float32)
+
+
+def encode_flac(samples: Samples, rate_hz: int) -> bytes:
+    """16-bit FLAC of (n,) or (channels, n); the same samples give the same bytes."""
+    return encode(samples, rate_hz, "FLAC")
+
+
+def encode_wav(samples: Samples, rate_hz: int) -> bytes:
+    """16-bit WAV of (n,) or (channels, n); the same samples give the same bytes."""
+    return encode(samples, rate_hz, "WAV")
+
+
+def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
+    """Write 16-bit WAV; the file appears whole or not at all."""
+    write_bytes(path, encode_wav(samples, rate_hz))
+
+
+_decoded: Lru[tuple[Samples, int]] = Lru(128 << 20)
+_pages: Lru[list[list[bytes | None]]] = Lru(64 << 20)
+_WHOLE = 8 << 20  # encoded bytes: smaller sources are decoded whole once, then cut
+
+
+def clear_cache() -> None:
+    """Forget all decoded sources."""
+    _decoded.clear()
+    _pages.clear()
+
+
+def _source(clip: Clip) -> tuple[Samples, int]:
+    """(channels, n) of the clip's span at the source's own rate; the result may be shared."""
+    try:
+        if clip.kind == "shard":
+            data = _shard_bytes(clip)
+            return _spanned(clip, io.BytesIO(data), len(data), (clip.path, clip.row, clip.slot))
+        with open_regular(clip.path) as file:
+            status = os.fstat(file.fileno())
+            state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            return _spanned(clip, file, status.st_size, (clip.path, *state))
+    except AudioError as error:
+        error.where = error.where or clip.path
+        raise
+
+
+def _spanned(clip: Clip, file: Any, size: int, source: tuple[Any, ...]) -> tuple[Samples, int]:
+    """Decode through the cache: small sources whole, a span of a long one by itself."""
+    small = size <= _WHOLE
+    key = (*source, clip.sha256) if small else (*source, clip.sha256, clip.start_s, clip.duration_s)
+    held = _decoded.get(key)
+    if held is None:
+        if clip.sha256 is not None:
+            found = hashlib.sha256()
+            while block := file.read(1 << 20):
+                found.update(block)
+            if found.hexdigest() != clip.sha256:
+                raise AudioError(
+                    "hash-mismatch",
+                    f"expected SHA-256 {clip.sha256[:12]}…, found {found.hexdigest()[:12]}…",
+                    mend="The file has changed since the dataset was made.",
+                )
+            file.seek(0)
+        read_header(file, identify(file.read(512)), size)
+        held = decode(file) if small else decode(file, clip.start_s, clip.duration_s)
+        held[0].setflags(write=False)
+        _decoded.put(key, held, held[0].nbytes)
+    samples, rate = held
+    if not small:
+        return held
+    first = round(clip.start_s * rate)
+    count = samples.shape[1] - first if clip.duration_s is None else round(clip.duration_s * rate)
+    short = first + count - samples.shape[1]
+    if first < 0 or count < 0 or short > rate // 100:
+        length = samples.shape[1] / rate
+        found_s = f"the span {clip.start_s:g} s + {count / rate:g} s lies outside {length:g} s"
+        raise AudioError("out-of-span", found_s)
+    cut = samples[:, first : first + count]
+    return (np.pad(cut, ((0, 0), (0, short))) if short > 0 else cut), rate
+
+
+def _shard_bytes(clip: Clip) -> bytes:
+    """Encoded bytes in a Parquet shard: column ``audio``, list<struct<bytes, path>>."""
+    import pyarrow.parquet as pq
+
+    with open_regular(clip.path) as file:
+        status = os.fstat(file.fileno())
+        state = (clip.path, status.st_ino, status.st_size, status.st_mtime_ns)
+        shard = pq.ParquetFile(file)
+        row, group = clip.row, 0
+        while group < shard.num_row_groups and row >= shard.metadata.row_group(group).num_rows:
+            row -= shard.metadata.row_group(group).num_rows
+            group += 1
+        if clip.row < 0 or group == shard.num_row_groups:
+            raise AudioError("missing", f"the shard has no row {clip.row}")
+        page = _pages.get((*state, group))
+        if page is None:
+            column = shard.read_row_group(group, columns=["audio"]).column("audio")
+            page = [[cell["bytes"] for cell in cells or ()] for cells in column.to_pylist()]
+            size = sum(len(data or b"") for cells in page for data in cells)
+            _pages.put((*state, group), page, size)
+    cells = page[row]
+    data = cells[clip.slot] if 0 <= clip.slot < len(cells) else None
+    if not data:
+        raise AudioError("missing", f"row {clip.row} has no bytes for clip {clip.slot}")
+    return data

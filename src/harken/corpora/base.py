@@ -1,7 +1,7 @@
-"""The nouns of a corpus, and reading one: Entry, Recording, Reject, Corpus, Layout, `read_corpus`.
+"""The nouns of a corpus and reading one: Entry, Recording, Reject, Corpus, `read_corpus`.
 
-A layout says where a corpus keeps its files and what it says of them; it decodes nothing. One file a
-layout, all of one shape::
+A layout says where a corpus keeps its files and what it says of them; it decodes nothing. One
+file a layout, all of one shape::
 
     def matches(root: Path) -> bool: ...                      # cheap: looks at names, reads headers
     def entries(root: Path) -> Iterator[Entry | Reject]: ...  # files and what is known of them
@@ -60,7 +60,7 @@ class Recording:
 
     Attributes:
         clip: the file, with absolute path, duration and hash.
-        id: source recording (such as ``"freesound:100032"``); clips cut from one recording share it.
+        id: source recording (such as ``"freesound:100032"``); clips cut from one share it.
         kind: what is heard.
         labels: sound or instrument classes (for single spoken words: the word), lower case words.
         transcript: what is said, if known.
@@ -87,10 +87,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A file (or a line of a manifest) that cannot be used.
+    r"""A file (or a line of a manifest) that cannot be used.
 
     Attributes:
-        path: relative to the root; always valid Unicode (undecodable bytes as ``\\xNN``).
+        path: relative to the root; always valid Unicode (undecodable bytes as ``\xNN``).
         reason: code, a key of `harken.audio.REASONS`.
         found: the sentence for people.
     """
@@ -165,7 +165,9 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root} is not a folder", mend="Give the folder that holds the recordings.")
+        raise DataError(
+            f"{root} is not a folder", mend="Give the folder that holds the recordings."
+        )
     root = root.resolve()
     chosen = LAYOUTS.get(layout) if layout else recognise(root)
     found = list(chosen.entries(root))

@@ -1,0 +1,173 @@
+"""MPEG audio: frames, the Xing tag and the tags around them (ISO/IEC 11172-3, 13818-3; ID3v2).
+
+An MP3 file has no header: it is a row of frames, each telling its own length. Walking them shows a
+file that has been cut short, which decoders pass over.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any, BinaryIO
+
+from harken.errors import AudioError
+
+_BITRATES = {
+    # (MPEG 1, layer): kbit/s by index; index 0 is "free", 15 is forbidden.
+    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+
+
+def mp3_frame(head: bytes) -> tuple[int, int, int, int] | None:
+    """(bytes, samples, rate, channels) of the frame that begins here; None if none does."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    rate_index, bitrate_index = head[2] >> 2 & 3, head[2] >> 4
+    if version == 1 or layer == 4 or rate_index == 3 or bitrate_index in (0, 15):
+        return None
+    rate = _RATES_HZ[version][rate_index]
+    kbits = _BITRATES[(version == 3, layer)][bitrate_index]
+    samples = 384 if layer == 1 else 1152 if layer == 2 or version == 3 else 576
+    padding = head[2] >> 1 & 1
+    if layer == 1:
+        length = (12_000 * kbits // rate + padding) * 4
+    else:
+        length = samples // 8 * 1000 * kbits // rate + padding
+    return length, samples, rate, 1 if head[3] >> 6 == 3 else 2
+
+
+def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Walk the frames of an open file; (rate_hz, channels).
+
+    Raises:
+        AudioError: ``truncated`` when the last frame is cut short or frames that the Xing tag
+            counts are missing; ``not-audio`` and ``no-samples`` when there are no frames.
+    """
+    start = mp3_start(file)
+    if start >= size:
+        raise AudioError("truncated", "the file ends inside its ID3 tag")
+    file.seek(start)
+    first = file.read(256)
+    frame = mp3_frame(first)
+    if frame is None:
+        raise AudioError("not-audio", "no MPEG audio frame follows the ID3 tag")
+    xing = xing_at(first)
+    told = None
+    if xing and first[xing + 7] & 1:
+        told = int.from_bytes(first[xing + 8 : xing + 12], "big")
+    rate, channels = frame[2], frame[3]
+    position, count = start, 0
+    while position < size:
+        file.seek(position)
+        head = file.read(4)
+        frame = mp3_frame(head)
+        if frame is None:  # a tag at the end, or padding: what follows is left to the decoder
+            break
+        position += frame[0]
+        count += 1
+    if position > size:
+        raise AudioError("truncated", f"the last frame (number {count}) is cut short")
+    heard = count - 1 if xing else count  # the frame with the tag is silent
+    if told is not None and heard < told and position >= size:
+        raise AudioError("truncated", f"{heard} of {told} frames are there")
+    if heard <= 0:
+        raise AudioError("no-samples", "there is no frame with samples")
+    return rate, channels
+
+
+def mp3_start(file: BinaryIO) -> int:
+    """Where the first frame begins: after ID3v2 tags and their padding.
+
+    Padding is often left out of the tag's own size. A frame is believed when another one follows
+    it, or the end of the file.
+    """
+    start = _after_id3(file)
+    file.seek(start)
+    head = file.read(1 << 16)
+    for at in range(len(head) - 3):
+        frame = mp3_frame(head[at : at + 4]) if head[at] == 0xFF else None
+        if frame is not None:
+            file.seek(start + at + frame[0])
+            after = file.read(4)
+            if len(after) < 4 or after[:3] == b"TAG" or mp3_frame(after) is not None:
+                return start + at
+    return start
+
+
+def _after_id3(file: BinaryIO) -> int:
+    """Where the ID3v2 tags say that they end."""
+    position = 0
+    while True:
+        file.seek(position)
+        tag = file.read(10)
+        if tag[:3] != b"ID3" or len(tag) < 10:
+            return position
+        length = tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]
+        position += 10 + length + (10 if tag[5] & 0x10 else 0)
+
+
+def xing_at(head: bytes) -> int:
+    """Where the Xing or Info tag of the first frame lies; 0 if there is none."""
+    for magic in (b"Xing", b"Info"):
+        at = head.find(magic, 4, 48)
+        if at >= 0 and len(head) >= at + 16:
+            return at
+    return 0
+
+
+class Mp3Window(io.RawIOBase):
+    """The frames of an MP3 file, as a file: what lies before them confuses decoders.
+
+    The stream size told by a Xing tag is shown as it really is, because libsndfile's decoder
+    writes a warning past Python to stderr when an editor has left a wrong one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        """A view of `file`, which stays the caller's to close."""
+        self._file = file
+        self._start = mp3_start(file)
+        self._length = file.seek(0, os.SEEK_END) - self._start
+        self._at = 0
+        file.seek(self._start)
+        head = bytearray(file.read(256))
+        xing = xing_at(bytes(head))
+        if xing and head[xing + 7] & 2:
+            field = xing + 8 + (4 if head[xing + 7] & 1 else 0)
+            head[field : field + 4] = self._length.to_bytes(4, "big")
+        self._head = bytes(head)
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Position in the view."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move in the view."""
+        base = (0, self._at, self._length)[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` from the view."""
+        if self._at < len(self._head):
+            data = self._head[self._at : self._at + len(buffer)]
+        else:
+            self._file.seek(self._start + self._at)
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
