@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from harken import audio
 from harken.audio import Clip
@@ -29,7 +31,11 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         whole = _whole_flac(clip)
         if whole is not None:
             return replace(clip, kind="shard", duration_s=None, origin=clip.key), whole
-    rate_hz = clip.plan.rate_hz if clip.plan is not None else _rate_hz(clip.path)
+    rate_hz = (
+        clip.plan.rate_hz
+        if clip.plan is not None
+        else _rate_hz(clip.path, os.stat(clip.path).st_mtime_ns)
+    )
     samples = audio.load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
     data = audio.encode_flac(samples, rate_hz)
     stand_in = replace(
@@ -45,11 +51,12 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
 
 def shard_bytes(clip: Clip) -> bytes:
     """The encoded bytes that a ``shard`` clip refers to; checked against its hash if it has one."""
-    column = _audio_column(clip.path, clip.row)
+    data = None
     try:
-        data = column[clip.slot]["bytes"]
-    except IndexError:
-        data = None
+        state = os.stat(clip.path)
+        data = _cell(clip, (state.st_ino, state.st_size, state.st_mtime_ns))
+    except OSError as error:
+        raise AudioError("missing", f"the shard cannot be read: {error}", where=clip.path) from None
     if data is None:
         raise AudioError("missing", "the shard's row holds no such audio", where=clip.path)
     if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
@@ -59,20 +66,35 @@ def shard_bytes(clip: Clip) -> bytes:
     return bytes(data)
 
 
-@lru_cache(maxsize=8)
-def _audio_column(path: str, row: int) -> list[dict[str, bytes | None]]:
-    """Column ``audio`` of one row, read with its row group only."""
+def _cell(clip: Clip, state: tuple[int, ...]) -> bytes | None:
+    """The bytes in row and slot, None if there are none."""
+    row = clip.row
+    for group, rows in enumerate(_group_rows(clip.path, state)):
+        if row < rows:
+            cells = _audio_column(clip.path, state, group)[row].as_py() or []
+            inside = 0 <= clip.slot < len(cells)
+            data: bytes | None = cells[clip.slot]["bytes"] if inside else None
+            return data
+        row -= rows
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _group_rows(path: str, state: tuple[int, ...]) -> list[int]:
+    """Rows of each row group; `state` changes when the file does."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_metadata(path)
+    return [found.row_group(group).num_rows for group in range(found.num_row_groups)]
+
+
+@lru_cache(maxsize=2)
+def _audio_column(path: str, state: tuple[int, ...], group: int) -> Any:
+    """Column ``audio`` of one row group: items are copied in order, so the last one is enough."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            size = file.metadata.row_group(group).num_rows
-            if row < size:
-                table = file.read_row_group(group, columns=["audio"], use_threads=False)
-                found: list[dict[str, bytes | None]] = table["audio"][row].as_py()
-                return found
-            row -= size
-    raise AudioError("missing", "the shard has no such row", where=path)
+        return file.read_row_group(group, columns=["audio"], use_threads=False)["audio"]
 
 
 def _whole_flac(clip: Clip) -> bytes | None:
@@ -92,5 +114,6 @@ def _whole_flac(clip: Clip) -> bytes | None:
 
 
 @lru_cache(maxsize=4096)
-def _rate_hz(path: str) -> int:
+def _rate_hz(path: str, changed_ns: int) -> int:
+    """The source's own rate; `changed_ns` makes a new file a new question."""
     return audio.probe(path).rate_hz

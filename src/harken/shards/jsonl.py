@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -137,21 +138,22 @@ def _shape_faults(raw: Any) -> list[str]:
     return faults
 
 
-def _item(raw: dict[str, Any], folder: Path, faults: list[str], probe: bool) -> Item | None:
-    values = {key: value for key, value in raw.items() if key != "audio"}
-    item = Item.from_dict({**values, "clips": []} if "audio" in raw else values)
+def _item(raw: dict[str, Any], folder: Path, faults: list[str], probe: bool) -> Item:
     if "audio" not in raw:
+        item = Item.from_dict(raw)
         clips = tuple(map_paths(c, lambda one: live_path(one, folder)) for c in item.clips)
-    else:
-        named = raw["audio"] if isinstance(raw["audio"], list) else [raw["audio"]]
-        clips = tuple(
-            clip for one in named if (clip := _clip(one, folder, faults, probe)) is not None
-        )
-        if not item.recordings:
-            # Without other word, a file is a recording: it must not lie in two splits.
-            names = [one if isinstance(one, str) else one["path"] for one in named if one]
-            values["recordings"] = sorted(set(names))
-    return replace(item, clips=clips, recordings=tuple(values.get("recordings") or ()))
+        return replace(item, clips=clips)
+    named = raw["audio"] if isinstance(raw["audio"], list) else [raw["audio"]]
+    found = [_clip(one, folder, faults, probe) for one in named]
+    values = {key: value for key, value in raw.items() if key not in ("audio", "id")}
+    item = replace(Item.from_dict(values), clips=tuple(clip for clip in found if clip is not None))
+    if raw.get("id") and raw["id"] != item.id and not faults:
+        faults.append(f"the id {raw['id']} is not that of the content; leave it out")
+    if not item.recordings and not faults:
+        # Without other word, a file is a recording: it must not lie in two splits.
+        names = {one if isinstance(one, str) else one["path"] for one in named}
+        item = replace(item, recordings=tuple(sorted(names)))
+    return item
 
 
 def _clip(one: Any, folder: Path, faults: list[str], probe: bool) -> Clip | None:
@@ -182,13 +184,22 @@ def _clip(one: Any, folder: Path, faults: list[str], probe: bool) -> Clip | None
     )
 
 
-@lru_cache(maxsize=65536)
 def _hashed(path: str, probe: bool) -> str:
     """SHA-256 of a recording; with `probe`, after decoding it. Raises AudioError."""
-    if not os.path.isfile(path):
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):
+        state = None
+    if state is None or not stat.S_ISREG(state.st_mode):
         raise AudioError("missing", "there is no such file", where=path)
     if probe:
         from harken import audio
 
-        return audio.probe(Path(path)).sha256
+        audio.probe(path)
+    return _sha256(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=65536)
+def _sha256(path: str, state: tuple[int, ...]) -> str:
+    """The hash, kept for as long as the file's `state` stays: many lines name one recording."""
     return sha256_of(Path(path))
