@@ -42,6 +42,7 @@ REASONS: dict[str, str] = {
     "out-of-span": "the span asked for goes past the end of the source",
     "hash-mismatch": "the bytes are not those that were expected",
     "bad-plan": "the scene cannot be rendered as it is written",
+    "unlisted": "audio that the manifest does not name",
     "bad-row": "a line of a manifest that cannot be read",
 }
 """Why a file is not used: code -> sentence."""

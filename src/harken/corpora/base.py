@@ -14,7 +14,6 @@ never stops the reading.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +69,7 @@ class Recording:
         licence: short name such as ``"CC BY 3.0"``; ``""`` if not stated.
         onsets: (label, onset, offset) in seconds, if the corpus says when.
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus says so.
+        rate_hz, channels: as found in the file.
     """
 
     clip: Clip
@@ -83,6 +83,8 @@ class Recording:
     licence: str = ""
     onsets: tuple[tuple[str, float, float], ...] = ()
     sex: str = ""
+    rate_hz: int = 0
+    channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ LAYOUTS: Registry[Layout] = Registry(
     "corpus layout",
     {
         # The order is that of recognition: what a folder says of itself goes before guesses.
-        "starter": "harken.corpora.starter:LAYOUT",
+        "starter": "harken.corpora.manifest:STARTER",
         "manifest": "harken.corpora.manifest:LAYOUT",
         "esc": "harken.corpora.esc:LAYOUT",
         "fsdd": "harken.corpora.fsdd:LAYOUT",
@@ -139,7 +141,10 @@ LAYOUTS: Registry[Layout] = Registry(
 
 def printable(path: str) -> str:
     r"""`path` as valid Unicode: bytes that are not UTF-8 become ``\xNN``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate that never was a byte, from a JSON escape
+        return path.encode("utf-8", "backslashreplace").decode()
 
 
 def recognise(root: Path) -> Layout:
@@ -200,10 +205,14 @@ def recording(entry: Entry, root: Path) -> Recording:
             f"the manifest expects SHA-256 {entry.sha256[:12]}…, the file has {facts.sha256[:12]}…",
             where=printable(entry.path),
         )
+    for name, _, offset in entry.onsets:
+        if offset > facts.duration_s + 0.05:
+            found = f"{name!r} lasts to {offset:g} s in a recording of {facts.duration_s:g} s"
+            raise AudioError("bad-row", found, where=printable(entry.path))
     clip = Clip("file", str(path), duration_s=facts.duration_s, sha256=facts.sha256)
     return Recording(
         clip=clip,
-        id=entry.id or re.sub(r"\.\w+$", "", entry.path),
+        id=entry.id or os.path.splitext(os.path.relpath(path, root))[0],
         kind=entry.kind,
         labels=entry.labels,
         transcript=entry.transcript,
@@ -213,6 +222,8 @@ def recording(entry: Entry, root: Path) -> Recording:
         licence=entry.licence,
         onsets=entry.onsets,
         sex=entry.sex,
+        rate_hz=facts.rate_hz,
+        channels=facts.channels,
     )
 
 

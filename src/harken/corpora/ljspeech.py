@@ -1,0 +1,58 @@
+"""LJ Speech: one woman reads seven books, 22.05 kHz, public domain (Ito and Johnson 2017).
+
+``metadata.csv`` with ``id|text|normalised text`` (no heading, no quoting) and ``wavs/{id}.wav``.
+An utterance counts as a recording, as in the usual splits of this corpus: utterances of a chapter
+(``LJ001``) are neighbours, but their words and samples do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from harken.corpora.base import Entry, Layout, Reject, audio_paths
+
+
+def matches(root: Path) -> bool:
+    """``metadata.csv`` with bars, beside a folder ``wavs``."""
+    table = root / "metadata.csv"
+    if not table.is_file() or not (root / "wavs").is_dir():
+        return False
+    with table.open(encoding="utf-8", errors="replace") as file:
+        return "|" in file.readline(10_000)
+
+
+def entries(root: Path) -> Iterator[Entry | Reject]:
+    """Every utterance with its normalised text; lines without a file become missing files."""
+    texts = {}
+    text = (root / "metadata.csv").read_text("utf-8", errors="replace")
+    for line in text.splitlines():
+        fields = line.split("|")
+        if len(fields) >= 2:
+            texts[fields[0].strip()] = fields[-1].strip()
+    seen = set()
+    for path in audio_paths(root):
+        if isinstance(path, Reject):
+            yield path
+            continue
+        stem = PurePath(path).stem
+        seen.add(stem)
+        yield _entry(path, texts.get(stem))
+    for stem in sorted(texts.keys() - seen):
+        yield _entry(f"wavs/{stem}.wav", texts[stem])
+
+
+def _entry(path: str, words: str | None) -> Entry:
+    """One utterance."""
+    return Entry(
+        path,
+        id=f"ljspeech:{PurePath(path).stem}",
+        kind="speech",
+        transcript=words,
+        speaker="ljspeech:linda-johnson",
+        licence="public domain",
+        sex="F",
+    )
+
+
+LAYOUT = Layout("ljspeech", matches, entries)

@@ -1,0 +1,119 @@
+"""Train, dev and test from one corpus, so that no voice and no source is in two of them.
+
+Recordings that share a source recording, the same bytes or a speaker are joined, and whatever is
+joined goes to one split as a whole. A split that the corpus gives is kept; where the corpus would
+put joined recordings into different splits, that part of it is drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from harken.corpora.base import Recording
+from harken.errors import ConfigError
+
+
+def splits_of(
+    recordings: Sequence[Recording], seed: int, test_share: float = 0.2, dev_share: float = 0.0
+) -> list[str]:
+    """The split of each recording, in order; the same for any order of the recordings.
+
+    Official folds count as given splits: the last fold is test, the others are train. Speakers join
+    recordings only where there are at least two of them. What is not given is drawn by groups,
+    the biggest first, each to the split that lacks most of the group's rarest label (after
+    Sechidis et al. 2011); labels too rare to reach every split are counted together.
+
+    Raises:
+        ConfigError: shares that are negative or leave nothing for training.
+    """
+    if min(test_share, dev_share) < 0 or test_share + dev_share >= 1:
+        raise ConfigError(
+            f"test_share {test_share:g} and dev_share {dev_share:g} leave nothing to train on",
+            mend="Give shares of at least 0 that sum to less than 1.",
+        )
+    shares = {"train": 1 - test_share - dev_share, "test": test_share, "dev": dev_share}
+    shares = {name: share for name, share in shares.items() if share > 0}
+    groups = joined(recordings)
+    given = given_splits(recordings)
+    out = [""] * len(recordings)
+    free: list[list[int]] = []
+    for group in groups:
+        names = {given[i] for i in group} - {""}
+        if len(names) == 1:
+            for i in group:
+                out[i] = next(iter(names))
+        else:
+            free.append(group)
+    for group, name in zip(free, _draw(recordings, free, shares, seed), strict=True):
+        for i in group:
+            out[i] = name
+    return out
+
+
+def given_splits(recordings: Sequence[Recording]) -> list[str]:
+    """The split each recording comes with: its own, or by its official fold."""
+    folds = {r.fold for r in recordings if r.fold is not None}
+    last = max(folds) if len(folds) > 1 else None
+    return [
+        r.split or ("" if last is None or r.fold is None else "test" if r.fold == last else "train")
+        for r in recordings
+    ]
+
+
+def joined(recordings: Sequence[Recording]) -> list[list[int]]:
+    """Groups of positions connected by source recording, bytes or speaker; a canonical order."""
+    parent = list(range(len(recordings)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    voices = {r.speaker for r in recordings if r.speaker}
+    first: dict[tuple[str, str], int] = {}
+    for i, r in enumerate(recordings):
+        keys = [("id", r.id), ("bytes", r.clip.sha256 or "")]
+        if len(voices) > 1:
+            keys.append(("speaker", r.speaker or ""))
+        for key in keys:
+            if key[1]:
+                parent[root(i)] = root(first.setdefault(key, i))
+    groups: dict[int, list[int]] = {}
+    for i in range(len(recordings)):
+        groups.setdefault(root(i), []).append(i)
+    return sorted(groups.values(), key=lambda g: min(_name(recordings[i]) for i in g))
+
+
+def _name(recording: Recording) -> tuple[str, str]:
+    """What a recording is called wherever it lies."""
+    return recording.id, recording.clip.sha256 or recording.clip.path
+
+
+def _draw(
+    recordings: Sequence[Recording], groups: list[list[int]], shares: dict[str, float], seed: int
+) -> list[str]:
+    """A split for each group."""
+    counts = [Counter(t for i in g for t in (recordings[i].labels or ("",))) for g in groups]
+    spread = Counter(t for count in counts for t in count)  # groups in which a label occurs
+    enough = 1 / min(shares.values())
+    common = [Counter({t: n for t, n in c.items() if spread[t] >= enough}) for c in counts]
+    totals = sum(common, Counter[str]())
+    sizes = [len(group) for group in groups]
+    lack = {
+        name: {t: share * n for t, n in totals.items()} | {None: share * sum(sizes)}
+        for name, share in shares.items()
+    }
+    order = np.random.default_rng([seed, len(groups)]).permutation(len(groups))
+    out = [""] * len(groups)
+    for g in sorted(order.tolist(), key=lambda g: -sizes[g]):
+        rarest = min(common[g], key=lambda t: (totals[t], t), default=None)
+        best = max(shares, key=lambda name: (lack[name][rarest], lack[name][None]))
+        out[g] = best
+        for t, n in common[g].items():
+            lack[best][t] -= n
+        lack[best][None] -= sizes[g]
+    return out
