@@ -145,6 +145,8 @@ def _json_answer(text: str) -> str:
                     return "yes" if value else "no"
                 if isinstance(value, str | int | float):
                     return str(value)
+                if isinstance(value, list):
+                    return ", ".join(str(entry) for entry in value)
     return body
 
 
