@@ -183,7 +183,9 @@ def silenced(clip: Clip) -> Clip:
 
 def span(clip: Clip, start_s: float, length_s: float) -> Clip:
     """A stretch of `clip`."""
-    return replace(clip, start_s=clip.start_s + start_s, duration_s=length_s)
+    # An embedded clip is known by its origin, and its stretches must not be known by the same.
+    origin = digest(canonical([clip.origin, start_s, length_s])) if clip.origin else ""
+    return replace(clip, start_s=clip.start_s + start_s, duration_s=length_s, origin=origin)
 
 
 def duration_s(clip: Clip) -> float:
@@ -220,7 +222,7 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     if clip.kind == "silence":
         zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
         return zeros[0] if mono else zeros
-    if clip.plan is not None:
+    if clip.plan is not None and clip.kind != "shard":  # a shard holds what was rendered
         samples, rate = render(clip.plan)[None, :], clip.plan.rate_hz
         first = round(clip.start_s * rate)
         count = samples.shape[1] if clip.duration_s is None else round(clip.duration_s * rate)

@@ -30,7 +30,8 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     if clip.kind == "file" and clip.plan is None:
         whole = _whole_flac(clip)
         if whole is not None:
-            return replace(clip, kind="shard", duration_s=None, origin=clip.key), whole
+            length_s, data = whole
+            return replace(clip, kind="shard", duration_s=length_s, origin=clip.key), data
     rate_hz = (
         clip.plan.rate_hz
         if clip.plan is not None
@@ -97,7 +98,8 @@ def _audio_column(path: str, state: tuple[int, ...], group: int) -> Any:
         return file.read_row_group(group, columns=["audio"], use_threads=False)["audio"]
 
 
-def _whole_flac(clip: Clip) -> bytes | None:
+def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:
+    """Length in seconds and bytes if the clip is the whole of a FLAC file."""
     path = Path(clip.path)
     if clip.start_s or not path.is_file():
         return None
@@ -110,7 +112,7 @@ def _whole_flac(clip: Clip) -> bytes | None:
     data = path.read_bytes()
     if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
         raise AudioError("hash-mismatch", "the file is not the one it was", where=clip.path)
-    return data
+    return length_s, data
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from typing import Any
 from harken.audio import canonical, digest
 from harken.errors import DataError
 from harken.files import write_json
-from harken.shards.schema import SCHEMA_VERSION, stored_path
+from harken.shards.schema import SCHEMA_VERSION, stored_folder
 
 MARKER = "dataset.json"
 
@@ -106,5 +106,5 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 def recorded_root(folder: Path, root: Path | None) -> tuple[Path, str]:
     """The absolute root and how it is written down; without one, the folder itself is the root."""
-    whole = Path(os.path.abspath(folder if root is None else root))
-    return whole, stored_path(str(whole), Path(os.path.abspath(folder)))
+    whole = os.path.abspath(folder if root is None else root)
+    return Path(whole), stored_folder(whole, os.path.abspath(folder))

@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,17 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
 
 def stored_path(path: str, root: Path) -> str:
     """`path` relative to `root` if they share more than the top of the file system."""
-    whole = os.path.abspath(path)
-    if Path(os.path.commonpath([whole, root])) == Path(root.anchor):
-        return whole
-    return Path(os.path.relpath(whole, root)).as_posix()
+    folder, name = os.path.split(os.path.abspath(path))
+    folder = stored_folder(folder, str(root))
+    return name if folder == "." else os.path.join(folder, name)
+
+
+@lru_cache(maxsize=4096)
+def stored_folder(folder: str, root: str) -> str:
+    """The same for an absolute folder; ``"."`` is the root itself."""
+    shared = os.path.commonpath([folder, root])
+    apart = shared == os.path.dirname(shared)
+    return folder if apart else Path(os.path.relpath(folder, root)).as_posix()
 
 
 def live_path(path: str, root: Path) -> str:
