@@ -1,0 +1,141 @@
+"""Items and clips: round trips, identity, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harken.audio import Clip, Part, Plan, silence
+from harken.errors import DataError
+from harken.item import Contribution, Item, Mark
+
+text = st.text(max_size=12)
+words = st.lists(text, max_size=3).map(tuple)
+seconds = st.floats(0, 1000, allow_nan=False)
+sha = st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
+file_clips = st.builds(
+    Clip,
+    path=st.text("abc/é", min_size=1, max_size=8),
+    start_s=seconds,
+    duration_s=st.none() | seconds,
+    sha256=sha,
+)
+plans = st.builds(
+    Plan,
+    parts=st.lists(
+        st.builds(Part, clip=file_clips, at_s=seconds, gain_db=st.floats(-60, 20)), max_size=3
+    ).map(tuple),
+    duration_s=seconds,
+)
+clips = st.one_of(
+    file_clips,
+    st.builds(silence, seconds),
+    st.builds(lambda plan: Clip(kind="plan", plan=plan, duration_s=plan.duration_s), plans),
+)
+contributions = st.builds(
+    Contribution,
+    label=st.sampled_from(["weak", "strong"]),
+    rule=st.just("bits"),
+    bits=st.none() | st.floats(-20, 20),
+    voters=st.lists(st.tuples(text, st.floats(-20, 20)), max_size=2).map(tuple),
+    deaf_right=st.integers(0, 9),
+    deaf_asked=st.integers(0, 9),
+    shapley=st.lists(st.floats(-20, 20), max_size=2).map(tuple),
+    interaction=st.none() | st.floats(-20, 20),
+)
+
+
+@st.composite
+def items(draw: st.DrawFn) -> Item:
+    """Any item that can be asked."""
+    choices = draw(st.lists(text, max_size=4, unique=True).map(tuple))
+    return Item(
+        question=draw(text.filter(str.strip)),
+        answer=draw(st.sampled_from(choices)) if choices else draw(text),
+        choices=choices,
+        clips=draw(st.lists(clips, max_size=3).map(tuple)),
+        task=draw(text),
+        tags=draw(words),
+        rationales=draw(words),
+        recordings=draw(words),
+        speakers=draw(words),
+        split=draw(st.sampled_from(["", "train", "dev", "test"])),
+        licence=draw(text),
+        contribution=draw(st.none() | contributions),
+        history=draw(st.lists(st.builds(Mark, text, text), max_size=2).map(tuple)),
+        plan=draw(st.dictionaries(text, st.integers() | words.map(list), max_size=2)),
+    )
+
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@quick
+@given(items())
+def test_an_item_survives_plain_values_and_json(item: Item) -> None:
+    there = json.loads(json.dumps(item.to_dict()))
+    assert Item.from_dict(there) == item
+    assert there["id"] == item.id
+
+
+@quick
+@given(clips)
+def test_a_clip_survives_plain_values_and_keeps_its_key(clip: Clip) -> None:
+    back = Clip.from_dict(json.loads(json.dumps(clip.to_dict())))
+    assert back == clip
+    assert back.key == clip.key
+
+
+@quick
+@given(items(), text.filter(str.strip))
+def test_the_id_is_of_the_content_and_of_nothing_else(item: Item, other: str) -> None:
+    around = replace(item, split="x", licence=other, tags=(other,), plan={"a": 1})
+    assert around.marked("step", other).id == item.id
+    assert replace(item, question=item.question + "?").id != item.id
+    assert replace(item, clips=(*item.clips, silence(1.0))).id != item.id
+
+
+@quick
+@given(file_clips.filter(lambda clip: clip.sha256 is not None))
+def test_a_hashed_clip_is_itself_wherever_it_lies(clip: Clip) -> None:
+    assert replace(clip, path="somewhere/else").key == clip.key
+    embedded = replace(clip, kind="shard", path="s.parquet", row=3, slot=0, origin=clip.key)
+    assert embedded.key == clip.key
+    assert replace(clip, start_s=clip.start_s + 1).key != clip.key
+
+
+def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
+    def scene(path: str, gain_db: float = 0.0) -> str:
+        sound = Clip(path=path, sha256="ab" * 32)
+        return Clip(kind="plan", plan=Plan((Part(sound, 0.5, gain_db),), 2.0)).key
+
+    assert scene("a.wav") == scene("b.wav")
+    assert scene("a.wav") != scene("a.wav", -6.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"question": " ", "answer": "a"}, "empty question"),
+        ({"question": "q", "answer": "A", "choices": ("dog", "cat")}, "not among the choices"),
+        ({"question": "q", "answer": "a", "choices": ("a", "a")}, "repeat"),
+    ],
+)
+def test_what_cannot_be_asked_or_marked_is_refused(values: dict[str, object], found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        Item(**values)  # type: ignore[arg-type]
+
+
+def test_an_id_that_does_not_fit_is_refused() -> None:
+    raw = Item("q", "a").to_dict()
+    with pytest.raises(DataError, match="hashes to"):
+        Item.from_dict({**raw, "answer": "b"})
+
+
+def test_gold_is_a_place_and_never_a_letter() -> None:
+    assert Item("q", "b", choices=("a", "b")).gold == 1
+    assert Item("q", "b").gold == -1

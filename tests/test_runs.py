@@ -1,0 +1,197 @@
+"""Run folders: taken up again or refused, torn lines, groups, completion, the store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harken.errors import RunError
+from harken.runs import Run, Store, read_run
+
+SPEC = {"model": "tiny", "seed": 1, "train": {"rate": 0.1, "steps": 5}}
+
+
+def test_a_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+    first = Run.open(tmp_path, SPEC)
+    first.append("trials", [{"i": i} for i in range(3)])
+    first.close()
+    again = Run.open(tmp_path, json.loads(json.dumps(SPEC)))
+    again.append("trials", [{"i": 3}])
+    assert again.records("trials") == [{"i": i} for i in range(4)]
+    assert list(again.stream("trials")) == again.records("trials")
+    assert again.count("trials") == 4
+    assert again.count("nothing") == 0
+    assert not again.done
+    again.finish({"n": 4})
+    assert again.done and again.summary == {"n": 4}
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["done.json", "run.json", "trials.jsonl"]
+
+
+def test_another_spec_is_refused_and_the_keys_are_named(tmp_path: Path) -> None:
+    Run.open(tmp_path, SPEC).close()
+    other = {"model": "tiny", "seed": 2, "train": {"rate": 0.1, "steps": 6}, "extra": [1]}
+    with pytest.raises(RunError) as caught:
+        Run.open(tmp_path, other)
+    told = str(caught.value)
+    for part in ("seed: 1 -> 2", "train.steps: 5 -> 6", "extra: (absent) -> [1]"):
+        assert part in told
+    assert "rate" not in told
+    Run.open(tmp_path, SPEC).close()  # the refusal let go of the folder
+
+
+@pytest.mark.parametrize("torn", [b'{"i": 9', b'{"i": 9}', b"\0\0\0\0", b'{"i"\n', b"\xff\xfe"])
+def test_a_torn_last_line_is_dropped(tmp_path: Path, torn: bytes) -> None:
+    run = Run.open(tmp_path, SPEC)
+    run.append("trials", [{"i": i, "long": "x" * 70_000} for i in range(3)])
+    run.close()
+    path = tmp_path / "trials.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    assert read_run(tmp_path).count("trials") == 3  # a reader passes over it
+    assert path.read_bytes() == whole + torn  # and leaves it alone
+    assert Run.open(tmp_path, SPEC).count("trials") == 3
+    assert path.read_bytes() == whole
+
+
+def test_a_file_that_is_one_torn_line_becomes_empty(tmp_path: Path) -> None:
+    Run.open(tmp_path, SPEC).close()
+    (tmp_path / "trials.jsonl").write_bytes(b'{"i": 1')
+    assert Run.open(tmp_path, SPEC).count("trials") == 0
+    assert (tmp_path / "trials.jsonl").read_bytes() == b""
+
+
+def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path: Path) -> None:
+    run = Run.open(tmp_path, SPEC)
+    run.append("trials", [{"i": 0}, {"i": 1}, {"i": 2}])
+    path = tmp_path / "trials.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'{"i":1}', b'{"i"}  '))
+    with pytest.raises(RunError, match="line 2 is damaged") as caught:
+        run.records("trials")
+    assert "after line 1" in caught.value.mend
+
+
+def test_a_group_can_be_taken_back(tmp_path: Path) -> None:
+    run = Run.open(tmp_path, SPEC)
+    run.append("trials", [{"i": i, "text": "é\n"} for i in range(10)])
+    run.truncate("trials", 7)
+    assert [r["i"] for r in run.records("trials")] == list(range(7))
+    run.truncate("trials", 50)
+    assert run.count("trials") == 7
+    run.truncate("trials", 0)
+    run.truncate("never", 0)
+    assert run.records("trials") == []
+
+
+def test_a_complete_run_takes_nothing_more(tmp_path: Path) -> None:
+    run = Run.open(tmp_path, SPEC)
+    run.finish()
+    again = Run.open(tmp_path, SPEC)
+    assert again.done
+    for write in (
+        lambda: again.append("trials", [{}]),
+        lambda: again.write_json("results", {}),
+        lambda: again.truncate("trials", 0),
+        lambda: again.finish({}),
+    ):
+        with pytest.raises(RunError, match="complete"):
+            write()
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    Run.open(tmp_path, SPEC).close()
+    run = read_run(tmp_path)
+    assert run.spec == SPEC
+    for write in (lambda: run.append("a", [{}]), lambda: run.log({}), lambda: run.finish()):
+        with pytest.raises(RunError, match="reading only"):
+            write()
+    with pytest.raises(RunError, match="not complete"):
+        _ = run.summary
+
+
+def test_results_are_read_back_and_absent_ones_are_named(tmp_path: Path) -> None:
+    run = Run.open(tmp_path, SPEC)
+    run.write_json("results", {"a": [1, None, "é"]})
+    assert run.read_json("results") == run.read_json("results.json") == {"a": [1, None, "é"]}
+    with pytest.raises(RunError, match=r"no other\.json"):
+        run.read_json("other")
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        run.read_json("results")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), {1, 2}, object()])
+def test_what_json_does_not_know_is_refused_and_nothing_is_written(
+    tmp_path: Path, bad: object
+) -> None:
+    run = Run.open(tmp_path, SPEC)
+    with pytest.raises(RunError, match="not JSON"):
+        run.append("trials", [{"ok": 1}, {"bad": bad}])
+    assert run.count("trials") == 0
+    with pytest.raises(RunError, match="not JSON"):
+        run.write_json("results", bad)
+    assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "run", "done"])
+def test_names_stay_in_the_folder_and_off_the_markers(tmp_path: Path, name: str) -> None:
+    run = Run.open(tmp_path / "run", SPEC)
+    with pytest.raises(RunError):
+        run.write_json(name, {})
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["run", "run.json"]
+
+
+def test_times_are_in_the_log_only(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with Run.open(tmp_path / name, SPEC) as run:
+            run.log({"seconds": 1.0})
+            run.append("trials", [{"i": 1}])
+            run.finish({})
+    assert "time" in read_run(tmp_path / "a").records("log")[0]
+    for file in ("run.json", "trials.jsonl", "done.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="this is no run"):
+        read_run(tmp_path)
+    (tmp_path / "trials.jsonl").write_text("{}\n")
+    with pytest.raises(RunError, match="records but no"):
+        Run.open(tmp_path, SPEC)
+
+
+def test_one_process_writes_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\nfrom harken.runs import Run\n"
+        "run = Run.open(sys.argv[1], {'a': 1})\nprint('open', flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        try:
+            assert other.stdout is not None and other.stdout.readline() == "open\n"
+            assert not read_run(tmp_path).done  # reading is free
+            with pytest.raises(RunError, match="another process"):
+                Run.open(tmp_path, {"a": 1})
+        finally:
+            other.kill()
+    Run.open(tmp_path, {"a": 1}).close()
+
+
+def test_the_store_finds_runs_and_names_broken_ones(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("deep/b", 2), ("c", 1)):
+        run = Run.open(tmp_path / name, {**SPEC, "seed": seed})
+        if name != "c":
+            run.finish({})
+        run.close()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/run.json").write_text("{")
+    store = Store(tmp_path)
+    assert [run.folder.name for run in store] == ["a", "c", "b"]
+    assert [run.folder.name for run in store.find(seed=1)] == ["a", "c"]
+    assert [run.folder.name for run in store.find(done=True, seed=1)] == ["a"]
+    assert [run.folder.name for run in store.find(done=False)] == ["c"]
+    assert len(store.broken()) == 1
