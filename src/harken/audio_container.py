@@ -202,6 +202,27 @@ def _flac_has_frames(head: bytes, file: BinaryIO) -> bool:
     return len(file.read(1)) == 1
 
 
+def flac_end_is_whole(file: BinaryIO, size: int) -> bool:
+    """Whether the file ends with a frame that fits its CRC-16 (RFC 9639, 9.3): nothing is cut off.
+
+    It tells, once decoding has failed, a file that was cut from one that was damaged inside. The
+    CRC (polynomial 8005) of a frame with its footer is 0; every sync code in the last 64 KiB may
+    begin the last frame.
+    """
+    file.seek(max(0, size - (1 << 16)))
+    tail = file.read()
+    for start in range(len(tail) - 2):
+        if tail[start] == 0xFF and tail[start + 1] & 0xFE == 0xF8:
+            crc = 0
+            for byte in tail[start:]:
+                crc ^= byte << 8
+                for _ in range(8):
+                    crc = (crc << 1 ^ 0x8005) & 0xFFFF if crc & 0x8000 else crc << 1
+            if crc == 0:
+                return True
+    return False
+
+
 _REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Generic, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harken.audio_container import sniff
+from harken.audio_container import flac_end_is_whole, sniff
 from harken.audio_mp3 import Mp3Window
 from harken.errors import AudioError
 
@@ -96,7 +96,8 @@ def open_regular(
         raise AudioError("bad-name", "the name holds a NUL byte", where=name) from None
     except OSError as error:
         raise _open_error(name, error) from None
-    file = cast(BinaryIO, os.fdopen(handle, "rb"))
+    # Unbuffered: the decoder moves the same descriptor, and a buffer would not know of it.
+    file = cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
         file.close()
@@ -117,6 +118,16 @@ def _open_error(name: str, error: OSError) -> AudioError:
     return AudioError("unreadable", f"cannot be opened: {error.strerror}", where=name)
 
 
+def damage(file: BinaryIO, error: AudioError) -> AudioError:
+    """A decoding error of a FLAC file that was cut short is ``truncated``, not ``corrupt``."""
+    file.seek(0)
+    if error.reason == "corrupt" and file.read(4) == b"fLaC":
+        size = file.seek(0, os.SEEK_END)
+        if not flac_end_is_whole(file, size):
+            return AudioError("truncated", "the file ends inside a frame", where=error.where)
+    return error
+
+
 def open_sound(file: BinaryIO) -> Any:
     """A `soundfile.SoundFile` on an open file or on bytes in memory."""
     import soundfile
@@ -129,7 +140,6 @@ def open_sound(file: BinaryIO) -> Any:
             return soundfile.SoundFile(io.BufferedReader(Mp3Window(file)))
         if isinstance(file, io.BytesIO):
             return soundfile.SoundFile(file)
-        os.lseek(file.fileno(), 0, os.SEEK_SET)  # the buffer's position is not the descriptor's
         return soundfile.SoundFile(file.fileno(), closefd=False)
     except soundfile.LibsndfileError as error:
         raise AudioError("bad-header", f"no decoder takes it: {error.error_string}") from None
@@ -177,6 +187,14 @@ def decode(
         AudioError: ``out-of-span`` when the source is shorter than the span by over 10 ms, or any
             reason that decoding gives.
     """
+    try:
+        return _decode(file, start_s, length_s)
+    except AudioError as error:
+        raise damage(file, error) from None
+
+
+def _decode(file: BinaryIO, start_s: float, length_s: float | None) -> tuple[Samples, int]:
+    """The work of `decode`."""
     with open_sound(file) as sound:
         rate = int(sound.samplerate)
         skip = round(start_s * rate)

@@ -123,7 +123,7 @@ def xing_at(head: bytes) -> int:
 
 
 class Mp3Window(io.RawIOBase):
-    """The frames of an MP3 file, as a file: what lies before them confuses decoders.
+    """The frames of an MP3 file, as a file: the tags around them confuse decoders.
 
     The stream size told by a Xing tag is shown as it really is, because libsndfile's decoder
     writes a warning past Python to stderr when an editor has left a wrong one.
@@ -133,7 +133,11 @@ class Mp3Window(io.RawIOBase):
         """A view of `file`, which stays the caller's to close."""
         self._file = file
         self._start = mp3_start(file)
-        self._length = file.seek(0, os.SEEK_END) - self._start
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(self._start, end - 128))
+        if file.read(3) == b"TAG":  # ID3v1
+            end -= 128
+        self._length = end - self._start
         self._at = 0
         file.seek(self._start)
         head = bytearray(file.read(256))
@@ -164,10 +168,10 @@ class Mp3Window(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` from the view."""
         if self._at < len(self._head):
-            data = self._head[self._at : self._at + len(buffer)]
+            data = self._head[self._at : min(self._at + len(buffer), self._length)]
         else:
             self._file.seek(self._start + self._at)
-            data = self._file.read(len(buffer))
+            data = self._file.read(max(0, min(len(buffer), self._length - self._at)))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from harken.audio_container import AUDIO_SUFFIXES, Header, judge, read_header, sniff
-from harken.audio_decode import blocks, check_values, open_regular, open_sound
+from harken.audio_decode import blocks, check_values, damage, open_regular, open_sound
 from harken.errors import AudioError
 
 MAX_BYTES = 4 << 30
@@ -76,7 +76,10 @@ def probe(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = No
             if size > MAX_BYTES:
                 raise AudioError("too-long", f"the file has {size:,} bytes")
             header = read_header(file, format, size)
-            frames, rate, channels = _decode_all(file, header, size)
+            try:
+                frames, rate, channels = _decode_all(file, header, size)
+            except AudioError as error:
+                raise damage(file, error) from None
             file.seek(0)
             return Probe(frames / rate, rate, channels, format, _sha256(file))
     except AudioError as error:

@@ -134,6 +134,7 @@ LAYOUTS: Registry[Layout] = Registry(
         "librispeech": "harken.corpora.librispeech:LAYOUT",
         "ljspeech": "harken.corpora.ljspeech:LAYOUT",
         "soundfx": "harken.corpora.soundfx:LAYOUT",
+        "sonicpi": "harken.corpora.sonicpi:LAYOUT",
         "folder": "harken.corpora.folder:LAYOUT",
     },
 )
