@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import REPO
 from harken import audio
 from harken.audio import Clip, Part, Plan, silence, span
 from harken.errors import AudioError, DataError
@@ -280,3 +283,13 @@ def test_a_finished_job_of_the_same_plan_is_left_alone(tmp_path: Path) -> None:
     assert run_steps(iter(()), [fourth], *where, plan={"s": 1}) == first
     with pytest.raises(DataError, match=r"plan\.s: 1 -> 2"):
         run_steps(iter(()), [fourth], *where, plan={"s": 2})
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_number_of_items() -> None:
+    command = [sys.executable, str(REPO / "benchmarks/stream_items.py"), "--items", "1500", "9000"]
+    done = subprocess.run(
+        [*command, "--repeats", "1", "--ways", "harken"], capture_output=True, text=True, check=True
+    )
+    # The small one fills a third of a shard, the large one more than two.
+    assert float(done.stdout.rsplit("=", 1)[1]) <= 1.15

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harken import __version__
+import harken
 from harken.errors import RunError
 from harken.files import differences, hold, release, sweep, write_json
 
@@ -39,6 +39,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, spec: dict[str, Any], *, writable: bool) -> None:
+        """Use `Run.open` or `read_run`."""
         self.folder = folder
         self.spec = spec
         self._writable = writable
@@ -68,7 +69,7 @@ class Run:
                         where=str(folder),
                         mend="Choose another folder.",
                     )
-                write_json(folder / FIRST, {"harken": __version__, "spec": asked})
+                write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
             for path in sorted(folder.glob("*.jsonl")):
                 _drop_torn_line(path)
             return Run(folder, asked, writable=True)
@@ -216,6 +217,7 @@ class Store:
     """A folder of runs, at any depth."""
 
     def __init__(self, folder: Path | str) -> None:
+        """The runs below `folder`."""
         self.folder = Path(folder)
 
     def __iter__(self) -> Iterator[Run]:

@@ -26,6 +26,7 @@ class Dataset:
     """
 
     def __init__(self, folder: Path, info: Info) -> None:
+        """Use `open_dataset`, which checks that all is there."""
         self.folder = folder
         self.info = info
         self.root = Path(os.path.normpath(os.path.join(os.path.abspath(folder), info.root)))

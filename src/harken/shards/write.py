@@ -132,6 +132,7 @@ class ShardFile:
     """One shard being written, row group by row group, under its temporary name."""
 
     def __init__(self, head: Head, number: int, key: str) -> None:
+        """Begin shard `number`, which holds the unit `key`."""
         import pyarrow.parquet as pq
 
         self.rows = 0
@@ -230,6 +231,7 @@ class Stream:
     """
 
     def __init__(self, head: Head, rows: int) -> None:
+        """Begin a dataset of `rows` items a shard; removes what a killed stream has left."""
         self.head = head
         self._rows = rows
         self._keys: list[str] = []
