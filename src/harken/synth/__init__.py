@@ -1,1 +1,38 @@
-"""Makes items whose answer is true by construction: a plan is drawn, then rendered."""
+"""Items whose answer is true by construction, drawn from labelled recordings.
+
+One file a family, all of one shape::
+
+    '''name: what is asked, after which benchmark, how it is balanced.'''
+    QUESTIONS = (...)                                  # wordings, drawn whatever the answer
+    def lacks(pool: Pool) -> str                       # what the pool lacks for it, "" if nothing
+    def pick(pool: Pool, draw: Draw) -> Picks | None   # all chance: recordings and constants
+    def build(template, values, recordings) -> Made    # no chance: texts, choices, clips, reasoning
+    FAMILY = Family("name", number of wordings, lacks, pick, build)
+
+What `pick` draws is stored in `Item.plan`; `redraw` builds the same item from it. Balanced things
+(answer, place of the answer, label under each answer, number of clips) come from ``draw.wheel``
+(`harken.synth.design`), all else from ``draw.rng``. A family must hold to this: the text alone,
+question and choices, never tells the answer (`leaky` excepted, which is the control).
+
+Items combine recordings of one split only, never two from the same source recording. Labels are
+taken to be complete: what a recording is not labelled with is not in it.
+"""
+
+from harken.synth.family import UNIT_ITEMS, Draw, Family, Made, Picks
+from harken.synth.make import FAMILIES, draw, make_dataset, redraw
+from harken.synth.pool import Pool, Topic, fingerprint
+
+__all__ = [
+    "FAMILIES",
+    "UNIT_ITEMS",
+    "Draw",
+    "Family",
+    "Made",
+    "Picks",
+    "Pool",
+    "Topic",
+    "draw",
+    "fingerprint",
+    "make_dataset",
+    "redraw",
+]

@@ -1,0 +1,240 @@
+"""Drawing items, drawing them again from their plans, and making datasets of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harken.corpora.base import Corpus, Recording, assign_splits
+from harken.errors import ConfigError, DataError
+from harken.item import Item
+from harken.progress import track
+from harken.registry import Registry
+from harken.shards import Unit, build_dataset
+from harken.synth.family import (
+    UNIT_ITEMS,
+    VERSION,
+    Family,
+    Seat,
+    build_item,
+    look_up,
+    plan_item,
+)
+from harken.synth.pool import Pool, fingerprint
+
+ATTEMPTS = 100
+"""Tries at one item before a family counts as used up."""
+
+FAMILIES: Registry[Family] = Registry(
+    "family of questions",
+    {
+        "identify": "harken.synth.identify:FAMILY",
+        "presence": "harken.synth.presence:FAMILY",
+        "word": "harken.synth.word:FAMILY",
+        "same-sound": "harken.synth.same_sound:FAMILY",
+        "same-word": "harken.synth.same_word:FAMILY",
+        "same-speaker": "harken.synth.same_speaker:FAMILY",
+        "which-clip": "harken.synth.which_clip:FAMILY",
+        "caption": "harken.synth.caption:FAMILY",
+        "first": "harken.synth.first:FAMILY",
+        "count": "harken.synth.count:FAMILY",
+        "order": "harken.synth.order:FAMILY",
+        "leaky": "harken.synth.leaky:FAMILY",
+    },
+)
+
+
+def draw(
+    recordings: Iterable[Recording] | Pool, split: str, family: str, n: int, seed: int
+) -> Iterator[Item]:
+    """Up to `n` different items of one family: a pure function of its arguments.
+
+    Fewer come where the recordings do not give more; the first m of n items are the m items of a
+    smaller draw. The order of `recordings` and the folder they lie in play no part.
+
+    Raises:
+        ConfigError: no family has that name.
+        DataError: the split cannot make this family; the message says what is lacking.
+    """
+    kind = FAMILIES.get(family)
+    pool = recordings if isinstance(recordings, Pool) else Pool(recordings, split)
+    reason = kind.lacks(pool)
+    if reason:
+        raise DataError(f"split {split!r} cannot make {family!r}: {reason}")
+    for item, _ in _drawn(kind, pool, n, seed):
+        yield item
+
+
+def redraw(plan: Mapping[str, Any], recordings: Iterable[Recording] | Pool) -> Item:
+    """The item that `plan` (an `Item.plan`) stands for, from the recordings it picked.
+
+    Nothing is drawn: other recordings of the corpus may have come or gone since.
+
+    Raises:
+        ConfigError: the plan's family is not known.
+        DataError: a recording is missing, or the plan is of another version.
+    """
+    if plan.get("version") != VERSION:
+        raise DataError(
+            f"a plan of version {plan.get('version')!r} cannot be drawn by version {VERSION}",
+            where=f"plan of a {plan.get('family')} item",
+            mend="Make the dataset again with this harken.",
+        )
+    family = FAMILIES.get(plan["family"])
+    pool = recordings if isinstance(recordings, Pool) else Pool(recordings, plan["split"])
+    return build_item(family, dict(plan), look_up(plan, pool.by_ref))
+
+
+def make_dataset(
+    corpus: Corpus | Sequence[Recording],
+    folder: Path,
+    *,
+    families: Sequence[str] | None = None,
+    per_family: int | Mapping[str, int] = 500,
+    seed: int = 0,
+    splits: Sequence[str] | None = None,
+    embed: bool = False,
+    name: str = "",
+) -> dict[str, Any]:
+    """Make a dataset of all `families` from a corpus, in units of at most 256 items.
+
+    A killed run goes on where it stopped and ends with the same bytes.
+
+    Args:
+        corpus: what `read_corpus` or `assign_splits` gave; recordings without a split get one.
+        folder: where the dataset is written.
+        families: names in `FAMILIES`; None: all of them.
+        per_family: items per family in each split; or by split, 0 for splits not named.
+        seed: of everything drawn.
+        splits: only these; None: all there are.
+        embed: copy (and render) the audio into the shards.
+        name: of the dataset; empty: the corpus's.
+
+    Returns:
+        ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (reason, for what
+        could not be made at all), ``short`` (reason, where fewer items exist than were asked for).
+
+    Raises:
+        ConfigError: an unknown family or split.
+        DataError: nothing at all can be made.
+    """
+    recordings = _with_splits(corpus, seed)
+    wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
+    kinds = [FAMILIES.get(one) for one in wanted]
+    pools = [Pool(recordings, split) for split in _splits(recordings, splits)]
+    jobs = [(kind, pool) for kind in kinds for pool in pools]
+    units: list[Unit] = []
+    counts: dict[str, int] = {}
+    skipped: dict[str, str] = {}
+    short: dict[str, str] = {}
+    for kind, pool in track(jobs, "drawing questions"):
+        key = f"{kind.name}/{pool.split}"
+        asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
+        reason = kind.lacks(pool)
+        if reason:
+            skipped[key] = f"split {pool.split!r}: {reason}"
+            continue
+        attempts = bytes(attempt for _, attempt in _drawn(kind, pool, asked, seed))
+        if not attempts and asked:
+            skipped[key] = f"split {pool.split!r}: no recordings fit together for one item"
+            continue
+        counts[key] = len(attempts)
+        if len(attempts) < asked:
+            short[key] = f"{len(attempts)} different items could be drawn, {asked} were asked for"
+        units += _units(kind, pool, seed, attempts)
+    if not units:
+        raise DataError(
+            "the corpus can make none of the questions: "
+            + "; ".join(f"{key}: {why}" for key, why in list(skipped.items())[:5]),
+            mend="Ask for other families, or give a corpus with labels, words or speakers.",
+        )
+    name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
+    plan = {
+        "maker": "harken.synth",
+        "version": VERSION,
+        "families": list(wanted),
+        "per_family": per_family if isinstance(per_family, int) else dict(per_family),
+        "seed": seed,
+        "splits": [pool.split for pool in pools],
+        "corpus": fingerprint(recordings),
+        "counts": counts,
+        "skipped": skipped,
+        "short": short,
+    }
+    info = build_dataset(
+        folder, units, name=name, plan=plan, embed=embed, root=_root(corpus, recordings)
+    )
+    made = {"dataset": info.name, "items": info.items, "counts": counts}
+    return {**made, "skipped": skipped, "short": short}
+
+
+class _Drawn(NamedTuple):
+    item: Item
+    attempt: int
+
+
+def _drawn(family: Family, pool: Pool, n: int, seed: int) -> Iterator[_Drawn]:
+    """Items in order, each with the attempt that gave it; ends where no new item is found.
+
+    Ending, rather than leaving gaps, keeps the balance of what there is.
+    """
+    seen: set[str] = set()
+    for index in range(n):
+        for attempt in range(ATTEMPTS):
+            drawn = plan_item(family, pool, Seat(seed, pool.split, index, attempt))
+            if drawn is None:
+                continue
+            plan, picks = drawn
+            item = build_item(family, plan, picks.recordings)
+            if item.id not in seen:
+                seen.add(item.id)
+                yield _Drawn(item, attempt)
+                break
+        else:
+            return
+
+
+def _units(family: Family, pool: Pool, seed: int, attempts: bytes) -> list[Unit]:
+    return [
+        Unit(
+            f"{family.name}/{pool.split}/{start // UNIT_ITEMS}",
+            partial(_unit, family, pool, seed, start, attempts[start : start + UNIT_ITEMS]),
+        )
+        for start in range(0, len(attempts), UNIT_ITEMS)
+    ]
+
+
+def _unit(family: Family, pool: Pool, seed: int, start: int, attempts: bytes) -> Iterator[Item]:
+    """The items of one unit. With the attempts known, no item depends on those before it."""
+    for offset, attempt in enumerate(attempts):
+        drawn = plan_item(family, pool, Seat(seed, pool.split, start + offset, attempt))
+        if drawn is None:
+            raise DataError(f"{family.name} item {start + offset} was drawn before and is not now")
+        plan, picks = drawn
+        yield build_item(family, plan, picks.recordings)
+
+
+def _with_splits(corpus: Corpus | Sequence[Recording], seed: int) -> tuple[Recording, ...]:
+    recordings = corpus.recordings if isinstance(corpus, Corpus) else tuple(corpus)
+    if all(recording.split for recording in recordings):
+        return recordings
+    return tuple(assign_splits(recordings, seed))
+
+
+def _splits(recordings: Sequence[Recording], wanted: Sequence[str] | None) -> list[str]:
+    there = sorted({recording.split for recording in recordings})
+    unknown = sorted(set(wanted or ()) - set(there))
+    if unknown:
+        raise ConfigError(f"no recording is in split {unknown[0]!r}", mend=f"Known: {there}")
+    return [split for split in there if wanted is None or split in wanted]
+
+
+def _root(corpus: Corpus | Sequence[Recording], recordings: Sequence[Recording]) -> Path | None:
+    """The folder that paths are stored relative to."""
+    if isinstance(corpus, Corpus):
+        return corpus.root
+    paths = [os.path.dirname(r.clip.path) for r in recordings if r.clip.path]
+    return Path(os.path.commonpath(paths)) if paths else None

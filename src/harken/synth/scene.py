@@ -1,0 +1,59 @@
+"""Plan clips: several events one after the other, and a voice over a background.
+
+Times in seconds, gains in dB relative to each recording's own level. All numbers come from the
+item's plan; nothing is drawn here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harken.audio import Clip, Part, Plan, span
+from harken.corpora.base import Recording
+from harken.synth.family import Draw
+from harken.synth.pool import event_span
+
+LEAD_S = 0.1
+"""Silence before the first event and after the last."""
+
+
+def draw_timing(draw: Draw, recordings: Sequence[Recording]) -> dict[str, Any]:
+    """Gaps of 0.2-0.8 s between events and gains of -6-0 dB, none depending on the order."""
+    n = len(recordings)
+    return {
+        "gaps_s": [round(float(g), 3) for g in draw.rng.uniform(0.2, 0.8, n - 1)],
+        "gains_db": [round(float(g), 2) for g in draw.rng.uniform(-6.0, 0.0, n)],
+    }
+
+
+def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> Clip:
+    """The events of `recordings` one after the other, with gaps, as one plan clip."""
+    parts = []
+    at_s = LEAD_S
+    for i, recording in enumerate(recordings):
+        if i:
+            at_s += timing["gaps_s"][i - 1]
+        event, length_s = _event(recording)
+        parts.append(Part(event, round(at_s, 4), timing["gains_db"][i]))
+        at_s += length_s
+    duration_s = round(at_s + LEAD_S, 4)
+    return Clip("plan", duration_s=duration_s, plan=Plan(tuple(parts), duration_s))
+
+
+def over(voice: Recording, background: Recording, gain_db: float) -> Clip:
+    """`voice` with `background` under it, `gain_db` below its own level, as one plan clip."""
+    length_s = voice.clip.duration_s or 0.0
+    duration_s = round(length_s + 4 * LEAD_S, 4)
+    under, under_s = _event(background)
+    if under_s > duration_s:
+        under = span(background.clip, under.start_s - background.clip.start_s, duration_s)
+    parts = (Part(voice.clip, 2 * LEAD_S), Part(under, 0.0, gain_db))
+    return Clip("plan", duration_s=duration_s, plan=Plan(parts, duration_s))
+
+
+def _event(recording: Recording) -> tuple[Clip, float]:
+    """The event's clip and its length; the whole recording where no span is known."""
+    start_s, length_s = event_span(recording) or (0.0, recording.clip.duration_s or 0.0)
+    whole = start_s == 0.0 and length_s == recording.clip.duration_s
+    return (recording.clip if whole else span(recording.clip, start_s, length_s)), length_s

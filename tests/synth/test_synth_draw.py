@@ -1,0 +1,236 @@
+"""Items are pure functions of recordings and seed, true to labels, and come again from plans."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harken.audio import Plan
+from harken.errors import ConfigError, DataError
+from harken.item import Item
+from harken.synth import FAMILIES, Pool, draw, redraw
+from harken.synth.pool import fingerprint
+from synth.world import CLOSED, sound, voice, world
+
+ALL = tuple(FAMILIES)
+WORLD = world()
+POOL = Pool(WORLD, "train")
+
+
+def items_of(family: str, n: int = 60, seed: int = 5) -> list[Item]:
+    return list(draw(POOL, "train", family, n, seed))
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_the_order_and_place_of_recordings_play_no_part(family: str) -> None:
+    moved = [replace(r, clip=replace(r.clip, path="/elsewhere/" + r.id)) for r in reversed(WORLD)]
+    once = [(i.id, i.plan, i.rationales) for i in draw(WORLD, "train", family, 30, 1)]
+    again = [(i.id, i.plan, i.rationales) for i in draw(moved, "train", family, 30, 1)]
+    assert once == again
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_a_plan_gives_the_item_again(family: str) -> None:
+    for item in items_of(family):
+        plan = json.loads(json.dumps(item.plan))
+        assert redraw(plan, WORLD if item.plan["index"] == 0 else POOL) == item
+        assert Item.from_dict(item.to_dict()) == item
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_items_differ_and_a_longer_draw_begins_like_a_shorter(family: str) -> None:
+    ids = [item.id for item in items_of(family, 300)]
+    assert len(set(ids)) == 300
+    assert ids[:100] == [item.id for item in items_of(family, 100)]
+    assert ids[:30] != [item.id for item in items_of(family, 30, seed=6)]
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_what_an_item_says_of_its_sources_is_true(family: str) -> None:
+    by_id = {recording.id: recording for recording in WORLD}
+    for item in items_of(family):
+        sources = [by_id[name] for name in item.recordings]
+        assert len(item.recordings) == len(item.plan["picks"])
+        assert {source.split for source in sources} == {"train"} == {item.split}
+        assert set(item.speakers) == {s.speaker for s in sources if s.speaker}
+        assert item.licence == " + ".join(sorted({s.licence for s in sources}))
+        assert item.task == family
+        assert item.tags[0] == ("multi" if len(item.clips) > 1 else "single")
+        assert len(item.rationales) == 1 and item.answer in item.rationales[0]
+        assert all(clip.duration_s for clip in item.clips)
+
+
+def truth(item: Item) -> str:
+    """The answer, found from the recordings' labels alone."""
+    by_sha = {recording.clip.sha256: recording for recording in WORLD}
+    picks = [by_sha[pick["sha256"]] for pick in item.plan["picks"]]
+    values = item.plan["values"]
+
+    def holds(recording: object, name: str) -> bool:
+        assert hasattr(recording, "labels")
+        words = (recording.transcript or "").split()
+        return name in recording.labels or name in words
+
+    if item.task in ("identify", "word") or values.get("form") == "choose":
+        fits = [
+            shown
+            for name, shown in zip(values["choices"], item.choices, strict=True)
+            if holds(picks[0], name) or name.removesuffix(" …") in (picks[0].transcript or "")
+        ]
+        (only,) = fits
+        return only
+    if item.task == "presence":
+        return "yes" if holds(picks[0], values["query"]) else "no"
+    if item.task == "same-sound":
+        return "yes" if picks[0].labels == picks[1].labels else "no"
+    if item.task == "same-word":
+        return "yes" if picks[0].transcript == picks[1].transcript else "no"
+    if item.task == "same-speaker":
+        return "yes" if picks[0].speaker == picks[1].speaker else "no"
+    if item.task == "count":
+        return str(sum(holds(pick, values["query"]) for pick in picks))
+    if item.task in ("which-clip", "caption"):
+        query = values["query"].removesuffix(" …")
+        place = [i for i, p in enumerate(picks) if holds(p, query) or query in (p.transcript or "")]
+        assert len(place) == 1
+        return f"clip {place[0] + 1}"
+    names = [(pick.labels or (pick.transcript,))[0] for pick in picks]
+    return names[0] if item.task == "first" else ", ".join(names)
+
+
+@pytest.mark.parametrize("family", [*CLOSED, "order"])
+def test_the_answer_is_true(family: str) -> None:
+    for item in items_of(family, 400):
+        assert truth(item) == item.answer, item
+
+
+def test_scenes_place_events_one_after_the_other() -> None:
+    for item in items_of("first", 40):
+        plan = item.clips[0].plan
+        assert isinstance(plan, Plan)
+        first, second = plan.parts
+        gap = second.at_s - first.at_s - (first.clip.duration_s or 0)
+        assert 0.199 <= gap <= 0.801
+        assert -6 <= first.gain_db <= 0 and -6 <= second.gain_db <= 0
+        end = second.at_s + (second.clip.duration_s or 0)
+        assert plan.duration_s == pytest.approx(end + 0.1)
+
+
+def test_onsets_say_where_the_event_of_a_long_recording_is() -> None:
+    long = [
+        replace(
+            sound(label, no),
+            clip=replace(sound(label, no).clip, duration_s=60.0),
+            onsets=((label, 20.0, 21.5),),
+        )
+        for label in ("siren", "rain")
+        for no in range(3)
+    ]
+    for item in draw(long, "train", "first", 10, 0):
+        assert item.clips[0].plan is not None
+        for part in item.clips[0].plan.parts:
+            assert (part.clip.start_s, part.clip.duration_s) == (20.0, 1.5)
+    without = [replace(recording, onsets=()) for recording in long]
+    with pytest.raises(DataError, match="short enough"):
+        list(draw(without, "train", "first", 10, 0))
+
+
+def test_pairs_of_voices_share_neither_recording_nor_words() -> None:
+    by_id = {recording.id: recording for recording in WORLD}
+    for item in items_of("same-speaker", 300):
+        a, b = (by_id[name] for name in item.recordings)
+        assert a.id != b.id and a.transcript != b.transcript
+
+
+def test_pairs_of_words_have_two_speakers_in_both_classes() -> None:
+    mixed = 0
+    for item in items_of("same-word", 300):
+        assert len({p["recording"].split("-")[1] for p in item.plan["picks"][:2]}) == 2
+        if "background" in item.tags:
+            mixed += 1
+            one, other = item.plan["values"]["backgrounds"]
+            assert one != other
+            assert all(clip.plan is not None for clip in item.clips)
+    assert mixed == 150
+
+
+def test_names_that_could_pass_for_each_other_never_meet() -> None:
+    labels = ("dog", "dog bark", "barking dog", "rain", "rain on roof", "cat", "siren", "train")
+    pool = Pool([sound(label, no) for label in labels for no in range(8)], "train")
+    dogs, rains = {"dog", "dog bark", "barking dog"}, {"rain", "rain on roof"}
+    for item in draw(pool, "train", "identify", 300, 0):
+        assert len(dogs & set(item.choices)) <= 1 and len(rains & set(item.choices)) <= 1
+    for family in ("presence", "which-clip", "count", "same-sound"):
+        for item in draw(pool, "train", family, 200, 0):
+            values = item.plan["values"]
+            heard = values["heard"] if isinstance(values["heard"], list) else [values["heard"]]
+            query = values.get("query", heard[0])
+            for group in (dogs, rains):
+                if query in group:
+                    assert (group - {query}).isdisjoint(heard)
+
+
+def test_copies_become_one_recording_with_the_labels_of_both() -> None:
+    one, other = sound("rain", 0), sound("siren", 1)
+    copy = replace(one, id="copy", labels=("thunder",))
+    pool = Pool([one, copy, other], "train")
+    assert len(pool.recordings) == 2
+    assert sorted(label for r in pool.recordings for label in r.labels) == [
+        "rain",
+        "siren",
+        "thunder",
+    ]
+    assert pool.lone_sounds.names == ("siren",)
+
+
+def test_what_a_corpus_lacks_is_said() -> None:
+    few = [sound("rain", 0), voice("one", "anna", 0), voice("two", "anna", 1)]
+    reasons = {name: FAMILIES.get(name).lacks(Pool(few, "train")) for name in FAMILIES}
+    assert "2 speakers" in reasons["same-speaker"] and "there are 1" in reasons["same-speaker"]
+    assert "4 labels" in reasons["identify"] and "there are 1" in reasons["identify"]
+    with pytest.raises(DataError, match="cannot make 'identify'"):
+        next(draw(few, "train", "identify", 1, 0))
+    with pytest.raises(ConfigError, match="which-clip"):
+        next(draw(few, "train", "which-clips", 1, 0))
+
+
+def test_a_used_up_family_ends_balanced() -> None:
+    pool = Pool([sound("rain", 0), sound("siren", 1)], "train")
+    items = list(draw(pool, "train", "presence", 1000, 0))
+    assert 16 <= len(items) <= 64  # 2 recordings x 2 labels x 16 wordings
+    yes = sum(item.answer == "yes" for item in items)
+    assert abs(yes - len(items) / 2) <= 1
+
+
+def test_redraw_says_what_is_missing() -> None:
+    item = items_of("presence", 1)[0]
+    with pytest.raises(DataError, match="is missing"):
+        redraw(item.plan, [r for r in WORLD if r.id not in item.recordings])
+    with pytest.raises(DataError, match="version"):
+        redraw({**item.plan, "version": 99}, WORLD)
+
+
+def test_the_fingerprint_knows_labels_and_not_paths() -> None:
+    moved = [replace(r, clip=replace(r.clip, path="/b")) for r in reversed(WORLD)]
+    assert fingerprint(moved) == fingerprint(WORLD)
+    assert fingerprint([replace(WORLD[0], labels=("cat",)), *WORLD[1:]]) != fingerprint(WORLD)
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_drawing_is_quick(family: str) -> None:
+    list(draw(POOL, "train", family, 10, 0))
+    start = time.process_time()
+    n = len(list(draw(POOL, "train", family, 300, 9)))
+    seconds = time.process_time() - start
+    assert n / seconds * 60 > 20_000
+
+
+def test_seeds_do_not_touch_global_state() -> None:
+    np.random.seed(0)
+    before = np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    items_of("identify", 5)
+    assert np.random.get_state()[1].tolist() == before  # type: ignore[union-attr]
