@@ -1,0 +1,219 @@
+"""The items of a page: which are shown, and what is shown of each.
+
+The rule, stated on the page: items are grouped by task, outcome with audio, and before/after flip;
+the groups take turns, each in an order drawn from the item ids and the seed, until the page has
+enough items or enough sound. So every task and every kind of outcome is there, whatever is rare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harken.audio import Clip, digest
+from harken.errors import AudioError
+from harken.item import Item
+from harken.report.sound import sound
+from harken.report.words import signed
+
+Trial = Mapping[str, Any]
+MAX_SOUND_BYTES = 20_000_000
+
+
+@dataclass(slots=True)
+class Sounds:
+    """Sounds of a page by clip key: a clip that several items share is stored once."""
+
+    budget: int = MAX_SOUND_BYTES
+    used: int = 0
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, item: Item) -> list[dict[str, Any]] | None:
+        """What the page says of each clip of `item`; None if its sounds no longer fit."""
+        fresh, clips, cost = {}, [], 0
+        for clip in item.clips:
+            entry = {"name": clip_name(clip), "sound": clip.key, "fault": None}
+            if clip.key not in self.stored and clip.key not in fresh:
+                try:
+                    made = sound(clip)
+                    fresh[clip.key] = made.to_json()
+                    cost += made.size
+                except AudioError as error:
+                    entry.update(sound=None, fault=f"not playable ({error.reason}): {error.found}")
+            clips.append(entry)
+        if self.used + cost > self.budget:
+            return None
+        self.stored.update(fresh)
+        self.used += cost
+        return clips
+
+
+def choose(groups: Mapping[str, tuple[str, ...]], most: int, seed: int = 0) -> list[str]:
+    """Pick up to `most` item ids, the groups taking turns. `groups`: item id -> its group."""
+    queues: dict[tuple[str, ...], list[str]] = {}
+    for item in sorted(groups, key=lambda item: digest(f"{seed}:{item}")):
+        queues.setdefault(groups[item], []).append(item)
+    picked: list[str] = []
+    turn = 0
+    while len(picked) < most and any(len(queue) > turn for queue in queues.values()):
+        picked += [queues[g][turn] for g in sorted(queues) if len(queues[g]) > turn]
+        turn += 1
+    return picked[:most]
+
+
+def outcome(trials: Sequence[Trial], condition: str) -> str:
+    """Outcome of an item under `condition`: that of its first rotation; "" if it was not asked."""
+    asked = [t for t in trials if t["condition"] == condition]
+    return str(min(asked, key=lambda t: t["rotation"])["outcome"]) if asked else ""
+
+
+def card(
+    item: Item | None,
+    after: Sequence[Trial],
+    before: Sequence[Trial],
+    flip: str,
+    clips: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Everything the page knows of one item, as JSON-able values."""
+    first = after[0]
+    names = list(item.choices) if item else _choices(first)
+    answers = [*_answers(after, ""), *_answers(before, "before ", ("audio", "none"))]
+    label = item.contribution.label if item and item.contribution else ""
+    question = item.question if item else str(first.get("question") or first["prompt"])
+    facts = _facts(item) if item else [("item", first["item"]), ("group", str(first["group"]))]
+    searched = [first["item"], first["task"], question, *names, *(a["said"] for a in answers)]
+    return {
+        "id": first["item"],
+        "task": first["task"],
+        "question": question,
+        "choices": names,
+        "gold": first["gold"],
+        "answer": item.answer if item else str(first.get("answer", "")),
+        "rationales": list(item.rationales) if item else [],
+        "clips": clips,
+        "answers": answers,
+        "replies": _replies(answers),
+        "outcome": outcome(after, "audio"),
+        "outcomes": {c: outcome(after, c) for c in dict.fromkeys(t["condition"] for t in after)},
+        "flip": flip,
+        "label": label,
+        "facts": facts,
+        "search": " ".join([*searched, *(value for _, value in facts)]).lower(),
+    }
+
+
+def clip_name(clip: Clip) -> str:
+    """A clip in words: file names, never folders (a shared page tells nobody's folders)."""
+    if clip.kind == "silence":
+        return f"silence, {clip.duration_s or 0:.1f} s"
+    if clip.plan is not None:
+        names = [Path(part.clip.path).name or part.clip.kind for part in clip.plan.parts]
+        return f"scene of {len(names)}: " + ", ".join(dict.fromkeys(names))
+    name = Path(clip.path).name if clip.kind == "file" else ""
+    if clip.duration_s is None:
+        return name
+    start, end = clip.start_s, clip.start_s + clip.duration_s
+    return f"{name} {start:.1f}–{end:.1f} s" if clip.start_s else f"{name} {end:.1f} s".strip()
+
+
+def _choices(trial: Trial) -> list[str]:
+    """The options in the item's own order, from how they were shown."""
+    names = [""] * len(trial["order"])
+    for shown, position in enumerate(trial["order"]):
+        names[position] = trial["choices"][shown]
+    return names
+
+
+def _answers(
+    trials: Sequence[Trial], prefix: str, only: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """One entry a condition: outcome, mean probability and number of picks of each option."""
+    out = []
+    for condition in dict.fromkeys(t["condition"] for t in trials):
+        if only is not None and condition not in only:
+            continue
+        asked = sorted(
+            (t for t in trials if t["condition"] == condition), key=lambda t: int(t["rotation"])
+        )
+        size = len(asked[0]["order"])
+        chances, picks = [], [0] * size
+        for trial in asked:
+            if trial.get("logprobs"):
+                chance = np.zeros(size)
+                chance[list(trial["order"])] = np.exp(trial["logprobs"])
+                chances.append(chance)
+            pick = picked(trial)
+            if pick is not None:
+                picks[pick] += 1
+        out.append(
+            {
+                "heading": prefix + condition,
+                "outcome": outcome(asked, condition),
+                "asked": len(asked),
+                "right": sum(t["outcome"] == "correct" for t in asked),
+                "p": [round(float(p), 4) for p in np.mean(chances, axis=0)] if chances else None,
+                "picks": picks,
+                "said": asked[0].get("reply") or "",
+                "rule": asked[0].get("text_rule") or asked[0].get("rule") or "",
+                "error": asked[0].get("error"),
+            }
+        )
+    return out
+
+
+def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What was said, in the model's words; conditions with one and the same reply on one line."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for answer in answers:
+        if answer["error"]:
+            line = (f"failed: {answer['error']}", "")
+        else:
+            line = (answer["said"], answer["rule"] and f"read by rule {answer['rule']}")
+        if line[0]:
+            found.setdefault(line, []).append(answer["heading"])
+    return [{"who": ", ".join(w), "said": said, "rule": rule} for (said, rule), w in found.items()]
+
+
+def picked(trial: Trial) -> int | None:
+    """Position in the item's choices that the model chose; None if it chose none."""
+    parsed = trial.get("parsed")
+    if parsed is None or not trial["order"]:
+        return None
+    names = _choices(trial)
+    return names.index(parsed) if parsed in names else None
+
+
+def _facts(item: Item) -> list[tuple[str, str]]:
+    """Provenance lines, in reading order; empty ones left out."""
+    lines = [
+        ("contribution", _contribution(item)),
+        ("recordings", ", ".join(Path(name).name for name in item.recordings)),
+        ("speakers", ", ".join(item.speakers)),
+        ("licence", item.licence),
+        ("split", item.split),
+        ("tags", ", ".join(item.tags)),
+        ("history", " → ".join(f"{m.step}: {m.note}" if m.note else m.step for m in item.history)),
+        ("item", item.id),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
+def _contribution(item: Item) -> str:
+    own = item.contribution
+    if own is None:
+        return ""
+    parts = [f"{own.label} (rule {own.rule})"]
+    if own.bits is not None:
+        parts.append(f"{signed(own.bits)} bits")
+    if own.deaf_asked:
+        parts.append(f"right without audio {own.deaf_right} of {own.deaf_asked} times")
+    if own.shapley:
+        parts.append("clip shares " + ", ".join(signed(share) for share in own.shapley) + " bits")
+    if own.interaction is not None:
+        parts.append(f"interaction {signed(own.interaction)} bits")
+    parts += [f"{name} {signed(bits)}" for name, bits in own.voters]
+    return "; ".join(parts)

@@ -1,0 +1,233 @@
+"""What the page says, section by section, as values that the template lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from harken.ask.paired import by_item, compare, gold_bits, marks
+from harken.errors import RunError
+from harken.item import Contribution
+from harken.report import plots, words
+from harken.report.cards import MAX_SOUND_BYTES, Sounds
+from harken.report.gather import Exam, Found, curves
+from harken.report.sound import BANDS, COLUMNS
+
+Json = dict[str, Any]
+Contributions = Mapping[str, tuple[str, Contribution]]
+MOST_DOTS = 400
+
+
+def compared(old: Exam | None, new: Exam) -> list[Json]:
+    """Before and after with audio: all tasks first; raises RunError if the runs share no item."""
+    if old is None:
+        return []
+    rows = compare(old.trials, new.trials, "audio")
+    if not rows[0]["paired"]["items"]:
+        raise RunError(
+            "the two runs share no item",
+            where=f"{old.folder} and {new.folder}",
+            mend="Evaluate both models on the same dataset.",
+        )
+    return rows
+
+
+def flips(paired: Json, old: Exam | None, new: Exam) -> dict[str, str]:
+    """Item -> gained, lost, kept, missed; items that were not answered both times are absent."""
+    if old is None:
+        return {}
+    after = by_item(marks(new.trials, "audio"))
+    before = by_item(marks(old.trials, "audio"))
+    flips = {i: "kept" if after[i] >= 0.5 else "missed" for i in after if i in before}
+    flips.update(dict.fromkeys(paired["better"], "gained"))
+    flips.update(dict.fromkeys(paired["worse"], "lost"))
+    return flips
+
+
+def sections(drawn: Json) -> list[tuple[str, str]]:
+    """Anchor and name of each section that the page has."""
+    every = [
+        ("conditions", "Conditions", True),
+        ("tasks", "Tasks", True),
+        ("change", "Before and after", bool(drawn["change"])),
+        ("contribution", "Contribution", bool(drawn["bits"] or drawn["shares"])),
+        ("training", "Training", bool(drawn["training"])),
+        ("outcomes", "Outcomes", True),
+        ("browse", "Listen", True),
+    ]
+    return [(anchor, name) for anchor, name, there in every if there]
+
+
+def headline(new: Exam, old: Exam | None, changes: Sequence[Json]) -> Json:
+    """The verdict, the sentence on before and after, and the key figures."""
+    whole = new.results["overall"]
+    heard, deaf = whole["cells"].get("audio"), whole["cells"].get("none")
+    gain = whole["gains"].get("none")
+    figures = [
+        ("right with its audio", words.percent(heard["accuracy"]) if heard else "–", ""),
+        ("right without any audio", words.percent(deaf["accuracy"]) if deaf else "–", ""),
+        ("chance", words.percent(whole["chance"]), ""),
+    ]
+    if gain:
+        figures.append(("gain of audio over none", words.points(gain["difference"]), "points"))
+        figures.append(("contribution of the audio", words.signed(gain["bits"]["mean"]), "bits"))
+    if changes:
+        change = changes[0]["paired"]["difference"]
+        figures.append(("change since before", words.points(change), "points"))
+    figures.append(("items asked", f"{whole['items']:,}", ""))
+    return {
+        "after": new,
+        "before": old,
+        "verdict": words.verdict(new.results),
+        "change": words.change(changes[0]) if changes else "",
+        "figures": [{"name": n, "value": v, "unit": u} for n, v, u in figures],
+    }
+
+
+def tables(new: Exam, changes: Sequence[Json]) -> Json:
+    """Task by task, before and after, outcome counts, floors."""
+    none = {"accuracy": None, "low": None, "high": None, "position": {"p": None}}
+    nothing = {"difference": None, "low": None, "high": None, "p": None, "bits": {"mean": None}}
+    whole, conditions = new.results["overall"], new.results["conditions"]
+    table = [
+        {
+            "task": row["task"],
+            "items": row["items"],
+            "chance": row["chance"],
+            "heard": row["cells"].get("audio", none),
+            "deaf": row["cells"].get("none", none),
+            "gain": row["gains"].get("none", nothing),
+        }
+        for row in [whole, *new.results["tasks"]]
+    ]
+    rotations, excluded = new.results["rotations"], new.results.get("excluded") or {}
+    asked = f"Each item was asked with {rotations} orders of its options. " if rotations > 1 else ""
+    asked += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
+    return {
+        "table": table,
+        "changes": changes,
+        "cells": [(name, whole["cells"][name]) for name in conditions],
+        "floors": {"chance": whole["chance"], **whole["floors"]},
+        "macro": {"audio": None, **new.results["macro"]},
+        "asked_note": asked,
+        "keys": [(name, plots.kind(name), words.meaning(name)) for name in conditions],
+    }
+
+
+def drawings(
+    new: Exam, changes: Sequence[Json], measured: Contributions, train: Sequence[Path]
+) -> Json:
+    """Every plot of the page; an empty string or None where there is nothing to draw."""
+    conditions = new.results["conditions"]
+    shares, note = _shares(measured)
+    lines = [(folder.name, curves(folder)) for folder in train]
+    return {
+        "overall": plots.condition_bars(new.results["overall"], conditions, "all tasks"),
+        "tasks": [
+            (row["task"], row["items"], plots.condition_bars(row, conditions, row["task"]))
+            for row in new.results["tasks"]
+        ],
+        "change": plots.before_after(changes) if changes else "",
+        "bits": _bits(new, measured),
+        "shares": shares,
+        "shares_note": note,
+        "training": [
+            (folder, [plots.curve(line, name) for name, line in found])
+            for folder, found in lines
+            if found
+        ],
+    }
+
+
+def _bits(new: Exam, measured: Contributions) -> Json | None:
+    """The histogram of contribution: measured by the curator if it was, else by this exam."""
+    groups: dict[str, list[float]] = {}
+    for _, own in measured.values():
+        if own.bits is not None:
+            groups.setdefault(own.label, []).append(own.bits)
+    title = "Bits of contribution, by label"
+    formula = "log2 p(true answer | audio) − log2 p(true answer | no audio)"
+    note = f"{formula}, pooled over the voters that labelled the items: weak ones need no audio."
+    if not groups:
+        heard, deaf = (by_item(gold_bits(new.trials, c)) for c in ("audio", "none"))
+        groups = {"all": [heard[i] - deaf[i] for i in heard if i in deaf]}
+        title = "Bits of contribution, item by item"
+        note = f"{formula} for {new.model}: right of the line, the audio helps."
+    if not any(groups.values()):
+        return None
+    groups = {name: groups[name] for name in sorted(groups, reverse=True)}
+    return {
+        "title": title,
+        "note": note,
+        "legend": [(name, len(values)) for name, values in groups.items()],
+        "plot": plots.histogram(groups, "bits"),
+    }
+
+
+def _shares(measured: Contributions) -> tuple[Markup | str, str]:
+    rows: dict[str, list[float]] = {}
+    for task, own in (measured[item] for item in sorted(measured)):
+        for at, share in enumerate(own.shapley, 1):
+            rows.setdefault(f"{task}, clip {at}", []).append(share)
+    if not rows:
+        return "", ""
+    thin = any(len(values) > MOST_DOTS for values in rows.values())
+    named = [(name, values[:MOST_DOTS]) for name, values in sorted(rows.items())]
+    note = f" (at most {MOST_DOTS} a row)" if thin else ""
+    return plots.strips(named), note
+
+
+def browser(cards: Sequence[Json], sounds: Sounds, asked: int, trouble: str) -> Json:
+    """The items to filter and play, the rule they were chosen by, and the filters' choices."""
+    outcomes = dict.fromkeys(name for one in cards for name in one["outcomes"])
+    labels = sorted({one["label"] for one in cards if one["label"]})
+    rule = (
+        f"{len(cards):,} of {asked:,} items are in this page: tasks, outcomes and before/after "
+        "flips take turns, each in an order drawn from the item ids by seed 0, until it is full "
+        f"({sounds.used / 1e6:.1f} of {MAX_SOUND_BYTES / 1e6:.0f} MB of sound)."
+    )
+    if trouble:
+        rule += f" Sound is missing where the items could not be read: {trouble}."
+    data = {
+        "items": cards,
+        "sounds": sounds.stored,
+        "columns": COLUMNS,
+        "bands": BANDS,
+        "marks": words.MARKS,
+    }
+    return {
+        "cards": cards,
+        "rule": rule,
+        "no_items": trouble or "the run has none",
+        "choices": {
+            "tasks": sorted({one["task"] for one in cards}),
+            "conditions": list(outcomes),
+            "flips": list(words.FLIPS.items()),
+            "labels": labels,
+        },
+        "outcomes": words.OUTCOMES,
+        "marks": words.MARKS,
+        "data": data,
+    }
+
+
+def sources(new: Exam, old: Exam | None, found: Found) -> list[tuple[str, str]]:
+    """Where all of it comes from."""
+    lines = []
+    for name, exam in (("model", new), ("model before", old)):
+        if exam is not None:
+            identity = exam.spec.get("identity", "not given")
+            lines.append((name, f"{exam.model}, identity {identity}"))
+    dataset = new.spec.get("dataset") or {}
+    if dataset:
+        name = Path(dataset.get("path") or "").name
+        lines.append(("dataset", f"{name}, content {dataset.get('digest')}"))
+    spec = new.spec
+    lines.append(("asked with", f"seed {spec.get('seed')}, rotations {spec.get('rotations')}"))
+    licences = sorted({item.licence for item in found.items.values() if item.licence})
+    if licences:
+        lines.append(("licences of the sound here", "; ".join(licences)))
+    return lines

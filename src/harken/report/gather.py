@@ -1,0 +1,142 @@
+"""Reads what a page is made of: run folders, the items they asked, contributions, curves.
+
+Nothing here knows a model or asks one again; a copied run folder is enough for all but the sound.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harken.errors import DataError, RunError
+from harken.item import Contribution, Item
+from harken.runs import read_run
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """One finished evaluation: its run folder as read."""
+
+    folder: Path
+    spec: dict[str, Any]
+    results: dict[str, Any]
+    trials: list[dict[str, Any]]
+
+    @property
+    def model(self) -> str:
+        """The model's name as recorded."""
+        return str(self.spec.get("model", "unnamed model"))
+
+    @property
+    def dataset(self) -> Path | None:
+        """Where the asked items lay, from the run's own place; None if it was not recorded."""
+        path = (self.spec.get("dataset") or {}).get("path")
+        return None if path is None else Path(os.path.normpath(self.folder / path))
+
+    def by_item(self) -> dict[str, list[dict[str, Any]]]:
+        """Item id -> its trials, items in the order in which they were asked."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for trial in self.trials:
+            found.setdefault(trial["item"], []).append(trial)
+        return found
+
+
+def read_exam(folder: Path | str) -> Exam:
+    """Read an evaluation's run folder; raises RunError if it is none or is not finished."""
+    run = read_run(folder)
+    if not run.done or not run.path("results.json").is_file():
+        raise RunError(
+            "this run holds no finished evaluation",
+            where=str(folder),
+            mend="Run the same `harken eval` again: it goes on where it stopped.",
+        )
+    return Exam(Path(folder), run.spec, run.read_json("results"), run.records("trials"))
+
+
+def read_dataset(path: Path) -> Iterator[Item]:
+    """Items of a dataset folder, or of a ``.jsonl`` file."""
+    from harken import shards
+
+    if path.suffix == ".jsonl":
+        yield from shards.read_jsonl(path)
+    else:
+        yield from shards.open_dataset(path).items()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one pass over the dataset gives: the wanted items, and every item's contribution."""
+
+    items: dict[str, Item]
+    contributions: dict[str, tuple[str, Contribution]]
+    trouble: str = ""
+
+
+def find_items(path: Path | None, wanted: Iterable[str]) -> Found:
+    """Read the dataset once; a missing or unreadable one is a fact of the page, not a failure."""
+    if path is None:
+        return Found({}, {}, "the run does not say where its items lie")
+    keep = set(wanted)
+    items: dict[str, Item] = {}
+    contributions: dict[str, tuple[str, Contribution]] = {}
+    try:
+        for item in read_dataset(path):
+            if item.contribution is not None:
+                contributions[item.id] = (item.task, item.contribution)
+            if item.id in keep:
+                items[item.id] = item
+    except DataError as error:
+        return Found(items, contributions, str(error))
+    lost = len(keep - set(items))
+    return Found(items, contributions, f"{lost} items are not in the dataset" if lost else "")
+
+
+def curated(folder: Path) -> dict[str, tuple[str, Contribution]]:
+    """Item id -> (task, contribution) from the datasets ``weak`` and ``strong`` below `folder`."""
+    found: dict[str, tuple[str, Contribution]] = {}
+    for name in ("weak", "strong"):
+        if (folder / name).is_dir():
+            found.update(find_items(folder / name, ()).contributions)
+    if not found:
+        raise DataError(
+            "there are no measured items in weak/ or strong/",
+            where=str(folder),
+            mend="Give the folder that `harken curate` wrote.",
+        )
+    return found
+
+
+IGNORED = {"step", "epoch", "seed", "lr", "learning_rate", "tokens", "items", "batch"}
+
+
+def curves(folder: Path, limit: int = 6) -> list[tuple[str, list[tuple[float, float]]]]:
+    """(name, [(step, value)]) for up to `limit` numbers recorded in a training run's metrics.
+
+    A run of several stages (records with ``stage``) gives one curve a stage.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for at, record in enumerate(read_run(folder).stream("metrics")):
+        stage = f"{record['stage']} " if record.get("stage") else ""
+        for key, value in record.items():
+            if key in IGNORED or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            found.setdefault(stage + key, []).append((float(record.get("step", at)), float(value)))
+    long = [(name, thinned(line)) for name, line in found.items() if len(line) > 1]
+    moving = [(name, line) for name, line in long if len({y for _, y in line}) > 1]
+    return sorted(moving, key=lambda pair: "loss" not in pair[0])[:limit]
+
+
+def thinned(line: Sequence[tuple[float, float]], most: int = 300) -> list[tuple[float, float]]:
+    """At most `most` points: means of equal stretches, the last point kept as it is."""
+    if len(line) <= most:
+        return list(line)
+    out = []
+    for at in range(most - 1):
+        piece = line[at * (len(line) - 1) // (most - 1) : (at + 1) * (len(line) - 1) // (most - 1)]
+        out.append((piece[0][0], sum(y for _, y in piece) / len(piece)))
+    return [*out, line[-1]]

@@ -1,0 +1,138 @@
+"""One self-contained page of an evaluation: headline, plots, tables, and items to filter and play.
+
+Nothing is fetched: style, script, plots and sound are in the file. A content security policy allows
+only the very style and script below, by hash, so that no string of a dataset, a model's name or a
+reply could run even if it came through the escaping (Jinja autoescape for markup; JSON with
+``< > &`` escaped for the script).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from harken.files import write_whole
+from harken.progress import track
+from harken.report import content, words
+from harken.report.cards import Sounds, card, choose, outcome
+from harken.report.gather import Found, curated, find_items, read_exam
+
+Json = dict[str, Any]
+
+
+def write_report(
+    path: Path | str,
+    *,
+    after: Path | str,
+    before: Path | str | None = None,
+    title: str = "Does it listen?",
+    dataset: Path | str | None = None,
+    curate: Path | str | None = None,
+    train: Sequence[Path | str] = (),
+    max_items: int = 120,
+) -> Path:
+    """Write the page of the evaluation `after`, compared with `before` if that is given.
+
+    Args:
+        path: the HTML file to write.
+        after: run folder of a finished evaluation.
+        before: run folder of the evaluation it is compared with.
+        title: shown above the headline.
+        dataset: where the items lie, if not where the run says.
+        curate: folder of `harken curate`, for the contribution plots.
+        train: training runs whose curves are drawn.
+        max_items: items with sound, at most; see `harken.report.cards` for which.
+
+    Raises:
+        RunError: a folder is no finished evaluation, or the two runs share no item.
+        DataError: `curate` holds no measured items.
+    """
+    new = read_exam(after)
+    old = read_exam(before) if before is not None else None
+    changes = content.compared(old, new)
+    flips = content.flips(changes[0]["paired"], old, new) if old else {}
+    trials = new.by_item()
+    groups = {
+        item: (own[0]["task"], outcome(own, "audio"), flips.get(item, ""))
+        for item, own in trials.items()
+    }
+    chosen = choose(groups, max_items)
+    found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
+    cards, sounds = _cards(chosen, found, trials, old.by_item() if old else {}, flips)
+    measured = curated(Path(curate)) if curate is not None else found.contributions
+    drawn = content.drawings(new, changes, measured, [Path(folder) for folder in train])
+    page = _render(
+        {
+            "title": title,
+            **content.headline(new, old, changes),
+            "sections": content.sections(drawn),
+            **content.tables(new, changes),
+            "plots": drawn,
+            **content.browser(cards, sounds, len(trials), found.trouble),
+            "sources": content.sources(new, old, found),
+        }
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, page)
+    return path
+
+
+def _cards(
+    chosen: Sequence[str],
+    found: Found,
+    after: Mapping[str, list[Json]],
+    before: Mapping[str, list[Json]],
+    flips: Mapping[str, str],
+) -> tuple[list[Json], Sounds]:
+    """The cards of the chosen items, as many as the sound budget lets in, sorted for reading."""
+    sounds = Sounds()
+    cards = []
+    for one in track(chosen, "report: items"):
+        item = found.items.get(one)
+        clips = sounds.take(item) if item else []
+        if clips is not None:
+            own = card(item, after[one], before.get(one, []), flips.get(one, ""), clips)
+            cards.append(own)
+    order = {name: at for at, name in enumerate(words.OUTCOMES)}
+    cards.sort(key=lambda c: (c["task"], order.get(c["outcome"], 9), c["flip"], c["id"]))
+    return cards, sounds
+
+
+def script_json(value: Any) -> Markup:
+    """JSON that cannot leave its script element, whatever its strings hold."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _render(context: Json) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    files = resources.files("harken.report")
+    page, css, js = (
+        files.joinpath(name).read_text("utf-8")
+        for name in ("page.html.j2", "report.css", "report.js")
+    )
+    policy = (
+        f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(js)}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    helpers = ("percent", "points", "signed", "p_value", "interval", "gain_interval")
+    environment.globals.update({name: getattr(words, name) for name in helpers})
+    template = environment.from_string(page)
+    safe = {"css": Markup(css), "js": Markup(js), "data": script_json(context["data"])}
+    return template.render(**{**context, **safe, "policy": policy})
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

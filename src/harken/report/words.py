@@ -1,0 +1,126 @@
+"""Numbers and findings as words: one way to write a percentage, a p, an interval, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ALPHA = 0.05
+
+OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed")
+MARKS = {"correct": "✓", "wrong": "✗", "abstained": "–", "unparsable": "?", "failed": "!"}
+FLIPS = {
+    "gained": "wrong before, right after",
+    "lost": "right before, wrong after",
+    "kept": "right both times",
+    "missed": "wrong both times",
+}
+CONDITIONS = {
+    "audio": "the item's own sound",
+    "none": "no audio at all",
+    "silence": "silence of the same length",
+    "silence-30": "30 s of silence for each clip",
+    "swap": "another item's sound",
+}
+GAP = "\u00a0"
+
+Json = Mapping[str, Any]
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.825 -> ``82.5 %`` (unbreakable); a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.{digits}f}{GAP}%"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points, signed: ``+12.5`` or ``−3.0``."""
+    if difference is None:
+        return "–"
+    return ("+" if difference >= 0 else "−") + f"{abs(100 * difference):.1f}"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A signed number with a true minus sign."""
+    if value is None:
+        return "–"
+    return ("+" if value >= 0 else "−") + f"{abs(value):.{digits}f}"
+
+
+def p_value(p: float | None) -> str:
+    """``0.034``, ``< 0.001``; a dash where no test was made."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_clause(p: float | None) -> str:
+    """``p < 0.001`` or ``p = 0.034`` for use in a sentence."""
+    text = p_value(p).replace(" ", GAP)
+    return f"p{GAP}{text}" if text.startswith("<") else f"p{GAP}={GAP}{text}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``78.0–86.1`` (percent, without the sign)."""
+    if low is None or high is None:
+        return "–"
+    return f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def gain_interval(low: float | None, high: float | None) -> str:
+    """``+40.1 to +55.9`` (percentage points)."""
+    if low is None or high is None:
+        return "–"
+    return f"{points(low)} to {points(high)}"
+
+
+def meaning(condition: str) -> str:
+    """What a condition does to an item's sound."""
+    if condition in CONDITIONS:
+        return CONDITIONS[condition]
+    kept = condition.partition("-")[2].replace("+", " and ")
+    return f"only clip {kept} audible, the others silenced"
+
+
+def verdict(results: Json) -> tuple[str, str]:
+    """The headline: (does it listen, the numbers behind that) for one evaluation.
+
+    It listens only if the gain of audio over none lies above zero by both the exact test and the
+    bootstrap interval.
+    """
+    whole = results["overall"]
+    cells, gain = whole["cells"], whole["gains"].get("none")
+    heard = cells.get("audio")
+    if heard is None or heard["accuracy"] is None:
+        return "Nothing was answered with audio.", "There is no number to judge by."
+    if gain is None or gain["difference"] is None:
+        return (
+            "Not known whether it listens.",
+            f"It is right on {percent(heard['accuracy'])} with audio, and was never asked without.",
+        )
+    sure = gain["p"] < ALPHA
+    if sure and gain["low"] > 0:
+        short = "It listens."
+    elif sure and gain["high"] < 0:
+        short = "The audio makes it worse."
+    else:
+        short = "No proof that it listens."
+    numbers = (
+        f"{percent(heard['accuracy'])} right with the audio, "
+        f"{percent(cells['none']['accuracy'])} without: a paired gain of "
+        f"{points(gain['difference'])} points "
+        f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, exact McNemar "
+        f"{p_clause(gain['p'])}, {gain['items']:,} items; chance {percent(whole['chance'])})."
+    )
+    return short, numbers
+
+
+def change(row: Json) -> str:
+    """One sentence on before (a) and after (b), from the comparison's row of all tasks."""
+    paired = row["paired"]
+    return (
+        f"Before: {percent(row['a'])} with audio; after: {percent(row['b'])}, "
+        f"{points(paired['difference'])} points on the {paired['items']:,} items both answered "
+        f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact McNemar "
+        f"{p_clause(paired['p'])}); {len(paired['better']):,} items gained, "
+        f"{len(paired['worse']):,} lost."
+    )
