@@ -170,7 +170,7 @@ class Linear(Deaf):
     folds = 10
 
     def __init__(
-        self, items: Iterable[Item] = (), *, decay: float = 1e-3, size: int = 1 << 15
+        self, items: Iterable[Item] = (), *, decay: float = 1e-4, size: int = 1 << 15
     ) -> None:
         """Fits at once if `items` are given; unfitted, all choices are even."""
         self.decay = decay

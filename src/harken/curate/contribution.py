@@ -1,0 +1,212 @@
+"""Weak or strong: the rule of AudioMCQ, and ours, which chance does not fool.
+
+**silence-vote** (AudioMCQ, arXiv 2509.21060): each voter answers once under 30 s of silence; weak
+if at least 2 of 3 are right (a majority for other panels). Three guessers at four options are right
+by chance on 3 · (1/4)² · (3/4) + (1/4)³ = 10/64 = 15.6 % of the items, however deaf the text.
+
+**bits**: the contribution in bits is the pointwise V-information of the audio (Ethayarajh et al.,
+arXiv 2110.08420; V-information: Xu et al., arXiv 2002.10689),
+
+    log2 p(gold | question, audio) − log2 p(gold | question),
+
+with p averaged over all cyclic rotations of the options, a voter at a time. It is a degree, and
+noisy at p near chance; so it does not give the label. The label says whether the answer is *known*
+without audio:
+
+1. A voter is **settled** on an option if, without audio, it picks that option under all n rotations
+   and gives it at least half of its probability (where it gives any): more than all others
+   together. One that chooses by position never is. One that guesses afresh for every prompt is
+   settled on the gold in n^-n of the items: 0.4 % for 4 options, 25 % for 2. One with a taste
+   (the longest option) is settled everywhere, and on the gold by chance in 1/n of the items. And
+   voters share tastes. So no count of right answers on one item alone can tell luck from knowing.
+2. The **wrong options tell what chance does**. To a voter that does not know, the gold is one of n
+   options like any other (if it can be told apart, the text leaks: that is what we look for). So a
+   set K of voters settles together on the gold of an audio-only item as often as on any one wrong
+   option, and that rate is measured, with all dependence between rotations and between voters in
+   it: (items, wrong options settled on by all of K) / ((n − 1) · items not called weak). This is
+   the target-decoy estimate of false discoveries (Elias and Gygi 2007), with the wrong options as
+   decoys. Items called weak are left out below the line, since leaky items never show decoys.
+3. The **quorum** is a family of such sets, taken in order of their rate for as long as the whole
+   family's rate, at its one-sided 95 % Wilson bound, stays at most `alpha` (1 %). An item is weak
+   if all voters of some set of the quorum are settled on its gold. Options are counted apart: each
+   number of options has its quorum.
+4. With **few items** no rate that low can be measured (even without a single decoy it takes 268
+   wrong options). Then a set must have no decoy at all, and chance is computed instead, for
+   voters that guess afresh: the sum over sets of n^(−n·|K|) must be at most `alpha`. So one voter
+   is enough at four options, two at three, and four at two options. Where nothing passes, nothing
+   is called weak, and items on which some voter is settled are marked as undecided: an item that
+   is strong by mistake costs some training on an easy question, one that is weak by mistake is
+   listening that is never asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from harken.ask.stats import wilson
+from harken.ask.trial import Trial
+
+RULES = ("bits", "silence-vote")
+
+_Z_ONE_SIDED = 1.6448536269514722  # 95 %
+_LARGEST_SET = 4  # voters in a set of a quorum, for panels of more than 5 (else any number)
+
+Settled = npt.NDArray[np.int64]
+"""(items, voters): the option each voter is settled on, -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One voter's answers to one item under one condition, over the rotations asked.
+
+    Attributes:
+        picks: position in ``item.choices`` by rotation; None where no choice was named.
+        chances: mean probability of each choice, in the order of ``item.choices``, or None.
+        failed: some request failed: the voter has no say on this item.
+    """
+
+    picks: tuple[int | None, ...]
+    chances: tuple[float, ...] | None = None
+    failed: bool = False
+
+
+def ballot(trials: Sequence[Trial]) -> Ballot:
+    """The ballot in one item's trials under one condition, averaged over rotations."""
+    picks: list[int | None] = []
+    rows = []
+    for trial in trials:
+        order = trial["order"]
+        shown = trial["choices"].index(trial["parsed"]) if trial["parsed"] is not None else None
+        picks.append(None if shown is None else order[shown])
+        if trial["logprobs"] is not None:
+            row = np.zeros(len(order))
+            row[order] = np.exp(trial["logprobs"])
+            rows.append(row)
+    whole = rows and len(rows) == len(trials)
+    return Ballot(
+        tuple(picks),
+        tuple(float(p) for p in np.mean(rows, axis=0)) if whole else None,
+        any(trial["outcome"] == "failed" for trial in trials),
+    )
+
+
+def settled(vote: Ballot | None, mass: float = 0.5) -> int:
+    """The option a voter holds on to under every rotation, with at least `mass`; -1 if none."""
+    if vote is None or vote.failed or not vote.picks:
+        return -1
+    first = vote.picks[0]
+    if first is None or any(pick != first for pick in vote.picks):
+        return -1
+    return first if vote.chances is None or vote.chances[first] >= mass else -1
+
+
+def silence_vote(right: Sequence[bool], need: int | None = None) -> bool:
+    """The rule of AudioMCQ: weak if at least `need` voters (2 of 3; a majority) are right."""
+    return sum(right) >= (len(right) // 2 + 1 if need is None else need)
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Who must be settled on the gold for an item of `options` options to be weak.
+
+    Attributes:
+        options: the number of options.
+        sets: voters by position; any one set suffices. Empty: nothing can be called weak.
+        decoys: (item, wrong option) pairs the quorum is settled on.
+        chances: pairs that could have been: (n − 1) · items not called weak.
+        bound: upper bound of the share of audio-only items that chance makes weak.
+        measured: whether `bound` is measured on decoys, or computed because items are few.
+    """
+
+    options: int
+    sets: tuple[tuple[int, ...], ...]
+    decoys: int
+    chances: int
+    bound: float
+    measured: bool
+
+    def weak(self, row: Sequence[int], gold: int) -> bool:
+        """Whether the options that voters are settled on make an item with this gold weak."""
+        return any(all(row[voter] == gold for voter in members) for members in self.sets)
+
+
+def quorum(held: Settled, gold: Sequence[int], options: int, alpha: float = 0.01) -> Quorum:
+    """Find the quorum for items of `options` options (points 2 to 4 above).
+
+    Args:
+        held: what each voter is settled on, (items, voters).
+        gold: the gold position of each item.
+        options: number of options of all these items.
+        alpha: largest share of audio-only items that may be weak by chance.
+    """
+    count, voters = held.shape
+    key = np.asarray(gold, dtype=np.int64)
+    largest = voters if voters <= 5 else _LARGEST_SET
+    sets = [s for size in range(1, largest + 1) for s in combinations(range(voters), size)]
+    named = {members: _agreed(held, members) for members in sets}
+    wrong = {m: int(((named[m] >= 0) & (named[m] != key)).sum()) for m in sets}
+    taken: list[tuple[int, ...]] = []
+    marks = np.zeros((count, options), dtype=bool)
+    best = Quorum(options, (), 0, count * (options - 1), 0.0, True)
+    right = {m: int((named[m] == key).sum()) for m in sets}
+    for members in sorted(sets, key=lambda m: (wrong[m], len(m), -right[m], m)):
+        if any(set(smaller) <= set(members) for smaller in taken):
+            continue  # a smaller set already speaks for it
+        option = named[members]
+        if not right[members]:
+            continue  # it would name nothing, and use up what chance is allowed
+        tried = marks.copy()
+        rows = np.flatnonzero(option >= 0)
+        tried[rows, option[rows]] = True
+        found = _bounded(tried, key, (*taken, members), alpha)
+        if found.bound <= alpha:
+            taken.append(members)
+            marks, best = tried, found
+    least = [m for m in taken if not any(set(s) < set(m) for s in taken)]
+    return replace(best, sets=tuple(sorted(least)))
+
+
+def _agreed(held: Settled, members: Sequence[int]) -> Settled:
+    """The option all `members` are settled on, by item; -1 where they are not one."""
+    own = held[:, list(members)]
+    return np.where((own == own[:, :1]).all(axis=1), own[:, 0], -1)
+
+
+def _bounded(
+    marks: npt.NDArray[np.bool_], gold: Settled, sets: tuple[tuple[int, ...], ...], alpha: float
+) -> Quorum:
+    """The quorum of `sets` with its bound: measured if enough items are left, else computed."""
+    options = marks.shape[1]
+    known = marks[np.arange(len(gold)), gold]
+    decoys = int(marks.sum() - known.sum())
+    chances = (options - 1) * int((~known).sum())
+    measurable = chances > 0 and wilson(0, chances, _Z_ONE_SIDED)[1] <= alpha
+    if measurable or decoys:
+        bound = wilson(decoys, chances, _Z_ONE_SIDED)[1]
+        return Quorum(options, sets, decoys, chances, bound, True)
+    afresh = sum(float(options) ** (-options * len(members)) for members in sets)
+    return Quorum(options, sets, decoys, chances, afresh, False)
+
+
+def bits_of(audio: Ballot | None, deaf: Ballot | None, gold: int) -> float | None:
+    """log2 p(gold | audio) − log2 p(gold | no audio) of one voter; None without probabilities."""
+    if audio is None or deaf is None or audio.failed or deaf.failed:
+        return None
+    if audio.chances is None or deaf.chances is None:
+        return None
+    return log2(audio.chances[gold]) - log2(deaf.chances[gold])
+
+
+def log2(chance: float) -> float:
+    """log2 with a floor at 2^-40, so that a certain error stays a number."""
+    return float(np.log2(max(chance, 2.0**-40)))
+
+
+def changes(audio: Mapping[str, Ballot], deaf: Mapping[str, Ballot]) -> bool:
+    """Whether a voter's probabilities ever depend on the audio, over all items it answered."""
+    return any(audio[name].chances != deaf[name].chances for name in audio if name in deaf)

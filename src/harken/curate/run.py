@@ -1,0 +1,280 @@
+"""The curate job: ask the voters, label the items, write weak/, strong/, dropped/ and the summary.
+
+::
+
+    <out>/votes/        a Run: every trial of every voter; resumed batch by batch
+    <out>/weak/         datasets; each item says in its history why it is there
+    <out>/strong/
+    <out>/dropped/      what no rule can label: open questions, items on which all voters failed
+    <out>/curate.json   last: counts, quorums, voters
+
+Everything after the votes is a pure function of them, so a job that is killed and run again ends
+with the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from harken.ask.condition import subset_name
+from harken.ask.prompt import Rotations
+from harken.ask.trial import Trial, run_trials
+from harken.audio import canonical, digest
+from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled
+from harken.curate.labels import Labels, Settings, Votes
+from harken.curate.shapley import subsets
+from harken.errors import ConfigError, DataError, TooManyFailures
+from harken.files import write_json
+from harken.item import Item
+from harken.models.base import Model
+from harken.runs import Run
+from harken.shards import write_dataset
+
+SUMMARY = "curate.json"
+_CHUNK = 512  # items asked between two looks at memory; part of what a resumed job must match
+
+
+@runtime_checkable
+class _Learns(Protocol):
+    """A voter that learns from the items before it votes (the linear baseline)."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it has learned already."""
+        ...
+
+    def fit(self, items: Sequence[Item]) -> Any:
+        """Learn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Who votes, by what rule, and into which run."""
+
+    voters: Sequence[Model]
+    names: Sequence[str]
+    rule: str
+    seed: int
+    settings: Settings
+    run: Run
+
+
+def run(
+    items: Iterable[Item],
+    voters: Sequence[Model],
+    out: Path | str,
+    *,
+    rule: str = "bits",
+    seed: int = 0,
+    settings: Settings | None = None,
+    embed: bool = False,
+    root: Path | str | None = None,
+) -> dict[str, Any]:
+    """Label `items` by `rule` and write the three datasets below `out`; returns the summary.
+
+    Args:
+        items: what is to be sorted; open questions are dropped with a reason.
+        voters: models that answer. One with a ``fit`` that has not learned yet learns the items
+            first (cross-validated). One that hears fewer clips than an item has is asked without
+            audio only.
+        out: the folder; the same call takes up an unfinished job in it.
+        rule: ``"bits"`` or ``"silence-vote"`` (see `harken.curate.contribution`).
+        seed: for sampled Shapley orders.
+        settings: thresholds.
+        embed: copy the audio into the datasets.
+        root: folder that stored audio paths are relative to.
+
+    Raises:
+        ConfigError: unknown rule, or no voters.
+        DataError: an item twice, or no items.
+        RunError: `out` holds another job.
+        TooManyFailures: after everything is written.
+    """
+    settings, out, known = settings or Settings(), Path(out), list(items)
+    _check(known, voters, rule)
+    shut = [item for item in known if len(item.choices) > 1]
+    for voter in voters:
+        if isinstance(voter, _Learns) and not voter.fitted and shut:
+            voter.fit(shut)
+    names = _names(voters)
+    spec = {
+        "job": "curate",
+        "items": digest(canonical([item.id for item in known])),
+        "voters": {n: v.identity() for n, v in zip(names, voters, strict=True)},
+        "rule": rule,
+        "seed": seed,
+        "settings": asdict(settings),
+    }
+    with Run.open(out / "votes", spec) as kept:
+        panel = _Panel(voters, names, rule, seed, settings, kept)
+        votes, tallies = _vote(panel, shut)
+        if not kept.done:
+            kept.finish({"voters": tallies})
+    by_bits = rule == "bits"
+    quorums = _quorums(shut, votes, settings) if by_bits else {}
+    judge = Labels(names, votes, quorums, settings, rule, seed)
+    sorted_items = _sort(known, judge)
+    for label, group in sorted_items.items():
+        plan = {"curate": spec, "label": label}
+        write_dataset(group, out / label, name=label, plan=plan, embed=embed, root=root)
+    summary = _summary(spec, sorted_items, quorums, names, judge.hearing, tallies)
+    write_json(out / SUMMARY, summary)
+    _check_failures(tallies, settings.max_failed)
+    return summary
+
+
+def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
+    if rule not in RULES:
+        raise ConfigError(f"no rule is called {rule!r}", mend="Known: " + ", ".join(RULES))
+    if not voters:
+        raise ConfigError(
+            "there are no voters", mend="Name at least one; three or more are better."
+        )
+    twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
+    if twice or not items:
+        raise DataError(f"item {twice[0]} comes twice" if twice else "there are no items to curate")
+
+
+def _names(voters: Sequence[Model]) -> list[str]:
+    """One name a voter that can be part of a file name, none twice."""
+    names: list[str] = []
+    for voter in voters:
+        plain = "".join(c if c.isalnum() else "-" for c in Path(voter.name).name) or "voter"
+        count = sum(name == plain or name.startswith(f"{plain}.") for name in names)
+        names.append(f"{plain}.{count + 1}" if count else plain)
+    return names
+
+
+def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, dict[str, int]]]:
+    """Ask everyone everything; returns the ballots and the outcome counts, by voter."""
+    groups: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[len(item.clips)].append(item)
+    all_votes: list[Votes] = []
+    tallies: dict[str, dict[str, int]] = {}
+    for place, (voter, name) in enumerate(zip(panel.voters, panel.names, strict=True)):
+        votes: Votes = defaultdict(dict)
+        tally: Counter[str] = Counter()
+        for clips in sorted(groups):
+            conditions, rotations = _asked(panel, clips, voter.hears)
+            for start in range(0, len(groups[clips]), _CHUNK):
+                trials = run_trials(
+                    voter,
+                    groups[clips][start : start + _CHUNK],
+                    run=panel.run,
+                    conditions=conditions,
+                    rotations=rotations,
+                    seed=panel.seed,
+                    batch=panel.settings.batch,
+                    name=f"{place}-{name}-{clips}clips-{start // _CHUNK:04d}",
+                    replies=False,
+                    max_failed=1.0,
+                )
+                tally.update(trial["outcome"] for trial in trials)
+                _count(trials, votes)
+        all_votes.append(votes)
+        tallies[name] = dict(sorted(tally.items()))
+    return all_votes, tallies
+
+
+def _asked(panel: _Panel, clips: int, hears: int) -> tuple[list[str], Rotations]:
+    """The conditions a voter is asked under for items with `clips` clips, and the rotations."""
+    if panel.rule == "silence-vote":
+        return ["silence-30" if 0 < clips <= hears else "none"], 1
+    if not 0 < clips <= hears:
+        return ["none"], "all"
+    conditions = ["none", "audio"]
+    if panel.settings.shapley and clips > 1:
+        conditions += [
+            name
+            for subset in subsets(clips, panel.seed)
+            if (name := subset_name(subset, clips)) != "audio"
+        ]
+    return conditions, "all"
+
+
+def _count(trials: Sequence[Trial], votes: Votes) -> None:
+    cast: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        cast[trial["condition"], trial["item"]].append(trial)
+    for (condition, name), own in cast.items():
+        votes[condition][name] = ballot(own)
+
+
+def _quorums(
+    items: Sequence[Item], votes: Sequence[Votes], settings: Settings
+) -> dict[int, Quorum]:
+    """A quorum for every number of options."""
+    found: dict[int, Quorum] = {}
+    for options in sorted({len(item.choices) for item in items}):
+        group = [item for item in items if len(item.choices) == options]
+        held = [
+            [settled(own["none"].get(item.id), settings.mass) for own in votes] for item in group
+        ]
+        gold = [item.gold for item in group]
+        found[options] = quorum(np.array(held), gold, options, settings.alpha)
+    return found
+
+
+def _sort(items: Sequence[Item], judge: Labels) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = {"weak": [], "strong": [], "dropped": []}
+    for item in items:
+        label, why, contribution = judge.of(item)
+        groups[label].append(
+            replace(item, contribution=contribution).marked("curate", f"{label}: {why}")
+        )
+    return groups
+
+
+def _summary(
+    spec: Mapping[str, Any],
+    groups: Mapping[str, Sequence[Item]],
+    quorums: Mapping[int, Quorum],
+    names: Sequence[str],
+    hearing: Sequence[bool],
+    tallies: Mapping[str, Mapping[str, int]],
+) -> dict[str, Any]:
+    tasks = sorted({item.task for group in groups.values() for item in group})
+    measured = [
+        item.contribution.bits
+        for group in groups.values()
+        for item in group
+        if item.contribution and item.contribution.bits is not None
+    ]
+    marks = [0, 5, 25, 50, 75, 95, 100]
+    return {
+        **spec,
+        "counts": {label: len(group) for label, group in groups.items()},
+        "by_task": {
+            task: {label: sum(i.task == task for i in group) for label, group in groups.items()}
+            for task in tasks
+        },
+        "undecided": sum("undecided" in item.history[-1].note for item in groups["strong"]),
+        "dropped": dict(Counter(item.history[-1].note for item in groups["dropped"])),
+        "bits": {f"p{m}": round(float(np.percentile(measured, m)), 6) for m in marks}
+        if measured
+        else None,
+        "quorums": [
+            {**asdict(q), "sets": [[names[i] for i in members] for members in q.sets]}
+            for q in quorums.values()
+        ],
+        "listens": dict(zip(names, hearing, strict=True)),
+        "outcomes": {name: dict(tally) for name, tally in tallies.items()},
+    }
+
+
+def _check_failures(tallies: Mapping[str, Mapping[str, int]], max_failed: float) -> None:
+    for name, tally in tallies.items():
+        failed, asked = tally.get("failed", 0), sum(tally.values())
+        if failed > max_failed * asked:
+            raise TooManyFailures(
+                f"{failed} of {asked} trials of the voter {name} failed",
+                mend="Mend or leave out the voter; the labels were written all the same.",
+            )
