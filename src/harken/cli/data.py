@@ -90,7 +90,9 @@ def curate(
         typer.Option(help="A model that votes (folder or name); repeat for more."),
     ] = None,
     rule: Annotated[str, typer.Option(help="bits, or silence-vote (AudioMCQ).")] = "bits",
-    split: Annotated[str, typer.Option(help="Only this split.")] = "train",
+    split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "train",
+    limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
+    embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -98,13 +100,20 @@ def curate(
 
     Examples:  harken curate items -o curated --voter model --voter linear
     """
-    from harken.recipes.voting import curate_dataset
+    from harken.cli.items import read_split
+    from harken.curate import run
+    from harken.models import load_model
 
-    summary = curate_dataset(
-        dataset, out, voters=voter or ["linear", "longest", "random"], rule=rule, split=split, seed=seed
+    names = voter or ["linear", "longest", "random"]
+    summary = run(
+        read_split(dataset, split, limit),
+        [load_model(name) for name in names],
+        out,
+        rule=rule,
+        seed=seed,
+        embed=embed,
     )
-    rows = [(k, v) for k, v in summary.items() if not isinstance(v, dict | list)]
-    finish(summary, table(rows), as_json)
+    finish(summary, _curate_text(summary, out), as_json)
 
 
 def show(
@@ -157,4 +166,26 @@ def _scan_text(found: dict[str, Any], show_rejects: int) -> str:
     lines += [f"  {r['path']}: {r['reason']}: {r['found']}" for r in rejects[:show_rejects]]
     if len(rejects) > show_rejects:
         lines.append(f"  … {len(rejects) - show_rejects} more; see them all with --json")
+    return "\n".join(lines)
+
+
+def _curate_text(summary: dict[str, Any], out: Path) -> str:
+    """The outcome of curation: how many went where, and why."""
+    counts = summary["counts"]
+    total = sum(counts.values())
+    lines = [f"{total} questions by the rule {summary['rule']}:"]
+    lines += [
+        f"  {label:8}{n:7}  {100 * n / total:5.1f} %  {out / label}" for label, n in counts.items()
+    ]
+    if summary["undecided"]:
+        lines.append(f"  (of the strong, {summary['undecided']} undecided: too few voters to tell)")
+    lines += [f"dropped {n}: {why}" for why, n in sorted(summary["dropped"].items())]
+    rows: list[tuple[object, ...]] = [
+        (task, *(own[label] for label in counts)) for task, own in summary["by_task"].items()
+    ]
+    lines += ["", table(rows, ("task", *counts))]
+    if summary["bits"]:
+        bits = summary["bits"]
+        lines.append(f"bits: median {bits['p50']:+.2f}, middle half {bits['p25']:+.2f} to "
+                     f"{bits['p75']:+.2f}")
     return "\n".join(lines)
