@@ -46,6 +46,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     return ("+" if value >= 0 else "−") + f"{abs(value):.{digits}f}"
 
 
+def count(items: int) -> str:
+    """``1 item``, ``1,200 items``."""
+    return f"{items:,} item" + ("" if items == 1 else "s")
+
+
 def p_value(p: float | None) -> str:
     """``0.034``, ``< 0.001``; a dash where no test was made."""
     if p is None:
@@ -109,7 +114,7 @@ def verdict(results: Json) -> tuple[str, str]:
         f"{percent(cells['none']['accuracy'])} without: a paired gain of "
         f"{points(gain['difference'])} points "
         f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, exact McNemar "
-        f"{p_clause(gain['p'])}, {gain['items']:,} items; chance {percent(whole['chance'])})."
+        f"{p_clause(gain['p'])}, {count(gain['items'])}; chance {percent(whole['chance'])})."
     )
     return short, numbers
 
@@ -119,8 +124,8 @@ def change(row: Json) -> str:
     paired = row["paired"]
     return (
         f"Before: {percent(row['a'])} with audio; after: {percent(row['b'])}, "
-        f"{points(paired['difference'])} points on the {paired['items']:,} items both answered "
+        f"{points(paired['difference'])} points on {count(paired['items'])} both answered "
         f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact McNemar "
-        f"{p_clause(paired['p'])}); {len(paired['better']):,} items gained, "
+        f"{p_clause(paired['p'])}); {count(len(paired['better']))} gained, "
         f"{len(paired['worse']):,} lost."
     )
