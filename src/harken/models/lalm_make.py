@@ -36,7 +36,9 @@ class Shape:
         bins: mel bands; `pool`: encoder frames (80 ms) in a token.
         places: clips that get an embedding of their number (0: none).
         vocabulary: tokens at most; `context`: tokens read at once.
-        init: spread of the language model's first weights.
+        init: spread of the language model's first weights; at the usual 0.02 to 0.04 a small model
+            does not find out which clip is which.
+        hop: samples between feature frames.
         limit_s: longest clip.
     """
 
@@ -52,11 +54,12 @@ class Shape:
     dropout: float = 0.1
     batch_norm: bool = False
     bins: int = 64
+    hop: int = 160
     pool: int = 4
     places: int = 8
     vocabulary: int = 768
     context: int = 2048
-    init: float = 0.04
+    init: float = 0.08
     limit_s: float = 60.0
 
 
@@ -105,7 +108,7 @@ def preset_config(shape: Shape, vocabulary: int, marks: Mapping[str, int]) -> di
             "config": encoder,
             "limit_s": shape.limit_s,
             "frame_norm": not shape.batch_norm,
-            "mel": asdict(MelSettings(bins=shape.bins)),
+            "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
         },
         "projector": {"pool": shape.pool, "places": shape.places},
         "lm": {"config": _lm_config(shape, vocabulary, marks)},
