@@ -6,6 +6,7 @@ the prompt as ``order[shown position] = position in item.choices``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -83,7 +84,12 @@ def prompt_text(prompt: Prompt) -> str:
     return "\n".join(lines)
 
 
+_IMPLIED = re.compile(r"yes|no|clip \d+|\d+")
+
+
 def _choice_lines(shown: Sequence[str], style: PromptStyle) -> list[str]:
+    if style.hide_implied and all(_IMPLIED.fullmatch(text) for text in shown):
+        return []
     if style.letters:
         return [f"{letter(i)}. {text}" for i, text in enumerate(shown)]
     return [f"- {text}" for text in shown]

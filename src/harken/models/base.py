@@ -23,12 +23,14 @@ class PromptStyle:
         question_first: put the question before the clips (and not after them).
         mark_clips: write ``clip 1:`` before each clip when there is more than one.
         instruction: sentence put after the question, such as a request for the answer only.
+        hide_implied: do not list choices that the question implies: yes and no, the clips, counts.
     """
 
     letters: bool = True
     question_first: bool = False
     mark_clips: bool = True
     instruction: str = ""
+    hide_implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ FORMAT = 1
 MOST_CLIPS = 64
 """Clips in one prompt. The context of the language model sets the true limit, loudly."""
 
-TINY_STYLE = PromptStyle(letters=False, question_first=True, mark_clips=True)
+TINY_STYLE = PromptStyle(letters=False, mark_clips=True, hide_implied=True)
 
 _features = FeatureCache()
 

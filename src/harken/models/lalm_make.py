@@ -45,10 +45,10 @@ class Shape:
         limit_s: longest clip.
     """
 
-    width: int = 192
-    layers: int = 4
+    width: int = 128
+    layers: int = 2
     heads: int = 4
-    inner: int = 576
+    inner: int = 256
     lm: str = "llama"
     ear_width: int = 144
     ear_layers: int = 3
@@ -60,11 +60,11 @@ class Shape:
     hop: int = 160
     pool: int = 4
     places: int = 8
-    tied_places: bool = False
-    question_first: bool = True
-    vocabulary: int = 768
+    tied_places: bool = True
+    question_first: bool = False
+    vocabulary: int = 4096
     context: int = 2048
-    init: float = 0.08
+    init: float = 0.06
     limit_s: float = 60.0
 
 
@@ -93,7 +93,7 @@ def shape_of(name: str, changes: Mapping[str, Any]) -> Shape:
 
 def preset_config(shape: Shape, coder: Coder) -> dict[str, Any]:
     """The configuration of a preset for its tokenizer."""
-    numbers = [coder.encode(str(number))[-1] for number in range(shape.places + 1)]
+    numbers = [coder.encode(f"clip {number}")[-1] for number in range(shape.places + 1)]
     encoder = {
         "model_type": "parakeet_encoder",
         "hidden_size": shape.ear_width,

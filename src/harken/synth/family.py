@@ -23,6 +23,9 @@ from harken.synth.pool import Pool, Ref, Topic, ref
 UNIT_ITEMS = 256
 """Items in one unit of work (and one shard)."""
 
+GROUP = number("group")
+"""Sets the chance of a group apart from that of its items."""
+
 VERSION = 1
 """Of plans; raised when the same plan would give another item."""
 
@@ -34,10 +37,17 @@ class Draw:
     Attributes:
         wheel: the balanced part: which answer, label, count (the same in every attempt).
         rng: the free part: which recordings, wording, gains (another in every attempt).
+        seat: (seed, family, split, index) as numbers.
     """
 
     wheel: Wheel
     rng: np.random.Generator
+    seat: tuple[int, ...] = ()
+
+    def group(self, size: int) -> Draw:
+        """The chance that `size` items in a row share, whatever their attempts."""
+        *key, index = self.seat
+        return Draw(self.wheel, np.random.default_rng([*key, GROUP, index // size]))
 
     def one(self, things: Sequence[Any]) -> Any:
         """One of `things`, all alike."""
@@ -125,7 +135,7 @@ def plan_item(family: Family, pool: Pool, seat: Seat) -> tuple[dict[str, Any], P
     key = (seat.seed, number(family.name), number(seat.split))
     rng = np.random.default_rng([*key, seat.index, seat.attempt])
     template = int(rng.integers(family.templates))
-    picks = family.pick(pool, Draw(Wheel(key, seat.index), rng))
+    picks = family.pick(pool, Draw(Wheel(key, seat.index), rng, (*key, seat.index)))
     if picks is None:
         return None
     plan = {

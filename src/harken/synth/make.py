@@ -43,6 +43,7 @@ FAMILIES: Registry[Family] = Registry(
         "count": "harken.synth.count:FAMILY",
         "order": "harken.synth.order:FAMILY",
         "leaky": "harken.synth.leaky:FAMILY",
+        "talk": "harken.synth.talk:FAMILY",
     },
 )
 
