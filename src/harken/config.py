@@ -41,6 +41,32 @@ def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
         ) from None
 
 
+def settings_of(
+    parts: dict[str, Any], path: Path | None = None, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Dataclasses by name, some of their values changed by a YAML file and ``part.key=value``.
+
+    Raises:
+        ConfigError: as `load_config`; an unknown part or key is named with its neighbours.
+    """
+    from dataclasses import asdict, fields, is_dataclass
+
+    from pydantic import ConfigDict, create_model
+
+    shapes: dict[str, Any] = {}
+    for name, part in parts.items():
+        assert is_dataclass(part)
+        own = {f.name: (type(getattr(part, f.name)), getattr(part, f.name)) for f in fields(part)}
+        inner = create_model(name, __config__=ConfigDict(extra="forbid"), **own)  # type: ignore[call-overload]
+        shapes[name] = (inner, inner())
+    whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
+    found: Any = load_config(whole, path, overrides)
+    return {
+        name: type(part)(**{**asdict(part), **getattr(found, name).model_dump()})
+        for name, part in parts.items()
+    }
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 

@@ -26,6 +26,7 @@ from harken.models import MODEL_FILE
 from harken.models import lalm_make as make
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.features import FeatureCache
+from harken.models.first_words import take
 from harken.models.lalm_ask import TOKENS, Said, Voice, asking
 from harken.models.lalm_batch import Line, Sound, Writer
 from harken.models.lalm_parts import Net, set_trainable
@@ -87,12 +88,18 @@ class Lalm:
         """
         shape = make.shape_of(name, changes)
         usual = [f"clip {i}:" for i in range(1, 9)] + ["- yes", "- no", "0 1 2 3 4 5 6 7 8"]
-        coder = Coder.train([*texts, *usual], shape.vocabulary)
+        known = sorted({*texts})
+        coder = Coder.train([*known, *usual], shape.vocabulary)
         style = replace(TINY_STYLE, question_first=shape.question_first)
         config = make.preset_config(shape, coder) | {"name": name, "style": asdict(style)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Lalm(make.build_net(config), coder, config)
+            fresh = Lalm(make.build_net(config), coder, config)
+        if shape.mimetic and shape.lm in ("llama", "qwen3"):
+            make.look_for_alike(fresh.net.lm, shape.mimetic)
+        if shape.first_words:
+            take(fresh, known)
+        return fresh
 
     @staticmethod
     def compose(

@@ -31,9 +31,8 @@ class Shape:
         width, layers, heads, inner: the language model's.
         lm: its kind: ``llama``, ``qwen3``, or ``lfm2-`` and a letter a layer (c: convolution, a:
             attention).
-        ear_width, ear_layers, ear_heads, ear_channels: the audio encoder's.
-        dropout: in the audio encoder, while it is taught.
-        batch_norm: keep the encoder's batch norm (then a clip hears its neighbours in training).
+        ear: ``resnet`` (learns from few recordings) or ``conformer``.
+        ear_layers, ear_channels: the audio encoder's; ear_width, ear_heads, dropout: a conformer's.
         bins: mel bands; `pool`: encoder frames (80 ms) in a token.
         places: clips that get an embedding of their number (0: none).
         tied_places: that embedding is the language model's own for the number.
@@ -43,6 +42,10 @@ class Shape:
             does not find out which clip is which.
         hop: samples between feature frames.
         limit_s: longest clip.
+        mimetic: scale of a start in which attention looks for what is alike and passes it on
+            (keys equal queries, output is the transpose of values: Trockman and Kolter 2023, arXiv
+            2305.09828); 0: the usual start.
+        first_words: start the language model from `harken.models.first_words`, if it fits.
     """
 
     width: int = 128
@@ -50,15 +53,15 @@ class Shape:
     heads: int = 4
     inner: int = 256
     lm: str = "llama"
+    ear: str = "resnet"
     ear_width: int = 144
-    ear_layers: int = 3
+    ear_layers: int = 1
     ear_heads: int = 4
-    ear_channels: int = 48
+    ear_channels: int = 32
     dropout: float = 0.1
-    batch_norm: bool = False
     bins: int = 64
-    hop: int = 160
-    pool: int = 4
+    hop: int = 256
+    pool: int = 1
     places: int = 8
     tied_places: bool = True
     question_first: bool = False
@@ -66,6 +69,8 @@ class Shape:
     context: int = 2048
     init: float = 0.06
     limit_s: float = 60.0
+    mimetic: float = 1.5
+    first_words: bool = True
 
 
 PRESETS: dict[str, Shape] = {
@@ -94,7 +99,26 @@ def shape_of(name: str, changes: Mapping[str, Any]) -> Shape:
 def preset_config(shape: Shape, coder: Coder) -> dict[str, Any]:
     """The configuration of a preset for its tokenizer."""
     numbers = [coder.encode(f"clip {number}")[-1] for number in range(shape.places + 1)]
-    encoder = {
+    encoder = _conformer(shape) if shape.ear == "conformer" else _resnet(shape)
+    return {
+        "encoder": {
+            "config": encoder,
+            "limit_s": shape.limit_s,
+            "frame_norm": shape.ear == "conformer",
+            "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
+        },
+        "projector": {
+            "pool": shape.pool,
+            "places": shape.places,
+            "numbers": numbers if shape.tied_places else [],
+        },
+        "lm": {"config": _lm_config(shape, coder.size, coder.marks)},
+        "lora": None,
+    }
+
+
+def _conformer(shape: Shape) -> dict[str, Any]:
+    return {
         "model_type": "parakeet_encoder",
         "hidden_size": shape.ear_width,
         "num_hidden_layers": shape.ear_layers,
@@ -110,20 +134,18 @@ def preset_config(shape: Shape, coder: Coder) -> dict[str, Any]:
         "convolution_bias": True,
         "initializer_range": shape.ear_width**-0.5,
     }
+
+
+def _resnet(shape: Shape) -> dict[str, Any]:
     return {
-        "encoder": {
-            "config": encoder,
-            "limit_s": shape.limit_s,
-            "frame_norm": not shape.batch_norm,
-            "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
-        },
-        "projector": {
-            "pool": shape.pool,
-            "places": shape.places,
-            "numbers": numbers if shape.tied_places else [],
-        },
-        "lm": {"config": _lm_config(shape, coder.size, coder.marks)},
-        "lora": None,
+        "model_type": "resnet",
+        "num_channels": 1,
+        "embedding_size": shape.ear_channels,
+        "hidden_sizes": [shape.ear_channels * 2**i for i in range(3)],
+        "depths": [shape.ear_layers] * 3,
+        "layer_type": "basic",
+        "hidden_act": "relu",
+        "downsample_in_first_stage": False,
     }
 
 
@@ -156,6 +178,19 @@ def build_net(config: Mapping[str, Any]) -> Net:
     if config.get("lora"):
         add_lora(net, config["lora"])
     return net
+
+
+def look_for_alike(lm: Any, scale: float) -> None:
+    """The mimetic start of `Shape.mimetic`, for models whose heads have keys of their own."""
+    with torch.no_grad():
+        for layer in lm.model.layers:
+            own = getattr(layer, "self_attn", None)
+            if own is None or own.q_proj.weight.shape != own.k_proj.weight.shape:
+                continue
+            own.q_proj.weight.mul_(scale)
+            own.k_proj.weight.copy_(own.q_proj.weight)
+            own.v_proj.weight.mul_(scale)
+            own.o_proj.weight.copy_(own.v_proj.weight.T)
 
 
 def join(encoder: nn.Module, lm: Any, config: Mapping[str, Any]) -> Net:

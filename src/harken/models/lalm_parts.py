@@ -8,6 +8,7 @@ the same for a clip whether it is alone or in a batch.
 kind     encoder                                        padding
 ======== ============================================== ==========================================
 mel      Parakeet (FastConformer) on our own log-mel    masked in attention and convolutions
+mel      ResNet on our own log-mel, as on a picture     only clips of one length share a batch
 whisper  Whisper's encoder                              to its fixed length, with its own silence
 ast      AST; patches averaged over frequency           to its fixed length, as its extractor does
 wave     wav2vec 2.0, HuBERT, WavLM, …                  none: only clips of one length share a batch
@@ -122,6 +123,51 @@ class MelEar(Ear):
         mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
         out = self.encoder(input_features=rows, attention_mask=mask.to(self.device))
         return out.last_hidden_state, [self.frames(length) for length in lengths]
+
+
+class ImageEar(MelEar):
+    """A ResNet (He et al. 2016, arXiv 1512.03385) that sees the log-mel as a picture.
+
+    What it gives has a time and a frequency axis; the frequencies of one time are laid side by
+    side. In training its batch norm sees clips of like length in one batch, padded with zeros; when
+    asked, it uses what it has learned, and only clips of one padded length share a batch: a clip
+    sounds the same alone and in company.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, limit_s: float = 60.0, settings: MelSettings | None = None
+    ) -> None:
+        nn.Module.__init__(self)
+        self.encoder = encoder
+        self.limit_s = limit_s
+        self.settings = settings or MelSettings()
+        config: Any = encoder.config
+        halvings = len(config.hidden_sizes) - 1 + bool(config.downsample_in_first_stage)
+        self.stride = int(4 * 2**halvings)
+        self.width = int(config.hidden_sizes[-1]) * (self.settings.bins // self.stride)
+
+    def frames(self, length: int) -> int:
+        """One for every `stride` features, the last one filled up."""
+        return int(-(-length // self.stride))
+
+    def hear(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """Clips of one padded length together; in training all of them."""
+        counts = [self.frames(len(part)) for part in batch]
+        groups = {max(counts): [*range(len(batch))]} if self.training else {}
+        for i, count in enumerate(() if groups else counts):
+            groups.setdefault(count, []).append(i)
+        out = torch.zeros(len(batch), max(counts), self.width, device=self.device)
+        for count, here in groups.items():
+            rows = self._stack([batch[i] for i in here], count * self.stride, [0.0] * len(here))
+            seen = self.encoder(rows[:, None]).last_hidden_state
+            frames = seen.permute(0, 2, 3, 1).flatten(2)
+            out = out.index_copy(0, torch.tensor(here, device=self.device), _longer(frames, out))
+        return out, counts
+
+
+def _longer(frames: Tensor, like: Tensor) -> Tensor:
+    """`frames` (B, T, F) filled up with zeros to the length of `like`."""
+    return nn.functional.pad(frames, (0, 0, 0, like.shape[1] - frames.shape[1]))
 
 
 class WhisperEar(Ear):
@@ -240,13 +286,15 @@ def make_ear(encoder: nn.Module, limit_s: float | None = None) -> Ear:
     kind = str(encoder.config.model_type)  # type: ignore[union-attr]
     if kind == "parakeet_encoder":
         return MelEar(encoder, limit_s or 60.0)
+    if kind == "resnet":
+        return ImageEar(encoder, limit_s or 60.0)
     if kind == "whisper":
         return WhisperEar(encoder, limit_s)
     if kind == "audio-spectrogram-transformer":
         return AstEar(encoder, limit_s)
     if kind in _WAVES:
         return WaveEar(encoder, limit_s or 60.0)
-    known = "parakeet_encoder, whisper, audio-spectrogram-transformer, " + ", ".join(_WAVES)
+    known = "parakeet_encoder, resnet, whisper, audio-spectrogram-transformer, " + ", ".join(_WAVES)
     raise ModelError(f"no ear is written for a {kind!r} encoder", mend=f"Known: {known}")
 
 
@@ -316,7 +364,8 @@ class Net(nn.Module):
         start = 0
         while start < len(order):
             end = start + 1
-            reach = 1.25 * len(features[order[start]]) + 16
+            # Batch norm learns from a whole batch, so in training more is padded.
+            reach = (2.2 if self.training else 1.25) * len(features[order[start]]) + 16
             while end < len(order) and len(features[order[end]]) <= reach:
                 end += 1
             here = order[start:end]

@@ -126,6 +126,10 @@ class Coder:
         """Number of ids, added marks included."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
+    def token(self, number: int) -> str:
+        """The token with this id, as the vocabulary spells it."""
+        return str(self._tokenizer.id_to_token(number))
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of `text`; never those of a mark."""
         held = self._ids.get(text)

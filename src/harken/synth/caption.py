@@ -33,10 +33,10 @@ QUESTIONS = {
 
 CAPTIONS = {
     "sound": (
-        "A recording of {x}.",
-        "The sound of {x} can be heard.",
-        "Here one can hear {x}.",
-        "This is the sound of {x}.",
+        'A recording of "{x}".',
+        'The sound of "{x}" can be heard.',
+        'Here one can hear "{x}".',
+        'This is the sound of "{x}".',
     ),
     "word": (
         'Someone says "{x}".',

@@ -79,7 +79,7 @@ def pick(pool: Pool, draw: Draw) -> Picks | None:
     if found is None:
         return None
     heard, recordings = found
-    drill = len(heard) > 1 and draw.rng.random() < 2 / 3
+    drill = draw.rng.random() < (2 / 3 if len(heard) > 1 else 1 / 2)
     asked = draw.one(tuple(DRILL) if drill else _kinds(topic, heard, recordings))
     values = _values(asked, topic, heard, recordings, draw)
     if values is None:
