@@ -1,0 +1,113 @@
+"""Blind floors: what a benchmark gives to those who never listen, without asking any model.
+
+* ``chance``: uniform guessing over the official options;
+* ``constant``: always the same position, for each position;
+* ``longest``: the option with most characters, the first of equally long ones; ``ties_shared`` is
+  the same with the point shared, which a skew towards the first option does not lift;
+* ``category_majority``: the best position of each value of a field; as found on the very items, and
+  held out (the position is chosen on nine tenths, by hash of the key, and marked on the last);
+* ``linear``: a bag of words with lengths, overlap and position (`harken.models`, name ``linear``),
+  each item answered by the model of the fold that has not seen it (10 folds).
+
+Intervals are Wilson's 95 %. Questions without options, and withheld answers, are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from harken.ask import stats
+from harken.ask.prompt import make_prompt
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.nouns import key_of, options_of, row_of
+from harken.item import HIDDEN, Item
+from harken.models import load_model
+
+FOLDS = 10
+
+
+def floor(benchmark: Benchmark, items: Sequence[Item], *, linear: bool = True) -> dict[str, Any]:
+    """All floors; shares in 0..1. `linear` takes seconds a thousand items and may be left out."""
+    shut = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
+    found: dict[str, Any] = {
+        "benchmark": benchmark.name,
+        "n": len(shut),
+        "open": sum(not item.choices for item in items),
+        "hidden": sum(HIDDEN in item.tags for item in items),
+    }
+    if not shut:
+        nothing = dict.fromkeys(("chance", "longest", "category_majority", "linear"))
+        return {**found, **nothing, "constant": [], "gold_position": []}
+    sizes = [len(options_of(item)) for item in shut]
+    found["chance"] = sum(1 / size for size in sizes) / len(shut)
+    found["constant"] = [
+        {"position": place, **_cell([_holds(item, place) for item in shut])}
+        for place in range(max(sizes))
+    ]
+    golds = [options_of(item).index(item.answer) for item in shut]
+    found["gold_position"] = [golds.count(place) for place in range(max(sizes))]
+    longest = [_longest(item) for item in shut]
+    found["longest"] = {
+        **_cell([first for first, _ in longest]),
+        "ties_shared": sum(shared for _, shared in longest) / len(shut),
+    }
+    fields = {name: _majority(benchmark, shut, name) for name in benchmark.by}
+    main = benchmark.task or next(iter(fields), "")
+    found["category_majority"] = {**fields[main], "by": main} if main in fields else None
+    found["fields"] = fields
+    found["linear"] = _linear(shut) if linear else None
+    return found
+
+
+def _cell(marks: Sequence[float]) -> dict[str, Any]:
+    low, high = stats.wilson(sum(marks), len(marks))
+    return {"accuracy": sum(marks) / len(marks), "low": low, "high": high}
+
+
+def _holds(item: Item, place: int) -> float:
+    """Whether the option at `place` is the gold, by text: a repeated gold is right twice."""
+    options = options_of(item)
+    return float(place < len(options) and options[place] == item.answer)
+
+
+def _longest(item: Item) -> tuple[float, float]:
+    """The mark of the first longest option, and of the longest ones with the point shared."""
+    options = options_of(item)
+    size = max(len(one) for one in options)
+    longest = [one for one in options if len(one) == size]
+    return float(longest[0] == item.answer), longest.count(item.answer) / len(longest)
+
+
+def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[str, Any]:
+    values = [benchmark.value(row_of(item), name) for item in items]
+    folds = [crc32(key_of(item).encode()) % FOLDS for item in items]
+    best = {value: _best([i for i, v in zip(items, values, strict=True) if v == value])
+            for value in sorted(set(values))}  # fmt: skip
+    fitted = [_holds(item, best[value]) for item, value in zip(items, values, strict=True)]
+    held = []
+    for item, value, fold in zip(items, values, folds, strict=True):
+        others = [
+            other
+            for other, v, f in zip(items, values, folds, strict=True)
+            if v == value and f != fold
+        ]
+        held.append(_holds(item, _best(others)))
+    return {**_cell(fitted), "held_out": _cell(held), "positions": best}
+
+
+def _best(items: Sequence[Item]) -> int:
+    """The position that is right most often; the first of equals, 0 of nothing."""
+    size = max((len(options_of(item)) for item in items), default=1)
+    return max(range(size), key=lambda place: (sum(_holds(i, place) for i in items), -place))
+
+
+def _linear(items: Sequence[Item]) -> dict[str, Any]:
+    model = load_model("linear", items=items)
+    prompts = [make_prompt(item, model.style) for item in items]
+    marks = []
+    for item, logs in zip(items, model.choice_logprobs(prompts), strict=True):
+        top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
+        marks.append(float(item.gold in top) / max(1, len(top)))
+    return {**_cell(marks), "folds": FOLDS}
