@@ -14,7 +14,7 @@ from harken.audio import Clip, canonical, digest
 from harken.errors import DataError
 
 HIDDEN = "hidden-answer"
-"""Tag of an item whose answer its source withholds: `answer` is empty although there are choices."""
+"""Tag of an item whose source withholds the answer: it is empty although there are choices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,10 @@ def benchmarks(
     items: Annotated[
         Path | None, typer.Option(help="Write its items here (.jsonl), for harken eval.")
     ] = None,
-    audio: Annotated[Path | None, typer.Option(help="Where its audio names start.")] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="Where its audio names start; embedded audio is unpacked here."),
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="A run on those items: take its replies under audio.")
     ] = None,
@@ -128,18 +131,11 @@ def benchmarks(
     if name is None:
         all_of = [open_benchmark(one) for one in BENCHMARKS]
         rows: list[tuple[object, ...]] = [(b.name, b.title, b.paper) for b in all_of]
-        listed = {"benchmarks": [{"name": b.name, "title": b.title, "paper": b.paper,
-                                  "rule": b.rule, "traps": list(b.traps)} for b in all_of]}  # fmt: skip
+        listed = {"benchmarks": [_facts(b) for b in all_of]}
         finish(listed, table(rows, ("name", "benchmark", "source")), as_json)
         return
     bench = open_benchmark(name)
-    found: dict[str, Any] = {
-        "name": bench.name,
-        "title": bench.title,
-        "paper": bench.paper,
-        "rule": bench.rule,
-        "traps": list(bench.traps),
-    }
+    found = _facts(bench)
     if data is not None:
         found |= _converted(bench, data, items, audio, run, submit)
     lines = [f"{bench.title} ({bench.paper})", f"official rule: {bench.rule}"]
@@ -147,6 +143,16 @@ def benchmarks(
     lines += [f"{key}: {found[key]}" for key in ("n", "fingerprint", "version", "items", "written",
                                                  "submitted") if key in found]  # fmt: skip
     finish(found, "\n".join([*lines, *_warned(found)]), as_json)
+
+
+def _facts(bench: Benchmark) -> dict[str, Any]:
+    return {
+        "name": bench.name,
+        "title": bench.title,
+        "paper": bench.paper,
+        "rule": bench.rule,
+        "traps": list(bench.traps),
+    }
 
 
 def _converted(
@@ -157,10 +163,17 @@ def _converted(
     run: Path | None,
     submit: Path | None,
 ) -> dict[str, Any]:
+    from harken.evaluate.benchmarks.rows import locate, unpack
     from harken.evaluate.benchmarks.submit import replies_of
     from harken.shards import write_jsonl
 
-    release = bench.release(data, audio, need_audio=items is not None, partial=submit is not None)
+    if items is not None and audio is not None:
+        for path in locate(data, bench.files):
+            if path.suffix == ".parquet":
+                unpack(path, audio)
+    # The ids of a run's items come from the sound, so it must be at hand again.
+    heard = items is not None or run is not None
+    release = bench.release(data, audio, need_audio=heard, partial=submit is not None)
     found = {**_about(release), "n": len(release.items), "warnings": list(release.notes)}
     if items is not None:
         found["written"] = write_jsonl(release.items, items)
@@ -177,6 +190,8 @@ def _source(bench: Benchmark, data: str | None) -> str:
 
     if data is not None:
         return data
+    if bench.default:
+        return bench.default
     home = os.environ.get(HOME)
     if home and (Path(home) / bench.name).is_dir():
         return str(Path(home) / bench.name)

@@ -8,10 +8,10 @@ Release: ``Chat_meta.json``; rows with ``meta_info`` (the audio in words), ``que
 fields and ``response``; the judge's lines may stand there already, as ``gpt-score`` (reference
 first) and ``gpt-score-cir`` (model first).
 
-Official rule: the judge (gpt-4-0125-preview) gives two whole numbers 1-10, for the reference and for
-the model, in one line; asked again with places swapped; a group's score is the mean of both runs'
-means. Groups: speech, sound, music, speech_and_sound, speech_and_music; mixed is the mean of the
-last two. The headline (mean of speech, sound, music, mixed) is the paper's average.
+Official rule: the judge (gpt-4-0125-preview) gives two whole numbers 1-10, for the reference and
+for the model, in one line; asked again with places swapped; a group's score is the mean of both
+runs' means. Groups: speech, sound, music, speech_and_sound, speech_and_music; mixed is the mean of
+the last two. The headline (mean of speech, sound, music, mixed) is the paper's average.
 
 Traps reproduced: a line that is not two whole numbers up to 10 is left out of its run; rows without
 a response are never judged; a group without a readable line stops the script (it divides by zero).

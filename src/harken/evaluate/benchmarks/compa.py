@@ -42,7 +42,7 @@ class Compa(Benchmark):
     rule = "group score: both captions and both clips of a pair rightly chosen"
     traps = ("ties of similarities are wrong",)
     files = ("*order*.csv", "*attribute*.csv", "*.csv")
-    required: ClassVar[Mapping[str, tuple[type, ...]]] = {name: (str,) for name in _COLUMNS}
+    required: ClassVar[Mapping[str, tuple[type, ...]]] = dict.fromkeys(_COLUMNS, (str,))
     task = "kind"
     by = ("kind",)
 

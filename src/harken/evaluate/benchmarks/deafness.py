@@ -84,12 +84,14 @@ class Deafness(Benchmark):
                 spoken.append((str(row["pair"]), self.value(row, "snr_db"), right))
         kept = [right for pair, _, right in spoken if alone.get(pair)]
         heard = share(kept)
-        levels = {level for _, level, _ in spoken}
+        levels = {
+            level: share([right for _, own, right in spoken if own == level])
+            for level in sorted({level for _, level, _ in spoken}, key=float)
+        }
         parts: dict[str, Any] = {
             "alone": share(list(alone.values())),
             "under_speech": share([right for _, _, right in spoken]),
             "deafness": None if heard is None else 1 - heard,
-            "by_level": {level: share([r for _, own, r in spoken if own == level])
-                         for level in sorted(levels, key=float)},  # fmt: skip
+            "by_level": levels,
         }
         return Official("accuracy", parts["under_speech"], len(spoken), marks, parts=parts)

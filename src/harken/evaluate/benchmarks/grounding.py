@@ -73,7 +73,7 @@ class Grounding(Benchmark):
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """mIoU and its companions."""
+        """MIoU and its companions."""
         marks: dict[str, float | None] = {}
         hits = said_count = gold_count = 0
         for item in items:

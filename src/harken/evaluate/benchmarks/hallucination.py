@@ -1,13 +1,14 @@
 """Object hallucination, discriminative: is there a sound of X? Half of the objects are not there.
 
-Kuan et al., "Understanding Sounds, Missing the Questions", Interspeech 2024, arXiv 2406.08402; Kuan
-and Lee, "Can Large Audio-Language Models Truly Hear?", ICASSP 2025, arXiv 2410.16130 (existence,
-temporal order, attribute). ``harken score --benchmark hallucination --predictions FILE``.
+Kuan et al., "Understanding Sounds, Missing the Questions", Interspeech 2024, arXiv 2406.08402;
+Kuan and Lee, "Can Large Audio-Language Models Truly Hear?", ICASSP 2025, arXiv 2410.16130
+(existence, temporal order, attribute).
+``harken score --benchmark hallucination --predictions FILE``.
 
 Release: rows (CSV, JSON, Parquet) with ``entry_id``, ``audio_index``, ``prompt_text`` (2025:
 ``query``), ``label`` (2025: ``ground_truth``), ``object``, ``attribute`` (positive / negative),
-``sampling`` (random, popular, adversarial). Predictions: CSV ``entry_id,audio_index,label,response``
-as the repository's inference script writes it.
+``sampling`` (random, popular, adversarial). Predictions: a CSV with the columns
+``entry_id,audio_index,label,response`` as the repository's inference script writes it.
 
 Official rule: a reply is read by case-sensitive substrings, the first hit wins (`read_yes_no`).
 Percent, two decimals, "No" is the target class. *Interspeech 2024*: all that is not a yes is a no

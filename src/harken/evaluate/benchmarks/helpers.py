@@ -61,8 +61,8 @@ def judgements(
 ) -> dict[str, str | None] | None:
     """Key -> what the judge said of each reply that is there; None for a failed judgement.
 
-    A judgement that stands in the prediction file's `column` is taken as it is, so that old ones can
-    be read again. Without such a column and without a judge there is nothing: None.
+    A judgement that stands in the prediction file's `column` is taken as it is, so that old
+    ones can be read again. Without such a column and without a judge there is nothing: None.
     """
     answered = [item for item in items if predictions.text(key_of(item)).strip()]
     stored = {key: row[column] for key, row in predictions.raw.items() if column in row}

@@ -36,13 +36,13 @@ class Mmau(Benchmark):
     title = "MMAU v05.15.25"
     paper = "arXiv 2410.19168"
     rule = "token-set match on model_output; rows without it leave the denominator"
-    traps = (
+    traps: ClassVar[tuple[str, ...]] = (
         "rows without the prediction field are skipped, so the denominator shrinks",
         "the order and number of words are ignored; a letter is a word",
         "a null prediction stops the script",
     )
     hub = "gamma-lab-umd/MMAU-test-mini"
-    files = ("mmau-test-mini.json", "mmau-test.json")
+    files: ClassVar[tuple[str, ...]] = ("mmau-test-mini.json", "mmau-test.json")
     prediction = ("model_output", "model_prediction")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio_id": (str,),

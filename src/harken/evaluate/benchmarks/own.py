@@ -22,15 +22,17 @@ Predictions: rows with ``id`` (of the item, or of the described column) and ``pr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harken.audio import Clip
 from harken.errors import ConfigError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import HUB, Row, read_rows
+from harken.evaluate.benchmarks.rows import Row, read_rows
 from harken.item import Item
 
 KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "prediction", "by",
@@ -46,12 +48,12 @@ class Own(Benchmark):
     rule = "harken's own: the cascade for choices, levelled words for open answers"
     files = ("dataset.json", "*.jsonl", "*.yaml", "*.yml")
     fewest = 0
+    heard = False
     by = ("task",)
 
     def __init__(self, described: Mapping[str, Any] | None = None, folder: Path = Path()) -> None:
         """`described` is the content of a YAML; `folder` is where its data lie."""
         self._map = dict(described or {})
-        self._folder = folder
         if self._map:
             # Facts of this one benchmark; the class keeps the common ones.
             vars(self).update(
@@ -59,6 +61,7 @@ class Own(Benchmark):
                 key=str(self._map.get("id", "id")),
                 prediction=(str(self._map.get("prediction", "prediction")),),
                 by=tuple(self._map.get("by") or ()),
+                default=str(folder / str(self._map.get("data", ""))),
             )
 
     @staticmethod
@@ -83,9 +86,7 @@ class Own(Benchmark):
     def rows(self, source: Path | str) -> list[Row]:
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
-            data = str(self._map["data"])
-            path = source if Path(str(source)).is_file() else self._folder / data
-            return read_rows(Path(path))
+            return read_rows(Path(source))
         from harken.shards import read_items, read_jsonl
 
         path = Path(source)
@@ -128,24 +129,19 @@ class Own(Benchmark):
         name = str(self._map.get("answer", "answer"))
         return [] if name in row else [f"no {name!r}"]
 
-    def item(self, row: Row, clips: Any) -> Item:
+    def item(self, row: Row, clips: tuple[Clip, ...]) -> Item:
         """An item of a dataset stays what it is; a row of a table becomes one."""
         given = row.get("item")
         if isinstance(given, Item):
-            from dataclasses import replace
-
             plain = {k: v for k, v in row.items() if k != "item"}
             plan = {"benchmark": self.name, "key": given.id, "options": list(given.choices),
                     "row": plain, "plan": given.plan}  # fmt: skip
             return replace(given, plan=plan)
         return super().item(row, clips)
 
-    def release(self, source: Path | str, *args: Any, **options: Any) -> Any:
-        """As all; items of a dataset bring their own clips, which are not looked up again."""
-        if not self._map and not str(source).startswith(HUB):
-            options["need_audio"] = False
-            args = args[:1]
-        return super().release(source, *args, **options)
+    def _clips(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
+        """Items of a dataset bring their own clips, checked by the dataset's reader."""
+        return ((), []) if "item" in row else super()._clips(row, root)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

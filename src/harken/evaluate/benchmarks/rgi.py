@@ -17,8 +17,8 @@ reply that is neither is wrong, and so is a missing one (said under ``faults``).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from harken.ask.parse import is_refusal
 from harken.evaluate.benchmarks.helpers import Helpers
@@ -39,9 +39,9 @@ class Rgi(Mmau):
     traps = ("undefined where no right or no wrong answer was given up",)
     hub = ""
     files = ("*.json", "*.jsonl")
-    sizes = {}
-    counts = {}
-    versions = {}
+    sizes: ClassVar[Mapping[int, str]] = {}
+    counts: ClassVar[Mapping[int, Mapping[str, Mapping[str, int]]]] = {}
+    versions: ClassVar[Mapping[str, str]] = {}
     share = False
 
     def audio(self, row: Row) -> list[str]:
