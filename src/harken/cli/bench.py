@@ -60,18 +60,23 @@ def score(
 def floor(
     benchmark: Annotated[str, typer.Argument(help="Its name; or a .yaml.")],
     data: Data = None,
+    model: Annotated[
+        str | None, typer.Option(help="Also ask this model, without the audio.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a benchmark gives to those who never listen: no model, no audio.
+    """What a benchmark gives to those who never listen: no audio, and no model unless named.
 
-    Example:  harken floor mmau --data mmau-test-mini.json
+    Examples:  harken floor mmau --data mmau-test-mini.json     harken floor mmau --model hf:LLM
     """
     from harken.evaluate.benchmarks import open_benchmark
     from harken.evaluate.benchmarks.floors import floor as measure
+    from harken.models import load_model
 
     bench = open_benchmark(benchmark)
     release = bench.release(_source(bench, data), partial=True)
-    found = {**_about(release), **measure(bench, release.items)}
+    asked = load_model(model) if model else None
+    found = {**_about(release), **measure(bench, release.items, model=asked)}
     found["warnings"] = list(release.notes)
     finish(found, _floor_text(found), as_json)
 
@@ -265,6 +270,8 @@ def _floor_text(found: dict[str, Any]) -> str:
         rows.append(line(f"best position by {name}, held out", cell["held_out"]))
     if found["linear"]:
         rows.append(line(f"linear, words only, {found['linear']['folds']} folds", found["linear"]))
-    head = f"{found['benchmark']}: {found['n']} choice questions, no audio, no model"
+    if found["text_model"] and found["text_model"]["accuracy"] is not None:
+        rows.append(line(f"{found['text_model']['name']}, without audio", found["text_model"]))
+    head = f"{found['benchmark']}: {found['n']} choice questions, without the audio"
     text = table(rows, ("floor", "right %", "low", "high"))
     return "\n".join([head, text, *_warned(found)])

@@ -13,11 +13,13 @@ import pytest
 from test_bench_golden import DATA, opened
 
 from harken.audio import encode_wav, load, write_wav
-from harken.errors import DataError
+from harken.errors import ConfigError, DataError
 from harken.evaluate.benchmarks import Predictions, open_benchmark
+from harken.evaluate.benchmarks.helpers import Helpers, nearest
 from harken.evaluate.benchmarks.nouns import key_of
 from harken.evaluate.benchmarks.parsers import PARSERS, parse_report
 from harken.evaluate.benchmarks.rows import locate, read_rows, unpack, write_rows
+from harken.models import load_embedder
 
 TONE = np.sin(np.arange(1600) / 8).astype(np.float32)
 
@@ -117,3 +119,41 @@ def test_parsers_side_by_side_on_replies_they_read_differently() -> None:
     assert table["harken"]["parsed"] == 0.8  # the refusal is not read
     assert table["letter-or-random"]["accuracy"] == 0.5  # 0, 1, a guess, a guess, 1
     assert table["harken"]["differ"] == 0 and found["spread"] > 0
+
+
+def test_mmau_pro_is_read_from_parquet_with_its_nulls(tmp_path: Path) -> None:
+    rows = read_rows(DATA / "mmau-pro" / "release" / "test.jsonl")
+    path = tmp_path / "test.parquet"
+    rows[1]["kwargs"] = {"keywords": "rain"}  # makes a key that is null in the other row
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    items = open_benchmark("mmau-pro").load(tmp_path, partial=True)
+    assert items[2].plan["row"]["kwargs"] == {"keywords": None, "N": 3.0}
+    assert len(items[5].clips) == 2 and items[5].choices == ("first clip", "second clip")
+    found = open_benchmark("mmau-pro").official(
+        items, Predictions.of({key_of(items[2]): "one two three"}), Helpers()
+    )
+    assert found.marks["f2"] == 1.0
+
+
+def test_a_transformers_embedding_by_folder(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "cat", "bell"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    transformers.BertTokenizerFast(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    embed = load_embedder(f"hf:{tmp_path}")
+    vectors = embed.encode(["a dog", "", "a bell a bell a bell"])
+    assert vectors.shape == (3, 16) and vectors.dtype == np.float32
+    alone = embed.encode(["a dog"])
+    assert np.allclose(vectors[0], alone[0], atol=1e-5)  # padding does not enter the mean
+    assert nearest(embed, "a dog", ["cat", "a dog", "bell"]) == 1
+
+
+def test_embeddings_have_names() -> None:
+    assert nearest(load_embedder("ngrams"), "a barking dog", ["cat", "dog bark"]) == 1
+    with pytest.raises(ConfigError, match="no embedding model"):
+        load_embedder("ngram")

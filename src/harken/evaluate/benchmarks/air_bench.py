@@ -69,8 +69,11 @@ class AirBench(Benchmark):
         return str(row["answer_gt"])
 
     def audio(self, row: Row) -> list[str]:
-        """Clips lie under ``<task_name>_<dataset_name>/<path>``."""
-        return [f"{row['task_name']}_{row['dataset_name']}/{row['path']}"]
+        """``<task_name>_<dataset_name>/<path>``; those of Audio_Grounding are .flac, not .wav."""
+        path = str(row["path"])
+        if row["task_name"] == "Audio_Grounding":
+            path = path[:-3] + "flac"
+        return [f"{row['task_name']}_{row['dataset_name']}/{path}"]
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

@@ -8,6 +8,7 @@ once, here: loading, validation with every fault at once, the content fingerprin
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -266,7 +267,8 @@ class Benchmark:
         """Which option a reply names, by harken's cascade; letters stand for official order.
 
         A reply that is an option's text as written is that option, even where it is also a letter
-        (a musical key, say). Options that repeat are one option.
+        (a musical key, say). Options that repeat are one option. A reply that merely mentions one
+        and also holds another with inner commas or stops, where a mention ends, names several.
         """
         said = text.strip().casefold()
         same = [i for i, one in enumerate(item.choices) if one.casefold() == said]
@@ -280,7 +282,11 @@ class Benchmark:
             bare = Prompt((item.question,), item.question, item.choices,
                           tuple(range(len(item.choices))), PromptStyle(letters=False))  # fmt: skip
             again = parse(text, bare)
-            return again if again.choice is not None else found
+            found = again if again.choice is not None else found
+        if found.rule == "text-mention" and found.choice is not None:
+            others = [one for i, one in enumerate(item.choices) if i != found.choice]
+            if any(re.search(r"[,;.:!?]\s*\S", one) and _holds(text, one) for one in others):
+                return Parsed(None, "several-options")
         return found
 
     def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
@@ -313,6 +319,12 @@ class Benchmark:
                 row[self.prediction[0]] = texts[key_of(item)]
             rows.append(row)
         write_rows(Path(path), rows)
+
+
+def _holds(text: str, option: str) -> bool:
+    """Whether the option's words stand in the text, one after the other."""
+    said, own = (" ".join(re.findall(r"[^\W_]+", one.casefold())) for one in (text, option))
+    return bool(own) and f" {own} " in f" {said} "
 
 
 def files_hash(path: str) -> str:

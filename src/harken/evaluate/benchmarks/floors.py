@@ -7,7 +7,9 @@
 * ``category_majority``: the best position of each value of a field; as found on the very items, and
   held out (the position is chosen on nine tenths, by hash of the key, and marked on the last);
 * ``linear``: a bag of words with lengths, overlap and position (`harken.models`, name ``linear``),
-  each item answered by the model of the fold that has not seen it (10 folds).
+  each item answered by the model of the fold that has not seen it (10 folds);
+* ``text_model``: where one is named, a model asked the same prompts without any clip; what it gives
+  no readable answer to is wrong, and a failed request is counted apart.
 
 Intervals are Wilson's 95 %. Questions without options, and withheld answers, are counted apart.
 """
@@ -15,20 +17,29 @@ Intervals are Wilson's 95 %. Questions without options, and withheld answers, ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 from harken.ask import stats
+from harken.ask.parse import parse
 from harken.ask.prompt import make_prompt
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.nouns import key_of, options_of, row_of
 from harken.item import HIDDEN, Item
 from harken.models import load_model
+from harken.models.base import Model, Sampling
 
 FOLDS = 10
 
 
-def floor(benchmark: Benchmark, items: Sequence[Item], *, linear: bool = True) -> dict[str, Any]:
+def floor(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    *,
+    linear: bool = True,
+    model: Model | None = None,
+) -> dict[str, Any]:
     """All floors; shares in 0..1. `linear` takes seconds a thousand items and may be left out."""
     shut = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     found: dict[str, Any] = {
@@ -38,8 +49,8 @@ def floor(benchmark: Benchmark, items: Sequence[Item], *, linear: bool = True) -
         "hidden": sum(HIDDEN in item.tags for item in items),
     }
     if not shut:
-        nothing = dict.fromkeys(("chance", "longest", "category_majority", "linear"))
-        return {**found, **nothing, "constant": [], "gold_position": []}
+        names = ("chance", "longest", "category_majority", "linear", "text_model")
+        return {**found, **dict.fromkeys(names), "fields": {}, "constant": [], "gold_position": []}
     sizes = [len(options_of(item)) for item in shut]
     found["chance"] = sum(1 / size for size in sizes) / len(shut)
     found["constant"] = [
@@ -58,6 +69,7 @@ def floor(benchmark: Benchmark, items: Sequence[Item], *, linear: bool = True) -
     found["category_majority"] = {**fields[main], "by": main} if main in fields else None
     found["fields"] = fields
     found["linear"] = _linear(shut) if linear else None
+    found["text_model"] = _text_model(benchmark, shut, model) if model is not None else None
     return found
 
 
@@ -111,3 +123,23 @@ def _linear(items: Sequence[Item]) -> dict[str, Any]:
         top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
         marks.append(float(item.gold in top) / max(1, len(top)))
     return {**_cell(marks), "folds": FOLDS}
+
+
+def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
+    """Greedy replies to the prompts of `items` without their clips."""
+    prompts = [make_prompt(replace(item, clips=()), model.style) for item in items]
+    marks: list[float] = []
+    read = failed = 0
+    replies = model.generate(prompts, Sampling())
+    for item, reply in zip(items, replies, strict=True):
+        if reply.stop == "failed" or reply.error is not None:
+            failed += 1
+            continue
+        # Prompts letter the choices in the item's order, each text once.
+        parsed = parse(reply.text, make_prompt(item, model.style))
+        read += parsed.choice is not None
+        marks.append(float(parsed.choice == item.gold))
+    if not marks:
+        return {"name": model.name, "accuracy": None, "low": None, "high": None,
+                "parsed": 0, "failed": failed}  # fmt: skip
+    return {"name": model.name, **_cell(marks), "parsed": read, "failed": failed}
