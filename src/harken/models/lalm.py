@@ -152,8 +152,6 @@ class Lalm:
             make.add_lora(self.net, settings)
         self.config["lora"] = settings
 
-    # ------------------------------------------------------------------ lines
-
     def sound(self, clip: Clip) -> Sound:
         """What is heard of a clip: prepared features, and how many tokens they become."""
         return self.prepared(self.features(clip), clip.key)
@@ -175,8 +173,6 @@ class Lalm:
     ) -> Line:
         """A prompt, and an answer if given, as tokens; see `Writer.line`."""
         return self.writer.line(prompt, answer, sounds)
-
-    # ------------------------------------------------------------------ asking
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """Answer each prompt in words; a reply depends on its prompt and the seed only."""
@@ -231,8 +227,6 @@ class Lalm:
         """Summed answer log-probabilities (nats), differentiable, shape (B,)."""
         lines = [self.line(p, answer) for p, answer in zip(prompts, answers, strict=True)]
         return self.voice.logprobs(lines)
-
-    # ------------------------------------------------------------------ teaching and keeping
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable tensors."""
