@@ -177,3 +177,16 @@ def test_every_file_has_the_shape(name: str) -> None:
 
     told = sys.modules[type(benchmark).__module__].__doc__ or ""
     assert "harken score --benchmark" in told
+
+
+ODD = [None, 3, 1.5, True, ["a", 1], {"a": 1}, "x" * 50_000, "\0", "🦊", "<think>", "AAA", "%s{}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_replies_are_marked_never_raised(name: str) -> None:
+    benchmark, items = opened(name)
+    for odd in ODD:
+        found = score(benchmark, items, {key_of(item): odd for item in items})
+        # Words that all references lack: nothing here is right.
+        assert found["strict"]["accuracy"] <= (0.5 if odd == "AAA" else 0.34), (odd, found)
+        json.dumps(found, allow_nan=False)

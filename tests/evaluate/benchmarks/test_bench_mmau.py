@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import REPO
+from harken.audio import Clip
 from harken.errors import DataError
 from harken.evaluate.benchmarks import Predictions, open_benchmark
 from harken.evaluate.benchmarks.floors import floor
@@ -158,3 +159,12 @@ def test_the_floor_of_a_text_model() -> None:
     assert found["accuracy"] == 0.5 and found["parsed"] == 4  # the first is right in m1 and m2
     silent = floor(benchmark, items, linear=False, model=Says(lambda text: None))["text_model"]
     assert silent["accuracy"] is None and silent["failed"] == 4
+
+
+def test_the_linear_floor_of_a_template_with_two_answers_is_not_below_chance() -> None:
+    items = [
+        Item("Are the sounds the same?", ("Yes", "No")[n % 2], ("Yes", "No"),
+             clips=(Clip(path=f"{n}.wav"),), plan={"key": str(n), "row": {}})
+        for n in range(400)
+    ]  # fmt: skip
+    assert 0.4 < floor(open_benchmark("own"), items)["linear"]["accuracy"] < 0.6

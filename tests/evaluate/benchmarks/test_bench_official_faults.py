@@ -9,6 +9,7 @@ import pytest
 from bench_fakes import Bag, Says
 from test_bench_golden import DATA, opened, replies
 
+from harken.errors import DataError
 from harken.evaluate.benchmarks import Predictions, open_benchmark
 from harken.evaluate.benchmarks.air_bench_chat import read_pair
 from harken.evaluate.benchmarks.hallucination import read_yes_no
@@ -206,3 +207,54 @@ def test_every_fixture_names_its_working() -> None:
     for path in sorted(DATA.glob("*/expected.json")):
         assert json.loads(path.read_text())["why"], path
     assert open_benchmark("mmau").traps
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mmar", "mmsu", "air-bench", "dcase2025", "dcase2026", "mae", "compa", "hallucination",
+     "rgi", "deafness"],
+)  # fmt: skip
+def test_officially_all_wrong_is_zero_and_all_right_is_one(name: str) -> None:
+    benchmark, items = opened(name)
+    shut = [item for item in items if len(item.choices) > 1]
+    by_letter = name in ("mmsu", "air-bench", "dcase2025")
+
+    def said(right: bool) -> dict[str, str]:
+        places = [
+            next(i for i, one in enumerate(item.choices) if (one == item.answer) is right)
+            for item in shut
+        ]
+        return {
+            key_of(item): "ABCD"[place] if by_letter else item.choices[place]
+            for item, place in zip(shut, places, strict=True)
+        }
+
+    for right in (True, False):
+        found = benchmark.official(shut, Predictions.of(said(right)), Helpers())
+        assert found.value == float(right), found
+        assert found.n and not found.stops
+
+
+def test_strict_takes_a_judges_word_but_not_its_silence() -> None:
+    benchmark, items = opened("mmau-pro")
+    given = Predictions.of({"o1": "A storm."})
+    open_item = [item for item in items if key_of(item) == "o1"]
+    marked = score(benchmark, open_item, given, Helpers(Says(lambda text: "OVERALL: 4")))
+    assert marked["strict"]["accuracy"] == 0.8 and marked["parse_rate"] == 1
+    silent = score(benchmark, open_item, given, Helpers(Says(lambda text: "?")))
+    assert silent["official"]["value"] == 0.6  # the script's default of 3.0
+    assert silent["strict"]["accuracy"] == 0 and silent["counts"] == {"failed": 1}
+    assert score(benchmark, open_item, given)["counts"] == {"failed": 1}
+
+
+def test_what_is_not_on_the_hub_is_an_error_with_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+
+    def refuse(*args: object, **options: object) -> str:
+        raise OSError("no route")
+
+    monkeypatch.setattr(hub, "snapshot_download", refuse)
+    with pytest.raises(DataError, match="the hub did not give the dataset"):
+        open_benchmark("mmar").load("hub:nobody/nothing")
+    with pytest.raises(DataError, match="no route"):
+        open_benchmark("mmar").load("hub")

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, judgements, material
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of
+from harken.evaluate.benchmarks.nouns import Official, key_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.item import Item
@@ -93,9 +93,9 @@ class AirBenchChat(Benchmark):
         known = row["task_name"] in GROUPS
         return [] if known else [f"unknown task_name {row['task_name']!r}"]
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """No rule marks these without a judge; see `official`."""
-        return Mark(0.0, "failed", "needs a judge")
+    def judged(self, item: Item) -> bool:
+        """All items."""
+        return True
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

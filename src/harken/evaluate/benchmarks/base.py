@@ -91,6 +91,8 @@ class Benchmark:
 
     def rows(self, source: Path | str) -> list[Row]:
         """The raw rows of a release."""
+        if str(source) == "hub" and self.hub:
+            source = f"hub:{self.hub}"
         return [row for path in locate(source, self.files) for row in read_rows(path)]
 
     def keyed(self, row: Row, number: int) -> Row:
@@ -120,7 +122,7 @@ class Benchmark:
         """Read and check a release.
 
         Args:
-            source: its file or folder, or ``hub:owner/name``.
+            source: its file or folder, ``hub:owner/name``, or ``hub`` for its own repository.
             audio_root: where its audio names start; default: beside the file.
             need_audio: look up every clip (a missing one is a fault) and record its SHA-256;
                 otherwise clips keep their official names, which is enough to mark replies.
@@ -288,6 +290,10 @@ class Benchmark:
             if any(re.search(r"[,;.:!?]\s*\S", one) and _holds(text, one) for one in others):
                 return Parsed(None, "several-options")
         return found
+
+    def judged(self, item: Item) -> bool:
+        """Whether only a judge can mark the item: strict then takes its word from `official`."""
+        return False
 
     def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
         """The strict mark of a reply that is there: its option by the cascade, or its words."""

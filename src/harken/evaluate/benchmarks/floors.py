@@ -21,6 +21,9 @@ from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
+import numpy as np
+import numpy.typing as npt
+
 from harken.ask import stats
 from harken.ask.parse import parse
 from harken.ask.prompt import make_prompt
@@ -93,26 +96,21 @@ def _longest(item: Item) -> tuple[float, float]:
 
 
 def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[str, Any]:
+    """The best position of each value: on the items themselves, and chosen on the other folds."""
     values = [benchmark.value(row_of(item), name) for item in items]
     folds = [crc32(key_of(item).encode()) % FOLDS for item in items]
-    best = {value: _best([i for i, v in zip(items, values, strict=True) if v == value])
-            for value in sorted(set(values))}  # fmt: skip
-    fitted = [_holds(item, best[value]) for item, value in zip(items, values, strict=True)]
-    held = []
-    for item, value, fold in zip(items, values, folds, strict=True):
-        others = [
-            other
-            for other, v, f in zip(items, values, folds, strict=True)
-            if v == value and f != fold
-        ]
-        held.append(_holds(item, _best(others)))
+    size = max(len(options_of(item)) for item in items)
+    holds = np.array([[_holds(item, place) for place in range(size)] for item in items])
+    right: dict[str, npt.NDArray[np.float64]] = {}  # value -> (folds, positions) right answers
+    for value, fold, row in zip(values, folds, holds, strict=True):
+        right.setdefault(value, np.zeros((FOLDS, size)))[fold] += row
+    best = {value: int(own.sum(0).argmax()) for value, own in sorted(right.items())}
+    fitted = [float(row[best[value]]) for value, row in zip(values, holds, strict=True)]
+    held = [
+        float(row[int((right[value].sum(0) - right[value][fold]).argmax())])
+        for value, fold, row in zip(values, folds, holds, strict=True)
+    ]
     return {**_cell(fitted), "held_out": _cell(held), "positions": best}
-
-
-def _best(items: Sequence[Item]) -> int:
-    """The position that is right most often; the first of equals, 0 of nothing."""
-    size = max((len(options_of(item)) for item in items), default=1)
-    return max(range(size), key=lambda place: (sum(_holds(i, place) for i in items), -place))
 
 
 def _linear(items: Sequence[Item]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Hallucination(Benchmark):
         "2024: unread replies count as no in precision",
         "a zero denominator stops the script",
     )
-    hub = "kuanhuggingface/AudioHallucination_AudioCaps-Random-v2"
+    hub = "kuanhuggingface/Audio-Hallucination_Object-Existence_AudioCaps-ESC50-VocalSound"
     files = ("*.csv", "*.json", "*.jsonl", "**/*.parquet")
     key = "entry_id"
     prediction = ("response",)

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, judgements, material
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, micro
+from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.item import Item
@@ -34,7 +34,6 @@ class LongAudioBench(Benchmark):
     paper = "arXiv 2503.03983"
     rule = "judge 1-10 against the reference, mean as a share"
     traps = ("the judge's prompt is not published; numbers depend on the judge",)
-    hub = "nvidia/LongAudio"
     files = ("*LongAudioBench*.json*", "*test*.json", "*.json", "*.jsonl")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "name": (str,),
@@ -57,9 +56,9 @@ class LongAudioBench(Benchmark):
         """``name``: one path."""
         return [str(row["name"])]
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """No rule marks these without a judge; see `official`."""
-        return Mark(0.0, "failed", "needs a judge")
+    def judged(self, item: Item) -> bool:
+        """All items."""
+        return True
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

@@ -144,6 +144,10 @@ class Mae(Benchmark):
                 (notes if name == "dailytalk-dialog" else short).append(line)
         return short, notes
 
+    def judged(self, item: Item) -> bool:
+        """Open sets."""
+        return not item.choices
+
     def understand(self, item: Item, text: str) -> Parsed:
         """The first of the two answer words in the reply ("speech 1" is Speech1)."""
         place = first_word(text, item.choices)

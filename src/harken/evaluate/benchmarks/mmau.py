@@ -41,7 +41,6 @@ class Mmau(Benchmark):
         "the order and number of words are ignored; a letter is a word",
         "a null prediction stops the script",
     )
-    hub = "gamma-lab-umd/MMAU-test-mini"
     files: ClassVar[tuple[str, ...]] = ("mmau-test-mini.json", "mmau-test.json")
     prediction = ("model_output", "model_prediction")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {

@@ -98,8 +98,12 @@ class MmauPro(Benchmark):
             return ["a closed row without choices"]
         return []
 
+    def judged(self, item: Item) -> bool:
+        """Open items."""
+        return bool(row_of(item)["category"] == OPEN)
+
     def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """Closed: the cascade. Instructions: the rule. Open: the levelled words (no judge)."""
+        """Closed: the cascade. Instructions: the rule."""
         row = row_of(item)
         if row["category"] != FOLLOW:
             return super().strict_mark(item, predictions)
@@ -132,7 +136,8 @@ class MmauPro(Benchmark):
         whole = len(counted) == len(parts) and bool(parts)
         n = sum(part["count"] for part in counted)
         total = sum(part["score"] * part["count"] for part in counted) / n if whole else None
-        return Official("weighted score", total, n, marks, tuple(faults), parts, stops)
+        failed = frozenset(parts.get(OPEN, {}).pop("unread_keys", ()))
+        return Official("weighted score", total, n, marks, tuple(faults), parts, stops, failed)
 
 
 def _passed(row: Row, text: str) -> bool | None:
@@ -200,19 +205,27 @@ def _open(
     if helpers.judge is None:
         return {"type": "openended", "count": len(items), "score": None, "needs": "--judge"}
     asked = [_prompt(item, predictions.text(key_of(item))) for item in items]
-    overall, unread = [], 0
+    overall: list[float] = []
+    unread: list[str] = []
     for item, reply in zip(items, ask_judge(helpers.judge, asked), strict=True):
         scores, found = read_scores(reply or "")
-        unread += not found
+        unread += [] if found else [key_of(item)]
         overall.append(scores["overall"])
         marks[key_of(item)] = scores["overall"] / 5
     if unread:
-        faults.append(f"{unread} judge replies without any score were worth 3.0 of 5")
+        faults.append(f"{len(unread)} judge replies without any score were worth 3.0 of 5")
     good = sum(score >= 4 for score in overall) / len(items)
     poor = sum(score <= 2 for score in overall) / len(items)
     mean = float(np.mean(overall))
-    return {"type": "openended", "count": len(items), "score": mean / 5, "avg_overall": mean,
-            "good_response_rate": good, "poor_response_rate": poor, "unread": unread}  # fmt: skip
+    return {
+        "type": "openended",
+        "count": len(items),
+        "score": mean / 5,
+        "avg_overall": mean,
+        "good_response_rate": good,
+        "poor_response_rate": poor,
+        "unread_keys": unread,
+    }
 
 
 def read_scores(reply: str) -> tuple[dict[str, float], int]:

@@ -40,6 +40,7 @@ class Official:
         marks: key -> the item's mark; None (or absent) if it is outside the denominator.
         faults: known faults of the script that took effect on these replies, each with its count.
         parts: the script's own breakdown.
+        failed: keys whose judge did not judge; the script may have counted them all the same.
         stops: why the script would stop with an error instead of giving numbers; empty if it runs.
     """
 
@@ -50,6 +51,7 @@ class Official:
     faults: tuple[str, ...] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
     stops: str = ""
+    failed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ class Rgi(Mmau):
     paper = "arXiv 2505.19294"
     rule = "reliability = Rej*Acc + (1-Rej)*truthfulness; RGI = log10(dHum/dCon)"
     traps = ("undefined where no right or no wrong answer was given up",)
-    hub = ""
     files = ("*.json", "*.jsonl")
     sizes: ClassVar[Mapping[int, str]] = {}
     counts: ClassVar[Mapping[int, Mapping[str, Mapping[str, int]]]] = {}

@@ -144,7 +144,7 @@ def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
         DataError: nothing is there under any of the names.
     """
     if str(source).startswith(HUB):
-        source = fetch(str(source).removeprefix(HUB))
+        source = fetch(str(source).removeprefix(HUB), names)
     source = Path(source)
     if source.is_file():
         return [source]
@@ -159,8 +159,8 @@ def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
     )
 
 
-def fetch(repository: str) -> Path:
-    """A local copy of a dataset repository of the hub.
+def fetch(repository: str, names: Sequence[str]) -> Path:
+    """A local copy of the tables of a dataset repository of the hub; audio is not fetched.
 
     Raises:
         MissingExtra: huggingface_hub is not installed.
@@ -171,7 +171,7 @@ def fetch(repository: str) -> Path:
     except ImportError:
         raise MissingExtra("huggingface_hub", "models") from None
     try:
-        return Path(snapshot_download(repository, repo_type="dataset"))
+        return Path(snapshot_download(repository, repo_type="dataset", allow_patterns=list(names)))
     except Exception as error:  # the hub raises many kinds; all mean: not here
         raise DataError(
             f"the hub did not give the dataset ({type(error).__name__}: {str(error)[:200]})",

@@ -22,11 +22,28 @@ from harken.evaluate.benchmarks.rows import faulty
 from harken.item import HIDDEN, Item
 
 
-def strict(benchmark: Benchmark, items: Sequence[Item], predictions: Predictions) -> list[Mark]:
-    """One strict mark an item, in order."""
+def strict(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    predictions: Predictions,
+    official: Official | None = None,
+) -> list[Mark]:
+    """One strict mark an item, in order; what only a judge can mark is taken from `official`."""
     return [
-        absent(item, predictions) or benchmark.strict_mark(item, predictions) for item in items
+        absent(item, predictions)
+        or (_verdict(item, official) if benchmark.judged(item) else None)
+        or benchmark.strict_mark(item, predictions)
+        for item in items
     ]
+
+
+def _verdict(item: Item, official: Official | None) -> Mark:
+    """A judge's mark; one that did not judge, or was not named, is ``failed`` and worth nothing."""
+    key = key_of(item)
+    value = official.marks.get(key) if official is not None else None
+    if official is None or value is None or key in official.failed:
+        return Mark(0.0, "failed", "no judgement")
+    return Mark(value, "parsed", "judge")
 
 
 def absent(item: Item, predictions: Predictions) -> Mark | None:
@@ -65,7 +82,7 @@ def score(
             "Write a submission file instead: harken benchmarks NAME --submit.",
         )
     official = benchmark.official(items, given, helpers or Helpers())
-    marks = strict(benchmark, items, given)
+    marks = strict(benchmark, items, given, official)
     return {
         "benchmark": benchmark.name,
         "n": len(items),
