@@ -227,6 +227,26 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f}"
 
 
+def _value(official: dict[str, Any]) -> str:
+    """A share in percent, points as they are."""
+    if official["unit"] == "share" or official["value"] is None:
+        return _percent(official["value"])
+    return f"{official['value']:.3f}"
+
+
+def _parts(parts: dict[str, Any], under: str = "") -> list[str]:
+    """The script's own breakdown, one line a figure; figures as the script has them."""
+    lines: list[str] = []
+    for name, value in parts.items():
+        if isinstance(value, dict):
+            lines += _parts(value, f"{under}{name}: ")
+        elif isinstance(value, float):
+            lines.append(f"{under}{name} {value:.4f}")
+        elif value is not None:
+            lines.append(f"{under}{name} {value}")
+    return lines
+
+
 def _warned(found: dict[str, Any]) -> list[str]:
     return [f"note: {line}" for line in found.get("warnings", ())]
 
@@ -238,9 +258,10 @@ def _score_text(found: dict[str, Any]) -> str:
     if official["stops"]:
         lines.append(f"official  the script stops: {official['stops']}")
     else:
-        lines.append(f"official  {_percent(official['value'])} {official['metric']} "
+        lines.append(f"official  {_value(official)} {official['metric']} "
                      f"over {official['n']} items ({official['rule']})")  # fmt: skip
     lines += [f"          fault: {fault}" for fault in official["faults"]]
+    lines += [f"          {line}" for line in _parts(official["parts"])]
     span = f"{_percent(strict['low'])} to {_percent(strict['high'])}"
     lines.append(f"strict    {_percent(strict['accuracy'])} over {strict['n']} items ({span})")
     counts = ", ".join(f"{name} {n}" for name, n in found["counts"].items())

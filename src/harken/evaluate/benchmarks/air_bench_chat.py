@@ -68,6 +68,7 @@ class AirBenchChat(Benchmark):
     by = ("group", "task_name")
     fewest = 0
     share = False
+    unit = "points"
 
     def keyed(self, row: Row, number: int) -> Row:
         """Rows without ``uniq_id`` are named by task, path and question."""

@@ -36,7 +36,7 @@ class Asr(Benchmark):
     paper = "–"
     rule = "corpus WER; low is good; absent rows do not count"
     traps = ("rows absent from the prediction file leave the denominator",)
-    files = ("*.jsonl", "*.json", "*.csv", "*.tsv")
+    files = ("*.jsonl", "*.json", "*.csv", "*.tsv", "**/*.trans.txt")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"text": (str,)}
     by = ("speaker",)
     fewest = 0

@@ -60,6 +60,8 @@ class Benchmark:
     """Whether every row must name a clip."""
     default: str = ""
     """Where the release lies if nobody says."""
+    unit: ClassVar[str] = "share"
+    """What the official number is measured in: ``"share"`` (0..1) or ``"points"``."""
     share: ClassVar[bool] = True
     """Whether the official number is a share of items (and so has a Wilson interval)."""
 

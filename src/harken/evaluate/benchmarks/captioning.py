@@ -41,11 +41,12 @@ class Captioning(Benchmark):
     prediction = ("caption_predicted", "caption")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"references": (list,)}
     sizes: ClassVar[Mapping[int, str]] = {
-        1045: "Clotho evaluation", 1043: "Clotho 1 evaluation",
+        1045: "Clotho evaluation",
         975: "AudioCaps test", 957: "AudioCaps test, retrieval subset",
     }  # fmt: skip
     fewest = 0
     share = False
+    unit = "points"
 
     def rows(self, source: Path | str) -> list[Row]:
         """One row a clip with all its ``references``."""

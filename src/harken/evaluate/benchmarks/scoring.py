@@ -105,6 +105,7 @@ def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
         low, high = stats.wilson(sum(counted), len(counted))
     return {
         "metric": found.metric,
+        "unit": benchmark.unit,
         "value": found.value,
         "accuracy": found.value if found.metric == "accuracy" else None,
         "n": found.n,
