@@ -17,9 +17,13 @@ from harken.models.lalm_batch import Line, page, prove
 from hearing import NAMES, alike, mini, named, sound
 
 
-@pytest.fixture(scope="module", params=["llama", "lfm2-ca"])
+@pytest.fixture(
+    scope="module",
+    params=[("llama", {}), ("lfm2-ca", {"tied_places": True, "question_first": False})],
+    ids=["llama", "lfm2"],
+)
 def learner(request: pytest.FixtureRequest) -> Lalm:
-    return mini(lm=request.param)
+    return mini(lm=request.param[0], **request.param[1])
 
 
 def prompts_of(learner: Lalm, folder: Path) -> list[Prompt]:
