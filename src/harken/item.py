@@ -13,6 +13,9 @@ from typing import Any
 from harken.audio import Clip, canonical, digest
 from harken.errors import DataError
 
+HIDDEN = "hidden-answer"
+"""Tag of an item whose source withholds the answer: it is empty although there are choices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -86,7 +89,8 @@ class Item:
         """Refuse what cannot be asked or marked."""
         if not self.question.strip():
             raise DataError("an item has an empty question", mend="Give it a question.")
-        if self.choices and self.answer not in self.choices:
+        hidden = not self.answer and HIDDEN in self.tags
+        if self.choices and self.answer not in self.choices and not hidden:
             raise DataError(
                 f"the answer {self.answer!r} is not among the choices {list(self.choices)!r}",
                 where=self.question,
@@ -103,8 +107,8 @@ class Item:
 
     @property
     def gold(self) -> int:
-        """Position of the answer in `choices`; -1 for open questions."""
-        return self.choices.index(self.answer) if self.choices else -1
+        """Position of the answer in `choices`; -1 for open questions and withheld answers."""
+        return self.choices.index(self.answer) if self.answer in self.choices else -1
 
     def marked(self, step: str, note: str = "", **changes: Any) -> Item:
         """A copy with `changes` and one more line of history."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from harken.cli import data, demo, doctor, exam, learn
+from harken.cli import bench, data, demo, doctor, exam, learn
 
 app = typer.Typer(
     name="harken",
@@ -30,6 +30,10 @@ VERBS: dict[str, Callable[..., None]] = {
     "eval": exam.evaluate,
     "report": exam.report,
     "compare": exam.compare,
+    "score": bench.score,
+    "floor": bench.floor,
+    "parse-report": bench.parse_report,
+    "benchmarks": bench.benchmarks,
     "doctor": doctor.doctor,
 }
 

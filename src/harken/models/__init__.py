@@ -50,4 +50,11 @@ def load_model(spec: str, **options: Any) -> Model:
     return MODELS.get(name)(target, **options)
 
 
-__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_model"]
+def load_embedder(spec: str) -> Any:
+    """The text embedding that ``name[:target]`` names (see `harken.models.embedding`)."""
+    from harken.models import embedding
+
+    return embedding.load_embedder(spec)
+
+
+__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_model"]

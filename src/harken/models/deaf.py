@@ -162,8 +162,9 @@ class Linear(Deaf):
     position. w minimises the mean negative log-likelihood plus `decay`/2 · |w|², by L-BFGS.
 
     Items it was fitted on are answered by the model of the fold that did not see them (10 folds by
-    hash of the item's text), so no answer is remembered; equal questions share a fold only if all
-    of their text is equal, since generalising from a template is just what is to be measured.
+    hash of the item's id, clips included), so no item is remembered, and what a template gives away
+    is: that is just what is to be measured. Folds by text and answer would hold all of one answer
+    to a template together, teach the others, and drive the score far below chance.
     """
 
     name = "linear"
@@ -278,8 +279,7 @@ def _sure(size: int, tops: Sequence[int]) -> Vector:
 
 
 def _fold(item: Item, folds: int) -> int:
-    text = canonical([item.question, sorted(item.choices), item.answer])
-    return crc32(text.encode()) % folds
+    return crc32(item.id.encode()) % folds
 
 
 def _features(question: str, choices: Sequence[str], size: int) -> list[Mapping[int, float]]:

@@ -1,0 +1,101 @@
+"""Caption metrics in plain Python: BLEU-1…4, ROUGE-L, CIDEr-D.
+
+Papineni et al. 2002 (corpus BLEU, closest reference length); Lin 2004 (ROUGE-L, beta 1.2, best
+precision and best recall over the references); Vedantam et al. 2015 (CIDEr-D: n = 1…4, sigma 6,
+clipped, times 10, document frequencies from the references at hand). Words: lower case, punctuation
+off; the Java tokeniser of the COCO tools differs in rare marks. SPICE, METEOR and FENSE need Java
+or weights and are not here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+Words = Sequence[str]
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words without punctuation."""
+    return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
+
+
+def grams(text: Words, size: int) -> Counter[tuple[str, ...]]:
+    """How often each run of `size` words occurs."""
+    return Counter(tuple(text[i : i + size]) for i in range(len(text) - size + 1))
+
+
+def bleu(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
+    """Corpus BLEU-1 to BLEU-4."""
+    length = sum(map(len, said))
+    closest = sum(
+        min((abs(len(one) - len(own)), len(one)) for one in refs)[1]
+        for own, refs in zip(said, references, strict=True)
+    )
+    penalty = 1.0 if length > closest else math.exp(1 - closest / length) if length else 0.0
+    logs, found = 0.0, []
+    for size in range(1, 5):
+        met = total = 0
+        for own, refs in zip(said, references, strict=True):
+            counts = grams(own, size)
+            most: Counter[tuple[str, ...]] = Counter()
+            for one in refs:
+                most |= grams(one, size)
+            met += sum((counts & most).values())
+            total += sum(counts.values())
+        logs += math.log(met / total) if met and total else -math.inf
+        found.append(penalty * math.exp(logs / size))
+    return found
+
+
+def rouge_l(said: Words, references: Sequence[Words]) -> float:
+    """ROUGE-L of one caption."""
+    if not said:
+        return 0.0
+    common = [_longest_common(said, one) for one in references]
+    precision = max(n / len(said) for n in common)
+    recall = max(n / len(one) for n, one in zip(common, references, strict=True) if one)
+    if not precision or not recall:
+        return 0.0
+    square = 1.2**2
+    return (1 + square) * precision * recall / (recall + square * precision)
+
+
+def _longest_common(a: Words, b: Words) -> int:
+    row = [0] * (len(b) + 1)
+    for one in a:
+        before = 0
+        for j, other in enumerate(b, 1):
+            kept, row[j] = row[j], before + 1 if one == other else max(row[j], row[j - 1])
+            before = kept
+    return row[-1]
+
+
+def cider_d(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
+    """CIDEr-D of each caption; the corpus score is their mean. 0..10, in practice 0..1 and more."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for refs in references:
+        seen.update({gram for one in refs for size in range(1, 5) for gram in grams(one, size)})
+    log_n = math.log(max(1, len(references)))
+
+    def vector(text: Words, size: int) -> dict[tuple[str, ...], float]:
+        return {gram: count * (log_n - math.log(max(1, seen[gram])))
+                for gram, count in grams(text, size).items()}  # fmt: skip
+
+    found = []
+    for own, refs in zip(said, references, strict=True):
+        total = 0.0
+        for size in range(1, 5):
+            mine = vector(own, size)
+            norm = math.sqrt(sum(v * v for v in mine.values()))
+            for one in refs:
+                theirs = vector(one, size)
+                other = math.sqrt(sum(v * v for v in theirs.values()))
+                dot = sum(min(v, theirs[g]) * theirs[g] for g, v in mine.items() if g in theirs)
+                gap = len(own) - len(one)
+                if norm and other:
+                    total += dot / (norm * other) * math.exp(-(gap**2) / 72) / len(refs)
+        found.append(10 * total / 4)
+    return found

@@ -1,0 +1,105 @@
+"""DCASE 2025 Challenge, Task 5: audio question answering in three domains.
+
+Yang et al., "Multi-Domain Audio Question Answering Toward Acoustic Content Reasoning in the DCASE
+2025 Challenge", arXiv 2505.07365; hub PeacefulData/2025_DCASE_AudioQA_Official (gated).
+``harken score --benchmark dcase2025 --predictions FILE``.
+
+Release: JSON rows with ``id``, ``audio_url``, ``question``, ``choice`` (lettered texts, "A. …"),
+``answer`` (one of them), ``question_type``. Letters are taken off on loading. The domain follows
+from the audio's file name: ``fold…`` temporal soundscapes, ``audio…`` complex, all else
+bioacoustics. Predictions: the rows with ``prediction``.
+
+Official rule: top-1 accuracy in each domain; the ranking is their *unweighted mean*. The task's
+scorer is not public: a reply is read as by its baselines, by the first stand-alone capital A-D in
+the upper-cased reply, compared with the gold's letter. Unread and missing replies are wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Official, key_of, options_of, row_of
+from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.rows import Row
+from harken.item import Item
+
+_LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*)$", re.S)
+
+
+class Dcase2025(Benchmark):
+    """See the module's text."""
+
+    name = "dcase2025"
+    title = "DCASE 2025 Task 5"
+    paper = "arXiv 2505.07365"
+    rule = "top-1 accuracy, unweighted mean over the three domains"
+    traps = ("a reply is read by its first stand-alone letter A-D: the article in 'A dog' is one",)
+    hub = "PeacefulData/2025_DCASE_AudioQA_Official"
+    files = ("*dev*.json", "*dev*.jsonl", "*.json", "*.jsonl", "**/*.parquet")
+    required: ClassVar[Mapping[str, tuple[type, ...]]] = {
+        "audio_url": (str,),
+        "question": (str,),
+        "choice": (list,),
+        "answer": (str, type(None)),
+    }
+    task = "domain"
+    by = ("domain", "question_type")
+
+    def options(self, row: Row) -> list[str]:
+        """The choices without their letters."""
+        return [_bare(str(one)) for one in row["choice"]]
+
+    def answer(self, row: Row) -> str | None:
+        """The gold without its letter; a bare letter stands for its option."""
+        if not row.get("answer"):
+            return None
+        gold, options = str(row["answer"]), self.options(row)
+        if re.fullmatch(r"[A-Z]", gold.strip()) and gold.strip() not in options:
+            place = ord(gold.strip()) - 65
+            return options[place] if place < len(options) else gold
+        return gold if gold in options else _bare(gold)
+
+    def audio(self, row: Row) -> list[str]:
+        """``audio_url``: its path, without a leading slash."""
+        return [str(row["audio_url"]).lstrip("/")]
+
+    def value(self, row: Row, field: str) -> str:
+        """``domain`` is read off the file name."""
+        return domain(str(row["audio_url"])) if field == "domain" else super().value(row, field)
+
+    def official(
+        self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
+    ) -> Official:
+        """The mean of the domains' accuracies; each domain's under ``parts``."""
+        marks: dict[str, float | None] = {}
+        groups: dict[str, list[float]] = {}
+        for item in items:
+            said = re.search(r"\b([A-D])\b", predictions.text(key_of(item)).strip().upper())
+            gold = "ABCDEFGH"[options_of(item).index(item.answer)]
+            right = float(said is not None and said.group(1) == gold)
+            marks[key_of(item)] = right
+            groups.setdefault(domain(str(row_of(item)["audio_url"])), []).append(right)
+        parts = {name: sum(own) / len(own) for name, own in groups.items()}
+        missing = {"bioacoustics", "temporal", "complex"} - set(groups)
+        faults = tuple(f"the domain {name} has no items: the mean leaves it out"
+                       for name in sorted(missing))  # fmt: skip
+        mean = sum(parts.values()) / len(parts) if parts else None
+        return Official("domain average", mean, len(items), marks, faults, parts)
+
+
+def domain(audio: str) -> str:
+    """``temporal``, ``complex`` or ``bioacoustics``, by the beginning of the file name."""
+    name = os.path.basename(audio).lower()
+    if name.startswith("fold"):
+        return "temporal"
+    return "complex" if name.startswith("audio") else "bioacoustics"
+
+
+def _bare(text: str) -> str:
+    match = _LETTERED.match(text)
+    return match.group(2).strip() if match else text.strip()

@@ -1,0 +1,143 @@
+"""Blind floors: what a benchmark gives to those who never listen, without asking any model.
+
+* ``chance``: uniform guessing over the official options;
+* ``constant``: always the same position, for each position;
+* ``longest``: the option with most characters, the first of equally long ones; ``ties_shared`` is
+  the same with the point shared, which a skew towards the first option does not lift;
+* ``category_majority``: the best position of each value of a field; as found on the very items, and
+  held out (the position is chosen on nine tenths, by hash of the key, and marked on the last);
+* ``linear``: a bag of words with lengths, overlap and position (`harken.models`, name ``linear``),
+  each item answered by the model of the fold that has not seen it (10 folds);
+* ``text_model``: where one is named, a model asked the same prompts without any clip; what it gives
+  no readable answer to is wrong, and a failed request is counted apart.
+
+Intervals are Wilson's 95 %. Questions without options, and withheld answers, are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from harken.ask import stats
+from harken.ask.parse import parse
+from harken.ask.prompt import make_prompt
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.nouns import key_of, options_of, row_of
+from harken.item import HIDDEN, Item
+from harken.models import load_model
+from harken.models.base import Model, Sampling
+
+FOLDS = 10
+
+
+def floor(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    *,
+    linear: bool = True,
+    model: Model | None = None,
+) -> dict[str, Any]:
+    """All floors; shares in 0..1. `linear` takes seconds a thousand items and may be left out."""
+    shut = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
+    found: dict[str, Any] = {
+        "benchmark": benchmark.name,
+        "n": len(shut),
+        "open": sum(not item.choices for item in items),
+        "hidden": sum(HIDDEN in item.tags for item in items),
+    }
+    if not shut:
+        names = ("chance", "longest", "category_majority", "linear", "text_model")
+        return {**found, **dict.fromkeys(names), "fields": {}, "constant": [], "gold_position": []}
+    sizes = [len(options_of(item)) for item in shut]
+    found["chance"] = sum(1 / size for size in sizes) / len(shut)
+    found["constant"] = [
+        {"position": place, **_cell([_holds(item, place) for item in shut])}
+        for place in range(max(sizes))
+    ]
+    golds = [options_of(item).index(item.answer) for item in shut]
+    found["gold_position"] = [golds.count(place) for place in range(max(sizes))]
+    longest = [_longest(item) for item in shut]
+    found["longest"] = {
+        **_cell([first for first, _ in longest]),
+        "ties_shared": sum(shared for _, shared in longest) / len(shut),
+    }
+    fields = {name: _majority(benchmark, shut, name) for name in benchmark.by}
+    main = benchmark.task or next(iter(fields), "")
+    found["category_majority"] = {**fields[main], "by": main} if main in fields else None
+    found["fields"] = fields
+    found["linear"] = _linear(shut) if linear else None
+    found["text_model"] = _text_model(benchmark, shut, model) if model is not None else None
+    return found
+
+
+def _cell(marks: Sequence[float]) -> dict[str, Any]:
+    low, high = stats.wilson(sum(marks), len(marks))
+    return {"accuracy": sum(marks) / len(marks), "low": low, "high": high}
+
+
+def _holds(item: Item, place: int) -> float:
+    """Whether the option at `place` is the gold, by text: a repeated gold is right twice."""
+    options = options_of(item)
+    return float(place < len(options) and options[place] == item.answer)
+
+
+def _longest(item: Item) -> tuple[float, float]:
+    """The mark of the first longest option, and of the longest ones with the point shared."""
+    options = options_of(item)
+    size = max(len(one) for one in options)
+    longest = [one for one in options if len(one) == size]
+    return float(longest[0] == item.answer), longest.count(item.answer) / len(longest)
+
+
+def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[str, Any]:
+    """The best position of each value: on the items themselves, and chosen on the other folds."""
+    values = [benchmark.value(row_of(item), name) for item in items]
+    folds = [crc32(key_of(item).encode()) % FOLDS for item in items]
+    size = max(len(options_of(item)) for item in items)
+    holds = np.array([[_holds(item, place) for place in range(size)] for item in items])
+    right: dict[str, npt.NDArray[np.float64]] = {}  # value -> (folds, positions) right answers
+    for value, fold, row in zip(values, folds, holds, strict=True):
+        right.setdefault(value, np.zeros((FOLDS, size)))[fold] += row
+    best = {value: int(own.sum(0).argmax()) for value, own in sorted(right.items())}
+    fitted = [float(row[best[value]]) for value, row in zip(values, holds, strict=True)]
+    held = [
+        float(row[int((right[value].sum(0) - right[value][fold]).argmax())])
+        for value, fold, row in zip(values, folds, holds, strict=True)
+    ]
+    return {**_cell(fitted), "held_out": _cell(held), "positions": best}
+
+
+def _linear(items: Sequence[Item]) -> dict[str, Any]:
+    model = load_model("linear", items=items)
+    prompts = [make_prompt(item, model.style) for item in items]
+    marks = []
+    for item, logs in zip(items, model.choice_logprobs(prompts), strict=True):
+        top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
+        marks.append(float(item.gold in top) / max(1, len(top)))
+    return {**_cell(marks), "folds": FOLDS}
+
+
+def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
+    """Greedy replies to the prompts of `items` without their clips."""
+    prompts = [make_prompt(replace(item, clips=()), model.style) for item in items]
+    marks: list[float] = []
+    read = failed = 0
+    replies = model.generate(prompts, Sampling())
+    for item, reply in zip(items, replies, strict=True):
+        if reply.stop == "failed" or reply.error is not None:
+            failed += 1
+            continue
+        # Prompts letter the choices in the item's order, each text once.
+        parsed = parse(reply.text, make_prompt(item, model.style))
+        read += parsed.choice is not None
+        marks.append(float(parsed.choice == item.gold))
+    if not marks:
+        return {"name": model.name, "accuracy": None, "low": None, "high": None,
+                "parsed": 0, "failed": failed}  # fmt: skip
+    return {"name": model.name, **_cell(marks), "parsed": read, "failed": failed}

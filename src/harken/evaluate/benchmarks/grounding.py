@@ -1,0 +1,144 @@
+"""Temporal grounding: from when to when is a sound heard?
+
+Rule and metrics after TimeAudio (arXiv 2511.11039, data FTAR) and TAC (arXiv 2602.15766); their
+evaluators are not published. ``harken score --benchmark grounding --data FILE --predictions FILE``.
+
+Data: rows with ``id``, ``audio``, ``question``, ``answer`` (times in words, such as "from 1.2s to
+3.4 s", or ``segments``, a list of [start, end] in seconds) and ``duration``. Predictions: rows by
+``id`` with ``prediction`` (text with times; seconds, or minutes:seconds).
+
+Rule: the union of the segments said against the union of the gold ones: IoU = overlap / union.
+R@0.5 and R@0.7: share of items with at least that IoU; mIoU, the headline: their mean; and event
+F1: segments paired one to one in order of onset, right within 1 s at the onset. A reply without a
+segment has IoU 0, a missing one too: the denominator is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, micro, row_of
+from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.rows import Row
+from harken.item import Item
+
+Segments = list[tuple[float, float]]
+
+COLLAR_S = 1.0
+_TIME = r"(?:(\d+):)?(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?"
+_SPAN = re.compile(rf"{_TIME}\s*(?:-|–|—|to|until|till|and|,)\s*{_TIME}(?![\d:])", re.I)
+
+
+class Grounding(Benchmark):
+    """See the module's text."""
+
+    name = "grounding"
+    title = "Temporal grounding"
+    paper = "after arXiv 2511.11039"
+    rule = "mIoU of the unions of segments; R@0.5, R@0.7 and event F1 under parts"
+    files = ("*.jsonl", "*.json", "*.csv")
+    required: ClassVar[Mapping[str, tuple[type, ...]]] = {"audio": (str,), "question": (str,)}
+    by = ("event",)
+    fewest = 0
+    share = False
+
+    def answer(self, row: Row) -> str | None:
+        """The gold in words."""
+        return ", ".join(f"{start:g} to {end:g} s" for start, end in gold_segments(row))
+
+    def audio(self, row: Row) -> list[str]:
+        """``audio``: one path."""
+        return [str(row["audio"])]
+
+    def faults(self, row: Row) -> list[str]:
+        """Gold segments must be there, forward, and within the clip."""
+        gold = gold_segments(row)
+        if not gold:
+            return [f"no segment in the gold {row.get('segments', row.get('answer'))!r}"]
+        end = float(row.get("duration") or float("inf"))
+        return [f"the segment {a:g} to {b:g} s is not within 0 to {end:g} s, forward"
+                for a, b in gold if not 0 <= a < b <= end]  # fmt: skip
+
+    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+        """The IoU."""
+        said = segments(predictions.text(key_of(item)))
+        if not said:
+            return Mark(0.0, "unparsable", "no-segment")
+        return Mark(iou(said, gold_segments(row_of(item))), "parsed", "segments")
+
+    def official(
+        self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
+    ) -> Official:
+        """MIoU and its companions."""
+        marks: dict[str, float | None] = {}
+        hits = said_count = gold_count = 0
+        for item in items:
+            said = segments(predictions.text(key_of(item)))
+            gold = gold_segments(row_of(item))
+            marks[key_of(item)] = iou(said, gold)
+            hits += onsets_met(said, gold)
+            said_count += len(said)
+            gold_count += len(gold)
+        value, n = micro(marks)
+        known = [mark or 0.0 for mark in marks.values()]
+        parts: dict[str, Any] = {
+            "mIoU": value,
+            "R@0.5": sum(mark >= 0.5 for mark in known) / max(1, n),
+            "R@0.7": sum(mark >= 0.7 for mark in known) / max(1, n),
+            "event_f1": 2 * hits / max(1, said_count + gold_count),
+        }
+        return Official("mIoU", value, n, marks, parts=parts)
+
+
+def gold_segments(row: Row) -> Segments:
+    """``segments``, else the times in ``answer``."""
+    given = row.get("segments")
+    if isinstance(given, list):
+        return sorted((float(start), float(end)) for start, end in given)
+    return segments(str(row.get("answer") or ""))
+
+
+def segments(text: str) -> Segments:
+    """The time spans in a text, in order of onset; those that do not run forward are no spans."""
+    found = []
+    for hit in _SPAN.finditer(text):
+        minutes_a, a, minutes_b, b = hit.groups()
+        start = 60 * int(minutes_a or 0) + float(a)
+        end = 60 * int(minutes_b or 0) + float(b)
+        if start < end:
+            found.append((start, end))
+    return sorted(found)
+
+
+def _merged(spans: Segments) -> Segments:
+    whole: Segments = []
+    for start, end in sorted(spans):
+        if whole and start <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        else:
+            whole.append((start, end))
+    return whole
+
+
+def iou(said: Segments, gold: Segments) -> float:
+    """Overlap over union of two sets of spans."""
+    left, right = _merged(said), _merged(gold)
+    overlap = sum(max(0.0, min(b, d) - max(a, c)) for a, b in left for c, d in right)
+    total = sum(b - a for a, b in left) + sum(d - c for c, d in right)
+    return overlap / (total - overlap) if total > overlap else float(bool(left))
+
+
+def onsets_met(said: Segments, gold: Segments) -> int:
+    """How many spans pair off in order of onset with onsets within the collar."""
+    met = place = 0
+    for start, _ in gold:
+        while place < len(said) and said[place][0] < start - COLLAR_S:
+            place += 1
+        if place < len(said) and said[place][0] <= start + COLLAR_S:
+            met += 1
+            place += 1
+    return met

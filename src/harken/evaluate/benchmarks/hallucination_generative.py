@@ -1,0 +1,134 @@
+"""Object hallucination, generative: which of the objects named in a caption are really there?
+
+Kuan et al., Interspeech 2024, arXiv 2406.08402.
+``harken score --benchmark hallucination-generative --predictions FILE``.
+
+Release and predictions: one JSON object ``{clip: {prompt: {"label": [objects], "prediction":
+[objects]}}}``; or rows by ``id`` (``clip|prompt``) with ``prediction``: a list, or a text of
+objects parted by commas.
+
+Official rule, averaged over all (clip, prompt), percent, two decimals: CHAIR (ECHO) = 1 - |said and
+gold| / |said|; Cover = |said and gold| / |gold|; Hal = 1 if CHAIR is not 0. Lower CHAIR and Hal are
+better. Trap reproduced: with nothing said, CHAIR and Hal are -1 and *averaged in*, which lowers
+them; ``parts`` also gives both without these. Strict: |said and gold| / |said or gold|, nothing
+said is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
+from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.item import Item
+
+
+class HallucinationGenerative(Benchmark):
+    """See the module's text."""
+
+    name = "hallucination-generative"
+    title = "Object hallucination, generative"
+    paper = "arXiv 2406.08402"
+    rule = "CHAIR, Cover and Hal averaged over (clip, prompt); the headline is CHAIR, low is good"
+    traps = ("nothing said gives -1, which is averaged in and lowers CHAIR and Hal",)
+    files = ("*.json", "*.jsonl")
+    required: ClassVar[Mapping[str, tuple[type, ...]]] = {"prompt": (str,), "label": (list,)}
+    by = ("prompt",)
+    fewest = 0
+    share = False
+
+    def rows(self, source: Path | str) -> list[Row]:
+        """The nested object, one row a (clip, prompt)."""
+        return _flat(super().rows(source))
+
+    def question(self, row: Row) -> str:
+        """``prompt``."""
+        return str(row["prompt"])
+
+    def answer(self, row: Row) -> str | None:
+        """The gold objects, parted by commas."""
+        return ", ".join(map(str, row["label"]))
+
+    def audio(self, row: Row) -> list[str]:
+        """The clip's name."""
+        return [f"{row.get('clip', row['id'])}.wav"]
+
+    def faults(self, row: Row) -> list[str]:
+        """Cover divides by the number of gold objects."""
+        return [] if row["label"] else ["no gold objects: Cover divides by zero"]
+
+    def read_predictions(self, path: Path | str) -> Predictions:
+        """The nested object or rows."""
+        rows = _flat(read_rows(Path(path)))
+        return predictions_of(rows, Path(path), self.key, self.prediction)
+
+    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+        """The overlap of said and gold objects."""
+        said, gold = objects(predictions.get(key_of(item))), set(row_of(item)["label"])
+        if not said:
+            return Mark(0.0, "empty")
+        return Mark(len(said & gold) / len(said | gold), "parsed", "objects")
+
+    def official(
+        self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
+    ) -> Official:
+        """CHAIR as a share; the script's rounded percentages under ``parts``."""
+        chair: list[float] = []
+        cover: list[float] = []
+        hal: list[float] = []
+        marks: dict[str, float | None] = {}
+        known = {key_of(item): item for item in items}
+        for key in predictions.rows:
+            if key not in predictions.texts:
+                why = f"{key} has no prediction"
+                return Official("CHAIR", None, 0, {}, stops=why)
+            said, gold = objects(predictions.texts[key]), set(row_of(known[key])["label"])
+            own = 1 - len(said & gold) / len(said) if said else -1.0
+            chair.append(own)
+            cover.append(len(said & gold) / len(gold))
+            hal.append(-1.0 if own == -1 else float(own != 0))
+            marks[key] = own
+        if not chair:
+            return Official("CHAIR", None, 0, {}, stops="no rows: division by zero")
+        silent = chair.count(-1.0)
+        parts: dict[str, Any] = {
+            "CHAIR": _percent(chair),
+            "Cover": _percent(cover),
+            "Hal": _percent(hal),
+            "without_silent": {
+                "CHAIR": _percent([one for one in chair if one != -1]),
+                "Hal": _percent([one for one in hal if one != -1]),
+            },
+        }
+        faults = (f"{silent} of {len(chair)} said nothing and entered as -1",) if silent else ()
+        return Official("CHAIR", share(chair), len(chair), marks, faults, parts)
+
+
+def objects(value: Any) -> set[str]:
+    """A list as it stands; a text parted at commas."""
+    if isinstance(value, list):
+        return {str(one) for one in value}
+    pieces = str(value or "").split(",")
+    return {piece.strip() for piece in pieces if piece.strip()}
+
+
+def _flat(rows: Sequence[Row]) -> list[Row]:
+    """Nested rows ``{id, prompt: {label, prediction}}`` as flat ones; flat ones as they are."""
+    flat: list[Row] = []
+    for row in rows:
+        nested = {name: own for name, own in row.items() if isinstance(own, dict)}
+        if not nested:
+            flat.append(row)
+        for prompt, own in nested.items():
+            clip = row.get("id")
+            flat.append({**own, "id": f"{clip}|{prompt}", "clip": clip, "prompt": prompt})
+    return flat
+
+
+def _percent(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values) * 100, 2) if values else None

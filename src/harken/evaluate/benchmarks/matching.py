@@ -1,0 +1,42 @@
+"""Official ways to read a reply that more than one benchmark uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def tokens(text: str) -> set[str]:
+    """The set of lower-case word tokens (runs of word characters)."""
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def token_set_match(gold: str, reply: str, options: Sequence[str]) -> bool:
+    """The rule of MMAU and MMAR: all gold words said, and none that only wrong options have.
+
+    Order, repetition and letters mean nothing to it; an option with the gold's very token set
+    counts as the gold; an empty reply is wrong.
+
+    Raises:
+        AttributeError: for a reply that is no text, as in the scripts.
+    """
+    said, right = tokens(reply), tokens(gold)
+    wrong: set[str] = set()
+    for option in options:
+        own = tokens(option)
+        if own != right:
+            wrong |= own - right
+    return bool(said) and right <= said and not said & wrong
+
+
+def letter_by_place(reply: str, letters: str = "ABCD") -> str | None:
+    """The rule of MMSU and AIR-Bench: the first character, else the last but one, if in `letters`.
+
+    The caller has stripped the reply and taken line breaks out. "A dog" is the letter A, and so is
+    "Both" the letter B: that is the rule.
+    """
+    if reply[0] in letters:
+        return reply[0]
+    if len(reply) > 1 and reply[-2] in letters:
+        return reply[-2]
+    return None

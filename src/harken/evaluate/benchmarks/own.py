@@ -1,0 +1,157 @@
+"""Your own benchmark: a harken dataset, a JSONL of items, or a table described by a short YAML.
+
+``harken score --benchmark own --data items.jsonl --predictions replies.json`` or, for a table in
+columns of its own, ``harken score --benchmark my.yaml --predictions replies.json``::
+
+    name: kitchen
+    data: kitchen.csv              # json, jsonl, csv, tsv or parquet, beside this file
+    id: clip_id                    # all names are columns of the table
+    question: Which sound is this?         # a column, or the question itself
+    choices: [option_1, option_2, option_3]  # columns; or one column that holds a list
+    answer: label                  # text of a choice; or free text where there are no choices
+    audio: file                    # a column, or a list of columns; optional
+    prediction: reply              # the reply's column; optional
+    by: [room, distance]           # breakdown columns; optional
+    letters: true                  # the answer column holds A, B, C …; optional
+
+Official rule: there is no official script, so official and strict are the same number: choices by
+harken's cascade, open answers by their levelled words; missing and unread replies are wrong.
+Predictions: rows with ``id`` (of the item, or of the described column) and ``prediction``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harken.audio import Clip
+from harken.errors import ConfigError
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Official, key_of, micro
+from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.item import Item
+
+KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "prediction", "by",
+        "letters")  # fmt: skip
+
+
+class Own(Benchmark):
+    """See the module's text."""
+
+    name = "own"
+    title = "your own items"
+    paper = "–"
+    rule = "harken's own: the cascade for choices, levelled words for open answers"
+    files = ("dataset.json", "*.jsonl", "*.yaml", "*.yml")
+    fewest = 0
+    heard = False
+    by = ("task",)
+
+    def __init__(self, described: Mapping[str, Any] | None = None, folder: Path = Path()) -> None:
+        """`described` is the content of a YAML; `folder` is where its data lie."""
+        self._map = dict(described or {})
+        if self._map:
+            # Facts of this one benchmark; the class keeps the common ones.
+            vars(self).update(
+                name=str(self._map.get("name", "own")),
+                key=str(self._map.get("id", "id")),
+                prediction=(str(self._map.get("prediction", "prediction")),),
+                by=tuple(self._map.get("by") or ()),
+                default=str(folder / str(self._map.get("data", ""))),
+            )
+
+    @staticmethod
+    def described(path: Path) -> Own:
+        """Read a YAML; every unknown or missing key is told at once."""
+        import yaml
+
+        if not path.is_file():
+            raise ConfigError("there is no such description", where=str(path))
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ConfigError(f"not YAML: {error}", where=str(path)) from error
+        if not isinstance(raw, dict):
+            raise ConfigError("the description is not a mapping", where=str(path))
+        faults = [f"unknown key {key!r}" for key in raw if key not in KEYS]
+        faults += [f"no {key!r}" for key in ("data", "question", "answer") if key not in raw]
+        if faults:
+            raise ConfigError("; ".join(faults), where=str(path), mend=f"Keys: {', '.join(KEYS)}")
+        return Own(raw, path.parent)
+
+    def rows(self, source: Path | str) -> list[Row]:
+        """Rows of the described table; or items of a dataset or JSONL as rows."""
+        if self._map:
+            return read_rows(Path(source))
+        from harken.shards import read_items, read_jsonl
+
+        path = Path(source)
+        if path.is_dir() and not (path / "dataset.json").is_file():
+            path = next(iter(sorted(path.glob("*.jsonl"))), path)
+        found = read_items(path) if path.is_dir() else read_jsonl(path)
+        return [{**item.to_dict(), "item": item} for item in found]
+
+    def question(self, row: Row) -> str:
+        """The column, or the described text itself."""
+        name = str(self._map.get("question", "question"))
+        return str(row[name] or "") if name in row else (name if self._map else "")
+
+    def options(self, row: Row) -> list[str]:
+        """One column of lists, or several columns; empty cells are no options."""
+        names = self._map.get("choices", "choices")
+        if isinstance(names, str):
+            value = row.get(names) or ()
+            return [str(one) for one in (value.split("|") if isinstance(value, str) else value)]
+        return [str(row[name]) for name in names if row.get(name) not in (None, "")]
+
+    def answer(self, row: Row) -> str | None:
+        """The column; a letter is turned into its option where ``letters`` says so."""
+        value = row.get(str(self._map.get("answer", "answer")))
+        if value is None:
+            return None
+        if self._map.get("letters"):
+            place, options = ord(str(value).strip().upper()[:1] or "?") - 65, self.options(row)
+            return options[place] if 0 <= place < len(options) else str(value)
+        return str(value)
+
+    def audio(self, row: Row) -> list[str]:
+        """The described columns."""
+        names = self._map.get("audio") or ()
+        return [str(row[name]) for name in ([names] if isinstance(names, str) else names)
+                if row.get(name)]  # fmt: skip
+
+    def faults(self, row: Row) -> list[str]:
+        """A described column that no row has is told by the rows that lack it."""
+        name = str(self._map.get("answer", "answer"))
+        return [] if name in row else [f"no {name!r}"]
+
+    def item(self, row: Row, clips: tuple[Clip, ...]) -> Item:
+        """An item of a dataset stays what it is; a row of a table becomes one."""
+        given = row.get("item")
+        if isinstance(given, Item):
+            plain = {k: v for k, v in row.items() if k != "item"}
+            plan = {"benchmark": self.name, "key": given.id, "options": list(given.choices),
+                    "row": plain, "plan": given.plan}  # fmt: skip
+            return replace(given, plan=plan)
+        return super().item(row, clips)
+
+    def _clips(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
+        """Items of a dataset bring their own clips, checked by the dataset's reader."""
+        return ((), []) if "item" in row else super()._clips(row, root)
+
+    def official(
+        self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
+    ) -> Official:
+        """The strict marks: nothing leaves the denominator."""
+        from harken.evaluate.benchmarks.scoring import strict
+
+        marks: dict[str, float | None] = {
+            key_of(item): mark.value
+            for item, mark in zip(items, strict(self, items, predictions), strict=True)
+        }
+        value, n = micro(marks)
+        return Official("accuracy", value, n, marks)

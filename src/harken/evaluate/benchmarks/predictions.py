@@ -1,0 +1,119 @@
+"""Prediction files, read and written in each benchmark's own format.
+
+Official scripts treat a row that is absent, a row without the prediction field, a null and an empty
+text each in their own way, so `Predictions` keeps all four apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harken.errors import DataError
+from harken.evaluate.benchmarks.rows import Row, faulty, read_rows
+
+COMMON = (
+    "prediction", "model_output", "model_prediction", "answer_prediction", "response", "output",
+    "pred",
+)  # fmt: skip
+"""Field names that are read wherever a benchmark's own name is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Replies by row key.
+
+    Attributes:
+        texts: key -> what stands in the prediction field (text; None or another value is kept).
+        rows: keys of all rows of the file in its order, those without the field included.
+        column: the field that was read.
+        raw: the file's rows by key (rubric replies, judge scores and the like stand there).
+        notes: what a reader should know.
+    """
+
+    texts: Mapping[str, Any]
+    rows: tuple[str, ...]
+    column: str = "prediction"
+    raw: Mapping[str, Row] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(texts: Mapping[str, Any] | Predictions, rows: Iterable[str] = ()) -> Predictions:
+        """From a mapping key -> reply; `rows` names further rows that lack the field."""
+        if isinstance(texts, Predictions):
+            return texts
+        return Predictions(texts, tuple(dict.fromkeys([*texts, *rows])))
+
+    def get(self, key: str) -> Any:
+        """The reply; None where there is none."""
+        return self.texts.get(key)
+
+    def text(self, key: str) -> str:
+        """The reply as text; empty where there is none or it is no text."""
+        value = self.texts.get(key)
+        return value if isinstance(value, str) else ""
+
+
+def read_predictions(
+    path: Path,
+    key: str,
+    own: Sequence[str],
+    keyed: Callable[[Row, int], Row] = lambda row, number: row,
+) -> Predictions:
+    """Read a file of predictions.
+
+    Args:
+        path: JSON list or object, JSON lines, CSV, TSV, Parquet.
+        key: the field that names a row.
+        own: the benchmark's names of the prediction field, the official one first.
+        keyed: gives a row its key where files have none.
+
+    Raises:
+        DataError: no row has a prediction field (the gold is never taken in its place), rows have
+            no key, or two rows of one key; all faults at once.
+    """
+    rows = [keyed(row, number) for number, row in enumerate(read_rows(path))]
+    return predictions_of(rows, path, key, own)
+
+
+def predictions_of(
+    rows: Sequence[Row], path: Path, key: str, own: Sequence[str]
+) -> Predictions:
+    """`read_predictions` of rows that are already read."""
+    names = list(dict.fromkeys([*own, *COMMON]))
+    found = next((name for name in names if any(name in row for row in rows)), None)
+    if found is None:
+        there = sorted({name for row in rows for name in row})
+        raise DataError(
+            f"no row has a prediction: looked for {', '.join(names)}",
+            where=str(path),
+            mend=f"Fields found: {', '.join(there) or 'none'}. Add {names[0]!r} to each row.",
+        )
+    faults: list[str] = []
+    first: dict[str, int] = {}
+    raw: dict[str, Row] = {}
+    for number, row in enumerate(rows, 1):
+        if row.get(key) is None:
+            faults.append(f"row {number} has no {key!r}")
+            continue
+        name = str(row[key])
+        if name in first:
+            faults.append(f"row {number} has the {key} of row {first[name]}: {name}")
+        first.setdefault(name, number)
+        raw.setdefault(name, row)
+    if faults:
+        raise faulty(faults, path, "Give each row one key of its own.")
+    texts = {name: row[found] for name, row in raw.items() if found in row}
+    notes = () if found == own[0] else (
+        f"predictions were read from {found!r}; the official field is {own[0]!r}",
+    )  # fmt: skip
+    return Predictions(texts, tuple(raw), found, raw, notes)
+
+
+def unknown(predictions: Predictions, keys: Iterable[str]) -> list[str]:
+    """A fault for each prediction whose key is not in the data."""
+    known = set(keys)
+    return [f"a prediction for {name!r}, which is not in the data"
+            for name in predictions.rows if name not in known]  # fmt: skip

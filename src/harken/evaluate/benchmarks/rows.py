@@ -1,0 +1,218 @@
+"""Raw rows of a release or of a prediction file: JSON, JSON lines, CSV, TSV, Parquet; file or hub.
+
+A row is what the file says, untouched: official rules need the raw fields. Nothing is decoded here.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harken.errors import DataError, MissingExtra
+
+Row = dict[str, Any]
+
+HUB = "hub:"
+"""A source that starts with this names a dataset repository on the Hugging Face hub."""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All rows of a file, in order.
+
+    A JSON file may hold a list of objects, an object with such a list under ``data``, an object of
+    objects or texts by id (the id becomes the field ``id``), or one object a line.
+
+    Raises:
+        DataError: no such file, an unknown format, or lines that are not objects (all are listed).
+    """
+    if not path.is_file():
+        raise DataError("there is no such file", where=str(path), mend="Check the path.")
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return [row for row, _ in _parquet(path)]
+    if suffix in (".csv", ".tsv"):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
+    text = path.read_text(encoding="utf-8-sig")
+    if suffix in (".jsonl", ".ndjson"):
+        return _lines(text, path)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return _lines(text, path)  # some releases call JSON lines ".json"
+    return _objects(value, path)
+
+
+def unpack(path: Path, folder: Path) -> int:
+    """Write the audio embedded in a Parquet file under `folder`, named as its rows name it.
+
+    Files that are there are left alone. Returns how many clips the file embeds.
+    """
+    from harken.files import write_whole
+
+    base, count = folder.resolve(), 0
+    for _, cells in _parquet(path):
+        for name, data in cells:
+            place = (base / name).resolve()
+            if base not in place.parents:
+                raise DataError(f"embedded audio {name!r} lies outside the folder", where=str(path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists():
+                write_whole(place, data)
+            count += 1
+    return count
+
+
+def _parquet(path: Path) -> Iterator[tuple[Row, list[tuple[str, bytes]]]]:
+    """(row without audio bytes, the embedded clips by name), one row group slice at a time."""
+    import pyarrow.parquet as pq
+
+    number = 0
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
+        for row in batch.to_pylist():
+            found: list[tuple[str, bytes]] = []
+            for column, cell in row.items():
+                cells = cell if isinstance(cell, list) else [cell]
+                for place, one in enumerate(cells):
+                    if isinstance(one, dict) and isinstance(one.get("bytes"), bytes):
+                        # Hub paths are often bare and not unique: the row makes the name.
+                        name = f"{path.parent.name}-{path.stem}-{number}-{column}-{place}.wav"
+                        found.append((name, one["bytes"]))
+                        one.clear()
+                        one["path"] = name
+            yield row, found
+            number += 1
+
+
+def _objects(value: Any, path: Path) -> list[Row]:
+    if isinstance(value, dict) and isinstance(value.get("data"), list | dict):
+        value = value["data"]
+    if isinstance(value, dict):
+        value = [
+            {"id": name, **(own if isinstance(own, dict) else {"prediction": own})}
+            for name, own in value.items()
+        ]
+    if not isinstance(value, list):
+        raise DataError("the file holds neither a list nor an object", where=str(path))
+    wrong = [f"row {n} is a {type(row).__name__}" for n, row in enumerate(value, 1)
+             if not isinstance(row, dict)]  # fmt: skip
+    if wrong:
+        raise faulty(wrong, path)
+    return value
+
+
+def _lines(text: str, path: Path) -> list[Row]:
+    rows, wrong = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            wrong.append(f"line {number}: not JSON ({error})")
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+        else:
+            wrong.append(f"line {number}: a {type(row).__name__}, not an object")
+    if wrong:
+        raise faulty(wrong, path)
+    return rows
+
+
+def faulty(faults: Sequence[str], where: Path | str, mend: str = "") -> DataError:
+    """One error that lists every fault (past 200 the rest are counted)."""
+    shown = list(faults[:200]) + ([f"and {len(faults) - 200} more"] if len(faults) > 200 else [])
+    return DataError(
+        f"{len(faults)} fault{'s' if len(faults) != 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
+        where=str(where),
+        mend=mend or "Take the official release again, or mend these rows.",
+    )
+
+
+def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
+    """The file or files of a release: `source` itself, or what it holds under one of `names`.
+
+    Args:
+        source: a file, a folder, or ``hub:owner/name`` (fetched where the hub is reachable).
+        names: file names or glob patterns of the official layout; the first that is there wins.
+
+    Raises:
+        DataError: nothing is there under any of the names.
+    """
+    if str(source).startswith(HUB):
+        source = fetch(str(source).removeprefix(HUB), names)
+    source = Path(source)
+    if source.is_file():
+        return [source]
+    for name in names:
+        found = sorted(source.glob(name)) if source.is_dir() else []
+        if found:
+            return found
+    raise DataError(
+        "no file of the official layout is there",
+        where=str(source),
+        mend="Looked for: " + ", ".join(names),
+    )
+
+
+def fetch(repository: str, names: Sequence[str]) -> Path:
+    """A local copy of the tables of a dataset repository of the hub; audio is not fetched.
+
+    Raises:
+        MissingExtra: huggingface_hub is not installed.
+        DataError: the hub cannot be reached, or says no.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtra("huggingface_hub", "models") from None
+    try:
+        return Path(snapshot_download(repository, repo_type="dataset", allow_patterns=list(names)))
+    except Exception as error:  # the hub raises many kinds; all mean: not here
+        raise DataError(
+            f"the hub did not give the dataset ({type(error).__name__}: {str(error)[:200]})",
+            where=repository,
+            mend="Download the release by hand and name its folder.",
+        ) from error
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as the suffix says: .json (a list), .jsonl, .csv, .tsv or .parquet; whole or not.
+
+    Raises:
+        DataError: another suffix.
+    """
+    import io
+
+    from harken.files import write_whole
+
+    suffix = path.suffix.lower()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".json":
+        write_whole(path, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    elif suffix in (".jsonl", ".ndjson"):
+        write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    elif suffix in (".csv", ".tsv"):
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO(newline="")
+        sheet = csv.DictWriter(text, names, delimiter="\t" if suffix == ".tsv" else ",")
+        sheet.writeheader()
+        sheet.writerows(rows)
+        write_whole(path, text.getvalue())
+    elif suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(list(rows)), sink)
+        write_whole(path, sink.getvalue())
+    else:
+        raise DataError(
+            f"predictions cannot be written as {suffix or 'a file without suffix'}",
+            where=str(path),
+            mend="Use .json, .jsonl, .csv, .tsv or .parquet.",
+        )

@@ -1,0 +1,160 @@
+"""Official beside strict: one table of numbers from a release and a set of replies.
+
+*Official* is what the benchmark's own script prints, faults included, and the faults that took
+effect are named. *Strict* has a fixed denominator, all items: a reply that is missing, empty,
+unreadable or declines is wrong. Readable is decided by harken's cascade (`harken.ask.parse`) for
+choice questions, by the benchmark's own reader for the others. Pure: no model is asked here, except
+by official rules that need a judge or an embedding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harken.ask import stats
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.predictions import Predictions, unknown
+from harken.evaluate.benchmarks.rows import faulty
+from harken.item import HIDDEN, Item
+
+
+def strict(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    predictions: Predictions,
+    official: Official | None = None,
+) -> list[Mark]:
+    """One strict mark an item, in order; what only a judge can mark is taken from `official`."""
+    return [
+        absent(item, predictions)
+        or (_verdict(item, official) if benchmark.judged(item) else None)
+        or benchmark.strict_mark(item, predictions)
+        for item in items
+    ]
+
+
+def _verdict(item: Item, official: Official | None) -> Mark:
+    """A judge's mark; one that did not judge, or was not named, is ``failed`` and worth nothing."""
+    key = key_of(item)
+    value = official.marks.get(key) if official is not None else None
+    if official is None or value is None or key in official.failed:
+        return Mark(0.0, "failed", "no judgement")
+    return Mark(value, "parsed", "judge")
+
+
+def absent(item: Item, predictions: Predictions) -> Mark | None:
+    """The mark of an item without a reply to read, else None."""
+    if key_of(item) not in predictions.texts:
+        return Mark(0.0, "missing")
+    value = predictions.get(key_of(item))
+    if value is None or not isinstance(value, str | list | dict):
+        return Mark(0.0, "not-text")
+    if isinstance(value, str) and not value.strip():
+        return Mark(0.0, "empty")
+    return None
+
+
+def score(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    predictions: Predictions | Mapping[str, Any],
+    helpers: Helpers | None = None,
+) -> dict[str, Any]:
+    """The whole result of ``harken score``; shares in 0..1.
+
+    Raises:
+        DataError: predictions for keys that are not in the data (all are listed), or items whose
+            answers are withheld.
+    """
+    given = Predictions.of(predictions)
+    strangers = unknown(given, [key_of(item) for item in items])
+    if strangers:
+        raise faulty(strangers, benchmark.name, "Score against the data the model was asked on.")
+    hidden = [key_of(item) for item in items if HIDDEN in item.tags]
+    if hidden:
+        raise faulty(
+            [f"the answers of {len(hidden)} of {len(items)} items are withheld"],
+            benchmark.name,
+            "Write a submission file instead: harken benchmarks NAME --submit.",
+        )
+    official = benchmark.official(items, given, helpers or Helpers())
+    marks = strict(benchmark, items, given, official)
+    return {
+        "benchmark": benchmark.name,
+        "n": len(items),
+        "official": official_json(benchmark, official),
+        "strict": _strict_json(marks),
+        "parse_rate": share([mark.state == "parsed" for mark in marks]),
+        "counts": dict(sorted(Counter(mark.state for mark in marks).items())),
+        "by": {
+            name: breakdown(benchmark, items, official, marks, name) for name in benchmark.by
+        },
+        "notes": list(given.notes),
+    }
+
+
+def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
+    """The official part: the value under its metric's name and as ``accuracy`` where it is one."""
+    counted = [mark for mark in found.marks.values() if mark is not None]
+    low, high = None, None
+    if benchmark.share and found.value is not None and counted:
+        low, high = stats.wilson(sum(counted), len(counted))
+    return {
+        "metric": found.metric,
+        "unit": benchmark.unit,
+        "value": found.value,
+        "accuracy": found.value if found.metric == "accuracy" else None,
+        "n": found.n,
+        "low": low,
+        "high": high,
+        "rule": benchmark.rule,
+        "faults": list(found.faults),
+        "stops": found.stops,
+        "parts": dict(found.parts),
+    }
+
+
+def _strict_json(marks: Sequence[Mark]) -> dict[str, Any]:
+    right = sum(mark.value for mark in marks)
+    low, high = stats.wilson(right, len(marks))
+    rules = Counter(f"{mark.state}: {mark.rule}" if mark.rule else mark.state for mark in marks)
+    return {
+        "accuracy": share([mark.value for mark in marks]),
+        "right": right,
+        "n": len(marks),
+        "low": low,
+        "high": high,
+        "rules": dict(sorted(rules.items())),
+    }
+
+
+def breakdown(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    official: Official,
+    marks: Sequence[Mark],
+    name: str,
+) -> dict[str, Any]:
+    """Official and strict by the values of one raw field."""
+    groups: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(benchmark.value(row_of(item), name), []).append(place)
+    table = {}
+    for value, places in sorted(groups.items()):
+        theirs = [official.marks.get(key_of(items[place])) for place in places]
+        counted = [mark for mark in theirs if mark is not None]
+        ours = [marks[place].value for place in places]
+        low, high = stats.wilson(sum(ours), len(ours))
+        table[value] = {
+            "n": len(places),
+            "official": share(counted),
+            "official_n": len(counted),
+            "strict": share(ours),
+            "low": low,
+            "high": high,
+        }
+    return table

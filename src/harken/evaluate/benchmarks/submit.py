@@ -1,0 +1,49 @@
+"""From a run's trials to replies in a benchmark's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harken.errors import DataError
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.nouns import key_of
+from harken.item import Item
+from harken.runs import read_run
+
+
+def replies_of(
+    benchmark: Benchmark, items: Sequence[Item], folder: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Key -> what to submit, and notes.
+
+    For a choice question it is the bare text of the parsed option, which every official rule reads
+    rightly; where nothing was parsed, the reply as it came. Open questions: the reply. Failed
+    trials have no reply and get no row: they are counted in the notes.
+
+    Raises:
+        DataError: the run has no trials of these items under ``audio``.
+    """
+    trials = {
+        trial["item"]: trial
+        for trial in read_run(folder).records("trials")
+        if trial["condition"] == "audio" and trial["rotation"] == 0
+    }
+    texts: dict[str, str] = {}
+    failed = absent = 0
+    for item in items:
+        trial = trials.get(item.id)
+        if trial is None:
+            absent += 1
+        elif trial["outcome"] == "failed":
+            failed += 1
+        else:
+            texts[key_of(item)] = trial["parsed"] or trial["reply"]
+    if absent == len(items):
+        raise DataError(
+            f"the run holds no trial of the {len(items)} items of {benchmark.name} under audio",
+            where=str(folder),
+            mend="Evaluate the items that `harken benchmarks NAME --items` wrote.",
+        )
+    notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
+    return texts, notes

@@ -1,0 +1,107 @@
+"""Text embeddings by name: ``ngrams`` (no library, no weights) and ``hf:<repository or folder>``.
+
+An embedder has ``name`` and ``encode(texts) -> float32 (n, d)``. transformers is imported on use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from harken.errors import MissingExtra, ModelError
+from harken.registry import Registry
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Ngrams:
+    """Hashed character 3-grams and words: near in spelling, not in meaning."""
+
+    name = "ngrams"
+
+    def __init__(self, size: int = 1 << 12) -> None:
+        """`size` is the length of a vector."""
+        self.size = size
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Counts of hashed pieces, (n, size)."""
+        found = np.zeros((len(texts), self.size), np.float32)
+        for row, text in enumerate(texts):
+            words = re.findall(r"\w+", text.casefold())
+            for word in words:
+                padded = f"^{word}$"
+                pieces = [padded, *(padded[i : i + 3] for i in range(len(padded) - 2))]
+                for piece in pieces:
+                    found[row, crc32(piece.encode()) % self.size] += 1
+        return found
+
+
+class Hf:
+    """A transformers text encoder: the mean of its last hidden states over the text's tokens.
+
+    Repositories that need their own code are refused (nothing remote is ever run).
+    """
+
+    def __init__(self, target: str, batch: int = 16) -> None:
+        """Loads tokenizer and weights of `target`; raises ModelError if there are none."""
+        try:
+            import torch
+            import transformers
+        except ImportError:
+            raise MissingExtra("transformers", "models") from None
+        self.name = f"hf:{target}"
+        self.batch = batch
+        self._torch = torch
+        try:
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(target)
+            self._model: Any = transformers.AutoModel.from_pretrained(target).eval()
+        except Exception as error:
+            raise ModelError(
+                f"no text encoder could be loaded ({type(error).__name__}: {str(error)[:200]})",
+                where=target,
+                mend="Name a folder or repository whose model transformers itself knows.",
+            ) from error
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Mean-pooled states, (n, d)."""
+        parts = []
+        with self._torch.inference_mode():
+            for start in range(0, len(texts), self.batch):
+                own = [text or " " for text in texts[start : start + self.batch]]
+                given = self._tokenizer(own, return_tensors="pt", padding=True, truncation=True)
+                states = self._model(**given).last_hidden_state.float()
+                mask = given["attention_mask"][..., None]
+                parts.append(((states * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy())
+        return np.concatenate(parts).astype(np.float32)
+
+
+def build_ngrams(target: str = "") -> Ngrams:
+    """``ngrams``."""
+    return Ngrams()
+
+
+def build_hf(target: str = "") -> Hf:
+    """``hf:<repository or folder>``."""
+    return Hf(target)
+
+
+EMBEDDERS: Registry[Callable[..., Any]] = Registry(
+    "embedding model",
+    {
+        "ngrams": "harken.models.embedding:build_ngrams",
+        "hf": "harken.models.embedding:build_hf",
+    },
+)
+
+
+def load_embedder(spec: str) -> Any:
+    """The embedding model that ``name[:target]`` names; raises ConfigError with its neighbours."""
+    name, _, target = spec.partition(":")
+    return EMBEDDERS.get(name)(target)

@@ -1,0 +1,64 @@
+"""Your own benchmark: items, a described table, and the faults of a description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_bench_golden import DATA
+
+from harken.errors import ConfigError, DataError
+from harken.evaluate.benchmarks import open_benchmark
+from harken.evaluate.benchmarks.floors import floor
+from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.scoring import score
+from harken.shards import read_jsonl, write_dataset
+
+
+def test_a_jsonl_of_items_and_a_dataset_give_the_same(tmp_path: Path) -> None:
+    path = DATA / "own" / "release" / "items.jsonl"
+    benchmark = open_benchmark("own")
+    items = benchmark.load(path)
+    assert [key_of(item) for item in items] == [item.id for item in read_jsonl(path)]
+    write_dataset(read_jsonl(path), tmp_path / "set", name="own")
+    again = benchmark.load(tmp_path / "set")
+    assert [item.id for item in again] == [item.id for item in items]
+    texts = {key_of(items[0]): "B", key_of(items[1]): "two", key_of(items[2]): "dog, then bell"}
+    found = score(benchmark, items, texts)
+    assert found["official"]["accuracy"] == found["strict"]["accuracy"] == pytest.approx(2 / 3)
+    assert set(found["by"]["task"]) == {"identify", "word", "order"}
+
+
+def test_a_table_described_in_nine_lines() -> None:
+    text = (DATA / "own-described" / "kitchen.yaml").read_text()
+    assert len(text.splitlines()) <= 20
+    benchmark = open_benchmark(str(DATA / "own-described" / "kitchen.yaml"))
+    items = benchmark.load(benchmark.default)
+    assert [item.answer for item in items] == ["kettle", "fridge", "door"]
+    assert [len(item.choices) for item in items] == [2, 3, 3]
+    given = benchmark.read_predictions(DATA / "own-described" / "predictions.csv")
+    found = score(benchmark, items, given)
+    assert found["strict"]["right"] == 1 and found["counts"] == {"empty": 1, "parsed": 2}
+    assert found["by"]["room"]["kitchen"]["strict"] == 0.5
+    assert floor(benchmark, items, linear=False)["chance"] == pytest.approx((1 / 2 + 2 / 3) / 3)
+
+
+def test_all_faults_of_a_description_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("data: a.csv\nquestoin: q\ncolour: red\n")
+    with pytest.raises(ConfigError) as refused:
+        open_benchmark(str(path))
+    for fault in ("'questoin'", "'colour'", "no 'question'", "no 'answer'"):
+        assert fault in refused.value.found
+
+
+def test_rows_that_do_not_fit_their_description(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        "data: a.csv\nquestion: q\nchoices: [a, b]\nanswer: gold\nid: n\n"
+    )
+    (tmp_path / "a.csv").write_text("n,q,a,b,gold\n1,What?,x,y,z\n1,,x,y,x\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    with pytest.raises(DataError) as refused:
+        benchmark.load(benchmark.default)
+    for fault in ("row 1 (1): the gold 'z'", "row 2 (1): empty question", "row 2 (1): duplicate"):
+        assert fault in refused.value.found
