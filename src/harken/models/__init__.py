@@ -26,6 +26,9 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "longest": "harken.models.deaf:build_longest",
         "linear": "harken.models.deaf:build_linear",
         "oracle": "harken.models.deaf:build_oracle",
+        "openai": "harken.models.openai:build",
+        "cascade": "harken.models.cascade:build",
+        "asr": "harken.models.asr:build",
     },
 )
 
