@@ -94,18 +94,27 @@ def request_pieces(
     if not prompt.clips:  # text-only servers often take nothing but a plain string
         words = "\n".join(part for part in prompt.parts if isinstance(part, str))
         return (head + _dumps(words) + b"}]}",)
-    pieces: list[bytes] = [head + b"["]
+    pieces: list[bytes] = []  # [words, audio, words, audio, … words]: few pieces, few system calls
+    words_so_far = head + b"["
     for number, part in enumerate(prompt.parts):
-        comma = b"," if number else b""
+        words_so_far += b"," if number else b""
         if isinstance(part, str):
-            pieces.append(comma + _dumps({"type": "text", "text": part}))
-        elif settings.block == "audio_url":
-            opening = b'{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,'
-            pieces += [comma + opening, encoded(part), b'"}}']
-        else:
-            opening = b'{"type":"input_audio","input_audio":{"data":"'
-            pieces += [comma + opening, encoded(part), b'","format":"wav"}}']
-    return (*pieces, b"]}]}")
+            words_so_far += _dumps({"type": "text", "text": part})
+            continue
+        opening, closing = _BLOCKS[settings.block]
+        pieces += [words_so_far + opening, encoded(part)]
+        words_so_far = closing
+    return (*pieces, words_so_far + b"]}]}")
+
+
+_BLOCKS = {
+    "input_audio": (
+        b'{"type":"input_audio","input_audio":{"data":"',
+        b'","format":"wav"}}',
+    ),
+    "audio_url": (b'{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}}'),
+}
+"""What stands before and after the base64 of a clip."""
 
 
 def request_head(
