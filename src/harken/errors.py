@@ -58,9 +58,7 @@ class MissingExtra(ConfigError):
     def __init__(self, library: str, extra: str) -> None:
         self.library = library
         self.extra = extra
-        super().__init__(
-            f"{library} is not installed", mend=f"Run: pip install 'harken[{extra}]'"
-        )
+        super().__init__(f"{library} is not installed", mend=f"Run: pip install 'harken[{extra}]'")
 
 
 class DataError(HarkenError):

@@ -74,7 +74,11 @@ def test_two_clips_are_sent_in_place_among_the_words(tmp_path: Path, block: str)
             head, _, data = entry["audio_url"]["url"].partition(",")
             assert head == "data:audio/wav;base64"
         with wave.open(io.BytesIO(base64.b64decode(data, validate=True))) as sound:
-            assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16000, 1, 2)
+            assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (
+                16000,
+                1,
+                2,
+            )
             heard = np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 32768
         assert np.allclose(heard, audio.load(clip), atol=1e-4)
 

@@ -109,7 +109,9 @@ def test_a_rerun_asks_only_for_what_is_missing(tmp_path: Path) -> None:
         assert set(server.seen.tries) == missing
         server.forget()
         third = own.generate(prompts, Sampling())
-        assert not server.seen.tries and own.report()["ends"]["kept before"] == 60 + 60 - len(missing)
+        assert not server.seen.tries and own.report()["ends"]["kept before"] == 60 + 60 - len(
+            missing
+        )
         own.close()
     assert all(reply.text == "A" for reply in second) and third == second
 

@@ -179,9 +179,7 @@ class OpenAI:
     def _key(self, prompt: Prompt, sampling: Sampling) -> str:
         """Hash of the sound, the words, the sampling, the model and how all that is sent."""
         heard = self._encoder.identity
-        parts = [
-            part if isinstance(part, str) else {"clip": heard(part)} for part in prompt.parts
-        ]
+        parts = [part if isinstance(part, str) else {"clip": heard(part)} for part in prompt.parts]
         own = self.settings
         head = request_head(prompt, sampling, own, True)
         where = [own.url, own.revision, own.block]
