@@ -116,6 +116,7 @@ class Taste(Deaf):
         self.name = f"taste:{seed}"
 
     def chances(self, prompt: Prompt) -> Vector:
+        """Mostly one option."""
         rank = [
             crc32(f"{self.seed} {prompt.item_id} {choice}".encode()) for choice in prompt.choices
         ]

@@ -85,13 +85,19 @@ def imports() -> Iterator[Import]:
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
-                targets = [node.module]
-                if node.module == "harken":
-                    targets = [f"harken.{alias.name}" for alias in node.names]
+                targets = [_named(node.module, alias.name) for alias in node.names]
             else:
                 continue
             for target in targets:
                 yield Import(name, node.lineno, target, id(node) in late)
+
+
+def _named(module: str, name: str) -> str:
+    """What ``from module import name`` reads: the submodule of that name, else the module."""
+    inner = f"{module}.{name}"
+    path = SOURCE.joinpath(*inner.split(".")[1:])
+    ours = module == "harken" or module.startswith("harken.")
+    return inner if ours and (path.with_suffix(".py").is_file() or path.is_dir()) else module
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:

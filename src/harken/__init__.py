@@ -1,3 +1,3 @@
-"""harken: make, curate, train and judge large audio-language models, with proof that they listen."""
+"""harken: make, curate, train and judge audio-language models, with proof that they listen."""
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ adapter or the renderer.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from dataclasses import dataclass, replace
@@ -16,9 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harken.audio_container import AUDIO_SUFFIXES, OTHER_SUFFIXES, read_header
-from harken.audio_decode import Lru, Samples, decode, encode, open_regular, resample, write_bytes
-from harken.audio_probe import REASONS, Probe, file_sha256, identify, probe
+from harken.audio_container import AUDIO_SUFFIXES, OTHER_SUFFIXES
+from harken.audio_decode import Lru, Samples, encode, resample, write_bytes
+from harken.audio_probe import REASONS, Probe, file_sha256, probe
+from harken.audio_source import Source, clear_sources, cut, read_source
 from harken.errors import AudioError
 
 __all__ = [
@@ -200,8 +200,9 @@ def duration_s(clip: Clip) -> float:
         return 0.0
     if clip.plan is not None:
         return clip.plan.duration_s - clip.start_s
-    samples, rate = _source(clip)
-    return float(samples.shape[1] / rate)
+    if clip.kind == "file":
+        return probe(clip.path).duration_s - clip.start_s
+    return len(load(clip)) / RATE_HZ
 
 
 def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
@@ -223,16 +224,9 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
         zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
         return zeros[0] if mono else zeros
     if clip.plan is not None and clip.kind != "shard":  # a shard holds what was rendered
-        samples, rate = render(clip.plan)[None, :], clip.plan.rate_hz
-        first = round(clip.start_s * rate)
-        count = samples.shape[1] if clip.duration_s is None else round(clip.duration_s * rate)
-        samples = samples[:, first : first + count]
-    else:
-        samples, rate = _source(clip)
-    if mono and samples.shape[0] > 1:
-        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    samples = resample(samples, rate, rate_hz)
-    return np.array(samples[0] if mono else samples)
+        scene = render(clip.plan)[None, :], clip.plan.rate_hz
+        return _shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+    return _load_source(clip, rate_hz, mono)
 
 
 def render(plan: Plan) -> Samples:
@@ -284,89 +278,32 @@ def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> N
     write_bytes(path, encode_wav(samples, rate_hz))
 
 
-_decoded: Lru[tuple[Samples, int]] = Lru(128 << 20)
-_pages: Lru[list[list[bytes | None]]] = Lru(64 << 20)
-_WHOLE = 8 << 20  # encoded bytes: smaller sources are decoded whole once, then cut
+_heard: Lru[Samples] = Lru(128 << 20)
 
 
 def clear_cache() -> None:
-    """Forget all decoded sources."""
-    _decoded.clear()
-    _pages.clear()
+    """Forget everything that has been decoded."""
+    _heard.clear()
+    clear_sources()
 
 
-def _source(clip: Clip) -> tuple[Samples, int]:
-    """(channels, n) of the clip's span at the source's own rate; the result may be shared."""
-    try:
-        if clip.kind == "shard":
-            data = _shard_bytes(clip)
-            return _spanned(clip, io.BytesIO(data), len(data), (clip.path, clip.row, clip.slot))
-        with open_regular(clip.path) as file:
-            status = os.fstat(file.fileno())
-            state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            return _spanned(clip, file, status.st_size, (clip.path, *state))
-    except AudioError as error:
-        error.where = error.where or clip.path
-        raise
-
-
-def _spanned(clip: Clip, file: Any, size: int, source: tuple[Any, ...]) -> tuple[Samples, int]:
-    """Decode through the cache: small sources whole, a span of a long one by itself."""
-    small = size <= _WHOLE
-    key = (*source, clip.sha256) if small else (*source, clip.sha256, clip.start_s, clip.duration_s)
-    held = _decoded.get(key)
+def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
+    """`load` for what lies on disk, remembered; (n,) or (channels, n)."""
+    if clip.kind == "shard" and clip.row < 0:
+        raise AudioError("missing", f"the shard has no row {clip.row}", where=clip.path)
+    row = clip.row if clip.kind == "shard" else -1
+    source = Source(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
+    key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
+    held = _heard.get(key)
     if held is None:
-        if clip.sha256 is not None:
-            found = hashlib.sha256()
-            while block := file.read(1 << 20):
-                found.update(block)
-            if found.hexdigest() != clip.sha256:
-                raise AudioError(
-                    "hash-mismatch",
-                    f"expected SHA-256 {clip.sha256[:12]}…, found {found.hexdigest()[:12]}…",
-                    mend="The file has changed since the dataset was made.",
-                )
-            file.seek(0)
-        read_header(file, identify(file.read(512)), size)
-        held = decode(file) if small else decode(file, clip.start_s, clip.duration_s)
-        held[0].setflags(write=False)
-        _decoded.put(key, held, held[0].nbytes)
-    samples, rate = held
-    if not small:
-        return held
-    first = round(clip.start_s * rate)
-    count = samples.shape[1] - first if clip.duration_s is None else round(clip.duration_s * rate)
-    short = first + count - samples.shape[1]
-    if first < 0 or count < 0 or short > rate // 100:
-        length = samples.shape[1] / rate
-        found_s = f"the span {clip.start_s:g} s + {count / rate:g} s lies outside {length:g} s"
-        raise AudioError("out-of-span", found_s)
-    cut = samples[:, first : first + count]
-    return (np.pad(cut, ((0, 0), (0, short))) if short > 0 else cut), rate
+        held = _shaped(*read_source(source), rate_hz, mono)
+        _heard.put(key, held, held.nbytes)
+    return np.array(held)
 
 
-def _shard_bytes(clip: Clip) -> bytes:
-    """Encoded bytes in a Parquet shard: column ``audio``, list<struct<bytes, path>>."""
-    import pyarrow.parquet as pq
-
-    with open_regular(clip.path) as file:
-        status = os.fstat(file.fileno())
-        state = (clip.path, status.st_ino, status.st_size, status.st_mtime_ns)
-        shard = pq.ParquetFile(file)
-        row, group = clip.row, 0
-        while group < shard.num_row_groups and row >= shard.metadata.row_group(group).num_rows:
-            row -= shard.metadata.row_group(group).num_rows
-            group += 1
-        if clip.row < 0 or group == shard.num_row_groups:
-            raise AudioError("missing", f"the shard has no row {clip.row}")
-        page = _pages.get((*state, group))
-        if page is None:
-            column = shard.read_row_group(group, columns=["audio"]).column("audio")
-            page = [[cell["bytes"] for cell in cells or ()] for cells in column.to_pylist()]
-            size = sum(len(data or b"") for cells in page for data in cells)
-            _pages.put((*state, group), page, size)
-    cells = page[row]
-    data = cells[clip.slot] if 0 <= clip.slot < len(cells) else None
-    if not data:
-        raise AudioError("missing", f"row {clip.row} has no bytes for clip {clip.slot}")
-    return data
+def _shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> Samples:
+    """(channels, n) at `rate` -> what `load` gives."""
+    if mono and samples.shape[0] > 1:
+        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    samples = resample(samples, rate, rate_hz)
+    return np.array(samples[0] if mono else samples)

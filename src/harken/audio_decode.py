@@ -52,8 +52,8 @@ class Lru(Generic[V]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: V, size: int) -> None:
-        """Keep `value`; one bigger than a quarter of the limit is not kept."""
-        if size > self.limit // 4:
+        """Keep `value`; one bigger than half the limit is not kept."""
+        if size > self.limit // 2:
             return
         with self._lock:
             self.held += size - self._values.pop(key, (None, 0))[1]

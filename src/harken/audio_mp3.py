@@ -68,8 +68,11 @@ def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
         file.seek(position)
         head = file.read(4)
         frame = mp3_frame(head)
-        if frame is None:  # a tag at the end, or padding: what follows is left to the decoder
-            break
+        if frame is None:
+            file.seek(position)
+            if _frames_follow(file.read(1 << 16)):
+                raise AudioError("corrupt", f"no frame where frame {count + 1} should begin")
+            break  # a tag, or padding, at the end
         position += frame[0]
         count += 1
     if position > size:
@@ -80,6 +83,15 @@ def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
     if heard <= 0:
         raise AudioError("no-samples", "there is no frame with samples")
     return rate, channels
+
+
+def _frames_follow(data: bytes) -> bool:
+    """Whether two frames in a row begin anywhere in `data`: a damaged place, not the end."""
+    for at in range(len(data) - 3):
+        frame = mp3_frame(data[at : at + 4]) if data[at] == 0xFF else None
+        if frame is not None and mp3_frame(data[at + frame[0] : at + frame[0] + 4]) is not None:
+            return True
+    return False
 
 
 def mp3_start(file: BinaryIO) -> int:

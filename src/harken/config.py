@@ -75,5 +75,7 @@ def _explain(model: Any, fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(fault["loc"][-1]), model.model_fields, n=2)
-        return f"unknown setting {place!r}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+        return f"unknown setting {place!r}" + (
+            f" (did you mean {' or '.join(near)}?)" if near else ""
+        )
     return f"{place}: {fault['msg'].lower()} (found {fault['input']!r})"

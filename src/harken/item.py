@@ -1,4 +1,4 @@
-"""Item: one question about any number of clips, with everything known of it. And Step, Mark, Verdict.
+"""Item: one question about any number of clips, with everything known of it; Mark, Drop, Step.
 
 The answer is stored as text, never as a letter. The id is a hash of the content (clips, question,
 choices, answer, task), so the same question made twice has one id, wherever its audio lies.

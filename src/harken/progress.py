@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
     On a terminal this is a rich bar; elsewhere (a log file, CI) one line at the start and one at
     the end, so that logs stay readable.
     """
-    if total is None and hasattr(things, "__len__"):
+    if total is None and isinstance(things, Sized):
         total = len(things)
     if _quiet:
         yield from things

@@ -153,6 +153,8 @@ def broken_bytes() -> dict[str, tuple[bytes, str]]:
         "bit-flip.flac": (flipped(f, 0.6), "corrupt"),
         "bit-flip-24.flac": (flipped(f24, 0.6), "corrupt"),
         "bit-flip.ogg": (flipped(v, 0.8), "corrupt"),
+        "hole.mp3": (m[:2000] + m[2100:], "corrupt"),
+        "junk-between.mp3": (m[:1500] + bytes(77) + m[1500:], "corrupt"),
         "bit-flip.opus": (flipped(o, 0.5), "corrupt"),
         "song.m4a": (bytes(100), "unsupported"),
         "song.wma": (bytes(100), "unsupported"),

@@ -10,7 +10,7 @@ import pytest
 
 from exams import make_items
 from harken import evaluate
-from harken.errors import RunError, TooManyFailures
+from harken.errors import DataError, RunError, TooManyFailures
 from harken.item import Item
 from harken.models import load_model
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
@@ -161,3 +161,9 @@ def test_an_unfinished_run_is_refused(items: list[Item], tmp_path: Path) -> None
     (tmp_path / "a" / "done.json").unlink()
     with pytest.raises(RunError, match="no finished evaluation"):
         evaluate.compare(tmp_path / "a", tmp_path / "a")
+
+
+def test_nothing_to_ask_is_an_error_and_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no item to ask"):
+        evaluate.run(load_model("random"), [], tmp_path / "run")
+    assert not (tmp_path / "run").exists()

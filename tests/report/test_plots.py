@@ -69,17 +69,26 @@ def test_thinning_keeps_the_ends_and_the_mean() -> None:
     assert sum(y for _, y in thin) / 100 == pytest.approx(3.0, abs=0.2)
 
 
-def verdict(difference: float, low: float, high: float, p: float) -> str:
-    gain = {"difference": difference, "low": low, "high": high, "p": p, "items": 9, "bits": {}}
-    cells = {"audio": CELL, "none": CELL}
-    return words.verdict({"overall": {"cells": cells, "gains": {"none": gain}, "chance": 0.5}})[0]
+def gain(difference: float, low: float, high: float, p: float) -> dict[str, object]:
+    return {"difference": difference, "low": low, "high": high, "p": p, "items": 9, "bits": {}}
+
+
+def verdict(**gains: dict[str, object]) -> str:
+    cells = {"audio": CELL, "none": CELL, "swap": CELL}
+    return words.verdict({"overall": {"cells": cells, "gains": gains, "chance": 0.5}})[0]
 
 
 def test_the_verdict_needs_both_the_test_and_the_interval() -> None:
-    assert verdict(0.3, 0.1, 0.5, 0.001) == "It listens."
-    assert verdict(0.3, 0.1, 0.5, 0.2) == "No proof that it listens."
-    assert verdict(0.1, -0.1, 0.3, 0.01) == "No proof that it listens."
-    assert verdict(-0.3, -0.5, -0.1, 0.001) == "The audio makes it worse."
+    assert verdict(none=gain(0.3, 0.1, 0.5, 0.001)) == "It listens."
+    assert verdict(none=gain(0.3, 0.1, 0.5, 0.2)) == "No proof that it listens."
+    assert verdict(none=gain(0.1, -0.1, 0.3, 0.01)) == "No proof that it listens."
+    assert verdict(none=gain(-0.3, -0.5, -0.1, 0.001)) == "The audio makes it worse."
+
+
+def test_a_model_that_only_wants_some_audio_does_not_listen() -> None:
+    sure, nothing = gain(0.3, 0.1, 0.5, 0.001), gain(0.01, -0.1, 0.1, 0.9)
+    assert verdict(none=sure, swap=sure) == "It listens."
+    assert verdict(none=sure, swap=nothing).startswith("It wants some audio")
 
 
 def test_numbers_in_words() -> None:

@@ -71,14 +71,14 @@ def test_places_of_the_answer_are_equal(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["presence", "same-sound", "same-word", "same-speaker"])
-def test_yes_and_no_are_equal_in_number_and_for_each_name(family: str) -> None:
-    items = drawn(family, 1)
-    assert Counter(item.answer for item in items) == {"yes": N // 2, "no": N // 2}
-    for place in range(1 if family == "presence" else 2):
-        names: Counter[tuple[str, str]] = Counter()
-        for item in items:
-            heard = [item.plan["values"]["query"]] if family == "presence" else heard_in(item)
-            names[heard[place], item.answer] += 1
+def test_yes_and_no_are_equal_in_number(family: str) -> None:
+    assert Counter(item.answer for item in drawn(family, 1)) == {"yes": N // 2, "no": N // 2}
+
+
+@pytest.mark.parametrize("family", ["same-sound", "same-word", "same-speaker"])
+def test_names_come_equally_often_in_pairs_of_both_classes(family: str) -> None:
+    for place in (0, 1):
+        names = Counter((heard_in(i)[place], i.answer) for i in drawn(family, 1))
         for name in {name for name, _ in names}:
             yes, no = names[name, "yes"], names[name, "no"]
             # Exact to one unfinished block, but for pairs whose names clash.
@@ -90,9 +90,24 @@ def heard_in(item: Item) -> list[str]:
     return heard
 
 
-def test_presence_asks_each_label_equally_often_with_yes_and_with_no() -> None:
-    asked = Counter((i.plan["values"]["query"], i.answer) for i in drawn("presence", 2))
-    assert set(asked.values()) == {N // (2 * len(POOL.sounds.names))}
+@pytest.mark.parametrize("family", ["presence", "which-clip", "count"])
+def test_the_label_asked_for_is_balanced_and_independent_of_the_answer(family: str) -> None:
+    off = []
+    for seed in (1, 2, 3):
+        asked: Counter[tuple[int, str]] = Counter()
+        right: Counter[tuple[int, str, int]] = Counter()
+        for item in drawn(family, seed):
+            values = item.plan["values"]
+            asked[len(item.choices), values["query"]] += 1
+            right[len(item.choices), values["query"], item.gold] += 1
+        if family == "presence":
+            assert set(asked.values()) == {N // len(POOL.sounds.names)}
+        for (size, name), n in asked.items():
+            p = 1 / size
+            for gold in range(size):
+                off.append((right[size, name, gold] - n * p) / (n * p * (1 - p)) ** 0.5)
+    assert max(abs(z) for z in off) < 4.5
+    assert 0.7 < float(np.mean(np.square(off))) < 1.3  # 1 if binomial
 
 
 @pytest.mark.parametrize("family", ["identify", "word", "caption"])
@@ -173,6 +188,23 @@ def test_a_table_learned_on_half_is_at_chance_on_the_other(family: str) -> None:
     items = drawn(family, 1)
     off, error = accuracy(items[: N // 2], items[N // 2 :], FEATURES["question and choice"])
     assert abs(off) < 2.576 * error
+
+
+@pytest.mark.parametrize("feature", ["question and choice", "words and choice"])
+@pytest.mark.parametrize("family", CLOSED)
+def test_text_baselines_fitted_by_folds_are_neither_above_nor_below_chance(
+    family: str, feature: str
+) -> None:
+    items = drawn(family, 1)
+    fold = [int(item.id, 16) % 5 for item in items]
+    total, variance = 0.0, 0.0
+    for k in range(5):
+        ask = [item for item, own in zip(items, fold, strict=True) if own == k]
+        learn = [item for item, own in zip(items, fold, strict=True) if own != k]
+        off, error = accuracy(learn, ask, FEATURES[feature])
+        total += off * len(ask)
+        variance += (error * len(ask)) ** 2
+    assert abs(total) < 3.5 * variance**0.5
 
 
 @pytest.mark.parametrize("feature", FEATURES)

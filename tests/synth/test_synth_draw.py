@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import replace
 
@@ -19,6 +20,19 @@ from synth.world import CLOSED, sound, voice, world
 ALL = tuple(FAMILIES)
 WORLD = world()
 POOL = Pool(WORLD, "train")
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_every_family_file_has_the_one_shape(family: str) -> None:
+    kind = FAMILIES.get(family)
+    module = sys.modules[kind.pick.__module__]
+    assert module.__name__ == f"harken.synth.{family.replace('-', '_')}"
+    assert (module.__doc__ or "").startswith(f"{family}: ")
+    assert kind.name == family and kind.templates >= 4
+    assert (kind.lacks, kind.pick, kind.build) == (module.lacks, module.pick, module.build)
+    wordings = module.QUESTIONS if isinstance(module.QUESTIONS, dict) else {"": module.QUESTIONS}
+    for texts in wordings.values():
+        assert len(texts) >= 4 and len(set(texts)) == len(texts)
 
 
 def items_of(family: str, n: int = 60, seed: int = 5) -> list[Item]:

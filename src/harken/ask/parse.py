@@ -23,6 +23,7 @@ from harken.ask.mention import mentioned, single
 from harken.models.base import Prompt, letter
 
 _LONGEST = 20_000  # characters read, from the end: replies beyond this are loops, not answers
+_MOST_CUES, _REACH = 16, 1000  # the last cues, and how far each is followed
 _ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: never letters before another word
 
 _REASONS = ("because", "since", "as", "given", "due", "for", "with")
@@ -37,11 +38,11 @@ _LETTER_TEXT = re.compile(r"[\(\[]?([A-Za-z]{1,2})(\s*[\)\].:,]\s*|\s+-+\s+|\s+)
 _CUE = re.compile(
     r"\b(?:(final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:to|for)\b[^.:\n]{0,80}?)?"
     r"\s*(?:\b(?:is|was|would be|should be|must be)\b|:|=)\s*(?:as follows)?\s*:?\s*"
-    r"(?:(?:most likely|probably|likely|clearly)\s)?\s*(?:(?:option|choice|letter)\s)?\s*(.*)",
-    re.I | re.S,
+    r"(?:(?:most likely|probably|likely|clearly)\s)?\s*(?:(?:option|choice|letter)\s)?\s*",
+    re.I,
 )
 _WEAK = re.compile(
-    r"(?:\b(?:answer|option|choice|letter|choose|chose|pick|select|go with|going with|say|guess"
+    r"(?:\b(?i:answer|option|choice|letter|choose|chose|pick|select|go with|going with|say|guess"
     r"|think|is|it's)\s+|(?<![\w)])[\(\[](?=[A-Za-z]{1,2}[\)\]]))([A-Za-z]{1,2})(?![\w'#])"
 )
 _IS_RIGHT = re.compile(r"(?<![\w'])([A-Z]{1,2})\s+(?:is|seems)\s+(?:the\s+)?"
@@ -157,9 +158,11 @@ def _one(text: str, prompt: Prompt) -> tuple[int | None, str]:
     if rule:
         return shown, rule
     shown, rule = _cue(text, prompt)
-    if rule:
+    if shown is not None:
         return shown, rule
     refusal = _REFUSAL.search(w.fold(text))
+    if rule and refusal is None:
+        return None, rule
     polar = _polar(text, prompt)
     if polar is not None and not (refusal and refusal.start() == 0):
         return polar, "yes-no"
@@ -256,11 +259,11 @@ def _more_letters(rest: str, prompt: Prompt, shown: int) -> bool:
 
 def _cue(text: str, prompt: Prompt) -> tuple[int | None, str]:
     """What follows "the answer is"; with several such phrases the ones called final decide."""
-    cues: list[tuple[bool, str]] = []
-    rest = text
-    while match := _CUE.search(rest):
-        rest = match.group(2)
-        cues.append((bool(match.group(1) and match.group(1).lower() == "final"), rest))
+    hits = list(_CUE.finditer(text))[-_MOST_CUES:]
+    cues = [
+        ((hit.group(1) or "").lower() == "final", text[hit.end() : hit.end() + _REACH])
+        for hit in hits
+    ]
     if not cues:
         return None, ""
     if any(final for final, _ in cues):
@@ -321,7 +324,7 @@ def _weak_letters(text: str, prompt: Prompt) -> set[int]:
             article = pattern is _WEAK and not bracketed and name in _ARTICLE_LETTERS
             if article and re.match(r"[^\W\d_]", after):  # "I say A dog barks"
                 continue
-            before = w.words(text[: hit.start()])[-3:]
+            before = w.words(text[max(0, hit.start() - 60) : hit.start()])[-3:]
             if not {"not", "neither", "nor", "never"} & set(before):
                 found.add(shown)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = {
+VERBS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
     "scan": data.scan,
     "starter": data.starter,
@@ -39,9 +40,9 @@ for _verb, _function in VERBS.items():
 @app.callback()
 def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
     if version:
-        from harken import __version__
+        from importlib import metadata
 
-        print(__version__)
+        print(metadata.version("harken"))
         raise typer.Exit
 
 

@@ -67,9 +67,7 @@ def synth(
     from harken.synth import make_dataset
 
     read = read_corpus(corpus, layout)
-    made = make_dataset(
-        read, out, families=family, per_family=per_family, seed=seed, embed=embed
-    )
+    made = make_dataset(read, out, families=family, per_family=per_family, seed=seed, embed=embed)
     result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **made}
     lines = [
         f"{made['items']} questions from {len(read.recordings)} clips in {out}",
@@ -186,6 +184,7 @@ def _curate_text(summary: dict[str, Any], out: Path) -> str:
     lines += ["", table(rows, ("task", *counts))]
     if summary["bits"]:
         bits = summary["bits"]
-        lines.append(f"bits: median {bits['p50']:+.2f}, middle half {bits['p25']:+.2f} to "
-                     f"{bits['p75']:+.2f}")
+        lines.append(
+            f"bits: median {bits['p50']:+.2f}, middle half {bits['p25']:+.2f} to {bits['p75']:+.2f}"
+        )
     return "\n".join(lines)

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import sys
 from typing import Any
 
 import typer
@@ -41,19 +40,22 @@ def doctor(as_json: Json = False) -> None:
 
     Example:  harken doctor --json
     """
+    from harken.audio_codecs import codecs
+    from harken.models.device import describe
+
     libraries = [_library(name, extra, use) for name, extra, use in LIBRARIES]
-    codecs = _codecs()
+    works = codecs()
     faults = [e["name"] for e in libraries if e["extra"] == "base" and not e["version"]]
-    faults += [f"decode {name}" for name, works in codecs.items() if not works]
+    faults += [f"decode {name}" for name, ok in works.items() if not ok]
     result: dict[str, Any] = {
         "ok": not faults,
         "faults": faults,
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "cores": os.cpu_count(),
-        "device": _device(),
+        "device": describe(),
         "libraries": libraries,
-        "codecs": codecs,
+        "codecs": works,
         "warnings": _warnings(),
     }
     finish(result, _summary(result), as_json)
@@ -70,28 +72,6 @@ def _library(name: str, extra: str, use: str) -> dict[str, str]:
     return {"name": name, "extra": extra, "use": use, "version": version}
 
 
-def _codecs() -> dict[str, bool]:
-    """Which audio formats decode here: each is written to memory and read back."""
-    try:
-        from harken.audio import codecs
-    except ImportError:
-        return {}
-    return codecs()
-
-
-def _device() -> str:
-    """The accelerator torch would use, without importing torch unless it is there."""
-    if importlib.util.find_spec("torch") is None:
-        return "none (torch is not installed)"
-    import torch
-
-    if torch.cuda.is_available():
-        return f"cuda: {torch.cuda.get_device_name(0)}"
-    if torch.backends.mps.is_available():
-        return "mps"
-    return f"cpu, {torch.get_num_threads()} threads"
-
-
 def _warnings() -> list[str]:
     """Known traps of the installed stack."""
     found = []
@@ -103,8 +83,6 @@ def _warnings() -> list[str]:
                 f"torchaudio is installed but does not load ({type(error).__name__}); "
                 "transformers' audio processors will fail: pip uninstall torchaudio"
             )
-    if sys.version_info < (3, 11):
-        found.append("Python 3.11 or newer is needed")
     return found
 
 
@@ -115,7 +93,8 @@ def _summary(result: dict[str, Any]) -> str:
     lines = [
         f"Python {result['python']} on {result['platform']}, {result['cores']} cores",
         f"Device: {result['device']}",
-        "Audio: " + ", ".join(f"{n} {'ok' if ok else 'FAILS'}" for n, ok in result["codecs"].items()),
+        "Audio: "
+        + ", ".join(f"{n} {'ok' if ok else 'FAILS'}" for n, ok in result["codecs"].items()),
         "",
         table(rows, ("library", "version", "extra", "for")),
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -29,9 +30,9 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def table(rows: list[tuple[object, ...]], head: tuple[str, ...] = ()) -> str:
+def table(rows: Sequence[tuple[object, ...]], head: tuple[str, ...] = ()) -> str:
     """Left-aligned columns of plain text; numbers to the right."""
-    cells = [tuple(str(c) for c in row) for row in ([head] if head else []) + rows]
+    cells = [tuple(str(c) for c in row) for row in [*([head] if head else []), *rows]]
     if not cells:
         return ""
     wide = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]

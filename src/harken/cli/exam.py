@@ -58,6 +58,12 @@ def report(
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset, if it moved since the run.")
     ] = None,
+    curate: Annotated[
+        Path | None, typer.Option(help="Folder of `harken curate`: draws what the audio adds.")
+    ] = None,
+    train: Annotated[
+        list[Path] | None, typer.Option(help="A training run whose curves are drawn; repeatable.")
+    ] = None,
     max_items: Annotated[int, typer.Option(help="Items with sound in the page.")] = 120,
     as_json: Json = False,
 ) -> None:
@@ -72,6 +78,8 @@ def report(
         after=run[-1],
         before=run[0] if len(run) > 1 else None,
         dataset=dataset,
+        curate=curate,
+        train=train or (),
         max_items=max_items,
     )
     size = page.stat().st_size

@@ -127,7 +127,7 @@ LAYOUTS: Registry[Layout] = Registry(
     "corpus layout",
     {
         # The order is that of recognition: what a folder says of itself goes before guesses.
-        "starter": "harken.corpora.manifest:STARTER",
+        "starter": "harken.corpora.starter:LAYOUT",
         "manifest": "harken.corpora.manifest:LAYOUT",
         "esc": "harken.corpora.esc:LAYOUT",
         "fsdd": "harken.corpora.fsdd:LAYOUT",

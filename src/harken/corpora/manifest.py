@@ -234,5 +234,3 @@ def _encodable(text: str) -> bool:
 
 
 LAYOUT = Layout("manifest", matches, entries)
-STARTER = Layout("starter", lambda root: (root / "starter.json").is_file(), entries)
-"""The generated starter corpus: a manifest beside the file that tells how it was made."""

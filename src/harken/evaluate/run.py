@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from harken.ask.trial import Asking, Keeping, batch_size, check_failures, run_trials
 from harken.audio import canonical, digest
+from harken.errors import DataError
 from harken.evaluate.results import tabulate
 from harken.item import Item
 from harken.models.base import Model, Sampling
@@ -44,9 +45,14 @@ def run(
             ``max_failed`` is looked at after the results are written.
 
     Raises:
+        DataError: there are no items.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
+    if not items:
+        raise DataError(
+            "there is no item to ask", where=str(dataset or ""), mend="Choose another split or set."
+        )
     folder, max_failed = Path(folder), asking.get("max_failed", 0.1)
     asking = Asking(**{"conditions": CONDITIONS, **asking, "max_failed": 1.0})
     with Run.open(folder, _spec(model, items, folder, dataset, asking)) as own:

@@ -78,7 +78,7 @@ def letter(position: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a reply is drawn. ``temperature`` 0 is greedy; `seed` makes sampled replies repeatable."""
+    """How a reply is drawn: ``temperature`` 0 is greedy; `seed` makes sampling repeatable."""
 
     max_tokens: int = 32
     temperature: float = 0.0
@@ -124,7 +124,7 @@ class Model(Protocol):
         ...
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """Log-probability (nats) of each shown choice, normalised over the choices of the prompt."""
+        """Log-probability (nats) of each shown choice, normalised over the prompt's choices."""
         ...
 
     def identity(self) -> str:

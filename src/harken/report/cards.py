@@ -18,7 +18,7 @@ from harken.audio import Clip, digest
 from harken.errors import AudioError
 from harken.item import Item
 from harken.report.sound import sound
-from harken.report.words import signed
+from harken.report.words import GAP, MARKS, signed
 
 Trial = Mapping[str, Any]
 MAX_SOUND_BYTES = 20_000_000
@@ -174,7 +174,8 @@ def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         else:
             line = (answer["said"], answer["rule"] and f"read by rule {answer['rule']}")
         if line[0]:
-            found.setdefault(line, []).append(answer["heading"])
+            who = f"{MARKS[answer['outcome']]}{GAP}{answer['heading']}"
+            found.setdefault(line, []).append(who)
     return [{"who": ", ".join(w), "said": said, "rule": rule} for (said, rule), w in found.items()]
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+import harken.report.plots as plots
+import harken.report.words as words
 from harken.ask.paired import by_item, compare, gold_bits, marks
 from harken.errors import RunError
 from harken.item import Contribution
-from harken.report import plots, words
 from harken.report.cards import MAX_SOUND_BYTES, Sounds
 from harken.report.gather import Exam, Found, curves
 from harken.report.sound import BANDS, COLUMNS

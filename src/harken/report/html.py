@@ -18,9 +18,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+import harken.report.content as content
+import harken.report.words as words
 from harken.files import write_whole
 from harken.progress import track
-from harken.report import content, words
 from harken.report.cards import Sounds, card, choose, outcome
 from harken.report.gather import Found, curated, find_items, read_exam
 

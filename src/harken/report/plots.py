@@ -90,7 +90,7 @@ def condition_bars(row: Json, conditions: Sequence[str], name: str) -> Markup:
     if row["chance"] is not None:
         x = _at(row["chance"])
         parts.append(_line(x, top - 4, x, height - 4, "chance"))
-        parts.append(_text(x, 8, f"chance {100 * row['chance']:.0f}", "tick", "middle"))
+        parts.append(_text(x, 8, f"chance {round(100 * row['chance'], 1):g}", "tick", "middle"))
     said = ", ".join(
         f"{c} {percent(row['cells'][c]['accuracy'])}" for c in conditions if c in row["cells"]
     )

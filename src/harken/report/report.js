@@ -110,7 +110,7 @@
     const cell = make("th");
     cell.scope = "col";
     cell.append(make("span", `mark o-${answer.outcome}`, `${MARKS[answer.outcome]} `), answer.heading);
-    if (answer.asked > 1) cell.append(make("small", "", ` ${answer.right}/${answer.asked} right`));
+    if (answer.asked > 1) cell.append(make("small", "", ` ${answer.right}/${answer.asked}`));
     return cell;
   };
   const probability = (answer, choice) => {

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harken.report import words
+import harken.report.words as words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ def results(found: Json, width: int | None = None) -> str:
             table,
             row["task"],
             f"{row['items']:,}",
-            words.percent(row["chance"], 0),
+            words.percent(row["chance"]),
             *(words.percent(cell["accuracy"]) for cell in cells),
             words.points(gain["difference"]),
             words.gain_interval(gain["low"], gain["high"]),

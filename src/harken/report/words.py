@@ -46,6 +46,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     return ("+" if value >= 0 else "−") + f"{abs(value):.{digits}f}"
 
 
+def count(items: int) -> str:
+    """``1 item``, ``1,200 items``."""
+    return f"{items:,} item" + ("" if items == 1 else "s")
+
+
 def p_value(p: float | None) -> str:
     """``0.034``, ``< 0.001``; a dash where no test was made."""
     if p is None:
@@ -84,12 +89,13 @@ def meaning(condition: str) -> str:
 def verdict(results: Json) -> tuple[str, str]:
     """The headline: (does it listen, the numbers behind that) for one evaluation.
 
-    It listens only if the gain of audio over none lies above zero by both the exact test and the
-    bootstrap interval.
+    It listens only if audio beats none by both the exact test and the bootstrap interval, and,
+    where that was asked, beats another item's audio too: a deaf model that refuses to answer
+    without any clip gains over none, but not over the wrong clip.
     """
     whole = results["overall"]
     cells, gain = whole["cells"], whole["gains"].get("none")
-    heard = cells.get("audio")
+    heard, swap = cells.get("audio"), whole["gains"].get("swap")
     if heard is None or heard["accuracy"] is None:
         return "Nothing was answered with audio.", "There is no number to judge by."
     if gain is None or gain["difference"] is None:
@@ -97,21 +103,28 @@ def verdict(results: Json) -> tuple[str, str]:
             "Not known whether it listens.",
             f"It is right on {percent(heard['accuracy'])} with audio, and was never asked without.",
         )
-    sure = gain["p"] < ALPHA
-    if sure and gain["low"] > 0:
-        short = "It listens."
-    elif sure and gain["high"] < 0:
-        short = "The audio makes it worse."
+    if _sure(gain, 1):
+        proven = swap is None or swap["difference"] is None or _sure(swap, 1)
+        short = "It listens." if proven else "It wants some audio, but not the right one."
     else:
-        short = "No proof that it listens."
+        short = "The audio makes it worse." if _sure(gain, -1) else "No proof that it listens."
+    swapped = ""
+    if swap is not None and swap["difference"] is not None:
+        swapped = f", {percent(cells['swap']['accuracy'])} with another item's"
     numbers = (
         f"{percent(heard['accuracy'])} right with the audio, "
-        f"{percent(cells['none']['accuracy'])} without: a paired gain of "
+        f"{percent(cells['none']['accuracy'])} without{swapped}: a paired gain over none of "
         f"{points(gain['difference'])} points "
         f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, exact McNemar "
-        f"{p_clause(gain['p'])}, {gain['items']:,} items; chance {percent(whole['chance'])})."
+        f"{p_clause(gain['p'])}, {count(gain['items'])}; chance {percent(whole['chance'])})."
     )
     return short, numbers
+
+
+def _sure(gain: Json, sign: int) -> bool:
+    """Whether test and interval agree that the gain has this sign."""
+    edge = gain["low"] if sign > 0 else -gain["high"]
+    return bool(gain["p"] < ALPHA and edge > 0)
 
 
 def change(row: Json) -> str:
@@ -119,8 +132,8 @@ def change(row: Json) -> str:
     paired = row["paired"]
     return (
         f"Before: {percent(row['a'])} with audio; after: {percent(row['b'])}, "
-        f"{points(paired['difference'])} points on the {paired['items']:,} items both answered "
+        f"{points(paired['difference'])} points on {count(paired['items'])} both answered "
         f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact McNemar "
-        f"{p_clause(paired['p'])}); {len(paired['better']):,} items gained, "
+        f"{p_clause(paired['p'])}); {count(len(paired['better']))} gained, "
         f"{len(paired['worse']):,} lost."
     )

@@ -9,8 +9,8 @@ One file a family, all of one shape::
     def build(template, values, recordings) -> Made    # no chance: texts, choices, clips, reasoning
     FAMILY = Family("name", number of wordings, lacks, pick, build)
 
-What `pick` draws is stored in `Item.plan`; `redraw` builds the same item from it. Balanced things
-(answer, place of the answer, label under each answer, number of clips) come from ``draw.wheel``
+What is drawn is stored in `Item.plan`; `redraw` builds the same item from it. Balanced things
+(answer, place of the answer, labels, number of clips) come from ``draw.wheel``
 (`harken.synth.design`), all else from ``draw.rng``. A family must hold to this: the text alone,
 question and choices, never tells the answer (`leaky` excepted, which is the control).
 

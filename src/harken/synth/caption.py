@@ -16,19 +16,20 @@ from harken.synth.options import OPTIONS, lacks_options, pick_options
 from harken.synth.pool import Pool, Topic
 from harken.synth.wording import clip_names
 
-WHICH = (
-    "Which clip fits this caption better: {caption}",
-    "The caption reads: {caption} Which clip is it about?",
-    "To which of the two clips does this caption belong? {caption}",
-    "Find the clip for this caption: {caption}",
-)
-
-CHOOSE = (
-    "Which caption fits the clip?",
-    "Which of these captions describes what you hear?",
-    "Choose the caption that belongs to the recording.",
-    "How is this clip best described?",
-)
+QUESTIONS = {
+    "which": (
+        "Which clip fits this caption better: {caption}",
+        "The caption reads: {caption} Which clip is it about?",
+        "To which of the two clips does this caption belong? {caption}",
+        "Find the clip for this caption: {caption}",
+    ),
+    "choose": (
+        "Which caption fits the clip?",
+        "Which of these captions describes what you hear?",
+        "Choose the caption that belongs to the recording.",
+        "How is this clip best described?",
+    ),
+}
 
 CAPTIONS = {
     "sound": (
@@ -50,6 +51,9 @@ CAPTIONS = {
         'What is heard is: "{x}"',
     ),
 }
+
+PATTERNS = 4
+"""Caption patterns of each kind."""
 
 
 def lacks(pool: Pool) -> str:
@@ -76,8 +80,8 @@ def pick(pool: Pool, draw: Draw) -> Picks | None:
             return None
         values = {"kind": topic.kind, "form": "choose", "heard": [picks.values["answer"]]}
         return Picks(picks.recordings, {**values, **picks.values})
+    query = topic.names[draw.wheel.aside(len(topic.names))]
     place = draw.wheel.turn(2)
-    query = topic.names[draw.wheel.turn(len(topic.names))]
     names = topic.near_set(draw.rng, query, 2)
     if names is None:
         return None
@@ -93,14 +97,14 @@ def pick(pool: Pool, draw: Draw) -> Picks | None:
 
 def build(template: int, values: Mapping[str, Any], recordings: Sequence[Recording]) -> Made:
     """A choice of clips, or of captions."""
-    wording, pattern = divmod(template, len(WHICH))
+    wording, pattern = divmod(template, PATTERNS)
     caption = CAPTIONS[values["kind"]][pattern]
     clips = tuple(recording.clip for recording in recordings)
     if values["form"] == "which":
         heard = [caption.format(x=name) for name in values["heard"]]
         own = caption.format(x=values["query"])
         return Made(
-            question=WHICH[wording].format(caption=own),
+            question=QUESTIONS["which"][wording].format(caption=own),
             answer=values["answer"],
             choices=clip_names(len(clips)),
             clips=clips,
@@ -110,7 +114,7 @@ def build(template: int, values: Mapping[str, Any], recordings: Sequence[Recordi
         )
     answer = caption.format(x=values["answer"])
     return Made(
-        question=CHOOSE[wording],
+        question=QUESTIONS["choose"][wording],
         answer=answer,
         choices=tuple(caption.format(x=name) for name in values["choices"]),
         clips=clips,
@@ -127,4 +131,4 @@ def _topics(pool: Pool) -> list[Topic]:
     ]
 
 
-FAMILY = Family("caption", len(WHICH) * 4, lacks, pick, build)
+FAMILY = Family("caption", len(QUESTIONS["which"]) * PATTERNS, lacks, pick, build)

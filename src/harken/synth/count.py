@@ -1,7 +1,8 @@
 """count: two to four clips; in how many is X? (choices "0" to the number of clips).
 
-The number of clips, the right number under it and X under that are balanced, so 0 is right as
-often as any other number. Where X is not, another name is, all others alike.
+The number of clips, and under it the right number and X, are balanced, these two independently of
+each other; 0 is right as often as any other number. Where X is not, another name is, all others
+alike.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def pick(pool: Pool, draw: Draw) -> Picks | None:
     designs = _designs(pool)
     topic, sizes = designs[draw.wheel.turn(len(designs))]
     n = sizes[draw.wheel.turn(len(sizes))]
-    right = draw.wheel.turn(n + 1)
     names = topic.with_sources(n)
-    query = names[draw.wheel.turn(len(names))]
+    query = names[draw.wheel.aside(len(names))]
+    right = draw.wheel.turn(n + 1)
     places = set(draw.some(range(n), right))
     heard: list[str] = []
     recordings: list[Recording] = []

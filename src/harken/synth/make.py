@@ -125,30 +125,11 @@ def make_dataset(
     wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
     kinds = [FAMILIES.get(one) for one in wanted]
     pools = [Pool(recordings, split) for split in _splits(recordings, splits)]
-    jobs = [(kind, pool) for kind in kinds for pool in pools]
-    units: list[Unit] = []
-    counts: dict[str, int] = {}
-    skipped: dict[str, str] = {}
-    short: dict[str, str] = {}
-    for kind, pool in track(jobs, "drawing questions"):
-        key = f"{kind.name}/{pool.split}"
-        asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
-        reason = kind.lacks(pool)
-        if reason:
-            skipped[key] = f"split {pool.split!r}: {reason}"
-            continue
-        attempts = bytes(attempt for _, attempt in _drawn(kind, pool, asked, seed))
-        if not attempts and asked:
-            skipped[key] = f"split {pool.split!r}: no recordings fit together for one item"
-            continue
-        counts[key] = len(attempts)
-        if len(attempts) < asked:
-            short[key] = f"{len(attempts)} different items could be drawn, {asked} were asked for"
-        units += _units(kind, pool, seed, attempts)
+    units, told = _drawings(kinds, pools, per_family, seed)
     if not units:
         raise DataError(
             "the corpus can make none of the questions: "
-            + "; ".join(f"{key}: {why}" for key, why in list(skipped.items())[:5]),
+            + "; ".join(f"{key}: {why}" for key, why in list(told["skipped"].items())[:5]),
             mend="Ask for other families, or give a corpus with labels, words or speakers.",
         )
     name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
@@ -160,15 +141,40 @@ def make_dataset(
         "seed": seed,
         "splits": [pool.split for pool in pools],
         "corpus": fingerprint(recordings),
-        "counts": counts,
-        "skipped": skipped,
-        "short": short,
+        **told,
     }
     info = build_dataset(
         folder, units, name=name, plan=plan, embed=embed, root=_root(corpus, recordings)
     )
-    made = {"dataset": info.name, "items": info.items, "counts": counts}
-    return {**made, "skipped": skipped, "short": short}
+    return {"dataset": info.name, "items": info.items, **told}
+
+
+def _drawings(
+    kinds: Sequence[Family],
+    pools: Sequence[Pool],
+    per_family: int | Mapping[str, int],
+    seed: int,
+) -> tuple[list[Unit], dict[str, dict[str, Any]]]:
+    """The units of all families and splits, and counts, skipped and short by "family/split"."""
+    jobs = [(kind, pool) for kind in kinds for pool in pools]
+    units: list[Unit] = []
+    told: dict[str, dict[str, Any]] = {"counts": {}, "skipped": {}, "short": {}}
+    for kind, pool in track(jobs, "drawing questions"):
+        key = f"{kind.name}/{pool.split}"
+        asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
+        reason = kind.lacks(pool)
+        attempts = b"" if reason else bytes(n for _, n in _drawn(kind, pool, asked, seed))
+        if asked and not attempts:
+            reason = reason or "no recordings fit together for one item"
+        if reason:
+            told["skipped"][key] = f"split {pool.split!r}: {reason}"
+            continue
+        told["counts"][key] = len(attempts)
+        if len(attempts) < asked:
+            found = f"{len(attempts)} different items could be drawn, {asked} were asked for"
+            told["short"][key] = found
+        units += _units(kind, pool, seed, attempts)
+    return units, told
 
 
 class _Drawn(NamedTuple):

@@ -1,7 +1,8 @@
 """presence: one clip, one name; is the sound in it? (yes / no).
 
 The form of the object-hallucination tests (Kuan et al. 2024). Every label is asked for equally
-often with yes and with no; for no, another label's recording is drawn, all other labels alike.
+often, and whatever the label, yes and no are equally likely; for no, another label's recording is
+drawn, all other labels alike.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def lacks(pool: Pool) -> str:
 
 
 def pick(pool: Pool, draw: Draw) -> Picks | None:
-    """Answer (balanced), label under each answer (balanced), recording."""
+    """Answer and label (each balanced, independent of each other), recording."""
     topic = pool.sounds
+    query = topic.names[draw.wheel.aside(len(topic.names))]
     present = draw.wheel.turn(2) == 0
-    query = topic.names[draw.wheel.turn(len(topic.names))]
     if present:
         heard, found = query, draw.recording(topic, query)
     else:

@@ -1,8 +1,8 @@
 """which-clip: two to four clips; in which is X?
 
-MAE's "Event Retrieval" and "Hotword Detection". X is in exactly one clip. The number of clips, the
-place of X under each number, and X under each place are balanced; the other clips hold other
-names, near ones in half of the items.
+MAE's "Event Retrieval" and "Hotword Detection". X is in exactly one clip. The number of clips, and
+under each number the place of X and its name, are balanced, place and name independently of each
+other; the other clips hold other names, near ones in half of the items.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def lacks(pool: Pool) -> str:
 
 
 def pick(pool: Pool, draw: Draw) -> Picks | None:
-    """Topic, number of clips, place and name of X (all balanced), the other clips' names."""
+    """Topic, number of clips, name and place of X (all balanced), the other clips' names."""
     topics = _topics(pool)
     topic = topics[draw.wheel.turn(len(topics))]
     sizes = [n for n in CLIPS if n <= len(topic.names)]
     n = sizes[draw.wheel.turn(len(sizes))]
+    query = topic.names[draw.wheel.aside(len(topic.names))]
     place = draw.wheel.turn(n)
-    query = topic.names[draw.wheel.turn(len(topic.names))]
     others = _others(topic, draw, query, n - 1)
     if others is None:
         return None

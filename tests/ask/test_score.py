@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from harken.ask.prompt import make_prompt
+from harken.ask.score import OUTCOMES, reward, score, score_logprobs, score_text
+from harken.item import Item
+from harken.models.base import PromptStyle, Reply
+
+ITEM = Item(question="What?", answer="dog", choices=("rain", "dog", "cat"))
+ORDER = Item(question="Name all in order", answer="dog bark, rain, clock tick")
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "value"),
+    [
+        (Reply("B"), "correct", 1.0),
+        (Reply("rain"), "wrong", 0.0),
+        (Reply("I don't know"), "abstained", 0.0),
+        (Reply("rain or dog"), "unparsable", 0.0),
+        (Reply(""), "unparsable", 0.0),
+        (Reply("B", stop="failed", error="timeout"), "failed", None),
+        (Reply("", stop="failed"), "failed", None),
+        (Reply("B", stop="length"), "correct", 1.0),
+    ],
+)
+def test_the_five_outcomes(reply, outcome, value):
+    mark = score(ITEM, make_prompt(ITEM, PromptStyle()), reply)
+    assert (mark.outcome, mark.value) == (outcome, value)
+    assert mark.outcome in OUTCOMES and mark.rule
+
+
+def test_the_same_letter_means_another_choice_under_another_rotation():
+    marks = [score(ITEM, make_prompt(ITEM, PromptStyle(), r), Reply("A")).parsed for r in range(3)]
+    assert marks == ["rain", "dog", "cat"]
+
+
+def test_logprobs_decide_unless_they_tie():
+    prompt = make_prompt(ITEM, PromptStyle(), 1)  # dog, cat, rain
+    assert score_logprobs(ITEM, prompt, (-0.1, -3.0, -3.0)).outcome == "correct"
+    assert score_logprobs(ITEM, prompt, (-3.0, -0.1, -3.0)).parsed == "cat"
+    assert score_logprobs(ITEM, prompt, (-1.0, -1.0, -3.0)) is None
+
+
+def test_the_reward_is_the_mark():
+    prompt = make_prompt(ITEM, PromptStyle())
+    assert [reward(ITEM, prompt, text) for text in ("B", "C", "", "B or C")] == [1.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dog bark, rain, clock tick",
+        "Dog barks, then rain, and a clock tick.",
+        "1. dog bark 2. rain 3. clock tick",
+        "1) dog bark\n2) rain\n3) clock tick",
+        "- dog bark\n- rain\n- clock tick",
+        "The order is: dog bark -> rain -> clock tick",
+        "I hear a dog bark followed by rain, then a clock tick",
+        "First, a dog bark; second, rain; finally, clock ticks",
+        '{"answer": ["dog bark", "rain", "clock tick"]}',
+        "<answer>dog bark, rain, clock tick</answer>",
+    ],
+)
+def test_an_order_is_right_however_it_is_written(text):
+    assert score_text(ORDER, text).outcome == "correct"
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("rain, dog bark, clock tick", 1 / 3),
+        ("dog bark, rain", 2 / 3),
+        ("dog bark, rain, clock tick, cat", 3 / 4),
+        ("cat", 0.0),
+        ("dog bark rain clock tick", 0.0),
+    ],
+)
+def test_a_wrong_order_has_a_share_and_no_value(text, share):
+    mark = score_text(ORDER, text)
+    assert (mark.outcome, mark.value) == ("wrong", 0.0)
+    assert mark.share == pytest.approx(share)
+
+
+def test_open_answers_can_be_declined_or_empty():
+    assert score_text(ORDER, "I don't know").outcome == "abstained"
+    assert score_text(ORDER, " ").outcome == "unparsable"
+
+
+def test_open_single_answers_and_labels_with_and():
+    word = Item(question="Which word?", answer="seven")
+    assert score_text(word, "The word is: Seven.").outcome == "correct"
+    assert score_text(word, "7").outcome == "correct"
+    assert score_text(word, "eleven").outcome == "wrong"
+    pair = Item(question="Which?", answer="rock and roll, rain")
+    assert score_text(pair, "rock and roll, rain").outcome == "correct"

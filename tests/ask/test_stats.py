@@ -1,0 +1,99 @@
+"""Arithmetic that a person can check."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from harken.ask import stats
+
+
+def test_wilson_by_hand():
+    # 8 of 10, z = 2: centre (0.8 + 4/20) / 1.4 = 5/7; half = 2 sqrt(0.016 + 0.01) / 1.4
+    low, high = stats.wilson(8, 10, z=2.0)
+    half = 2 * math.sqrt(0.8 * 0.2 / 10 + 4 / 400) / 1.4
+    assert (low, high) == (pytest.approx(5 / 7 - half), pytest.approx(5 / 7 + half))
+
+
+def test_wilson_at_the_edges():
+    assert stats.wilson(0, 0) == (0.0, 1.0)
+    assert stats.wilson(0, 10)[0] == 0.0 and stats.wilson(0, 10)[1] == pytest.approx(
+        0.2775, abs=1e-4
+    )
+    assert stats.wilson(10, 10)[1] == 1.0
+
+
+def test_mcnemar_by_hand():
+    # 1 against 5: 2 * (C(6,0) + C(6,1)) / 2^6 = 14/64
+    assert stats.mcnemar_exact(1, 5) == pytest.approx(14 / 64)
+    assert stats.mcnemar_exact(5, 1) == pytest.approx(14 / 64)
+    assert stats.mcnemar_exact(0, 0) == 1.0
+    assert stats.mcnemar_exact(3, 3) == 1.0
+    assert stats.mcnemar_exact(0, 10) == pytest.approx(2 / 1024)
+
+
+def test_binomial_tail_by_hand():
+    assert stats.binomial_tail(2, 3, 0.25) == pytest.approx(10 / 64)  # the leak of 2 of 3
+
+
+def test_bootstrap_is_seeded_and_covers():
+    rng = np.random.default_rng(1)
+    a, b = rng.random(200) < 0.8, rng.random(200) < 0.5
+    own = [f"r{i}" for i in range(200)]
+    first = stats.paired_bootstrap(a, b, own, seed=3)
+    assert first == stats.paired_bootstrap(a, b, own, seed=3)
+    uneven = rng.random(200)
+    draws = [stats.paired_bootstrap(uneven, b, own, seed=seed) for seed in (3, 4)]
+    assert draws[0] != draws[1]
+    gap = a.mean() - b.mean()
+    assert first[0] < gap < first[1]
+    # The normal interval is close where units are independent.
+    spread = 1.96 * np.std(a.astype(float) - b) / math.sqrt(200)
+    assert first[0] == pytest.approx(gap - spread, abs=0.02)
+
+
+def test_bootstrap_of_equal_answers_is_zero_wide_and_clusters_widen_it():
+    same = np.ones(50)
+    assert stats.paired_bootstrap(same, same, list(range(50))) == (0.0, 0.0)
+    gaps = np.repeat([1.0, -1.0] * 10, 10)  # ten copies of each of 20 clusters
+    alone = stats.paired_bootstrap(gaps, np.zeros(200), list(range(200)))
+    tied = stats.paired_bootstrap(gaps, np.zeros(200), [i // 10 for i in range(200)])
+    assert tied[1] - tied[0] > 2.5 * (alone[1] - alone[0])  # sqrt(10) = 3.2
+    assert math.isnan(stats.paired_bootstrap([], [], [])[0])
+
+
+def test_clusters_join_what_shares_a_recording():
+    units = [["a"], ["a", "b"], ["b"], ["c"], [], *[[f"x{i}"] for i in range(30)]]
+    names = stats.clusters(units)
+    assert names[0] == names[1] == names[2] != names[3]
+    assert len(set(names)) == 33
+
+
+def test_clusters_of_a_giant_component_fall_back_to_the_most_shared_recording():
+    units = [["hub", f"x{i}"] for i in range(10)] + [[f"x{i}", f"x{i + 1}"] for i in range(9)]
+    names = stats.clusters(units)
+    assert names[:10] == ["hub"] * 10
+    assert len(set(names[10:])) > 3
+
+
+def test_position_bias():
+    assert stats.position_bias([25, 25, 25, 25], [25, 25, 25, 25]) == pytest.approx(1.0)
+    assert stats.position_bias([100, 0, 0, 0], [25, 25, 25, 25]) < 1e-20
+    # chi2 = (30 - 20)^2/20 + (10 - 20)^2/20 = 10, one degree of freedom
+    assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(0.00157, abs=1e-4)
+    # An uneven key answered rightly is no bias of the model.
+    assert stats.position_bias([70, 10, 10, 10], [70, 10, 10, 10]) == pytest.approx(1.0)
+    assert stats.position_bias([0, 0], [1, 1]) == 1.0
+
+
+def test_holm_by_hand():
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([]) == []
+
+
+def test_bits_and_calibration():
+    assert stats.bits(math.log(8)) == pytest.approx(3.0)
+    assert stats.calibration([0.75] * 4, [True, True, True, False]) == pytest.approx(0.0)
+    assert stats.calibration([1.0, 1.0], [True, False]) == pytest.approx(0.5)

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harken.audio import Clip
+from harken.curate import Settings, run
+from harken.errors import ConfigError, DataError, RunError, TooManyFailures
+from harken.item import Item
+from harken.models.base import PromptStyle, Reply
+from harken.models.deaf import Linear, Longest, Random
+from harken.shards import open_dataset
+
+HERE = Path(__file__).resolve().parent
+CHOICES = ("rain", "dog", "cat", "bell")
+
+
+def make_items(count, clips=1):
+    """Half of the questions name their answer; the others say nothing."""
+    items = []
+    for n in range(count):
+        answer = CHOICES[n % 4]
+        hint = f"the {answer} like thing" if n < count // 2 else "it"
+        own = tuple(Clip(path=f"/x/{n}-{k}.wav", duration_s=1.0) for k in range(clips))
+        items.append(
+            Item(
+                question=f"What is {hint} in {n}?",
+                answer=answer,
+                choices=CHOICES,
+                clips=own,
+                task="identify",
+                tags=("leaky",) if n < count // 2 else (),
+                recordings=tuple(f"r{n}-{k}" for k in range(clips)),
+                split="train",
+                licence="CC0",
+            )
+        )
+    return items
+
+
+class Listener:
+    """Hears the gold in clip 1 only, where it is not silenced; reads hints; else knows nothing."""
+
+    name = "listener"
+    hears = 8
+    style = PromptStyle()
+
+    def __init__(self, items=(), pause_s=0.0, mute=()):
+        self.key = {item.id: item.answer for item in items}
+        self.pause_s, self.mute = pause_s, set(mute)
+
+    def chances(self, prompt):
+        clips = prompt.clips
+        heard = bool(clips) and clips[0].kind == "file"
+        named = [c for c in prompt.choices if f"the {c} like" in prompt.question]
+        answer = self.key[prompt.item_id] if heard else named[0] if named else None
+        size = len(prompt.choices)
+        return [1 / size if answer is None else 0.91 if c == answer else 0.03
+                for c in prompt.choices]  # fmt: skip
+
+    def choice_logprobs(self, prompts):
+        time.sleep(self.pause_s)
+        return [
+            None if p.item_id in self.mute else tuple(math.log(x) for x in self.chances(p))
+            for p in prompts
+        ]
+
+    def generate(self, prompts, sampling):
+        return [
+            Reply("", stop="failed", error="mute") if p.item_id in self.mute else Reply("?")
+            for p in prompts
+        ]
+
+    def identity(self):
+        return "listener"
+
+
+def labels(out):
+    found = {}
+    for name in ("weak", "strong", "dropped"):
+        for item in open_dataset(out / name):
+            found[item.question] = (name, item)
+    return found
+
+
+def test_bits_sorts_leaky_from_audio_only_and_says_why(tmp_path):
+    items = make_items(40)
+    summary = run(items, [Listener(items), Linear(), Longest()], tmp_path / "c")
+    assert summary["counts"] == {"weak": 20, "strong": 20, "dropped": 0}
+    assert summary["by_task"]["identify"] == summary["counts"]
+    assert summary["listens"] == {"listener": True, "linear": False, "longest": False}
+    for name, item in labels(tmp_path / "c").values():
+        own = item.contribution
+        assert name == own.label == ("weak" if "leaky" in item.tags else "strong")
+        assert own.rule == "bits" and own.deaf_asked == 3
+        assert item.history[-1].step == "curate" and item.history[-1].note.startswith(name)
+        # log2 0.91 - log2 0.25 where the text says nothing; pooled over who listens only.
+        expected = 0.0 if name == "weak" else math.log2(0.91 / 0.25)
+        assert own.bits == pytest.approx(expected, abs=1e-4)
+        assert dict(own.voters)["listener"] == own.bits and dict(own.voters)["longest"] == 0.0
+    assert json.loads((tmp_path / "c" / "curate.json").read_text()) == summary
+
+
+def test_shapley_shares_name_the_clip_that_matters(tmp_path):
+    items = make_items(8, clips=2)
+    run(items, [Listener(items)], tmp_path / "c")
+    for name, item in labels(tmp_path / "c").values():
+        gain = math.log2(0.91 / 0.25) if name == "strong" else 0.0
+        assert item.contribution.shapley == pytest.approx((gain, 0.0), abs=1e-4)
+        assert item.contribution.interaction == pytest.approx(0.0, abs=1e-4)
+
+
+def test_shapley_of_many_clips_is_sampled_and_can_be_left_out(tmp_path):
+    items = make_items(2, clips=5)
+    run(items, [Listener(items)], tmp_path / "a")
+    for _, item in labels(tmp_path / "a").values():
+        assert len(item.contribution.shapley) == 5
+        assert item.contribution.interaction is None
+    run(items, [Listener(items)], tmp_path / "b", settings=Settings(shapley=False))
+    assert all(i.contribution.shapley == () for _, i in labels(tmp_path / "b").values())
+
+
+def test_the_rule_of_the_paper(tmp_path):
+    items = make_items(12)
+    readers = [Listener(items), Listener(items), Random(1)]
+    summary = run(items, readers, tmp_path / "c", rule="silence-vote")
+    assert list(summary["voters"]) == ["listener", "listener.2", "random-1"]
+    for name, item in labels(tmp_path / "c").values():
+        assert item.contribution.rule == "silence-vote" and item.contribution.deaf_asked == 3
+        assert name == ("weak" if item.contribution.deaf_right >= 2 else "strong")
+        assert "leaky" not in item.tags or name == "weak"
+    votes = (tmp_path / "c" / "votes" / "0-listener-1clips-0000.jsonl").read_text().splitlines()
+    assert {json.loads(v)["condition"] for v in votes} == {"silence-30"} and len(votes) == 12
+
+
+def test_what_cannot_be_labelled_is_dropped_with_a_reason(tmp_path):
+    items = make_items(8)
+    open_one = Item(question="Name all", answer="rain, dog", clips=items[0].clips)
+    mute = [items[3].id]
+    voters = [Listener(items, mute=mute)]
+    summary = run([*items, open_one], voters, tmp_path / "c", settings=Settings(max_failed=0.5))
+    assert summary["counts"]["dropped"] == 2
+    found = labels(tmp_path / "c")
+    assert "open question" in found["Name all"][1].history[-1].note
+    assert found[items[3].question][1].history[-1].note == "dropped: all voters failed on it"
+    assert sum(summary["dropped"].values()) == 2
+
+
+def test_too_many_failures_raise_after_everything_is_written(tmp_path):
+    items = make_items(8)
+    with pytest.raises(TooManyFailures):
+        run(items, [Listener(items, mute=[i.id for i in items[:4]])], tmp_path / "c")
+    assert (tmp_path / "c" / "curate.json").is_file()
+
+
+def test_a_voter_that_hears_fewer_clips_is_asked_without_audio(tmp_path):
+    items = make_items(8, clips=2)
+    deaf = Listener(items)
+    deaf.hears = 1
+    summary = run(items, [deaf], tmp_path / "c")
+    assert summary["bits"] is None and summary["counts"]["weak"] == 4
+    assert summary["outcomes"]["listener"].get("failed", 0) == 0
+
+
+def test_bad_calls_are_refused(tmp_path):
+    items = make_items(4)
+    with pytest.raises(ConfigError, match="no rule"):
+        run(items, [Longest()], tmp_path / "c", rule="bit")
+    with pytest.raises(ConfigError, match="no voters"):
+        run(items, [], tmp_path / "c")
+    with pytest.raises(DataError, match="twice"):
+        run([*items, items[0]], [Longest()], tmp_path / "c")
+    with pytest.raises(DataError, match="no items"):
+        run([], [Longest()], tmp_path / "c")
+    run(items, [Longest()], tmp_path / "c")
+    with pytest.raises(RunError):
+        run(items, [Random(1)], tmp_path / "c")
+
+
+JOB = """
+import sys
+sys.path.insert(0, {here!r})
+from test_curate import *
+items = make_items(24, clips=2)
+voters = [Listener(items, pause_s=float(sys.argv[2])), Linear(), Random(1)]
+run(items, voters, sys.argv[1], settings=Settings(batch=16))
+"""
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothing(tmp_path):
+    job = tmp_path / "job.py"
+    job.write_text(JOB.format(here=str(HERE)))
+
+    def start(folder, pause_s):
+        command = [sys.executable, str(job), str(folder), str(pause_s)]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
+
+    assert start(tmp_path / "whole", 0).wait(60) == 0
+    path = tmp_path / "killed" / "votes" / "0-listener-2clips-0000.jsonl"
+    for _ in range(2):
+        process = start(tmp_path / "killed", 0.05)
+        size = path.stat().st_size if path.exists() else 0
+        deadline = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < deadline:
+            if path.exists() and path.stat().st_size > size:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        assert process.wait(30) == -signal.SIGKILL
+    assert start(tmp_path / "killed", 0).wait(60) == 0
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+    (tmp_path / "killed" / "curate.json").unlink()  # killed just before the end
+    assert start(tmp_path / "killed", 0).wait(60) == 0
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
