@@ -2,10 +2,10 @@
 
     python benchmarks/http_rate.py            # prints a table; about a minute
 
-Each request carries one clip of 10 s (16 kHz, 16 bit, base64 WAV inline: 427 kB of JSON). The server
-is a process of its own that reads every byte and answers a fixed completion. Peers' way, the
-baseline: the official `openai` async client with one shared session, its messages made beforehand
-(so that it pays for no audio at all), 64 in flight. harken's figure is `Model.generate` on prompts
+Each request carries one clip of 10 s (16 kHz, 16 bit, base64 WAV inline: 427 kB of JSON). The
+server is a process of its own that reads every byte and answers a fixed completion. Peers' way,
+the baseline: the official `openai` async client with one shared session, its messages made
+beforehand (so that it pays for no audio at all), as many in flight. harken's figure is `Model.generate` on prompts
 with clips: keys, order, pacing and reading of replies included; `kept` adds writing every reply to
 disk, `cold` the decoding and encoding of every clip, from a fresh process's empty caches.
 Medians of 3 rounds, the ways taking turns within a round.
@@ -70,12 +70,15 @@ class Instant(asyncio.BufferedProtocol):
         self._left = 0
 
     def connection_made(self, transport: Any) -> None:
+        """Nothing is read yet."""
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        """One buffer for everything that comes."""
         return self._view
 
     def buffer_updated(self, count: int) -> None:
+        """Count down to the last byte."""
         if self._left:
             self._left -= count
         else:

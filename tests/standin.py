@@ -1,8 +1,8 @@
 """A server for tests that misbehaves by plan: an OpenAI-compatible endpoint on the loopback.
 
-What happens to a request is drawn from (seed, the request's own words, how often it came before), so
-a run can be repeated and every fault is counted. It runs on a thread of the test's process, so that
-its counts outlive a client that is killed.
+What happens to a request is drawn from (seed, the request's own words, how often it came before),
+so a run can be repeated and every fault is counted. It runs on a thread of the test's process, so
+that its counts outlive a client that is killed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model behind an HTTP address: what is sent, what is understood, how it is paced and paid for."""
+"""A model behind an HTTP address: what is sent, what is understood, how it is paced and paid."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from standin import Plan, Standin
-
 from harken import audio
 from harken.audio import Clip
 from harken.errors import ConfigError
@@ -25,6 +23,7 @@ from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.openai_pace import Pace
 from harken.models.openai_settings import HttpSettings, read_target
 from harken.models.openai_wire import Fault, choice_logprobs, read_answer, read_refusal
+from standin import Plan, Standin
 
 GREEDY = Sampling()
 
@@ -74,11 +73,7 @@ def test_two_clips_are_sent_in_place_among_the_words(tmp_path: Path, block: str)
             head, _, data = entry["audio_url"]["url"].partition(",")
             assert head == "data:audio/wav;base64"
         with wave.open(io.BytesIO(base64.b64decode(data, validate=True))) as sound:
-            assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (
-                16000,
-                1,
-                2,
-            )
+            assert sound.getparams()[:3] == (1, 2, 16000)  # mono, 2 bytes, 16 kHz
             heard = np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 32768
         assert np.allclose(heard, audio.load(clip), atol=1e-4)
 

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from standin import Plan, Standin
 from test_http_client import tone, words
 
 from harken import audio
@@ -20,6 +19,7 @@ from harken.audio import Plan as Scene
 from harken.models import load_model
 from harken.models.base import Prompt, Sampling
 from harken.models.replies import Replies
+from standin import Plan, Standin
 
 
 def test_what_is_kept_is_found_again_and_a_torn_line_is_not(tmp_path: Path) -> None:

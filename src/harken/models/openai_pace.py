@@ -2,9 +2,9 @@
 
 Pure bookkeeping on one event loop; there is no HTTP in here.
 
-In flight: additive increase, multiplicative decrease (Chiu and Jain 1989), with TCP's slow start: the
-limit doubles while nothing is refused, then creeps up; it is halved at most once for all requests
-that were in flight together when the server said "too much".
+In flight: additive increase, multiplicative decrease (Chiu and Jain 1989), with TCP's slow start:
+the limit doubles while nothing is refused, then creeps up; it is halved at most once for all
+requests that were in flight together when the server said "too much".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One pooled client for all requests of a model: sends, retries, paces, and says how each one ended.
+"""One pooled client for all requests of a model: sends, retries, paces, and says how each ended.
 
-The client lives on an event loop in a thread of its own, so that connections outlive a batch and the
-caller may itself be inside a loop. This is the only client code that imports an HTTP library.
+The client lives on an event loop in a thread of its own, so that connections outlive a batch and
+the caller may itself be inside a loop. This is the only client code that imports an HTTP library.
 """
 
 from __future__ import annotations
@@ -76,12 +76,14 @@ class Pool:
         self._logprobs = True
         self._barren = 0
         self._secret = os.environ.get(settings.key_name, "").strip()
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []  # none yet, or the one
         self._encoders = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "encode")
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         thread.start()
-        self._close = weakref.finalize(self, _shut, self._loop, thread, self._encoders)
+        self._close = weakref.finalize(
+            self, _shut, self._loop, thread, self._encoders, self._sessions
+        )
 
     def ask(self, jobs: Sequence[Job], arrived: Arrived) -> None:
         """Ask all jobs; `arrived` is told, on the client's thread, how each one ended.
@@ -98,14 +100,11 @@ class Pool:
 
     def close(self) -> None:
         """Let go of all connections."""
-        if self._session is not None:
-            asyncio.run_coroutine_threadsafe(self._session.close(), self._loop).result(5)
-            self._session = None
         self._close()
 
     async def _all(self, jobs: Sequence[Job], arrived: Arrived) -> None:
-        if self._session is None or self._session.closed:
-            self._session = self._open()
+        if not self._sessions:
+            self._sessions.append(self._open())
         todo = iter(enumerate(jobs))
         count = min(self.settings.concurrency, len(jobs))
         async with asyncio.TaskGroup() as group:
@@ -191,9 +190,8 @@ class Pool:
 
     async def _send(self, pieces: Pieces) -> bytes:
         """The body of a 200; everything else is a Fault."""
-        assert self._session is not None
         try:
-            async with self._session.post(
+            async with self._sessions[0].post(
                 self.settings.endpoint, data=_Body(pieces), allow_redirects=False
             ) as response:
                 raw = await _bounded(response)
@@ -212,8 +210,9 @@ class Pool:
     def _record(self, fault: Fault) -> None:
         """Count it, and decide whether it speaks for all requests."""
         self.faults[fault.kind] += 1
-        if fault.kind.startswith("http 4") and "logprob" in fault.detail.lower() and self._logprobs:
-            # Hosted models often refuse log-probabilities; the reply in words is still worth having.
+        about_logprobs = fault.kind.startswith("http 4") and "logprob" in fault.detail.lower()
+        if about_logprobs and self._logprobs:
+            # Hosted models often refuse log-probabilities; the words are still worth having.
             self._logprobs, fault.passing = False, True
             self.notes.append(f"log-probabilities are not asked for: {fault.detail}")
             return
@@ -262,9 +261,9 @@ class _Body(aiohttp.Payload):
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     """The whole body, unless it is absurdly long."""
-    if response.content_length is not None and response.content_length <= _LARGEST:
-        if "Content-Encoding" not in response.headers:
-            return await response.read()
+    short = response.content_length is not None and response.content_length <= _LARGEST
+    if short and "Content-Encoding" not in response.headers:
+        return await response.read()
     parts, size = [], 0
     async for part in response.content.iter_any():
         size += len(part)
@@ -297,7 +296,10 @@ def _within(wait_s: float | None, longest_s: float) -> float | None:
 
 
 def _shut(
-    loop: asyncio.AbstractEventLoop, thread: threading.Thread, encoders: ThreadPoolExecutor
+    loop: asyncio.AbstractEventLoop,
+    thread: threading.Thread,
+    encoders: ThreadPoolExecutor,
+    sessions: list[aiohttp.ClientSession],
 ) -> None:
     """End the client's thread, its open requests first."""
 
@@ -306,7 +308,8 @@ def _shut(
         for task in asyncio.all_tasks():
             if task is not mine:
                 task.cancel()
-        await asyncio.sleep(0)
+        for session in sessions:
+            await session.close()
         loop.stop()
 
     encoders.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""The words on the wire: a prompt becomes the pieces of a request, bytes become an Answer or a Fault.
+"""The words on the wire: a prompt becomes pieces of a request, bytes an Answer or a Fault.
 
 A message interleaves text blocks and audio blocks in the prompt's order. The base64 of a clip is
 spliced between JSON pieces as it lies in the cache: it is never copied into a larger string.

@@ -1,9 +1,9 @@
 """Replies that were paid for, kept: append-only, written as they arrive, synced in groups.
 
-A reply is written to the file before anybody is told of it, so a process killed at any moment loses
-none that had arrived; the disk is synced at most `SYNC_S` later, for the sake of power cuts. What is
-failed is not kept: it is asked again. The order of lines is the order of arrival, so this file is a
-store and no artefact to be compared by.
+A reply is written to the file before anybody is told of it, so a process killed at any moment
+loses none that had arrived; the disk is synced at most `SYNC_S` later, for the sake of power cuts.
+What is failed is not kept: it is asked again. The order of lines is the order of arrival, so this
+file is a store and no artefact to be compared by.
 """
 
 from __future__ import annotations
