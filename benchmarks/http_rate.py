@@ -5,9 +5,9 @@
 Each request carries one clip of 10 s (16 kHz, 16 bit, base64 WAV inline: 427 kB of JSON). The
 server is a process of its own that reads every byte and answers a fixed completion. Peers' way,
 the baseline: the official `openai` async client with one shared session, its messages made
-beforehand (so that it pays for no audio at all), as many in flight. harken's figure is `Model.generate` on prompts
-with clips: keys, order, pacing and reading of replies included; `kept` adds writing every reply to
-disk, `cold` the decoding and encoding of every clip, from a fresh process's empty caches.
+beforehand (so that it pays for no audio at all), as many in flight. harken's figure is
+`Model.generate` on prompts with clips: keys, order, pacing and reading of replies included; `kept`
+adds writing every reply to disk, `cold` the decoding and encoding of every clip, once.
 Medians of 3 rounds, the ways taking turns within a round.
 """
 

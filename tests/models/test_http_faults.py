@@ -19,7 +19,6 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from standin import FAULTS, Plan, Standin
 from test_http_client import tone
 
 from harken import evaluate
@@ -27,6 +26,7 @@ from harken.errors import TooManyFailures
 from harken.item import Item
 from harken.models import load_model
 from harken.models.base import Prompt, Sampling
+from standin import FAULTS, Plan, Standin
 
 REASONS = {
     "429": "http 429",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from harken.cli import data, demo, doctor, exam, learn
+from harken.cli import data, demo, doctor, exam, learn, serve
 
 app = typer.Typer(
     name="harken",
@@ -30,6 +30,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "eval": exam.evaluate,
     "report": exam.report,
     "compare": exam.compare,
+    "serve": serve.serve,
     "doctor": doctor.doctor,
 }
 
