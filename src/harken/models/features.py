@@ -1,0 +1,138 @@
+"""Log-mel features of a clip: numpy only, at the clip's own length, made once a process.
+
+Frames of 400 samples (25 ms) every 160 (10 ms), Hann window, 1024-point FFT, 64 triangular bands
+from 50 Hz to 8 kHz on the mel scale 2595 log10(1 + f / 700), log10 of the band power. No padding to
+30 s and no cutting: a clip longer than the limit is refused with its length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from harken import audio
+from harken.audio import Clip
+from harken.audio_decode import Lru
+from harken.errors import ModelError
+
+Array = npt.NDArray[np.float32]
+
+CACHE_BYTES = 768 << 20
+_BLOCK = 4096  # frames transformed at once: bounds the memory of a long clip
+
+
+@dataclass(frozen=True, slots=True)
+class MelSettings:
+    """What the features are.
+
+    Attributes:
+        rate_hz: sampling rate; window, hop and size are counted in its samples.
+        window, hop, size: frame length, step, and length of the transform.
+        bins: number of mel bands between `low_hz` and `high_hz`.
+        span: after normalisation nothing is more than `span` decades below the clip's maximum.
+        scale: decades that become one unit.
+    """
+
+    rate_hz: int = audio.RATE_HZ
+    window: int = 400
+    hop: int = 160
+    size: int = 1024
+    bins: int = 64
+    low_hz: float = 50.0
+    high_hz: float = 8000.0
+    span: float = 6.0
+    scale: float = 1.5
+
+
+def mel_bank(settings: MelSettings) -> Array:
+    """Triangular filters, shape (bins, size // 2 + 1), each of peak 1."""
+    return _bank(settings)
+
+
+def frame_count(samples: int, settings: MelSettings) -> int:
+    """Frames of a clip of `samples` samples; at least one."""
+    return 1 + max(0, samples - settings.window) // settings.hop
+
+
+def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
+    """log10 band powers (T, bins) of mono float32 (n,); -8 where there is nothing."""
+    settings = settings or MelSettings()
+    short = settings.window - len(samples)
+    if short > 0:
+        samples = np.pad(samples, (0, short))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.window)[:: settings.hop]
+    window = np.hanning(settings.window).astype(np.float32)
+    bank = mel_bank(settings).T
+    out = np.empty((len(frames), settings.bins), np.float32)
+    for first in range(0, len(frames), _BLOCK):
+        part = np.fft.rfft(frames[first : first + _BLOCK] * window, settings.size)
+        power = (part.real**2 + part.imag**2).astype(np.float32)
+        out[first : first + _BLOCK] = np.log10(np.maximum(power @ bank, 1e-8))
+    return out
+
+
+def normalise(mel: Array, settings: MelSettings | None = None) -> Array:
+    """Loudness taken out: cut `span` decades below the maximum, mean 0, one unit = `scale` decades.
+
+    Silence has one value everywhere and becomes zeros: it is no special case, and nothing is
+    divided by a spread that could be zero.
+    """
+    settings = settings or MelSettings()
+    level = np.maximum(mel, mel.max() - settings.span)
+    return np.asarray((level - level.mean(dtype=np.float64)) / settings.scale, np.float32)
+
+
+class FeatureCache:
+    """Features by (what they are, clip key), bounded in bytes; the least used go first."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self._held: Lru[Array] = Lru(limit)
+
+    def get(self, clip: Clip, kind: str, make: Callable[[Array], Array], limit_s: float) -> Array:
+        """The features of `clip`; `make` turns its samples (n,) into them.
+
+        Raises:
+            ModelError: the clip is longer than `limit_s`.
+            AudioError: the clip cannot be loaded.
+        """
+        key = (kind, clip.key)
+        held = self._held.get(key)
+        if held is None:
+            check_length(audio.duration_s(clip), limit_s)
+            samples = audio.load(clip)
+            check_length(len(samples) / audio.RATE_HZ, limit_s)
+            held = make(samples)
+            held.setflags(write=False)
+            self._held.put(key, held, held.nbytes)
+        return held
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+
+
+def check_length(duration_s: float, limit_s: float) -> None:
+    """Raise ModelError for a clip that is too long for the model: nothing is cut in silence."""
+    if duration_s > limit_s + 1e-3 or not math.isfinite(duration_s):
+        raise ModelError(
+            f"a clip is {duration_s:.2f} s long and the model hears at most {limit_s:g} s",
+            mend="Cut the clip into spans, or build the model with a larger limit_s.",
+        )
+
+
+@lru_cache(maxsize=4)
+def _bank(settings: MelSettings) -> Array:
+    def mel(hz: float) -> float:
+        return 2595.0 * math.log10(1.0 + hz / 700.0)
+
+    places = np.linspace(mel(settings.low_hz), mel(settings.high_hz), settings.bins + 2)
+    edges = 700.0 * (10.0 ** (places / 2595.0) - 1.0)
+    hz = np.linspace(0.0, settings.rate_hz / 2, settings.size // 2 + 1)
+    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rows = np.minimum((hz - low) / (mid - low), (high - hz) / (high - mid))
+    return np.asarray(np.maximum(0.0, rows), np.float32)

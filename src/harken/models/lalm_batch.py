@@ -1,0 +1,186 @@
+"""Prompts -> token lines -> padded batches, with the proof that every clip is where it should be.
+
+A line reads ``<bos> text <a> audio… </a> text … <answer> answer <eos>``; text and clips stand in
+the order of the prompt's parts, any number of either. Each ``audio`` is a placeholder whose
+embedding is replaced by one token of the projector; their number must equal what the encoder gives
+for that clip, row by row, or the batch is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harken.audio import Clip
+from harken.errors import ModelError
+from harken.models.base import Prompt
+from harken.models.features import Array
+from harken.models.tokenizer import Coder
+
+
+class Words(str):
+    """Words that stand in a prompt where a clip would: put between the clip's marks."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """One clip of one line.
+
+    Attributes:
+        features: prepared, time first.
+        tokens: how many tokens it becomes.
+        key: what it may be remembered by; empty for sounds that are heard once (augmented).
+    """
+
+    features: Array
+    tokens: int
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One prompt as tokens, with or without its answer.
+
+    Attributes:
+        ids: prompt, then answer and ``<eos>`` if there is one.
+        places: for each token of the prompt, the number of the clip it belongs to, or 0.
+        sounds: the clips, in order.
+        answer: number of ids of the answer, ``<eos>`` included.
+    """
+
+    ids: tuple[int, ...]
+    places: tuple[int, ...]
+    sounds: tuple[Sound, ...] = ()
+    answer: int = 0
+
+    @property
+    def start(self) -> int:
+        """Where the answer begins."""
+        return len(self.ids) - self.answer
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes lines; `sound` turns a clip into what is heard of it."""
+
+    coder: Coder
+    sound: Callable[[Clip], Sound]
+    context: int
+    most_places: int = 0
+    _none: tuple[Sound, ...] = field(default=())
+
+    def line(
+        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[Sound] | None = None
+    ) -> Line:
+        """Write `prompt`, and `answer` behind it.
+
+        Args:
+            prompt: text and clips in any order; `Words` stand for clips.
+            answer: what is to be said, if it is known.
+            sounds: what is heard of the clips instead of `self.sound` (augmented features).
+
+        Raises:
+            ModelError: the line is longer than the language model reads, or a clip too long.
+            AudioError: a clip that cannot be loaded.
+        """
+        coder = self.coder
+        ids = [coder.bos, *(coder.encode(prompt.system) if prompt.system else ())]
+        places = [0] * len(ids)
+        heard: list[Sound] = []
+        number = 0
+        for part in prompt.parts:
+            if isinstance(part, str) and not isinstance(part, Words):
+                ids += coder.encode(part)
+                places += [0] * (len(ids) - len(places))
+                continue
+            number += 1
+            if isinstance(part, Clip):
+                sound = self.sound(part) if sounds is None else sounds[len(heard)]
+                heard.append(sound)
+                inner: Sequence[int] = [coder.audio] * sound.tokens
+            else:
+                inner = coder.encode(str(part))
+            ids += [coder.clip_begin, *inner, coder.clip_end]
+            places += [0, *[min(number, self.most_places)] * len(inner), 0]
+        ids.append(coder.answer)
+        places.append(0)
+        said = [] if answer is None else [*coder.encode(answer), coder.eos]
+        if len(ids) + len(said) > self.context:
+            raise ModelError(
+                f"the prompt is {len(ids) + len(said)} tokens long and the language model reads "
+                f"{self.context}",
+                mend="Use fewer or shorter clips.",
+            )
+        return Line((*ids, *said), tuple(places), tuple(heard), len(said))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """Lines as tensors, padded on one side.
+
+    Attributes:
+        ids: (B, L) token ids.
+        places: (B, L) clip numbers.
+        true: (B, L) False at padding.
+        audio: (M,) flat positions b * L + l of the placeholders, in reading order.
+        sounds: the sound of every clip in the same order.
+    """
+
+    ids: Tensor
+    places: Tensor
+    true: Tensor
+    audio: Tensor
+    sounds: tuple[Sound, ...]
+
+
+def page(lines: Sequence[Line], coder: Coder, *, left: bool = False) -> Page:
+    """Pad `lines`; on the left for generation, so that all go on from the same column."""
+    length = max(len(line.ids) for line in lines)
+    ids = np.full((len(lines), length), coder.pad, np.int64)
+    places = np.zeros((len(lines), length), np.int64)
+    true = np.zeros((len(lines), length), bool)
+    for row, line in enumerate(lines):
+        start = length - len(line.ids) if left else 0
+        ids[row, start : start + len(line.ids)] = line.ids
+        places[row, start : start + len(line.places)] = line.places
+        true[row, start : start + len(line.ids)] = True
+    audio = np.flatnonzero(ids == coder.audio)
+    return Page(
+        torch.from_numpy(ids),
+        torch.from_numpy(places),
+        torch.from_numpy(true),
+        torch.from_numpy(audio),
+        tuple(sound for line in lines for sound in line.sounds),
+    )
+
+
+def prove(lines: Sequence[Line], frames: Sequence[int], coder: Coder) -> None:
+    """Check that each line has a placeholder for each audio token, and no other.
+
+    Args:
+        lines: as they were put on the page.
+        frames: tokens that the encoder gave for each clip, over all lines in order.
+        coder: knows the placeholder.
+
+    Raises:
+        ModelError: with both numbers and the row.
+    """
+    at = 0
+    for row, line in enumerate(lines):
+        placeholders = line.ids.count(coder.audio)
+        given = sum(frames[at : at + len(line.sounds)])
+        at += len(line.sounds)
+        if placeholders != given:
+            raise ModelError(
+                f"row {row} has {placeholders} audio placeholders and the encoder gave {given} "
+                f"audio tokens for its {len(line.sounds)} clips",
+                mend="The encoder's frame count is wrong for this clip: report its length.",
+            )
+    if at != len(frames):
+        raise ModelError(f"the lines hold {at} clips and the encoder was given {len(frames)}")

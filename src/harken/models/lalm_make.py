@@ -1,0 +1,277 @@
+"""Nets from plain values: presets, saved configurations, and folders of pretrained models.
+
+A configuration is JSON: the encoder's and the language model's own (as transformers writes them,
+without paths or versions), and what joins them. No code is ever loaded from a folder, and weights
+from safetensors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harken.errors import ConfigError, ModelError
+from harken.models.features import MelSettings
+from harken.models.lalm_parts import Ear, FrameNorm, MelEar, Net, Projector, make_ear
+
+_PASSING = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a preset.
+
+    Attributes:
+        width, layers, heads, inner: the language model's.
+        lm: its kind: ``llama``, ``qwen3``, or ``lfm2-`` and a letter a layer (c: convolution, a:
+            attention).
+        ear_width, ear_layers, ear_heads, ear_channels: the audio encoder's.
+        dropout: in the audio encoder, while it is taught.
+        batch_norm: keep the encoder's batch norm (then a clip hears its neighbours in training).
+        bins: mel bands; `pool`: encoder frames (80 ms) in a token.
+        places: clips that get an embedding of their number (0: none).
+        vocabulary: tokens at most; `context`: tokens read at once.
+        init: spread of the language model's first weights.
+        limit_s: longest clip.
+    """
+
+    width: int = 192
+    layers: int = 4
+    heads: int = 4
+    inner: int = 576
+    lm: str = "llama"
+    ear_width: int = 144
+    ear_layers: int = 3
+    ear_heads: int = 4
+    ear_channels: int = 48
+    dropout: float = 0.1
+    batch_norm: bool = False
+    bins: int = 64
+    pool: int = 4
+    places: int = 8
+    vocabulary: int = 768
+    context: int = 2048
+    init: float = 0.04
+    limit_s: float = 60.0
+
+
+PRESETS: dict[str, Shape] = {
+    "harken-tiny": Shape(),
+    "harken-mini": Shape(
+        width=32, layers=2, heads=2, inner=64, ear_width=32, ear_layers=1, ear_heads=2,
+        ear_channels=8, dropout=0.0, vocabulary=384, context=512,
+    ),
+}  # fmt: skip
+"""harken-tiny learns to listen on a CPU; harken-mini is for tests: too small to learn much."""
+
+
+def shape_of(name: str, changes: Mapping[str, Any]) -> Shape:
+    """The sizes of the preset `name`, some of them changed; raises ConfigError for unknown ones."""
+    if name not in PRESETS:
+        raise ConfigError(f"no preset is called {name!r}", mend="Known: " + ", ".join(PRESETS))
+    known = {entry.name for entry in fields(Shape)}
+    unknown = sorted({*changes} - known)
+    if unknown:
+        raise ConfigError(
+            f"a preset has no {', '.join(unknown)}", mend="Known: " + ", ".join(sorted(known))
+        )
+    return replace(PRESETS[name], **changes)
+
+
+def preset_config(shape: Shape, vocabulary: int, marks: Mapping[str, int]) -> dict[str, Any]:
+    """The configuration of a preset for a tokenizer of `vocabulary` tokens."""
+    encoder = {
+        "model_type": "parakeet_encoder",
+        "hidden_size": shape.ear_width,
+        "num_hidden_layers": shape.ear_layers,
+        "num_attention_heads": shape.ear_heads,
+        "intermediate_size": shape.ear_width * 3,
+        "subsampling_conv_channels": shape.ear_channels,
+        "num_mel_bins": shape.bins,
+        "dropout": shape.dropout,
+        "activation_dropout": shape.dropout,
+        "attention_dropout": shape.dropout,
+        "layerdrop": 0.0,
+        "scale_input": False,
+        "convolution_bias": True,
+    }
+    return {
+        "encoder": {
+            "config": encoder,
+            "limit_s": shape.limit_s,
+            "frame_norm": not shape.batch_norm,
+            "mel": asdict(MelSettings(bins=shape.bins)),
+        },
+        "projector": {"pool": shape.pool, "places": shape.places},
+        "lm": {"config": _lm_config(shape, vocabulary, marks)},
+        "lora": None,
+    }
+
+
+def build_net(config: Mapping[str, Any]) -> Net:
+    """A net with fresh weights from a configuration.
+
+    Raises:
+        ModelError: a kind of encoder or language model that transformers does not know.
+    """
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+
+    try:
+        heard = AutoConfig.for_model(**config["encoder"]["config"])
+        spoken = AutoConfig.for_model(**config["lm"]["config"])
+        if heard.model_type == "whisper":
+            from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+            encoder: Any = WhisperEncoder(heard)
+        else:
+            encoder = AutoModel.from_config(heard)
+        lm = AutoModelForCausalLM.from_config(spoken)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the configuration cannot be built: {error}",
+            mend="Install a transformers release that knows this kind of model.",
+        ) from error
+    net = join(encoder, lm, config)
+    if config.get("lora"):
+        add_lora(net, config["lora"])
+    return net
+
+
+def join(encoder: nn.Module, lm: Any, config: Mapping[str, Any]) -> Net:
+    """Put an encoder and a language model together, with a fresh projector between them."""
+    ear = _ear(encoder, config["encoder"])
+    between = config["projector"]
+    width = int(lm.get_input_embeddings().embedding_dim)
+    projector = Projector(ear.width, between["pool"], width, between.get("places", 0))
+    if projector.places is not None:
+        spread = getattr(lm.config, "initializer_range", 0.02)
+        nn.init.normal_(projector.places.weight, std=spread)
+    return Net(ear, projector, lm)
+
+
+def add_lora(net: Net, settings: Mapping[str, Any]) -> None:
+    """Put low-rank adapters (Hu et al. 2021, arXiv 2106.09685) into the linear layers of the LM.
+
+    The rest of the LM is frozen. `settings`: ``rank``, ``alpha``, ``targets`` (names of layers).
+
+    Raises:
+        MissingExtra: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError:
+        from harken.errors import MissingExtra
+
+        raise MissingExtra("peft", "train") from None
+    adapter = LoraConfig(
+        r=settings["rank"], lora_alpha=settings["alpha"], target_modules=list(settings["targets"])
+    )
+    try:
+        inject_adapter_in_model(adapter, net.lm)
+    except ValueError as error:
+        raise ModelError(f"LoRA finds no layer to adapt: {error}") from error
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """A transformers configuration as JSON values, without where it came from."""
+    values = {name: value for name, value in config.to_diff_dict().items() if name not in _PASSING}
+    return {"model_type": config.model_type, **values}
+
+
+def open_encoder(path: Path) -> nn.Module:
+    """A pretrained audio encoder from a folder on this disk, in float32.
+
+    Raises:
+        ModelError: no such folder, no safetensors in it, or a kind nobody can hear with.
+    """
+    from transformers import AutoModel
+
+    model = _open(AutoModel, path)
+    if model.config.model_type == "whisper":
+        return model.encoder  # type: ignore[no-any-return]
+    if model.config.model_type.startswith("parakeet"):
+        raise ModelError(
+            "a pretrained Parakeet wants its own features, which are not made here",
+            where=str(path),
+            mend="Use a Whisper, AST or wav2vec-like encoder.",
+        )
+    return model  # type: ignore[no-any-return]
+
+
+def open_lm(path: Path) -> Any:
+    """A pretrained causal language model from a folder on this disk, in float32."""
+    from transformers import AutoModelForCausalLM
+
+    return _open(AutoModelForCausalLM, path)
+
+
+def _open(loader: Any, path: Path) -> Any:
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            "the folder holds no model (there is no config.json)",
+            where=str(path),
+            mend="Give the folder of a model that is on this disk.",
+        )
+    try:
+        return loader.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"the model cannot be opened: {error}", where=str(path)) from error
+
+
+def _ear(encoder: nn.Module, settings: Mapping[str, Any]) -> Ear:
+    if settings.get("frame_norm"):
+        for module in list(encoder.modules()):
+            if isinstance(getattr(module, "norm", None), nn.BatchNorm1d):
+                norm: Any = module.norm
+                module.norm = FrameNorm(norm.num_features)
+        # Silence is all zeros, and a layer norm multiplies the gradient of zeros by 300: without
+        # these biases one silent clip drowns a whole batch.
+        nn.init.normal_(encoder.subsampling.linear.bias, std=0.2)  # type: ignore[union-attr, arg-type]
+    ear = make_ear(encoder, settings.get("limit_s"))
+    if isinstance(ear, MelEar) and settings.get("mel"):
+        ear.settings = MelSettings(**settings["mel"])
+    return ear
+
+
+def _lm_config(shape: Shape, vocabulary: int, marks: Mapping[str, int]) -> dict[str, Any]:
+    kind, _, layers = shape.lm.partition("-")
+    common = {
+        "model_type": kind,
+        "vocab_size": vocabulary,
+        "hidden_size": shape.width,
+        "intermediate_size": shape.inner,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "num_hidden_layers": len(layers) or shape.layers,
+        "max_position_embeddings": shape.context,
+        "tie_word_embeddings": True,
+        "initializer_range": shape.init,
+        "pad_token_id": marks["<pad>"],
+        "bos_token_id": marks["<bos>"],
+        "eos_token_id": marks["<eos>"],
+    }
+    if kind == "qwen3":
+        return {**common, "head_dim": shape.width // shape.heads}
+    if kind == "lfm2":
+        names = {"c": "conv", "a": "full_attention"}
+        kinds = [names[letter] for letter in layers]
+        return {
+            **common,
+            "layer_types": kinds,
+            "block_auto_adjust_ff_dim": False,
+            "conv_L_cache": 3,
+        }
+    if kind == "llama":
+        return common
+    raise ConfigError(f"lm is {shape.lm!r}", mend="Use llama, qwen3, or lfm2- and its layers.")

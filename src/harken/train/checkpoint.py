@@ -1,0 +1,148 @@
+"""Checkpoints of a stage: whole or not there, whatever kills the process.
+
+::
+
+    checkpoint/<stage>/latest.json       which step, which folder, how many metrics belong to it
+    checkpoint/<stage>/step-000100/      model.safetensors, optimizer.safetensors
+
+A checkpoint is written to a fresh folder, then `latest.json` is replaced in one move, then the
+older folder is removed. Metrics behind the checkpoint are cut off when the stage is taken up again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harken.errors import RunError
+from harken.files import sweep, write_json, write_whole
+from harken.models.lalm import Lalm
+from harken.runs import Run
+
+LATEST = "latest.json"
+
+
+class Checkpoint:
+    """The checkpoints of one stage.
+
+    Attributes:
+        folder: where they lie.
+        step: steps done.
+        finished: the stage is complete.
+    """
+
+    def __init__(self, run: Run, stage: str) -> None:
+        """Use `open_stage`."""
+        self.run = run
+        self.stage = stage
+        self.folder = run.path("checkpoint") / stage
+        latest = _read(self.folder / LATEST)
+        self.step = int(latest.get("step", 0))
+        self.finished = bool(latest.get("finished", False))
+        self._held: str = latest.get("folder", "")
+        self._metrics: int | None = latest.get("metrics")
+
+    def restore(
+        self, learner: Lalm, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
+    ) -> int:
+        """Load the latest checkpoint, if there is one; returns the step to go on with.
+
+        Metrics that belong to later steps are cut off.
+        """
+        from safetensors.torch import load
+
+        if not self.finished:
+            self.run.truncate("metrics", self._first_own() if not self._held else self._kept())
+        if not self._held:
+            return 0
+        here = self.folder / self._held
+        learner.load_state(load((here / "model.safetensors").read_bytes()))
+        if not self.finished:
+            state = load((here / "optimizer.safetensors").read_bytes())
+            for group in optimiser.param_groups:
+                for parameter in group["params"]:
+                    name = names[id(parameter)]
+                    own = {k: state[f"{k}:{name}"] for k in _KINDS if f"{k}:{name}" in state}
+                    if own:
+                        optimiser.state[parameter] = own
+        return self.step
+
+    def keep(
+        self,
+        learner: Lalm,
+        optimiser: torch.optim.Optimizer,
+        names: Mapping[int, str],
+        step: int,
+        *,
+        finished: bool,
+    ) -> None:
+        """Write a checkpoint; of a finished stage only the weights are kept."""
+        from safetensors.torch import save
+
+        fresh = f"step-{step:06d}"
+        here = self.folder / fresh
+        if here.exists() and fresh != self._held:
+            shutil.rmtree(here)  # a kill left it half written
+        here.mkdir(parents=True, exist_ok=True)
+        whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
+        write_whole(here / "model.safetensors", save(whole))
+        if not finished:
+            moments = {
+                f"{kind}:{names[id(parameter)]}": value.cpu().contiguous()
+                for parameter, state in optimiser.state.items()
+                for kind, value in state.items()
+            }
+            write_whole(here / "optimizer.safetensors", save(dict(sorted(moments.items()))))
+        latest = {
+            "step": step,
+            "folder": fresh,
+            "finished": finished,
+            "metrics": self.run.count("metrics"),
+        }
+        write_json(self.folder / LATEST, latest)
+        self.step, self.finished, self._held = step, finished, fresh
+        for old in self.folder.glob("step-*"):
+            if old.name != fresh:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _kept(self) -> int:
+        return int(self._metrics or 0)
+
+    def _first_own(self) -> int:
+        """Where this stage's records begin: it has no checkpoint, so none of them counts."""
+        for number, record in enumerate(self.run.stream("metrics")):
+            if record.get("stage") == self.stage:
+                return number
+        return self.run.count("metrics")
+
+
+_KINDS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def open_stage(run: Run, stage: str) -> Checkpoint:
+    """The checkpoints of `stage` in `run`.
+
+    Raises:
+        RunError: `latest.json` is damaged.
+    """
+    found = Checkpoint(run, stage)
+    if found.folder.is_dir():
+        sweep(found.folder)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        latest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return latest
+    except ValueError as error:
+        raise RunError(
+            f"the checkpoint's {LATEST} is damaged", where=str(path), mend="Delete the checkpoint."
+        ) from error
