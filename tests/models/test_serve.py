@@ -296,3 +296,52 @@ def test_the_verb_listens_on_the_loopback_and_says_where() -> None:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+class Frank:
+    """Says how probable the built-in model finds "dog": an untrained one says the same always."""
+
+    hears, style = 4, PromptStyle(letters=False)
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.name = model, model.name
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        said = self.model.generate(prompts, sampling)
+        values = [self.model.logprobs([prompt], ["dog"]).item() for prompt in prompts]
+        return [replace(s, text=f"{v:.4f} {s.text}") for s, v in zip(said, values, strict=True)]
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        return [None] * len(prompts)
+
+    def identity(self) -> str:
+        return str(self.model.identity())
+
+
+def test_the_built_in_model_hears_two_clips_from_the_official_client(tmp_path: Path) -> None:
+    openai = pytest.importorskip("openai")
+    pytest.importorskip("torch")
+    from harken.models.lalm import Lalm
+
+    words = "which clip is higher, the first or the second?"
+    mini = Lalm.preset("harken-mini", [words, "dog", "cat", "rain", "a bell"], seed=1)
+    # Untrained ears whisper; louder, what they hear shows in the fourth decimal.
+    loud = {n: v * 64 if n.startswith("audio_encoder") else v for n, v in mini.state().items()}
+    mini.load_state({n: loud[n] if v.ndim > 1 else v for n, v in mini.state().items()})
+    frank = Frank(mini)
+    clips = [tone(tmp_path, 150 * 4**i, seconds=1.0) for i in range(3)]
+    pairs = [(a, b) for a in clips for b in clips]
+    prompts = [Prompt(("clip 1:", a, "clip 2:", b, words), words) for a, b in pairs]
+    inside = [frank.generate([prompt], Sampling(max_tokens=6))[0].text for prompt in prompts]
+    one = Served(frank)
+    outside = []
+    with openai.OpenAI(base_url=one.url, api_key="none", max_retries=0) as client:
+        for a, b in pairs:
+            content = [text("clip 1:"), block(a), text("clip 2:"), block(b), text(words)]
+            there = client.chat.completions.create(
+                model="harken-mini", messages=user(*content), max_tokens=6, temperature=0
+            )
+            outside.append(there.choices[0].message.content)
+    one.close()
+    assert outside == inside
+    assert len(set(inside)) == len(pairs), "every pair, and every order, sounds different"
