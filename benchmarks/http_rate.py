@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,13 @@ _ANSWER = (
     + b"\r\n\r\n"
     + _REPLY
 )
+
+
+class Spent(NamedTuple):
+    """Requests a second, and the client's processor time a request (which a busy machine keeps)."""
+
+    rate: float
+    cpu_ms: float
 
 
 class Instant(asyncio.BufferedProtocol):
@@ -121,8 +128,8 @@ def make_prompts(folder: Path, clips: int, count: int) -> list[Prompt]:
     ]
 
 
-def by_openai(url: str, prompts: list[Prompt], flying: int) -> float:
-    """Requests a second of the official client."""
+def by_openai(url: str, prompts: list[Prompt], flying: int) -> Spent:
+    """The official client."""
     from openai import AsyncOpenAI
 
     data = {}
@@ -146,7 +153,7 @@ def by_openai(url: str, prompts: list[Prompt], flying: int) -> float:
         for prompt in prompts
     ]
 
-    async def main() -> float:
+    async def main() -> Spent:
         async with AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
             todo = iter(bodies)
 
@@ -157,15 +164,18 @@ def by_openai(url: str, prompts: list[Prompt], flying: int) -> float:
                     )
                     assert reply.choices[0].message.content == "A"
 
-            begin = time.perf_counter()
+            begin, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(work() for _ in range(flying)))
-            return len(bodies) / (time.perf_counter() - begin)
+            return Spent(
+                len(bodies) / (time.perf_counter() - begin),
+                1e3 * (time.process_time() - cpu) / len(bodies),
+            )
 
     return asyncio.run(main())
 
 
-def by_harken(url: str, prompts: list[Prompt], flying: int, warm: bool, kept: bool) -> float:
-    """Requests a second of harken's model."""
+def by_harken(url: str, prompts: list[Prompt], flying: int, warm: bool, kept: bool) -> Spent:
+    """Harken's model."""
     with tempfile.TemporaryDirectory() as folder:
         extra = {"replies": folder} if kept else {}
         model: Any = load_model(f"openai:standin@{url}", concurrency=flying, **extra)
@@ -173,12 +183,15 @@ def by_harken(url: str, prompts: list[Prompt], flying: int, warm: bool, kept: bo
         if warm:
             for prompt in prompts:
                 model._encoder(prompt.clips[0])
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.process_time()
         replies = model.generate(prompts, Sampling())
-        rate = len(prompts) / (time.perf_counter() - begin)
+        spent = Spent(
+            len(prompts) / (time.perf_counter() - begin),
+            1e3 * (time.process_time() - cpu) / len(prompts),
+        )
         assert all(reply.text == "A" for reply in replies), replies[0]
         model.close()
-    return rate
+    return spent
 
 
 def main() -> None:
@@ -197,26 +210,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         prompts = make_prompts(Path(folder), given.clips, given.requests)
         few = prompts[: max(given.clips, given.requests // 6)]
-        ways: dict[str, Callable[[], float]] = {
+        ways: dict[str, Callable[[], Spent]] = {
             "openai AsyncOpenAI, messages ready": lambda: by_openai(url, few, given.flying),
             "harken": lambda: by_harken(url, prompts, given.flying, True, False),
             "harken, replies kept": lambda: by_harken(url, prompts, given.flying, True, True),
             "harken, kept, cold": lambda: by_harken(url, prompts, given.flying, False, True),
         }
-        rates: dict[str, list[float]] = {name: [] for name in ways}
+        found: dict[str, list[Spent]] = {name: [] for name in ways}
         for _ in range(given.rounds):
             for name, way in ways.items():
-                rates[name].append(way())
+                found[name].append(way())
     server.kill()
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    base = next(iter(medians.values()))
+    medians = {
+        name: Spent(*(statistics.median(values) for values in zip(*spent, strict=True)))
+        for name, spent in found.items()
+    }
     if given.json:
-        print(json.dumps({"requests": given.requests, "clips": given.clips, "rates": rates}))
+        print(json.dumps({"requests": given.requests, "clips": given.clips, "rates": found}))
         return
-    print(f"{given.requests} requests over {given.clips} clips of {SECONDS:g} s")
-    for name, rate in medians.items():
-        each = " ".join(f"{value:.0f}" for value in rates[name])
-        print(f"{name:36} {rate:7.0f} /s   {rate / base:5.1f} x   ({each})")
+    base = next(iter(medians.values()))
+    print(f"{given.requests} requests over {given.clips} clips of {SECONDS:g} s, medians")
+    for name, (rate, cpu_ms) in medians.items():
+        each = " ".join(f"{spent.rate:.0f}" for spent in found[name])
+        times, leaner = rate / base.rate, base.cpu_ms / cpu_ms
+        print(
+            f"{name:36} {rate:6.0f} /s {times:5.1f} x   {cpu_ms:.2f} ms of processor each, "
+            f"{leaner:4.1f} x less   ({each})"
+        )
 
 
 if __name__ == "__main__":

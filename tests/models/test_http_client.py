@@ -167,6 +167,8 @@ def test_answers_are_read_in_all_their_shapes() -> None:
     answer = read_answer(body)
     assert (answer.text, answer.stop, answer.explanation) == ("B", "length", "why")
     assert (answer.tokens_in, answer.tokens_out, answer.fingerprint) == (3, 4, "f")
+    half = b'{"choices": [{"message": {"content": "\\ud83d B"}}]}'
+    assert read_answer(half).text == "? B"
     refusal = b'{"choices": [{"message": {"content": null, "refusal": "I cannot tell."}}]}'
     assert read_answer(refusal).text == "I cannot tell."
 

@@ -216,11 +216,12 @@ class Pool:
             self._logprobs, fault.passing = False, True
             self.notes.append(f"log-probabilities are not asked for: {fault.detail}")
             return
-        self._barren += 1
+        tries = 1 + self.settings.retries
+        self._barren += 4 * tries if fault.kind == "timeout" else 1  # waiting for nothing is dear
         if fault.fatal:
             self.stopped = f"not asked, since all would fail: {fault}"
-        elif self._barren >= self.settings.give_up_after * (1 + self.settings.retries):
-            self.stopped = f"not asked, after {self._barren} faults without an answer: {fault}"
+        elif self._barren >= self.settings.give_up_after * tries:
+            self.stopped = f"not asked, after many faults and no answer: {fault}"
         elif fault.kind == "unreachable" and self._barren >= self.settings.give_up_after:
             self.stopped = f"not asked, since the server cannot be reached: {fault.detail}"
 

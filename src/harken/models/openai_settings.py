@@ -39,7 +39,8 @@ class HttpSettings:
         retries: further attempts after a fault that may pass.
         backoff_s: wait before the first retry; doubles, with jitter, up to `longest_wait_s`.
         longest_wait_s: a server that asks for a longer wait has refused.
-        give_up_after: failures in a row, without one answer, after which the rest is not asked.
+        give_up_after: requests that may fail in a row, without one answer between, before the rest
+            is not asked; a quarter as many time-outs.
         top_logprobs: alternatives asked for at each token (choice questions only); 0: none.
         max_requests: attempts that may be sent in all, retries included.
         max_tokens: tokens, of prompts and replies, that may be used in all.
@@ -83,7 +84,7 @@ class HttpSettings:
     letters: bool = True
     question_first: bool = False
     mark_clips: bool = True
-    instruction: str = "Answer with the letter of the right option only."
+    instruction: str = "Give the answer only; if there are options, the letter of the right one."
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant; all faults at once."""

@@ -241,7 +241,7 @@ def _text(message: Any) -> str:
         return ""
     if not isinstance(content, str):
         raise TypeError(f"content is a {type(content).__name__}")
-    return content
+    return content.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
 
 
 def _count(usage: Any, name: str) -> int:
