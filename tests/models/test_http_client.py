@@ -214,7 +214,7 @@ def test_the_gate_halves_once_for_one_crowd() -> None:
         await asyncio.sleep(0.01)
         limits = [pace.limit]
         for at in sent:  # eight refusals of requests that flew together
-            pace.crowded(at, None)
+            pace.crowded(at)
             pace.leave()
         limits.append(pace.limit)
         for _ in range(4):
@@ -328,3 +328,27 @@ def test_settings_are_read_from_the_name_strictly() -> None:
             read_target(wrong, {})
     with pytest.raises(ConfigError, match="concurrency"):
         read_target("m@http://h/v1", {"concurency": 3})
+
+
+@pytest.mark.parametrize(
+    ("headers", "low", "high"),
+    [
+        ({"retry-after": "2.5"}, 2.5, 2.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5, 1.5),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 1e10, 1e12),
+    ],
+)
+def test_waits_are_read_as_numbers_and_dates(
+    headers: dict[str, str], low: float, high: float
+) -> None:
+    from harken.models.openai_pool import _retry_after
+
+    found = _retry_after(headers)
+    assert found is not None and low <= found <= high
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-3", "nan", "inf", "Sat, 01 Jan 2000 00:00:00"])
+def test_waits_that_say_nothing_are_none(text: str) -> None:
+    from harken.models.openai_pool import _retry_after
+
+    assert _retry_after({"retry-after": text}) is None

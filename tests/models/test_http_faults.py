@@ -26,6 +26,7 @@ from harken.errors import TooManyFailures
 from harken.item import Item
 from harken.models import load_model
 from harken.models.base import Prompt, Sampling
+from harken.shards import write_jsonl
 from standin import FAULTS, Plan, Standin
 
 REASONS = {
@@ -41,14 +42,14 @@ REASONS = {
 
 
 def quick(server: Standin, **options: Any) -> Any:
-    options = {"timeout_s": 0.4, "retries": 4, "backoff_s": 0.005, **options}
+    options = {"timeout_s": 1.0, "retries": 3, "backoff_s": 0.005, **options}
     return load_model(f"openai:m@{server.url}", **options)
 
 
 def test_every_request_ends_answered_or_failed_with_its_reason(tmp_path: Path) -> None:
     plan = Plan(seed=7, share=0.25, lasting=0.1)
     clips = [tone(tmp_path, 200 + 50 * i) for i in range(8)]
-    prompts = [Prompt((clips[i % 8], f"question {i}"), f"question {i}") for i in range(500)]
+    prompts = [Prompt((clips[i % 8], f"question {i}"), f"question {i}") for i in range(300)]
     with Standin(plan, keep=False) as server:
         own = quick(server, replies=tmp_path / "replies")
         replies = own.generate(prompts, Sampling())
@@ -61,7 +62,7 @@ def test_every_request_ends_answered_or_failed_with_its_reason(tmp_path: Path) -
                 failed[kind] += 1
                 expected = seen.lasting.get(prompt.question)
                 assert expected is None or REASONS[expected] == kind, reply
-                assert "after 5 attempts" in str(reply.error)
+                assert "after 4 attempts" in str(reply.error)
             else:
                 assert (reply.text, reply.error) == ("A", None)
                 assert prompt.question not in seen.lasting
@@ -98,6 +99,7 @@ import sys
 from harken import progress
 from harken.models import load_model
 from harken.models.base import Prompt, Sampling
+from harken.shards import write_jsonl
 progress.quiet()
 url, folder, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 model = load_model(f"openai:m@{url}", backoff_s=0.005, retries=8, replies=folder, concurrency=8)
@@ -138,6 +140,8 @@ def test_a_kill_anywhere_loses_no_reply_that_had_arrived(tmp_path: Path) -> None
             assert len(answered - arrived) <= 8, "only what was under way is lost"
             if client.returncode == 0:
                 break
+    sent_again = sum(server.seen.answered.values()) - count
+    print(f"\n{kills} kills; {count} replies kept; {sent_again} under way at a kill, asked again")
     assert kills == 5
     assert len(_kept(tmp_path, names)) == count
     assert sum(server.seen.answered.values()) <= count + kills * 8
@@ -186,4 +190,39 @@ def test_an_evaluation_is_taken_up_where_requests_failed(tmp_path: Path) -> None
         # The same bytes as a run in which nothing ever failed.
         evaluate.run(quick(server), exam, tmp_path / "smooth")
     for name in ("trials.jsonl", "results.json", "done.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "smooth" / name).read_bytes()
+
+
+def test_the_verb_is_killed_fails_and_ends_whole(tmp_path: Path) -> None:
+    """`harken eval` over HTTP: killed, then run with lasting faults, then with none."""
+    exam = items(tmp_path, 40)
+    write_jsonl(exam, tmp_path / "items.jsonl")
+    plan = Plan(seed=4, delay_s=0.02, lasting=0.1, faults=("500", "cut", "empty"))
+    with Standin(plan, keep=False) as server:
+
+        def verb(out: str) -> list[str]:
+            spec = f"openai:m@{server.url}?backoff_s=0.001&retries=2&concurrency=4"
+            code = "from harken.cli import main; main()"
+            where = [str(tmp_path / "items.jsonl"), "-o", str(tmp_path / out), "--split", ""]
+            return [sys.executable, "-c", code, "eval", spec, *where, "--json"]
+
+        killed = subprocess.Popen(verb("run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while sum(server.seen.answered.values()) < 50:
+            assert killed.poll() is None, killed.communicate()
+            time.sleep(0.005)
+        killed.kill()
+        killed.communicate()
+        before = Counter(server.seen.answered)
+        failed = subprocess.run(verb("run"), capture_output=True, text=True)
+        assert failed.returncode == 7 and "trials failed" in failed.stderr, failed.stderr
+        assert sum((server.seen.answered - before).values()) <= 160 - len(before) + 4
+        plan.lasting = 0.0
+        lasting = set(server.seen.lasting)
+        server.forget()
+        ended = subprocess.run(verb("run"), capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        assert set(server.seen.tries) <= lasting
+        smooth = subprocess.run(verb("smooth"), capture_output=True, text=True)
+        assert smooth.returncode == 0 and json.loads(smooth.stdout) == json.loads(ended.stdout)
+    for name in ("run.json", "trials.jsonl", "results.json", "done.json"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "smooth" / name).read_bytes()

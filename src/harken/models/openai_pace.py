@@ -74,15 +74,15 @@ class Pace:
         self.limit = min(self.most, self.limit + step)
         self.highest = max(self.highest, self.limit)
 
-    def crowded(self, sent_at: float, wait_s: float | None) -> None:
-        """The server was asked too much by a request sent at `sent_at`: half as many from now."""
+    def crowded(self, sent_at: float, wait_s: float | None = None, share: float = 0.5) -> None:
+        """The server was asked too much by a request sent at `sent_at`: fewer from now on."""
         now = asyncio.get_running_loop().time()
         if wait_s:
             self._closed_until = max(self._closed_until, now + wait_s)
         if sent_at <= self._cut_at:
             return  # sent before the last cut: the same crowd has already been counted
         self._cut_at, self._creep = now, True
-        self.limit = max(1.0, self.limit / 2)
+        self.limit = max(1.0, self.limit * share)
         self.lowest = min(self.lowest, self.limit)
 
     def used(self, tokens: int) -> None:

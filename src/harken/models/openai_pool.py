@@ -28,6 +28,7 @@ from harken.models.openai_pace import Budget, Pace
 from harken.models.openai_settings import HttpSettings
 from harken.models.openai_wire import Answer, Fault, Pieces, read_answer, read_refusal
 
+_WARY = 0.8  # what is left in flight after a fault that may or may not mean "too much"
 _LARGEST = 16 << 20  # bytes of a reply; a server cannot fill the memory
 
 
@@ -182,8 +183,10 @@ class Pool:
                 raise Fault("echoed key", "the reply held the API key", passing=False)
             return answer
         except Fault as fault:
-            if fault.crowded or fault.kind in ("timeout", "cut"):
+            if fault.crowded:
                 self.pace.crowded(sent_at, _within(fault.wait_s, self.settings.longest_wait_s))
+            elif fault.kind in ("timeout", "cut"):  # perhaps a crowd, perhaps a poor line
+                self.pace.crowded(sent_at, share=_WARY)
             raise
         finally:
             self.pace.leave()
@@ -287,8 +290,8 @@ def _retry_after(headers: Any) -> float | None:
                 seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
             except (ValueError, TypeError):
                 continue
-        if seconds == seconds and seconds < float("inf"):
-            return max(0.0, seconds)
+        if 0.0 < seconds < float("inf"):
+            return seconds
     return None
 
 

@@ -66,7 +66,7 @@ class HttpSettings:
     key_env: str = ""
     concurrency: int = 64
     timeout_s: float = 120.0
-    retries: int = 6
+    retries: int = 8
     backoff_s: float = 0.5
     longest_wait_s: float = 60.0
     give_up_after: int = 64
