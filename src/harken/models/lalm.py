@@ -26,7 +26,7 @@ from harken.models import MODEL_FILE
 from harken.models import lalm_make as make
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.features import FeatureCache
-from harken.models.lalm_ask import TOKENS, Voice
+from harken.models.lalm_ask import TOKENS, Said, Voice
 from harken.models.lalm_batch import Line, Sound, Writer
 from harken.models.lalm_parts import Net, set_trainable
 from harken.models.tokenizer import FILE as TOKENIZER_FILE
@@ -152,8 +152,6 @@ class Lalm:
             make.add_lora(self.net, settings)
         self.config["lora"] = settings
 
-    # ------------------------------------------------------------------ lines
-
     def sound(self, clip: Clip) -> Sound:
         """What is heard of a clip: prepared features, and how many tokens they become."""
         return self.prepared(self.features(clip), clip.key)
@@ -176,17 +174,10 @@ class Lalm:
         """A prompt, and an answer if given, as tokens; see `Writer.line`."""
         return self.writer.line(prompt, answer, sounds)
 
-    # ------------------------------------------------------------------ asking
-
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """Answer each prompt in words; a reply depends on its prompt and the seed only."""
         seeds = [[sampling.seed, _number(prompt)] for prompt in prompts]
-        return self.sample(prompts, sampling, seeds)
 
-    def sample(
-        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[Sequence[int]]
-    ) -> list[Reply]:
-        """`generate` with a seed of its own for every prompt (equal prompts, other draws)."""
         replies: list[Reply] = [Reply("", "failed")] * len(prompts)
         lines: dict[int, Line] = {}
         for i, prompt in enumerate(prompts):
@@ -194,13 +185,21 @@ class Lalm:
                 lines[i] = self.line(prompt)
             except HarkenError as error:
                 replies[i] = Reply("", "failed", str(error))
+        for i, said in self.sample(lines, sampling, seeds).items():
+            replies[i] = Reply(said.text, "end" if said.ended else "length")
+        return replies
+
+    def sample(
+        self, lines: Mapping[int, Line], sampling: Sampling, seeds: Sequence[Sequence[int]]
+    ) -> dict[int, Said]:
+        """What is said behind each line; line i is drawn from ``default_rng(seeds[i])``."""
+        found: dict[int, Said] = {}
         with self._asked():
             for group in _groups(lines, sampling.max_tokens):
                 draws = [np.random.default_rng(list(seeds[i])) for i in group]
                 said = self.voice.reply([lines[i] for i in group], sampling, draws)
-                for i, reply in zip(group, said, strict=True):
-                    replies[i] = reply
-        return replies
+                found |= dict(zip(group, said, strict=True))
+        return found
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """The log p(choice | prompt) normalised over the shown choices: log-softmax of the sums.
@@ -228,8 +227,6 @@ class Lalm:
         """Summed answer log-probabilities (nats), differentiable, shape (B,)."""
         lines = [self.line(p, answer) for p, answer in zip(prompts, answers, strict=True)]
         return self.voice.logprobs(lines)
-
-    # ------------------------------------------------------------------ teaching and keeping
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable tensors."""

@@ -8,6 +8,7 @@ and its ``<eos>``: log p(answer) = sum_t log p(a_t | prompt, a_<t).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harken.audio_decode import Lru
-from harken.models.base import Reply, Sampling
+from harken.models.base import Sampling
 from harken.models.lalm_batch import Line, Page, Sound, page, prove
 from harken.models.lalm_parts import Net
 from harken.models.tokenizer import Coder
@@ -26,6 +27,18 @@ TOKENS = 8192
 _HEARD_BYTES = 64 << 20
 _ATTENTION_ONLY = ("llama", "qwen2", "qwen3", "mistral")  # a mask alone decides what is read
 _PLAIN_HEAD = (*_ATTENTION_ONLY, "lfm2")  # logits are the head's output and nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One drawn reply: its tokens as drawn (``<eos>`` included if it ended), and its text.
+
+    A text can have many spellings in tokens; who teaches by a reply needs the one that was drawn.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+    ended: bool
 
 
 class Voice:
@@ -115,7 +128,7 @@ class Voice:
     @torch.no_grad()
     def reply(
         self, lines: Sequence[Line], sampling: Sampling, draws: Sequence[np.random.Generator]
-    ) -> list[Reply]:
+    ) -> list[Said]:
         """Go on from each line until ``<eos>`` or `sampling.max_tokens`.
 
         Args:
@@ -153,7 +166,7 @@ class Voice:
                 use_cache=True,
             )
         return [
-            Reply(self.coder.decode(ids), "end" if end else "length")
+            Said((*ids, self.coder.eos) if end else tuple(ids), self.coder.decode(ids), end)
             for ids, end in zip(said, ended, strict=True)
         ]
 
@@ -222,7 +235,7 @@ class Voice:
         if not heard:
             return embedded
         audio = torch.cat(heard)
-        if torch.is_grad_enabled() and self.net.training:
+        if torch.is_grad_enabled():
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio

@@ -185,8 +185,9 @@ class AstEar(Ear):
     def frames(self, length: int) -> int:
         """Patches along time that reach into the sound."""
         config: Any = self.encoder.config
-        whole = (config.max_length - config.patch_size) // config.time_stride + 1
-        return min(whole, max(0, -(-(length - config.patch_size) // config.time_stride)) + 1)
+        whole = int((config.max_length - config.patch_size) // config.time_stride + 1)
+        short = -int(-(length - config.patch_size) // config.time_stride)
+        return min(whole, max(0, short) + 1)
 
     def hear(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """Filled up as its extractor does; the two tokens in front are left out."""

@@ -25,6 +25,8 @@ from harken.models.lalm import Lalm
 from harken.runs import Run
 
 LATEST = "latest.json"
+REFERENCE = "reference.safetensors"
+"""Weights at the start of a stage that is held near to them; removed when it is finished."""
 
 
 class Checkpoint:
@@ -106,6 +108,8 @@ class Checkpoint:
         }
         write_json(self.folder / LATEST, latest)
         self.step, self.finished, self._held = step, finished, fresh
+        if finished:
+            (self.folder / REFERENCE).unlink(missing_ok=True)
         for old in self.folder.glob("step-*"):
             if old.name != fresh:
                 shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,225 @@
+"""grpo: group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on own replies.
+
+For each item a group of replies is drawn; each is marked by `harken.ask.score` (the same marker
+that examines), the rewards are centred and scaled within the group, and replies better than their
+group become more probable, within a clip and near to the model as it was at the start of the stage
+(KL). Groups in which all replies earn the same teach nothing: they are left out and counted.
+
+Departures: the model is in evaluation mode throughout (no dropout), so that the probability of a
+reply is the one it was drawn with; replies cut off at `max_tokens` are marked as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harken.ask.prompt import make_prompt
+from harken.ask.score import reward
+from harken.errors import ConfigError, DataError
+from harken.files import write_whole
+from harken.item import Item
+from harken.models.base import Prompt, Sampling
+from harken.models.lalm import Lalm
+from harken.models.lalm_batch import Line
+from harken.models.lalm_parts import GROUPS
+from harken.runs import Run
+from harken.train.batch import drawn
+from harken.train.checkpoint import REFERENCE, open_stage
+from harken.train.loop import determined, walk
+from harken.train.losses import advantages, grpo_loss, kl_k3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpoSettings:
+    """What the stage is told.
+
+    Attributes:
+        name: of the stage within its run.
+        steps, items: how many batches of how many items.
+        group: replies drawn for each item.
+        temperature, top_k, max_tokens: how replies are drawn; at temperature 1 without top-k they
+            come from the very distribution that is taught.
+        reuse: how many steps are taken on the same replies (the ratio is 1 in the first).
+        clip: how far a token's ratio may go from 1 and still be paid for.
+        kl: weight of the divergence from the model at the start.
+        lr, warmup, decay, clip_norm, groups, seed, checkpoint_every, threads: as in
+            `harken.train.loop.Teaching`.
+    """
+
+    name: str = "grpo"
+    steps: int = 60
+    items: int = 12
+    group: int = 8
+    temperature: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 24
+    clip: float = 0.2
+    kl: float = 0.02
+    reuse: int = 1
+    lr: float = 1e-4
+    warmup: float = 0.1
+    decay: float = 0.0
+    clip_norm: float = 1.0
+    groups: tuple[str, ...] = GROUPS
+    seed: int = 0
+    checkpoint_every: int = 20
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        if self.group < 2:
+            raise ConfigError(f"group is {self.group}", mend="A group needs 2 replies or more.")
+        if self.temperature <= 0:
+            raise ConfigError("temperature is 0", mend="All replies of a group would be the same.")
+        for name in ("items", "reuse", "checkpoint_every", "threads", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}", mend="Use 1 or more.")
+        if self.checkpoint_every % self.reuse or self.steps % self.reuse:
+            raise ConfigError(
+                "steps and checkpoint_every must be multiples of reuse",
+                mend="A checkpoint between two steps on the same replies would lose them.",
+            )
+
+
+@dataclass(slots=True, eq=False)
+class Drawn:
+    """The replies of one step that teach something, and what was seen in drawing them.
+
+    Attributes:
+        lines: one a reply, with the reply as its answer.
+        advantage: (replies,).
+        old: log-probability (N,) of every token when it was drawn; reference: at the start.
+        about: counts and the mean reward.
+    """
+
+    lines: list[Line]
+    advantage: Tensor
+    old: Tensor | None
+    reference: Tensor | None
+    about: dict[str, Any]
+
+
+def grpo(learner: Lalm, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
+    """Teach by reward.
+
+    Raises:
+        DataError: there are no items.
+        HarkenError: an item cannot be heard or is too long.
+    """
+    if not items:
+        raise DataError(f"stage {settings.name} has no items to teach")
+    with determined(settings.threads):
+        reference = _reference(learner, settings, run) if settings.kl else None
+    held: list[Drawn] = []
+
+    def step_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
+        if step % settings.reuse == 0 or not held:
+            held[:] = [_draw(learner, reference, items, settings, step // settings.reuse)]
+        drawn_now = held[0]
+        if not drawn_now.lines:
+            return None, drawn_now.about
+        new, rows = learner.voice.token_logprobs(drawn_now.lines)
+        old = new.detach() if drawn_now.old is None else drawn_now.old
+        loss = grpo_loss(
+            new,
+            old,
+            drawn_now.reference,
+            drawn_now.advantage,
+            rows,
+            settings.clip,
+            settings.kl,
+        )
+        return loss, drawn_now.about | _seen(new.detach(), old, drawn_now.reference, settings)
+
+    walk(learner, settings, run, step_loss, training=False)
+
+
+def _draw(
+    learner: Lalm,
+    reference: Lalm | None,
+    items: Sequence[Item],
+    settings: GrpoSettings,
+    turn: int,
+) -> Drawn:
+    """Draw and mark the replies of one batch of items."""
+    rng = np.random.default_rng([settings.seed, crc32(b"grpo"), turn])
+    picks = [items[i] for i in drawn(len(items), settings.items, settings.seed, turn)]
+    prompts: list[Prompt] = []
+    for item in picks:
+        order = [int(i) for i in rng.permutation(len(item.choices))]
+        prompts += [make_prompt(item, learner.style, order=order)] * settings.group
+    seeds = [[settings.seed, crc32(b"reply"), turn, row] for row in range(len(prompts))]
+    sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_k)
+    asked = {row: learner.line(prompt) for row, prompt in enumerate(prompts)}
+    replies = learner.sample(asked, sampling, seeds)
+    earned = torch.tensor(
+        [
+            reward(picks[row // settings.group], prompt, replies[row].text)
+            for row, prompt in enumerate(prompts)
+        ]
+    ).view(len(picks), settings.group)
+    gains = advantages(earned)
+    useful = (gains != 0).any(1).repeat_interleave(settings.group)
+    kept = [row for row in range(len(prompts)) if bool(useful[row])]
+    lines = [_with(asked[row], replies[row].ids) for row in kept]
+    about = {
+        "reward": round(float(earned.mean()), 6),
+        "groups": len(picks),
+        "groups_left_out": len(picks) - len(kept) // settings.group,
+        "cut_off": sum(not reply.ended for reply in replies.values()),
+        "answer_tokens": sum(line.answer for line in lines),
+        "clips": sum(len(line.sounds) for line in lines),
+    }
+    old = then = None
+    with torch.no_grad():
+        if lines and settings.reuse > 1:
+            old = learner.voice.token_logprobs(lines)[0]
+        if lines and reference is not None:
+            then = reference.voice.token_logprobs(lines)[0]
+    return Drawn(lines, gains.flatten()[kept].to(learner.voice.device), old, then, about)
+
+
+def _with(line: Line, ids: Sequence[int]) -> Line:
+    """`line` with the tokens that were drawn behind it, and no others."""
+    return Line((*line.ids, *ids), line.places, line.sounds, len(ids))
+
+
+def _seen(
+    new: Tensor, old: Tensor, reference: Tensor | None, settings: GrpoSettings
+) -> dict[str, Any]:
+    """How far the model has gone from where it was."""
+    away = ((new - old).exp() - 1).abs() > settings.clip
+    seen = {"clipped": round(float(away.float().mean()), 6)}
+    if reference is not None:
+        seen["kl"] = round(float(kl_k3(new, reference).mean()), 6)
+    return seen
+
+
+def _reference(learner: Lalm, settings: GrpoSettings, run: Run) -> Lalm:
+    """The model as it was at the start of the stage; kept beside the checkpoints until the end."""
+    from copy import deepcopy
+
+    from safetensors.torch import load, save
+
+    found = open_stage(run, settings.name)
+    path = found.folder / REFERENCE
+    reference = Lalm(deepcopy(learner.net), learner.coder, learner.config)
+    if path.is_file():
+        reference.load_state(load(path.read_bytes()))
+    elif not found.finished:
+        found.folder.mkdir(parents=True, exist_ok=True)
+        whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
+        write_whole(path, save(whole))
+    for parameter in reference.net.parameters():
+        parameter.requires_grad_(False)
+    return reference
+
+
+STAGE = (grpo, GrpoSettings)

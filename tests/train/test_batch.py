@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harken.ask.prompt import make_prompt
+from harken.audio import Clip, Part, Plan
+from harken.errors import DataError
+from harken.models.lalm_batch import Words
+from harken.train.augment import augment, loose, mask
+from harken.train.batch import Recipe, drawn, make_batch, make_line
+from harken.train.words import heard, spoken
+from hearing import NAMES, alike, mini, named
+
+
+def test_every_item_comes_once_before_any_comes_twice() -> None:
+    picks = [pick for step in range(14) for pick in drawn(7, 3, 1, step)]
+    assert [sorted(picks[i : i + 7]) for i in range(0, 42, 7)] == [list(range(7))] * 6
+    assert drawn(7, 3, 1, 5) == picks[15:18]
+    assert [drawn(7, 3, 2, step) for step in range(3)] != [
+        drawn(7, 3, 1, step) for step in range(3)
+    ]
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
+    learner = mini()
+    items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
+    recipe = Recipe(absent=0.3, augment=True)
+    one, two = (make_batch(learner, items, recipe, 6, 3, 4) for _ in range(2))
+    assert [line.ids for line in one.lines] == [line.ids for line in two.lines]
+    for a, b in zip(one.lines, two.lines, strict=True):
+        for left, right in zip(a.sounds, b.sounds, strict=True):
+            np.testing.assert_array_equal(left.features, right.features)
+    other = make_batch(learner, items, recipe, 6, 3, 5)
+    assert [line.ids for line in one.lines] != [line.ids for line in other.lines]
+
+
+def test_only_the_answer_carries_loss(tmp_path: Path) -> None:
+    learner = mini()
+    batch = make_batch(learner, [alike(tmp_path, "noise", "noise")], Recipe(), 3, 0, 0)
+    said = (*learner.coder.encode("yes"), learner.coder.eos)
+    for line in batch.lines:
+        assert line.ids[line.start :] == said and line.ids[line.start - 1] == learner.coder.answer
+    _, ids, rows = learner.voice.answer_logits(batch.lines)
+    assert ids.tolist() == [*said] * 3 and batch.answer_tokens == len(said) * 3
+    assert rows.tolist() == [row for row in range(3) for _ in said]
+
+
+def test_options_are_shuffled_and_the_answer_stays_true(tmp_path: Path) -> None:
+    learner = mini()
+    item = named(tmp_path, "clicks")
+    rng = np.random.default_rng(0)
+    lines = [make_line(learner, item, Recipe(), rng)[0] for _ in range(40)]
+    assert len({line.ids for line in lines}) > 10
+    assert {learner.coder.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
+
+
+def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
+    learner = mini()
+    item = named(tmp_path, "clicks")
+    rng = np.random.default_rng(0)
+    made = [make_line(learner, item, Recipe(absent=1.0), rng) for _ in range(400)]
+    assert all(without for _, without in made)
+    said = Counter(learner.coder.decode(line.ids[line.start :]) for line, _ in made)
+    assert set(said) == {*NAMES} and min(said.values()) > 70
+    bare = sum(not line.sounds for line, _ in made)
+    assert 150 < bare < 250
+    assert not any(sound.features.any() for line, _ in made for sound in line.sounds)
+
+
+def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
+    item = replace(named(tmp_path, "clicks"), choices=())
+    _, without = make_line(mini(), item, Recipe(absent=1.0), np.random.default_rng(0))
+    assert not without
+
+
+def test_words_stand_for_clips(tmp_path: Path) -> None:
+    learner = mini()
+    item = alike(tmp_path, "noise", "low tone")
+    assert heard(item) == [["noise"], ["low tone"]]
+    prompt = spoken(
+        make_prompt(item, learner.style), [["noise"], ["low tone"]], np.random.default_rng(0)
+    )
+    words = [part for part in prompt.parts if isinstance(part, Words)]
+    assert {w.replace("noise noise", "noise") for w in words[:1]} == {"noise"}
+    line = learner.line(prompt)
+    assert not line.sounds and learner.coder.audio not in line.ids
+    marked = [
+        learner.coder.decode([i for i, k in zip(line.ids, line.places, strict=False) if k == n])
+        for n in (1, 2)
+    ]
+    assert marked[0] == words[0] and marked[1] == words[1]
+
+
+def test_what_is_heard_comes_from_the_plan(tmp_path: Path) -> None:
+    item = named(tmp_path, "noise")
+    assert heard(item) == [["noise"]]
+    assert heard(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
+        ["a", "b"]
+    ]
+    assert heard(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [["rain"]]
+    assert heard(replace(item, plan={})) is None
+    two = alike(tmp_path, "noise", "noise")
+    assert heard(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
+
+
+def test_scenes_are_not_rolled(tmp_path: Path) -> None:
+    item = named(tmp_path, "noise")
+    part = Part(item.clips[0])
+    scene = Clip("plan", duration_s=2.0, plan=Plan((part, replace(part, at_s=1.0)), 2.0))
+    assert loose(item)
+    assert not loose(replace(item, clips=(scene,)))
+    assert not loose(replace(item, tags=("single", "word")))
+
+
+def test_augmentation_leaves_the_order_of_a_scene() -> None:
+    mel = np.full((400, 64), -5.0, np.float32)
+    mel[:200, :20] = 1.0
+    mel[200:, 40:] = 1.0
+    for seed in range(30):
+        out = augment(mel, np.random.default_rng(seed), loose=False)
+        low, high = out[:, :20].mean(1), out[:, 44:].mean(1)
+        third = len(out) // 3
+        assert (
+            low[:third].mean() > high[:third].mean() and low[-third:].mean() < high[-third:].mean()
+        )
+    masked = mask(np.ones((50, 64), np.float32), np.random.default_rng(3))
+    assert masked.shape == (50, 64) and set(np.unique(masked)) <= {0.0, 1.0}
+
+
+def test_augmentation_does_not_touch_what_is_remembered(tmp_path: Path) -> None:
+    learner = mini()
+    item = named(tmp_path, "noise")
+    before = np.array(learner.features(item.clips[0]))
+    for step in range(5):
+        make_batch(learner, [item], Recipe(augment=True), 4, 0, step)
+    np.testing.assert_array_equal(before, learner.features(item.clips[0]))
+
+
+def test_no_items_is_an_error(tmp_path: Path) -> None:
+    from harken.runs import Run
+    from harken.train.sft import SftSettings, sft
+
+    with pytest.raises(DataError, match="no items"):
+        sft(mini(), [], SftSettings(steps=1), Run.open(tmp_path / "run", {}))
