@@ -17,9 +17,13 @@ from harken.models.lalm_batch import Line, page, prove
 from hearing import NAMES, alike, mini, named, sound
 
 
-@pytest.fixture(scope="module", params=["llama", "lfm2-ca"])
+@pytest.fixture(
+    scope="module",
+    params=[("llama", {}), ("lfm2-ca", {"tied_places": True, "question_first": False})],
+    ids=["llama", "lfm2"],
+)
 def learner(request: pytest.FixtureRequest) -> Lalm:
-    return mini(lm=request.param)
+    return mini(lm=request.param[0], **request.param[1])
 
 
 def prompts_of(learner: Lalm, folder: Path) -> list[Prompt]:
@@ -190,6 +194,23 @@ def test_same_seed_same_model_and_the_global_state_is_left_alone() -> None:
     one, two, other = mini(5), mini(5), mini(6)
     assert torch.equal(before, torch.random.get_rng_state())
     assert one.identity() == two.identity() != other.identity()
+
+
+def test_fresh_ears_tell_sounds_apart(tmp_path: Path) -> None:
+    """Before anything is learned, other sounds give other tokens: nothing is lost on the way."""
+    learner = mini()
+    sounds = [learner.sound(sound(tmp_path, name, 0.3)).features for name in NAMES]
+    with torch.no_grad():
+        tokens = torch.stack([found[0] for found in learner.net.encode(sounds)])
+    assert float(tokens.std(0).mean()) > 0.02 * float(tokens.abs().mean())
+
+
+def test_silence_does_not_drown_the_gradient_of_a_batch(tmp_path: Path) -> None:
+    learner = mini()
+    prompt = make_prompt(replace(named(tmp_path, "noise"), clips=(silence(1.0),)), learner.style)
+    learner.logprobs([prompt], ["noise"]).sum().backward()  # type: ignore[no-untyped-call]
+    norms = [float(p.grad.norm()) for p in learner.parameters() if p.grad is not None]
+    assert max(norms) < 1e3
 
 
 def test_freezing_by_group(learner: Lalm) -> None:

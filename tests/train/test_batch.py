@@ -12,7 +12,7 @@ from harken.audio import Clip, Part, Plan
 from harken.errors import DataError
 from harken.models.lalm_batch import Words
 from harken.train.augment import augment, loose, mask
-from harken.train.batch import Recipe, drawn, make_batch, make_line
+from harken.train.batch import Recipe, drawn, grouped, make_batch, make_line
 from harken.train.words import heard, spoken
 from hearing import NAMES, alike, mini, named
 
@@ -30,18 +30,18 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
     learner = mini()
     items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
     recipe = Recipe(absent=0.3, augment=True)
-    one, two = (make_batch(learner, items, recipe, 6, 3, 4) for _ in range(2))
+    one, two = (make_batch(learner, grouped(items, 1), recipe, 6, 3, 4) for _ in range(2))
     assert [line.ids for line in one.lines] == [line.ids for line in two.lines]
     for a, b in zip(one.lines, two.lines, strict=True):
         for left, right in zip(a.sounds, b.sounds, strict=True):
             np.testing.assert_array_equal(left.features, right.features)
-    other = make_batch(learner, items, recipe, 6, 3, 5)
+    other = make_batch(learner, grouped(items, 1), recipe, 6, 3, 5)
     assert [line.ids for line in one.lines] != [line.ids for line in other.lines]
 
 
 def test_only_the_answer_carries_loss(tmp_path: Path) -> None:
     learner = mini()
-    batch = make_batch(learner, [alike(tmp_path, "noise", "noise")], Recipe(), 3, 0, 0)
+    batch = make_batch(learner, [[alike(tmp_path, "noise", "noise")]], Recipe(), 3, 0, 0)
     said = (*learner.coder.encode("yes"), learner.coder.eos)
     for line in batch.lines:
         assert line.ids[line.start :] == said and line.ids[line.start - 1] == learner.coder.answer
@@ -54,7 +54,7 @@ def test_options_are_shuffled_and_the_answer_stays_true(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    lines = [make_line(learner, item, Recipe(), rng)[0] for _ in range(40)]
+    lines = [make_line(learner, [item], Recipe(), rng)[0] for _ in range(40)]
     assert len({line.ids for line in lines}) > 10
     assert {learner.coder.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
 
@@ -63,7 +63,7 @@ def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    made = [make_line(learner, item, Recipe(absent=1.0), rng) for _ in range(400)]
+    made = [make_line(learner, [item], Recipe(absent=1.0), rng) for _ in range(400)]
     assert all(without for _, without in made)
     said = Counter(learner.coder.decode(line.ids[line.start :]) for line, _ in made)
     assert set(said) == {*NAMES} and min(said.values()) > 70
@@ -74,7 +74,7 @@ def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
 
 def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
     item = replace(named(tmp_path, "clicks"), choices=())
-    _, without = make_line(mini(), item, Recipe(absent=1.0), np.random.default_rng(0))
+    _, without = make_line(mini(), [item], Recipe(absent=1.0), np.random.default_rng(0))
     assert not without
 
 
@@ -137,7 +137,7 @@ def test_augmentation_does_not_touch_what_is_remembered(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
     before = np.array(learner.features(item.clips[0]))
     for step in range(5):
-        make_batch(learner, [item], Recipe(augment=True), 4, 0, step)
+        make_batch(learner, [[item]], Recipe(augment=True), 4, 0, step)
     np.testing.assert_array_equal(before, learner.features(item.clips[0]))
 
 
@@ -147,3 +147,32 @@ def test_no_items_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="no items"):
         sft(mini(), [], SftSettings(steps=1), Run.open(tmp_path / "run", {}))
+
+
+def test_questions_about_the_same_clips_share_a_line(tmp_path: Path) -> None:
+    learner = mini(question_first=False, tied_places=True)
+    item = alike(tmp_path, "noise", "low tone")
+    more = [item, replace(item, question="Which?", answer="clip 2", choices=("clip 1", "clip 2"))]
+    other = alike(tmp_path, "noise", "noise", 5)
+    groups = grouped([more[0], other, more[1], replace(item, question="Again?")], 2)
+    assert [len(group) for group in groups] == [2, 1, 1]
+    assert [len(group) for group in grouped([*more, other], 1)] == [1, 1, 1]
+    line, _ = make_line(learner, groups[0], Recipe(augment=True), np.random.default_rng(0))
+    assert len(line.sounds) == 2 and len(line.spans) == 2
+    said = {learner.coder.decode(line.ids[start:end]) for start, end in line.spans}
+    assert said == {"no", "clip 2"}
+    assert all(line.ids[end - 1] == learner.coder.eos for _, end in line.spans)
+    logits, ids, _ = learner.voice.answer_logits([line])
+    assert len(ids) == line.answer_tokens == len(logits)
+
+
+def test_the_first_turn_is_asked_as_it_would_be_alone(tmp_path: Path) -> None:
+    learner = mini(question_first=False)
+    item = alike(tmp_path, "noise", "low tone")
+    prompt = make_prompt(item, learner.style)
+    alone = learner.line(prompt, "no")
+    both = learner.turns([prompt, prompt], ["no", "yes"])
+    assert both.ids[: len(alone.ids)] == alone.ids
+    one, _ = learner.voice.token_logprobs([alone])
+    two, _ = learner.voice.token_logprobs([both])
+    np.testing.assert_allclose(one.detach(), two.detach()[: len(one)], atol=1e-5)

@@ -11,7 +11,7 @@ clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from harken.models import MODEL_FILE
 from harken.models import lalm_make as make
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.features import FeatureCache
-from harken.models.lalm_ask import TOKENS, Said, Voice
+from harken.models.lalm_ask import TOKENS, Said, Voice, asking
 from harken.models.lalm_batch import Line, Sound, Writer
 from harken.models.lalm_parts import Net, set_trainable
 from harken.models.tokenizer import FILE as TOKENIZER_FILE
@@ -86,10 +86,10 @@ class Lalm:
             changes: values of `harken.models.lalm_make.Shape` to use instead.
         """
         shape = make.shape_of(name, changes)
-        usual = [f"clip {i}:" for i in range(1, 9)] + ["- yes", "- no"]
+        usual = [f"clip {i}:" for i in range(1, 9)] + ["- yes", "- no", "0 1 2 3 4 5 6 7 8"]
         coder = Coder.train([*texts, *usual], shape.vocabulary)
-        config = make.preset_config(shape, coder.size, coder.marks)
-        config |= {"name": name, "style": asdict(TINY_STYLE)}
+        style = replace(TINY_STYLE, question_first=shape.question_first)
+        config = make.preset_config(shape, coder) | {"name": name, "style": asdict(style)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return Lalm(make.build_net(config), coder, config)
@@ -174,6 +174,15 @@ class Lalm:
         """A prompt, and an answer if given, as tokens; see `Writer.line`."""
         return self.writer.line(prompt, answer, sounds)
 
+    def turns(
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[str],
+        sounds: Sequence[Sound] | None = None,
+    ) -> Line:
+        """Several questions about the same clips in one line; see `Writer.turns`."""
+        return self.writer.turns(prompts, answers, sounds)
+
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """Answer each prompt in words; a reply depends on its prompt and the seed only."""
         seeds = [[sampling.seed, _number(prompt)] for prompt in prompts]
@@ -194,7 +203,7 @@ class Lalm:
     ) -> dict[int, Said]:
         """What is said behind each line; line i is drawn from ``default_rng(seeds[i])``."""
         found: dict[int, Said] = {}
-        with self._asked():
+        with asking(self.net):
             for group in _groups(lines, sampling.max_tokens):
                 draws = [np.random.default_rng(list(seeds[i])) for i in group]
                 said = self.voice.reply([lines[i] for i in group], sampling, draws)
@@ -207,7 +216,7 @@ class Lalm:
         None for open questions and for prompts that fail.
         """
         found: list[tuple[float, ...] | None] = []
-        with self._asked(), torch.no_grad():
+        with asking(self.net), torch.no_grad():
             for prompt in prompts:
                 if not prompt.choices:
                     found.append(None)
@@ -297,23 +306,6 @@ class Lalm:
             ModelError: the folder holds no finished model, a newer format, or damaged files.
         """
         return _load(Path(folder), device)
-
-    def _asked(self) -> _Asked:
-        return _Asked(self.net)
-
-
-class _Asked:
-    """While it is asked, a net is in evaluation mode."""
-
-    def __init__(self, net: Net) -> None:
-        self.net = net
-        self.was = net.training
-
-    def __enter__(self) -> None:
-        self.net.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.net.train(self.was)
 
 
 def compose_pretrained(

@@ -7,7 +7,8 @@ and its ``<eos>``: log p(answer) = sum_t log p(a_t | prompt, a_<t).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,17 @@ TOKENS = 8192
 _HEARD_BYTES = 64 << 20
 _ATTENTION_ONLY = ("llama", "qwen2", "qwen3", "mistral")  # a mask alone decides what is read
 _PLAIN_HEAD = (*_ATTENTION_ONLY, "lfm2")  # logits are the head's output and nothing else
+
+
+@contextmanager
+def asking(net: Net) -> Iterator[None]:
+    """Evaluation mode for a block."""
+    before = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,9 @@ class Voice:
         """Logits (N, V), ids (N,) and row (N,) of every answer token of `lines`, in order."""
         sheet = page(lines, self.coder)
         hidden = self._read(sheet, lines)
-        rows = np.repeat(np.arange(len(lines)), [line.answer for line in lines])
-        columns = np.concatenate([np.arange(line.start, len(line.ids)) for line in lines])
+        rows = np.repeat(np.arange(len(lines)), [line.answer_tokens for line in lines])
+        spans = [span for line in lines for span in line.spans]
+        columns = np.concatenate([np.arange(start, end) for start, end in spans])
         logits = self._logits(hidden, torch.from_numpy(rows), torch.from_numpy(columns - 1))
         ids = sheet.ids[rows, columns].to(self.device)
         return logits, ids, torch.from_numpy(rows).to(self.device)
@@ -225,10 +238,10 @@ class Voice:
         """Embeddings (B, L, width) with the clips' tokens in place of the placeholders."""
         lm: Any = self.net.lm
         embedded: Tensor = lm.get_input_embeddings()(sheet.ids.to(self.device))
-        places = self.net.projector.places
-        if places is not None and bool((sheet.places > 0).any()):
-            number = sheet.places.to(self.device)
-            embedded = embedded + places(number) * (number > 0)[..., None]
+        numbers = self._numbers()
+        number = sheet.places.to(self.device)
+        if numbers is not None and bool((sheet.places > 0).any()):
+            embedded = embedded + numbers[number] * (number > 0)[..., None]
         heard = self._hear(sheet.sounds)
         prove(lines, [len(tokens) for tokens in heard], self.coder)
         self.audio = None
@@ -239,10 +252,22 @@ class Voice:
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
-        if places is not None:
-            audio = audio + places(sheet.places.flatten()[sheet.audio].to(self.device))
+        if numbers is not None:
+            audio = audio + numbers[number.flatten()[sheet.audio.to(self.device)]]
         flat = embedded.flatten(0, 1).index_copy(0, sheet.audio.to(self.device), audio)
         return flat.view(embedded.shape)
+
+    def _numbers(self) -> Tensor | None:
+        """What is added to every token of clip k (row k), if anything is."""
+        between = self.net.projector
+        if between.places is not None:
+            return between.places.weight
+        if between.numbers:
+            lm: Any = self.net.lm
+            ids = torch.tensor(between.numbers, device=self.device)
+            said: Tensor = lm.get_input_embeddings()(ids)
+            return said
+        return None
 
     def _hear(self, sounds: Sequence[Sound]) -> list[Tensor]:
         """The tokens (n, width) of each sound, each distinct one encoded once."""

@@ -9,7 +9,7 @@ for that clip, row by row, or the batch is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -51,18 +51,31 @@ class Line:
         ids: prompt, then answer and ``<eos>`` if there is one.
         places: for each token of the prompt, the number of the clip it belongs to, or 0.
         sounds: the clips, in order.
-        answer: number of ids of the answer, ``<eos>`` included.
+        answer: number of ids of the (last) answer, ``<eos>`` included.
+        earlier: begin and end of the answers of earlier turns, where several questions about the
+            same clips stand in one line.
     """
 
     ids: tuple[int, ...]
     places: tuple[int, ...]
     sounds: tuple[Sound, ...] = ()
     answer: int = 0
+    earlier: tuple[tuple[int, int], ...] = ()
 
     @property
     def start(self) -> int:
-        """Where the answer begins."""
+        """Where the last answer begins."""
         return len(self.ids) - self.answer
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end of every answer."""
+        return (*self.earlier, (self.start, len(self.ids)))
+
+    @property
+    def answer_tokens(self) -> int:
+        """Ids of all answers."""
+        return sum(end - start for start, end in self.spans)
 
 
 @dataclass(slots=True)
@@ -73,7 +86,6 @@ class Writer:
     sound: Callable[[Clip], Sound]
     context: int
     most_places: int = 0
-    _none: tuple[Sound, ...] = field(default=())
 
     def line(
         self, prompt: Prompt, answer: str | None = None, sounds: Sequence[Sound] | None = None
@@ -111,13 +123,41 @@ class Writer:
         ids.append(coder.answer)
         places.append(0)
         said = [] if answer is None else [*coder.encode(answer), coder.eos]
-        if len(ids) + len(said) > self.context:
+        self._check(len(ids) + len(said))
+        return Line((*ids, *said), tuple(places), tuple(heard), len(said))
+
+    def turns(
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[str],
+        sounds: Sequence[Sound] | None = None,
+    ) -> Line:
+        """Several questions about the same clips as one line: the clips are heard once.
+
+        The first prompt is written as it is, of the others the question only. Meant for prompts
+        with the clips in front; what is asked first is then asked just as it would be alone.
+
+        Raises:
+            ModelError: the line is longer than the language model reads.
+        """
+        line = self.line(prompts[0], answers[0], sounds)
+        ids, spans = list(line.ids), [(line.start, len(line.ids))]
+        for prompt, answer in zip(prompts[1:], answers[1:], strict=True):
+            asked = str(prompt.parts[0 if prompt.style.question_first else -1])
+            ids += [*self.coder.encode(asked), self.coder.answer]
+            said = [*self.coder.encode(answer), self.coder.eos]
+            spans.append((len(ids), len(ids) + len(said)))
+            ids += said
+        self._check(len(ids))
+        last = spans.pop()
+        return Line(tuple(ids), line.places, line.sounds, last[1] - last[0], tuple(spans))
+
+    def _check(self, length: int) -> None:
+        if length > self.context:
             raise ModelError(
-                f"the prompt is {len(ids) + len(said)} tokens long and the language model reads "
-                f"{self.context}",
+                f"the prompt is {length} tokens long and the language model reads {self.context}",
                 mend="Use fewer or shorter clips.",
             )
-        return Line((*ids, *said), tuple(places), tuple(heard), len(said))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from torch import nn
 from harken.errors import ConfigError, ModelError
 from harken.models.features import MelSettings
 from harken.models.lalm_parts import Ear, FrameNorm, MelEar, Net, Projector, make_ear
+from harken.models.tokenizer import Coder
 
 _PASSING = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
@@ -35,6 +36,8 @@ class Shape:
         batch_norm: keep the encoder's batch norm (then a clip hears its neighbours in training).
         bins: mel bands; `pool`: encoder frames (80 ms) in a token.
         places: clips that get an embedding of their number (0: none).
+        tied_places: that embedding is the language model's own for the number.
+        question_first: how the model is asked (several questions in a line need it False).
         vocabulary: tokens at most; `context`: tokens read at once.
         init: spread of the language model's first weights; at the usual 0.02 to 0.04 a small model
             does not find out which clip is which.
@@ -57,6 +60,8 @@ class Shape:
     hop: int = 160
     pool: int = 4
     places: int = 8
+    tied_places: bool = False
+    question_first: bool = True
     vocabulary: int = 768
     context: int = 2048
     init: float = 0.08
@@ -86,8 +91,9 @@ def shape_of(name: str, changes: Mapping[str, Any]) -> Shape:
     return replace(PRESETS[name], **changes)
 
 
-def preset_config(shape: Shape, vocabulary: int, marks: Mapping[str, int]) -> dict[str, Any]:
-    """The configuration of a preset for a tokenizer of `vocabulary` tokens."""
+def preset_config(shape: Shape, coder: Coder) -> dict[str, Any]:
+    """The configuration of a preset for its tokenizer."""
+    numbers = [coder.encode(str(number))[-1] for number in range(shape.places + 1)]
     encoder = {
         "model_type": "parakeet_encoder",
         "hidden_size": shape.ear_width,
@@ -111,8 +117,12 @@ def preset_config(shape: Shape, vocabulary: int, marks: Mapping[str, int]) -> di
             "frame_norm": not shape.batch_norm,
             "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
         },
-        "projector": {"pool": shape.pool, "places": shape.places},
-        "lm": {"config": _lm_config(shape, vocabulary, marks)},
+        "projector": {
+            "pool": shape.pool,
+            "places": shape.places,
+            "numbers": numbers if shape.tied_places else [],
+        },
+        "lm": {"config": _lm_config(shape, coder.size, coder.marks)},
         "lora": None,
     }
 
@@ -153,7 +163,13 @@ def join(encoder: nn.Module, lm: Any, config: Mapping[str, Any]) -> Net:
     ear = _ear(encoder, config["encoder"])
     between = config["projector"]
     width = int(lm.get_input_embeddings().embedding_dim)
-    projector = Projector(ear.width, between["pool"], width, between.get("places", 0))
+    projector = Projector(
+        ear.width,
+        between["pool"],
+        width,
+        between.get("places", 0),
+        between.get("numbers", ()),
+    )
     if projector.places is not None:
         spread = getattr(lm.config, "initializer_range", 0.02)
         nn.init.normal_(projector.places.weight, std=spread)

@@ -253,13 +253,17 @@ def make_ear(encoder: nn.Module, limit_s: float | None = None) -> Ear:
 class Projector(nn.Module):
     """`pool` neighbouring frames side by side -> two linear layers -> one token of the LM."""
 
-    def __init__(self, width: int, pool: int, out: int, places: int = 0) -> None:
+    def __init__(
+        self, width: int, pool: int, out: int, places: int = 0, numbers: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.pool = pool
+        # The same, told in the LM's own words: the ids of "0", "1", "2", … in its vocabulary.
+        self.numbers = tuple(numbers)
         self.first = nn.Linear(width * pool, out)
         self.second = nn.Linear(out, out)
         # Which clip a token belongs to, for LMs too small to count the marks before it.
-        self.places = nn.Embedding(places + 1, out) if places else None
+        self.places = nn.Embedding(places + 1, out) if places and not numbers else None
 
     def tokens(self, frames: int) -> int:
         """Tokens made of `frames` frames."""

@@ -32,11 +32,13 @@ class Recipe:
             nothing learns to be undecided, not to guess by the text.
         words: clips are replaced by the words for what they hold.
         augment: change the features (log-mel encoders only).
+        turns: up to so many items with the same clips become one line, whose clips are heard once.
     """
 
     absent: float = 0.0
     words: bool = False
     augment: bool = False
+    turns: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Batch:
     @property
     def answer_tokens(self) -> int:
         """Tokens that carry loss."""
-        return sum(line.answer for line in self.lines)
+        return sum(line.answer_tokens for line in self.lines)
 
 
 def drawn(count: int, size: int, seed: int, step: int) -> list[int]:
@@ -75,10 +77,30 @@ def _shuffled(count: int, seed: int, turn: int) -> np.ndarray:
     return _orders[key]
 
 
+def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
+    """Items with the same clips in groups of at most `turns`, each in the order of its first."""
+    groups: list[list[Item]] = []
+    open_groups: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        keys = tuple(clip.key for clip in item.clips)
+        group = open_groups.get(keys)
+        if turns < 2 or not keys or group is None or len(group) >= turns:
+            group = []
+            groups.append(group)
+            open_groups[keys] = group
+        group.append(item)
+    return groups
+
+
 def make_batch(
-    learner: Lalm, items: Sequence[Item], recipe: Recipe, size: int, seed: int, step: int
+    learner: Lalm,
+    groups: Sequence[Sequence[Item]],
+    recipe: Recipe,
+    size: int,
+    seed: int,
+    step: int,
 ) -> Batch:
-    """The batch of `step`.
+    """The batch of `step`: `size` groups (see `grouped`), each one line.
 
     Raises:
         HarkenError: an item cannot be heard or is too long: teaching stops and says which, since
@@ -87,34 +109,45 @@ def make_batch(
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
     lines = []
     absent = 0
-    for pick in drawn(len(items), size, seed, step):
-        line, without = make_line(learner, items[pick], recipe, rng)
+    for pick in drawn(len(groups), size, seed, step):
+        line, without = make_line(learner, groups[pick], recipe, rng)
         lines.append(line)
         absent += without
     return Batch(tuple(lines), sum(len(line.sounds) for line in lines), absent)
 
 
 def make_line(
-    learner: Lalm, item: Item, recipe: Recipe, rng: np.random.Generator
+    learner: Lalm, group: Sequence[Item], recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Line, bool]:
-    """One item as a line with its answer, and whether its audio was left out."""
-    order = [int(i) for i in rng.permutation(len(item.choices))]
-    without = bool(item.choices) and bool(item.clips) and rng.random() < recipe.absent
-    shown = item
+    """Items with the same clips as one line with answers, and whether the audio was left out.
+
+    Without audio only the questions with choices are asked: no answer to the others is true.
+    """
+    asked = [group[int(i)] for i in rng.permutation(len(group))]
+    shut = [item for item in asked if item.choices]
+    without = bool(shut) and bool(group[0].clips) and rng.random() < recipe.absent
+    asked = shut if without else asked
+    first = asked[0]
+    clips = first.clips
     if without:
         silent = rng.random() < 0.5 and not recipe.words
-        clips = tuple(silenced(clip) for clip in item.clips) if silent else ()
+        clips = tuple(silenced(clip) for clip in clips) if silent else ()
+    prompts, answers = [], []
+    for item in asked:
+        order = [int(i) for i in rng.permutation(len(item.choices))]
         shown = replace(item, clips=clips)
-    prompt = make_prompt(shown, learner.style, order=order)
-    answer = target(shown, prompt)
-    if without:
-        answer = prompt.targets[int(rng.integers(len(prompt.targets)))]
-    if recipe.words and prompt.clips:
-        names = heard(item)
+        prompts.append(make_prompt(shown, learner.style, order=order))
+        right = target(shown, prompts[-1])
+        targets = prompts[-1].targets
+        answers.append(targets[int(rng.integers(len(targets)))] if without else right)
+    sounds = None
+    if recipe.words and clips:
+        names = heard(first)
         assert names is not None, "items without names are left out before"
-        return learner.line(spoken(prompt, names, rng), answer), without
-    sounds = _sounds(learner, shown, prompt, rng) if recipe.augment else None
-    return learner.line(prompt, answer, sounds), without
+        prompts[0] = spoken(prompts[0], names, rng)
+    elif recipe.augment:
+        sounds = _sounds(learner, first, prompts[0], rng)
+    return learner.turns(prompts, answers, sounds), without
 
 
 def _sounds(

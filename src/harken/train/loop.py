@@ -27,7 +27,7 @@ from harken.models.lalm_parts import GROUPS
 from harken.progress import track
 from harken.runs import Run
 from harken.train import checkpoint
-from harken.train.batch import Batch, Recipe, make_batch
+from harken.train.batch import Batch, Recipe, grouped, make_batch
 from harken.train.losses import answer_loss
 
 
@@ -37,10 +37,10 @@ class Teaching:
 
     Attributes:
         name: of the stage within its run (two stages of one kind need two names).
-        steps, batch: how many batches of how many items.
+        steps, batch: how many batches of how many lines (of one item, or of `turns`).
         lr: highest learning rate; warmup: share of the steps until it is reached.
         decay: AdamW's weight decay; clip_norm: longest gradient; smoothing: of the labels.
-        absent, words, augment: see `harken.train.batch.Recipe`.
+        absent, words, augment, turns: see `harken.train.batch.Recipe`.
         groups: the module groups that are taught; the others are frozen.
         seed: of order, options, augmentation and dropout.
         checkpoint_every: steps between checkpoints.
@@ -58,6 +58,7 @@ class Teaching:
     absent: float = 0.12
     words: bool = False
     augment: bool = True
+    turns: int = 1
     groups: tuple[str, ...] = GROUPS
     seed: int = 0
     checkpoint_every: int = 100
@@ -65,7 +66,7 @@ class Teaching:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        for name in ("batch", "checkpoint_every", "threads"):
+        for name in ("batch", "checkpoint_every", "threads", "turns"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}", mend="Use 1 or more.")
         if self.steps < 0 or not 0 <= self.absent <= 1 or not 0 <= self.warmup <= 1:
@@ -88,10 +89,11 @@ def teach(learner: Lalm, items: Sequence[Item], settings: Teaching, run: Run) ->
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items to teach")
-    recipe = Recipe(settings.absent, settings.words, settings.augment)
+    recipe = Recipe(settings.absent, settings.words, settings.augment, settings.turns)
+    groups = grouped(items, settings.turns)
 
     def batch_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
-        batch = make_batch(learner, items, recipe, settings.batch, settings.seed, step)
+        batch = make_batch(learner, groups, recipe, settings.batch, settings.seed, step)
         logits, ids, _ = learner.voice.answer_logits(batch.lines)
         return answer_loss(logits, ids, settings.smoothing), _about(batch)
 
