@@ -42,6 +42,10 @@ ONLY_HERE = {
     "transformers": ("models/", "train/"),
     "soundfile": ("audio",),
     "soxr": ("audio",),
+    "aiohttp": ("models/openai", "models/serve"),
+    "openai": (),
+    "httpx": (),
+    "requests": (),
 }
 """Library -> the places that may import it (path prefixes under src/harken)."""
 

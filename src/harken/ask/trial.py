@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypedDict, Unpack
+from pathlib import Path
+from typing import Any, Protocol, TypedDict, Unpack, runtime_checkable
 
 from harken.ask.condition import conditioned
 from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
@@ -80,6 +81,22 @@ class Keeper(Protocol):
     def write_json(self, name: str, value: Any) -> Any:
         """Write a value whole or not at all."""
 
+    def path(self, name: str) -> Path:
+        """Where a file or folder of the run lies."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A model whose replies cost money, or fail for reasons that pass, and that keeps them."""
+
+    def keep(self, folder: Path | str) -> None:
+        """Keep replies in `folder`, and use those that are there."""
+
+    def report(self) -> dict[str, Any]:
+        """Counts of requests, faults, tokens and cost so far."""
+        ...
+
 
 class Asking(TypedDict, total=False):
     """How items are asked; every key has a default.
@@ -88,7 +105,7 @@ class Asking(TypedDict, total=False):
         conditions: names of `harken.ask.condition`; default ``("audio",)``.
         rotations: how many rotations of the choices, or ``"all"``; default 1.
         seed: for swaps and sampling; default 0.
-        batch: prompts asked at once; default 16.
+        batch: prompts asked at once; default what the model wishes (its `batch`), else 16.
         name: the record file's name; default ``"trials"``.
         sampling: how replies are drawn; its seed is the run's unless set; default greedy.
         replies: ask for text even where the model gives probabilities; default True.
@@ -140,10 +157,15 @@ def run_trials(
     """
     name = asking.get("name", "trials")
     questions, excluded = _questions(model, items, asking)
-    size = max(1, asking.get("batch", 16))
+    size = batch_size(model, asking)
     batches = [questions[start : start + size] for start in range(0, len(questions), size)]
     salt = _salt(model, asking)
     trials = _kept(run, name, batches, salt) if run is not None else []
+    if run is not None and isinstance(model, Keeping):
+        # Its replies are kept one by one, so whole batches can be asked again for the few that
+        # failed: only those are sent.
+        model.keep(run.path("replies"))
+        trials = _before_failures(run, name, trials, size)
     done = len(trials) // size if len(trials) < len(questions) else len(batches)
     if run is not None and (done < len(batches) or not batches):
         run.write_json(f"{name}-excluded", excluded)
@@ -158,6 +180,11 @@ def run_trials(
         trials += records
     check_failures(trials, asking.get("max_failed", 0.1))
     return trials
+
+
+def batch_size(model: Model, asking: Asking) -> int:
+    """How many prompts are asked at once: as told, as the model wishes, or 16."""
+    return max(1, asking.get("batch") or getattr(model, "batch", 16))
 
 
 def check_failures(trials: Sequence[Trial], max_failed: float) -> None:
@@ -244,6 +271,16 @@ def _kept(run: Keeper, name: str, batches: Sequence[Sequence[_Question]], salt: 
         run.truncate(name, whole)
     kept: list[Any] = found[:whole]
     return kept
+
+
+def _before_failures(run: Keeper, name: str, trials: list[Trial], size: int) -> list[Trial]:
+    """The trials before the first batch with a failed one; the rest is cut off and asked again."""
+    failed = (i for i, trial in enumerate(trials) if trial["outcome"] == "failed")
+    first = next(failed, len(trials))
+    if first == len(trials):
+        return trials
+    run.truncate(name, first // size * size)
+    return trials[: first // size * size]
 
 
 def _ask(model: Model, prompts: Sequence[Prompt], asking: Asking) -> _Asked:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from harken.cli import bench, data, demo, doctor, exam, learn
+from harken.cli import bench, data, demo, doctor, exam, learn, serve
 
 app = typer.Typer(
     name="harken",
@@ -34,6 +34,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "floor": bench.floor,
     "parse-report": bench.parse_report,
     "benchmarks": bench.benchmarks,
+    "serve": serve.serve,
     "doctor": doctor.doctor,
 }
 

@@ -28,6 +28,7 @@ LIBRARIES = (
     ("tokenizers", "models", "the tiny model's own tokenizer"),
     ("safetensors", "models", "checkpoints"),
     ("accelerate", "train", "training on more than one device"),
+    ("aiohttp", "http", "models over HTTP, harken serve"),
     ("peft", "train", "LoRA on large language models"),
 )
 """(import name, extra that brings it, what it is for)."""

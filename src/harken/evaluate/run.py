@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from harken.ask.trial import Asking, check_failures, run_trials
+from harken.ask.trial import Asking, Keeping, batch_size, check_failures, run_trials
 from harken.audio import canonical, digest
 from harken.errors import DataError
 from harken.evaluate.results import tabulate
@@ -65,6 +65,9 @@ def run(
             found = results(folder)
             own.write_json("results", found)
             own.log({"event": "answered"})
+            if isinstance(model, Keeping):
+                own.log({"event": "report", **model.report()})
+                check_failures(trials, max_failed)  # left open: the same command asks what failed
             own.finish({"items": found["items"], "trials": found["trials"]})
     check_failures(trials, max_failed)
     return found
@@ -99,7 +102,7 @@ def _spec(
         "conditions": list(asking["conditions"]),
         "rotations": asking.get("rotations", 1),
         "seed": asking.get("seed", 0),
-        "batch": asking.get("batch", 16),
+        "batch": batch_size(model, asking),
         "replies": asking.get("replies", True),
         "sampling": asdict(asking.get("sampling", Sampling())),
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harken.errors import ModelError
+from harken.errors import MissingExtra, ModelError
 from harken.models.base import Learner, Model
 from harken.registry import Registry
 
@@ -26,6 +26,9 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "longest": "harken.models.deaf:build_longest",
         "linear": "harken.models.deaf:build_linear",
         "oracle": "harken.models.deaf:build_oracle",
+        "openai": "harken.models.openai:build",
+        "cascade": "harken.models.cascade:build",
+        "asr": "harken.models.asr:build",
     },
 )
 
@@ -57,4 +60,39 @@ def load_embedder(spec: str) -> Any:
     return embedding.load_embedder(spec)
 
 
-__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_model"]
+def serve_model(
+    model: Model,
+    ready: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    name: str = "",
+    batch: int = 16,
+    **limits: Any,
+) -> None:
+    """Put `model` behind OpenAI's chat completions until interrupted; `ready` is told the address.
+
+    `limits` are those of `harken.models.serve_request.Limits`.
+
+    Raises:
+        MissingExtra: there is no HTTP library.
+        ModelError: the address cannot be listened on.
+    """
+    try:
+        from harken.models import serve
+    except ImportError:
+        raise MissingExtra("aiohttp", "http") from None
+    from harken.models.serve_request import Limits
+
+    server = serve.Server(model, name=name, host=host, batch=batch, limits=Limits(**limits))
+    try:
+        serve.serve(server, host, port, ready)
+    except OSError as error:
+        raise ModelError(
+            f"cannot listen there: {error.strerror}",
+            where=f"{host}:{port}",
+            mend="Choose another port, or 0 for any free one.",
+        ) from None
+
+
+__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_model", "serve_model"]

@@ -26,7 +26,7 @@ TONE = np.sin(np.arange(1600) / 8).astype(np.float32)
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".tsv", ".parquet"])
 def test_rows_survive_every_format(suffix: str, tmp_path: Path) -> None:
-    rows = [{"id": "1", "prediction": "a, \"quoted\"\nline"}, {"id": "2", "prediction": "ü"}]
+    rows = [{"id": "1", "prediction": 'a, "quoted"\nline'}, {"id": "2", "prediction": "ü"}]
     path = tmp_path / f"rows{suffix}"
     write_rows(path, rows)
     assert read_rows(path) == rows

@@ -126,9 +126,7 @@ def test_all_wrong_choices_score_nothing_and_all_right_ones_everything(name: str
     benchmark, items = opened(name)
     shut = [item for item in items if len(item.choices) > 1]
     right = {key_of(item): item.answer for item in shut}
-    wrong = {
-        key_of(item): next(one for one in item.choices if one != item.answer) for item in shut
-    }
+    wrong = {key_of(item): next(one for one in item.choices if one != item.answer) for item in shut}
     assert score(benchmark, shut, right)["strict"]["accuracy"] == 1
     assert score(benchmark, shut, wrong)["strict"]["accuracy"] == 0
 

@@ -356,4 +356,3 @@ def fingerprint(benchmark: Benchmark, rows: Sequence[Row]) -> str:
         if not [name for name in benchmark.required if name not in row]
     ]
     return digest(canonical(sorted(content, key=canonical)))
-

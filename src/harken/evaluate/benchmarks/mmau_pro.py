@@ -186,9 +186,7 @@ def _closed(
     for item in kept:
         reply, options = predictions.text(key_of(item)), options_of(item)
         empty += not reply.strip()
-        marks[key_of(item)] = float(
-            options[nearest(helpers.embed, reply, options)] == item.answer
-        )
+        marks[key_of(item)] = float(options[nearest(helpers.embed, reply, options)] == item.answer)
     if empty:
         faults.append(f"{name}: {empty} empty replies were mapped to some choice")
     right = sum(marks[key_of(item)] or 0.0 for item in kept)

@@ -81,9 +81,7 @@ def _exactly(count: Callable[[str], int]) -> Rule:
 
 
 def _within(count: Callable[[str], int]) -> Rule:
-    return lambda text, own, question: bool(
-        own.get("N1", 0) <= count(text) <= own.get("N2", 999)
-    )
+    return lambda text, own, question: bool(own.get("N1", 0) <= count(text) <= own.get("N2", 999))
 
 
 def _found(pattern: str) -> Callable[[str], int]:
@@ -122,11 +120,11 @@ RULES: Mapping[str, Rule] = {
     "All-capital Words (at least)": _at_least(capitals),
     "All-capital Words (at most)": _at_most(capitals),
     "All-capital Words (range)": _within(capitals),
-    "Start Checker": lambda text, own, _: (
-        _only(text, "a-zA-Z ").startswith(_only(own.get("start_phrase", ""), "a-zA-Z "))
+    "Start Checker": lambda text, own, _: _only(text, "a-zA-Z ").startswith(
+        _only(own.get("start_phrase", ""), "a-zA-Z ")
     ),
-    "End Checker": lambda text, own, _: (
-        _only(text, "a-zA-Z ").endswith(_only(own.get("end_phrase", ""), "a-zA-Z "))
+    "End Checker": lambda text, own, _: _only(text, "a-zA-Z ").endswith(
+        _only(own.get("end_phrase", ""), "a-zA-Z ")
     ),
     "Quotation": _quoted,
     "No Commas": lambda text, own, _: "," not in text,

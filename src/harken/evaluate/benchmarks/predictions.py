@@ -78,9 +78,7 @@ def read_predictions(
     return predictions_of(rows, path, key, own)
 
 
-def predictions_of(
-    rows: Sequence[Row], path: Path, key: str, own: Sequence[str]
-) -> Predictions:
+def predictions_of(rows: Sequence[Row], path: Path, key: str, own: Sequence[str]) -> Predictions:
     """`read_predictions` of rows that are already read."""
     names = list(dict.fromkeys([*own, *COMMON]))
     found = next((name for name in names if any(name in row for row in rows)), None)

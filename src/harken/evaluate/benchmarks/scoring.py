@@ -90,9 +90,7 @@ def score(
         "strict": _strict_json(marks),
         "parse_rate": share([mark.state == "parsed" for mark in marks]),
         "counts": dict(sorted(Counter(mark.state for mark in marks).items())),
-        "by": {
-            name: breakdown(benchmark, items, official, marks, name) for name in benchmark.by
-        },
+        "by": {name: breakdown(benchmark, items, official, marks, name) for name in benchmark.by},
         "notes": list(given.notes),
     }
 

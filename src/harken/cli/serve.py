@@ -1,0 +1,44 @@
+"""Verb: serve."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    model: Annotated[str, typer.Argument(help="A saved model's folder, or a name.")],
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond the loopback only if you say so.")
+    ] = "127.0.0.1",
+    name: Annotated[str, typer.Option(help="Id under which the model is offered.")] = "",
+    batch: Annotated[int, typer.Option(help="Requests asked together at most.")] = 16,
+    max_mb: Annotated[int, typer.Option(help="Largest request, in megabytes.")] = 64,
+    max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.")] = 1800.0,
+) -> None:
+    """Put a model behind OpenAI's chat completions, with audio, for other harnesses to ask.
+
+    Prints the address on stdout once it listens. With HARKEN_SERVE_KEY set, only those who send
+    that key are answered.
+
+    Examples:  harken serve runs/model     harken eval openai:tiny@http://127.0.0.1:8000/v1 items …
+    """
+    from harken.models import load_model, serve_model
+
+    def ready(url: str) -> None:
+        print(url, flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr, flush=True)
+
+    serve_model(
+        load_model(model),
+        ready,
+        host=host,
+        port=port,
+        name=name,
+        batch=batch,
+        body_bytes=max_mb << 20,
+        clip_s=max_clip_s,
+    )

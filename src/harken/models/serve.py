@@ -1,0 +1,258 @@
+"""harken's models behind OpenAI's chat completions, so that any harness can examine them.
+
+``/v1/models`` and ``/v1/chat/completions`` (streamed too, in one piece). Requests that arrive
+together are asked together. Listens on the loopback unless told another host; a browser's page
+cannot reach it (JSON only, and the Host must be the loopback's).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from harken.audio import digest
+from harken.models.base import Model, Reply
+from harken.models.serve_request import Asked, Limits, Refusal, read_request
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+KEY_ENV = "HARKEN_SERVE_KEY"
+_GATHER_S = 0.002  # how long a batch waits for company
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    asked: Asked
+    reply: asyncio.Future[Reply]
+
+
+class Server:
+    """One model behind an application.
+
+    Args:
+        model: who answers; asked from one thread.
+        name: the id under which it is offered; the model's own name answers too.
+        host: where it will listen; decides whether the Host header is checked.
+        batch: requests asked together at most.
+        limits: what a request may hold.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        name: str = "",
+        host: str = "127.0.0.1",
+        batch: int = 16,
+        limits: Limits | None = None,
+    ) -> None:
+        self.model = model
+        self.name = name or model.name
+        self.limits = limits or Limits()
+        self.batch = batch
+        self._identity = model.identity()
+        self._hosts = LOOPBACK if host in LOOPBACK else ()
+        self._key = os.environ.get(KEY_ENV, "").strip()
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._readers = ThreadPoolExecutor(2, "read")
+        self._asker = ThreadPoolExecutor(1, "ask")
+        self._count = 0
+
+    def app(self) -> web.Application:
+        """The routes."""
+        app = web.Application(client_max_size=self.limits.body_bytes, middlewares=[self._guard])
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/models/{id:.+}", self._one_model)
+        app.router.add_post("/v1/chat/completions", self._complete)
+        app.cleanup_ctx.append(self._asking)
+        return app
+
+    async def _asking(self, app: web.Application) -> Any:
+        """The task that asks the model, for as long as the application runs."""
+        task = asyncio.create_task(self._ask_all())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._asker.shutdown(wait=False, cancel_futures=True)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Who may ask; and every error as JSON."""
+        try:
+            host = urlsplit(f"//{request.host}").hostname or ""
+            if self._hosts and host not in self._hosts:
+                raise Refusal("this server answers on the loopback only", status=403)
+            if self._key:
+                given = request.headers.get("Authorization", "").encode()
+                if not hmac.compare_digest(given, f"Bearer {self._key}".encode()):
+                    raise Refusal("the API key is missing or wrong", status=401)
+            return await handler(request)
+        except Refusal as refusal:
+            return _error(refusal.status, str(refusal), refusal.param)
+        except web.HTTPException as error:
+            told = f"the request is larger than {self.limits.body_bytes} bytes"
+            return _error(error.status, told if error.status == 413 else error.reason)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "waiting": self._queue.qsize()})
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [self._card()]})
+
+    async def _one_model(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in (self.name, self.model.name):
+            raise Refusal(f"no model {request.match_info['id']!r} here", "model", 404)
+        return web.json_response(self._card())
+
+    def _card(self) -> dict[str, Any]:
+        return {
+            "id": self.name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "harken",
+            "identity": self._identity,
+            "hears": min(self.model.hears, self.limits.clips),
+        }
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type != "application/json":
+            raise Refusal("Content-Type must be application/json", status=415)
+        if self._queue.qsize() >= self.limits.waiting:
+            response = _error(429, f"{self.limits.waiting} requests are waiting")
+            response.headers["Retry-After"] = "1"
+            return response
+        raw = await request.read()
+        loop = asyncio.get_running_loop()
+        with tempfile.TemporaryDirectory(prefix="harken-serve-") as room:
+            asked = await loop.run_in_executor(self._readers, self._read, raw, Path(room))
+            waiting = _Waiting(asked, loop.create_future())
+            self._queue.put_nowait(waiting)
+            reply = await waiting.reply
+        if reply.stop == "failed" or reply.error is not None:
+            return _error(500, reply.error or "the model gave no reply", kind="server_error")
+        return await self._answer(request, asked, reply)
+
+    def _read(self, raw: bytes, room: Path) -> Asked:
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(f"the body is not JSON: {error}") from None
+        names = (self.name, self.model.name)
+        return read_request(body, names, self.model.hears, self.limits, room)
+
+    async def _ask_all(self) -> None:
+        """Take what waits, in batches of one sampling, and ask."""
+        loop = asyncio.get_running_loop()
+        while True:
+            crowd = [await self._queue.get()]
+            await asyncio.sleep(_GATHER_S)
+            while len(crowd) < self.batch and not self._queue.empty():
+                crowd.append(self._queue.get_nowait())
+            crowd = [one for one in crowd if not one.reply.done()]  # the client may have left
+            for kind in dict.fromkeys((one.asked.sampling, one.asked.seeded) for one in crowd):
+                same = [one for one in crowd if (one.asked.sampling, one.asked.seeded) == kind]
+                replies = await loop.run_in_executor(self._asker, self._ask, same)
+                for one, reply in zip(same, replies, strict=True):
+                    if not one.reply.done():
+                        one.reply.set_result(reply)
+
+    def _ask(self, same: list[_Waiting]) -> list[Reply]:
+        prompts = [one.asked.prompt for one in same]
+        sampling = same[0].asked.sampling
+        if not same[0].asked.seeded:  # who gives no seed wants another draw each time
+            sampling = replace(sampling, seed=secrets.randbits(31))
+        try:
+            replies = self.model.generate(prompts, sampling)
+            if len(replies) == len(prompts):
+                return replies
+            reason = f"the model gave {len(replies)} replies to {len(prompts)} prompts"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+        return [Reply("", stop="failed", error=reason) for _ in prompts]
+
+    async def _answer(self, request: web.Request, asked: Asked, reply: Reply) -> web.StreamResponse:
+        text, finish = reply.text, "length" if reply.stop == "length" else "stop"
+        cuts = [at for stop in asked.stops if (at := text.find(stop)) >= 0]
+        if cuts:
+            text, finish = text[: min(cuts)], "stop"
+        self._count += 1
+        body: dict[str, Any] = {
+            "id": f"chatcmpl-{digest(f'{self._identity} {self._count}')}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.name,
+            "system_fingerprint": self._identity,
+        }
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if asked.stream:
+            return await _streamed(request, body, message, finish)
+        if reply.explanation:
+            message["reasoning_content"] = reply.explanation
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+        return web.json_response({**body, "choices": [choice]})
+
+
+async def _streamed(
+    request: web.Request, body: dict[str, Any], message: dict[str, Any], finish: str
+) -> web.StreamResponse:
+    """Server-sent events: the whole reply in one piece, then the end."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for delta, reason in ((message, None), ({}, finish)):
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        chunk = {**body, "object": "chat.completion.chunk", "choices": [choice]}
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
+    return response
+
+
+def _error(
+    status: int, message: str, param: str = "", kind: str = "invalid_request_error"
+) -> web.Response:
+    body = {"message": message, "type": kind, "param": param or None, "code": None}
+    return web.json_response({"error": body}, status=status)
+
+
+async def start(server: Server, host: str, port: int) -> tuple[web.AppRunner, str]:
+    """Listen; returns the runner (``await runner.cleanup()`` ends it) and the address."""
+    runner = web.AppRunner(server.app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    bound = runner.addresses[0][1]
+    return runner, f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
+
+
+def serve(server: Server, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Listen until interrupted; `ready` is told the address.
+
+    Raises:
+        OSError: the port is taken or the host is not this computer's.
+    """
+
+    async def main() -> None:
+        runner, url = await start(server, host, port)
+        try:
+            ready(url)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(main())

@@ -1,0 +1,254 @@
+"""A chat-completions request, read strictly: JSON in, a Prompt and a Sampling out, or a 4xx.
+
+Audio comes inline only, as ``input_audio`` or as a data URI in ``audio_url``. No address is ever
+fetched and no file ever opened on a client's word. What is asked for and cannot be done is refused;
+nothing is ignored that would change the answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from harken.audio import Clip, probe
+from harken.errors import AudioError
+from harken.models.base import Prompt, PromptStyle, Sampling
+
+FORMATS = {
+    "wav": ".wav",
+    "wave": ".wav",
+    "x-wav": ".wav",
+    "vnd.wave": ".wav",
+    "mp3": ".mp3",
+    "mpeg": ".mp3",
+    "flac": ".flac",
+    "x-flac": ".flac",
+    "ogg": ".ogg",
+    "opus": ".opus",
+}
+"""Format names and MIME subtypes that are taken -> file suffix."""
+
+_DATA_URI = re.compile(r"data:audio/([a-z0-9.+-]+)((?:;[a-z0-9=.+-]+)*);base64,", re.IGNORECASE)
+_REFUSED = ("tools", "functions", "tool_choice", "response_format", "logit_bias", "audio")
+
+
+class Refusal(Exception):
+    """A request that is not answered.
+
+    Args:
+        message: what was found and what to send instead.
+        param: the field at fault.
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, param: str = "", status: int = 400) -> None:
+        self.param = param
+        self.status = status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold.
+
+    Attributes:
+        body_bytes: of the whole request, base64 included.
+        clips: in one prompt, besides what the model hears.
+        clip_s: seconds of one clip.
+        tokens: of a reply.
+        waiting: requests that may wait; more are answered 429.
+    """
+
+    body_bytes: int = 64 << 20
+    clips: int = 64
+    clip_s: float = 1800.0
+    tokens: int = 8192
+    waiting: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for; without a seed of its own, `seeded` is false."""
+
+    prompt: Prompt
+    sampling: Sampling
+    stops: tuple[str, ...] = ()
+    stream: bool = False
+    seeded: bool = False
+
+
+def read_request(body: Any, names: Sequence[str], most: int, limits: Limits, room: Path) -> Asked:
+    """Read the JSON of a request.
+
+    Args:
+        body: the decoded JSON.
+        names: ids under which the model is known.
+        most: clips that it can take.
+        limits: what a request may hold.
+        room: folder for the request's audio; the caller removes it afterwards.
+
+    Raises:
+        Refusal: anything that is wrong, missing, too large or not offered.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("the body is not a JSON object")
+    if body.get("model") not in names:
+        raise Refusal(f"no model {body.get('model')!r} here; there is {names[0]!r}", "model", 404)
+    for field in _REFUSED:
+        if body.get(field) not in (None, [], {}, "none", {"type": "text"}):
+            raise Refusal(f"{field} is not offered", field)
+    if body.get("n") not in (None, 1):
+        raise Refusal("one choice a request is offered", "n")
+    modalities = body.get("modalities")
+    if modalities not in (None, ["text"]):
+        raise Refusal("replies are text only", "modalities")
+    return Asked(
+        _prompt(body.get("messages"), min(most, limits.clips), limits, room),
+        _sampling(body, limits),
+        _stops(body.get("stop")),
+        _flag(body, "stream"),
+        body.get("seed") is not None,
+    )
+
+
+def _sampling(body: Mapping[str, Any], limits: Limits) -> Sampling:
+    field = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
+    tokens = _number(body, field, 256, 1, limits.tokens)
+    top_p = _number(body, "top_p", 1.0, 0.0, 1.0)
+    if top_p != 1.0:
+        raise Refusal("top_p other than 1 is not offered; use temperature or top_k", "top_p")
+    for name in ("frequency_penalty", "presence_penalty"):
+        if _number(body, name, 0.0, -2.0, 2.0) != 0.0:
+            raise Refusal(f"{name} is not offered", name)
+    return Sampling(
+        max_tokens=int(tokens),
+        temperature=float(_number(body, "temperature", 1.0, 0.0, 2.0)),
+        top_k=int(_number(body, "top_k", 0, -1, 1_000_000)) if body.get("top_k") != -1 else 0,
+        seed=int(_number(body, "seed", 0, -(2**63), 2**63 - 1)) % 2**63,
+    )
+
+
+def _number(body: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
+    value = body.get(name)
+    if value is None:
+        return default
+    whole = isinstance(default, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise Refusal(f"{name} must be a {'whole ' if whole else ''}number", name)
+    if not low <= value <= high:
+        raise Refusal(f"{name} is {value}; {low:g} to {high:g} is offered", name)
+    return float(value) if not whole else value
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name)
+    if value not in (None, True, False):
+        raise Refusal(f"{name} must be true or false", name)
+    return bool(value)
+
+
+def _stops(value: Any) -> tuple[str, ...]:
+    found = [value] if isinstance(value, str) else value or []
+    if not isinstance(found, list) or not all(isinstance(text, str) and text for text in found):
+        raise Refusal("stop must be a text or a list of texts", "stop")
+    return tuple(found[:16])
+
+
+def _prompt(messages: Any, most: int, limits: Limits, room: Path) -> Prompt:
+    """System words and one user message; a conversation is not something the models know."""
+    if not isinstance(messages, list) or not messages:
+        raise Refusal("messages must be a list with at least one message", "messages")
+    system: list[str] = []
+    parts: list[str | Clip] = []
+    for at, message in enumerate(messages):
+        where = f"messages[{at}]"
+        if not isinstance(message, dict):
+            raise Refusal(f"{where} is not an object", "messages")
+        content = _blocks(message.get("content"), where)
+        role = message.get("role")
+        if role in ("system", "developer") and not parts:
+            if not all(block.get("type") == "text" for block in content):
+                raise Refusal(f"{where}: a system message holds text only", "messages")
+            system += [_words(block, where) for block in content]
+        elif role == "user" and not parts:
+            for number, block in enumerate(content):
+                place = f"{where}.content[{number}]"
+                parts.append(_part(block, place, limits, room))
+                if sum(isinstance(part, Clip) for part in parts) > most:
+                    raise Refusal(f"this model hears {most} clips at most", "messages")
+        else:
+            raise Refusal(
+                f"{where} has the role {role!r}; one user message, after system messages, "
+                "is offered",
+                "messages",
+            )
+    if not any(isinstance(part, Clip) or part.strip() for part in parts):
+        raise Refusal("there is no user message with something in it", "messages")
+    words = " ".join(part for part in parts if isinstance(part, str))
+    style = PromptStyle(letters=False)
+    return Prompt(tuple(parts), words, style=style, system="\n".join(system))
+
+
+def _blocks(content: Any, where: str) -> list[dict[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+        raise Refusal(f"{where}.content must be a text or a list of blocks", "messages")
+    return content
+
+
+def _words(block: Mapping[str, Any], where: str) -> str:
+    text = block.get("text")
+    if not isinstance(text, str):
+        raise Refusal(f"{where}.text must be a text", "messages")
+    return text
+
+
+def _part(block: Mapping[str, Any], where: str, limits: Limits, room: Path) -> str | Clip:
+    kind = block.get("type")
+    if kind == "text":
+        return _words(block, where)
+    held = block.get(kind) if kind in ("input_audio", "audio_url") else None
+    if not isinstance(held, dict):
+        raise Refusal(
+            f"{where} is a block of type {kind!r}; text, input_audio and audio_url are offered, "
+            "each with its object",
+            "messages",
+        )
+    if kind == "input_audio":
+        name, data = held.get("format"), held.get("data")
+    else:
+        url = held.get("url")
+        match = _DATA_URI.match(url) if isinstance(url, str) else None
+        if match is None or not isinstance(url, str):
+            found = f"{where}: audio_url takes a data URI (data:audio/wav;base64,…) only"
+            raise Refusal(found + "; nothing is fetched", "messages")
+        name, data = match[1].lower(), url[match.end() :]
+    if name not in FORMATS or not isinstance(data, str):
+        raise Refusal(f"{where}: format {name!r} is none of {', '.join(FORMATS)}", "messages")
+    return _clip(data, FORMATS[name], where, limits, room)
+
+
+def _clip(data: str, suffix: str, where: str, limits: Limits, room: Path) -> Clip:
+    """Write the audio into the request's own folder, and look at all of it."""
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refusal(f"{where}: the audio is not base64: {error}", "messages") from None
+    name = sha256(raw).hexdigest()
+    path = room / (name + suffix)
+    path.write_bytes(raw)
+    try:
+        found = probe(path)
+    except AudioError as error:
+        raise Refusal(f"{where}: {error.reason}: {error.found}", "messages") from None
+    if found.duration_s > limits.clip_s:
+        long = f"{where}: the clip lasts {found.duration_s:.1f} s, {limits.clip_s:g} s is the limit"
+        raise Refusal(long, "messages", 413)
+    return Clip(path=str(path), duration_s=found.duration_s, sha256=name)
