@@ -121,7 +121,7 @@ def test_grpo_raises_the_reward_of_a_bandit(tmp_path: Path) -> None:
         SftSettings(steps=40, batch=8, lr=6e-3, absent=0.0, threads=1),
         run,
     )
-    settings = GrpoSettings(steps=30, items=4, group=8, max_tokens=4, lr=3e-3, threads=1, kl=0.01)
+    settings = GrpoSettings(steps=60, items=4, group=8, max_tokens=4, lr=3e-3, threads=1, kl=0.01)
     grpo(learner, [item], settings, run)
     records = [r for r in run.records("metrics") if r["stage"] == "grpo"]
     first = sum(r["reward"] for r in records[:3]) / 3

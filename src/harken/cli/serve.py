@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harken.cli.door import Json, finish
+
 
 def serve(
     model: Annotated[str, typer.Argument(help="A saved model's folder, or a name.")],
@@ -18,6 +20,7 @@ def serve(
     batch: Annotated[int, typer.Option(help="Requests asked together at most.")] = 16,
     max_mb: Annotated[int, typer.Option(help="Largest request, in megabytes.")] = 64,
     max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.")] = 1800.0,
+    as_json: Json = False,
 ) -> None:
     """Put a model behind OpenAI's chat completions, with audio, for other harnesses to ask.
 
@@ -29,7 +32,7 @@ def serve(
     from harken.models import load_model, serve_model
 
     def ready(url: str) -> None:
-        print(url, flush=True)
+        finish({"address": url, "model": model}, url, as_json)
         print("Ctrl-C ends it.", file=sys.stderr, flush=True)
 
     serve_model(

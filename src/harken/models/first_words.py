@@ -12,21 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from harken.files import write_json, write_whole
-
-if TYPE_CHECKING:
-    from harken.models.lalm import Lalm
 
 TENSORS = "first_words.safetensors"
 TABLE = "first_words.json"
 FOLDER = Path(__file__).parent / "data"
 
 
-def give(learner: Lalm, names: Iterable[str], folder: Path, about: dict[str, Any]) -> None:
+def give(learner: Any, names: Iterable[str], folder: Path, about: dict[str, Any]) -> None:
     """Write what `take` reads: layers, embeddings of common tokens and of `names`, as float16."""
     from safetensors.torch import save
 
@@ -48,7 +45,7 @@ def give(learner: Lalm, names: Iterable[str], folder: Path, about: dict[str, Any
     write_json(folder / TABLE, {"about": about, "common": table})
 
 
-def take(learner: Lalm, texts: Iterable[str], folder: Path = FOLDER) -> bool:
+def take(learner: Any, texts: Iterable[str], folder: Path = FOLDER) -> bool:
     """Start `learner`'s language model from the file; False if the shapes do not fit.
 
     Args:

@@ -1,4 +1,4 @@
-"""What recipes of teaching share: a stage in a run of its own, and a model saved when it is done."""
+"""What recipes of teaching share: a stage in its own run, and a model saved when it is done."""
 
 from __future__ import annotations
 

@@ -197,7 +197,8 @@ def _curate(
     out: Path, learner: Lalm, pool: Sequence[Item], read: Corpus, seed: int
 ) -> dict[str, Any]:
     """Bits by the tuned model; what deaf voters know of the text decides what is weak."""
-    voters = [learner, load_model("linear"), load_model("longest")]
+    known = [i for i in open_dataset(out / "items") if i.split == "train" and i.choices]
+    voters = [learner, load_model("linear", items=known), load_model("longest")]
     return curate.run(pool, voters, out / "curated", seed=seed, root=read.root)
 
 

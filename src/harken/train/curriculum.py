@@ -66,8 +66,8 @@ def curriculum(minutes: float = MEASURED_MINUTES, seed: int = 0, threads: int = 
         AlignSettings(
             steps=steps(150), batch=24, lr=3e-3, turns=1, groups=ear, seed=seed, threads=threads
         ),
-        SftSettings(steps=steps(200), batch=32, lr=1e-3, turns=1, seed=seed, threads=threads),
-        GrpoSettings(steps=steps(24), items=12, lr=1e-4, seed=seed, threads=threads),
+        SftSettings(steps=steps(240), batch=32, lr=1e-3, turns=1, seed=seed, threads=threads),
+        GrpoSettings(steps=steps(60), items=12, lr=1e-4, seed=seed, threads=threads),
     )
 
 
