@@ -1,7 +1,6 @@
-"""Your own model in harken: three methods, and it can be examined.
+"""Your own model in three methods: this one measures pitch; without audio it is at chance.
 
 Run: ``python examples/own_model.py`` (a second; makes its own recordings in a temporary folder).
-It measures the pitch: right with the audio, at chance without, and the results show it.
 """
 
 from __future__ import annotations
