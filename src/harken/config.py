@@ -100,6 +100,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _explain(model: Any, fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
+        for part in fault["loc"][:-1]:
+            model = model.model_fields[part].annotation
         near = difflib.get_close_matches(str(fault["loc"][-1]), model.model_fields, n=2)
         return f"unknown setting {place!r}" + (
             f" (did you mean {' or '.join(near)}?)" if near else ""

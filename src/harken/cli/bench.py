@@ -67,7 +67,7 @@ def floor(
 ) -> None:
     """What a benchmark gives to those who never listen: no audio, and no model unless named.
 
-    Examples:  harken floor mmau --data mmau-test-mini.json     harken floor mmau --model hf:LLM
+    Examples:  harken floor mmau --data mmau-test-mini.json     harken floor own --data items.jsonl
     """
     from harken.evaluate.benchmarks import open_benchmark
     from harken.evaluate.benchmarks.floors import floor as measure

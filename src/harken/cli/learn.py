@@ -12,7 +12,10 @@ from harken.cli.door import Json, Seed, finish, table
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="weak-to-strong, mixed-to-strong, align, sft, grpo.")
+        str,
+        typer.Argument(
+            help="weak-to-strong, mixed-to-strong, or one stage: warm, align, sft, grpo."
+        ),
     ],
     dataset: Annotated[Path, typer.Argument(help="A dataset, or a folder written by curate.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],

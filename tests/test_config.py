@@ -1,0 +1,35 @@
+"""Settings: strict, all faults at once, neighbours named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harken.config import settings_of
+from harken.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Lesson:
+    steps: int = 10
+    lr: float = 0.1
+
+
+def test_a_file_and_overrides_change_what_they_name(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("sft: {steps: 20}\n")
+    found = settings_of({"sft": Lesson(), "grpo": Lesson()}, file, ["grpo.lr=0.5"])
+    assert found == {"sft": Lesson(20), "grpo": Lesson(lr=0.5)}
+
+
+def test_all_faults_are_named_with_their_neighbours() -> None:
+    with pytest.raises(ConfigError) as raised:
+        settings_of({"sft": Lesson()}, None, ["sft.step=3", "sft.lr=fast"])
+    assert "did you mean steps" in str(raised.value) and "sft.lr" in str(raised.value)
+
+
+def test_what_is_no_setting_is_refused() -> None:
+    with pytest.raises(ConfigError, match="key=value"):
+        settings_of({"sft": Lesson()}, None, ["sft"])
