@@ -329,7 +329,7 @@ def _each(
             yield from zip(places, found, strict=True)
             return
     except Exception:
-        pass
+        pass  # nothing is lost: each is asked alone below, and what breaks it is its reply's error
     for place, prompt in zip(places, prompts, strict=True):
         try:
             (answer,) = call([prompt])

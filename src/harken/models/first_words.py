@@ -1,8 +1,9 @@
 """The first words of harken-tiny: a language model that has practised the questions, on text alone.
 
 A large audio-language model starts from a language model that can read; so does the tiny one. Its
-two layers learned "which clip", "how many", "the same?" on made-up names that stood where clips
-stand, never on sound (`harken.recipes.first_words` makes the file again, in some minutes). For a
+two layers learned to name, to choose, the order and "the same?" on made-up names that stood where
+clips stand, never on sound; "which clip" and "how many" they did not learn there, the drill on a
+corpus's own names teaches them (`harken.recipes.first_words` makes such a file anew). For a
 corpus, `take` copies the layers and the embeddings of the wordings, and gives every label an
 embedding of one of the made-up names: the layers match embeddings and know no names.
 """

@@ -33,7 +33,7 @@ class Shape:
             attention).
         ear: ``resnet`` (learns from few recordings) or ``conformer``.
         ear_layers, ear_channels: the audio encoder's; ear_width, ear_heads, dropout: a conformer's.
-        bins: mel bands; `pool`: encoder frames (80 ms) in a token.
+        bins: mel bands; `pool`: encoder frames in a token.
         places: clips that get an embedding of their number (0: none).
         tied_places: that embedding is the language model's own for the number.
         question_first: how the model is asked (several questions in a line need it False).

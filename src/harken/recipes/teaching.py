@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harken.audio import canonical, digest
+from harken.errors import ConfigError, RunError
 from harken.item import Item
 from harken.models import MODEL_FILE, load_model
 from harken.models.lalm import Lalm
+from harken.models.lalm_make import PRESETS
 from harken.runs import Run
 from harken.shards import open_dataset
 from harken.train import STAGES
-
-PRESETS = ("harken-tiny", "harken-mini")
 
 
 def texts(items: Iterable[Item]) -> list[str]:
@@ -22,11 +24,18 @@ def texts(items: Iterable[Item]) -> list[str]:
 
 
 def start(model: str, items: Sequence[Item], seed: int) -> Lalm:
-    """A fresh preset whose tokenizer knows `items`, or a saved model."""
+    """A fresh preset whose tokenizer knows `items`, or a saved model.
+
+    Raises:
+        ConfigError: a model that cannot be taught, such as a deaf baseline.
+    """
     if model in PRESETS:
         return Lalm.preset(model, texts=texts(items), seed=seed)
     found = load_model(model)
-    assert isinstance(found, Lalm), "only composed models can be taught"
+    if not isinstance(found, Lalm):
+        raise ConfigError(
+            f"{model!r} cannot be taught", mend="Name a saved model or: " + ", ".join(PRESETS)
+        )
     return found
 
 
@@ -40,9 +49,8 @@ def teach(stage: str, learner: Lalm, items: Sequence[Item], settings: Any, folde
     spec = {
         "kind": "train",
         "stage": stage,
-        "settings": {name: getattr(settings, name) for name in settings.__slots__}
-        | {name: getattr(settings, name) for name in settings.__dataclass_fields__},
-        "items": _fingerprint(items),
+        "settings": asdict(settings),
+        "items": digest(canonical([item.id for item in items])),
         "start": learner.identity(),
     }
     with Run.open(folder / settings.name, spec) as run:
@@ -52,17 +60,19 @@ def teach(stage: str, learner: Lalm, items: Sequence[Item], settings: Any, folde
 
 
 def keep(learner: Lalm, folder: Path) -> None:
-    """Save the model, if it is not there already."""
+    """Save the model; one that is there already must be the same.
+
+    Raises:
+        RunError: the folder holds another model, which is left as it is.
+    """
     if not (folder / MODEL_FILE).is_file():
         learner.save(folder)
+    elif Lalm.load(folder).identity() != learner.identity():
+        raise RunError(
+            "the folder holds another model", where=str(folder), mend="Choose another --out."
+        )
 
 
 def items_of(dataset: Path, split: str = "train") -> list[Item]:
     """The items of a dataset, those of one split."""
     return [item for item in open_dataset(dataset) if not split or item.split == split]
-
-
-def _fingerprint(items: Sequence[Item]) -> str:
-    from harken.audio import canonical, digest
-
-    return digest(canonical([item.id for item in items]))
