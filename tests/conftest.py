@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# One thread for each process: the arrays of tests are small, and threads that wait for each other
+# on a busy machine make them ten times slower. Set before anything imports numpy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from harken import progress

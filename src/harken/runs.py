@@ -77,6 +77,18 @@ class Run:
             release(folder)
             raise
 
+    @staticmethod
+    def reopen(folder: Path | str) -> Run:
+        """Take up a run, complete or not, to compute its results anew; it is open until `finish`.
+
+        Raises:
+            RunError: the folder is no run, or another process writes to it.
+        """
+        spec = read_run(folder).spec
+        run = Run.open(folder, spec)
+        (run.folder / LAST).unlink(missing_ok=True)
+        return run
+
     def __enter__(self) -> Run:
         """The run itself; leaving the block closes it."""
         return self

@@ -56,7 +56,7 @@ def test_a_tie_or_bad_probabilities_leave_the_word_to_the_text():
 
 def test_without_replies_only_the_undecided_are_asked_for_text():
     model = Fake(chances=lambda p: (-0.1, -3.0, -3.0, -3.0) if "in 0" in p.question else None)
-    trials = run_trials(model, items(3), replies=False)
+    trials = run_trials(model, items(3), replies="none")
     assert model.asked == 2
     assert [t["how"] for t in trials] == ["logprob", "text", "text"]
     assert trials[0]["text_outcome"] is None
@@ -114,7 +114,7 @@ def test_nothing_is_asked_twice(tmp_path):
     model = Fake()
     with Run.open(tmp_path, {}) as run:
         first = run_trials(model, items(10), run=run, batch=4)
-        run.truncate("trials", 7)  # one complete batch of 4, and a torn one
+        run.truncate("replies", 7)  # one complete batch of 4, and a torn one
         again = run_trials(model, items(10), run=run, batch=4)
     assert first == again
     assert model.asked == 10 + 6
@@ -153,7 +153,7 @@ def test_a_killed_job_ends_with_the_same_bytes(tmp_path):
     killed = 0
     while killed < 3:
         process = start(tmp_path / "killed", 0.03)
-        path = tmp_path / "killed" / "trials.jsonl"
+        path = tmp_path / "killed" / "replies.jsonl"
         size = path.stat().st_size if path.exists() else 0
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
@@ -163,8 +163,11 @@ def test_a_killed_job_ends_with_the_same_bytes(tmp_path):
             time.sleep(0.005)
         assert process.wait(30) == -signal.SIGKILL
         killed += 1
-    with (tmp_path / "killed" / "trials.jsonl").open("ab") as file:
+    with (tmp_path / "killed" / "replies.jsonl").open("ab") as file:
         file.write(b'{"key": "torn')
     assert start(tmp_path / "killed", 0).wait(60) == 0
-    for name in ("trials.jsonl", "trials-excluded.json", "run.json", "done.json"):
+    for name in (
+        "plan.jsonl", "replies.jsonl", "trials.jsonl", "trials-excluded.json", "run.json",
+        "done.json",
+    ):  # fmt: skip
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

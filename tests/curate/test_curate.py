@@ -208,7 +208,7 @@ def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothin
         return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
 
     assert start(tmp_path / "whole", 0).wait(60) == 0
-    path = tmp_path / "killed" / "votes" / "0-listener-2clips-0000.jsonl"
+    path = tmp_path / "killed" / "votes" / "0-listener-2clips-0000.replies.jsonl"
     for _ in range(2):
         process = start(tmp_path / "killed", 0.05)
         size = path.stat().st_size if path.exists() else 0

@@ -84,14 +84,14 @@ def test_a_killed_run_ends_with_the_same_bytes(items: list[Item], tmp_path: Path
     model = Ears(items)
     evaluate.run(model, items, tmp_path / "a", batch=8)
     evaluate.run(model, items, tmp_path / "b", batch=8)
-    for name in ("results.json", "done.json"):
+    for name in ("results.json", "done.json", "trials.jsonl"):
         (tmp_path / "b" / name).unlink()
-    lines = (tmp_path / "b" / "trials.jsonl").read_bytes()
-    (tmp_path / "b" / "trials.jsonl").write_bytes(lines[: int(len(lines) * 0.6)])
+    lines = (tmp_path / "b" / "replies.jsonl").read_bytes()
+    (tmp_path / "b" / "replies.jsonl").write_bytes(lines[: int(len(lines) * 0.6)])
     before = model.asked
     evaluate.run(model, items, tmp_path / "b", batch=8)
     assert 0 < model.asked - before < 4 * len(items)
-    for name in ("run.json", "trials.jsonl", "results.json", "done.json"):
+    for name in ("run.json", "replies.jsonl", "trials.jsonl", "results.json", "done.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 

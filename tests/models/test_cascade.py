@@ -110,7 +110,7 @@ def test_a_cascade_is_examined_like_any_model(tmp_path: Path) -> None:
 def test_names_are_read_and_faults_told() -> None:
     both = load_model("cascade:constant:0+longest")
     assert both.name == "cascade:constant:0+longest" and isinstance(both, Cascade)
-    assert both.kind == "caption"
+    assert both.listener.kind == "caption"
     for wrong in ("cascade:", "cascade:constant", "cascade:+longest", "cascade:longest+"):
         with pytest.raises(ConfigError):
             load_model(wrong)

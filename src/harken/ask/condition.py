@@ -1,14 +1,19 @@
 """Conditions: what becomes of an item's clips before it is asked. No adapter knows it is under one.
 
-=============  =====================================================================
-``audio``      the item as it is
-``none``       no audio part at all: the prompt has no trace of clips
-``silence``    every clip replaced by zeros of the same length
-``silence-30`` every clip replaced by 30 s of zeros (AudioMCQ, arXiv 2509.21060)
-``swap``       another item's clips, the same number of them, by a seeded derangement
-``clip-2``     all but clip 2 silenced (any number from 1)
-``clips-1+3``  all but clips 1 and 3 silenced (what Shapley shares are made of)
-=============  =====================================================================
+==================  ================================================================
+``audio``           the item as it is
+``none``            no audio part at all: the prompt has no trace of clips
+``silence``         every clip replaced by zeros of the same length
+``silence-30``      every clip replaced by 30 s of zeros (AudioMCQ, arXiv 2509.21060)
+``swap``            another item's clips, as many of them, by a seeded derangement
+``clip-2``          all but clip 2 silenced (any number from 1)
+``clips-1+3``       all but clips 1 and 3 silenced (what Shapley shares are made of)
+``fragment-2of4``   of every clip only its second quarter (arXiv 2604.24401)
+``transcript``      in place of every clip, what a named recogniser understood of it
+``caption``         in place of every clip, what a named captioner wrote of it
+==================  ================================================================
+
+The last two leave the item as it is; `harken.ask.plan` writes the words into its prompt.
 
 An item that a condition cannot be put on is not changed and not skipped in silence: it comes back
 paired with None, and the reason is written down.
@@ -23,8 +28,8 @@ from zlib import crc32
 
 import numpy as np
 
-from harken.audio import Clip, silence, silenced
-from harken.errors import ConfigError
+from harken.audio import Clip, duration_s, silence, silenced, span
+from harken.errors import AudioError, ConfigError
 from harken.item import Item
 
 CONDITIONS: dict[str, str] = {
@@ -34,11 +39,36 @@ CONDITIONS: dict[str, str] = {
     "silence-30": "30 s of zeros for every clip (AudioMCQ)",
     "swap": "another item's clips, as many of them",
     "clip-1": "all but clip 1 silenced; likewise clip-2, clip-3, … and clips-1+3",
+    "fragment-1of4": "the first quarter of every clip; fragment-4 stands for all four quarters",
+    "transcript": "a recogniser's words in place of every clip",
+    "caption": "a captioner's words in place of every clip",
 }
 """Name -> what it does. ``clip-k`` and ``clips-j+k`` take any clip numbers from 1."""
 
+WORDS = ("transcript", "caption")
+"""The conditions that need a listener."""
+_MOST_CUTS = 100
+
 Pair = tuple[Item, Item | None]
 """(original, the item under the condition, or None where it cannot be put under it)."""
+
+
+def named(names: Sequence[str]) -> list[str]:
+    """Condition names as asked for, in full: ``fragment-4`` becomes its four parts; none twice.
+
+    Raises ConfigError for a name that is no condition.
+    """
+    found: list[str] = []
+    for name in names:
+        cuts = re.fullmatch(r"fragment-([1-9]\d*)", name)
+        if cuts:
+            size = int(cuts.group(1))
+            found += [f"fragment-{part}of{size}" for part in range(1, size + 1)]
+        else:
+            found.append(name)
+    for name in found:
+        clips_kept(name)
+    return list(dict.fromkeys(found))
 
 
 def conditioned(
@@ -58,22 +88,39 @@ def conditioned(
     reasons = {} if reasons is None else reasons
     if name == "swap":
         return _swap(items, seed, reasons)
-    kept = clips_kept(name)
+    kept, cut = clips_kept(name), fragment_of(name)
     pairs: list[Pair] = []
     for item in items:
-        if name in ("audio", "none"):
-            pairs.append((item, item if name == "audio" else replace(item, clips=())))
-        elif not item.clips:
-            reasons[item.id] = "the item has no clips"
-            pairs.append((item, None))
-        elif name == "silence-30":
-            pairs.append((item, replace(item, clips=tuple(silence(30.0) for _ in item.clips))))
-        elif any(position >= len(item.clips) for position in kept):
-            reasons[item.id] = f"{name} asks for clip {max(kept) + 1} of {len(item.clips)}"
-            pairs.append((item, None))
-        else:
-            pairs.append((item, minus(item, kept)))
+        found: Item | str
+        try:
+            found = _changed(item, name, kept, cut)
+        except AudioError as error:  # its length is needed, and it cannot be read
+            found = f"audio: {error.reason}: {error.found}"
+        if isinstance(found, str):
+            reasons[item.id] = found
+        pairs.append((item, None if isinstance(found, str) else found))
     return pairs
+
+
+def _changed(
+    item: Item, name: str, kept: tuple[int, ...], cut: tuple[int, int] | None
+) -> Item | str:
+    """The item under the condition, or why it cannot be put under it."""
+    if name == "audio":
+        return item
+    if name == "none":
+        return replace(item, clips=())
+    if not item.clips:
+        return "the item has no clips"
+    if name in WORDS:
+        return item
+    if cut is not None:
+        return _cut(item, *cut)
+    if name == "silence-30":
+        return replace(item, clips=tuple(silence(30.0) for _ in item.clips))
+    if any(position >= len(item.clips) for position in kept):
+        return f"{name} asks for clip {max(kept) + 1} of {len(item.clips)}"
+    return minus(item, kept)
 
 
 def clips_kept(name: str) -> tuple[int, ...]:
@@ -81,7 +128,7 @@ def clips_kept(name: str) -> tuple[int, ...]:
 
     Raises ConfigError for a name that is no condition.
     """
-    if name in CONDITIONS and not name.startswith("clip"):
+    if (name in CONDITIONS and not name.startswith("clip")) or fragment_of(name) is not None:
         return ()
     match = re.fullmatch(r"clip-([1-9]\d*)|clips-([1-9]\d*(?:\+[1-9]\d*)*)", name)
     if match is None:
@@ -90,6 +137,28 @@ def clips_kept(name: str) -> tuple[int, ...]:
         )
     numbers = match.group(1) or match.group(2)
     return tuple(sorted({int(number) - 1 for number in numbers.split("+")}))
+
+
+def fragment_of(name: str) -> tuple[int, int] | None:
+    """``"fragment-2of4"`` -> (1, 4): the position from 0, and of how many; None for other names."""
+    match = re.fullmatch(r"fragment-([1-9]\d*)of([1-9]\d*)", name)
+    if match is None:
+        return None
+    part, size = int(match.group(1)), int(match.group(2))
+    if part > size or not 2 <= size <= _MOST_CUTS:
+        raise ConfigError(
+            f"{name!r} is no part of a clip", mend=f"Use fragment-KofN, N from 2 to {_MOST_CUTS}."
+        )
+    return part - 1, size
+
+
+def _cut(item: Item, part: int, size: int) -> Item:
+    """`item` with only one of `size` equal parts of every clip."""
+    clips = []
+    for clip in item.clips:
+        length = duration_s(clip) / size
+        clips.append(span(clip, part * length, length))
+    return replace(item, clips=tuple(clips))
 
 
 def subset_name(kept: Collection[int], size: int) -> str:

@@ -174,7 +174,7 @@ def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, 
                     seed=panel.seed,
                     batch=panel.settings.batch,
                     name=f"{place}-{name}-{clips}clips-{start // _CHUNK:04d}",
-                    replies=False,
+                    replies="none",
                     max_failed=1.0,
                 )
                 tally.update(trial["outcome"] for trial in trials)

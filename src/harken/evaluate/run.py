@@ -1,24 +1,50 @@
-"""Examine a model: the same items with their audio, without, with silence, with others' audio."""
+"""Examine a model: the same items with their audio, without, with silence, with others' audio.
+
+Three stages joined by the files of one run folder: ``plan`` writes what will be asked
+(``plan.jsonl``), ``infer`` what came back (``replies.jsonl``), ``score`` the marks and the numbers
+(``trials.jsonl``, ``results.json``). Each can be run alone, and only the second asks a model.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
-from harken.ask.trial import Asking, Keeping, batch_size, check_failures, run_trials
+from harken.ask.condition import WORDS, named
+from harken.ask.infer import Keeping, Replied, batch_size, infer
+from harken.ask.plan import Asking, Listener, Plan, count, plan
+from harken.ask.trial import Trial, check_failures, keep_plan, keep_trials, mark_all
 from harken.audio import canonical, digest
-from harken.errors import DataError
+from harken.errors import ConfigError, DataError, RunError
+from harken.evaluate.about import Exam, about, detectable, versions
 from harken.evaluate.results import tabulate
 from harken.item import Item
 from harken.models.base import Model, Sampling
 from harken.runs import Run, read_run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
-"""What is asked unless told otherwise."""
+"""What is asked unless told otherwise; of a model that hears nothing, ``none`` alone."""
+
+Stage = Literal["plan", "infer", "score"]
+STAGES: tuple[Stage, ...] = ("plan", "infer", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What is checked beside the answers.
+
+    Attributes:
+        selfcheck: how many requests are asked again alone (a batch of one), to see whether
+            batching changes answers; 0: none.
+        floor: whether the blind floor of the items is measured (seconds a thousand items).
+    """
+
+    selfcheck: int = 0
+    floor: bool = True
 
 
 def run(
@@ -27,22 +53,29 @@ def run(
     folder: Path | str,
     *,
     dataset: Path | str | None = None,
+    exam: Exam | None = None,
+    guards: Guards | None = None,
+    until: Stage = "score",
     **asking: Unpack[Asking],
 ) -> dict[str, Any]:
     """Ask `model` all `items`, write the run folder, and return what ``results.json`` holds.
 
     A killed run goes on where it stopped; a finished one is only read. The folder ends with
-    ``run.json`` (who was asked what, and where the items lie), ``trials.jsonl``, ``results.json``
-    and ``done.json``.
+    ``run.json`` (who was asked what, and where the items lie), the three stages' files,
+    ``results.json`` and ``done.json``.
 
     Args:
         model: who is asked.
-        items: the questions; those a condition cannot be put on are counted under ``excluded``.
+        items: the questions; those a condition cannot be put on are counted under ``excluded``,
+            and an item that comes twice is asked once.
         folder: the run folder, new or interrupted.
         dataset: where `items` came from (a dataset folder or ``.jsonl``), so that a report finds
             the sound; recorded relative to `folder`.
-        asking: see `harken.ask.trial.Asking`; ``conditions`` default to `CONDITIONS`, and
-            ``max_failed`` is looked at after the results are written.
+        exam: the benchmark the items are of: adds its official score, and writes ``items.jsonl``.
+        guards: what is checked besides.
+        until: the last stage to run; before ``score`` the counts of the plan are returned.
+        asking: see `harken.ask.plan.Asking`; ``conditions`` default to `CONDITIONS`, ``replies`` to
+            ``"all"``, and ``max_failed`` is looked at after the results are written.
 
     Raises:
         DataError: there are no items.
@@ -53,22 +86,40 @@ def run(
         raise DataError(
             "there is no item to ask", where=str(dataset or ""), mend="Choose another split or set."
         )
-    folder, max_failed = Path(folder), asking.get("max_failed", 0.1)
-    asking = Asking(**{"conditions": CONDITIONS, **asking, "max_failed": 1.0})
-    with Run.open(folder, _spec(model, items, folder, dataset, asking)) as own:
+    items, folder = list({item.id: item for item in items}.values()), Path(folder)
+    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.hears else ("none",)
+    asking = Asking(**{"conditions": usual, **asking, "max_failed": 1.0})
+    asking["conditions"] = named(asking["conditions"])
+    spec = _spec(model, items, folder, dataset, exam, asking)
+    with Run.open(folder, spec) as own:
         if own.done:
-            trials: list[Any] = own.records("trials")
             found: dict[str, Any] = own.read_json("results")
-        else:
-            own.log({"event": "asking"})
-            trials = list(run_trials(model, items, run=own, **asking))
-            found = results(folder)
-            own.write_json("results", found)
-            own.log({"event": "answered"})
-            if isinstance(model, Keeping):
-                own.log({"event": "report", **model.report()})
-                check_failures(trials, max_failed)  # left open: the same command asks what failed
-            own.finish({"items": found["items"], "trials": found["trials"]})
+            check_failures(own.records("trials"), max_failed)
+            return found
+        for condition, listener in asking.get("listeners", {}).items():
+            _keep_words(own, condition, listener)
+        made = plan(model, items, asking)
+        keep_plan(own, made)
+        if exam is not None and not own.path("items.jsonl").is_file():
+            exam.write_items(own.path("items.jsonl"))
+        if until == "plan":
+            return {"model": model.name, **count(made), "detectable": detectable(made)}
+        own.log({"event": "asking"})
+        replies = infer(model, made, asking, own)
+        own.log({"event": "answered"})
+        if isinstance(model, Keeping):
+            own.log({"event": "report", **model.report()})
+        if until == "infer":
+            return {"model": model.name, **count(made), "replies": len(replies)}
+        checks = [] if guards is None else _selfcheck(model, made, replies, guards, own)
+        trials = mark_all([request.planned for request in made.requests], replies)
+        keep_trials(own, trials)
+        own.write_json("about", about(items, exam, trials, checks, guards is None or guards.floor))
+        found = results(folder)
+        own.write_json("results", found)
+        if isinstance(model, Keeping):
+            check_failures(trials, max_failed)  # left open: the same command asks what failed
+        own.finish({"items": found["items"], "trials": found["trials"]})
     check_failures(trials, max_failed)
     return found
 
@@ -76,21 +127,102 @@ def run(
 def results(folder: Path | str) -> dict[str, Any]:
     """The numbers of a run folder, computed anew from its trials; no model is asked."""
     own = read_run(folder)
-    found = tabulate(own.records("trials"), int(own.spec.get("seed", 0)))
+    trials = own.records("trials")
+    shown = [trial for trial in trials if trial["outcome"] != "hidden"]
+    found = tabulate(shown, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
     if own.path("trials-excluded.json").is_file():
         for condition, reasons in own.read_json("trials-excluded").items():
             for reason in reasons.values():
                 excluded[f"{condition}: {reason}"] += 1
+    told = own.read_json("about") if own.path("about.json").is_file() else {}
     return {
         "model": own.spec.get("model"),
         **found,
+        "hidden": len(trials) - len(shown),
         "excluded": dict(sorted(excluded.items())),
+        **told,
+        "versions": versions(),
     }
 
 
+def rescore(folder: Path | str) -> dict[str, Any]:
+    """Mark a finished or interrupted run again by the present marker; no model is asked.
+
+    Returns ``changed`` (trials whose mark is another), ``trials``, and both accuracies by condition.
+
+    Raises:
+        RunError: the folder has no plan, or not all replies.
+    """
+    with Run.reopen(folder) as own:
+        lines: list[Any] = own.records("plan")
+        if not lines:
+            raise RunError(
+                "the run has no plan.jsonl, so its replies cannot be marked again",
+                where=str(folder),
+                mend="Evaluate again into another folder.",
+            )
+        replies: dict[str, Any] = {one["key"]: one for one in own.records("replies")}
+        before = own.records("trials")
+        trials = mark_all(lines, replies)
+        keep_trials(own, trials)
+        found = results(own.folder)
+        own.write_json("results", found)
+        own.finish({"items": found["items"], "trials": found["trials"]})
+    old = {trial["key"]: trial["outcome"] for trial in before}
+    return {
+        "trials": len(trials),
+        "changed": sum(old.get(t["key"], t["outcome"]) != t["outcome"] for t in trials),
+        "before": _accuracies(before),
+        "after": _accuracies(trials),
+    }
+
+
+def _accuracies(trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str, float]:
+    """Share of right answers by condition; failed and hidden ones aside."""
+    right: dict[str, list[bool]] = {}
+    for trial in trials:
+        if trial["outcome"] not in ("failed", "hidden"):
+            right.setdefault(trial["condition"], []).append(trial["outcome"] == "correct")
+    return {condition: sum(marks) / len(marks) for condition, marks in right.items()}
+
+
+def _keep_words(own: Run, condition: str, listener: Listener) -> None:
+    """What a listener writes is kept in the run: transcribing is paid for once."""
+    if condition not in WORDS:
+        raise ConfigError(f"{condition!r} needs no listener", mend=f"These do: {', '.join(WORDS)}")
+    keep = getattr(listener, "keep", None)
+    if callable(keep):
+        keep(own.path(f"words-{condition}"))
+
+
+def _selfcheck(
+    model: Model, made: Plan, replies: Mapping[str, Replied], guards: Guards, own: Run
+) -> list[dict[str, Any]]:
+    """The recheck of some requests alone, if any is wished; kept, so that it is paid for once."""
+    if not guards.selfcheck:
+        return []
+    if own.path("selfcheck.json").is_file():
+        return [own.read_json("selfcheck")]
+    from harken.evaluate.selfcheck import selfcheck
+
+    earlier = []
+    for request in made.requests:
+        reply = replies[request.planned["key"]]
+        if reply["stop"] != "failed":
+            earlier.append((request.prompt, reply["reply"], reply["logprobs"]))
+    found = selfcheck(model, earlier, k=guards.selfcheck, seed=int(own.spec.get("seed", 0)))
+    own.write_json("selfcheck", found)
+    return [found]
+
+
 def _spec(
-    model: Model, items: Sequence[Item], folder: Path, dataset: Path | str | None, asking: Asking
+    model: Model,
+    items: Sequence[Item],
+    folder: Path,
+    dataset: Path | str | None,
+    exam: Exam | None,
+    asking: Asking,
 ) -> dict[str, Any]:
     """What makes this run this run: the same spec resumes, another is refused."""
     spec: dict[str, Any] = {
@@ -101,12 +233,20 @@ def _spec(
         "fingerprint": digest(canonical([item.id for item in items])),
         "conditions": list(asking["conditions"]),
         "rotations": asking.get("rotations", 1),
+        "clip_rotations": asking.get("clip_rotations", 1),
+        "listeners": {
+            name: {"name": one.name, "identity": one.identity()}
+            for name, one in asking.get("listeners", {}).items()
+        },
         "seed": asking.get("seed", 0),
         "batch": batch_size(model, asking),
-        "replies": asking.get("replies", True),
+        "replies": asking.get("replies", "all"),
         "sampling": asdict(asking.get("sampling", Sampling())),
     }
-    if dataset is not None:
+    if exam is not None:
+        spec["benchmark"] = exam.facts()
+        spec["dataset"] = {"path": "items.jsonl", "digest": exam.release.fingerprint}
+    elif dataset is not None:
         where, here = os.path.realpath(dataset), os.path.realpath(folder)
         spec["dataset"] = {"path": os.path.relpath(where, here), "digest": _content(Path(where))}
     return spec
@@ -118,3 +258,6 @@ def _content(dataset: Path) -> str:
     from harken.shards import read_info
 
     return sha256_of(dataset)[:16] if dataset.is_file() else read_info(dataset).digest
+
+
+__all__ = ["CONDITIONS", "STAGES", "Exam", "Guards", "rescore", "results", "run"]

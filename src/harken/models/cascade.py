@@ -17,6 +17,8 @@ from typing import Any, Literal
 from harken.audio import Clip, canonical, digest
 from harken.errors import ConfigError
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.models.replies import Replies
+from harken.progress import track
 
 Kind = Literal["transcript", "caption"]
 
@@ -48,6 +50,94 @@ def build(target: str, *, kind: Kind | None = None) -> Cascade:
     )
 
 
+class Listener:
+    """A model that writes down what it hears, one clip at a time, each distinct clip once.
+
+    Attributes:
+        kind: what it writes, ``"transcript"`` or ``"caption"``.
+    """
+
+    def __init__(self, model: Model, kind: Kind = "transcript") -> None:
+        """`model` hears at least one clip."""
+        if model.hears < 1:
+            raise ConfigError(f"{model.name} hears nothing, so it cannot be a listener")
+        if kind not in REQUESTS:
+            raise ConfigError(f"kind is {kind!r}", mend="Use transcript or caption.")
+        self.model = model
+        self.kind = kind
+        self.name = model.name
+        self._heard: dict[str, Reply] = {}
+        self._kept: Replies | None = None
+
+    def identity(self) -> str:
+        """Hash of the model and of what it is asked."""
+        return digest(canonical([self.model.identity(), self.kind, REQUESTS[self.kind]]))
+
+    def keep(self, folder: Path | str) -> None:
+        """Keep what is written in `folder`, and use what is there: nothing is heard twice."""
+        if callable(kept := getattr(self.model, "keep", None)):
+            kept(folder)
+        elif self._kept is None or self._kept.folder != Path(folder):
+            self._kept = Replies(folder)
+
+    def report(self) -> dict[str, Any]:
+        """How many clips were written down, and what the model reports."""
+        told = getattr(self.model, "report", None)
+        return {"clips_heard": len(self._heard), **({"listener": told()} if callable(told) else {})}
+
+    def written(self, clips: Sequence[Clip]) -> list[Reply]:
+        """What is written of each clip; asked once a clip, failures again each time."""
+        self._recall(clips)
+        new = list({clip.key: clip for clip in clips if clip.key not in self._heard}.values())
+        request = REQUESTS[self.kind]
+        replies = dict(self._heard)
+        step = max(1, int(getattr(self.model, "batch", 16)))
+        batches = [new[i : i + step] for i in range(0, len(new), step)]
+        for batch in track(batches, f"{self.kind}s by {self.name}") if batches[1:] else batches:
+            prompts = [Prompt((clip, request), request, style=PromptStyle(False)) for clip in batch]
+            for clip, reply in zip(batch, self.model.generate(prompts, _ROOM), strict=True):
+                replies[clip.key] = reply
+                if reply.stop == "failed":
+                    continue
+                self._heard[clip.key] = reply
+                if self._kept is not None:
+                    self._kept.add(self._key(clip), {"text": reply.text})
+        return [replies[clip.key] for clip in clips]
+
+    def read(self, prompts: Sequence[Prompt]) -> list[Prompt | Reply]:
+        """Each prompt with words in the place of clips, or the failure of a clip."""
+        clips = list({clip.key: clip for prompt in prompts for clip in prompt.clips}.values())
+        heard = dict(zip([clip.key for clip in clips], self.written(clips), strict=True))
+        read: list[Prompt | Reply] = []
+        for prompt in prompts:
+            bad = [heard[clip.key] for clip in prompt.clips if heard[clip.key].stop == "failed"]
+            if bad:
+                read.append(_failed(f"{self.name}: {bad[0].error}"))
+                continue
+            parts = tuple(
+                part if isinstance(part, str) else self._quoted(heard[part.key].text)
+                for part in prompt.parts
+            )
+            read.append(replace(prompt, parts=parts))
+        return read
+
+    def _recall(self, clips: Sequence[Clip]) -> None:
+        """Take up what was kept of these clips."""
+        if self._kept is None:
+            return
+        for clip in clips:
+            held = self._kept.get(self._key(clip)) if clip.key not in self._heard else None
+            if held is not None:
+                self._heard[clip.key] = Reply(held["text"])
+
+    def _key(self, clip: Clip) -> str:
+        return digest(canonical([self.identity(), clip.key]))
+
+    def _quoted(self, text: str) -> str:
+        """As a JSON string: what was said cannot close its quotes and speak to the reader."""
+        return f"{self.kind} of the recording: {json.dumps(text.strip(), ensure_ascii=False)}"
+
+
 class Cascade:
     """A model made of two.
 
@@ -61,16 +151,10 @@ class Cascade:
 
     def __init__(self, listener: Model, reader: Model, kind: Kind = "transcript") -> None:
         """`listener` hears at least one clip; `kind` says what it writes down."""
-        if listener.hears < 1:
-            raise ConfigError(f"{listener.name} hears nothing, so it cannot be a listener")
-        if kind not in REQUESTS:
-            raise ConfigError(f"kind is {kind!r}", mend="Use transcript or caption.")
-        self.listener = listener
+        self.listener = Listener(listener, kind)
         self.reader = reader
-        self.kind = kind
         self.name = f"cascade:{listener.name}+{reader.name}"
         self.batch = int(getattr(reader, "batch", 16))
-        self._heard: dict[Clip, Reply] = {}
 
     @property
     def style(self) -> PromptStyle:
@@ -79,12 +163,11 @@ class Cascade:
 
     def identity(self) -> str:
         """Hash of both and of what passes between them."""
-        both = [self.listener.identity(), self.reader.identity()]
-        return digest(canonical([*both, self.kind, REQUESTS[self.kind]]))
+        return digest(canonical([self.listener.identity(), self.reader.identity()]))
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """The reader's replies; a prompt with a clip that the listener fails on fails with it."""
-        read = self._read(prompts)
+        read = self.listener.read(prompts)
         able = [i for i, prompt in enumerate(read) if isinstance(prompt, Prompt)]
         replies = [prompt if isinstance(prompt, Reply) else _failed("no reply") for prompt in read]
         texts = [prompt for prompt in read if isinstance(prompt, Prompt)]
@@ -95,7 +178,7 @@ class Cascade:
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """The reader's; None where the listener fails."""
-        read = self._read(prompts)
+        read = self.listener.read(prompts)
         able = [i for i, prompt in enumerate(read) if isinstance(prompt, Prompt)]
         answers: list[tuple[float, ...] | None] = [None] * len(prompts)
         texts = [prompt for prompt in read if isinstance(prompt, Prompt)]
@@ -105,49 +188,15 @@ class Cascade:
         return answers
 
     def keep(self, folder: Path | str) -> None:
-        """Let both keep their replies, where they do."""
-        for name, model in (("listener", self.listener), ("reader", self.reader)):
-            if callable(kept := getattr(model, "keep", None)):
-                kept(Path(folder) / name)
+        """Let the listener keep its words, and the reader its replies where it does."""
+        self.listener.keep(Path(folder) / "listener")
+        if callable(kept := getattr(self.reader, "keep", None)):
+            kept(Path(folder) / "reader")
 
     def report(self) -> dict[str, Any]:
         """What both report, and how many clips were written down."""
-        found: dict[str, Any] = {"clips_heard": len(self._heard)}
-        for name, model in (("listener", self.listener), ("reader", self.reader)):
-            if callable(told := getattr(model, "report", None)):
-                found[name] = told()
-        return found
-
-    def written(self, clips: Sequence[Clip]) -> list[Reply]:
-        """What the listener writes of each clip; asked once a clip, failures again each time."""
-        new = [clip for clip in dict.fromkeys(clips) if clip not in self._heard]
-        request = REQUESTS[self.kind]
-        prompts = [Prompt((clip, request), request, style=PromptStyle(False)) for clip in new]
-        found = self.listener.generate(prompts, _ROOM) if prompts else []
-        replies = {**self._heard, **dict(zip(new, found, strict=True))}
-        self._heard |= {clip: replies[clip] for clip in new if replies[clip].stop != "failed"}
-        return [replies[clip] for clip in clips]
-
-    def _read(self, prompts: Sequence[Prompt]) -> list[Prompt | Reply]:
-        """Each prompt with words in the place of clips, or the failure of a clip."""
-        clips = list(dict.fromkeys(clip for prompt in prompts for clip in prompt.clips))
-        heard = dict(zip(clips, self.written(clips), strict=True))
-        read: list[Prompt | Reply] = []
-        for prompt in prompts:
-            bad = [heard[clip] for clip in prompt.clips if heard[clip].stop == "failed"]
-            if bad:
-                read.append(_failed(f"{self.listener.name}: {bad[0].error}"))
-                continue
-            parts = tuple(
-                part if isinstance(part, str) else self._quoted(heard[part].text)
-                for part in prompt.parts
-            )
-            read.append(replace(prompt, parts=parts))
-        return read
-
-    def _quoted(self, text: str) -> str:
-        """As a JSON string: what was said cannot close its quotes and speak to the reader."""
-        return f"{self.kind} of the recording: {json.dumps(text.strip(), ensure_ascii=False)}"
+        told = getattr(self.reader, "report", None)
+        return {**self.listener.report(), **({"reader": told()} if callable(told) else {})}
 
 
 def _failed(error: str) -> Reply:

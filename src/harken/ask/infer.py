@@ -1,0 +1,259 @@
+"""Infer: requests -> replies, asked in fixed batches and written as they come.
+
+The second of three stages. The list of batches is a pure function of the plan and the batch size.
+Each batch is appended to ``replies.jsonl`` as one group and synced; a run that was killed keeps its
+complete batches and asks the rest again, so that the file ends with the same bytes as one that was
+never killed. There are no times in a record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypedDict, runtime_checkable
+
+from harken.ask.plan import Asking, Plan, Request, sampling_of
+from harken.errors import RunError
+from harken.models.base import Model, Prompt, Reply
+from harken.progress import track
+
+_FLOOR = -60.0  # nats; JSON has no -inf, and 1e-26 is as good as never
+
+
+class Replied(TypedDict):
+    """What came back for one request; `reply` is None where no words were asked for."""
+
+    key: str
+    reply: str | None
+    stop: str
+    error: str | None
+    logprobs: list[float] | None
+
+
+class Keeper(Protocol):
+    """What the stages need of a run folder (`harken.runs.Run`)."""
+
+    def append(self, name: str, records: Any, *, sync: bool = True) -> None:
+        """Append records as one group."""
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """All records."""
+        ...
+
+    def truncate(self, name: str, n_records: int) -> None:
+        """Keep the first records only."""
+
+    def write_json(self, name: str, value: Any) -> Any:
+        """Write a value whole or not at all."""
+
+    def path(self, name: str) -> Path:
+        """Where a file or folder of the run lies."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A model whose replies cost money, or fail for reasons that pass, and that keeps them."""
+
+    def keep(self, folder: Path | str) -> None:
+        """Keep replies in `folder`, and use those that are there."""
+
+    def report(self) -> dict[str, Any]:
+        """Counts of requests, faults, tokens and cost so far."""
+        ...
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The answers to one batch, in order."""
+
+    replies: list[Reply | None]
+    logprobs: list[tuple[float, ...] | None] = field(default_factory=list)
+
+
+def infer(
+    model: Model, made: Plan, asking: Asking, run: Keeper | None = None, name: str = "replies"
+) -> dict[str, Replied]:
+    """Ask all requests of a plan that the run does not hold the replies of; key -> reply.
+
+    Raises:
+        RunError: the run holds replies to other requests.
+    """
+    batches = batches_of(made, batch_size(model, asking))
+    found: list[Any] = _kept(run, name, batches) if run is not None else []
+    if run is not None and isinstance(model, Keeping):
+        # Its replies are kept one by one, so whole batches can be asked again for the few that
+        # failed: only those are sent.
+        model.keep(run.path("replies"))
+        found = _before_failures(run, name, found, batches)
+    done = _whole(batches, len(found))
+    for batch in track(batches[done:], f"ask {model.name}"):
+        records = ask(model, batch, asking)
+        if run is not None:
+            run.append(name, records)
+        found += records
+    return {record["key"]: record for record in found}
+
+
+def batch_size(model: Model, asking: Asking) -> int:
+    """How many questions are asked at once: as told, as the model wishes, or 16."""
+    return max(1, asking.get("batch") or getattr(model, "batch", 16))
+
+
+def batches_of(made: Plan, size: int) -> list[list[Request]]:
+    """The requests in the order in which they are asked, `size` questions in a batch.
+
+    A question comes with all its rotations, so that a model can read what they share once. Items
+    are taken `size` at a time through all conditions, and a swapped item beside the one whose clips
+    it has: what was encoded is used again while it is remembered.
+    """
+    place: dict[str, int] = {}
+    for request in made.requests:
+        place.setdefault(request.planned["condition"], len(place))
+    order = sorted(
+        made.requests, key=lambda r: (r.home // size, place[r.planned["condition"]], r.home)
+    )
+    batches: list[list[Request]] = []
+    last, questions = None, size
+    for request in order:
+        one = request.planned
+        question = (one["item"], one["condition"], one["clip_rotation"])
+        if question != last:
+            last, questions = question, questions + 1
+        if questions > size:
+            batches.append([])
+            questions = 1
+        batches[-1].append(request)
+    return batches
+
+
+def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]:
+    """Ask one batch. Requests the model cannot take fail without being asked."""
+    prompts = [request.prompt for request in batch]
+    answers = _Asked([None] * len(prompts), [None] * len(prompts))
+    able = []
+    for i, request in enumerate(batch):
+        if request.planned["error"]:
+            answers.replies[i] = _failed(request.planned["error"])
+        elif len(prompts[i].clips) > model.hears:
+            answers.replies[i] = _failed(
+                f"{len(prompts[i].clips)} clips, and {model.name} hears {model.hears}"
+            )
+        else:
+            able.append(i)
+    shut = [i for i in able if prompts[i].choices]
+    errors: dict[int, str] = {}
+    for i, found in _each(model.choice_logprobs, [prompts[i] for i in shut], shut, errors):
+        answers.logprobs[i] = _rounded(found, len(prompts[i].choices))
+    wordy = [i for i in able if batch[i].planned["words"] or _undecided(answers.logprobs[i])]
+    draw = sampling_of(asking)
+    chosen = [prompts[i] for i in wordy]
+    for i, reply in _each(lambda some: model.generate(some, draw), chosen, wordy, errors):
+        answers.replies[i] = got = reply if isinstance(reply, Reply) else _failed("no reply")
+        if answers.logprobs[i] is None and prompts[i].choices:
+            answers.logprobs[i] = _rounded(got.logprobs, len(prompts[i].choices))
+    for i, error in errors.items():
+        said = answers.replies[i]
+        if answers.logprobs[i] is None and not (said and said.text):
+            answers.replies[i] = _failed(error)
+    return [
+        _record(request, answers.replies[i], answers.logprobs[i]) for i, request in enumerate(batch)
+    ]
+
+
+def _record(request: Request, reply: Reply | None, logprobs: tuple[float, ...] | None) -> Replied:
+    failed = reply is not None and reply.stop == "failed"
+    return Replied(
+        key=request.planned["key"],
+        reply=None if reply is None else reply.text,
+        stop="end" if reply is None else reply.stop,
+        error=(reply.error or ("the request failed" if failed else None)) if reply else None,
+        logprobs=list(logprobs) if logprobs else None,
+    )
+
+
+def _each(
+    call: Any, prompts: Sequence[Prompt], places: Sequence[int], errors: dict[int, str]
+) -> Iterator[tuple[int, Any]]:
+    """Answers with their places; if the batch breaks, prompt by prompt, failures noted.
+
+    A model is asked not to raise; one that does all the same loses only the prompts that break it.
+    """
+    if not prompts:
+        return
+    try:
+        found = list(call(prompts))
+        if len(found) == len(prompts):
+            yield from zip(places, found, strict=True)
+            return
+    except Exception:
+        pass  # nothing is lost: each is asked alone below, and what breaks it is its reply's error
+    for place, prompt in zip(places, prompts, strict=True):
+        try:
+            (answer,) = call([prompt])
+        except Exception as error:
+            errors[place] = f"{type(error).__name__}: {error}"
+        else:
+            yield place, answer
+
+
+def _undecided(found: tuple[float, ...] | None) -> bool:
+    """Whether there are no probabilities, or a tie at the top."""
+    return found is None or found.count(max(found)) > 1
+
+
+def _rounded(found: Sequence[float] | None, size: int) -> tuple[float, ...] | None:
+    """To 6 decimals; None for anything that is no distribution over `size` choices."""
+    if found is None or len(found) != size:
+        return None
+    if any(math.isnan(value) or value == math.inf for value in found):
+        return None
+    return tuple(round(max(float(value), _FLOOR), 6) + 0.0 for value in found)
+
+
+def _failed(error: str) -> Reply:
+    return Reply("", stop="failed", error=error)
+
+
+def _whole(batches: Sequence[Sequence[Request]], kept: int) -> int:
+    """How many batches `kept` records fill."""
+    done = 0
+    for batch in batches:
+        if len(batch) > kept:
+            break
+        kept -= len(batch)
+        done += 1
+    return done
+
+
+def _kept(run: Keeper, name: str, batches: Sequence[Sequence[Request]]) -> list[dict[str, Any]]:
+    """The replies of complete batches already in the run; a torn batch is cut off."""
+    found = run.records(name)
+    keys = [request.planned["key"] for batch in batches for request in batch]
+    for record, key in zip(found, keys, strict=False):
+        if record.get("key") != key:
+            raise RunError(
+                "the run holds a reply to a request that is not in this plan",
+                where=name,
+                mend="Model, items, conditions and seed must be the same to resume.",
+            )
+    if len(found) > len(keys):
+        raise RunError("the run holds more replies than are asked for", where=name)
+    whole = sum(len(batch) for batch in batches[: _whole(batches, len(found))])
+    if whole < len(found):
+        run.truncate(name, whole)
+    return found[:whole]
+
+
+def _before_failures(
+    run: Keeper, name: str, found: list[Any], batches: Sequence[Sequence[Request]]
+) -> list[Any]:
+    """The replies before the first batch with a failed one; the rest is cut off and asked again."""
+    first = next((i for i, one in enumerate(found) if one["stop"] == "failed"), len(found))
+    if first == len(found):
+        return found
+    whole = sum(len(batch) for batch in batches[: _whole(batches, first)])
+    run.truncate(name, whole)
+    return found[:whole]

@@ -1,0 +1,324 @@
+"""Plan: items × conditions × rotations -> requests, each known by a hash of all that decides it.
+
+The first of three stages joined by files (plan, infer, score). It asks nobody: the same arguments
+give the same requests in the same order, so a plan can be read, counted and costed before anything
+is spent. Only ``transcript`` and ``caption`` need somebody here, the listener whose words stand in
+the place of the clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol, TypedDict
+
+from harken.ask.clip_order import reorder
+from harken.ask.condition import WORDS, conditioned, named
+from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
+from harken.ask.stats import clusters
+from harken.audio import canonical, digest
+from harken.errors import ConfigError
+from harken.item import Item
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+
+Replies = Literal["all", "plain", "none"]
+"""For which requests words are asked even where the model gives probabilities: every one, only
+those of the first condition with choices and clips as they are, or none."""
+
+
+class Listener(Protocol):
+    """Somebody who writes down what is heard in clips (`harken.models.cascade.Listener`)."""
+
+    name: str
+
+    def read(self, prompts: Sequence[Prompt]) -> list[Prompt | Reply]:
+        """Each prompt with words in the place of its clips, or the failure of a clip."""
+        ...
+
+    def identity(self) -> str:
+        """A short hash of who listens, and how."""
+        ...
+
+
+class Asking(TypedDict, total=False):
+    """How items are asked; every key has a default.
+
+    Keys:
+        conditions: names of `harken.ask.condition`; default ``("audio",)``.
+        rotations: how many rotations of the choices, or ``"all"``; default 1.
+        clip_rotations: how many rotations of the clips, or ``"all"``; default 1.
+        listeners: condition (``transcript``, ``caption``) -> who writes the words down.
+        seed: for swaps and sampling; default 0.
+        batch: questions (with all their rotations) asked at once; default what the model wishes
+            (its `batch`), else 16.
+        name: the record file's name; default ``"trials"``.
+        sampling: how replies are drawn; its seed is the run's unless set; default greedy.
+        replies: which requests are asked for words although the model gives probabilities; default
+            ``"all"``.
+        max_failed: largest share of failed trials that is not an error; default 0.1. With 1, the
+            caller checks (`harken.ask.trial.check_failures`) after writing what it has.
+    """
+
+    conditions: Sequence[str]
+    rotations: Rotations
+    clip_rotations: Rotations
+    listeners: Mapping[str, Listener]
+    seed: int
+    batch: int
+    name: str
+    sampling: Sampling
+    replies: Replies
+    max_failed: float
+
+
+class Planned(TypedDict):
+    """One request as it stands in ``plan.jsonl``: all that marking its reply needs, and its key.
+
+    `gold` is the answer's position in ``item.choices``, `gold_shown` in `choices` as shown; -1 if
+    there is none. ``options`` are the item's own, `choices` are as shown (rotated, renumbered).
+    `error` says why there is nothing to ask (a listener failed).
+    """
+
+    key: str
+    item: str
+    task: str
+    tags: list[str]
+    split: str
+    group: str
+    condition: str
+    rotation: int
+    clip_rotation: int
+    heard: int
+    clips: int
+    question: str
+    prompt: str
+    choices: list[str]
+    order: list[int]
+    options: list[str]
+    answer: str
+    gold: int
+    gold_shown: int
+    letters: bool
+    words: bool
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt to ask, what it is about, and its line in the plan."""
+
+    prompt: Prompt
+    planned: Planned
+    home: int
+    """Where its sounds lie among the items: requests of one home share clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All requests in the order of their trials, and who is not asked: condition -> id -> why."""
+
+    requests: tuple[Request, ...]
+    excluded: dict[str, dict[str, str]]
+
+
+def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
+    """Everything there is to ask `model` of `items`.
+
+    Items that a condition or another order of clips cannot be put on are not asked, and
+    `Plan.excluded` says why.
+
+    Raises:
+        ConfigError: an unknown condition, a rotation count below 1, or a condition without its
+            listener.
+    """
+    groups = clusters([item.recordings for item in items])
+    homes: dict[str, int] = {}
+    for place, item in enumerate(items):
+        for clip in item.clips:
+            homes.setdefault(clip.key, place)
+    drafts: list[tuple[_Draft, int]] = []
+    excluded: dict[str, dict[str, str]] = {}
+    names = named(asking.get("conditions", ("audio",)))
+    for condition in names:
+        reasons: dict[str, str] = {}
+        pairs = conditioned(items, condition, asking.get("seed", 0), reasons)
+        for place, (item, changed) in enumerate(pairs):
+            if changed is None:
+                continue
+            first = changed.clips[0].key if changed.clips else ""
+            for draft in _drafts(model, item, changed, condition, asking, reasons):
+                drafts.append((replace(draft, group=groups[place]), homes.get(first, place)))
+        if reasons:
+            excluded[condition] = reasons
+    salt = _salt(model, asking)
+    requests = []
+    for draft, home in _in_words(drafts, names, asking):
+        wordy = _wordy(draft, names[0], asking)
+        requests.append(Request(draft.prompt, _planned(draft, wordy, salt), home))
+    return Plan(tuple(requests), excluded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A request before its words and its key are known."""
+
+    item: Item
+    prompt: Prompt
+    condition: str
+    rotation: int
+    clip_rotation: int
+    group: str = ""
+    error: str | None = None
+
+
+def _drafts(
+    model: Model, item: Item, changed: Item, condition: str, asking: Asking, reasons: dict[str, str]
+) -> list[_Draft]:
+    """The prompts of one item under one condition: clip rotations, and rotations in each."""
+    found = []
+    turns = asking.get("clip_rotations", 1)
+    most = max(1, len(item.clips))
+    if turns != "all" and turns < 1:
+        raise ConfigError(f"clip_rotations is {turns}", mend="Use 1 or more, or 'all'.")
+    for turn in range(most if turns == "all" else min(turns, most)):
+        # Under "none" there are no clips to move, but the words are renumbered all the same, so
+        # that every trial with audio has its partner without.
+        moved = _moved(item, changed, turn)
+        if isinstance(moved, str):
+            reasons[item.id] = f"one order of clips only: {moved}"
+            break
+        for rotation in rotations_of(item, asking.get("rotations", 1)):
+            # The prompt keeps the original's id: conditions of one item pair up, and a model
+            # that never listens cannot answer them differently by accident.
+            prompt = replace(make_prompt(moved, model.style, rotation), item_id=item.id)
+            found.append(_Draft(item, prompt, condition, rotation, turn))
+    return found
+
+
+def _moved(item: Item, changed: Item, turn: int) -> Item | str:
+    """`changed` with clips and words as they are after `turn` steps."""
+    if not turn:
+        return changed
+    worded = reorder(item, turn)
+    if isinstance(worded, str):
+        return worded
+    clips = changed.clips
+    cut = turn % len(clips) if clips else 0
+    return replace(worded, clips=clips[cut:] + clips[:cut])
+
+
+def _in_words(
+    drafts: list[tuple[_Draft, int]], names: Sequence[str], asking: Asking
+) -> list[tuple[_Draft, int]]:
+    """The drafts, those of word conditions with a listener's words in the place of clips."""
+    found = list(drafts)
+    for name in (name for name in names if name in WORDS):
+        listener = asking.get("listeners", {}).get(name)
+        if listener is None:
+            option = "--asr" if name == "transcript" else "--captioner"
+            raise ConfigError(
+                f"nobody is named who writes the words for the condition {name!r}",
+                mend=f"Name one: {option} MODEL, for example {option} "
+                + ("asr:openai/whisper-tiny" if name == "transcript" else "openai:NAME@URL"),
+            )
+        places = [i for i, (draft, _) in enumerate(found) if draft.condition == name]
+        read = listener.read([found[i][0].prompt for i in places])
+        for i, prompt in zip(places, read, strict=True):
+            draft, home = found[i]
+            if isinstance(prompt, Reply):
+                found[i] = replace(draft, error=prompt.error or "the listener failed"), home
+            else:
+                found[i] = replace(draft, prompt=prompt), home
+    return found
+
+
+def _wordy(draft: _Draft, first: str, asking: Asking) -> bool:
+    """Whether words are asked for although there may be probabilities."""
+    mode = asking.get("replies", "all")
+    plain = draft.condition == first and not draft.rotation and not draft.clip_rotation
+    return mode == "all" or (mode == "plain" and plain) or not draft.prompt.choices
+
+
+def _planned(draft: _Draft, words: bool, salt: str) -> Planned:
+    item, prompt = draft.item, draft.prompt
+    where = [draft.condition, draft.rotation, draft.clip_rotation]
+    return Planned(
+        key=digest(
+            canonical([salt, item.id, *where, words])
+            + prompt_text(prompt)
+            + canonical([clip.key for clip in prompt.clips])
+        ),
+        item=item.id,
+        task=item.task,
+        tags=list(item.tags),
+        split=item.split,
+        group=draft.group,
+        condition=draft.condition,
+        rotation=draft.rotation,
+        clip_rotation=draft.clip_rotation,
+        heard=len(item.clips),
+        clips=len(prompt.clips),
+        question=prompt.question,
+        prompt=prompt_text(prompt),
+        choices=list(prompt.choices),
+        order=list(prompt.order),
+        options=list(item.choices),
+        answer=item.answer,
+        gold=item.gold,
+        gold_shown=prompt.order.index(item.gold) if item.gold >= 0 else -1,
+        letters=prompt.style.letters,
+        words=words,
+        error=draft.error,
+    )
+
+
+def _salt(model: Model, asking: Asking) -> str:
+    """What, besides the question, decides an answer."""
+    draw = sampling_of(asking)
+    sampling = [draw.max_tokens, draw.temperature, draw.top_k, draw.seed]
+    return canonical([model.identity(), asdict(model.style), sampling, asking.get("seed", 0)])
+
+
+def sampling_of(asking: Asking) -> Sampling:
+    """How replies are drawn: the run's seed, unless the sampling has its own."""
+    drawn = asking.get("sampling", Sampling())
+    return drawn if drawn.seed else replace(drawn, seed=asking.get("seed", 0))
+
+
+def asked(planned: Planned) -> tuple[Item, Prompt]:
+    """The item and the prompt as far as marking needs them, from a line of the plan alone."""
+    item = Item(
+        question=planned["question"],
+        answer=planned["answer"],
+        choices=tuple(planned["options"]),
+        task=planned["task"],
+        tags=tuple(planned["tags"]),
+    )
+    prompt = Prompt(
+        (planned["prompt"],),
+        planned["question"],
+        tuple(planned["choices"]),
+        tuple(planned["order"]),
+        PromptStyle(letters=planned["letters"]),
+        planned["item"],
+    )
+    return item, prompt
+
+
+def count(made: Plan) -> dict[str, Any]:
+    """What a plan would ask: requests by condition, distinct clips, and who is not asked."""
+    by: dict[str, int] = {}
+    clips: dict[str, float | None] = {}
+    for request in made.requests:
+        by[request.planned["condition"]] = by.get(request.planned["condition"], 0) + 1
+        for clip in request.prompt.clips:
+            clips.setdefault(clip.key, clip.duration_s)
+    known = [length for length in clips.values() if length is not None]
+    return {
+        "requests": len(made.requests),
+        "by": by,
+        "words": sum(request.planned["words"] for request in made.requests),
+        "clips": len(clips),
+        "seconds": round(sum(known), 3) if len(known) == len(clips) else None,
+        "excluded": {name: len(why) for name, why in made.excluded.items()},
+    }

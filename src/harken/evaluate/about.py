@@ -1,0 +1,164 @@
+"""What stands beside the numbers of a run: the blind floor, the official score, the versions.
+
+All of it is computed from items and trials, none by asking the model. It is kept in the run's
+``about.json``, because a floor takes longer than a table.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harken.ask import stats
+from harken.ask.plan import Plan
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.floors import floor
+from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.nouns import Release, key_of
+from harken.evaluate.benchmarks.own import Own
+from harken.evaluate.benchmarks.scoring import score
+from harken.item import HIDDEN, Item
+
+_LINEAR_ITEMS = range(50, 5001)  # fewer teach a text-only linear model nothing; more take long
+_LIBRARIES = ("harken", "numpy", "scipy", "soundfile", "soxr", "torch", "transformers", "peft")
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """A benchmark as it is asked.
+
+    Attributes:
+        bench: its rules.
+        release: its items, with their audio found.
+        data: where the release lies, as the user said it.
+        helpers: the judge or embedding its official rule may need.
+    """
+
+    bench: Benchmark
+    release: Release
+    data: str
+    helpers: Helpers = field(default_factory=Helpers)
+
+    def facts(self) -> dict[str, Any]:
+        """Name, version and content fingerprint, for the run's spec."""
+        return {
+            "name": self.bench.name,
+            "version": self.release.version,
+            "fingerprint": self.release.fingerprint,
+            "items": len(self.release.items),
+        }
+
+    def write_items(self, path: Path) -> None:
+        """The items, so that reports find question and sound."""
+        from harken.shards import write_jsonl
+
+        write_jsonl(self.release.items, path)
+
+
+def about(
+    items: Sequence[Item],
+    exam: Exam | None,
+    trials: Sequence[Mapping[str, Any]],
+    checks: Sequence[Mapping[str, Any]],
+    floored: bool,
+) -> dict[str, Any]:
+    """``blind``, ``official`` and ``checks`` of a run; what there is not is None or empty."""
+    told: dict[str, Any] = {
+        "blind": blind(items, exam) if floored else None,
+        "official": official(items, exam, trials) if exam is not None else None,
+        "checks": [dict(one) for one in checks],
+    }
+    if exam is not None:
+        told["benchmark"] = exam.facts()
+        told["checks"] += [
+            {"name": "release", "ok": None, "text": note} for note in exam.release.notes
+        ]
+    return told
+
+
+def blind(items: Sequence[Item], exam: Exam | None = None) -> dict[str, Any] | None:
+    """The best that needs neither audio nor model, and every floor behind it.
+
+    Candidates: best constant position, longest option, best position of each task (held out), and
+    the cross-validated text-only linear model. The best of several is itself a little optimistic,
+    which is the safe side: a model that does not pass it has shown nothing.
+    """
+    shut = [item for item in items if item.choices and HIDDEN not in item.tags]
+    if not shut:
+        return None
+    bench = exam.bench if exam is not None else Own()
+    rows = shut if exam is not None else [bench.item({**i.to_dict(), "item": i}, ()) for i in shut]
+    found = floor(bench, rows, linear=len(shut) in _LINEAR_ITEMS)
+    cells: dict[str, dict[str, Any]] = {
+        f"always position {cell['position'] + 1}": cell for cell in found["constant"]
+    }
+    cells["longest option"] = found["longest"]
+    for name, cell in found["fields"].items():
+        cells[f"best position by {name}"] = cell["held_out"]
+    if found["linear"]:
+        cells["linear, text only"] = found["linear"]
+    best = max(cells, key=lambda name: cells[name]["accuracy"])
+    return {
+        "name": best,
+        **{key: cells[best][key] for key in ("accuracy", "low", "high")},
+        "n": found["n"],
+        "chance": found["chance"],
+        "floors": {
+            name: {key: cell[key] for key in ("accuracy", "low", "high")}
+            for name, cell in cells.items()
+        },
+    }
+
+
+def official(
+    items: Sequence[Item], exam: Exam, trials: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """The benchmark's own score of the replies under ``audio``, as they came and as submitted.
+
+    *Submitted* is the bare text of the option that was read out of a reply, which every official
+    rule reads rightly; *raw* is the reply as it came. None where answers are withheld or nothing
+    was asked under ``audio`` (or ``none``, for a model that hears nothing).
+    """
+    first = trials[0]["condition"] if trials else ""
+    told = {
+        t["item"]: t
+        for t in trials
+        if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
+    }
+    marked = [item for item in items if HIDDEN not in item.tags]
+    if not told or not marked:
+        return None
+    raw, submitted = {}, {}
+    for item in marked:
+        trial = told.get(item.id)
+        if trial is None or trial["outcome"] == "failed":
+            continue
+        submitted[key_of(item)] = trial["parsed"] or trial["reply"]
+        if trial["reply"]:
+            raw[key_of(item)] = trial["reply"]
+    return {
+        "condition": first,
+        "submitted": score(exam.bench, marked, submitted, exam.helpers),
+        "raw": score(exam.bench, marked, raw, exam.helpers) if raw else None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Python and the libraries that decide numbers; those that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def detectable(made: Plan) -> dict[str, Any]:
+    """Before anything is asked: the smallest audio gain that this many items can show."""
+    items = len({request.planned["item"] for request in made.requests})
+    return {"items": items, "power": 0.8, "alpha": 0.05, "difference": stats.detectable(items)}
