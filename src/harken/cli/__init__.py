@@ -28,6 +28,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "show": data.show,
     "train": learn.train,
     "eval": exam.evaluate,
+    "rescore": exam.rescore,
     "report": exam.report,
     "compare": exam.compare,
     "score": bench.score,

@@ -74,7 +74,7 @@ def floor(
     from harken.models import load_model
 
     bench = open_benchmark(benchmark)
-    release = bench.release(_source(bench, data), partial=True)
+    release = bench.release(source_of(bench, data), partial=True)
     asked = load_model(model) if model else None
     found = {**_about(release), **measure(bench, release.items, model=asked)}
     found["warnings"] = list(release.notes)
@@ -190,7 +190,11 @@ def _converted(
     return found
 
 
-def _source(bench: Benchmark, data: str | None) -> str:
+def source_of(bench: Benchmark, data: str | None) -> str:
+    """Where the release lies: as told, as described, or below ``$HARKEN_BENCHMARKS``.
+
+    Raises DataError if none of them says.
+    """
     from harken.errors import DataError
 
     if data is not None:
@@ -212,7 +216,7 @@ def _release(bench: Benchmark, data: str | None, path: Path, replies: Prediction
     holds = bool(rows) and all(name in row for row in rows for name in bench.required)
     if data is None and holds:
         return bench.release(path, partial=True)
-    return bench.release(_source(bench, data), partial=True)
+    return bench.release(source_of(bench, data), partial=True)
 
 
 def _about(release: Release) -> dict[str, Any]:

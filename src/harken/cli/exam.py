@@ -1,25 +1,61 @@
-"""Verbs about results: eval, report, compare."""
+"""Verbs about results: eval, rescore, report, compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from harken.cli.door import Json, Seed, finish
-from harken.cli.items import read_split
+from harken.cli.door import Json, Seed, finish, table
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A saved model's folder, or a name (linear, …).")],
-    dataset: Annotated[Path, typer.Argument(help="A harken dataset, or a .jsonl file of items.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    model: Annotated[
+        str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
+    ],
+    dataset: Annotated[
+        Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")] = Path("run"),
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", "-b", help="Ask a benchmark instead of a dataset.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="The benchmark's release: file, folder, hub:owner/name.")
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="Where the audio names of the release start.")
+    ] = None,
     condition: Annotated[
         list[str] | None,
-        typer.Option(help="audio, none, silence, swap, clip-1 …; repeat for more."),
+        typer.Option(
+            help="audio, none, silence, swap, clip-1, fragment-4, transcript …; repeat for more."
+        ),
     ] = None,
     rotations: Annotated[int, typer.Option(help="Rotations of the options; 0 = all.")] = 1,
+    clip_rotations: Annotated[int, typer.Option(help="Rotations of the clips; 0 = all.")] = 1,
+    asr: Annotated[
+        str | None, typer.Option(help="Who writes transcripts: asr:ID, written:FILE, any model.")
+    ] = None,
+    captioner: Annotated[
+        str | None, typer.Option(help="Who writes captions: any model that hears.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Marks what the benchmark's rule leaves to a judge.")
+    ] = None,
+    replies: Annotated[
+        str, typer.Option(help="Ask for words although there are probabilities: all, plain, none.")
+    ] = "plain",
+    selfcheck: Annotated[
+        int, typer.Option(help="Ask so many again alone: does batching change answers?")
+    ] = 0,
+    stage: Annotated[
+        str, typer.Option(help="Stop after: plan (nothing is asked), infer, or score.")
+    ] = "score",
+    batch: Annotated[
+        int, typer.Option(help="Questions asked at once; 0: as the model wishes.")
+    ] = 0,
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "test",
     limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
     max_failed: Annotated[float, typer.Option(help="Share of failed trials allowed.")] = 0.0,
@@ -28,28 +64,54 @@ def evaluate(
 ) -> None:
     """Examine a model with the audio and without it, and test the difference.
 
-    A killed run goes on where it stopped. Exit code 7 if more trials failed than allowed.
+    Three stages: plan, infer, score. A killed run goes on where it stopped; `harken rescore` marks
+    one again without asking. Exit code 7 if more trials failed than allowed.
 
     Examples:  harken eval model items -o runs/after     harken eval linear items -o runs/floor
+    harken eval native:Qwen2-Audio-7B -b mmau --data MMAU --rotations 0 --selfcheck 50
+    harken eval model items --condition audio --condition transcript --asr asr:openai/whisper-tiny
     """
-    from harken.evaluate import CONDITIONS, run
-    from harken.models import load_model
+    from harken.cli.sitting import Sitting, planned_text
     from harken.report import terminal
 
-    items = read_split(dataset, split, limit)
-    # A deaf linear model is cross-validated on the very items; an oracle must know their answers.
-    known = {"items": items} if model.partition(":")[0] in ("linear", "oracle") else {}
-    results = run(
-        load_model(model, **known),
-        items,
-        out,
-        dataset=dataset,
-        max_failed=max_failed,
-        conditions=tuple(condition or CONDITIONS),
-        rotations=rotations or "all",
-        seed=seed,
-    )
-    finish(results, terminal.results(results), as_json)
+    sitting = Sitting(model, dataset, benchmark, data, audio, split, limit, judge)
+    settings: dict[str, Any] = {
+        "max_failed": max_failed,
+        "rotations": rotations or "all",
+        "clip_rotations": clip_rotations or "all",
+        "seed": seed,
+        "replies": replies,
+    }
+    if condition:
+        settings["conditions"] = tuple(condition)
+    if batch:
+        settings["batch"] = batch
+    listeners = {"transcript": asr, "caption": captioner}
+    found = sitting.run(out, listeners, selfcheck, stage, settings)
+    text = terminal.results(found) if stage == "score" else planned_text(found)
+    finish(found, text, as_json)
+
+
+def rescore(
+    run: Annotated[Path, typer.Argument(help="A run, complete or with all its replies.")],
+    as_json: Json = False,
+) -> None:
+    """Mark the replies of a run again by the present rules; no model is asked.
+
+    Example:  harken rescore runs/after
+    """
+    from harken.evaluate import rescore as again
+
+    found = again(run)
+    rows: list[tuple[object, ...]] = [
+        (
+            name,
+            *(f"{100 * found[when].get(name, float('nan')):.1f}" for when in ("before", "after")),
+        )
+        for name in found["after"]
+    ]
+    text = f"{found['changed']} of {found['trials']} marks changed\n"
+    finish(found, text + table(rows, ("condition", "before %", "after %")), as_json)
 
 
 def report(

@@ -149,7 +149,8 @@ def results(folder: Path | str) -> dict[str, Any]:
 def rescore(folder: Path | str) -> dict[str, Any]:
     """Mark a finished or interrupted run again by the present marker; no model is asked.
 
-    Returns ``changed`` (trials whose mark is another), ``trials``, and both accuracies by condition.
+    Returns ``changed`` (trials whose mark is another), ``trials``, and the accuracies by condition
+    ``before`` and ``after``.
 
     Raises:
         RunError: the folder has no plan, or not all replies.

@@ -53,6 +53,16 @@ def load_model(spec: str, **options: Any) -> Model:
     return MODELS.get(name)(target, **options)
 
 
+def load_listener(spec: str, kind: str) -> Any:
+    """The model that `spec` names as one who writes words for clips.
+
+    `kind` is ``"transcript"`` or ``"caption"``; see `harken.models.cascade.Listener`.
+    """
+    from harken.models.cascade import Listener
+
+    return Listener(load_model(spec), "caption" if kind == "caption" else "transcript")
+
+
 def load_embedder(spec: str) -> Any:
     """The text embedding that ``name[:target]`` names (see `harken.models.embedding`)."""
     from harken.models import embedding
@@ -95,4 +105,7 @@ def serve_model(
         ) from None
 
 
-__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_model", "serve_model"]
+__all__ = [
+    "MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_listener", "load_model",
+    "serve_model",
+]  # fmt: skip

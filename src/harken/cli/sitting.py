@@ -1,0 +1,113 @@
+"""Who is asked what: from the words of the command line to models, items, listeners and guards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harken.cli.items import read_split
+from harken.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harken.evaluate import Exam
+    from harken.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """One `harken eval`: a model, and a dataset or a benchmark."""
+
+    model: str
+    dataset: Path | None
+    benchmark: str | None
+    data: str | None
+    audio: Path | None
+    split: str
+    limit: int
+    judge: str | None
+
+    def run(
+        self,
+        out: Path,
+        listeners: dict[str, str | None],
+        selfcheck: int,
+        stage: str,
+        settings: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Ask; `settings` are those of `harken.ask.plan.Asking`."""
+        from harken.evaluate import STAGES, Guards, run
+        from harken.models import load_listener, load_model
+
+        modes = {
+            "stage": (stage, STAGES),
+            "replies": (settings["replies"], ("all", "plain", "none")),
+        }
+        for name, (value, known) in modes.items():
+            if value not in known:
+                raise ConfigError(f"--{name} is {value!r}", mend=f"Use {', '.join(known)}.")
+        items, exam = self._questions()
+        # A deaf linear model is cross-validated on the very items; an oracle must know their
+        # answers.
+        head = self.model.partition(":")[0]
+        known_items = {"items": items} if head in ("linear", "oracle") else {}
+        settings["listeners"] = {
+            kind: load_listener(name, kind) for kind, name in listeners.items() if name
+        }
+        return run(
+            load_model(self.model, **known_items),
+            items,
+            out,
+            dataset=self.dataset,
+            exam=exam,
+            guards=Guards(selfcheck=selfcheck),
+            until=stage,  # type: ignore[arg-type]
+            **settings,
+        )
+
+    def _questions(self) -> tuple[list[Item], Exam | None]:
+        """The items, and the benchmark they are of."""
+        if (self.dataset is None) == (self.benchmark is None):
+            raise ConfigError(
+                "name a dataset or a benchmark, one of them",
+                mend="harken eval MODEL ITEMS, or harken eval MODEL --benchmark mmau --data MMAU",
+            )
+        if self.dataset is not None:
+            return read_split(self.dataset, self.split, self.limit), None
+        from harken.cli.bench import source_of
+        from harken.evaluate import Exam
+        from harken.evaluate.benchmarks import open_benchmark
+        from harken.evaluate.benchmarks.helpers import Helpers
+        from harken.models import load_model
+
+        bench = open_benchmark(str(self.benchmark))
+        data = source_of(bench, self.data)
+        release = bench.release(data, self.audio, need_audio=True, partial=True)
+        helpers = Helpers(judge=load_model(self.judge) if self.judge else None)
+        items = list(release.items)[: self.limit or None]
+        return items, Exam(bench, release, data, helpers)
+
+
+def planned_text(found: dict[str, Any]) -> str:
+    """What a plan would cost, and what it could show, for people."""
+    from harken.cli.door import table
+
+    seconds = found["seconds"]
+    length = "unknown length" if seconds is None else f"{seconds / 60:.1f} min of sound"
+    lines = [
+        f"{found['model']}: {found['requests']:,} requests, {found['words']:,} of them for words; "
+        f"{found['clips']:,} distinct clips, {length}"
+    ]
+    rows: list[tuple[object, ...]] = [
+        (name, n, found["excluded"].get(name, 0)) for name, n in found["by"].items()
+    ]
+    lines.append(table(rows, ("condition", "requests", "items not asked")))
+    if "replies" in found:
+        lines.append(f"{found['replies']:,} replies are there; the stage score marks them")
+    told = found.get("detectable")
+    if told and told["difference"] is not None:
+        lines.append(
+            f"{told['items']:,} items can show a difference of {100 * told['difference']:.1f} "
+            f"points between two conditions (power {told['power']:.0%}, p < {told['alpha']})"
+        )
+    return "\n".join(lines)

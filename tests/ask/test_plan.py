@@ -1,0 +1,166 @@
+"""Plans: what is asked, what it is known by, and in which order."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harken.ask.condition import conditioned, named
+from harken.ask.infer import batches_of
+from harken.ask.plan import count, plan
+from harken.ask.trial import mark_all, run_trials
+from harken.audio import Clip
+from harken.errors import ConfigError, RunError
+from harken.item import HIDDEN, Item
+from harken.models.base import Prompt, Reply
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fakes import Fake, items
+
+
+class Scribe:
+    """Writes each clip's file name, and fails on those in `deaf_to`."""
+
+    name = "scribe"
+
+    def __init__(self, deaf_to: str = "") -> None:
+        self.deaf_to = deaf_to
+
+    def read(self, prompts):
+        return [self._one(prompt) for prompt in prompts]
+
+    def _one(self, prompt: Prompt):
+        if any(clip.path == self.deaf_to for clip in prompt.clips):
+            return Reply("", stop="failed", error="scribe: too loud")
+        parts = [p if isinstance(p, str) else f"heard: {p.path}" for p in prompt.parts]
+        return replace(prompt, parts=tuple(parts))
+
+    def identity(self):
+        return "scribe"
+
+
+def test_fragments_tile_every_clip():
+    (item,) = items(1, clips=2)
+    names = named(["audio", "fragment-4", "audio"])
+    assert names == ["audio", *(f"fragment-{k}of4" for k in (1, 2, 3, 4))]
+    for clip in (0, 1):
+        cuts = [conditioned([item], name)[0][1].clips[clip] for name in names[1:]]
+        assert [cut.start_s for cut in cuts] == [0.0, 0.25, 0.5, 0.75]
+        assert {cut.duration_s for cut in cuts} == {0.25}
+        assert len({cut.key for cut in cuts}) == 4
+
+
+@pytest.mark.parametrize("name", ["fragment-5of4", "fragment-1of1", "fragment-0of4", "fragment"])
+def test_no_such_fragment(name):
+    with pytest.raises(ConfigError):
+        plan(Fake(), items(1), {"conditions": [name]})
+
+
+def test_a_broken_recording_is_left_out_with_its_reason():
+    item = replace(items(1)[0], clips=(Clip(path="/nowhere.wav"),))
+    made = plan(Fake(), [item], {"conditions": ["audio", "fragment-2", "silence"]})
+    assert count(made)["by"] == {"audio": 1}
+    assert set(made.excluded) == {"fragment-1of2", "fragment-2of2", "silence"}
+
+
+def test_words_take_the_place_of_clips_and_nothing_else_changes():
+    made = plan(Fake(), items(2, clips=2), {"conditions": ["audio", "transcript"],
+                                            "listeners": {"transcript": Scribe()}})  # fmt: skip
+    heard, read = (r.prompt for r in made.requests if r.planned["item"] == items(2, 2)[0].id)
+    assert len(heard.clips) == 2 and not read.clips
+    assert "heard: 0-1.wav" in read.parts and "clip 2:" in read.parts
+    assert heard.choices == read.choices and heard.parts[-1] == read.parts[-1]
+
+
+def test_a_listener_that_fails_is_a_failed_trial_and_never_a_wrong_one():
+    model = Fake()
+    trials = run_trials(model, items(3), conditions=["transcript"], max_failed=0.5,
+                        listeners={"transcript": Scribe(deaf_to="1-0.wav")})  # fmt: skip
+    assert [t["outcome"] for t in trials].count("failed") == 1
+    assert trials[1]["error"] == "scribe: too loud" and trials[1]["value"] is None
+    assert model.asked == 2
+
+
+def test_a_condition_without_its_listener_is_refused():
+    with pytest.raises(ConfigError, match="--asr"):
+        plan(Fake(), items(1), {"conditions": ["transcript"]})
+
+
+def test_orders_of_clips_keep_the_right_answer_right():
+    item = Item(
+        question="Which clip is the dog?",
+        answer="clip 2",
+        choices=("clip 1", "clip 2", "clip 3"),
+        clips=tuple(Clip(path=f"{name}.wav", duration_s=1.0) for name in ("rain", "dog", "cat")),
+    )
+
+    def say(prompt):  # hears: the place of the dog among the clips that are there
+        paths = [clip.path for clip in prompt.clips]
+        return f"clip {paths.index('dog.wav') + 1}" if paths else "clip 2"
+
+    trials = run_trials(Fake(say), [item], clip_rotations="all", rotations="all",
+                        conditions=("audio", "none"))  # fmt: skip
+    assert len(trials) == 2 * 3 * 3 and len({t["key"] for t in trials}) == 18
+    heard = [t for t in trials if t["condition"] == "audio"]
+    assert all(t["outcome"] == "correct" and t["parsed"] == "clip 2" for t in heard)
+    assert all(t["choices"][t["gold_shown"]] == t["reply"] for t in heard)
+    # "clip 2" said blindly is right in one order of three.
+    assert [t["outcome"] for t in trials if t["condition"] == "none"].count("correct") == 3
+
+
+def test_an_item_whose_words_fix_the_order_has_one_order_and_says_why():
+    item = replace(items(1, clips=2)[0], question="What is in the first clip?")
+    made = plan(Fake(), [item], {"clip_rotations": 2})
+    assert len(made.requests) == 1 and "one order" in made.excluded["audio"][item.id]
+
+
+def test_rotations_stay_together_and_swapped_items_lie_beside_their_donors():
+    made = plan(Fake(), items(32), {"conditions": ["audio", "none", "swap"], "rotations": "all"})
+    batches = batches_of(made, 8)
+    assert sorted(r.planned["key"] for b in batches for r in b) == sorted(
+        r.planned["key"] for r in made.requests
+    )
+    for batch in batches:
+        names = [(r.planned["item"], r.planned["condition"]) for r in batch]
+        assert len(batch) == 4 * len(set(names)) <= 32
+        assert names == [name for name in dict.fromkeys(names) for _ in range(4)]
+    spread: dict[str, list[int]] = {}
+    for place, batch in enumerate(batches):
+        for request in batch:
+            for clip in request.prompt.clips:
+                spread.setdefault(clip.key, []).append(place)
+    assert max(max(places) - min(places) for places in spread.values()) <= 2 * 3
+
+
+def test_the_key_holds_all_that_decides_an_answer():
+    def keys(model, **asking):
+        return {r.planned["key"] for r in plan(model, items(2), asking).requests}
+
+    first = keys(Fake())
+    assert first == keys(Fake())
+    for other in (keys(Fake(tag="b")), keys(Fake(), seed=1), keys(Fake(), conditions=["none"])):
+        assert first.isdisjoint(other)
+
+
+def test_words_for_all_for_the_plain_ones_or_for_none():
+    chances = (-0.1, -3.0, -3.0, -3.0)
+    for mode, words in (("all", 24), ("plain", 3), ("none", 0)):
+        model = Fake(chances=lambda prompt: chances)
+        run_trials(model, items(3), conditions=("audio", "none"), rotations="all", replies=mode)
+        assert model.asked == words
+
+
+def test_withheld_answers_are_asked_and_not_marked():
+    hidden = [replace(item, answer="", tags=(HIDDEN,)) for item in items(2)]
+    trials = run_trials(Fake(), hidden)
+    assert [t["outcome"] for t in trials] == ["hidden", "hidden"]
+    assert trials[0]["parsed"] == "rain" and trials[0]["value"] is None
+
+
+def test_marking_needs_every_reply():
+    made = plan(Fake(), items(1), {})
+    with pytest.raises(RunError, match="no reply"):
+        mark_all([r.planned for r in made.requests], {})
