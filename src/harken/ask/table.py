@@ -8,6 +8,7 @@ and keys are sorted by name: no number depends on the order of the records.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,7 @@ class Table:
 
 def means(values: Floats, group: Ints, count: int) -> Floats:
     """(rows, …) -> (count, …): mean of the rows of each group, NaN left out; NaN without any."""
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
     out = np.empty((count, flat.shape[1]))
     for at in range(flat.shape[1]):
         known = np.flatnonzero(~np.isnan(flat[:, at]))

@@ -56,19 +56,21 @@ class Sheet:
         marks = map(_longest, own.options, own.gold.tolist())
         self.longest = np.array(list(marks), dtype=np.float64)
 
-    def share(self, values: Floats, units: Ints | None = None, block: str = "") -> Json:
+    def share(self, into: Json, values: Floats, units: Ints | None = None, block: str = "") -> Json:
         """``items``, ``accuracy`` and both intervals of the mean of `values`, NaN left out.
 
         Args:
+            into: receives them (the interval by recording when the resampling runs, so a copy of
+                this dict would lack it), and is returned.
             values: one an item, 0..1.
             units: which items, if not all.
             block: see `harken.ask.bootstrap.Resampling.want`.
         """
         known = values[~np.isnan(values)]
         low, high = stats.wilson(float(known.sum()), known.size) if known.size else (None, None)
-        found: Json = {"items": known.size, "accuracy": mean(known), "low": low, "high": high}
-        self.resampling.want(values, found, ("cluster_low", "cluster_high", ""), units, block)
-        return found
+        into |= {"items": known.size, "accuracy": mean(known), "low": low, "high": high}
+        self.resampling.want(values, into, ("cluster_low", "cluster_high", ""), units, block)
+        return into
 
     def gap(self, values: Floats, units: Ints | None = None, block: str = "") -> Json:
         """``items``, ``difference``, ``low``, ``high``, ``p``, ``p_bootstrap`` of paired gaps."""

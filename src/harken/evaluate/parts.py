@@ -29,8 +29,8 @@ def by_clips(sheet: Sheet) -> dict[str, list[Json]]:
         for at, name in enumerate(sheet.table.conditions):
             marks = sheet.mine[which, at]
             if not np.isnan(marks).all():
-                cell = sheet.share(marks, which, f"{clips} clips")
-                found[name].append({"clips": int(clips), **cell})
+                cell = {"clips": int(clips)}
+                found[name].append(sheet.share(cell, marks, which, f"{clips} clips"))
     return found
 
 
@@ -58,7 +58,7 @@ def _fragment(sheet: Sheet, cuts: int, columns: dict[int, int]) -> Json:
     found: Json = {
         "of": cuts,
         "positions": [
-            {"position": k, **sheet.share(sheet.mine[:, columns[k]], None, block)}
+            sheet.share({"position": k}, sheet.mine[:, columns[k]], None, block)
             for k in sorted(columns)
         ],
     }
@@ -94,7 +94,7 @@ def per_clip(sheet: Sheet) -> list[Json]:
 
     ``drop`` is the whole audio minus that, paired: a clip with a small drop says most of it alone.
     """
-    found = []
+    found: list[Json] = []
     heard, audio = sheet.table.heard, sheet.table.column("audio")
     for at, name in enumerate(sheet.table.conditions):
         match = _CLIP.fullmatch(name)
@@ -103,9 +103,9 @@ def per_clip(sheet: Sheet) -> list[Json]:
         for clips in np.unique(heard[~np.isnan(sheet.mine[:, at])]).tolist():
             which = np.flatnonzero(heard == clips)
             block = f"{clips} clips"
-            cell = sheet.share(sheet.mine[which, at], which, block)
-            drop = None
+            cell: Json = {"clips": int(clips), "clip": int(match.group(1)), "drop": None}
+            sheet.share(cell, sheet.mine[which, at], which, block)
             if audio >= 0:
-                drop = sheet.gap(sheet.between("audio", name)[which], which, block)
-            found.append({"clips": int(clips), "clip": int(match.group(1)), **cell, "drop": drop})
+                cell["drop"] = sheet.gap(sheet.between("audio", name)[which], which, block)
+            found.append(cell)
     return sorted(found, key=lambda row: (row["clips"], row["clip"]))

@@ -140,7 +140,7 @@ def _cell(part: _Part, keys: Ints, at: int) -> Json:
     asked = int(counts.sum())
     answered = asked - outcomes["failed"]
     bits = own.by_item(sheet.bits[:, at : at + 1])[part.items, 0]
-    return {
+    cell: Json = {
         "asked": asked,
         "answered": answered,
         "outcomes": outcomes,
@@ -149,12 +149,15 @@ def _cell(part: _Part, keys: Ints, at: int) -> Json:
             "unparsable": outcomes["unparsable"] / answered if answered else None,
             "failed": outcomes["failed"] / asked if asked else None,
         },
-        **sheet.share(sheet.mine[part.items, at], part.items, part.name),
+    }
+    sheet.share(cell, sheet.mine[part.items, at], part.items, part.name)
+    cell |= {
         "gold_bits": mean(bits),
         **positions(sheet, keys, at),
         "consistency": {name: a.of(part.items, at) for name, a in part.agreed.items()},
         "calibration": _calibration(part, keys, at),
     }
+    return cell
 
 
 def _calibration(part: _Part, keys: Ints, at: int) -> Json | None:

@@ -187,16 +187,16 @@ def _vote(sheet: Sheet, line: Ints, at: int) -> Json | None:
     vote = means((winner == own.gold[of_item]).astype(np.float64), of_item, items)
     single = means(sheet.right[used, at], own.key_item[used], items)
     open_ties = int((tied & (winner < 0)).sum())
-    return {
+    found: Json = {
         "series": len(lines),
         "passes": float(used.size / len(lines)),
         "single": mean(single),
-        **sheet.share(vote),
         "gain": sheet.gap(vote - single),
         "tied": int(tied.sum()),
         "unresolved": open_ties,
         "note": f"{open_ties} ties without probabilities count as wrong" if open_ties else "",
     }
+    return sheet.share(found, vote)
 
 
 def _summed(where: Ints, picks: Ints, size: int, wide: int) -> Ints:
