@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from turning import picks, questions
 
 from exams import make_exam
 from harken.errors import RunError
 from harken.evaluate import compare
-from turning import picks, questions
 
 ITEMS = questions(8)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from turning import picks, questions
 
 from harken.evaluate import tabulate
-from turning import picks, questions
 
 
 def test_accuracy_by_number_of_clips() -> None:

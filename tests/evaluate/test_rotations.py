@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import log
 
 import pytest
+from turning import picks, questions
 
 from exams import trial
 from harken.evaluate import tabulate
 from harken.item import Item
-from turning import picks, questions
 
 
 def test_consistency_by_hand() -> None:

@@ -104,15 +104,14 @@ class Resampling:
             return
         made = [_distinct(own) for own in blocks]
         # Only the clusters that a block has are multiplied: a task costs what its own items cost.
-        support = [np.flatnonzero(np.any(table != 0, axis=1)) for table, _ in made]
+        support = [_support(table) for table, _ in made]
         columns = [table[own] for (table, _), own in zip(made, support, strict=True)]
         totals = [np.empty((self.draws, table.shape[1])) for table in columns]
         at = 0
         for weights in self._weights():
             here = slice(at, at + len(weights))
             for table, own, total in zip(columns, support, totals, strict=True):
-                part = weights if len(own) == self.clusters else weights[:, own]
-                np.matmul(part, table, out=total[here])
+                np.matmul(weights[:, own], table, out=total[here])
             at += len(weights)
         for wanted, (_, place), total in zip(blocks, made, totals, strict=True):
             for one, (sums, sizes) in zip(wanted, place, strict=True):
@@ -158,6 +157,13 @@ def _distinct(wanted: Sequence[_Wanted]) -> tuple[Floats, list[tuple[int, int]]]
             place.append(at)
         places.append((place[0], place[1]))
     return np.stack(columns, axis=1), places
+
+
+def _support(table: Floats) -> Ints | slice:
+    """The rows that are not zero; as a slice, which copies nothing, where they lie together."""
+    rows = np.flatnonzero(np.any(table != 0, axis=1))
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    return slice(first, last) if last - first < 2 * len(rows) else rows
 
 
 def two_sided(means: Floats) -> float:

@@ -34,7 +34,7 @@ class Table:
         items: item ids, sorted, (N,).
         tasks: task of each item.
         groups: recording that each item is clustered by.
-        member: the number of that recording, (N,).
+        member: the number of that recording, (N,), for `harken.ask.bootstrap.Resampling`.
         heard: each item's own number of clips, (N,).
         options: each item's choices in its own order; () for open questions.
         conditions: names, in the order in which they were first asked.
@@ -140,7 +140,7 @@ def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
         items=ids,
         tasks=[str(t["task"]) for t in first],
         groups=[str(t["group"]) for t in first],
-        member=numbered([str(t["group"]) for t in first]),
+        member=_members(first),
         heard=_heard(trials, item, len(ids)),
         options=options,
         conditions=conditions,
@@ -198,6 +198,15 @@ def _first_trials(trials: Sequence[Trial], item: Ints, order: Ints, count: int) 
     first = np.full(count, -1, dtype=np.int64)
     first[item[order[::-1]]] = order[::-1]
     return [trials[int(at)] for at in first]
+
+
+def _members(first: Sequence[Trial]) -> Ints:
+    """The cluster of each item; clusters of one task have neighbouring numbers (it is faster)."""
+    task: dict[str, str] = {}
+    for trial in first:
+        group, own = str(trial["group"]), str(trial["task"])
+        task[group] = min(task.get(group, own), own)
+    return numbered([(task[str(t["group"])], str(t["group"])) for t in first])
 
 
 def _options(trial: Trial) -> tuple[str, ...]:

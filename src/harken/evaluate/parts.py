@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harken.ask.paired import ALL
 from harken.evaluate.figures import Sheet, mean
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +31,7 @@ def by_clips(sheet: Sheet) -> dict[str, list[Json]]:
             marks = sheet.mine[which, at]
             if not np.isnan(marks).all():
                 cell = {"clips": int(clips)}
-                found[name].append(sheet.share(cell, marks, which, f"{clips} clips"))
+                found[name].append(sheet.share(cell, marks, which, _block(sheet, clips)))
     return found
 
 
@@ -102,10 +103,15 @@ def per_clip(sheet: Sheet) -> list[Json]:
             continue
         for clips in np.unique(heard[~np.isnan(sheet.mine[:, at])]).tolist():
             which = np.flatnonzero(heard == clips)
-            block = f"{clips} clips"
+            block = _block(sheet, clips)
             cell: Json = {"clips": int(clips), "clip": int(match.group(1)), "drop": None}
             sheet.share(cell, sheet.mine[which, at], which, block)
             if audio >= 0:
                 cell["drop"] = sheet.gap(sheet.between("audio", name)[which], which, block)
             found.append(cell)
     return sorted(found, key=lambda row: (row["clips"], row["clip"]))
+
+
+def _block(sheet: Sheet, clips: int) -> str:
+    """Where all items have as many clips, their figures are those over all tasks."""
+    return ALL if bool((sheet.table.heard == clips).all()) else f"{clips} clips"
