@@ -11,7 +11,8 @@ import pytest
 
 from exams import make_items, make_trials, trial
 from harken.ask.table import table
-from harken.item import Item
+from harken.evaluate import tabulate
+from harken.item import HIDDEN, Item
 
 WHICH = Item("In which clip is a dog?", "clip 2", ("clip 1", "clip 2", "clip 3"), recordings=("r",))
 
@@ -87,3 +88,18 @@ def test_the_order_of_the_records_is_nothing(tmp_path: Any) -> None:
 def test_no_trials_make_an_empty_table() -> None:
     found = table([])
     assert found.items == [] and found.right.shape == (0, 0) and found.bits.shape == (0, 0)
+
+
+def test_withheld_answers_have_no_mark_whatever_was_said() -> None:
+    open_item, shut = (Item(f"{i}?", "a", ("a", "b"), recordings=(str(i),)) for i in range(2))
+    withheld = {"tags": [HIDDEN]}
+    trials = [
+        trial(open_item, "audio", 0.9),
+        trial(shut, "audio", 0.9, **withheld) | {"outcome": "hidden", "value": None},
+        trial(shut, "none", 0.9, **withheld) | {"outcome": "abstained", "parsed": None},
+    ]
+    found = table(trials)
+    assert np.isnan(found.right[found.items.index(shut.id)]).all()
+    assert np.nansum(found.right) == 1.0
+    cell = tabulate(trials)["overall"]["cells"]["audio"]
+    assert (cell["accuracy"], cell["items"], cell["outcomes"]["hidden"]) == (1.0, 1, 1)

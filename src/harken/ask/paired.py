@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harken.ask import stats
 from harken.ask.bootstrap import Resampling, numbered
-from harken.ask.table import Table, table
+from harken.ask.table import Table, has_mark, table
 
 Trial = Mapping[str, Any]
 Json = dict[str, Any]
@@ -35,11 +35,11 @@ def key_of(trial: Trial) -> Key:
 
 
 def marks(trials: Iterable[Trial], condition: str) -> dict[Key, bool]:
-    """Right or not for each answered trial under `condition`; failed trials are left out."""
+    """Right or not for each trial under `condition`; failed and withheld ones are left out."""
     return {
         key_of(t): t["outcome"] == "correct"
         for t in trials
-        if t["condition"] == condition and t["outcome"] != "failed"
+        if t["condition"] == condition and has_mark(t)
     }
 
 

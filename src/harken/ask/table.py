@@ -17,13 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.ask.bootstrap import numbered
+from harken.item import HIDDEN
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Trial = Mapping[str, Any]
 
-OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed")
+OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed", "hidden")
 """Outcome -> its number in `Table.outcome`; -1 is "not asked"."""
+
+
+def has_mark(trial: Trial) -> bool:
+    """Whether a trial is right or not right: it was answered, and the answer is not withheld."""
+    return trial["outcome"] not in ("failed", "hidden") and HIDDEN not in trial.get("tags", ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +49,7 @@ class Table:
             were asked more than once in the very same way.
         gold_shown: place at which the right option was shown, (K,); -1 for open questions.
         outcome: (K, C) as in `OUTCOMES`.
+        right: (K, C) 1 correct, 0 any other answer, NaN unmarked (failed, withheld, not asked).
         pick: (K, C) the option chosen, as its place in `options`; -1 if none was.
         shown: (K, C) the same as its place on display.
         shown_clip: (K, C) the number of the clip chosen, as shown, where the options are clips; -1.
@@ -64,6 +71,7 @@ class Table:
     gold_shown: Ints
     gold_clip: Ints
     outcome: Ints
+    right: Floats
     pick: Ints
     shown: Ints
     shown_clip: Ints
@@ -72,12 +80,6 @@ class Table:
     def column(self, condition: str) -> int:
         """The place of a condition; -1 if it was not asked."""
         return self.conditions.index(condition) if condition in self.conditions else -1
-
-    @property
-    def right(self) -> Floats:
-        """(K, C): 1 correct, 0 any other answer, NaN failed or not asked."""
-        answered = (self.outcome >= 0) & (self.outcome != OUTCOMES.index("failed"))
-        return np.where(answered, (self.outcome == 0).astype(np.float64), np.nan)
 
     @property
     def bits(self) -> Floats:
@@ -151,6 +153,7 @@ def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
         gold=_ints([_gold(t) for t in first]),
         gold_shown=rows.per_key([t["gold_shown"] for t in trials]),
         outcome=rows.grid([OUTCOMES.index(t["outcome"]) for t in trials]),
+        right=_right(rows),
         chances=_chances(rows, max(map(len, options), default=0)),
         **answers,
     )
@@ -177,6 +180,14 @@ class _Rows:
         out = np.full(self.shape[0], -1, dtype=np.int64)
         out[self.key] = values
         return out
+
+
+def _right(rows: _Rows) -> Floats:
+    out = np.full(rows.shape, np.nan)
+    out[rows.key, rows.condition] = [
+        float(t["outcome"] == "correct") if has_mark(t) else np.nan for t in rows.trials
+    ]
+    return out
 
 
 def _ints(values: Sequence[int]) -> Ints:

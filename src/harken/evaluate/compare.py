@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.ask import paired
+from harken.ask.table import has_mark
 from harken.errors import RunError
 from harken.runs import Run, read_run
 
@@ -99,12 +100,8 @@ def flips(
 
 
 def _by_key(trials: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
-    """The answered trials under a condition."""
-    return {
-        paired.key_of(t): t
-        for t in trials
-        if t["condition"] == condition and t["outcome"] != "failed"
-    }
+    """The marked trials under a condition."""
+    return {paired.key_of(t): t for t in trials if t["condition"] == condition and has_mark(t)}
 
 
 def _right(trial: Mapping[str, Any]) -> bool:

@@ -8,11 +8,12 @@ first choice, the longest choice. What several clips, cuts of clips and rotation
 `harken.evaluate.parts` and `harken.evaluate.rotations`.
 
 Conventions: accuracy = right answers / answered trials. Abstained and unparsable answers are
-answered and not right; failed trials (no reply came) are outside the denominator and counted. Under
-``rates``, abstained and unparsable are shares of the answered trials, failed of those asked. With
-several rotations an item still counts once (its share of right answers), and intervals are over
-items. All figures over all tasks are micro (each item weighs the same); ``macro`` is the mean over
-tasks. None stands where there is nothing to compute from.
+answered and not right; failed trials (no reply came) are outside the denominator and counted, and
+so are answers to items whose true answer is withheld (hidden). Under ``rates``, abstained and
+unparsable are shares of the answered trials, failed of those asked. With several rotations an item
+still counts once (its share of right answers), and intervals are over items. All figures over all
+tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None stands where
+there is nothing to compute from.
 """
 
 from __future__ import annotations
@@ -137,6 +138,8 @@ def _cell(part: _Part, keys: Ints, at: int) -> Json:
     sheet, own = part.sheet, part.sheet.table
     counts = np.bincount(own.outcome[keys, at] + 1, minlength=len(OUTCOMES) + 1)[1:]
     outcomes = dict(zip(OUTCOMES, counts.tolist(), strict=True))
+    if not outcomes["hidden"]:
+        del outcomes["hidden"]  # only where answers are withheld
     asked = int(counts.sum())
     answered = asked - outcomes["failed"]
     bits = own.by_item(sheet.bits[:, at : at + 1])[part.items, 0]

@@ -119,7 +119,9 @@ def _position(what: str, sizes: Ints, chosen: Ints, gold: Ints) -> Json:
     """Counts by place for the most common size (the smallest of equally common ones)."""
     counts = np.bincount(sizes[sizes > 0], minlength=1)
     size = int(counts.argmax()) if counts.any() else 0
-    used = (sizes == size) & (chosen >= 0) if size else np.zeros(len(sizes), dtype=bool)
+    used = (
+        (sizes == size) & (chosen >= 0) & (gold >= 0) if size else np.zeros(len(sizes), dtype=bool)
+    )
     picks = np.bincount(chosen[used], minlength=size).tolist()[:size]
     key = np.bincount(gold[used], minlength=size).tolist()[:size]
     p = stats.position_bias(picks, key) if sum(picks) else None
