@@ -93,7 +93,48 @@ def test_holm_by_hand():
     assert stats.holm([]) == []
 
 
-def test_bits_and_calibration():
+def test_bits():
     assert stats.bits(math.log(8)) == pytest.approx(3.0)
-    assert stats.calibration([0.75] * 4, [True, True, True, False]) == pytest.approx(0.0)
-    assert stats.calibration([1.0, 1.0], [True, False]) == pytest.approx(0.5)
+
+
+def test_calibration_error_by_hand():
+    assert stats.ece([0.75] * 4, [True, True, True, False]) == pytest.approx(0.0)
+    assert stats.ece([1.0, 1.0], [True, False]) == pytest.approx(0.5)
+    # One bin at 0.95 (two answers, none right), one at 0.15 (two, both right).
+    assert stats.ece([0.95, 0.95, 0.15, 0.15], [0, 0, 1, 1]) == pytest.approx((0.95 + 0.85) / 2)
+    # Two bins of equal mass: {0.6, 0.7} all right, {0.8, 0.9} all wrong.
+    mass = stats.ece([0.9, 0.6, 0.8, 0.7], [0, 1, 0, 1], bins=2, mass=True)
+    assert mass == pytest.approx((0.35 + 0.85) / 2)
+    assert stats.reliability([0.95, 0.92, 0.15], [1, 0, 1]) == [
+        (pytest.approx(0.15), 1.0, 1), (pytest.approx(0.935), 0.5, 2),
+    ]  # fmt: skip
+    assert math.isnan(stats.ece([], []))
+
+
+def test_brier_by_hand():
+    # 0.7, 0.2, 0.1 with the first right: 0.09 + 0.04 + 0.01; sure and wrong: 1 + 1
+    chances = np.array([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
+    assert stats.brier(chances[:1], [0]) == pytest.approx(0.14)
+    assert stats.brier(chances, [0, 0]) == pytest.approx((0.14 + 2) / 2)
+    assert math.isnan(stats.brier(chances[:0], []))
+
+
+def test_accuracy_over_coverage_by_hand():
+    # Surest first: right, right, wrong, right -> 1, 1, 2/3, 3/4
+    area, curve = stats.coverage_curve([0.6, 0.9, 0.7, 0.8], [1, 1, 0, 1], points=4)
+    assert area == pytest.approx((1 + 1 + 2 / 3 + 3 / 4) / 4)
+    assert curve == [(0.25, 1.0), (0.5, 1.0), (0.75, pytest.approx(2 / 3)), (1.0, 0.75)]
+    # All equally sure: the order says nothing, so every share kept has the overall accuracy.
+    area, curve = stats.coverage_curve([0.5] * 4, [1, 0, 0, 1], points=2)
+    assert area == pytest.approx(0.5) and curve == [(0.5, 0.5), (1.0, 0.5)]
+    assert stats.coverage_curve([], [])[1] == []
+
+
+def test_the_exact_tests_agree_with_the_library():
+    from scipy.stats import binom, chi2
+
+    for better, worse in ((3, 10), (100, 160), (0, 60), (7, 7)):
+        p = min(1.0, 2 * binom.cdf(min(better, worse), better + worse, 0.5))
+        assert stats.mcnemar_exact(better, worse) == pytest.approx(p, rel=1e-9)
+    assert stats.binomial_tail(30, 80, 0.25) == pytest.approx(binom.sf(29, 80, 0.25), rel=1e-9)
+    assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(chi2.sf(10, 1), rel=1e-9)

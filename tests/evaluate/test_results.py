@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,84 @@ def test_open_questions_have_no_chance_level() -> None:
     row = tabulate([base])["overall"]
     assert row["chance"] is None and row["cells"]["audio"]["position"]["p"] is None
     assert row["floors"] == {"first": None, "longest": None}
+
+
+def test_every_interval_of_the_table_is_filled_in() -> None:
+    trials = [trial(item, c, p) for c, p in (("audio", 0.9), ("none", 0.2)) for item in ITEMS]
+    row = tabulate(trials)["overall"]
+    for cell in row["cells"].values():
+        assert cell["cluster_low"] == cell["cluster_high"] == cell["accuracy"]
+    gain = row["gains"]["none"]
+    assert gain["low"] == gain["high"] == 1.0 and gain["bits"]["low"] is not None
+    assert gain["p_bootstrap"] == pytest.approx(2 / 2001)
+
+
+def test_answers_about_one_recording_widen_its_interval() -> None:
+    # Four recordings of ten questions, all right or all wrong: there are four answers, not 40.
+    items = [Item(f"{i}?", "a", ("a", "b"), recordings=(f"r{i // 10}",)) for i in range(40)]
+    trials = [trial(item, "audio", (0.9, 0.1)[at // 10 % 2]) for at, item in enumerate(items)]
+    cell = tabulate(trials)["overall"]["cells"]["audio"]
+    assert cell["accuracy"] == 0.5 and cell["high"] - cell["low"] < 0.31
+    assert (cell["cluster_low"], cell["cluster_high"]) == (0.0, 1.0)
+
+
+def test_rates_of_what_is_no_answer() -> None:
+    trials = [trial(item, "audio", 0.9) for item in ITEMS]
+    for at, outcome in ((0, "failed"), (1, "abstained"), (2, "unparsable"), (3, "abstained")):
+        trials[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
+    cell = tabulate(trials)["overall"]["cells"]["audio"]
+    assert cell["rates"] == {"abstained": 2 / 7, "unparsable": 1 / 7, "failed": 1 / 8}
+
+
+def test_calibration_by_hand() -> None:
+    # Six of eight right, always at 0.75 (so 1/12 for each of the others): sure exactly as right.
+    trials = [trial(item, "audio", 0.75) for item in ITEMS]
+    for own in trials[:2]:
+        wrong = own["order"].index(1)
+        own["logprobs"][own["gold_shown"]], own["logprobs"][wrong] = (
+            own["logprobs"][wrong], own["logprobs"][own["gold_shown"]],
+        )  # fmt: skip
+        own |= {"outcome": "wrong", "parsed": "cat"}
+    own = tabulate(trials)["overall"]["cells"]["audio"]["calibration"]
+    assert (own["n"], own["accuracy"]) == (8, 0.75)
+    assert own["ece"] == pytest.approx(0.0, abs=1e-5) and own["ece_mass"] == pytest.approx(
+        0, abs=1e-5
+    )
+    right = 0.25**2 + 3 / 12**2
+    wrong = 0.75**2 + (11 / 12) ** 2 + 2 / 12**2
+    assert own["brier"] == pytest.approx((6 * right + 2 * wrong) / 8, abs=1e-5)
+    assert own["area"] == pytest.approx(0.75) and own["curve"][-1] == [1.0, 0.75]
+    assert own["bins"] == [[pytest.approx(0.75, abs=1e-5), 0.75, 8]]
+    silent = [trial(item, "audio", 0.75, logprobs=None) for item in ITEMS]
+    assert tabulate(silent)["overall"]["cells"]["audio"]["calibration"] is None
+
+
+def test_gains_are_corrected_over_tasks() -> None:
+    trials = []
+    for task, better in (("s", 6), ("t", 8)):
+        for at in range(10):
+            item = Item(f"{task}{at}?", "a", ("a", "b"), task=task, recordings=(f"{task}{at}",))
+            trials.append(trial(item, "audio", 0.9 if at < better else 0.2))
+            trials.append(trial(item, "none", 0.2))
+    found = tabulate(trials)
+    s, t = (row["gains"]["none"] for row in found["tasks"])
+    assert (s["p"], t["p"]) == (pytest.approx(2 / 2**6), pytest.approx(2 / 2**8))
+    assert (s["p_holm"], t["p_holm"]) == (pytest.approx(2 / 2**6), pytest.approx(4 / 2**8))
+    whole = found["overall"]["gains"]["none"]
+    assert whole["p_holm"] == whole["p"] and whole["p_bootstrap_holm"] == whole["p_bootstrap"]
+    assert t["p_bootstrap_holm"] == pytest.approx(2 * t["p_bootstrap"])
+
+
+def test_no_number_hangs_on_the_order_of_conditions_or_records(tmp_path: Path) -> None:
+    items = make_items(tmp_path, 30)
+    trials = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    there = tabulate(trials)
+    random.Random(3).shuffle(trials)
+    back = tabulate(trials)
+    assert sorted(back.pop("conditions")) == sorted(there.pop("conditions"))
+    assert back == there
+
+
+def test_no_trials_are_empty_tables() -> None:
+    found = tabulate([])
+    assert found["items"] == 0 and found["tasks"] == [] and found["overall"]["chance"] is None

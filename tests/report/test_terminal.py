@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exams import make_world
-from harken.evaluate import compare, results
+import pytest
+
+from exams import make_world, trial
+from harken.evaluate import compare, results, tabulate
+from harken.item import Item
 from harken.report import terminal
 
 
@@ -19,3 +22,60 @@ def test_results_and_comparison_fit_a_terminal(tmp_path: Path) -> None:
     for text in (shown, both):
         assert all(len(line) <= 120 for line in text.splitlines())
         assert "\x1b" not in text
+
+
+@pytest.fixture(scope="module")
+def everything() -> str:
+    """All sections, 110 columns wide."""
+    return terminal.results(_everything(), width=110)
+
+
+def _everything() -> dict[str, object]:
+    trials = []
+    for at in range(24):
+        clips = 1 + at % 2
+        item = Item(
+            f"{at}?", "clip 1", ("clip 1", "clip 2"), task="which-clip", recordings=(f"{at}",)
+        )
+        own = {"heard": clips, "clips": clips}
+        for turn in (0, 1):
+            trials += [trial(item, "audio", 0.9, r, clip_rotation=turn, **own) for r in (0, 1)]
+        for name in ("none", "transcript", "clip-1", "fragment-1of2", "fragment-2of2"):
+            trials.append(trial(item, name, 0.2, **own))
+    checks = [{"name": "selfcheck", "ok": False, "text": "2 of 8 items differ [bold]alone[/]"}]
+    return {**tabulate(trials), "checks": checks}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The audio adds +2.17 bits a question",
+        "always the first option 50.0 %",
+        "In every order of the options the same answer: 100.0 % of 24 items",
+        "In every order of the clips the same answer: 100.0 % of 24 items",
+        "Picks by place of the option: 48 48, true ones 48 48; bias p = 1.000.",
+        "Calibration, audio: ECE 10.0 %",
+        "Vote of 2 passes over the orders of the clips: 100.0 %, a single pass 100.0 %",
+        "Vote of 4 passes over the orders of the options and clips",
+        "A cut keeps 0.0 % of the score (0.0 % of 100.0 %)",
+        "LOOK: selfcheck: 2 of 8 items differ [bold]alone[/]",
+    ],
+)
+def test_there_is_a_line_for_whatever_is_there(everything: str, line: str) -> None:
+    assert line in " ".join(everything.split())
+
+
+def test_the_headline_has_every_column_at_any_width() -> None:
+    for width in (80, 110, 200):
+        shown = terminal.results(_everything(), width=width)
+        assert all(len(line) <= width for line in shown.splitlines())
+        for word in ("score", "interval", "chance", "floor", "none", "swap", "script", "gain",
+                     "able", "stained", "failed", "+100.0"):  # fmt: skip
+            assert word in shown, (width, word)
+
+
+def test_sections_that_have_nothing_are_not_there() -> None:
+    item = Item("q?", "a", ("a", "b"), recordings=("r",))
+    shown = terminal.results(tabulate([trial(item, "audio", 0.9, logprobs=None)]))
+    for word in ("order of", "Vote", "Calibration", "cut", "clips", "bits"):
+        assert word not in shown

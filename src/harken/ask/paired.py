@@ -1,9 +1,10 @@
 """Two sets of marked trials, paired: the comparison behind audio − none and before/after.
 
-A trial is compared only with its partner: same item, same rotation of the choices. Items are the
-unit: with several rotations, an item is better where it is right in more of them, so that one item
-never counts as several independent observations; with one rotation this is the exact McNemar test.
-Failed trials have no mark and pair with nothing; they are counted by the caller.
+A trial is compared only with its partner: same item, same rotation of the choices, same rotation of
+the clips. Items are the unit: with several rotations, an item is better where it is right in more
+of them, so that one item never counts as several independent observations; with one rotation this
+is the exact McNemar test. Failed trials have no mark and pair with nothing; they are counted by the
+caller.
 """
 
 from __future__ import annotations
@@ -13,28 +14,39 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harken.ask import stats
+from harken.ask.bootstrap import Resampling, numbered
+from harken.ask.table import Table, has_mark, table
 
 Trial = Mapping[str, Any]
-Key = tuple[str, int]
-"""(item id, rotation)."""
+Json = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Key = tuple[str, int, int]
+"""(item id, rotation of the choices, rotation of the clips)."""
 ALL = "all tasks"
 
 
+def key_of(trial: Trial) -> Key:
+    """What pairs a trial with another; trials of older runs show their clips as they are."""
+    return trial["item"], trial["rotation"], trial.get("clip_rotation", 0)
+
+
 def marks(trials: Iterable[Trial], condition: str) -> dict[Key, bool]:
-    """Right or not for each answered trial under `condition`; failed trials are left out."""
+    """Right or not for each trial under `condition`; failed and withheld ones are left out."""
     return {
-        (t["item"], t["rotation"]): t["outcome"] == "correct"
+        key_of(t): t["outcome"] == "correct"
         for t in trials
-        if t["condition"] == condition and t["outcome"] != "failed"
+        if t["condition"] == condition and has_mark(t)
     }
 
 
 def gold_bits(trials: Iterable[Trial], condition: str) -> dict[Key, float]:
     """log2 p(gold) for each trial under `condition` that has probabilities."""
     return {
-        (t["item"], t["rotation"]): t["logprobs"][t["gold_shown"]] / float(np.log(2))
+        key_of(t): t["logprobs"][t["gold_shown"]] / float(np.log(2))
         for t in trials
         if t["condition"] == condition and t.get("logprobs") and t["gold_shown"] >= 0
     }
@@ -48,7 +60,7 @@ def clusters(trials: Iterable[Trial]) -> dict[str, str]:
 def by_item(values: Mapping[Key, float]) -> dict[str, float]:
     """Mean over rotations."""
     found: dict[str, list[float]] = {}
-    for (item, _), value in values.items():
+    for (item, _, _), value in values.items():
         found.setdefault(item, []).append(float(value))
     return {item: sum(v) / len(v) for item, v in found.items()}
 
@@ -62,6 +74,7 @@ class Paired:
         difference: mean of the items' differences (for marks: shares of right answers).
         low, high: 95 % bootstrap interval, resampling whole recordings.
         p: exact McNemar (sign test over items that differ).
+        p_bootstrap: two-sided, from the same draws (`harken.ask.bootstrap.two_sided`).
         better, worse: ids of the items where A resp. B is ahead.
     """
 
@@ -70,12 +83,35 @@ class Paired:
     low: float | None
     high: float | None
     p: float | None
+    p_bootstrap: float | None
     better: tuple[str, ...]
     worse: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values."""
         return {**asdict(self), "better": list(self.better), "worse": list(self.worse)}
+
+
+def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block: str = "") -> Json:
+    """The numbers of `Paired` as a dict, its interval filled in when `resampling` runs.
+
+    Args:
+        resampling: over items.
+        values: paired differences, one an item, NaN where nothing is paired.
+        units: which items they are of, if not of all in order.
+        block: see `harken.ask.bootstrap.Resampling.want`.
+    """
+    known = values[~np.isnan(values)]
+    better, worse = int((known > 0).sum()), int((known < 0).sum())
+    found: Json = {
+        "items": known.size,
+        "difference": float(known.mean()) if known.size else None,
+        "low": None,
+        "high": None,
+        "p": stats.mcnemar_exact(better, worse) if known.size else None,
+    }
+    resampling.want(values, found, ("low", "high", "p_bootstrap"), units, block)
+    return found
 
 
 def pair(
@@ -83,56 +119,68 @@ def pair(
 ) -> Paired:
     """Compare `a` with `b` on what both have."""
     shared = [key for key in a if key in b]
-    left = by_item({key: a[key] for key in shared})
-    right = by_item({key: b[key] for key in shared})
-    if not left:
-        return Paired(0, None, None, None, None, (), ())
-    names = list(left)
-    ours, theirs = np.array([left[n] for n in names]), np.array([right[n] for n in names])
-    low, high = stats.paired_bootstrap(ours, theirs, [groups[n] for n in names], seed=seed)
-    better = tuple(n for n in names if left[n] > right[n])
-    worse = tuple(n for n in names if left[n] < right[n])
-    return Paired(
-        items=len(names),
-        difference=float((ours - theirs).mean()),
-        low=low,
-        high=high,
-        p=stats.mcnemar_exact(len(better), len(worse)),
-        better=better,
-        worse=worse,
-    )
+    gaps = by_item({key: float(a[key]) - float(b[key]) for key in shared})
+    if not gaps:
+        return Paired(0, None, None, None, None, None, (), ())
+    resampling = Resampling(numbered([groups[name] for name in gaps]), seed)
+    found = gap(resampling, np.array(list(gaps.values())))
+    resampling.run()
+    better = tuple(name for name, value in gaps.items() if value > 0)
+    worse = tuple(name for name, value in gaps.items() if value < 0)
+    return Paired(**found, better=better, worse=worse)
 
 
-def compare(
-    a: Sequence[Trial], b: Sequence[Trial], condition: str, seed: int = 0
-) -> list[dict[str, Any]]:
+def holm(rows: Sequence[Json], name: str) -> None:
+    """Correct ``row[name]`` over `rows` by Holm's rule into ``row[name_holm]``; None stays None."""
+    tested = [row for row in rows if row[name] is not None]
+    for row in rows:
+        row[f"{name}_holm"] = None
+    for row, p in zip(tested, stats.holm([row[name] for row in tested]), strict=True):
+        row[f"{name}_holm"] = p
+
+
+def compare(a: Sequence[Trial], b: Sequence[Trial], condition: str, seed: int = 0) -> list[Json]:
     """B − A under one condition: a row for all tasks, then one for each task.
 
     ``p_holm`` of the tasks is corrected by Holm's rule over the tasks; the row of all tasks is one
     test and keeps its p. ``a`` and ``b`` are the shares of right answers over the paired trials.
     """
-    groups, tasks = clusters(b), {t["item"]: t["task"] for t in b}
-    ours, theirs = marks(b, condition), marks(a, condition)
-    rows: list[dict[str, Any]] = []
-    for task in (None, *sorted(set(tasks.values()))):
-        mine = {k: v for k, v in ours.items() if k in theirs and task in (None, tasks[k[0]])}
-        old = {k: theirs[k] for k in mine}
-        rows.append(
-            {
-                "task": ALL if task is None else task,
-                "a": _share(old),
-                "b": _share(mine),
-                "paired": pair(mine, old, groups, seed).to_json(),
-                "p_holm": None,
-            }
-        )
-    rows[0]["p_holm"] = rows[0]["paired"]["p"]
-    tested = [row for row in rows[1:] if row["paired"]["p"] is not None]
-    for row, p in zip(tested, stats.holm([row["paired"]["p"] for row in tested]), strict=True):
-        row["p_holm"] = float(p)
+    both = [
+        (run, t)
+        for run, trials in (("b", b), ("a", a))
+        for t in trials
+        if t["condition"] == condition
+    ]
+    own = table([t for _, t in both], [run for run, _ in both])
+    right = {run: _column(own, run) for run in ("a", "b")}
+    paired = ~np.isnan(right["a"] - right["b"])
+    mine = {run: own.by_item(np.where(paired, right[run], np.nan)) for run in ("a", "b")}
+    gaps = own.by_item(right["b"] - right["a"])
+    resampling = Resampling(own.member, seed)
+    tasks = np.array(own.tasks, dtype=object)
+    rows: list[Json] = []
+    for task in (ALL, *sorted({t["task"] for t in b})):
+        items = np.arange(len(tasks)) if task == ALL and not rows else np.flatnonzero(tasks == task)
+        found = gap(resampling, gaps[items], items, str(len(rows)))
+        for name, which in (("better", gaps[items] > 0), ("worse", gaps[items] < 0)):
+            found[name] = [own.items[i] for i in items[which].tolist()]
+        shares = {run: _mean(mine[run][items]) for run in ("a", "b")}
+        rows.append({"task": task, **shares, "paired": found})
+    resampling.run()
+    holm([row["paired"] for row in rows[1:]], "p")
+    holm([row["paired"] for row in rows[1:]], "p_bootstrap")
+    for row in rows:
+        for name in ("p_holm", "p_bootstrap_holm"):
+            row[name] = row["paired"].pop(name, row["paired"][name.removesuffix("_holm")])
     return rows
 
 
-def _share(right: Mapping[Key, bool]) -> float | None:
-    values = by_item(right).values()
-    return sum(values) / len(values) if values else None
+def _column(own: Table, name: str) -> Floats:
+    """(K,) marks under a condition; NaN throughout if it was not asked."""
+    at = own.column(name)
+    return own.right[:, at] if at >= 0 else np.full(len(own.key_item), np.nan)
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None

@@ -1,6 +1,7 @@
-"""The statistics of answers: intervals, paired tests, clusters, position bias, bits.
+"""The statistics of answers: intervals, paired tests, power, clusters, position bias, calibration.
 
-All functions are pure; what is random takes a seed. scipy is imported where it is used.
+All functions are pure; what is random takes a seed. scipy is imported where it is used, and of it
+only ``scipy.special``: ``scipy.stats`` takes half a second to import.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from harken.ask.bootstrap import DRAWS, Resampling, numbered
+from harken.ask.power import detectable as detectable
+from harken.ask.power import detectable_above as detectable_above
+
+Vector = Sequence[float] | npt.NDArray[np.float64]
 
 Z95 = 1.959963984540054
 """Two-sided 95 % point of the normal distribution."""
@@ -37,27 +44,27 @@ def mcnemar_exact(better: int, worse: int) -> float:
 
     Ties do not enter. p = min(1, 2 · P(Bin(b + w, 1/2) <= min(b, w))); 1 where nothing flipped.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     flips = better + worse
     if flips == 0:
         return 1.0
-    return min(1.0, 2.0 * float(binom.cdf(min(better, worse), flips, 0.5)))
+    return min(1.0, 2.0 * float(bdtr(min(better, worse), flips, 0.5)))
 
 
 def binomial_tail(hits: int, tries: int, chance: float) -> float:
     """P(Bin(tries, chance) >= hits)."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
-    return float(binom.sf(hits - 1, tries, chance))
+    return float(bdtrc(hits - 1, tries, chance)) if hits > 0 else 1.0
 
 
 def paired_bootstrap(
-    a: Sequence[float] | npt.NDArray[np.float64],
-    b: Sequence[float] | npt.NDArray[np.float64],
+    a: Vector,
+    b: Vector,
     groups: Sequence[Hashable],
     seed: int = 0,
-    draws: int = 2000,
+    draws: int = DRAWS,
     level: float = 0.95,
 ) -> tuple[float, float]:
     """Percentile interval of mean(a − b), resampling whole groups with replacement.
@@ -67,30 +74,20 @@ def paired_bootstrap(
         b: their partners, in the same order.
         groups: the cluster of each unit (see `clusters`); units of one cluster come and go
             together, since their answers hang on the same recording.
-        seed: same seed, same interval.
+        seed: same seed, same interval, in whatever order the units come.
         draws: bootstrap samples.
         level: coverage.
 
     Returns:
-        (low, high); (nan, nan) without units.
+        (low, high); (nan, nan) without units. `harken.ask.bootstrap` does many at once.
     """
     gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    if gaps.size == 0:
-        return math.nan, math.nan
-    names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
-    member = np.array([names[name] for name in groups])
-    sums = np.bincount(member, weights=gaps, minlength=len(names))
-    sizes = np.bincount(member, minlength=len(names)).astype(np.float64)
-    rng = np.random.default_rng([seed, len(names), gaps.size])
-    means: list[npt.NDArray[np.float64]] = []
-    step = max(1, 4_000_000 // len(names))  # memory: at most about 32 MB of counts at a time
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), count)
-        means.append((times @ sums) / (times @ sizes))
-    edge = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(means), [edge, 1 - edge])
-    return float(low), float(high)
+    edges: dict[str, float] = {}
+    resampling = Resampling(numbered(groups), seed, draws, level)
+    resampling.want(gaps, edges)
+    resampling.run()
+    low, high = edges.get("low"), edges.get("high")
+    return (math.nan, math.nan) if low is None or high is None else (low, high)
 
 
 def clusters(recordings: Sequence[Sequence[str]]) -> list[str]:
@@ -132,7 +129,7 @@ def position_bias(chosen: Sequence[int], gold: Sequence[int]) -> float:
     w · gold + (1 − w) · uniform. The w that fits best is granted, so an uneven key is not blamed on
     the model; with an even key every w is the same and this is the plain goodness-of-fit test.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     picks, key = np.asarray(chosen, dtype=np.float64), np.asarray(gold, dtype=np.float64)
     total = picks.sum()
@@ -144,7 +141,7 @@ def position_bias(chosen: Sequence[int], gold: Sequence[int]) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(expected > 0, (picks - expected) ** 2 / expected, picks * np.inf)
     terms = np.where((expected == 0) & (picks == 0), 0.0, terms)
-    return float(chi2.sf(terms.sum(axis=1).min(), picks.size - 1))
+    return float(chdtrc(picks.size - 1, terms.sum(axis=1).min()))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -162,11 +159,75 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def calibration(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """Expected calibration error over equal-width bins (Guo et al., arXiv 1706.04599)."""
+def ece(
+    confidence: Vector, right: Sequence[bool] | Vector, bins: int = 10, mass: bool = False
+) -> float:
+    """Expected calibration error: mean gap of confidence and accuracy over bins (arXiv 1706.04599).
+
+    `bins` of equal width over 0..1, or with `mass` of equally many answers (arXiv 1904.01685),
+    where answers of one confidence are never parted. nan without answers.
+    """
     sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if sure.size == 0:
         return math.nan
-    place = np.minimum((sure * bins).astype(int), bins - 1)
+    place = _places(sure, bins, mass)
     gaps = np.bincount(place, weights=hit - sure, minlength=bins)
     return float(np.abs(gaps).sum() / sure.size)
+
+
+def reliability(
+    confidence: Vector, right: Sequence[bool] | Vector, bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """(mean confidence, accuracy, answers) of each bin of equal width that has any answer."""
+    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    place = _places(sure, bins, False)
+    sizes = np.bincount(place, minlength=bins)
+    means = [np.bincount(place, weights=v, minlength=bins) for v in (sure, hit)]
+    return [
+        (float(means[0][i] / sizes[i]), float(means[1][i] / sizes[i]), int(sizes[i]))
+        for i in np.flatnonzero(sizes)
+    ]
+
+
+def _places(sure: npt.NDArray[np.float64], bins: int, mass: bool) -> npt.NDArray[np.int64]:
+    """The bin of each confidence."""
+    if not mass:
+        return np.minimum((sure * bins).astype(np.int64), bins - 1)
+    ranks = np.searchsorted(np.sort(sure), sure, side="left")
+    return ranks * bins // max(sure.size, 1)
+
+
+def brier(chances: npt.NDArray[np.float64], gold: Sequence[int] | npt.NDArray[np.int64]) -> float:
+    """Mean over answers of Σ_k (p_k − [k is gold])², 0 to 2 (Brier 1950); nan without answers.
+
+    Args:
+        chances: (answers, options) probabilities; options that an answer lacks are 0.
+        gold: the right option of each.
+    """
+    p, key = np.asarray(chances, dtype=np.float64), np.asarray(gold, dtype=np.int64)
+    if not key.size:
+        return math.nan
+    own = p[np.arange(key.size), key]
+    return float(((p**2).sum(axis=1) - 2 * own + 1).mean())
+
+
+def coverage_curve(
+    confidence: Vector, right: Sequence[bool] | Vector, points: int = 10
+) -> tuple[float, list[tuple[float, float]]]:
+    """Accuracy when only the surest answers are kept (selective prediction, arXiv 1705.08500).
+
+    Answers of equal confidence are kept in random order: their expected share of right ones stands.
+
+    Returns:
+        (area, curve): the mean accuracy over all numbers of answers kept, 1..n (1 − AURC), and
+        (coverage, accuracy) at ``1/points, 2/points, …, 1``; (nan, []) without answers.
+    """
+    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if sure.size == 0:
+        return math.nan, []
+    _, block, sizes = np.unique(-sure, return_inverse=True, return_counts=True)
+    expected = (np.bincount(block, weights=hit) / sizes).repeat(sizes)
+    kept = np.arange(1, sure.size + 1)
+    accuracy = np.cumsum(expected) / kept
+    at = np.maximum(np.ceil(sure.size * np.arange(1, points + 1) / points - 1e-9), 1).astype(int)
+    return float(accuracy.mean()), [(float(k / sure.size), float(accuracy[k - 1])) for k in at]

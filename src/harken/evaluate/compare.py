@@ -2,42 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harken.ask import paired
+from harken.ask.table import has_mark
 from harken.errors import RunError
 from harken.runs import Run, read_run
 
 Trials = list[dict[str, Any]]
+Json = dict[str, Any]
 
 
-def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> dict[str, Any]:
-    """Second minus first, paired by (item, condition, rotation).
+def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Json:
+    """Second minus first, paired by (item, condition, rotation, rotation of the clips).
 
-    Returns, for each condition both runs asked, ``rows``: all tasks first, then each task, with
-    both accuracies, the difference, its 95 % bootstrap interval by recording, the exact McNemar p
-    (Holm-corrected over tasks), and the ids of the items that flipped: ``better`` and ``worse``.
+    Returns, under ``conditions``, for each condition that both runs asked, rows: all tasks first,
+    then each task, with both accuracies, the difference, its 95 % bootstrap interval by recording,
+    the exact McNemar p and the bootstrap p (both also Holm-corrected over tasks), and the ids of
+    the items that flipped: ``better`` and ``worse``. ``flips`` has each flipped item once a
+    condition with what either run said (see `flips`); ``only`` names the conditions of one run.
 
     Raises:
-        RunError: a folder is no finished evaluation, the runs asked different items or rotations
-            (the message says how many they share), or they share no condition.
+        RunError: a folder is no finished evaluation, the runs share no condition, or asked
+            different items or rotations under those they share (the message says how many).
     """
     runs = [read_run(folder) for folder in (first, second)]
     old, new = (_trials(run) for run in runs)
-    _same_items(old, new, f"{first} and {second}")
-    conditions = [c for c in _conditions(old) if c in _conditions(new)]
-    if not conditions:
+    names = [_conditions(trials) for trials in (old, new)]
+    shared = [c for c in names[0] if c in names[1]]
+    if not shared:
         raise RunError(
-            f"the runs share no condition: {_conditions(old)} and {_conditions(new)}",
+            f"the runs share no condition: {names[0]} and {names[1]}",
             where=f"{first} and {second}",
             mend="Evaluate both under at least one condition in common.",
         )
+    old, new = ([t for t in trials if t["condition"] in shared] for trials in (old, new))
+    _same_items(old, new, f"{first} and {second}")
+    conditions = {c: paired.compare(old, new, c, seed) for c in shared}
     return {
         "first": _who(runs[0]),
         "second": _who(runs[1]),
         "items": len({t["item"] for t in new}),
-        "conditions": {c: paired.compare(old, new, c, seed) for c in conditions},
+        "conditions": conditions,
+        "flips": {c: flips(old, new, c, rows[0]["paired"]) for c, rows in conditions.items()},
+        "only": {
+            side: [c for c in own if c not in shared]
+            for side, own in zip(("first", "second"), names, strict=True)
+        },
+    }
+
+
+def flips(
+    old: Sequence[Mapping[str, Any]],
+    new: Sequence[Mapping[str, Any]],
+    condition: str,
+    found: Mapping[str, Any],
+) -> list[Json]:
+    """The items that flipped, those gained first, with what was said before and after.
+
+    Args:
+        old: trials of the first run.
+        new: trials of the second.
+        condition: the one that is compared.
+        found: ``better`` and ``worse``, as in `harken.ask.paired.Paired`.
+
+    Returns:
+        ``item``, ``task``, ``question``, ``gold`` (the true answer), ``to`` (better or worse), and
+        under ``first`` and ``second``: ``right`` of ``answered`` passes, and of the first pair of
+        passes marked differently ``outcome``, ``parsed`` and ``reply``.
+    """
+    sides = [_by_key(trials, condition) for trials in (old, new)]
+    items: dict[str, list[paired.Key]] = {}
+    for key in sides[1]:
+        if key in sides[0]:
+            items.setdefault(key[0], []).append(key)
+    out = []
+    for to in ("better", "worse"):
+        for item in found[to]:
+            keys = items[item]
+            split = [k for k in keys if _right(sides[0][k]) != _right(sides[1][k])]
+            at = (split or keys)[0]
+            shown = sides[1][at]
+            out.append(
+                {
+                    "item": item,
+                    "task": shown["task"],
+                    "question": shown.get("question") or shown.get("prompt", ""),
+                    "gold": shown["answer"],
+                    "to": to,
+                    "first": _said([sides[0][k] for k in keys], sides[0][at]),
+                    "second": _said([sides[1][k] for k in keys], shown),
+                }
+            )
+    return out
+
+
+def _by_key(trials: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
+    """The marked trials under a condition."""
+    return {paired.key_of(t): t for t in trials if t["condition"] == condition and has_mark(t)}
+
+
+def _right(trial: Mapping[str, Any]) -> bool:
+    return bool(trial["outcome"] == "correct")
+
+
+def _said(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json:
+    return {
+        "right": sum(map(_right, passes)),
+        "answered": len(passes),
+        **{name: shown[name] for name in ("outcome", "parsed", "reply")},
     }
 
 
@@ -56,11 +131,11 @@ def _conditions(trials: Trials) -> list[str]:
 
 
 def _same_items(old: Trials, new: Trials, where: str) -> None:
-    for what, mend, keys in (
-        ("items", "Evaluate both on the same dataset and split.", ("item",)),
-        ("rotations", "Evaluate both with the same rotations.", ("item", "rotation")),
+    for what, mend, size in (
+        ("items", "Evaluate both on the same dataset and split.", 1),
+        ("rotations", "Evaluate both with the same rotations.", 3),
     ):
-        a, b = ({tuple(t[key] for key in keys) for t in trials} for trials in (old, new))
+        a, b = ({paired.key_of(t)[:size] for t in trials} for trials in (old, new))
         if a != b:
             raise RunError(
                 f"the runs asked different {what}: {len(a):,} in the first, {len(b):,} in the "

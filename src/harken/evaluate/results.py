@@ -1,147 +1,209 @@
 """From trials to numbers: a pure function, so a rescored run never asks the model again.
 
-For each task and for all together: accuracy with its 95 % Wilson interval under each condition, the
-gain of audio over every other condition (paired, exact McNemar, bootstrap by recording), bits per
-question, position bias, outcome counts, and what needs no listening at all: chance, always the
-first choice, the longest choice.
+For each task and for all together: accuracy under each condition with its 95 % intervals (Wilson,
+and bootstrap by recording), the gain of audio over every other condition (paired, exact McNemar and
+bootstrap, both corrected over tasks by Holm's rule), bits per question, consistency over rotations,
+position bias, calibration, outcome counts, and what needs no listening at all: chance, always the
+first choice, the longest choice. What several clips, cuts of clips and rotations tell is in
+`harken.evaluate.parts` and `harken.evaluate.rotations`.
 
 Conventions: accuracy = right answers / answered trials. Abstained and unparsable answers are
-answered and not right; failed trials (no reply came) are outside the denominator and counted.
-With several rotations an item still counts once (its share of right answers), and intervals are
-over items. All figures over all tasks are micro (each item weighs the same); ``macro`` is the mean
-over tasks.
+answered and not right; failed trials (no reply came) are outside the denominator and counted, and
+so are answers to items whose true answer is withheld (hidden). Under ``rates``, abstained and
+unparsable are shares of the answered trials, failed of those asked. With several rotations an item
+still counts once (its share of right answers), and intervals are over items. All figures over all
+tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None stands where
+there is nothing to compute from.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from harken.ask import stats
-from harken.ask.paired import ALL, by_item, clusters, gold_bits, marks, pair
+from harken.ask.bootstrap import DRAWS, Resampling
+from harken.ask.paired import ALL, holm
+from harken.ask.table import OUTCOMES, table
+from harken.evaluate.figures import Sheet, mean
+from harken.evaluate.parts import by_clips, fragments, per_clip
+from harken.evaluate.rotations import Agreement, agreements, positions, self_consistency
 
 SCHEMA = 1
-OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed")
 
 Trial = Mapping[str, Any]
+Json = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
-def tabulate(trials: Sequence[Trial], seed: int = 0) -> dict[str, Any]:
-    """The whole of ``results.json`` from the trials of one evaluation."""
-    conditions = list(dict.fromkeys(t["condition"] for t in trials))
-    tasks = sorted({t["task"] for t in trials})
-    rows = [_row([t for t in trials if t["task"] == task], conditions, seed) for task in tasks]
-    for task, row in zip(tasks, rows, strict=True):
-        row["task"] = task
-    return {
-        "schema": SCHEMA,
-        "items": len({t["item"] for t in trials}),
-        "trials": len(trials),
-        "rotations": len({t["rotation"] for t in trials}),
-        "conditions": conditions,
-        "overall": {**_row(trials, conditions, seed), "task": ALL},
-        "macro": {c: _mean([r["cells"][c]["accuracy"] for r in rows]) for c in conditions},
-        "tasks": rows,
-    }
+def tabulate(trials: Sequence[Trial], seed: int = 0, draws: int = DRAWS) -> Json:
+    """The whole of ``results.json`` from the trials of one evaluation.
 
-
-def _row(trials: Sequence[Trial], conditions: Sequence[str], seed: int) -> dict[str, Any]:
-    one_each = {t["item"]: t for t in trials}.values()
-    groups = clusters(trials)
-    right = {c: marks(trials, c) for c in conditions}
-    bits = {c: gold_bits(trials, c) for c in conditions}
-    gains = {}
-    for other in conditions:
-        if other == "audio" or "audio" not in conditions:
-            continue
-        gain = pair(right["audio"], right[other], groups, seed).to_json()
-        told = pair(bits["audio"], bits[other], groups, seed)
-        gains[other] = {
-            **gain,
-            "bits": {
-                "items": told.items,
-                "mean": told.difference,
-                "low": told.low,
-                "high": told.high,
-            },
-        }
-    return {
-        "items": len(one_each),
-        "chance": _mean([1 / len(t["choices"]) if t["choices"] else None for t in one_each]),
-        "floors": _floors(trials),
-        "cells": {c: _cell([t for t in trials if t["condition"] == c]) for c in conditions},
-        "gains": gains,
-    }
-
-
-def _cell(trials: Sequence[Trial]) -> dict[str, Any]:
-    """One task under one condition."""
-    counts = Counter(t["outcome"] for t in trials)
-    per_item = by_item(
-        {
-            (t["item"], t["rotation"]): float(t["outcome"] == "correct")
-            for t in trials
-            if t["outcome"] != "failed"
-        }
-    )
-    accuracy = _mean(list(per_item.values()))
-    low, high = (None, None)
-    if per_item:
-        low, high = stats.wilson(sum(per_item.values()), len(per_item))
-    bits = {
-        (t["item"], t["rotation"]): t["logprobs"][t["gold_shown"]] / math.log(2)
-        for t in trials
-        if t.get("logprobs") and t["gold_shown"] >= 0
-    }
-    return {
-        "asked": len(trials),
-        "answered": len(trials) - counts["failed"],
-        "items": len(per_item),
-        "outcomes": {name: counts[name] for name in OUTCOMES},
-        "accuracy": accuracy,
-        "low": low,
-        "high": high,
-        "gold_bits": _mean(list(by_item(bits).values())),
-        "position": _position(trials),
-    }
-
-
-def _position(trials: Sequence[Trial]) -> dict[str, Any]:
-    """How often each shown position was chosen, and how unlikely that is without a bias.
-
-    Only questions of the most common number of options are counted: positions of a yes/no question
-    and of a four-way one do not mean the same.
+    Args:
+        trials: records as in ``trials.jsonl``, in any order.
+        seed: of the bootstrap.
+        draws: bootstrap samples, the same ones for every interval.
     """
-    sizes = Counter(len(t["choices"]) for t in trials if t["choices"])
-    size = min((n for n in sizes if sizes[n] == max(sizes.values())), default=0)
-    chosen, gold = [0] * size, [0] * size
-    for trial in trials:
-        if size and len(trial["choices"]) == size and trial["parsed"] in trial["choices"]:
-            chosen[trial["choices"].index(trial["parsed"])] += 1
-            gold[trial["gold_shown"]] += 1
-    p = stats.position_bias(chosen, gold) if sum(chosen) else None
-    return {"options": size, "chosen": chosen, "gold": gold, "p": p}
+    own = table(trials)
+    sheet = Sheet(own, Resampling(own.member, seed, draws))
+    agreed = agreements(sheet)
+    names = np.array(own.tasks, dtype=object)
+    tasks = [
+        _row(_Part(sheet, agreed, np.flatnonzero(names == task), task))
+        for task in sorted(set(own.tasks))
+    ]
+    overall = _row(_Part(sheet, agreed, np.arange(len(own.items)), ALL))
+    found = {
+        "schema": SCHEMA,
+        "items": len(own.items),
+        "trials": len(trials),
+        "rotations": len(np.unique(own.rotation)),
+        "clip_rotations": len(np.unique(own.clip_rotation)),
+        "draws": draws,
+        "conditions": own.conditions,
+        "overall": overall,
+        "macro": {
+            c: _macro([row["cells"][c]["accuracy"] for row in tasks]) for c in own.conditions
+        },
+        "tasks": tasks,
+        "by_clips": by_clips(sheet),
+        "fragments": fragments(sheet),
+        "per_clip": per_clip(sheet),
+        "self_consistency": self_consistency(sheet),
+    }
+    sheet.resampling.run()
+    for other, whole in overall["gains"].items():
+        for p in ("p", "p_bootstrap"):
+            whole[f"{p}_holm"] = whole[p]  # one test, not one of several
+            holm([row["gains"][other] for row in tasks], p)
+    return found
 
 
-def _floors(trials: Sequence[Trial]) -> dict[str, float | None]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The items of one task, or all of them."""
+
+    sheet: Sheet
+    agreed: Mapping[str, Agreement]
+    items: Ints  # (n,)
+    name: str
+
+    @property
+    def keys(self) -> Ints:
+        """The keys of these items."""
+        inside = np.zeros(len(self.sheet.table.items), dtype=bool)
+        inside[self.items] = True
+        return np.flatnonzero(inside[self.sheet.table.key_item])
+
+
+def _row(part: _Part) -> Json:
+    """One task under all conditions."""
+    own, keys = part.sheet.table, part.keys
+    options = part.sheet.sizes[part.items]
+    return {
+        "task": part.name,
+        "items": len(part.items),
+        "chance": mean(1 / options[options > 0]),
+        "floors": _floors(part, keys),
+        "cells": {name: _cell(part, keys, at) for at, name in enumerate(own.conditions)},
+        "gains": {
+            name: _gain(part, name)
+            for name in own.conditions
+            if name != "audio" and "audio" in own.conditions
+        },
+    }
+
+
+def _gain(part: _Part, other: str) -> Json:
+    """Audio minus another condition, paired by key, over the items of a part."""
+    sheet, own = part.sheet, part.sheet.table
+    gaps = sheet.between("audio", other)[part.items]
+    found = sheet.gap(gaps, part.items, part.name)
+    for name, which in (("better", gaps > 0), ("worse", gaps < 0)):
+        found[name] = [own.items[i] for i in part.items[which].tolist()]
+    told = sheet.bits[:, own.column("audio")] - sheet.bits[:, own.column(other)]
+    bits = own.by_item(told)[part.items]
+    found["bits"] = {"items": int((~np.isnan(bits)).sum()), "mean": mean(bits)}
+    sheet.resampling.want(bits, found["bits"], ("low", "high", ""), part.items, part.name)
+    return found
+
+
+def _cell(part: _Part, keys: Ints, at: int) -> Json:
+    """One task under one condition."""
+    sheet, own = part.sheet, part.sheet.table
+    counts = np.bincount(own.outcome[keys, at] + 1, minlength=len(OUTCOMES) + 1)[1:]
+    outcomes = dict(zip(OUTCOMES, counts.tolist(), strict=True))
+    if not outcomes["hidden"]:
+        del outcomes["hidden"]  # only where answers are withheld
+    asked = int(counts.sum())
+    answered = asked - outcomes["failed"]
+    bits = own.by_item(sheet.bits[:, at : at + 1])[part.items, 0]
+    cell: Json = {
+        "asked": asked,
+        "answered": answered,
+        "outcomes": outcomes,
+        "rates": {
+            "abstained": outcomes["abstained"] / answered if answered else None,
+            "unparsable": outcomes["unparsable"] / answered if answered else None,
+            "failed": outcomes["failed"] / asked if asked else None,
+        },
+    }
+    sheet.share(cell, sheet.mine[part.items, at], part.items, part.name)
+    cell |= {
+        "gold_bits": mean(bits),
+        **positions(sheet, keys, at),
+        "consistency": {name: a.of(part.items, at) for name, a in part.agreed.items()},
+        "calibration": _calibration(part, keys, at),
+    }
+    return cell
+
+
+def _calibration(part: _Part, keys: Ints, at: int) -> Json | None:
+    """How far the probability of the chosen option is the chance of being right; None without any.
+
+    The unit is the answered trial, each rotation for itself: it is the single answer whose
+    confidence is believed or not.
+    """
+    own, right = part.sheet.table, part.sheet.right[keys, at]
+    chances, gold = own.chances[keys, at], own.gold[own.key_item[keys]]
+    known = ~np.isnan(right) & (gold >= 0)
+    known &= ~np.isnan(chances[:, 0]) if chances.shape[1] else False
+    if not known.any():
+        return None
+    chances, right, gold = np.nan_to_num(chances[known]), right[known], gold[known]
+    sure = chances.max(axis=1)
+    area, curve = stats.coverage_curve(sure, right)
+    return {
+        "n": len(right),
+        "ece": stats.ece(sure, right),
+        "ece_mass": stats.ece(sure, right, mass=True),
+        "brier": stats.brier(chances, gold),
+        "confidence": float(sure.mean()),
+        "accuracy": float(right.mean()),
+        "bins": [list(one) for one in stats.reliability(sure, right)],
+        "area": area,
+        "curve": [list(one) for one in curve],
+    }
+
+
+def _floors(part: _Part, keys: Ints) -> dict[str, float | None]:
     """What never listening scores: always the first shown option, always the longest one.
 
     Options of equal length share the point.
     """
-    first, longest = [], []
-    for trial in {(t["item"], t["rotation"]): t for t in trials}.values():
-        if not trial["choices"]:
-            continue
-        first.append(float(trial["gold_shown"] == 0))
-        lengths = [len(choice) for choice in trial["choices"]]
-        best = max(lengths)
-        hit = lengths[trial["gold_shown"]] == best
-        longest.append(hit / lengths.count(best))
-    return {"first": _mean(first), "longest": _mean(longest)}
+    own, sheet = part.sheet.table, part.sheet
+    keys = keys[own.gold_shown[keys] >= 0]
+    return {
+        "first": mean((own.gold_shown[keys] == 0).astype(np.float64)),
+        "longest": mean(sheet.longest[own.key_item[keys]]),
+    }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _macro(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import harken.report.words as words
+from harken.report.headline import CONTROLS, headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,25 +18,22 @@ WIDE = 110
 
 
 def results(found: Json, width: int | None = None) -> str:
-    """One evaluation: the verdict, then a row a task; what was not answered is counted below."""
+    """One evaluation: the verdict, the headline table, and a short section for whatever is there.
+
+    Shares are percentages, gains are points; a dash stands where nothing was asked.
+    """
     short, numbers = words.verdict(found)
-    conditions = list(found["conditions"])
-    table = _table("task", "items", "chance", *conditions, "gain", "95 % interval", "p", "bits")
-    for row in [found["overall"], *found["tasks"]]:
-        gain = row["gains"].get("none") or _NO_GAIN
-        cells = [row["cells"].get(name) or {"accuracy": None} for name in conditions]
-        _add(
-            table,
-            row["task"],
-            f"{row['items']:,}",
-            words.percent(row["chance"]),
-            *(words.percent(cell["accuracy"]) for cell in cells),
-            words.points(gain["difference"]),
-            words.gain_interval(gain["low"], gain["high"]),
-            words.p_value(gain["p"]),
-            words.signed(gain["bits"]["mean"]),
-        )
-    return _shown([f"{short} {numbers}", table, _counted(found)], width)
+    wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
+    parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
+    parts += [line for line in (_bits(found), _floors(found), _turned(found)) if line]
+    parts += [line for line in (_calibrated(found), _voted(found)) if line]
+    parts += _clips(found)
+    parts += _fragments(found)
+    parts += [
+        f"{'ok' if check['ok'] else 'LOOK'}: {check['name']}: {check['text']}"
+        for check in found.get("checks") or []
+    ]
+    return _shown(parts, wide)
 
 
 def comparison(found: Json, width: int | None = None) -> str:
@@ -50,10 +48,9 @@ def comparison(found: Json, width: int | None = None) -> str:
     others = [(name, rows[0]) for name, rows in shown.items() if name != main]
     if others:
         parts.append(_compared("all tasks", others))
+    only = found.get("only") or {}
+    parts += [f"only in the {side}: {', '.join(names)}" for side, names in only.items() if names]
     return _shown(parts, width)
-
-
-_NO_GAIN: Json = {"difference": None, "low": None, "high": None, "p": None, "bits": {"mean": None}}
 
 
 def _compared(first: str, rows: list[tuple[str, Any]]) -> Table:
@@ -76,15 +73,172 @@ def _compared(first: str, rows: list[tuple[str, Any]]) -> Table:
     return table
 
 
-def _table(first: str, *others: str) -> Table:
+_BROKEN = {
+    "95 % interval": "95 %\ninterval",
+    "blind floor": "blind\nfloor",
+    "silence": "si-\nlence",
+    "transcript": "tran-\nscript",
+    "audio gain": "audio\ngain",
+    "unparsable": "unpars-\nable",
+    "abstained": "ab-\nstained",
+}
+"""Headings on two lines, so that the headline fits 110 columns."""
+_HEADLINE = 106
+"""Columns that it needs, task names of twelve letters included."""
+
+
+def _headlines(found: Json, width: int) -> list[Table | str]:
+    """The headline of all tasks, then of each task; as two tables where one would not fit."""
+    rows = [found["overall"], *found["tasks"]]
+    columns = [headline(found, row) for row in rows]
+    halves = ((0, 5, 9, 11), (5, 9, 11, 14)) if width < _HEADLINE else ((0, 14),)
+    tables: list[Table | str] = []
+    for cuts in halves:
+        inside = [at for a, b in zip(cuts[::2], cuts[1::2], strict=True) for at in range(a, b)]
+        heads = [_BROKEN.get(columns[0][at].name, columns[0][at].name) for at in inside]
+        table = _table("task", *heads, tight=True)
+        for row, own in zip(rows, columns, strict=True):
+            # The sign of percent stands in no cell: there are nine columns of them.
+            cells = [own[at].text.removesuffix(f"{words.GAP}%") for at in inside]
+            _add(table, row["task"], *(cell.replace("< 0.001", "<.001") for cell in cells))
+        tables.append(table)
+    return tables
+
+
+def _bits(found: Json) -> str:
+    gain = found["overall"]["gains"].get("none") or {}
+    if not gain or gain["bits"]["mean"] is None:
+        return ""
+    bits = gain["bits"]
+    return (
+        f"The audio adds {words.signed(bits['mean'])} bits a question (95 % interval "
+        f"{words.signed(bits['low'])} to {words.signed(bits['high'])}, {bits['items']:,} items)."
+    )
+
+
+def _floors(found: Json) -> str:
+    floors = found["overall"]["floors"]
+    if floors["first"] is None:
+        return ""
+    return (
+        f"Without listening: always the first option {words.percent(floors['first'])}, "
+        f"always the longest {words.percent(floors['longest'])}."
+    )
+
+
+def _turned(found: Json) -> str:
+    """Consistency over rotations, and position bias, with audio."""
+    cell = found["overall"]["cells"].get("audio") or {}
+    lines = []
+    for name, own in (cell.get("consistency") or {}).items():
+        if own["n"]:
+            lines.append(
+                f"In every order of the {name} the same answer: {words.percent(own['same'])} of "
+                f"{words.count(own['n'])} (of pairs of orders {words.percent(own['agreement'])})."
+            )
+    for name, what in (("position", "option"), ("clip_position", "clip")):
+        own = cell.get(name) or {"p": None}
+        if own["p"] is not None:
+            lines.append(
+                f"Picks by place of the {what}: {' '.join(map(str, own['chosen']))}, true ones "
+                f"{' '.join(map(str, own['gold']))}; bias {words.p_clause(own['p'])}."
+            )
+    return "\n".join(lines)
+
+
+def _calibrated(found: Json) -> str:
+    lines = []
+    for name, cell in found["overall"]["cells"].items():
+        own = cell.get("calibration")
+        if own and name in ("audio", "none"):
+            half = min(own["curve"], key=lambda point: abs(point[0] - 0.5))
+            lines.append(
+                f"Calibration, {name}: ECE {words.percent(own['ece'])} (equal mass "
+                f"{words.percent(own['ece_mass'])}), Brier {own['brier']:.3f}, right "
+                f"{words.percent(half[1])} of the surer half, area {own['area']:.3f}, "
+                f"{own['n']:,} answers."
+            )
+    return "\n".join(lines)
+
+
+def _voted(found: Json) -> str:
+    lines = []
+    for name, own in (found.get("self_consistency") or {}).items():
+        gain = own["gain"]
+        turned = {"both": "options and clips"}.get(name, name)
+        lines.append(
+            f"Vote of {own['passes']:.3g} passes over the orders of the {turned}: "
+            f"{words.percent(own['accuracy'])}, a single pass {words.percent(own['single'])}: "
+            f"{words.points(gain['difference'])} points "
+            f"({words.gain_interval(gain['low'], gain['high'])}, {words.p_clause(gain['p'])}, "
+            f"{words.count(own['items'])}). {own['note']}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _clips(found: Json) -> list[Table | str]:
+    """Accuracy by number of clips, and with one clip alone; nothing for single clips."""
+    parts: list[Table | str] = []
+    by_clips = found.get("by_clips") or {}
+    numbers = sorted({row["clips"] for rows in by_clips.values() for row in rows})
+    if len(numbers) > 1:
+        table = _table("clips", *map(str, numbers))
+        for name in (n for n in ("audio", *CONTROLS, "transcript") if n in by_clips):
+            own = {row["clips"]: row for row in by_clips[name]}
+            _add(table, name, *(_share(own.get(n)) for n in numbers))
+        parts.append(table)
+    if found.get("per_clip"):
+        table = _table("one clip alone", "of", "items", "right", "drop", "95 % interval", "p")
+        for row in found["per_clip"]:
+            drop = row["drop"] or dict.fromkeys(("difference", "low", "high", "p"))
+            _add(
+                table,
+                f"clip {row['clip']}",
+                str(row["clips"]),
+                f"{row['items']:,}",
+                _share(row),
+                words.points(drop["difference"]),
+                words.gain_interval(drop["low"], drop["high"]),
+                words.p_value(drop["p"]),
+            )
+        parts.append(table)
+    return parts
+
+
+def _fragments(found: Json) -> list[Table | str]:
+    parts: list[Table | str] = []
+    for own in found.get("fragments") or []:
+        table = _table(f"cut of {own['of']}", "items", "right")
+        for row in own["positions"]:
+            _add(table, str(row["position"]), f"{row['items']:,}", _share(row))
+        parts.append(table)
+        if own["n"]:
+            parts.append(
+                f"A cut keeps {words.percent(own['retained'])} of the score "
+                f"({words.percent(own['mean'])} of {words.percent(own['whole'])}); right with some "
+                f"cut {words.percent(own['any'])}; only with the whole clip "
+                f"{words.percent(own['needs_whole'])}; {words.count(own['n'])}."
+            )
+    return parts
+
+
+def _share(row: Json | None) -> str:
+    """``82.5 (78.0–86.1)``, in percent."""
+    if row is None or row["accuracy"] is None:
+        return "–"
+    return f"{100 * row['accuracy']:.1f} ({words.interval(row['low'], row['high'])})"
+
+
+def _table(first: str, *others: str, tight: bool = False) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column(Text(first))
+    padding = (0, 0) if tight else (0, 1)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
+    table.add_column(Text(first), vertical="bottom", overflow="fold")
     for name in others:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="right", no_wrap=tight)
     return table
 
 

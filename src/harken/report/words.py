@@ -21,6 +21,8 @@ CONDITIONS = {
     "silence": "silence of the same length",
     "silence-30": "30 s of silence for each clip",
     "swap": "another item's sound",
+    "transcript": "a recogniser's words in place of the sound",
+    "caption": "a captioner's words in place of the sound",
 }
 GAP = "\u00a0"
 
@@ -82,8 +84,11 @@ def meaning(condition: str) -> str:
     """What a condition does to an item's sound."""
     if condition in CONDITIONS:
         return CONDITIONS[condition]
-    kept = condition.partition("-")[2].replace("+", " and ")
-    return f"only clip {kept} audible, the others silenced"
+    rest = condition.partition("-")[2]
+    if condition.startswith("fragment-"):
+        part, _, cuts = rest.partition("of")
+        return f"only cut {part} of {cuts} equal cuts of each clip"
+    return f"only clip {rest.replace('+', ' and ')} audible, the others silenced"
 
 
 def verdict(results: Json) -> tuple[str, str]:

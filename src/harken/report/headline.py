@@ -1,0 +1,130 @@
+"""The headline of every table: the score among all that it must beat.
+
+One row, whatever the table: score with interval, chance, the blind floor, the controls, the gain of
+the audio with its p, and what was no answer. The terminal and the page both show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import harken.report.words as words
+
+Json = Mapping[str, Any]
+
+CONTROLS = ("none", "silence", "silence-30", "swap")
+"""Conditions without any sound of the item: what audio has to beat. (A transcript tells of it.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure of the headline.
+
+    Attributes:
+        name: the column's heading.
+        text: the figure as shown; a dash where there is none.
+        value: the figure to sort by, or None.
+        small: what stands below it in small print.
+        about: what it is, in a sentence.
+    """
+
+    name: str
+    text: str
+    value: float | int | None = None
+    small: str = ""
+    about: str = ""
+
+
+def headline(results: Json, row: Json | None = None) -> list[Column]:
+    """The columns of one row, always the same ones in the same order.
+
+    Args:
+        results: as in ``results.json``; ``blind`` in it, if any, is the floor of those who never
+            listen (name, accuracy, low, high), known for all tasks together only.
+        row: the task; default all tasks.
+    """
+    whole = results["overall"]
+    row = whole if row is None else row
+    asked = main_condition(results)
+    cell = row["cells"].get(asked) or {}
+    blind = (results.get("blind") or {}) if row is whole else {}
+    name, gain, p = hardest(row)
+    rates = cell.get("rates") or {}
+    failed = (cell.get("outcomes") or {}).get("failed")
+    return [
+        Column("items", f"{row['items']:,}", row["items"], about="questions asked"),
+        Column(
+            "score",
+            words.percent(cell.get("accuracy")),
+            cell.get("accuracy"),
+            about=f"right answers of those answered, condition {asked}",
+        ),
+        Column(
+            "95 % interval",
+            words.interval(*widest(cell)),
+            about="Wilson's, or bootstrap by recording where that is wider",
+        ),
+        Column("chance", words.percent(row["chance"]), row["chance"], about="uniform guessing"),
+        Column(
+            "blind floor",
+            words.percent(blind.get("accuracy")),
+            blind.get("accuracy"),
+            str(blind.get("name") or ""),
+            "the best of those who never listen: constant, longest, majority, text model",
+        ),
+        *(_control(row, control) for control in ("none", "silence", "swap", "transcript")),
+        Column(
+            "audio gain",
+            words.points(gain.get("difference")),
+            gain.get("difference"),
+            f"over {name}" if name else "",
+            "points over the hardest control without the item's sound",
+        ),
+        Column("p", words.p_value(p), p, about="largest exact McNemar p over those controls"),
+        Column("unparsable", words.percent(rates.get("unparsable")), rates.get("unparsable"),
+               about="share of the answers that name no option"),
+        Column("abstained", words.percent(rates.get("abstained")), rates.get("abstained"),
+               about="share of the answers that decline"),
+        Column("failed", "–" if failed is None else f"{failed:,}", failed,
+               about="questions without any reply, in no percentage"),
+    ]  # fmt: skip
+
+
+def main_condition(results: Json) -> str:
+    """The condition that the score is of: audio, or the first that was asked instead of it."""
+    names = list(results["conditions"])
+    return "audio" if "audio" in names or not names else str(names[0])
+
+
+def hardest(row: Json) -> tuple[str, Json, float | None]:
+    """(control, gain of audio over it, p) for the control that audio beats by least.
+
+    p is the largest over all controls asked: that audio beats every one of them is an
+    intersection-union test, which needs no correction (Berger 1982).
+    """
+    found = {
+        name: gain
+        for name, gain in row["gains"].items()
+        if name in CONTROLS and gain["difference"] is not None
+    }
+    if not found:
+        return "", {}, None
+    name = min(found, key=lambda one: (found[one]["difference"], CONTROLS.index(one)))
+    return name, found[name], max(gain["p"] for gain in found.values())
+
+
+def widest(cell: Json) -> tuple[float | None, float | None]:
+    """The wider of a cell's two intervals; runs of before they were two have Wilson's."""
+    pairs: Sequence[tuple[Any, Any]] = [
+        (cell.get("low"), cell.get("high")),
+        (cell.get("cluster_low"), cell.get("cluster_high")),
+    ]
+    known = [(low, high) for low, high in pairs if low is not None and high is not None]
+    return max(known, key=lambda pair: pair[1] - pair[0], default=(None, None))
+
+
+def _control(row: Json, name: str) -> Column:
+    accuracy = (row["cells"].get(name) or {}).get("accuracy")
+    return Column(name, words.percent(accuracy), accuracy, about=words.meaning(name))
