@@ -29,6 +29,7 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "openai": "harken.models.openai:build",
         "cascade": "harken.models.cascade:build",
         "asr": "harken.models.asr:build",
+        "written": "harken.models.written:build",
     },
 )
 
@@ -58,6 +59,13 @@ def load_embedder(spec: str) -> Any:
     from harken.models import embedding
 
     return embedding.load_embedder(spec)
+
+
+def keep_replies(model: Model, folder: Path | str) -> Any:
+    """`model` with its replies kept by content in `folder` (see `harken.models.kept`)."""
+    from harken.models.kept import Kept
+
+    return Kept(model, folder)
 
 
 def serve_model(
@@ -95,4 +103,13 @@ def serve_model(
         ) from None
 
 
-__all__ = ["MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_model", "serve_model"]
+__all__ = [
+    "MODELS",
+    "MODEL_FILE",
+    "Learner",
+    "Model",
+    "keep_replies",
+    "load_embedder",
+    "load_model",
+    "serve_model",
+]
