@@ -22,8 +22,8 @@ TIE = 1e-3
 
 
 Earlier = tuple[Prompt, str | None, Sequence[float] | None]
-"""A prompt as it was put to the model, its reply (None or empty beside log-probabilities: words were
-not asked for), and the log-probabilities of its shown choices, or None."""
+"""A prompt as it was put to the model, its reply (None, or empty beside log-probabilities, where no
+words were asked for), and the log-probabilities of its shown choices, or None."""
 
 
 def selfcheck(
