@@ -100,7 +100,8 @@ def test_functions_are_short_typed_and_explained() -> None:
         if house.length(node) > 80:
             faults.append(f"{where}: {house.length(node)} lines")
         arguments = [*node.args.args, *node.args.kwonlyargs]
-        if len([a for a in arguments if a.arg not in ("self", "cls")]) > 10:
+        verb = where.startswith("cli/") and public  # its parameters are the options it has
+        if not verb and len([a for a in arguments if a.arg not in ("self", "cls")]) > 10:
             faults.append(f"{where}: {len(arguments)} parameters")
         if not house.typed(node):
             faults.append(f"{where}: not fully annotated")

@@ -27,34 +27,72 @@ Replies = Annotated[Path, typer.Option("--predictions", "-p", help="Replies, off
 
 def score(
     benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="Its name; or a .yaml.")],
-    predictions: Replies,
+    predictions: Annotated[
+        list[Path],
+        typer.Option("--predictions", "-p", help="Replies, official format; again for more runs."),
+    ],
     data: Data = None,
     judge: Annotated[str | None, typer.Option(help="A model that marks open answers.")] = None,
+    judge_cache: Annotated[
+        Path | None, typer.Option(help="Keeps its replies; default: beside the predictions.")
+    ] = None,
+    judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
+    answered_by: Annotated[
+        str, typer.Option(help="The model that answered: a judge of its family is warned of.")
+    ] = "",
     embed: Annotated[str | None, typer.Option(help="An embedding model, by name.")] = None,
     as_json: Json = False,
 ) -> None:
     """Mark replies made anywhere: the benchmark's official number beside a strict one.
 
     Without --data, the gold is taken from the prediction file itself if its rows hold it, as the
-    official formats do. Exit code 3 with every fault listed if data or replies do not fit.
+    official formats do. Exit code 3 with every fault listed if data or replies do not fit. With
+    several files, as from several runs, the mean and the standard deviation.
 
-    Examples:  harken score -b mmau -p replies.json     harken score -b mmsu -p out.jsonl --json
+    Examples:  harken score -b mmau -p replies.json     harken score -b mmar -p a.json -p b.json
     """
     from harken.evaluate.benchmarks import open_benchmark
-    from harken.evaluate.benchmarks.helpers import Helpers
-    from harken.evaluate.benchmarks.scoring import score as mark
-    from harken.models import load_embedder, load_model
+    from harken.evaluate.benchmarks.several import several
+    from harken.models import keep_replies, load_embedder, load_model
 
     bench = open_benchmark(benchmark)
-    replies = bench.read_predictions(predictions)
-    release = _release(bench, data, predictions, replies)
-    helpers = Helpers(
-        judge=load_model(judge) if judge else None,
-        embed=load_embedder(embed) if embed else None,
-    )
+    marker = None
+    if judge:
+        beside = predictions[0].with_name(f"{predictions[0].name}.judge")
+        marker = keep_replies(load_model(judge), judge_cache or beside)
+    words = load_embedder(embed) if embed else None
+    asked = {"judge": marker, "embed": words, "runs": judge_runs}
+    results = [_scored(bench, path, data, asked, answered_by) for path in predictions]
+    if len(results) == 1:
+        finish(results[0], _score_text(results[0]), as_json)
+        return
+    found = several(results)
+    finish(found, _several_text(found, predictions), as_json)
+
+
+def _scored(
+    bench: Benchmark, path: Path, data: str | None, asked: dict[str, Any], answered_by: str
+) -> dict[str, Any]:
+    """One prediction file, marked."""
+    from harken.evaluate.benchmarks.helpers import Helpers
+    from harken.evaluate.benchmarks.scoring import score as mark
+
+    replies = bench.read_predictions(path)
+    release = _release(bench, data, path, replies)
+    helpers = Helpers(**asked)
     found = {**_about(release), **mark(bench, release.items, replies, helpers)}
     found["warnings"] = [*release.notes, *found.pop("notes")]
-    finish(found, _score_text(found), as_json)
+    if told := helpers.report(answered_by or _answered_by(replies)):
+        found["judge"] = told
+        found["warnings"] += told["warnings"]
+    return found
+
+
+def _answered_by(replies: Predictions) -> str:
+    """The one name that all rows give under ``model`` or ``model_name``; empty if they do not."""
+    names = {row.get("model", row.get("model_name")) for row in replies.raw.values()}
+    name = names.pop() if len(names) == 1 else None
+    return name if isinstance(name, str) else ""
 
 
 def floor(
@@ -268,8 +306,16 @@ def _score_text(found: dict[str, Any]) -> str:
     lines += [f"          {line}" for line in _parts(official["parts"])]
     span = f"{_percent(strict['low'])} to {_percent(strict['high'])}"
     lines.append(f"strict    {_percent(strict['accuracy'])} over {strict['n']} items ({span})")
+    if strict["failed"]:
+        low, high = (_percent(value) for value in strict["between"])
+        lines.append(f"          {strict['failed']} not judged and left out: "
+                     f"between {low} and {high} with them")  # fmt: skip
     counts = ", ".join(f"{name} {n}" for name, n in found["counts"].items())
     lines.append(f"parsed    {_percent(found['parse_rate'])} % ({counts})")
+    if judge := found.get("judge"):
+        lines.append(f"judge     {judge['name']}: {judge['judged']} judged, "
+                     f"{judge['failed']} failed, {judge['disagreed']} changed with the order; "
+                     f"{judge['asked']} asked, {judge['cached']} kept before")  # fmt: skip
     for name, values in found["by"].items():
         rows: list[tuple[object, ...]] = [
             (value, row["n"], _percent(row["official"]), row["official_n"], _percent(row["strict"]))
@@ -277,6 +323,24 @@ def _score_text(found: dict[str, Any]) -> str:
         ]
         lines += ["", table(rows, (name, "n", "official %", "counted", "strict %"))]
     return "\n".join(lines + _warned(found))
+
+
+def _several_text(found: dict[str, Any], paths: list[Path]) -> str:
+    """A line a run, then mean and standard deviation."""
+    rows: list[tuple[object, ...]] = [
+        (path.name, _value(one["official"]), _percent(one["strict"]["accuracy"]))
+        for path, one in zip(paths, found["each"], strict=True)
+    ]
+    points = found["each"][0]["official"]["unit"] != "share"
+    for name in ("mean", "sd"):
+        value = found["official"][name]
+        official = f"{value:.3f}" if points and value is not None else _percent(value)
+        rows.append((name, official, _percent(found["strict"][name])))
+    lines = [table(rows, ("run", "official", "strict"))]
+    if rubrics := found.get("rubrics"):
+        trimmed = _percent(rubrics.get("without_best_and_worst"))
+        lines.append(f"rubrics {_percent(rubrics['mean'])}, best and worst dropped {trimmed}")
+    return "\n".join([*lines, *_warned(found["each"][0])])
 
 
 def _floor_text(found: dict[str, Any]) -> str:

@@ -16,12 +16,13 @@ from typing import Any, Literal, Unpack
 
 from harken.ask.condition import WORDS, named
 from harken.ask.infer import Keeping, Replied, batch_size, infer
-from harken.ask.plan import Asking, Listener, Plan, count, plan
+from harken.ask.plan import Asking, Listener, Plan, count, plan, sampling_of
 from harken.ask.trial import Trial, check_failures, keep_plan, keep_trials, mark_all
 from harken.audio import canonical, digest
 from harken.errors import ConfigError, DataError, RunError
 from harken.evaluate.about import Exam, about, detectable, versions
 from harken.evaluate.results import tabulate
+from harken.evaluate.selfcheck import selfcheck
 from harken.item import Item
 from harken.models.base import Model, Sampling
 from harken.runs import Run, read_run
@@ -205,14 +206,24 @@ def _selfcheck(
         return []
     if own.path("selfcheck.json").is_file():
         return [own.read_json("selfcheck")]
-    from harken.evaluate.selfcheck import selfcheck
-
     earlier = []
     for request in made.requests:
         reply = replies[request.planned["key"]]
         if reply["stop"] != "failed":
             earlier.append((request.prompt, reply["reply"], reply["logprobs"]))
-    found = selfcheck(model, earlier, k=guards.selfcheck, seed=int(own.spec.get("seed", 0)))
+    asking = Asking(sampling=Sampling(**own.spec["sampling"]), seed=int(own.spec["seed"]))
+    apart = own.path("selfcheck")  # a model that keeps replies would else be asked nothing
+    found = selfcheck(model, earlier, guards.selfcheck, int(own.spec["seed"]),
+                      sampling=sampling_of(asking), folder=apart)  # fmt: skip
+    largest = (
+        ""
+        if found["largest"] is None
+        else (f"; log-probabilities differ by at most {found['largest']:.2g} nats")
+    )
+    text = (
+        f"{found['asked']} requests asked again alone: {found['differing']} choices differ{largest}"
+    )
+    found = {"name": "selfcheck", "ok": found["ok"], "text": text, **found}
     own.write_json("selfcheck", found)
     return [found]
 

@@ -29,6 +29,7 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "openai": "harken.models.openai:build",
         "cascade": "harken.models.cascade:build",
         "asr": "harken.models.asr:build",
+        "written": "harken.models.written:build",
     },
 )
 
@@ -70,6 +71,13 @@ def load_embedder(spec: str) -> Any:
     return embedding.load_embedder(spec)
 
 
+def keep_replies(model: Model, folder: Path | str) -> Any:
+    """`model` with its replies kept by content in `folder` (see `harken.models.kept`)."""
+    from harken.models.kept import Kept
+
+    return Kept(model, folder)
+
+
 def serve_model(
     model: Model,
     ready: Callable[[str], None],
@@ -106,6 +114,6 @@ def serve_model(
 
 
 __all__ = [
-    "MODELS", "MODEL_FILE", "Learner", "Model", "load_embedder", "load_listener", "load_model",
-    "serve_model",
+    "MODELS", "MODEL_FILE", "Learner", "Model", "keep_replies", "load_embedder", "load_listener",
+    "load_model", "serve_model",
 ]  # fmt: skip

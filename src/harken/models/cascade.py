@@ -42,12 +42,10 @@ def build(target: str, *, kind: Kind | None = None) -> Cascade:
             where="cascade:",
             mend="Write cascade:LISTENER+READER, as in cascade:asr:openai/whisper-tiny+MODEL",
         )
-    hears_speech = listener.startswith("asr:")
-    return Cascade(
-        load_model(listener),
-        load_model(reader),
-        kind or ("transcript" if hears_speech else "caption"),
-    )
+    heard = load_model(listener)
+    usual: Kind = "transcript" if listener.startswith("asr:") else "caption"
+    own: Kind | None = getattr(heard, "writes", None)
+    return Cascade(heard, load_model(reader), kind or own or usual)
 
 
 class Listener:

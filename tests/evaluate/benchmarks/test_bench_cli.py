@@ -102,3 +102,51 @@ def test_a_run_becomes_a_prediction_file(tmp_path: Path) -> None:
                   "--submit", str(out), "--json")  # fmt: skip
     assert done["submitted"] == 5
     assert harken("score", "-b", "deafness", "-p", str(out), "--json")["official"]["value"] == 1.0
+
+
+def standing(tmp_path: Path, verdicts: str) -> Any:
+    """A judge behind `harken.models.load_model`: says `verdicts` by what it is shown."""
+    from bench_fakes import Says
+
+    judge = Says(lambda text: verdicts)
+    judge.name = "openai:Qwen2.5-7B@http://127.0.0.1/v1"
+    return judge
+
+
+def test_the_judge_is_kept_counted_and_its_family_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harken import models
+
+    judge = standing(tmp_path, "OVERALL: 4")
+    monkeypatch.setattr(models, "load_model", lambda spec: judge)
+    path = tmp_path / "out.jsonl"
+    path.write_text((DATA / "mmau-pro" / "predictions.jsonl").read_text())
+    words = ("score", "-b", "mmau-pro", "-p", str(path), "--judge", "q", "--json")
+    first = harken(*words)
+    assert first["judge"]["asked"] == 2 and first["judge"]["cached"] == 0  # one item, two orders
+    assert (first["judge"]["judged"], first["judge"]["disagreed"]) == (1, 0)
+    assert "not known" in first["judge"]["warnings"][0]
+    again = harken(*words, "--answered-by", "Qwen2-Audio-7B")
+    assert again["judge"]["asked"] == 0 and again["judge"]["cached"] == 2
+    assert "same family (qwen)" in again["warnings"][-1] and again["official"] == first["official"]
+    assert (tmp_path / "out.jsonl.judge" / "replies.jsonl").is_file()
+    assert len(judge.asked) == 2
+    text = harken(*words[:-1], "--answered-by", "gpt-4o-audio")
+    assert "1 judged, 0 failed, 0 changed with the order; 0 asked, 2 kept before" in text
+    assert "family" not in text
+
+
+def test_several_runs_have_a_mean_and_a_spread(tmp_path: Path) -> None:
+    rows = json.loads(Path(REPLIES).read_text())
+    other = tmp_path / "b.json"
+    kept = [{k: v for k, v in row.items() if k != "model_output"} | {"model_output": row["answer"]}
+            for row in rows]  # fmt: skip
+    other.write_text(json.dumps(kept))
+    found = harken("score", "-b", "mmau", "-p", REPLIES, "-p", str(other), "--json")
+    assert found["runs"] == 2 and found["strict"]["values"] == [0.25, 1.0]
+    assert found["strict"]["mean"] == 0.625
+    assert found["strict"]["sd"] == pytest.approx(0.75 / 2**0.5)  # n - 1
+    assert found["official"]["values"] == [pytest.approx(2 / 3), 1.0]
+    text = harken("score", "-b", "mmau", "-p", REPLIES, "-p", str(other))
+    assert "mean" in text and "62.50" in text and "53.03" in text

@@ -74,7 +74,7 @@ def test_official_and_strict_are_as_worked_out_by_hand(name: str) -> None:
     if wanted["strict"] is not None:
         assert near(found["strict"]["accuracy"], float(wanted["strict"])), found["strict"]
         assert near(found["parse_rate"], float(wanted["parse_rate"])), found["counts"]
-    assert found["n"] == len(items) == found["strict"]["n"]
+    assert found["n"] == len(items) == found["strict"]["n"] + found["strict"]["failed"]
     json.dumps(found, allow_nan=False)
 
 
@@ -188,7 +188,9 @@ ODD = [None, 3, 1.5, True, ["a", 1], {"a": 1}, "x" * 50_000, "\0", "🦊", "<thi
 def test_odd_replies_are_marked_never_raised(name: str) -> None:
     benchmark, items = opened(name)
     for odd in ODD:
+        # Two instructions of mmau-pro are obeyed by anything, and its open item is not judged.
+        most = 0.5 if odd == "AAA" else 0.4 if name == "mmau-pro" else 0.34
         found = score(benchmark, items, {key_of(item): odd for item in items})
-        # Words that all references lack: nothing here is right.
-        assert found["strict"]["accuracy"] <= (0.5 if odd == "AAA" else 0.34), (odd, found)
+        # Words that all references lack: nothing here is right; None where only a judge could say.
+        assert (found["strict"]["accuracy"] or 0) <= most, (odd, found)
         json.dumps(found, allow_nan=False)

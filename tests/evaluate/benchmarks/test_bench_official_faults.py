@@ -243,7 +243,8 @@ def test_strict_takes_a_judges_word_but_not_its_silence() -> None:
     assert marked["strict"]["accuracy"] == 0.8 and marked["parse_rate"] == 1
     silent = score(benchmark, open_item, given, Helpers(Says(lambda text: "?")))
     assert silent["official"]["value"] == 0.6  # the script's default of 3.0
-    assert silent["strict"]["accuracy"] == 0 and silent["counts"] == {"failed": 1}
+    assert silent["strict"]["accuracy"] is None and silent["counts"] == {"failed": 1}
+    assert silent["strict"]["n"] == 0 and silent["strict"]["between"] == [0, 1]
     assert score(benchmark, open_item, given)["counts"] == {"failed": 1}
 
 

@@ -15,7 +15,8 @@ the last two. The headline (mean of speech, sound, music, mixed) is the paper's 
 
 Traps reproduced: a line that is not two whole numbers up to 10 is left out of its run; rows without
 a response are never judged; a group without a readable line stops the script (it divides by zero).
-Not reproduced: half of the script's requests run at temperature 2.0 by chance.
+Not reproduced: half of the script's requests run at temperature 2.0 by chance. Strict: an item with
+an unreadable line, or whose orders prefer opposite sides, was not judged.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.helpers import Helpers, judgements, material
+from harken.evaluate.benchmarks.helpers import Helpers, judgements, material, unsettled
 from harken.evaluate.benchmarks.nouns import Official, key_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
@@ -110,6 +111,8 @@ class AirBenchChat(Benchmark):
             return Official("judge score 1-10", None, 0, {}, ("not marked: needs --judge",))
         kept: dict[str, list[list[int]]] = {name: [[], []] for name in GROUPS.values()}
         marks: dict[str, float | None] = {}
+        first, second = (_preferences(run or {}, bool(n)) for n, run in enumerate(runs))
+        open_ = unsettled(helpers, first, second, 1)
         failed = 0
         for item in items:
             own: list[int] = []
@@ -132,7 +135,17 @@ class AirBenchChat(Benchmark):
         if unjudged:
             faults.append(f"{unjudged} of {len(items)} items have no judged reply and do not count")
         n = len(items) - unjudged
-        return Official("judge score 1-10", value, n, marks, tuple(faults), parts, stops)
+        return Official("judge score 1-10", value, n, marks, tuple(faults), parts, stops, open_)
+
+
+def _preferences(run: Mapping[str, str | None], model_first: bool) -> dict[str, float | None]:
+    """Key -> 1 where the judge prefers the model, -1 the reference, 0 neither, None unreadable."""
+    found: dict[str, float | None] = {}
+    for key, line in run.items():
+        pair = read_pair(line or "")
+        lead = None if pair is None else (pair[0] - pair[1]) * (1 if model_first else -1)
+        found[key] = None if lead is None else float((lead > 0) - (lead < 0))
+    return found
 
 
 FOUR = ("speech", "sound", "music", "mixed")

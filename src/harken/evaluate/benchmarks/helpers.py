@@ -1,19 +1,22 @@
 """Models that some official rules need: a judge for open answers, an embedding of texts.
 
 Both come by name (`harken.models.load_model`, `harken.models.load_embedder`); without one, the part
-that needs it is left unmarked and said to be so. A failed or unreadable judgement stays one.
+that needs it is left unmarked and said to be so. A failed or unreadable judgement stays one, and so
+does one that changes with the order in which reference and answer are shown.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from harken.ask.family import same_family
+from harken.ask.judge import Tally
 from harken.evaluate.benchmarks.nouns import key_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.item import Item
@@ -33,23 +36,92 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """What an official rule may ask: a `judge` (any model) and an `embed`-ding; None if absent."""
+    """What an official rule may ask, and what became of it.
+
+    Attributes:
+        judge: any model; None: what needs one is left unmarked.
+        embed: an embedding of texts; likewise.
+        orders: 2 shows reference and given answer to the judge in both orders, 1 in the script's
+            order only. Official numbers take the script's order; strict ones need both to agree.
+        runs: how often a rule that is meant to be repeated asks the judge (MMAR's rubrics).
+        tally: counts of judgements.
+    """
 
     judge: Model | None = None
     embed: Embedder | None = None
+    orders: int = 2
+    runs: int = 1
+    tally: Tally = field(default_factory=Tally, compare=False)
+
+    def report(self, answered_by: str = "") -> dict[str, Any] | None:
+        """Who judged, how often, what failed; None if no judge was named.
+
+        Args:
+            answered_by: name of the model that was judged; judges favour their own family.
+        """
+        if self.judge is None:
+            return None
+        warning = same_family(answered_by, self.judge.name) if answered_by else (
+            "who answered is not known, so the judge's family could not be compared"
+        )  # fmt: skip
+        return {
+            "name": self.judge.name,
+            "identity": self.judge.identity(),
+            "orders": self.orders,
+            "asked": getattr(self.judge, "asked", None),
+            "cached": getattr(self.judge, "cached", None),
+            "judged": self.tally.judged,
+            "failed": self.tally.failed,
+            "disagreed": self.tally.disagreed,
+            "warnings": [warning] if warning else [],
+        }
 
 
-def ask_judge(judge: Model, texts: Sequence[str], max_tokens: int = 512) -> list[str | None]:
-    """The judge's greedy replies, in order; None for a failed one. Equal prompts are asked once."""
+def ask_judge(
+    helpers: Helpers, texts: Sequence[str], max_tokens: int = 512, seed: int = 0
+) -> list[str | None]:
+    """The judge's greedy replies, in order; None for a failed one. Equal prompts are asked once.
+
+    `seed` tells the runs of a repeated rule apart: a reply kept from one is not taken for another.
+    """
+    assert helpers.judge is not None
     unique = list(dict.fromkeys(texts))
     style = PromptStyle(letters=False)
     prompts = [Prompt((text,), text, style=style) for text in unique]
-    replies = judge.generate(prompts, Sampling(max_tokens=max_tokens))
+    replies = helpers.judge.generate(prompts, Sampling(max_tokens=max_tokens, seed=seed))
     said = {
         text: None if reply.stop == "failed" or reply.error is not None else reply.text
         for text, reply in zip(unique, replies, strict=True)
     }
     return [said[text] for text in texts]
+
+
+def unsettled(
+    helpers: Helpers,
+    first: Mapping[str, float | None],
+    second: Mapping[str, float | None] | None,
+    slack: float,
+) -> frozenset[str]:
+    """Keys whose judgement does not stand: unreadable in an order, or the orders disagree.
+
+    Args:
+        helpers: where they are counted.
+        first: key -> mark in the script's order; None: unreadable.
+        second: the same with both answers in the other order; None if that was not asked.
+        slack: marks further apart than this contradict each other.
+    """
+    marks = {key: [own, *([] if second is None else [second.get(key)])]
+             for key, own in first.items()}  # fmt: skip
+    unread = {key for key, own in marks.items() if None in own}
+    apart = {
+        key
+        for key, own in marks.items()
+        if key not in unread and abs((own[0] or 0.0) - (own[-1] or 0.0)) > slack + 1e-9
+    }
+    helpers.tally.judged += len(first)
+    helpers.tally.failed += len(unread)
+    helpers.tally.disagreed += len(apart)
+    return frozenset(unread | apart)
 
 
 def judgements(
@@ -72,7 +144,7 @@ def judgements(
     asked = [item for item in answered if key_of(item) not in stored]
     if helpers.judge is not None and asked:
         texts = [prompt(item, predictions.text(key_of(item))) for item in asked]
-        for item, reply in zip(asked, ask_judge(helpers.judge, texts), strict=True):
+        for item, reply in zip(asked, ask_judge(helpers, texts), strict=True):
             said[key_of(item)] = reply
     return said
 

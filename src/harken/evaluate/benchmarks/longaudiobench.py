@@ -5,21 +5,23 @@ Ghosh et al., "Audio Flamingo 2", arXiv 2503.03983; Audio Flamingo 3 (arXiv 2507
 
 Release: a manifest ``{"split", "split_path", "flamingo_task", "total_num", "data": {index: {"name",
 "prompt", "output", "duration"}}}`` (2429 items), or rows with these fields. Predictions: rows by
-``id`` (the index) with ``prediction``; judgements may stand there already, as ``judge``.
+``id`` (the index) with ``prediction``; judgements may stand there already, as ``judge`` (reference
+first) and ``judge_swapped``.
 
 Official rule: a judge (GPT-4o) gives 1-10 against the reference; the mean, as a percentage (here a
 share). The judge's prompt is not published: the wording is ours, and the first number from 1 to 10
-in its reply is read. Missing replies are 0; failed judgements are counted and left out.
+in its reply is read. Missing replies are 0; failed judgements are counted and left out. Strict: an
+item whose two orders lie more than 2 apart was not judged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.helpers import Helpers, judgements, material
+from harken.evaluate.benchmarks.helpers import Helpers, judgements, material, unsettled
 from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
@@ -64,9 +66,12 @@ class LongAudioBench(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """The judge's mean."""
-        said = judgements(items, predictions, helpers, "judge", _prompt)
+        said = judgements(items, predictions, helpers, "judge", _prompt(False))
         if said is None:
             return Official("judge score", None, 0, {}, ("not marked: needs --judge",))
+        other = None
+        if helpers.orders > 1:
+            other = judgements(items, predictions, helpers, "judge_swapped", _prompt(True))
         marks: dict[str, float | None] = {key_of(item): 0.0 for item in items}
         failed = 0
         for key, reply in said.items():
@@ -75,7 +80,8 @@ class LongAudioBench(Benchmark):
             marks[key] = None if number is None else number / 10
         value, n = micro(marks)
         faults = (f"{failed} judgements failed and left the denominator",) if failed else ()
-        return Official("judge score", value, n, marks, faults)
+        open_ = unsettled(helpers, _numbers(said), None if other is None else _numbers(other), 2)
+        return Official("judge score", value, n, marks, faults, failed=open_)
 
 
 def read_number(reply: str) -> float | None:
@@ -86,9 +92,20 @@ def read_number(reply: str) -> float | None:
     return None
 
 
-def _prompt(item: Item, reply: str) -> str:
-    return (
-        "You judge an answer about long audio against a reference answer.\n"
-        + material(question=item.question, reference=item.answer, answer=reply)
-        + "Write one number from 1 (wrong) to 10 (as good as the reference), and nothing else."
-    )
+def _numbers(said: Mapping[str, str | None]) -> dict[str, float | None]:
+    return {key: read_number(reply or "") for key, reply in said.items()}
+
+
+def _prompt(swapped: bool) -> Callable[[Item, str], str]:
+    """With the reference before the answer, or behind it."""
+
+    def write(item: Item, reply: str) -> str:
+        pair = {"reference": item.answer, "answer": reply}
+        shown = dict(reversed(pair.items())) if swapped else pair
+        return (
+            "You judge an answer about long audio against a reference answer.\n"
+            + material(question=item.question, **shown)
+            + "Write one number from 1 (wrong) to 10 (as good as the reference), and nothing else."
+        )
+
+    return write

@@ -14,7 +14,8 @@ The row's key is ``<set>-<number>`` where it has no ``id``. Predictions: rows wi
 Official rule: no evaluator was published. Closed sets: accuracy, the reply being the first of the
 set's two answer words (Yes / No, Speech1 / Speech2, Audio1 / Audio2) in it; open sets: the share
 that a judge calls right. Per set; then the unweighted mean over sets, for speech and for sound.
-Missing and unread replies are wrong; failed judgements are counted and left out.
+Missing and unread replies are wrong; judgements that failed, or changed with the order in which
+reference and answer were shown, are counted and left out.
 """
 
 from __future__ import annotations
@@ -192,8 +193,8 @@ def _judge_open(
         return 0
     texts = [predictions.text(key_of(item)) for item in items]
     answered = [i for i, text in enumerate(texts) if text.strip()]
-    verdicts = Judge(helpers.judge).score([items[i] for i in answered],
-                                          [texts[i] for i in answered])  # fmt: skip
+    judge = Judge(helpers.judge, orders=helpers.orders, tally=helpers.tally)
+    verdicts = judge.score([items[i] for i in answered], [texts[i] for i in answered])
     marks.update({key_of(item): 0.0 for item in items})
     for place, verdict in zip(answered, verdicts, strict=True):
         marks[key_of(items[place])] = verdict.value

@@ -13,8 +13,9 @@ Official rule: MMAU's token-set match; accuracy by modality, category, sub-categ
 Rubrics (only with a judge): a wrong final answer is 0 without asking; for a right one the judge
 gives each of the item's points (always 5, each 0 or 1) a score, and the item is worth their share.
 An item whose judgement fails or is malformed is *not evaluated* and leaves the denominator, as in
-the script (which retries up to 20 times; this one asks once, greedily: `rubric_runs` asks it again
-and drops the best and the worst of five runs).
+the script (which retries up to 20 times; this one asks once, greedily). Reported numbers are of
+five runs of the judge, the best and the worst dropped: ``--judge-runs 5``. A judge that always says
+the same gives five equal runs. It marks against a rubric, so there is no pair to be swapped.
 
 Trap reproduced: rows without the prediction field are skipped.
 """
@@ -27,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.helpers import Helpers, ask_judge, material
+from harken.evaluate.benchmarks.helpers import Helpers, ask_judge, material, unsettled
 from harken.evaluate.benchmarks.mmau import token_set_accuracy
 from harken.evaluate.benchmarks.nouns import Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions
@@ -95,14 +96,34 @@ class Mmar(Benchmark):
         judged = [item for item in items if row_of(item).get("rubric")]
         if helpers.judge is None or not judged or found.stops:
             return found
-        scores, calls = rubric_scores(judged, predictions, found.marks, helpers)
-        counted = [value for value in scores.values() if value is not None]
-        lost = len(scores) - len(counted)
+        runs = [
+            rubric_scores(judged, predictions, found.marks, helpers, seed)
+            for seed in range(helpers.runs)
+        ]
+        part, lost = _rubric_part(runs)
         faults = found.faults
         if lost:
             faults += (f"rubrics: {lost} judgements failed and left the denominator",)
-        part = {"score": share(counted), "n": len(counted), "failed": lost, "judge_calls": calls}
         return Official("accuracy", found.value, found.n, found.marks, faults, {"rubrics": part})
+
+
+def _rubric_part(
+    runs: Sequence[tuple[dict[str, float | None], int]],
+) -> tuple[dict[str, Any], int]:
+    """The rubrics' part of the result, and how many judgements failed in all runs together."""
+    marks = [[v for v in scores.values() if v is not None] for scores, _ in runs]
+    lost = sum(len(scores) - len(own) for (scores, _), own in zip(runs, marks, strict=True))
+    shares = [share(own) for own in marks]
+    part: dict[str, Any] = {
+        "score": shares[0],
+        "n": len(marks[0]),
+        "failed": lost,
+        "judge_calls": sum(calls for _, calls in runs),
+    }
+    if len(runs) > 1:
+        known = [value for value in shares if value is not None]
+        part |= {"score": rubric_runs(known) if known else None, "runs": shares}
+    return part, lost
 
 
 def rubric_scores(
@@ -110,16 +131,17 @@ def rubric_scores(
     predictions: Predictions,
     right: Mapping[str, float | None],
     helpers: Helpers,
+    seed: int = 0,
 ) -> tuple[dict[str, float | None], int]:
     """Key -> share of points; 0 where the answer is wrong, None where no judgement came."""
-    assert helpers.judge is not None
     scores: dict[str, float | None] = {
         key_of(item): 0.0 for item in items if right.get(key_of(item)) is not None
     }
     asked = [item for item in items if right.get(key_of(item))]
-    replies = ask_judge(helpers.judge, [_prompt(item, predictions) for item in asked])
+    replies = ask_judge(helpers, [_prompt(item, predictions) for item in asked], seed=seed)
     for item, reply in zip(asked, replies, strict=True):
         scores[key_of(item)] = None if reply is None else read_points(reply)
+    unsettled(helpers, {key_of(item): scores[key_of(item)] for item in asked}, None, 0)
     return scores, len(asked)
 
 

@@ -12,8 +12,10 @@ nearest to the reply by embedding (NV-Embed-v2) is the answer; *instruction foll
 rules (`mmau_pro_rules`); *open*: a judge (Qwen2.5-7B-Instruct) gives 1-5, the item is worth
 overall / 5. Total: category scores weighted by category counts.
 
-Departures: any embedding and any judge by name, the judge asked greedily once, in wording of our
-own (the answer's form is the script's); NV-Embed-v2 needs its own remote code and is not loaded.
+Departures: any embedding and any judge by name, the judge asked greedily, in wording of our own
+(the answer's form is the script's); NV-Embed-v2 needs its own remote code and is not loaded. The
+official number takes the script's order, reference before response; an item whose other order is
+unreadable, or more than a point away, was not judged in the strict one.
 
 Traps reproduced: rows of one choice are dropped; every reply, also an empty one, is some choice; a
 missing reply to an instruction is the word "None" (and obeys "No Commas"); an unreadable judge
@@ -30,7 +32,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.helpers import Helpers, ask_judge, material, nearest
+from harken.evaluate.benchmarks.helpers import (
+    Helpers,
+    ask_judge,
+    material,
+    nearest,
+    unsettled,
+)
 from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes
 from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, options_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
@@ -40,6 +48,8 @@ from harken.item import Item
 OPEN, FOLLOW = "open", "instruction following"
 CRITERIA = ("correctness", "relevance", "completeness", "clarity")
 NEUTRAL = 3.0
+SLACK = 1.0
+"""Points of 5 by which the two orders of the judge may differ."""
 
 
 class MmauPro(Benchmark):
@@ -202,14 +212,22 @@ def _open(
 ) -> dict[str, Any]:
     if helpers.judge is None:
         return {"type": "openended", "count": len(items), "score": None, "needs": "--judge"}
-    asked = [_prompt(item, predictions.text(key_of(item))) for item in items]
     overall: list[float] = []
     unread: list[str] = []
-    for item, reply in zip(items, ask_judge(helpers.judge, asked), strict=True):
-        scores, found = read_scores(reply or "")
-        unread += [] if found else [key_of(item)]
-        overall.append(scores["overall"])
-        marks[key_of(item)] = scores["overall"] / 5
+    orders: list[dict[str, float | None]] = []
+    for swapped in (False, True)[: helpers.orders]:
+        asked = [_prompt(item, predictions.text(key_of(item)), swapped) for item in items]
+        said = ask_judge(helpers, asked)
+        read = [read_scores(reply or "") for reply in said]
+        orders.append(
+            {key_of(item): scores["overall"] if found else None
+             for item, (scores, found) in zip(items, read, strict=True)}
+        )  # fmt: skip
+        if not swapped:  # the script asks in this order only
+            unread = [key for key, value in orders[0].items() if value is None]
+            overall = [scores["overall"] for scores, _ in read]
+            marks |= {key_of(item): own / 5 for item, own in zip(items, overall, strict=True)}
+    second = orders[1] if len(orders) > 1 else None
     if unread:
         faults.append(f"{len(unread)} judge replies without any score were worth 3.0 of 5")
     good = sum(score >= 4 for score in overall) / len(items)
@@ -222,7 +240,7 @@ def _open(
         "avg_overall": mean,
         "good_response_rate": good,
         "poor_response_rate": poor,
-        "unread_keys": unread,
+        "unread_keys": unsettled(helpers, orders[0], second, SLACK),
     }
 
 
@@ -239,11 +257,13 @@ def read_scores(reply: str) -> tuple[dict[str, float], int]:
     return scores, found
 
 
-def _prompt(item: Item, reply: str) -> str:
+def _prompt(item: Item, reply: str, swapped: bool) -> str:
     """Own wording; the lines asked for are those that `read_scores` reads."""
+    pair = {"reference": item.answer, "response": reply}
+    shown = dict(reversed(pair.items())) if swapped else pair
     return (
         "You judge a response to an open question about audio against a reference.\n"
-        + material(question=item.question, reference=item.answer, response=reply)
+        + material(question=item.question, **shown)
         + "Give whole numbers from 1 (bad) to 5 (best), each on its own line, in this form:\n"
         "CORRECTNESS: n - why\nRELEVANCE: n - why\nCOMPLETENESS: n - why\nCLARITY: n - why\n"
         "OVERALL: the mean - why"

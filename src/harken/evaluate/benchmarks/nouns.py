@@ -40,7 +40,8 @@ class Official:
         marks: key -> the item's mark; None (or absent) if it is outside the denominator.
         faults: known faults of the script that took effect on these replies, each with its count.
         parts: the script's own breakdown.
-        failed: keys whose judge did not judge; the script may have counted them all the same.
+        failed: keys whose judge did not judge, or judged differently in the other order; the script
+            may have counted them all the same.
         stops: why the script would stop with an error instead of giving numbers; empty if it runs.
     """
 
@@ -59,13 +60,14 @@ class Mark:
     """The strict mark of one item.
 
     Attributes:
-        value: 0..1; missing, empty, unparsable and abstained are 0.
+        value: 0..1; missing, empty, unparsable and abstained are 0; None: ``failed``, which stands
+            in no denominator.
         state: ``parsed``, ``missing``, ``empty``, ``not-text``, ``abstained``, ``unparsable`` or
             ``failed`` (a judge that did not judge, or none was named).
         rule: which rule of the reader decided.
     """
 
-    value: float
+    value: float | None
     state: str
     rule: str = ""
 

@@ -2,9 +2,11 @@
 
 *Official* is what the benchmark's own script prints, faults included, and the faults that took
 effect are named. *Strict* has a fixed denominator, all items: a reply that is missing, empty,
-unreadable or declines is wrong. Readable is decided by harken's cascade (`harken.ask.parse`) for
-choice questions, by the benchmark's own reader for the others. Pure: no model is asked here, except
-by official rules that need a judge or an embedding.
+unreadable or declines is wrong. Only what a judge was to mark and did not (it failed, its two
+orders disagree, none was named) is left out, counted as ``failed``, with the two scores that it
+could make at most under ``between``. Readable is decided by harken's cascade (`harken.ask.parse`)
+for choice questions, by the benchmark's own reader for the others. Pure: no model is asked here,
+except by official rules that need a judge or an embedding.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ def strict(
 
 
 def _verdict(item: Item, official: Official | None) -> Mark:
-    """A judge's mark; one that did not judge, or was not named, is ``failed`` and worth nothing."""
+    """A judge's mark; where it did not judge, or was not named: ``failed``, without a value."""
     key = key_of(item)
     value = official.marks.get(key) if official is not None else None
     if official is None or value is None or key in official.failed:
-        return Mark(0.0, "failed", "no judgement")
+        return Mark(None, "failed", "no judgement")
     return Mark(value, "parsed", "judge")
 
 
@@ -83,12 +85,13 @@ def score(
         )
     official = benchmark.official(items, given, helpers or Helpers())
     marks = strict(benchmark, items, given, official)
+    read = [mark.state == "parsed" for mark in marks if mark.value is not None]
     return {
         "benchmark": benchmark.name,
         "n": len(items),
         "official": official_json(benchmark, official),
         "strict": _strict_json(marks),
-        "parse_rate": share([mark.state == "parsed" for mark in marks]),
+        "parse_rate": share(read),
         "counts": dict(sorted(Counter(mark.state for mark in marks).items())),
         "by": {name: breakdown(benchmark, items, official, marks, name) for name in benchmark.by},
         "notes": list(given.notes),
@@ -117,13 +120,16 @@ def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
 
 
 def _strict_json(marks: Sequence[Mark]) -> dict[str, Any]:
-    right = sum(mark.value for mark in marks)
-    low, high = stats.wilson(right, len(marks))
+    values = [mark.value for mark in marks if mark.value is not None]
+    right, failed = sum(values), len(marks) - len(values)
+    low, high = stats.wilson(right, len(values)) if values else (None, None)
     rules = Counter(f"{mark.state}: {mark.rule}" if mark.rule else mark.state for mark in marks)
     return {
-        "accuracy": share([mark.value for mark in marks]),
+        "accuracy": share(values),
         "right": right,
-        "n": len(marks),
+        "n": len(values),
+        "failed": failed,
+        "between": [right / len(marks), (right + failed) / len(marks)] if marks else None,
         "low": low,
         "high": high,
         "rules": dict(sorted(rules.items())),
@@ -145,13 +151,14 @@ def breakdown(
     for value, places in sorted(groups.items()):
         theirs = [official.marks.get(key_of(items[place])) for place in places]
         counted = [mark for mark in theirs if mark is not None]
-        ours = [marks[place].value for place in places]
-        low, high = stats.wilson(sum(ours), len(ours))
+        ours = [own for place in places if (own := marks[place].value) is not None]
+        low, high = stats.wilson(sum(ours), len(ours)) if ours else (None, None)
         table[value] = {
             "n": len(places),
             "official": share(counted),
             "official_n": len(counted),
             "strict": share(ours),
+            "failed": len(places) - len(ours),
             "low": low,
             "high": high,
         }

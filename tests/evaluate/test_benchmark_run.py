@@ -1,0 +1,156 @@
+"""A benchmark from its release to official score, blind floor and guards, in one run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exams import chirp
+from harken import evaluate
+from harken.errors import ConfigError, RunError
+from harken.evaluate import Exam, Guards
+from harken.evaluate.benchmarks import open_benchmark
+from harken.models import load_listener, load_model
+from harken.models.base import PromptStyle, Reply
+
+SOUNDS = ("dog bark", "church bells", "steady rain", "a loud siren")
+
+
+class Parrot:
+    """Says the letter of the option that the clip's file is named after; batch 4."""
+
+    name, hears, style, batch = "parrot", 2, PromptStyle(), 4
+
+    def __init__(self, drift: bool = False) -> None:
+        self.drift = drift  # whether an answer hangs on its neighbours in the batch
+        self.asked = 0
+
+    def generate(self, prompts, sampling):
+        self.asked += len(prompts)
+        return [self._one(p, alone=len(prompts) == 1) for p in prompts]
+
+    def _one(self, prompt, alone):
+        names = [Path(clip.path).stem.split("-")[-1] for clip in prompt.clips]
+        shown = [i for i, text in enumerate(prompt.choices) if text in names]
+        at = shown[0] if shown else 0
+        return Reply("ABCD"[(at + (self.drift and alone)) % 4])
+
+    def choice_logprobs(self, prompts):
+        return [None] * len(prompts)
+
+    def identity(self):
+        return "parrot"
+
+
+@pytest.fixture(scope="module")
+def exam(tmp_path_factory: pytest.TempPathFactory) -> Exam:
+    folder = tmp_path_factory.mktemp("mmau")
+    rows = []
+    for at in range(12):
+        name = f"test-mini-audios/{at}-{SOUNDS[at % 4]}.wav"
+        chirp(folder / name, at, 0.4)
+        rows.append(
+            {
+                "id": f"m{at}", "audio_id": f"./{name}", "question": f"Which sound is number {at}?",
+                "choices": list(SOUNDS), "answer": SOUNDS[at % 4], "dataset": "made",
+                "task": ("sound", "music", "speech")[at % 3], "split": "test-mini",
+                "category": "Reasoning", "sub-category": "one", "difficulty": "easy",
+            }
+        )  # fmt: skip
+    (folder / "mmau-test-mini.json").write_text(json.dumps(rows))
+    bench = open_benchmark("mmau")
+    release = bench.release(folder, need_audio=True, partial=True)
+    return Exam(bench, release, str(folder))
+
+
+def test_one_folder_holds_plan_replies_marks_official_score_and_floor(
+    exam: Exam, tmp_path: Path
+) -> None:
+    items = exam.release.items
+    found = evaluate.run(Parrot(), items, tmp_path, exam=exam, guards=Guards(), rotations="all")
+    assert found["overall"]["cells"]["audio"]["accuracy"] == 1.0
+    assert found["overall"]["cells"]["none"]["accuracy"] == 0.25
+    assert found["benchmark"]["name"] == "mmau" and len(found["benchmark"]["fingerprint"]) == 16
+    assert any("12 items; known releases hold" in check["text"] for check in found["checks"])
+    # The official rule matches words: letters are nothing to it, the option's own text is right.
+    assert found["official"]["submitted"]["official"]["accuracy"] == 1.0
+    assert found["official"]["raw"]["official"]["accuracy"] == 0.0
+    assert found["official"]["raw"]["strict"]["accuracy"] == 1.0
+    assert found["blind"]["chance"] == 0.25 and found["blind"]["n"] == 12
+    assert found["versions"]["harken"]
+    lines = {name: (tmp_path / f"{name}.jsonl").read_text().count("\n")
+             for name in ("items", "plan", "replies", "trials")}  # fmt: skip
+    assert lines == {"items": 12, "plan": 192, "replies": 192, "trials": 192}
+
+
+def test_stages_one_by_one_end_as_all_at_once(exam: Exam, tmp_path: Path) -> None:
+    items, model = exam.release.items, Parrot()
+    evaluate.run(Parrot(), items, tmp_path / "whole", exam=exam)
+    told = evaluate.run(model, items, tmp_path / "steps", exam=exam, until="plan")
+    assert model.asked == 0 and told["requests"] == 48
+    assert told["by"] == dict.fromkeys(evaluate.CONDITIONS, 12) and told["clips"] == 13
+    told = evaluate.run(model, items, tmp_path / "steps", exam=exam, until="infer")
+    assert model.asked == 48 and told["replies"] == 48
+    evaluate.run(model, items, tmp_path / "steps", exam=exam)
+    assert model.asked == 48
+    for path in sorted((tmp_path / "whole").glob("*.json*")):
+        if path.name != "log.jsonl":
+            assert path.read_bytes() == (tmp_path / "steps" / path.name).read_bytes(), path.name
+
+
+def test_marking_again_asks_nobody_and_tells_what_moved(exam: Exam, tmp_path: Path) -> None:
+    evaluate.run(Parrot(), exam.release.items, tmp_path, exam=exam)
+    before = (tmp_path / "results.json").read_bytes()
+    same = evaluate.rescore(tmp_path)
+    assert same["changed"] == 0 and (tmp_path / "results.json").read_bytes() == before
+    marks = (tmp_path / "trials.jsonl").read_text().replace('"correct"', '"wrong"', 1)
+    (tmp_path / "trials.jsonl").write_text(marks)
+    again = evaluate.rescore(tmp_path)
+    assert again["changed"] == 1 and again["after"]["audio"] == 1.0
+    (tmp_path / "plan.jsonl").unlink()
+    with pytest.raises(RunError, match="no plan"):
+        evaluate.rescore(tmp_path)
+
+
+@pytest.mark.parametrize("drift", [False, True])
+def test_the_recheck_finds_answers_that_hang_on_the_batch(
+    exam: Exam, tmp_path: Path, drift: bool
+) -> None:
+    found = evaluate.run(Parrot(drift), exam.release.items, tmp_path, guards=Guards(selfcheck=5))
+    (check,) = [one for one in found["checks"] if one["name"] == "selfcheck"]
+    assert check["asked"] == 5 and check["ok"] is not drift
+    assert check["differing"] == (5 if drift else 0)
+
+
+def test_a_model_without_ears_is_asked_the_words_alone(exam: Exam, tmp_path: Path) -> None:
+    reader = load_model("constant:1")
+    reader.hears = 0
+    found = evaluate.run(reader, exam.release.items, tmp_path, exam=exam)
+    assert found["conditions"] == ["none"]
+    assert found["official"]["condition"] == "none"
+    assert found["official"]["submitted"]["official"]["accuracy"] == 0.25
+
+
+def test_transcripts_from_a_file_are_heard_once_and_kept(exam: Exam, tmp_path: Path) -> None:
+    words = tmp_path / "words.jsonl"
+    lines = [{"audio": Path(i.clips[0].path).name, "text": i.answer} for i in exam.release.items]
+    words.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    class Reader(Parrot):
+        """Chooses the option whose words stand in the prompt outside the choices."""
+
+        def _one(self, prompt, alone):
+            said = [p for p in prompt.parts if isinstance(p, str) and "transcript" in p]
+            at = [i for i, text in enumerate(prompt.choices) if any(text in p for p in said)]
+            return Reply("ABCD"[at[0]] if at else "A")
+
+    listener = load_listener(f"written:{words}", "transcript")
+    found = evaluate.run(Reader(), exam.release.items, tmp_path / "run",
+                         conditions=("none", "transcript"),
+                         listeners={"transcript": listener})  # fmt: skip
+    cells = found["overall"]["cells"]
+    assert (cells["none"]["accuracy"], cells["transcript"]["accuracy"]) == (0.25, 1.0)
+    with pytest.raises(ConfigError, match="needs no listener"):
+        evaluate.run(Reader(), exam.release.items, tmp_path / "odd", listeners={"none": listener})
