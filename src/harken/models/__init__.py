@@ -29,6 +29,7 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "openai": "harken.models.openai:build",
         "cascade": "harken.models.cascade:build",
         "asr": "harken.models.asr:build",
+        "native": "harken.models.native:build",
     },
 )
 
@@ -42,7 +43,7 @@ def load_model(spec: str, **options: Any) -> Model:
     """
     folder = Path(spec)
     if (folder / MODEL_FILE).is_file():
-        return MODELS.get("lalm")(str(folder), **options)
+        return MODELS.get(_kind(folder / MODEL_FILE))(str(folder), **options)
     if folder.is_dir():
         raise ModelError(
             f"{spec} holds no finished model",
@@ -51,6 +52,17 @@ def load_model(spec: str, **options: Any) -> Model:
         )
     name, _, target = spec.partition(":")
     return MODELS.get(name)(target, **options)
+
+
+def _kind(file: Path) -> str:
+    """Who opens a saved model; a damaged file is left to `harken.models.lalm` to complain of."""
+    import json
+
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "lalm"
+    return "native" if isinstance(found, dict) and found.get("kind") == "native" else "lalm"
 
 
 def load_embedder(spec: str) -> Any:

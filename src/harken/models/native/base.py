@@ -36,6 +36,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -76,10 +77,12 @@ class Family(ABC):
         longest_s: longest clip; a longer one is refused.
         shortest: samples below which a window would have no token; it is filled up with zeros.
         by_mask: a 4-D attention mask alone decides what a token reads.
-        tower: the audio tower; projector: what follows it (or None where the tower projects);
-        projector: see tower.
-        decoder: the text model, hidden states out; head: hidden states -> logits, each alone.
-        head: see decoder.
+        mark_clips: write ``clip 1:`` before each of several clips.
+        unused: names that tensors of parts begin with that are not opened (an image tower).
+        tower: the audio tower.
+        projector: what follows it; None where the tower itself projects.
+        decoder: the text model: hidden states come out.
+        head: hidden states -> logits, each position alone.
     """
 
     name: ClassVar[str]
@@ -91,6 +94,8 @@ class Family(ABC):
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
+    mark_clips: ClassVar[bool] = True
+    unused: ClassVar[tuple[str, ...]] = ()
     shortest: ClassVar[int] = 480
 
     window_s: float = 30.0
@@ -115,10 +120,31 @@ class Family(ABC):
         """The part of the folder's configuration that `opens` is built from."""
         return whole
 
+    def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The chat that the template is rendered with.
+
+        Args:
+            system: the system message, or empty.
+            blocks: of the question: ``{"type": "text", "text": …}`` and ``{"type": "audio"}``.
+        """
+        first = [{"role": "system", "content": system}] if system else []
+        return [*first, {"role": "user", "content": blocks}]
+
     @property
     def context(self) -> int:
         """Tokens the decoder reads at most."""
         return int(getattr(self.decoder.config, "max_position_embeddings", 0) or 1 << 20)
+
+    @property
+    def like(self) -> Tensor:
+        """The input embeddings, of whose device and type every input is."""
+        weight: Tensor = self.decoder.get_input_embeddings().weight
+        return weight
+
+    @property
+    def device(self) -> torch.device:
+        """Where ids and embeddings are put."""
+        return self.like.device
 
     @abstractmethod
     def window(self, wave: Array, place: int) -> Window:
@@ -188,7 +214,5 @@ class Scaled(nn.Module):
 
 def filled(wave: Array, samples: int) -> Array:
     """`wave` (n,), with zeros behind it up to `samples`."""
-    import numpy as np
-
     short = samples - len(wave)
     return np.pad(wave, (0, short)) if short > 0 else wave

@@ -1,0 +1,104 @@
+"""A class of transformers as a Learner: asked and scored by what asks and scores a `Lalm`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harken import audio, files
+from harken.audio import Clip, canonical, digest
+from harken.errors import ModelError
+from harken.models import MODEL_FILE
+from harken.models.base import PromptStyle
+from harken.models.features import check_length
+from harken.models.lalm import Lalm
+from harken.models.lalm_ask import Voice
+from harken.models.lalm_batch import Sound
+from harken.models.native.chat import Scribe
+from harken.models.native.net import NativeNet
+from harken.models.native.open import Opened, Settings, open_model
+
+
+class Native(Lalm):
+    """A Learner around one class of transformers.
+
+    Attributes:
+        family: the class, opened up.
+        style: letters after the clips, as these models were taught.
+    """
+
+    def __init__(self, target: str, opened: Opened, settings: Settings) -> None:
+        """Use `load`."""
+        family = opened.family
+        self.family = family
+        self.name = f"native:{target}"
+        self.style = PromptStyle(mark_clips=family.mark_clips)
+        self.net = NativeNet(family).eval()
+        self.coder = opened.coder
+        self.voice = Voice(self.net, self.coder, settings.remember_mb << 20)
+        self._limit_s = settings.longest_s or family.longest_s
+        self._opened = opened
+        self.config = {
+            "family": family.name,
+            "files": opened.files,
+            "dtype": str(family.like.dtype),
+            "attention": settings.attention,
+            "longest_s": self._limit_s,
+            "template": digest(opened.template),
+            "style": self.style.mark_clips,
+        }
+        self._mark = (self.voice.version(), digest(canonical(self.config)))
+        self.writer = Scribe(
+            self.coder,
+            self.sound,
+            family.context,
+            family=family,
+            tokenizer=opened.tokenizer,
+            template=opened.template,
+        )
+
+    @staticmethod
+    def load(folder: Path | str, device: str = "cpu", **options: Any) -> Native:
+        """Open a folder, or an id on the hub; see `Settings` for the options.
+
+        Raises:
+            ModelError: it cannot be opened; the message says why, and the mend.
+        """
+        settings = Settings(device=device, **options)
+        return Native(str(folder), open_model(str(folder), settings), settings)
+
+    def sound(self, clip: Clip) -> Sound:
+        """The wave of a clip, and how many tokens it becomes.
+
+        Raises:
+            ModelError: it is longer than the longest that this family hears.
+            AudioError: it cannot be loaded.
+        """
+        check_length(audio.duration_s(clip), self._limit_s)
+        wave = audio.load(clip)
+        check_length(len(wave) / audio.RATE_HZ, self._limit_s)
+        return Sound(wave, self.family.tokens(len(wave)), clip.key)
+
+    def features(self, clip: Clip) -> Any:
+        """Not for native models: their mel is made in the class's own way, when they listen.
+
+        Raises:
+            ModelError: always.
+        """
+        raise ModelError(
+            "a native model has no features to augment",
+            mend="`harken train` teaches harken's own models; `logprobs` is differentiable here.",
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write a folder of transformers that `load` opens again, with `MODEL_FILE` last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
+        self.family.model.save_pretrained(folder)
+        self.family.extractor.save_pretrained(folder)
+        self._opened.tokenizer.save_pretrained(folder)
+        files.write_whole(folder / "chat_template.jinja", self._opened.template)
+        files.write_json(
+            folder / MODEL_FILE, {"kind": "native", "format": 1, "identity": self.identity()}
+        )
