@@ -52,9 +52,11 @@ class Tiny:
         build: ids of the specials and size of the vocabulary -> model with fresh weights.
         extractor: makes the feature extractor.
         hear: extractor, waves -> `Heard`, as the class's own processor would.
-        mel: extractor, wave of at most one window -> the official features of its sound (…, T).
-        reference: builds the class whose ``forward`` is the reference, if not what `build` gives.
-        long: what becomes of a clip longer than a window: ``chunks``, ``whole`` or ``refused``.
+        mel: extractor, wave of at most one window -> the official features of its sound.
+        time_axis: of these features.
+        long: whether the official way takes a clip of several windows, in windows or as a whole.
+        template: chat template of the folder; the family's own if empty.
+        name: of the test, if the kind has several.
     """
 
     kind: str
@@ -63,10 +65,10 @@ class Tiny:
     extractor: Callable[[], Any]
     hear: Callable[[Any, Sequence[Wave]], Heard]
     mel: Callable[[Any, Wave], np.ndarray]
-    reference: Callable[[Any], Any] = lambda model: model
-    long: str = "chunks"
+    time_axis: int = -1
+    long: bool = False
     template: str = ""
-    id: str = ""
+    name: str = ""
 
 
 def tokenizer(specials: Sequence[str]) -> Any:
@@ -134,13 +136,19 @@ def pooled(frames: int) -> int:
     return ((frames - 1) // 2 + 1 - 2) // 2 + 1
 
 
-def ask(tiny: Tiny, model: Any, folder: Path, chat: Sequence[Any], waves: Sequence[Wave]) -> Any:
+def ask(
+    tiny: Tiny,
+    model: Any,
+    folder: Path,
+    chat: Sequence[Any],
+    waves: Sequence[Wave],
+    mark: str,
+) -> tuple[torch.Tensor, list[int], list[int]]:
     """Logits (L, V) of one chat the official way, its ids (L,), and placeholders a clip."""
     words = tf.AutoTokenizer.from_pretrained(folder)
     extractor = type(tiny.extractor()).from_pretrained(folder)
     heard = tiny.hear(extractor, waves) if waves else Heard({}, [])
     text = words.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    mark = next(s for s in tiny.specials if s.lower().strip("<|>") in ("audio", "sound"))
     parts = text.split(mark)
     assert len(parts) == len(waves) + 1
     runs = [mark * count for count in heard.counts]
@@ -150,4 +158,4 @@ def ask(tiny: Tiny, model: Any, folder: Path, chat: Sequence[Any], waves: Sequen
         out = model(
             input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], **heard.inputs
         )
-    return out.logits[0], ids["input_ids"][0], heard.counts
+    return out.logits[0], ids["input_ids"][0].tolist(), heard.counts

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from harken.errors import ConfigError, MissingExtra
+from harken.errors import MissingExtra
 from harken.models.base import Model
+from harken.models.native.settings import read_target
 from harken.registry import Registry
 
 FAMILIES: Registry[type] = Registry(
@@ -19,28 +19,20 @@ FAMILIES: Registry[type] = Registry(
 
 
 def build(target: str, **options: Any) -> Model:
-    """The registry's factory: `target` is a folder, or an id on the hub.
+    """The registry's factory: `target` is a folder, or an id on the hub, and ``?settings``.
 
     Args:
-        target: for example ``Qwen/Qwen2-Audio-7B-Instruct``.
-        options: see `harken.models.native.open.Settings`.
+        target: for example ``Qwen/Qwen2-Audio-7B-Instruct?device=cuda``.
+        options: settings (see `harken.models.native.settings.Settings`) over those of the target.
 
     Raises:
         MissingExtra: transformers is not installed.
-        ConfigError: no target, or an option that does not exist.
+        ConfigError: no target, or a setting that does not exist.
         ModelError: it cannot be opened; see `harken.models.native.open.open_model`.
     """
-    if not target:
-        raise ConfigError("native names no model", mend="Write native:FOLDER")
+    name, settings = read_target(target, options)
     try:
         from harken.models.native.model import Native
-        from harken.models.native.open import Settings
     except ImportError as error:
         raise MissingExtra(str(error.name or "transformers"), "models") from None
-    known = [entry.name for entry in fields(Settings)]
-    unknown = sorted({*options} - {*known})
-    if unknown:
-        raise ConfigError(
-            f"native has no option {', '.join(unknown)}", mend="Known: " + ", ".join(known)
-        )
-    return Native.load(target, **options)
+    return Native.open(name, settings)

@@ -77,7 +77,6 @@ class Family(ABC):
         longest_s: longest clip; a longer one is refused.
         shortest: samples below which a window would have no token; it is filled up with zeros.
         by_mask: a 4-D attention mask alone decides what a token reads.
-        mark_clips: write ``clip 1:`` before each of several clips.
         unused: names that tensors of parts begin with that are not opened (an image tower).
         tower: the audio tower.
         projector: what follows it; None where the tower itself projects.
@@ -94,7 +93,6 @@ class Family(ABC):
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
-    mark_clips: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ()
     shortest: ClassVar[int] = 480
 

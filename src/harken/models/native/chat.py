@@ -41,6 +41,7 @@ class Scribe(Writer):
     _known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Find the control tokens that the template may write."""
         added = self.tokenizer.added_tokens_decoder.values()
         self._marks = {
             str(token.content): token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from harken.models.lalm_ask import Voice
 from harken.models.lalm_batch import Sound
 from harken.models.native.chat import Scribe
 from harken.models.native.net import NativeNet
-from harken.models.native.open import Opened, Settings, open_model
+from harken.models.native.open import Opened, open_model
+from harken.models.native.settings import Settings
 
 
 class Native(Lalm):
@@ -31,8 +33,13 @@ class Native(Lalm):
         """Use `load`."""
         family = opened.family
         self.family = family
-        self.name = f"native:{target}"
-        self.style = PromptStyle(mark_clips=family.mark_clips)
+        self.name = f"native:{Path(target).resolve().name if Path(target).is_dir() else target}"
+        self.style = PromptStyle(
+            letters=settings.letters,
+            question_first=settings.question_first,
+            mark_clips=settings.mark_clips,
+            instruction=settings.instruction,
+        )
         self.net = NativeNet(family).eval()
         self.coder = opened.coder
         self.voice = Voice(self.net, self.coder, settings.remember_mb << 20)
@@ -45,7 +52,7 @@ class Native(Lalm):
             "attention": settings.attention,
             "longest_s": self._limit_s,
             "template": digest(opened.template),
-            "style": self.style.mark_clips,
+            "style": asdict(self.style),
         }
         self._mark = (self.voice.version(), digest(canonical(self.config)))
         self.writer = Scribe(
@@ -58,14 +65,18 @@ class Native(Lalm):
         )
 
     @staticmethod
-    def load(folder: Path | str, device: str = "cpu", **options: Any) -> Native:
-        """Open a folder, or an id on the hub; see `Settings` for the options.
+    def open(target: str, settings: Settings) -> Native:
+        """Open a folder, or an id on the hub.
 
         Raises:
             ModelError: it cannot be opened; the message says why, and the mend.
         """
-        settings = Settings(device=device, **options)
-        return Native(str(folder), open_model(str(folder), settings), settings)
+        return Native(target, open_model(target, settings), settings)
+
+    @staticmethod
+    def load(folder: Path | str, device: str = "cpu") -> Native:
+        """Open a folder; see `open` for more settings."""
+        return Native.open(str(folder), Settings(device=device))
 
     def sound(self, clip: Clip) -> Sound:
         """The wave of a clip, and how many tokens it becomes.

@@ -15,37 +15,13 @@ from harken.errors import ModelError
 from harken.files import sha256_of
 from harken.models.native import FAMILIES
 from harken.models.native.base import Family
+from harken.models.native.settings import Settings
 from harken.models.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, Coder
 
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _NOT_WANTED = ["consolidated*", "original/*"]  # the same weights once more, in other formats
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
 _BLOB = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a model is opened.
-
-    Attributes:
-        revision: of a hub id: a branch, a tag or a commit.
-        device: ``cpu``, ``cuda``, ``cuda:1``, …; ``auto`` spreads it over all (needs accelerate).
-        dtype: ``float32``, ``bfloat16``, ``float16``; if empty float32 on a CPU and elsewhere what
-            the weights are saved as.
-        attention: of transformers: ``sdpa``, ``eager``, ``flash_attention_2``; its own choice if
-            empty.
-        local_files_only: fetch nothing.
-        longest_s: refuse clips above this length; the family's own limit if 0.
-        remember_mb: memory for the embeddings of clips that were heard.
-    """
-
-    revision: str = ""
-    device: str = "cpu"
-    dtype: str = ""
-    attention: str = ""
-    local_files_only: bool = False
-    longest_s: float = 0.0
-    remember_mb: int = 512
 
 
 @dataclass(frozen=True, slots=True)
