@@ -90,5 +90,5 @@ def open_both(tiny: Tiny, folder: Path) -> Both:
     model = load_model(f"native:{folder}")
     assert isinstance(model, Native)
     whole = tf.AutoConfig.from_pretrained(folder)
-    official = getattr(tf, family.opens).from_pretrained(folder, config=family.config(whole))
+    official = family.built().from_pretrained(folder, config=family.config(whole))
     return Both(tiny, folder, model, official.eval())

@@ -24,6 +24,7 @@ attributes, assigns ``tower``, ``projector``, ``decoder`` and ``head`` in ``__in
   batching and remembering, and no caller knows of it.
 - ``head`` is any module that acts on each position alone; scaling or soft capping of logits belongs
   into it (see `Scaled`).
+- ``built``, ``ear`` and ``settle`` where opening is more than two ``from_pretrained``.
 - ``by_mask = False`` where more than a 4-D mask decides what is read (sliding windows,
   convolutions, prefix modes): answers are then read behind copies of the prompt.
 """
@@ -34,6 +35,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,7 +79,9 @@ class Family(ABC):
         longest_s: longest clip; a longer one is refused.
         shortest: samples below which a window would have no token; it is filled up with zeros.
         by_mask: a 4-D attention mask alone decides what a token reads.
+        around: what its processor puts before and after the placeholder, where templates do not.
         unused: names that tensors of parts begin with that are not opened (an image tower).
+        further: patterns of files in subfolders that belong to the model (adapters).
         tower: the audio tower.
         projector: what follows it; None where the tower itself projects.
         decoder: the text model: hidden states come out.
@@ -93,7 +97,9 @@ class Family(ABC):
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
+    around: ClassVar[tuple[str, str]] = ("", "")
     unused: ClassVar[tuple[str, ...]] = ()
+    further: ClassVar[tuple[str, ...]] = ()
     shortest: ClassVar[int] = 480
 
     window_s: float = 30.0
@@ -117,6 +123,33 @@ class Family(ABC):
     def config(cls, whole: Any) -> Any:
         """The part of the folder's configuration that `opens` is built from."""
         return whole
+
+    @classmethod
+    def built(cls) -> Any:
+        """The class that is opened: `opens` of transformers, or a part of it."""
+        import transformers
+
+        return getattr(transformers, cls.opens)
+
+    @classmethod
+    def ear(cls, folder: Path) -> Any:
+        """The folder's feature extractor."""
+        import transformers
+
+        return getattr(transformers, cls.extracts).from_pretrained(folder, local_files_only=True)
+
+    def settle(self, folder: Path, tokenizer: Any) -> None:
+        """Take in what only the folder and its tokenizer know; called once, after opening.
+
+        Raises:
+            ModelError: something that the model needs is not in the folder.
+        """
+        del folder, tokenizer  # most classes need nothing more
+
+    def save(self, folder: Path) -> None:
+        """Write weights and extractor into a folder."""
+        self.model.save_pretrained(folder)
+        self.extractor.save_pretrained(folder)
 
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The chat that the template is rendered with.
@@ -214,3 +247,16 @@ def filled(wave: Array, samples: int) -> Array:
     """`wave` (n,), with zeros behind it up to `samples`."""
     short = samples - len(wave)
     return np.pad(wave, (0, short)) if short > 0 else wave
+
+
+def flat(messages: list[dict[str, Any]], placeholder: str) -> list[dict[str, Any]]:
+    """Messages whose blocks are written as one text, for templates that know texts only."""
+    return [
+        {
+            **message,
+            "content": "".join(block.get("text", placeholder) for block in message["content"])
+            if isinstance(message["content"], list)
+            else message["content"],
+        }
+        for message in messages
+    ]

@@ -157,6 +157,8 @@ class Scribe(Writer):
                     f"the chat template cannot be rendered: {error}",
                     mend="Use the chat template that belongs to this model's processor.",
                 ) from error
+            mark = self.family.placeholder
+            text = text.replace(mark, mark.join(self.family.around))
             self._known[key] = tuple(part for part in self._split.split(text) if part)
         return self._known[key]
 

@@ -21,7 +21,9 @@ from harken.models.native.base import Window
 _TAIL_HOPS = 4
 
 
-def whisper(extractor: Any, wave: Array, place: int = 0, *, tail: bool = True) -> Window:
+def whisper(
+    extractor: Any, wave: Array, place: int = 0, *, tail: bool = True, most: int = 0
+) -> Window:
     """Log-mel (bins, T) of a wave (n,), and ceil(n / hop) frames that are of the sound.
 
     Args:
@@ -30,11 +32,12 @@ def whisper(extractor: Any, wave: Array, place: int = 0, *, tail: bool = True) -
         place: number of the window in its clip.
         tail: put zeros behind the sound, as padding would; False where the class pads nothing
             (then T = n // hop, and the sound's end is mirrored).
+        most: samples that the class pads to; the extractor's own window if 0.
     """
     hop = int(extractor.hop_length)
     size = len(wave)
     if tail:
-        whole = max(size, min(size + _TAIL_HOPS * hop, int(extractor.n_samples)))
+        whole = max(size, min(size + _TAIL_HOPS * hop, most or int(extractor.n_samples)))
         wave = np.pad(wave, (0, whole - size))
     made = extractor(
         wave, sampling_rate=RATE_HZ, padding=False, truncation=False, return_tensors="np"

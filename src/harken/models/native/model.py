@@ -106,8 +106,7 @@ class Native(Lalm):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
-        self.family.model.save_pretrained(folder)
-        self.family.extractor.save_pretrained(folder)
+        self.family.save(folder)
         self._opened.tokenizer.save_pretrained(folder)
         files.write_whole(folder / "chat_template.jinja", self._opened.template)
         files.write_json(

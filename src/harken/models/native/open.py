@@ -19,7 +19,11 @@ from harken.models.native.settings import Settings
 from harken.models.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, Coder
 
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-_NOT_WANTED = ["consolidated*", "original/*"]  # the same weights once more, in other formats
+_NOT_WANTED = [
+    "consolidated*",  # the same weights once more, in other formats
+    "original/*",
+    "vision-lora/*",
+]
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
@@ -60,6 +64,7 @@ def open_model(target: str, settings: Settings) -> Opened:
     made: type[Family] = FAMILIES.get(kind)
     tokenizer = _tokenizer(folder)
     family = made(_weights(made, folder, settings), _extractor(made, folder))
+    family.settle(folder, tokenizer)
     coder = _coder(family, tokenizer, folder)
     template = _template(folder, tokenizer) or family.template
     if not template:
@@ -68,8 +73,10 @@ def open_model(target: str, settings: Settings) -> Opened:
             where=target,
             mend="Add chat_template.jinja from the model's page.",
         )
-    small = {path for form in _SMALL for path in folder.glob(form)}
-    files = tuple((path.name, _sha256(path)) for path in sorted({*weights, *small}))
+    small = {path for form in (*_SMALL, *made.further) for path in folder.glob(form)}
+    files = tuple(
+        (path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted({*weights, *small})
+    )
     return Opened(family, tokenizer, coder, template, files)
 
 
@@ -113,7 +120,7 @@ def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
         whole = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model, report = getattr(transformers, made.opens).from_pretrained(
+        model, report = made.built().from_pretrained(
             folder,
             config=made.config(whole),
             local_files_only=True,
@@ -121,6 +128,7 @@ def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
             trust_remote_code=False,
             dtype=dtype,
             output_loading_info=True,
+            adapter_kwargs={"subfolder": "-"},  # adapters are read by the family, peft or not
             **options,
         )
         lost = [name for name in report["missing_keys"] if not name.startswith(made.unused)]
@@ -143,10 +151,8 @@ def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
 
 
 def _extractor(made: type[Family], folder: Path) -> Any:
-    import transformers
-
     try:
-        return getattr(transformers, made.extracts).from_pretrained(folder, local_files_only=True)
+        return made.ear(folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelError(
             f"the feature extractor ({made.extracts}) cannot be opened: {_first(error)}",
