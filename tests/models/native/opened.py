@@ -69,7 +69,7 @@ class Both:
                 continue
             lead = self.model.family.after_clip if blocks and blocks[-1]["type"] == "audio" else ""
             blocks.append({"type": "text", "text": lead + part})
-        chat = self.model.family.messages(prompt.system, blocks)
+        chat = self.tiny.chat(prompt.system, blocks)
         waves = [audio.load(clip) for clip in prompt.clips]
         mark = self.model.family.placeholder
         return ask(self.tiny, self.official, self.folder, chat, waves, mark)

@@ -42,6 +42,12 @@ class Heard:
     counts: list[int]
 
 
+def chat_of(system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages as a processor takes them: a system message, and blocks of text and audio."""
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, {"role": "user", "content": blocks}]
+
+
 @dataclass(frozen=True)
 class Tiny:
     """One family in small.
@@ -56,6 +62,7 @@ class Tiny:
         time_axis: of these features.
         long: whether the official way takes a clip of several windows, in windows or as a whole.
         template: chat template of the folder; the family's own if empty.
+        chat: system message and blocks -> messages that the template is rendered with.
         name: of the test, if the kind has several.
     """
 
@@ -68,6 +75,7 @@ class Tiny:
     time_axis: int = -1
     long: bool = False
     template: str = ""
+    chat: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] = chat_of
     name: str = ""
 
 

@@ -13,6 +13,12 @@ FAMILIES: Registry[type] = Registry(
     "native family",
     {
         "qwen2_audio": "harken.models.native.qwen2_audio:Qwen2Audio",
+        "qwen2_5_omni": "harken.models.native.qwen2_5_omni:Qwen25Omni",
+        "qwen2_5_omni_thinker": "harken.models.native.qwen2_5_omni:Qwen25Omni",
+        "qwen3_omni_moe": "harken.models.native.qwen3_omni_moe:Qwen3Omni",
+        "qwen3_omni_moe_thinker": "harken.models.native.qwen3_omni_moe:Qwen3Omni",
+        "audioflamingo3": "harken.models.native.audioflamingo3:AudioFlamingo3",
+        "musicflamingo": "harken.models.native.musicflamingo:MusicFlamingo",
     },
 )
 """``model_type`` of a folder's configuration -> the family that serves it."""

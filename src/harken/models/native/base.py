@@ -92,7 +92,7 @@ class Family(ABC):
     types: ClassVar[tuple[str, ...]]
     opens: ClassVar[str]
     extracts: ClassVar[str] = "WhisperFeatureExtractor"
-    placeholder: ClassVar[str]
+    placeholder: str
     turn_end: ClassVar[str] = "<|im_end|>"
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
@@ -194,6 +194,8 @@ class Family(ABC):
 
     def cut(self, samples: int) -> list[tuple[int, int]]:
         """Begin and end of the windows of a clip of `samples` samples."""
+        if math.isinf(self.window_s):
+            return [(0, samples)]
         size = round(self.window_s * RATE_HZ)
         return [(at, min(at + size, samples)) for at in range(0, max(samples, 1), size)]
 
