@@ -48,7 +48,9 @@ def load_model(spec: str, **options: Any) -> Model:
         raise ModelError(
             f"{spec} holds no finished model",
             where=str(folder / MODEL_FILE),
-            mend="Name the folder that `harken train` printed, or train again to finish it.",
+            mend=f"Write native:{spec} for a model of transformers."
+            if (folder / "config.json").is_file()
+            else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
     return MODELS.get(name)(target, **options)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import torch
 
 from harken import audio, files
 from harken.audio import Clip, canonical, digest
 from harken.errors import ModelError
 from harken.models import MODEL_FILE
-from harken.models.base import PromptStyle
+from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.features import check_length
 from harken.models.lalm import Lalm
 from harken.models.lalm_ask import Voice
@@ -19,6 +22,25 @@ from harken.models.native.chat import Scribe
 from harken.models.native.net import NativeNet
 from harken.models.native.open import Opened, open_model
 from harken.models.native.settings import Settings
+
+A = TypeVar("A")
+
+_FULL = Reply("", "failed", "the prompt does not fit into the device's memory, even alone")
+
+
+def _halved(
+    prompts: Sequence[Prompt], ask: Callable[[Sequence[Prompt]], list[A]], none: A
+) -> list[A]:
+    """`ask` of all prompts; of either half where memory is short; `none` for one too large."""
+    try:
+        return ask(prompts)
+    except torch.OutOfMemoryError:
+        pass  # the tensors of the failed attempt die with its frame
+    torch.cuda.empty_cache()
+    if len(prompts) == 1:
+        return [none]
+    half = len(prompts) // 2
+    return _halved(prompts[:half], ask, none) + _halved(prompts[half:], ask, none)
 
 
 class Native(Lalm):
@@ -89,6 +111,14 @@ class Native(Lalm):
         wave = audio.load(clip)
         check_length(len(wave) / audio.RATE_HZ, self._limit_s)
         return Sound(wave, self.family.tokens(len(wave)), clip.key)
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        """See `Lalm.generate`; what does not fit into memory is asked in halves."""
+        return _halved(prompts, lambda part: super(Native, self).generate(part, sampling), _FULL)
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        """See `Lalm.choice_logprobs`; what does not fit into memory is asked in halves."""
+        return _halved(prompts, super().choice_logprobs, None)
 
     def features(self, clip: Clip) -> Any:
         """Not for native models: their mel is made in the class's own way, when they listen.

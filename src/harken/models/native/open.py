@@ -185,6 +185,10 @@ def _tokenizer(folder: Path) -> Any:
 
 def _coder(family: Family, tokenizer: Any, folder: Path) -> Coder:
     known = tokenizer.get_vocab()
+    whole: Any = family.model.config
+    number = getattr(whole, "audio_token_id", None) or getattr(whole, "audio_token_index", None)
+    if number is not None:  # what the model itself looks for
+        family.placeholder = str(tokenizer.convert_ids_to_tokens(number))
     if family.placeholder not in known:
         raise ModelError(
             f"the tokenizer has no {family.placeholder!r}",
@@ -194,7 +198,8 @@ def _coder(family: Family, tokenizer: Any, folder: Path) -> Coder:
     end = known.get(family.turn_end, tokenizer.eos_token_id)
     if end is None:
         raise ModelError("the tokenizer has no end of text", where=str(folder))
-    marks = {str(token): int(known[token]) for token in tokenizer.all_special_tokens}
+    added = tokenizer.added_tokens_decoder.items()
+    marks = {str(token.content): int(number) for number, token in added if token.special}
     usual = _json(folder, "generation_config.json").get("eos_token_id", [])
     ends = frozenset([int(end), *(usual if isinstance(usual, list) else [usual])])
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end

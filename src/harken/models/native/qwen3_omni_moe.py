@@ -44,7 +44,7 @@ class Qwen3Omni(Qwen25Omni):
         config: Any = self.tower.config
         block = 2 * config.n_window
         frames = samples // self.extractor.hop_length
-        return frames // block * _eighth(block) + _eighth(frames % block)
+        return int(frames // block * _eighth(block) + _eighth(frames % block))
 
 
 def _eighth(frames: int) -> int:
