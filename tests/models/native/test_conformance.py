@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from harken.audio import silenced
 from harken.item import Item
 from harken.models.base import Learner, Sampling
 from harken.models.native import FAMILIES
+from harken.models.native.base import filled
 
 CLOSE = {"atol": 1e-4, "rtol": 0}
 
@@ -37,7 +39,7 @@ def test_every_family_is_tried() -> None:
 
 def test_logits_are_the_official_ones(both: Both) -> None:
     """Same ids, same logits as the class's own ``forward`` on the official features."""
-    one, two = both.clip(1.3), both.clip(1.07, 1)
+    one, two = both.clip(1.3), both.clip(1.3 if both.tiny.alone else 1.07, 1)
     for prompt in (both.prompt(one), both.prompt(one, two), both.prompt()):
         line = both.model.line(replace(prompt, system="yes"))
         logits, ids, counts = both.theirs(replace(prompt, system="yes"))
@@ -94,7 +96,8 @@ def test_choices_equal_brute_force(both: Both) -> None:
 
 
 def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
-    size = min(both.model.family.window_s, WINDOW_S)
+    size = both.model.family.window_s
+    size = WINDOW_S if math.isinf(size) else size
     wave = noise(2.4 * size, 3)
     changed = wave.copy()
     changed[-audio.RATE_HZ // 2 :] *= 0.1
@@ -118,7 +121,7 @@ def test_the_mel_at_native_length_is_the_official_one(both: Both, samples: int) 
     wave = noise(samples / audio.RATE_HZ, samples)
     family = both.model.family
     (window,) = family.windows(wave)
-    official = both.tiny.mel(family.extractor, wave)
+    official = both.tiny.mel(family.extractor, filled(wave, family.shortest))
     assert family.tokens(samples) == len(family.encode([window]))
     sound = np.take(window.features, range(window.frames), axis=both.tiny.time_axis)
     assert sound.shape == official.shape

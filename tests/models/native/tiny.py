@@ -61,6 +61,8 @@ class Tiny:
         mel: extractor, wave of at most one window -> the official features of its sound.
         time_axis: of these features.
         long: whether the official way takes a clip of several windows, in windows or as a whole.
+        alone: beside a longer clip the official way hears padding; equal ones are compared.
+        run: placeholder and count -> what the processor writes for a clip.
         template: chat template of the folder; the family's own if empty.
         chat: system message and blocks -> messages that the template is rendered with.
         name: of the test, if the kind has several.
@@ -74,6 +76,8 @@ class Tiny:
     mel: Callable[[Any, Wave], np.ndarray]
     time_axis: int = -1
     long: bool = False
+    alone: bool = False
+    run: Callable[[str, int], str] = lambda mark, count: mark * count
     template: str = ""
     chat: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] = chat_of
     name: str = ""
@@ -159,7 +163,7 @@ def ask(
     text = words.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     parts = text.split(mark)
     assert len(parts) == len(waves) + 1
-    runs = [mark * count for count in heard.counts]
+    runs = [tiny.run(mark, count) for count in heard.counts]
     whole = "".join(part + run for part, run in zip(parts, [*runs, ""], strict=True))
     ids = words(whole, add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():

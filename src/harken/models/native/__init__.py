@@ -19,6 +19,11 @@ FAMILIES: Registry[type] = Registry(
         "qwen3_omni_moe_thinker": "harken.models.native.qwen3_omni_moe:Qwen3Omni",
         "audioflamingo3": "harken.models.native.audioflamingo3:AudioFlamingo3",
         "musicflamingo": "harken.models.native.musicflamingo:MusicFlamingo",
+        "voxtral": "harken.models.native.voxtral:Voxtral",
+        "glmasr": "harken.models.native.glmasr:GlmAsr",
+        "granite_speech": "harken.models.native.granite_speech:GraniteSpeech",
+        "gemma3n": "harken.models.native.gemma3n:Gemma3n",
+        "phi4_multimodal": "harken.models.native.phi4mm:Phi4Multimodal",
     },
 )
 """``model_type`` of a folder's configuration -> the family that serves it."""
