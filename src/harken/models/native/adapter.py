@@ -85,12 +85,7 @@ class Adapter:
         Raises:
             ModelError: a layer is not there, or of another size.
         """
-        known = {
-            found[1]: module
-            for name, module in decoder.named_modules()
-            if isinstance(module, nn.Linear)
-            and (found := re.fullmatch(r"(?:.*\.)?(layers\.\d+\..*)", name))
-        }
+        known = {n: part for n, part in decoder.named_modules() if isinstance(part, nn.Linear)}
         lost = [
             name
             for name, (down, up) in self.layers.items()

@@ -74,7 +74,7 @@ class Phi4Multimodal(Adapted):
         self.placeholder = tokenizer.convert_ids_to_tokens(self.audio_id)
         if (folder / FOLDER).is_dir():
             self.adapter = Adapter.read(folder / FOLDER)
-            self.adapter.attach(self.decoder.layers)
+            self.adapter.attach(self.decoder)
         elif getattr(self.model.config, "speech_lora", None) != "merged":
             raise ModelError(
                 "the model hears by an adapter, and the folder brings none",
