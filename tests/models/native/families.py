@@ -16,4 +16,8 @@ def _all() -> list[Tiny]:
     return found
 
 
-TINIES = _all()
+TINIES = [tiny for tiny in _all() if not tiny.part]
+"""One for each family."""
+
+OTHERS = [tiny for tiny in _all() if tiny.part]
+"""Further checkpoints of the same families."""

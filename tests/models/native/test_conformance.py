@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from families import TINIES
+from families import OTHERS, TINIES
 from opened import QUESTION, Both, noise, open_both
-from tiny import WINDOW_S
+from tiny import WINDOW_S, Tiny
 
 from harken import audio, evaluate
 from harken.audio import silenced
@@ -32,7 +32,7 @@ def both(
 
 
 def test_every_family_is_tried() -> None:
-    assert {*FAMILIES} == {tiny.kind for tiny in TINIES}
+    assert {*FAMILIES} == {tiny.kind for tiny in (*TINIES, *OTHERS)}
     for kind in FAMILIES:
         assert kind in FAMILIES.get(kind).types
 
@@ -46,6 +46,14 @@ def test_logits_are_the_official_ones(both: Both) -> None:
         assert list(line.ids) == ids
         assert [sound.tokens for sound in line.sounds] == counts
         torch.testing.assert_close(both.logits([line])[0], logits, **CLOSE)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=[tiny.kind for tiny in OTHERS])
+def test_other_checkpoints_of_a_family_are_opened(other: Tiny, tmp_path: Path) -> None:
+    """A part of a checkpoint, saved by itself, answers as the class opened from it does."""
+    both = open_both(other, tmp_path)
+    prompt = both.prompt(both.clip(1.2))
+    torch.testing.assert_close(both.ours(prompt), both.theirs(prompt)[0], **CLOSE)
 
 
 def test_audio_reaches_the_logits(both: Both) -> None:
@@ -183,7 +191,9 @@ def test_an_examination_gives_the_same_twice(both: Both, tmp_path: Path) -> None
         Item(QUESTION, "no", ("yes", "no"), (both.clip(0.4, 1), both.clip(0.3, 2)), task="b"),
     ]
     for name in ("first", "second"):
-        found = evaluate.run(both.model, items, tmp_path / name, max_failed=0.0)
+        found = evaluate.run(
+            both.model, items, tmp_path / name, max_failed=0.0, sampling=Sampling(max_tokens=4)
+        )
         assert found["items"] == 2
     first, second = ((tmp_path / n / "trials.jsonl").read_bytes() for n in ("first", "second"))
     assert first == second

@@ -275,7 +275,8 @@ def test_it_is_examined_by_name(both: Both, tmp_path: Path) -> None:
         for i in range(3)
     ]
     write_dataset(items, tmp_path / "items", name="heard")
-    command = ["eval", f"native:{both.folder}?instruction=", str(tmp_path / "items"), "--json"]
+    command = ["eval", f"native:{both.folder}?instruction=", str(tmp_path / "items")]
+    command += ["--condition", "audio", "--condition", "none", "--json"]
     result = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
     assert read_run(tmp_path / "run").spec["model"] == f"native:{both.folder.name}"

@@ -65,6 +65,7 @@ class Tiny:
         run: placeholder and count -> what the processor writes for a clip.
         template: chat template of the folder; the family's own if empty.
         chat: system message and blocks -> messages that the template is rendered with.
+        part: a further form of a checkpoint whose family has another `Tiny`.
         name: of the test, if the kind has several.
     """
 
@@ -80,6 +81,7 @@ class Tiny:
     run: Callable[[str, int], str] = lambda mark, count: mark * count
     template: str = ""
     chat: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] = chat_of
+    part: bool = False
     name: str = ""
 
 

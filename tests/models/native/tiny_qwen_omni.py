@@ -155,7 +155,7 @@ THREE: dict[str, Any] = {
 }
 TINIES = [
     Tiny(kind="qwen2_5_omni", build=build_whole, **TWO),
-    Tiny(kind="qwen2_5_omni_thinker", build=build, **TWO),
+    Tiny(kind="qwen2_5_omni_thinker", build=build, part=True, **TWO),
     Tiny(kind="qwen3_omni_moe", build=build3_whole, **THREE),
-    Tiny(kind="qwen3_omni_moe_thinker", build=build3, **THREE),
+    Tiny(kind="qwen3_omni_moe_thinker", build=build3, part=True, **THREE),
 ]

@@ -22,6 +22,27 @@ class Spoken:
     past_key_values: Any
 
 
+class Inputs:
+    """What turns ids into the decoder's inputs, with the face of an embedding."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    @property
+    def weight(self) -> Tensor:
+        """The text model's own embedding (V, width)."""
+        return self._family.like
+
+    @property
+    def num_embeddings(self) -> int:
+        """Ids it knows."""
+        return len(self.weight)
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """See `Family.embed`."""
+        return self._family.embed(ids)
+
+
 class Speaker(nn.Module):
     """Decoder and head with the face of a causal language model of transformers.
 
@@ -44,9 +65,9 @@ class Speaker(nn.Module):
         """The text model's configuration."""
         return self.decoder.config
 
-    def get_input_embeddings(self) -> Any:
-        """What turns ids into the decoder's inputs; see `Family.embed`."""
-        return self._family.embed
+    def get_input_embeddings(self) -> Inputs:
+        """What turns ids into the decoder's inputs."""
+        return Inputs(self._family)
 
     def get_output_embeddings(self) -> nn.Module:
         """The head."""
@@ -56,8 +77,12 @@ class Speaker(nn.Module):
         """What turns inputs into hidden states."""
         return self.decode
 
-    def decode(self, inputs_embeds: Tensor, **reading: Any) -> Any:
+    def decode(
+        self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **reading: Any
+    ) -> Any:
         """`Family.decode`, with an additive 4-D mask brought to the type of the inputs."""
+        if inputs_embeds is None:
+            inputs_embeds = self._family.embed(input_ids)  # type: ignore[arg-type]
         mask = reading.get("attention_mask")
         if mask is not None and mask.ndim == 4 and mask.is_floating_point():
             reading["attention_mask"] = mask.to(inputs_embeds.dtype)
@@ -71,9 +96,7 @@ class Speaker(nn.Module):
         **reading: Any,
     ) -> Spoken:
         """Logits of the last `logits_to_keep` positions, of all if 0."""
-        if inputs_embeds is None:
-            inputs_embeds = self._family.embed(input_ids)  # type: ignore[arg-type]
-        out = self.decode(inputs_embeds, **reading)
+        out = self.decode(inputs_embeds, input_ids, **reading)
         return Spoken(self.head(out.last_hidden_state[:, -logits_to_keep:]), out.past_key_values)
 
 
