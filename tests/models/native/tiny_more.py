@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +100,14 @@ def glmasr_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
     return Heard(inputs, counts)
 
 
-def granite(ids: Mapping[str, int], vocabulary: int) -> Any:
-    return tf.GraniteSpeechForConditionalGeneration(
-        tf.GraniteSpeechConfig(
+def granite(ids: Mapping[str, int], vocabulary: int, plus: bool = False) -> Any:
+    config = tf.GraniteSpeechPlusConfig if plus else tf.GraniteSpeechConfig
+    family = FAMILIES.get("granite_speech_plus" if plus else "granite_speech")
+    return family.built()(
+        config(
             encoder_config={
-                "model_type": "granite_speech_encoder",
+                "model_type": "granite_speech_plus_encoder" if plus else "granite_speech_encoder",
+                **({"cat_hidden_layers": [1]} if plus else {}),
                 "num_layers": 2,
                 "hidden_dim": 16,
                 "feedforward_mult": 2,
@@ -115,7 +120,7 @@ def granite(ids: Mapping[str, int], vocabulary: int) -> Any:
             projector_config={
                 "model_type": "blip_2_qformer",
                 "hidden_size": 16,
-                "encoder_hidden_size": 16,
+                "encoder_hidden_size": 32 if plus else 16,
                 "num_hidden_layers": 1,
                 "num_attention_heads": 2,
                 "intermediate_size": 32,
@@ -336,6 +341,7 @@ TINIES = [
         long=True,
     ),
     GRANITE,
+    replace(GRANITE, kind="granite_speech_plus", build=partial(granite, plus=True)),
     Tiny(
         kind="gemma3n",
         specials=[

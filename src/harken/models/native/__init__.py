@@ -22,6 +22,7 @@ FAMILIES: Registry[type] = Registry(
         "voxtral": "harken.models.native.voxtral:Voxtral",
         "glmasr": "harken.models.native.glmasr:GlmAsr",
         "granite_speech": "harken.models.native.granite_speech:GraniteSpeech",
+        "granite_speech_plus": "harken.models.native.granite_speech:GraniteSpeechPlus",
         "gemma3n": "harken.models.native.gemma3n:Gemma3n",
         "phi4_multimodal": "harken.models.native.phi4mm:Phi4Multimodal",
     },

@@ -167,7 +167,7 @@ class Adapted(Family):
         """The adapter is on in the rows that have a clip; see `Family.decode`."""
         rows = inputs[..., -1].amax(1)
         past = reading.get("past_key_values")
-        if past is not None:
+        if past is not None and past.get_seq_length():
             rows = torch.maximum(rows, past.heard)
         if self.adapter is not None:
             self.adapter.rows = rows if bool(rows.any()) else None

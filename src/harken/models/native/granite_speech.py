@@ -183,6 +183,14 @@ class GraniteSpeech(Adapted):
         return torch.cat(rows)
 
 
+class GraniteSpeechPlus(GraniteSpeech):
+    """``GraniteSpeechPlusForConditionalGeneration``: the projector also reads inner layers."""
+
+    name = "Granite Speech Plus"
+    types = ("granite_speech_plus",)
+    opens = "GraniteSpeechPlusForConditionalGeneration"
+
+
 def _bank(bins: int, mels: int, rate: int) -> Tensor:
     """Triangles (bins, mels) on the HTK mel scale, each of peak 1."""
     hz = torch.linspace(0, rate // 2, bins, dtype=torch.float64)

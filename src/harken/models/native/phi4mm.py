@@ -131,7 +131,7 @@ class Phi4Multimodal(Adapted):
         past = reading.get("past_key_values")
         mask = reading.get("attention_mask")
         told = [inputs]
-        if past is None:
+        if past is None or not past.get_seq_length():
             self.rotary.far = inputs[..., 0].amax(1) > 0
         elif mask is not None:
             told = [*past.told, inputs]
