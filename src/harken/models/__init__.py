@@ -30,6 +30,7 @@ MODELS: Registry[Callable[..., Model]] = Registry(
         "cascade": "harken.models.cascade:build",
         "asr": "harken.models.asr:build",
         "written": "harken.models.written:build",
+        "native": "harken.models.native:build",
     },
 )
 
@@ -43,12 +44,14 @@ def load_model(spec: str, **options: Any) -> Model:
     """
     folder = Path(spec)
     if (folder / MODEL_FILE).is_file():
-        return MODELS.get("lalm")(str(folder), **options)
+        return MODELS.get(_kind(folder / MODEL_FILE))(str(folder), **options)
     if folder.is_dir():
         raise ModelError(
             f"{spec} holds no finished model",
             where=str(folder / MODEL_FILE),
-            mend="Name the folder that `harken train` printed, or train again to finish it.",
+            mend=f"Write native:{spec} for a model of transformers."
+            if (folder / "config.json").is_file()
+            else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
     return MODELS.get(name)(target, **options)
@@ -62,6 +65,17 @@ def load_listener(spec: str, kind: str) -> Any:
     from harken.models.cascade import Listener
 
     return Listener(load_model(spec), "caption" if kind == "caption" else "transcript")
+
+
+def _kind(file: Path) -> str:
+    """Who opens a saved model; a damaged file is left to `harken.models.lalm` to complain of."""
+    import json
+
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "lalm"
+    return "native" if isinstance(found, dict) and found.get("kind") == "native" else "lalm"
 
 
 def load_embedder(spec: str) -> Any:

@@ -30,6 +30,19 @@ _ATTENTION_ONLY = ("llama", "qwen2", "qwen3", "mistral")  # a mask alone decides
 _PLAIN_HEAD = (*_ATTENTION_ONLY, "lfm2")  # logits are the head's output and nothing else
 
 
+def _by_mask(lm: Any) -> bool:
+    """Whether a mask alone decides what is read; a model that knows says so itself."""
+    usual = lm.config.model_type in _ATTENTION_ONLY
+    return bool(
+        getattr(lm, "by_mask", usual and not getattr(lm.config, "use_sliding_window", False))
+    )
+
+
+def _plain_head(lm: Any) -> bool:
+    """Whether logits are the head's output and nothing else."""
+    return bool(getattr(lm, "plain_head", lm.config.model_type in _PLAIN_HEAD))
+
+
 @contextmanager
 def asking(net: Net) -> Iterator[None]:
     """Evaluation mode for a block."""
@@ -56,11 +69,12 @@ class Said:
 class Voice:
     """Computes with a net: embeddings with the audio put in, logits, replies."""
 
-    def __init__(self, net: Net, coder: Coder) -> None:
+    def __init__(self, net: Net, coder: Coder, remember: int = _HEARD_BYTES) -> None:
+        """Compute with `net`; the tokens of clips are kept in `remember` bytes."""
         self.net = net
         self.coder = coder
         self.audio: Tensor | None = None  # tokens of the last page's clips, for their gradient
-        self._heard: Lru[Tensor] = Lru(_HEARD_BYTES)
+        self._heard: Lru[Tensor] = Lru(remember)
         self._version = -1
 
     @property
@@ -106,8 +120,7 @@ class Voice:
         would have alone, so the prompt is read once. Exact where attention is all there is;
         elsewhere each answer is read behind a copy of the prompt.
         """
-        config: Any = self.net.lm.config
-        if config.model_type not in _ATTENTION_ONLY or getattr(config, "use_sliding_window", False):
+        if not _by_mask(self.net.lm):
             copies = [
                 Line((*line.ids, *ids), line.places, line.sounds, len(ids)) for ids in answers
             ]
@@ -157,6 +170,7 @@ class Voice:
             attention_mask=true.long(),
             position_ids=positions,
             use_cache=True,
+            logits_to_keep=1,
         )
         said: list[list[int]] = [[] for _ in lines]
         ended = [False] * len(lines)
@@ -165,7 +179,7 @@ class Voice:
             chosen = self._choose(out.logits[:, -1], sampling, draws, ended)
             for row, token in enumerate(chosen):
                 if not ended[row]:
-                    ended[row] = token == self.coder.eos
+                    ended[row] = token in self.coder.ends
                     said[row] += [] if ended[row] else [token]
             if all(ended):
                 break
@@ -177,6 +191,7 @@ class Voice:
                 position_ids=position,
                 past_key_values=out.past_key_values,
                 use_cache=True,
+                logits_to_keep=1,
             )
         return [
             Said((*ids, self.coder.eos) if end else tuple(ids), self.coder.decode(ids), end)
@@ -216,7 +231,7 @@ class Voice:
         """
         embedded = self._embed(sheet, lines)
         lm: Any = self.net.lm
-        if lm.config.model_type in _PLAIN_HEAD:
+        if _plain_head(lm):
             decoder = lm.get_decoder()
             hidden: Tensor = decoder(
                 inputs_embeds=embedded, use_cache=False, **reading
@@ -229,7 +244,7 @@ class Voice:
         """Logits (N, V) at the given places of what `_read` gave."""
         lm: Any = self.net.lm
         picked = hidden[rows.to(hidden.device), columns.to(hidden.device)]
-        if lm.config.model_type in _PLAIN_HEAD:
+        if _plain_head(lm):
             logits: Tensor = lm.get_output_embeddings()(picked)
             return logits
         return picked

@@ -41,8 +41,16 @@ _REMEMBERED = 100_000
 class Coder:
     """A tokenizer and the ids of its marks."""
 
-    def __init__(self, tokenizer: Any, marks: dict[str, int]) -> None:
-        """Use `Coder.train` or `Coder.open`; `tokenizer` is a ``tokenizers.Tokenizer``."""
+    def __init__(
+        self, tokenizer: Any, marks: dict[str, int], ends: frozenset[int] = frozenset()
+    ) -> None:
+        """Use `Coder.train` or `Coder.open`.
+
+        Args:
+            tokenizer: a ``tokenizers.Tokenizer``.
+            marks: ids of the marks, left out of what is decoded.
+            ends: ids that end a reply beside ``<eos>``.
+        """
         self._tokenizer = tokenizer
         # Untrusted text must not be able to forge a mark.
         tokenizer.encode_special_tokens = True
@@ -51,6 +59,7 @@ class Coder:
         self.pad, self.bos, self.eos = marks[PAD], marks[BOS], marks[EOS]
         self.audio, self.clip_begin, self.clip_end = marks[AUDIO], marks[OPEN], marks[CLOSE]
         self.answer = marks[ANSWER]
+        self.ends = ends | {self.eos}
 
     @staticmethod
     def train(texts: Iterable[str], size: int = 4096) -> Coder:

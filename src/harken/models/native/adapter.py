@@ -1,0 +1,179 @@
+"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) that speak only where there is sound.
+
+Some classes were taught to hear by an adapter beside their text model, which was then switched off
+for prompts without audio. transformers loads it if peft is there, switches it for a whole batch or
+not at all, and goes on without a word where it is missing. Here it is read from its own files,
+beside the model's layers and not inside them, and each row of a batch has it or has it not: a
+prompt answers alike alone and in company.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harken.errors import ModelError
+from harken.models.native.base import Family, Window
+
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+
+_PLAIN = {"bias": "none", "use_dora": False, "modules_to_save": None, "fan_in_fan_out": False}
+_FACTOR = re.compile(r"(?:.*\.)?(layers\.\d+\..*)\.lora_([AB])(?:\.[^.]+)?\.weight")
+
+
+class Adapter:
+    """Adapters of the linear layers of one text model.
+
+    Attributes:
+        rows: which rows of the batch have it, (B,) of 0 and 1; None switches it off.
+        layers: name of the layer -> A (rank, in) and B (out, rank).
+        settings: content of ``adapter_config.json``.
+    """
+
+    def __init__(self, layers: dict[str, tuple[Tensor, Tensor]], settings: dict[str, Any]) -> None:
+        """Use `read`."""
+        self.rows: Tensor | None = None
+        self.layers = layers
+        self.settings = settings
+
+    @staticmethod
+    def read(folder: Path) -> Adapter:
+        """Read ``adapter_config.json`` and ``adapter_model.safetensors`` in the form of peft.
+
+        Raises:
+            ModelError: a file is missing or damaged, or the adapter does more than add B A x.
+        """
+        from safetensors.torch import load_file
+
+        try:
+            settings = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            tensors = load_file(folder / WEIGHTS_FILE)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"the adapter cannot be read: {error}",
+                where=str(folder),
+                mend=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
+            ) from error
+        odd = [key for key, value in _PLAIN.items() if settings.get(key, value) not in (value, [])]
+        halves: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            found = _FACTOR.fullmatch(name)
+            if found is None:
+                odd.append(name)
+                continue
+            halves.setdefault(found[1], {})[found[2]] = tensor
+        odd += [name for name, pair in halves.items() if len(pair) < 2]
+        if odd or not halves:
+            strange = ", ".join(sorted(odd)[:5]) or "no layers"
+            raise ModelError(
+                f"the adapter has what is not known here: {strange}",
+                where=str(folder),
+                mend="Merge the adapter into the model with peft, and save the whole.",
+            )
+        return Adapter({name: (pair["A"], pair["B"]) for name, pair in halves.items()}, settings)
+
+    def attach(self, decoder: nn.Module) -> None:
+        """Stand beside the layers of `decoder`, on their device and in their type.
+
+        Raises:
+            ModelError: a layer is not there, or of another size.
+        """
+        known = {n: part for n, part in decoder.named_modules() if isinstance(part, nn.Linear)}
+        lost = [
+            name
+            for name, (down, up) in self.layers.items()
+            if name not in known or known[name].weight.shape != (up.shape[0], down.shape[1])
+        ]
+        if lost:
+            raise ModelError(
+                f"the adapter is for other layers: {', '.join(sorted(lost)[:5])}",
+                mend="Use the adapter that belongs to this model.",
+            )
+        for name, (down, up) in self.layers.items():
+            layer = known[name]
+            pair = (down.to(layer.weight), up.to(layer.weight))
+            self.layers[name] = pair
+            layer.register_forward_hook(self._beside(name, self._scale(name, len(down))))
+
+    def save(self, folder: Path) -> None:
+        """Write what `read` reads."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            f"base_model.model.model.{name}.lora_{half}.weight": tensor.detach().contiguous()
+            for name, pair in self.layers.items()
+            for half, tensor in zip("AB", pair, strict=True)
+        }
+        save_file(tensors, folder / WEIGHTS_FILE)
+        text = json.dumps(self.settings, indent=2, sort_keys=True)
+        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def _scale(self, name: str, rank: int) -> float:
+        """Alpha / rank, or alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732)."""
+        own: Mapping[str, float] = self.settings.get("alpha_pattern") or {}
+        alphas = [value for key, value in own.items() if re.fullmatch(rf"(.*\.)?{key}", name)]
+        alpha = float(alphas[0] if alphas else self.settings["lora_alpha"])
+        return alpha / (rank**0.5 if self.settings.get("use_rslora") else rank)
+
+    def _beside(self, name: str, scale: float) -> Any:
+        def add(_: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            if self.rows is None:
+                return out
+            down, up = self.layers[name]
+            more = nn.functional.linear(nn.functional.linear(given[0], down), up) * scale
+            return out + more * self.rows.to(out).view(-1, *[1] * (out.ndim - 1))
+
+        return add
+
+
+class Adapted(Family):
+    """A family whose text model has an `Adapter` for prompts with clips.
+
+    The inputs are one wider than the text model: the last number of each token of a prompt is 1 if
+    there is a clip in the prompt. What has been read is remembered with the cache.
+
+    Attributes:
+        adapter: None where the weights have it in them, or need none.
+        audio_id: id of the placeholder.
+    """
+
+    adapter: Adapter | None = None
+    audio_id: int
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids (B, L) -> (B, L, width + 1): the embedding, and whether its row has a clip."""
+        embedded = super().embed(ids)
+        heard = (ids == self.audio_id).any(-1, keepdim=True).expand(ids.shape)
+        return torch.cat([embedded, heard[..., None].to(embedded)], -1)
+
+    def encode(self, windows: Sequence[Window]) -> Tensor:
+        """Embeddings of `hear` (tokens, width) as (tokens, width + 1)."""
+        tokens = self.hear(windows).to(self.like)
+        return torch.cat([tokens, tokens.new_ones(len(tokens), 1)], -1)
+
+    def hear(self, windows: Sequence[Window]) -> Tensor:
+        """Embeddings (tokens, width) of the windows of one clip, by tower and projector."""
+        raise NotImplementedError
+
+    def decode(self, inputs: Tensor, **reading: Any) -> Any:
+        """The adapter is on in the rows that have a clip; see `Family.decode`."""
+        rows = inputs[..., -1].amax(1)
+        past = reading.get("past_key_values")
+        if past is not None and past.get_seq_length():
+            rows = torch.maximum(rows, past.heard)
+        if self.adapter is not None:
+            self.adapter.rows = rows if bool(rows.any()) else None
+        out = super().decode(inputs[..., :-1], **reading)
+        if self.adapter is not None:
+            self.adapter.rows = None
+        if out.past_key_values is not None:
+            out.past_key_values.heard = rows
+        return out

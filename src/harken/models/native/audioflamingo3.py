@@ -1,0 +1,81 @@
+"""Audio Flamingo 3 (Goel et al. 2025, arXiv 2507.08128): windows of 30 s, 25 tokens a second.
+
+A clip is cut into windows whose tokens stand one behind the other; the class's processor cuts it
+off after 10 minutes with a warning, refuses more than one clip in a text, and its chat template
+writes one placeholder in front whatever the prompt says. Here each clip stands where the prompt has
+it, and one of more than 10 minutes is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from harken.models.features import Array
+from harken.models.native import mel
+from harken.models.native.base import Family, Window
+
+
+class AudioFlamingo3(Family):
+    """``AudioFlamingo3ForConditionalGeneration``."""
+
+    name = "Audio Flamingo 3"
+    types = ("audioflamingo3",)
+    opens = "AudioFlamingo3ForConditionalGeneration"
+    placeholder = "<sound>"
+    longest_s = 600.0
+    opening, closing = "", ""
+    after_clip = ""
+    template = (
+        "{%- if messages[0].role != 'system' -%}"
+        "{{ '<|im_start|>system\n' + 'You are a helpful assistant.' + '<|im_end|>\n' }}"
+        "{%- endif -%}"
+        "{%- for message in messages -%}"
+        "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
+        "{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
+    )
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        inner = model.model
+        self.tower = inner.audio_tower
+        self.projector = inner.multi_modal_projector
+        self.decoder = inner.language_model
+        self.head = model.lm_head
+        self.window_s = extractor.n_samples / extractor.sampling_rate
+
+    def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The question as one text, with a placeholder where each clip is."""
+        several = sum(block["type"] == "audio" for block in blocks) > 1
+        text, after = "", ""
+        for block in blocks:
+            sound = block["type"] == "audio"
+            mark = self.opening + self.placeholder + self.closing
+            text += mark if sound else after + block["text"]
+            after = "\n" if sound and several else ""
+        first = [{"role": "system", "content": system}] if system else []
+        return [*first, {"role": "user", "content": text}]
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Mel (bins, T) with the frames in which the sound dies away."""
+        return mel.whisper(self.extractor, wave, place)
+
+    def tokens_of(self, samples: int) -> int:
+        """A convolution of stride 2, then pairs of frames averaged."""
+        frames = -(-samples // self.extractor.hop_length)
+        return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
+
+    def encode(self, windows: Sequence[Window]) -> Tensor:
+        """Every window padded on the device to what the class demands, and masked."""
+        features, mask = self._padded(windows)
+        found = self.model.get_audio_features(features, mask)
+        tokens: Tensor = found.pooler_output
+        return tokens
+
+    def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
+        """Features (W, bins, T) and mask (W, T), T as the class demands."""
+        tower: Any = self.tower
+        return mel.stack(windows, tower.config.max_source_positions * 2, tower.conv1.weight)

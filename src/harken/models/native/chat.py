@@ -1,0 +1,176 @@
+"""Prompts as a class's own chat: template rendered, texts put in, placeholders counted out.
+
+The template is rendered with a mark in place of each text. So nothing that stands in a question can
+become a control token: literal stretches and texts are tokenised with special tokens spelt out, and
+only the template's own special tokens become ids. For texts without such tokens the ids are those
+that transformers gives for the whole rendered prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harken.audio import Clip
+from harken.errors import ModelError
+from harken.models.base import Prompt
+from harken.models.lalm_batch import Line, Sound, Writer
+from harken.models.native.base import Family
+
+_TEXT = "\ue000{}\ue001"  # private characters: no template knows them
+_TEXTS = re.compile("\ue000(\\d+)\ue001")
+
+
+@dataclass(slots=True)
+class Scribe(Writer):
+    """Writes lines in a family's own chat format.
+
+    Attributes:
+        family: gives the placeholder and what stands after a clip.
+        tokenizer: of transformers; renders the template.
+        template: jinja.
+    """
+
+    family: Family = field(kw_only=True)
+    tokenizer: Any = field(kw_only=True)
+    template: str = field(kw_only=True)
+    _marks: dict[str, Any] = field(init=False)
+    _split: re.Pattern[str] = field(init=False)
+    _known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the control tokens that the template may write."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        self._marks = {
+            str(token.content): token
+            for token in added
+            if token.special or token.content == self.family.placeholder
+        }
+        names = sorted(self._marks, key=len, reverse=True)
+        self._split = re.compile("(" + "|".join(map(re.escape, names)) + ")")
+
+    def line(
+        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[Sound] | None = None
+    ) -> Line:
+        """Write `prompt`, and `answer` behind it; see `Writer.line`.
+
+        Raises:
+            ModelError: the line is longer than the model reads, a clip too long, or the chat
+                template has no place for the clips.
+            AudioError: a clip that cannot be loaded.
+        """
+        heard = [self.sound(clip) for clip in prompt.clips] if sounds is None else list(sounds)
+        ids: list[int] = []
+        places: list[int] = []
+        number = 0
+        for piece in self.pieces(prompt):
+            if isinstance(piece, str):
+                ids += self._spelt(piece)
+            elif piece == self.coder.audio:
+                number += 1
+                count = heard[number - 1].tokens if number <= len(heard) else 0
+                ids += [piece] * count
+                places += [0] * (len(ids) - count - len(places)) + [number] * count
+            else:
+                ids.append(piece)
+        if number != len(heard):
+            raise ModelError(
+                f"the chat template has places for {number} clips and the prompt has {len(heard)}",
+                mend="Use the chat template that belongs to this model's processor.",
+            )
+        places += [0] * (len(ids) - len(places))
+        said = [] if answer is None else [*self.coder.encode(answer), self.coder.eos]
+        self._check(len(ids) + len(said))
+        return Line((*ids, *said), tuple(places), tuple(heard), len(said))
+
+    def turns(
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[str],
+        sounds: Sequence[Sound] | None = None,
+    ) -> Line:
+        """One question a line is all there is here.
+
+        Raises:
+            ModelError: more than one prompt.
+        """
+        if len(prompts) > 1:
+            raise ModelError(
+                "a native model takes one question in a line", mend="Teach it one at a time."
+            )
+        return self.line(prompts[0], answers[0], sounds)
+
+    def pieces(self, prompt: Prompt) -> list[str | int]:
+        """The chat as stretches of text and ids of control tokens; one placeholder a clip."""
+        texts, messages = self._messages(prompt)
+        found: list[str | int] = []
+        text = ""
+        strip = False  # a token may swallow the spaces beside it
+        for stretch in self._skeleton(messages):
+            token = self._marks.get(stretch)
+            if token is None:
+                words = _TEXTS.sub(lambda at: texts[int(at[1])], stretch)
+                text += words.lstrip() if strip and not text else words
+                continue
+            text = text.rstrip() if token.lstrip else text
+            found += [text] if text else []
+            found.append(int(self.tokenizer.convert_tokens_to_ids(stretch)))
+            text, strip = "", bool(token.rstrip)
+        return [*found, text] if text else found
+
+    def render(self, prompt: Prompt) -> str:
+        """The chat as one text, one placeholder a clip: what transformers would tokenise."""
+        texts, messages = self._messages(prompt)
+        skeleton = "".join(self._skeleton(messages))
+        return _TEXTS.sub(lambda at: texts[int(at[1])], skeleton)
+
+    def _messages(self, prompt: Prompt) -> tuple[list[str], list[dict[str, Any]]]:
+        """The texts, and messages in which they are marked by number."""
+        texts = [prompt.system]
+        blocks: list[dict[str, Any]] = []
+        for part in prompt.parts:
+            if isinstance(part, Clip):
+                blocks.append({"type": "audio", "audio": "clip"})
+                continue
+            after = blocks[-1]["type"] if blocks else ""
+            lead = {"audio": self.family.after_clip, "text": "\n"}.get(after, "")
+            texts.append(lead + str(part))
+            blocks.append({"type": "text", "text": _TEXT.format(len(texts) - 1)})
+        system = _TEXT.format(0) if prompt.system else ""
+        return texts, self.family.messages(system, blocks)
+
+    def _skeleton(self, messages: list[dict[str, Any]]) -> tuple[str, ...]:
+        """The rendered template, cut at its control tokens; one for all prompts of a shape."""
+        key = repr(messages)
+        if key not in self._known:
+            try:
+                text = self.tokenizer.apply_chat_template(
+                    messages,
+                    chat_template=self.template,
+                    tokenize=False,
+                    add_generation_prompt=True,
+                )
+            except Exception as error:  # templates raise whatever they like
+                raise ModelError(
+                    f"the chat template cannot be rendered: {error}",
+                    mend="Use the chat template that belongs to this model's processor.",
+                ) from error
+            mark = self.family.placeholder
+            text = text.replace(mark, mark.join(self.family.around))
+            self._known[key] = tuple(part for part in self._split.split(text) if part)
+        return self._known[key]
+
+    def _spelt(self, text: str) -> list[int]:
+        """Ids of a text in which even the placeholder is only letters."""
+        ids = list(self.coder.encode(text))
+        if self.coder.audio not in ids:
+            return ids
+        mark = self.family.placeholder
+        whole: list[int] = []
+        for number, part in enumerate(text.split(mark)):
+            if number:
+                whole += [*self.coder.encode(mark[:1]), *self.coder.encode(mark[1:])]
+            whole += self.coder.encode(part)
+        return whole

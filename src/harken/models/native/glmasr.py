@@ -1,0 +1,78 @@
+"""GLM-ASR (zai-org/GLM-ASR-Nano-2512): a Whisper encoder with rotary positions, frames by fours.
+
+12.5 tokens a second. Nothing is masked in the tower: a window is filled up with silence to 30 s, as
+its extractor does, and the tokens behind the sound are left out. Its processor takes one clip a
+prompt and cuts a clip at 21 windows (630 s) with a line in the log; here any number of clips may
+stand anywhere, and a longer one is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harken.models.features import Array
+from harken.models.native import mel
+from harken.models.native.base import Family, Window
+
+_MERGED = 4  # frames of the tower in one token
+
+
+class GlmAsr(Family):
+    """``GlmAsrForConditionalGeneration``."""
+
+    name = "GLM-ASR"
+    types = ("glmasr",)
+    opens = "GlmAsrForConditionalGeneration"
+    placeholder = "<|pad|>"
+    turn_end = "<|user|>"
+    after_clip = ""
+    shortest = 7 * 160  # fewer frames become no token
+    template = (
+        "{%- for message in messages -%}"
+        "{%- if message.content is string -%}"
+        "{{ '<|' + message.role + '|>\n' + message.content }}"
+        "{%- else -%}{%- for part in message.content -%}"
+        "{{ '<|' + message.role + '|>\n' }}"
+        "{%- if part.type == 'audio' -%}"
+        "{{ '<|begin_of_audio|><|pad|><|end_of_audio|>' }}"
+        "{%- else -%}{{ part.text }}{%- endif -%}"
+        "{%- endfor -%}{%- endif -%}"
+        "{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ '<|assistant|>\n' }}{%- endif -%}"
+    )
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        inner = model.model
+        self.tower = inner.audio_tower
+        self.projector = inner.multi_modal_projector
+        self.decoder = inner.language_model
+        self.head = model.lm_head
+        self.window_s = extractor.n_samples / extractor.sampling_rate
+        self.longest_s = 655 // self.window_s * self.window_s  # where its processor cuts
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Mel (bins, T) with the frames in which the sound dies away."""
+        return mel.whisper(self.extractor, wave, place)
+
+    def tokens_of(self, samples: int) -> int:
+        """A convolution of stride 2, then four frames side by side, the rest left out."""
+        return _tokens(-(-samples // int(self.extractor.hop_length)))
+
+    def encode(self, windows: Sequence[Window]) -> Tensor:
+        """Each window filled up with silence; what is behind the sound is not taken."""
+        tower: Any = self.tower
+        features, _ = mel.stack(windows, self.extractor.nb_max_frames, tower.conv1.weight)
+        frames = tower(features).last_hidden_state
+        side = frames.reshape(len(windows), -1, frames.shape[-1] * _MERGED)
+        tokens: Tensor = self.projector(side)  # type: ignore[misc]
+        counts = [_tokens(window.frames) for window in windows]
+        return torch.cat([row[:count] for row, count in zip(tokens, counts, strict=True)])
+
+
+def _tokens(frames: int) -> int:
+    return ((frames - 1) // 2 + 1) // _MERGED

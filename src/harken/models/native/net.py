@@ -1,0 +1,146 @@
+"""An opened class as a net of the shape that `harken.models.lalm_ask.Voice` computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harken.models.features import Array
+from harken.models.lalm_parts import Net
+from harken.models.native.base import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the text model gave: logits (B, L or fewer, V), and what it remembers."""
+
+    logits: Tensor
+    past_key_values: Any
+
+
+class Inputs:
+    """What turns ids into the decoder's inputs, with the face of an embedding."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    @property
+    def weight(self) -> Tensor:
+        """The text model's own embedding (V, width)."""
+        return self._family.like
+
+    @property
+    def num_embeddings(self) -> int:
+        """Ids it knows."""
+        return len(self.weight)
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """See `Family.embed`."""
+        return self._family.embed(ids)
+
+
+class Speaker(nn.Module):
+    """Decoder and head with the face of a causal language model of transformers.
+
+    Attributes:
+        by_mask: a 4-D mask alone decides what is read.
+        plain_head: logits are the head's output and nothing else.
+    """
+
+    plain_head = True
+
+    def __init__(self, family: Family) -> None:
+        super().__init__()
+        self.decoder = family.decoder
+        self.head = family.head
+        self.by_mask = family.by_mask
+        self._family = family
+
+    @property
+    def config(self) -> Any:
+        """The text model's configuration."""
+        return self.decoder.config
+
+    def get_input_embeddings(self) -> Inputs:
+        """What turns ids into the decoder's inputs."""
+        return Inputs(self._family)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The head."""
+        return self.head
+
+    def get_decoder(self) -> Any:
+        """What turns inputs into hidden states."""
+        return self.decode
+
+    def decode(
+        self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **reading: Any
+    ) -> Any:
+        """`Family.decode`, with an additive 4-D mask brought to the type of the inputs."""
+        if inputs_embeds is None:
+            inputs_embeds = self._family.embed(input_ids)  # type: ignore[arg-type]
+        mask = reading.get("attention_mask")
+        if mask is not None and mask.ndim == 4 and mask.is_floating_point():
+            reading["attention_mask"] = mask.to(inputs_embeds.dtype)
+        return self._family.decode(inputs_embeds, **reading)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        logits_to_keep: int = 0,
+        **reading: Any,
+    ) -> Spoken:
+        """Logits of the last `logits_to_keep` positions, of all if 0."""
+        out = self.decode(inputs_embeds, input_ids, **reading)
+        return Spoken(self.head(out.last_hidden_state[:, -logits_to_keep:]), out.past_key_values)
+
+
+class Tower(nn.Module):
+    """The audio tower, where `Net` has its ear."""
+
+    kind = "native"
+
+    def __init__(self, family: Family) -> None:
+        super().__init__()
+        self.encoder = family.tower
+        self._family = family
+
+    @property
+    def device(self) -> torch.device:
+        """Where ids and embeddings are put."""
+        return self._family.device
+
+
+class Between(nn.Module):
+    """The projector, if the tower has none of its own; nothing is added to a clip's tokens."""
+
+    places = None
+    numbers: tuple[int, ...] = ()
+
+    def __init__(self, inner: nn.Module | None) -> None:
+        super().__init__()
+        self.inner = inner
+
+
+class NativeNet(Net):
+    """Tower, projector and text model under the names by which they are frozen.
+
+    What a clip's features are for other nets is its wave here: the mel is made when it is encoded,
+    once, since its tokens are remembered.
+    """
+
+    def __init__(self, family: Family) -> None:
+        tower: Any = Tower(family)
+        between: Any = Between(family.projector)
+        super().__init__(tower, between, Speaker(family))
+        self.family = family
+
+    def encode(self, features: Sequence[Array]) -> list[Tensor]:
+        """Embeddings (tokens, width) of each wave (n,), every clip by itself."""
+        family = self.family
+        return [family.encode(family.windows(wave)).to(family.like) for wave in features]

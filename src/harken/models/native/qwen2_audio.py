@@ -1,0 +1,77 @@
+"""Qwen2-Audio (Chu et al. 2024, arXiv 2407.10759): Whisper's encoder, pooled by 2, and a linear.
+
+25 tokens a second. The class takes windows of exactly 3000 frames and its processor cuts a clip at
+30 s; here a longer clip is cut into 30 s windows whose tokens stand one behind the other between
+one pair of marks. The model was not trained on such clips: what it makes of them is its own affair,
+but all of it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harken.models.features import Array
+from harken.models.native import mel
+from harken.models.native.base import Family, Window
+
+
+class Qwen2Audio(Family):
+    """``Qwen2AudioForConditionalGeneration``."""
+
+    name = "Qwen2-Audio"
+    types = ("qwen2_audio",)
+    opens = "Qwen2AudioForConditionalGeneration"
+    placeholder = "<|AUDIO|>"
+    after_clip = ""
+    template = (
+        "{%- set heard = namespace(count=0) -%}"
+        "{%- for message in messages -%}"
+        "{%- if loop.first and message.role != 'system' -%}"
+        "{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}"
+        "{%- endif -%}"
+        "{{ '<|im_start|>' + message.role + '\n' }}"
+        "{%- if message.content is string -%}{{ message.content }}"
+        "{%- else -%}{%- for part in message.content -%}"
+        "{%- if part.type == 'audio' -%}"
+        "{%- set heard.count = heard.count + 1 -%}"
+        "{{ 'Audio ' ~ heard.count ~ ': <|audio_bos|><|AUDIO|><|audio_eos|>\n' }}"
+        "{%- else -%}{{ part.text }}{%- endif -%}"
+        "{%- endfor -%}{%- endif -%}"
+        "{{ '<|im_end|>\n' }}"
+        "{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
+    )
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        inner = model.model
+        self.tower = inner.audio_tower
+        self.projector = inner.multi_modal_projector
+        self.decoder = inner.language_model
+        self.head = model.lm_head
+        self.window_s = extractor.n_samples / extractor.sampling_rate
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Mel (bins, T) with the frames in which the sound dies away."""
+        return mel.whisper(self.extractor, wave, place)
+
+    def tokens_of(self, samples: int) -> int:
+        """A convolution of stride 2, then pairs of frames averaged."""
+        frames = -(-samples // self.extractor.hop_length)
+        return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
+
+    def encode(self, windows: Sequence[Window]) -> Tensor:
+        """Padded to what the class demands; what is behind the sound is masked in attention."""
+        tower: Any = self.tower
+        length = tower.config.max_source_positions * 2
+        features, mask = mel.stack(windows, length, tower.conv1.weight)
+        lengths, counts = tower._get_feat_extract_output_lengths(mask.sum(-1))
+        true = torch.arange(length // 2, device=mask.device)[None] < lengths[:, None]
+        seen = true[:, None, None, :].expand(-1, 1, length // 2, -1)
+        frames = tower(features, attention_mask=seen).last_hidden_state
+        tokens: Tensor = self.projector(frames)  # type: ignore[misc]
+        return torch.cat([row[:count] for row, count in zip(tokens, counts.tolist(), strict=True)])

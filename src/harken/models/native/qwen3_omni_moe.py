@@ -1,0 +1,54 @@
+"""Qwen3-Omni's thinker (Xu et al. 2025, arXiv 2509.17765): 13 tokens a second, clips in full.
+
+The tower reads blocks of 1 s and attends within 8 s, so a clip of any length is encoded as a whole.
+The class pads nothing and cuts nothing, but its processor cannot be built without torchvision. A
+clip below 1 s sounds otherwise to the class beside a longer one, whose padding its convolutions
+see; here each clip is encoded by itself and sounds as it does alone.
+Positions are those of any text (see `harken.models.native.qwen2_5_omni`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from harken.models.features import Array
+from harken.models.native import mel
+from harken.models.native.base import Window
+from harken.models.native.qwen2_5_omni import TEMPLATE, Qwen25Omni
+
+
+class Qwen3Omni(Qwen25Omni):
+    """``Qwen3OmniMoeThinkerForConditionalGeneration``."""
+
+    name = "Qwen3-Omni"
+    types = ("qwen3_omni_moe", "qwen3_omni_moe_thinker")
+    opens = "Qwen3OmniMoeThinkerForConditionalGeneration"
+    placeholder = "<|audio_pad|>"
+    template = (
+        "{%- set system = '' -%}"
+        "{%- set begin, mark, end = '<|audio_start|>', '<|audio_pad|>', '<|audio_end|>' -%}"
+        + TEMPLATE
+    )
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        self.window_s = math.inf
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Mel (bins, n // hop), its end mirrored as the extractor does without padding."""
+        return mel.whisper(self.extractor, wave, place, tail=False)
+
+    def tokens_of(self, samples: int) -> int:
+        """Blocks of ``2 * n_window`` frames, each halved three times."""
+        config: Any = self.tower.config
+        block = 2 * config.n_window
+        frames = samples // self.extractor.hop_length
+        return int(frames // block * _eighth(block) + _eighth(frames % block))
+
+
+def _eighth(frames: int) -> int:
+    """Frames left after three convolutions of stride 2."""
+    for _ in range(3):
+        frames = -(-frames // 2)
+    return frames

@@ -1,0 +1,86 @@
+"""How a native model is opened and asked, and how that is written behind its name.
+
+``native:FOLDER?device=cuda&dtype=bfloat16``: settings follow as in a link.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import parse_qsl
+
+from harken.errors import ConfigError
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is opened.
+
+    Attributes:
+        revision: of a hub id: a branch, a tag or a commit.
+        device: ``cpu``, ``cuda``, ``cuda:1``, …; ``auto`` spreads it over all (needs accelerate).
+        dtype: ``float32``, ``bfloat16``, ``float16``; if empty float32 on a CPU and elsewhere what
+            the weights are saved as.
+        attention: of transformers: ``sdpa``, ``eager``; its own choice if empty.
+        local_files_only: fetch nothing.
+        longest_s: refuse clips above this length; the family's own limit if 0.
+        remember_mb: memory for the embeddings of clips that were heard.
+        letters: see `harken.models.base.PromptStyle`, as the following three.
+        question_first: the question stands before the clips.
+        mark_clips: several clips are announced by number.
+        instruction: the sentence after the question.
+    """
+
+    revision: str = ""
+    device: str = "cpu"
+    dtype: str = ""
+    attention: str = ""
+    local_files_only: bool = False
+    longest_s: float = 0.0
+    remember_mb: int = 512
+    letters: bool = True
+    question_first: bool = False
+    mark_clips: bool = True
+    instruction: str = "Give the answer only; if there are options, the letter of the right one."
+
+
+def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, Settings]:
+    """Folder or hub id, and the settings behind it, with `options` (already typed) over them.
+
+    Raises:
+        ConfigError: nothing is named, an unknown setting, or a value that does not fit.
+    """
+    name, _, query = target.partition("?")
+    if not name:
+        raise ConfigError("native names no model", mend="Write native:FOLDER")
+    kinds = {entry.name: type(entry.default) for entry in fields(Settings)}
+    try:
+        written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise ConfigError(
+            f"{query!r} is no setting", where=f"native:{name}", mend="Write ?name=value&name=value"
+        ) from None
+    for setting in (*written, *options):
+        if setting not in kinds:
+            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.4) or list(kinds)
+            raise ConfigError(
+                f"native has no setting {setting!r}", mend="Known: " + ", ".join(near)
+            )
+    typed = {key: _typed(key, kinds[key], text) for key, text in written.items()}
+    settings = Settings(**{**typed, **options})
+    if settings.dtype not in ("", "float32", "bfloat16", "float16"):
+        raise ConfigError(
+            f"dtype is {settings.dtype!r}", mend="Use float32, bfloat16 or float16, or leave it."
+        )
+    return name, settings
+
+
+def _typed(name: str, kind: type, text: str) -> Any:
+    try:
+        return _TRUTH[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{name}={text!r} is no {kind.__name__}", where="native:") from None

@@ -1,0 +1,94 @@
+"""One tiny model opened both ways: by harken, and by the class itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers as tf
+from tiny import Tiny, ask, write
+
+from harken import audio
+from harken.audio import Clip
+from harken.models import load_model
+from harken.models.base import Prompt
+from harken.models.lalm_batch import Line, page
+from harken.models.native import FAMILIES
+from harken.models.native.model import Native
+
+QUESTION = "Which of these sounds do you hear?"
+
+
+@dataclass
+class Both:
+    """The folder, harken's model, and the official one."""
+
+    tiny: Tiny
+    folder: Path
+    model: Native
+    official: Any
+
+    def clip(self, seconds: float, seed: int = 0) -> Clip:
+        """Noise that rises and falls."""
+        return self.wav(noise(seconds, seed))
+
+    def wav(self, wave: np.ndarray) -> Clip:
+        """A clip of these samples."""
+        path = self.folder / "sounds" / f"{audio.digest(wave.tobytes())}.wav"
+        path.parent.mkdir(exist_ok=True)
+        audio.write_wav(path, wave, audio.RATE_HZ)
+        return Clip(path=str(path), sha256=audio.file_sha256(str(path)))
+
+    def prompt(self, *clips: Clip, choices: tuple[str, ...] = ("yes", "no", "noise")) -> Prompt:
+        """A question about clips, which stand before it and between its words."""
+        marks = [part for i, clip in enumerate(clips, 1) for part in (f"clip {i}:", clip)]
+        parts = (*(marks if len(clips) > 1 else clips), QUESTION)
+        return Prompt(parts, QUESTION, choices, tuple(range(len(choices))))
+
+    def logits(self, lines: list[Line]) -> list[torch.Tensor]:
+        """Logits (L, V) of every token of each line, all lines in one batch."""
+        sheet = page(lines, self.model.coder)
+        with torch.no_grad():
+            hidden = self.model.voice._read(sheet, lines)
+            whole = self.model.net.lm.get_output_embeddings()(hidden)
+        return [row[: len(line.ids)] for row, line in zip(whole, lines, strict=True)]
+
+    def ours(self, prompt: Prompt) -> torch.Tensor:
+        """Logits (L, V) of a prompt."""
+        return self.logits([self.model.line(prompt)])[0]
+
+    def theirs(self, prompt: Prompt) -> tuple[torch.Tensor, list[int], list[int]]:
+        """Logits, ids and placeholders a clip, the class's own way."""
+        blocks: list[dict[str, Any]] = []
+        for part in prompt.parts:
+            if isinstance(part, Clip):
+                blocks.append({"type": "audio", "audio": "x"})
+                continue
+            lead = self.model.family.after_clip if blocks and blocks[-1]["type"] == "audio" else ""
+            blocks.append({"type": "text", "text": lead + part})
+        chat = self.tiny.chat(prompt.system, blocks)
+        waves = [audio.load(clip) for clip in prompt.clips]
+        mark = self.model.family.placeholder
+        return ask(self.tiny, self.official, self.folder, chat, waves, mark)
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise under a slow swell, float32."""
+    draw = np.random.default_rng(seed)
+    count = round(seconds * audio.RATE_HZ)
+    swell = 0.1 + 0.3 * np.sin(np.arange(count) / 3000 + seed) ** 2
+    return (draw.standard_normal(count) * swell).astype(np.float32)
+
+
+def open_both(tiny: Tiny, folder: Path) -> Both:
+    """Write the folder and open it twice."""
+    family = FAMILIES.get(tiny.kind)
+    write(tiny, folder, family.template)
+    model = load_model(f"native:{folder}")
+    assert isinstance(model, Native)
+    whole = tf.AutoConfig.from_pretrained(folder)
+    official = family.built().from_pretrained(folder, config=family.config(whole))
+    return Both(tiny, folder, model, official.eval())

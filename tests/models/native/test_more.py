@@ -1,0 +1,359 @@
+"""What is peculiar to single families: adapters, rotary turns, marks, tokenizers, logit scales."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_more
+import torch
+import transformers as tf
+from opened import QUESTION, Both, noise, open_both
+from tiny import Tiny, padded_mel
+
+from harken.audio import RATE_HZ, silence
+from harken.errors import ModelError
+from harken.models import load_model
+from harken.models.base import Prompt, Sampling
+from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE
+from harken.models.native.model import Native
+
+CLOSE = {"atol": 1e-4, "rtol": 0}
+TINIES = {tiny.kind: tiny for tiny in tiny_more.TINIES}
+
+
+TARGETS = r"model\.(language_model\.)?layers\.\d+\.(self_attn|mlp)\.\w+_proj"
+
+
+@dataclass
+class Three:
+    """One model without an adapter, with one, and with the same one merged into the weights."""
+
+    both: Both
+    folder: Path
+    model: Native
+    merged: Native
+
+
+@pytest.fixture(scope="module", params=["granite_speech", "phi4_multimodal"])
+def three(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Three]:
+    plain = open_both(TINIES[request.param], tmp_path_factory.mktemp("plain"))
+    folder = tmp_path_factory.mktemp("adapted") / "model"
+    shutil.copytree(plain.folder, folder)
+    adapt(folder)
+    merged = tmp_path_factory.mktemp("merged") / "model"
+    shutil.copytree(plain.folder, merged)
+    merge(folder, merged)
+    yield Three(plain, folder, opened(folder), opened(merged))
+
+
+def opened(folder: Path) -> Native:
+    model = load_model(f"native:{folder}")
+    assert isinstance(model, Native)
+    return model
+
+
+def place(folder: Path) -> Path:
+    """Where a folder has its adapter."""
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    return folder / ("speech-lora" if kind == "phi4_multimodal" else "")
+
+
+def rewrite(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def adapt(folder: Path) -> None:
+    """Put a random adapter of rank 2 beside all layers of the text model, as peft writes it."""
+    from safetensors.torch import load_file, save_file
+
+    draw = torch.Generator().manual_seed(7)
+    tensors = {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        if weight.ndim == 2 and re.match(r"(model\.)?(language_model\.)?(model\.)?layers\.", name):
+            stem = f"base_model.model.{name.removesuffix('.weight')}"
+            shape = (weight.shape[0], 2), (2, weight.shape[1])
+            tensors[f"{stem}.lora_B.weight"] = torch.randn(shape[0], generator=draw)
+            tensors[f"{stem}.lora_A.weight"] = torch.randn(shape[1], generator=draw)
+    place(folder).mkdir(exist_ok=True)
+    save_file(tensors, place(folder) / WEIGHTS_FILE)
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 1, "target_modules": TARGETS}
+    (place(folder) / CONFIG_FILE).write_text(json.dumps(settings))
+    if place(folder) == folder:
+        rewrite(folder / "config.json", has_lora_adapter=True)
+    else:
+        rewrite(folder / "config.json", speech_lora=None)
+
+
+def merge(adapted: Path, folder: Path) -> None:
+    """W + B A / 2 into the weights of `folder`."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    pairs = load_file(place(adapted) / WEIGHTS_FILE)
+    for name in [name for name in pairs if "lora_A" in name]:
+        whole = name.removeprefix("base_model.model.").replace(".lora_A", "")
+        weights[whole] = weights[whole] + pairs[name.replace("lora_A", "lora_B")] @ pairs[name] / 2
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def logits(both: Both, model: Native, *prompts: Prompt) -> list[torch.Tensor]:
+    return replace(both, model=model).logits([model.line(prompt) for prompt in prompts])
+
+
+def test_the_adapter_is_on_where_there_is_a_clip(three: Three) -> None:
+    both, model, merged = three.both, three.model, three.merged
+    heard, text = both.prompt(both.clip(0.6), both.clip(0.9, 1)), both.prompt()
+    for found, expected, other in (
+        (logits(both, model, heard), logits(both, merged, heard), logits(both, both.model, heard)),
+        (logits(both, model, text), logits(both, both.model, text), logits(both, merged, text)),
+    ):
+        torch.testing.assert_close(found[0], expected[0], **CLOSE)
+        assert (found[0] - other[0]).abs().max() > 0.1
+    together = logits(both, model, text, heard)
+    torch.testing.assert_close(together[0], logits(both, both.model, text)[0], **CLOSE)
+    torch.testing.assert_close(together[1], logits(both, merged, heard)[0], **CLOSE)
+
+
+def test_the_adapter_stays_through_a_reply(three: Three) -> None:
+    both, model, merged = three.both, three.model, three.merged
+    heard, text = both.prompt(both.clip(0.6)), both.prompt()
+    sampling = Sampling(max_tokens=5)
+    found = model.generate([text, heard], sampling)
+    assert found == [
+        *both.model.generate([text], sampling),
+        *merged.generate([heard], sampling),
+    ]
+    np.testing.assert_allclose(
+        model.choice_logprobs([heard, text]),
+        [*merged.choice_logprobs([heard]), *both.model.choice_logprobs([text])],
+        atol=1e-4,
+    )
+
+
+def test_an_adapter_is_part_of_the_model(three: Three, tmp_path: Path) -> None:
+    both, model = three.both, three.model
+    assert model.identity() != both.model.identity()
+    model.save(tmp_path / "saved")
+    again = load_model(str(tmp_path / "saved"))
+    assert isinstance(again, Native)
+    heard = both.prompt(both.clip(0.6))
+    assert again.choice_logprobs([heard]) == model.choice_logprobs([heard])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / WEIGHTS_FILE).unlink(), "adapter"),
+        (lambda f: rewrite(f / CONFIG_FILE, use_dora=True), "not known here: use_dora"),
+        (lambda f: rewrite(f / CONFIG_FILE, modules_to_save=["lm_head"]), "modules_to_save"),
+        (lambda f: widen(f / WEIGHTS_FILE), "for other layers: layers.9"),
+    ],
+)
+def test_an_adapter_that_cannot_be_used_is_refused(
+    three: Three, tmp_path: Path, change: Any, message: str
+) -> None:
+    source = three.both.folder
+    shutil.copytree(source, tmp_path / "copy")
+    adapt(tmp_path / "copy")
+    change(place(tmp_path / "copy"))
+    with pytest.raises(ModelError, match=message):
+        opened(tmp_path / "copy")
+
+
+def widen(file: Path) -> None:
+    """An adapter for a layer that is not there."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(file)
+    name = next(iter(tensors))
+    half = "A" if "lora_A" in name else "B"
+    stem = f"base_model.model.layers.9.mlp.lora_{half}.weight"
+    other = stem.replace(f"lora_{half}", f"lora_{'B' if half == 'A' else 'A'}")
+    save_file({**tensors, stem: torch.ones(2, 2), other: torch.ones(2, 2)}, file)
+
+
+def test_an_adapter_that_is_missing_is_refused(three: Three, tmp_path: Path) -> None:
+    shutil.copytree(three.both.folder, tmp_path / "copy")
+    rewrite(tmp_path / "copy" / "config.json", has_lora_adapter=True, speech_lora=None)
+    with pytest.raises(ModelError, match="the folder brings none"):
+        opened(tmp_path / "copy")
+
+
+def test_peft_gives_the_same(three: Three) -> None:
+    pytest.importorskip("peft")
+    both, model, folder = three.both, three.model, three.folder
+    official = model.family.built().from_pretrained(folder)
+    if place(folder) != folder:
+        official.load_adapter(folder, adapter_kwargs={"subfolder": "speech-lora"})
+    prompt = both.prompt(both.clip(0.6))
+    theirs, _, _ = replace(both, official=official.eval()).theirs(prompt)
+    torch.testing.assert_close(logits(both, model, prompt)[0], theirs, **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["granite_speech", "gemma3n", "phi4_multimodal"])
+def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path: Path) -> None:
+    """Why each clip is encoded by itself."""
+    tiny = TINIES[kind]
+    if kind == "granite_speech":  # its extractor pads the waves with zeros
+        tiny = replace(tiny, hear=padded_granite)
+    both = open_both(tiny, tmp_path)
+    prompt = both.prompt(both.clip(0.7, 1), both.clip(1.3))
+    theirs, ids, _ = both.theirs(prompt)
+    assert ids == list(both.model.line(prompt).ids)
+    assert (both.ours(prompt)[-1] - theirs[-1]).abs().max() > 1e-3
+
+
+def padded_granite(extractor: Any, waves: Any) -> Any:
+    longest = max(len(wave) for wave in waves)
+    counts = tiny_more.granite_hear(extractor, waves[:1]).counts
+    made = tiny_more.granite_hear(extractor, [np.pad(w, (0, longest - len(w))) for w in waves])
+    counts += made.counts[1:]
+    mask = torch.arange(max(counts))[None] < torch.tensor(counts)[:, None]
+    return replace(made, inputs={**made.inputs, "input_features_mask": mask}, counts=counts)
+
+
+def test_granite_divides_its_logits(tmp_path: Path) -> None:
+    both = open_both(TINIES["granite_speech"], tmp_path)
+    prompt = both.prompt(both.clip(0.5))
+    theirs, _, _ = both.theirs(prompt)
+    config = json.loads((tmp_path / "config.json").read_text())
+    rewrite(tmp_path / "config.json", text_config={**config["text_config"], "logits_scaling": 8.0})
+    torch.testing.assert_close(logits(both, opened(tmp_path), prompt)[0], theirs / 8, **CLOSE)
+
+
+def test_a_window_of_gemma_stands_between_its_own_marks(tmp_path: Path) -> None:
+    """A clip of two windows is what the class is given for two clips side by side."""
+    both = open_both(TINIES["gemma3n"], tmp_path)
+    family = both.model.family
+    size = round(family.window_s * RATE_HZ)
+    one, two = noise(2 * family.window_s, 4).reshape(2, size)
+    (tokens,) = both.model.net.encode([np.concatenate([one, two])])
+    assert len(tokens) == family.tokens(2 * size) == 2 * 25 + 2
+    ids = both.model._opened.tokenizer.convert_tokens_to_ids
+    marks = torch.tensor([ids("<end_of_audio>"), ids("<start_of_audio>")])
+    first, second = both.model.net.encode([one, two])
+    torch.testing.assert_close(tokens, torch.cat([first, family.embed(marks), second]))
+
+
+def test_the_real_sizes_of_windows() -> None:
+    """30 s are 2997 frames and 188 soft tokens of Gemma 3n, and 375 tokens of Voxtral."""
+    made = tf.Gemma3nAudioFeatureExtractor()([np.zeros(480_000, np.float32)], truncation=False)
+    frames = len(made["input_features"][0])
+    assert frames == 2997 and -(-((((frames - 1) // 2 + 1) - 1) // 2 + 1) // 4) == 188
+    assert int(188 * 0.16) == 30
+
+
+ROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 1e4,
+    "partial_rotary_factor": 1.0,
+    "short_factor": [1.0, 1.5, 2.0, 2.5],
+    "long_factor": [3.0, 5.0, 7.0, 9.0],
+    "original_max_position_embeddings": 48,
+}
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Both:
+    tiny: Tiny = replace(
+        tiny_more.PHI4,
+        build=partial(tiny_more.phi4, rope_parameters=ROPE, original_max_position_embeddings=48),
+    )
+    return open_both(tiny, tmp_path_factory.mktemp("turning"))
+
+
+def test_rotary_frequencies_turn_row_by_row(turning: Both) -> None:
+    near, far = turning.prompt(turning.clip(0.3)), turning.prompt(turning.clip(3.9))
+    lines = [turning.model.line(prompt) for prompt in (near, far)]
+    assert len(lines[0].ids) < 48 < len(lines[1].ids)
+    version = turning.model.voice.version()
+    for made, prompt in zip(turning.logits(lines), (near, far), strict=True):
+        torch.testing.assert_close(made, turning.theirs(prompt)[0], **CLOSE)
+    assert turning.model.voice.version() == version  # the class's own would look changed
+
+
+def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> None:
+    prompt = turning.prompt(turning.clip(0.3))
+    line = turning.model.line(prompt)
+    more = 48 - len(line.ids) + 4
+    assert 5 < more < 40
+    (said,) = turning.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
+    ids = list(line.ids)
+    heard = tiny_more.phi4_hear(turning.model.family.extractor, [line.sounds[0].features])
+    for token in said.ids:
+        with torch.no_grad():
+            whole = turning.official(input_ids=torch.tensor([ids]), **heard.inputs).logits[0, -1]
+        whole[turning.model.coder.audio] = -torch.inf
+        assert int(whole.argmax()) == token
+        ids.append(token)
+    assert len(ids) > 48
+
+
+def test_voxtral_needs_no_mistral_common(tmp_path: Path) -> None:
+    """A folder with ``tekken.json`` and no other tokenizer."""
+    import base64
+
+    both = open_both(TINIES["voxtral"], tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (tmp_path / name).unlink()
+    names = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[BEGIN_AUDIO]", "[AUDIO]"]
+    words = [bytes([i]) for i in range(256)] + [b"th", b"the", b" the"]
+    tekken = {
+        "config": {
+            "pattern": r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|\s+|[^\s\p{L}\p{N}]+",
+            "num_vocab_tokens": len(words),
+            "default_vocab_size": len(words) + len(names),
+            "default_num_special_tokens": len(names),
+            "version": "v7",
+        },
+        "vocab": [
+            {"rank": i, "token_bytes": base64.b64encode(w).decode(), "token_str": None}
+            for i, w in enumerate(words)
+        ],
+        "special_tokens": [
+            {"rank": i, "token_str": name, "is_control": True} for i, name in enumerate(names)
+        ],
+    }
+    (tmp_path / "tekken.json").write_text(json.dumps(tekken))
+    rewrite(tmp_path / "config.json", audio_token_id=6)
+    model = opened(tmp_path)
+    line = model.line(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
+    begin, spelt = (1, 3, 5, *[6] * 50), [i - len(names) for i in line.ids[53:-1]]
+    assert line.ids[:53] == begin and line.ids[-1] == 4
+    assert b"".join(words[i] for i in spelt) == b"see the [INST]" and 258 in spelt
+    assert model.generate([Prompt((both.clip(0.5), "see"), QUESTION)], Sampling(max_tokens=2))
+
+
+def test_glm_asr_refuses_what_its_processor_cuts(tmp_path: Path) -> None:
+    both = open_both(TINIES["glmasr"], tmp_path)
+    assert both.model.family.longest_s == 652  # 163 windows of 4 s; 630 s in windows of 30 s
+    (reply,) = both.model.generate([both.prompt(silence(653.0))], Sampling())
+    assert reply.stop == "failed" and "hears at most 652 s" in (reply.error or "")
+
+
+@pytest.mark.parametrize("seconds", [4.0, 3.99, 4.03, 8.0, 7.97])
+def test_a_clip_of_voxtral_is_one_mel(seconds: float, tmp_path: Path) -> None:
+    """At the seams of its windows, too, and where no silence is left to fill up with."""
+    tiny = TINIES["voxtral"]
+    both = open_both(tiny, tmp_path)
+    wave = noise(seconds, 1)
+    wave[:1000] *= 5  # the loudest point of the first window is that of all
+    found = both.model.family.windows(wave)
+    whole = tiny.hear(both.model.family.extractor, [wave]).inputs["input_features"]
+    assert len(found) == len(whole)
+    for window, expected in zip(found, whole.numpy(), strict=True):
+        filled = np.pad(window.features, ((0, 0), (0, 400 - window.features.shape[1])), "edge")
+        np.testing.assert_allclose(filled, expected, atol=1e-6)
+    if seconds <= 4:
+        assert padded_mel(both.model.family.extractor, wave).shape[1] == found[0].frames
