@@ -14,10 +14,10 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
     ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
     dataset: Annotated[
         Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")] = Path("run"),
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="Ask a benchmark instead of a dataset.")
     ] = None,
@@ -68,8 +68,10 @@ def evaluate(
     one again without asking. Exit code 7 if more trials failed than allowed.
 
     Examples:  harken eval model items -o runs/after     harken eval linear items -o runs/floor
-    harken eval native:Qwen2-Audio-7B -b mmau --data MMAU --rotations 0 --selfcheck 50
-    harken eval model items --condition audio --condition transcript --asr asr:openai/whisper-tiny
+    harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mmau
+    --rotations 0 --selfcheck 50
+    harken eval model items -o runs/words --condition audio --condition transcript
+    --asr asr:openai/whisper-tiny
     """
     from harken.cli.sitting import Sitting, planned_text
     from harken.report import terminal
