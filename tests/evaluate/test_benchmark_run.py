@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,16 @@ def test_transcripts_from_a_file_are_heard_once_and_kept(exam: Exam, tmp_path: P
     assert (cells["none"]["accuracy"], cells["transcript"]["accuracy"]) == (0.25, 1.0)
     with pytest.raises(ConfigError, match="needs no listener"):
         evaluate.run(Reader(), exam.release.items, tmp_path / "odd", listeners={"none": listener})
+
+
+def test_a_benchmark_is_asked_from_the_command_line(exam: Exam, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from harken.cli import main; main()", "eval", "longest"]
+    words += ["-b", "mmau", "--data", exam.data, "-o", str(tmp_path / "run"), "--rotations", "2"]
+    plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
+    assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout
+    assert "0.1 min of sound" in plan.stdout
+    done = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["benchmark"]["items"] == 12 and found["official"]["submitted"]["n"] == 12
+    both = subprocess.run([*words, "items.jsonl"], capture_output=True, text=True, check=False)
+    assert both.returncode == 2 and "one of them" in both.stderr

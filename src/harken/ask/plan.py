@@ -16,8 +16,8 @@ from harken.ask.clip_order import reorder
 from harken.ask.condition import WORDS, conditioned, named
 from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
 from harken.ask.stats import clusters
-from harken.audio import canonical, digest
-from harken.errors import ConfigError
+from harken.audio import Clip, canonical, digest, duration_s
+from harken.errors import AudioError, ConfigError
 from harken.item import Item
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
 
@@ -305,6 +305,14 @@ def asked(planned: Planned) -> tuple[Item, Prompt]:
     return item, prompt
 
 
+def _length(clip: Clip) -> float | None:
+    """Seconds; None for a clip that cannot be read, which will fail when it is asked about."""
+    try:
+        return duration_s(clip)
+    except AudioError:
+        return None
+
+
 def count(made: Plan) -> dict[str, Any]:
     """What a plan would ask: requests by condition, distinct clips, and who is not asked."""
     by: dict[str, int] = {}
@@ -312,7 +320,8 @@ def count(made: Plan) -> dict[str, Any]:
     for request in made.requests:
         by[request.planned["condition"]] = by.get(request.planned["condition"], 0) + 1
         for clip in request.prompt.clips:
-            clips.setdefault(clip.key, clip.duration_s)
+            if clip.key not in clips:
+                clips[clip.key] = _length(clip)
     known = [length for length in clips.values() if length is not None]
     return {
         "requests": len(made.requests),

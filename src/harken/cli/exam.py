@@ -9,6 +9,20 @@ import typer
 
 from harken.cli.door import Json, Seed, finish, table
 
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="audio, none, silence, swap, clip-1, fragment-4, transcript …; repeat for more."
+    ),
+]
+Wordy = Annotated[
+    str, typer.Option(help="Ask for words although there are probabilities: all, plain, none.")
+]
+Recheck = Annotated[
+    int, typer.Option(help="Ask so many again alone: does batching change answers?")
+]
+Until = Annotated[str, typer.Option(help="Stop after: plan (nothing is asked), infer, or score.")]
+
 
 def evaluate(
     model: Annotated[
@@ -27,12 +41,7 @@ def evaluate(
     audio: Annotated[
         Path | None, typer.Option(help="Where the audio names of the release start.")
     ] = None,
-    condition: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="audio, none, silence, swap, clip-1, fragment-4, transcript …; repeat for more."
-        ),
-    ] = None,
+    condition: Conditions = None,
     rotations: Annotated[int, typer.Option(help="Rotations of the options; 0 = all.")] = 1,
     clip_rotations: Annotated[int, typer.Option(help="Rotations of the clips; 0 = all.")] = 1,
     asr: Annotated[
@@ -44,15 +53,12 @@ def evaluate(
     judge: Annotated[
         str | None, typer.Option(help="Marks what the benchmark's rule leaves to a judge.")
     ] = None,
-    replies: Annotated[
-        str, typer.Option(help="Ask for words although there are probabilities: all, plain, none.")
-    ] = "plain",
-    selfcheck: Annotated[
-        int, typer.Option(help="Ask so many again alone: does batching change answers?")
-    ] = 0,
-    stage: Annotated[
-        str, typer.Option(help="Stop after: plan (nothing is asked), infer, or score.")
-    ] = "score",
+    embed: Annotated[
+        str | None, typer.Option(help="An embedding model, where the official rule has one.")
+    ] = None,
+    replies: Wordy = "plain",
+    selfcheck: Recheck = 0,
+    stage: Until = "score",
     batch: Annotated[
         int, typer.Option(help="Questions asked at once; 0: as the model wishes.")
     ] = 0,
@@ -76,7 +82,7 @@ def evaluate(
     from harken.cli.sitting import Sitting, planned_text
     from harken.report import terminal
 
-    sitting = Sitting(model, dataset, benchmark, data, audio, split, limit, judge)
+    sitting = Sitting(model, dataset, benchmark, data, audio, split, limit, judge, embed)
     settings: dict[str, Any] = {
         "max_failed": max_failed,
         "rotations": rotations or "all",

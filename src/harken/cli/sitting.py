@@ -26,6 +26,7 @@ class Sitting:
     split: str
     limit: int
     judge: str | None
+    embed: str | None
 
     def run(
         self,
@@ -46,7 +47,7 @@ class Sitting:
         for name, (value, known) in modes.items():
             if value not in known:
                 raise ConfigError(f"--{name} is {value!r}", mend=f"Use {', '.join(known)}.")
-        items, exam = self._questions()
+        items, exam = self._questions(out)
         # A deaf linear model is cross-validated on the very items; an oracle must know their
         # answers.
         head = self.model.partition(":")[0]
@@ -65,7 +66,7 @@ class Sitting:
             **settings,
         )
 
-    def _questions(self) -> tuple[list[Item], Exam | None]:
+    def _questions(self, out: Path) -> tuple[list[Item], Exam | None]:
         """The items, and the benchmark they are of."""
         if (self.dataset is None) == (self.benchmark is None):
             raise ConfigError(
@@ -78,12 +79,15 @@ class Sitting:
         from harken.evaluate import Exam
         from harken.evaluate.benchmarks import open_benchmark
         from harken.evaluate.benchmarks.helpers import Helpers
-        from harken.models import load_model
+        from harken.models import keep_replies, load_embedder, load_model
 
         bench = open_benchmark(str(self.benchmark))
         data = source_of(bench, self.data)
         release = bench.release(data, self.audio, need_audio=True, partial=True)
-        helpers = Helpers(judge=load_model(self.judge) if self.judge else None)
+        helpers = Helpers(
+            judge=keep_replies(load_model(self.judge), out / "judge") if self.judge else None,
+            embed=load_embedder(self.embed) if self.embed else None,
+        )
         items = list(release.items)[: self.limit or None]
         return items, Exam(bench, release, data, helpers)
 
@@ -105,7 +109,9 @@ def planned_text(found: dict[str, Any]) -> str:
     if "replies" in found:
         lines.append(f"{found['replies']:,} replies are there; the stage score marks them")
     told = found.get("detectable")
-    if told and told["difference"] is not None:
+    if told and told["difference"] is None:
+        lines.append(f"{told['items']:,} items are too few to show any difference")
+    elif told:
         lines.append(
             f"{told['items']:,} items can show a difference of {100 * told['difference']:.1f} "
             f"points between two conditions (power {told['power']:.0%}, p < {told['alpha']})"

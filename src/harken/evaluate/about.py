@@ -60,23 +60,26 @@ class Exam:
 
 
 def about(
+    model: str,
     items: Sequence[Item],
     exam: Exam | None,
     trials: Sequence[Mapping[str, Any]],
     checks: Sequence[Mapping[str, Any]],
     floored: bool,
 ) -> dict[str, Any]:
-    """``blind``, ``official`` and ``checks`` of a run; what there is not is None or empty."""
+    """``blind``, ``official`` and ``checks`` of a run of `model`; what there is not is None."""
     told: dict[str, Any] = {
         "blind": blind(items, exam) if floored else None,
         "official": official(items, exam, trials) if exam is not None else None,
         "checks": [dict(one) for one in checks],
     }
-    if exam is not None:
-        told["benchmark"] = exam.facts()
-        told["checks"] += [
-            {"name": "release", "ok": None, "text": note} for note in exam.release.notes
-        ]
+    if exam is None:
+        return told
+    told["benchmark"] = exam.facts()
+    told["judge"] = judge = exam.helpers.report(model)
+    notes = [("release", note) for note in exam.release.notes]
+    notes += [("judge", note) for note in (judge or {}).get("warnings", ())]
+    told["checks"] += [{"name": name, "ok": None, "text": note} for name, note in notes]
     return told
 
 

@@ -115,7 +115,8 @@ def run(
         checks = [] if guards is None else _selfcheck(model, made, replies, guards, own)
         trials = mark_all([request.planned for request in made.requests], replies)
         keep_trials(own, trials)
-        own.write_json("about", about(items, exam, trials, checks, guards is None or guards.floor))
+        floored = guards is None or guards.floor
+        own.write_json("about", about(model.name, items, exam, trials, checks, floored))
         found = results(folder)
         own.write_json("results", found)
         if isinstance(model, Keeping):
