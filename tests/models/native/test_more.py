@@ -27,7 +27,7 @@ from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE
 from harken.models.native.model import Native
 
 CLOSE = {"atol": 1e-4, "rtol": 0}
-TINIES = {tiny.kind: tiny for tiny in tiny_more.TINIES}
+TINIES = {tiny.kind: tiny for tiny in tiny_more.TINIES if not tiny.part}
 
 
 TARGETS = r"model\.(language_model\.)?layers\.\d+\.(self_attn|mlp)\.\w+_proj"
@@ -252,6 +252,13 @@ def test_the_real_sizes_of_windows() -> None:
     frames = len(made["input_features"][0])
     assert frames == 2997 and -(-((((frames - 1) // 2 + 1) - 1) // 2 + 1) // 4) == 188
     assert int(188 * 0.16) == 30
+
+
+def test_a_gemma_without_ears_is_refused(tmp_path: Path) -> None:
+    open_both(TINIES["gemma4"], tmp_path)
+    rewrite(tmp_path / "config.json", audio_config=None)
+    with pytest.raises(ModelError, match="no audio tower.*E2B"):
+        opened(tmp_path)
 
 
 ROPE = {

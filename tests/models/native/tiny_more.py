@@ -241,6 +241,54 @@ def gemma3n_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
     return Heard(dict(made), [WINDOW_S * 25 // 4] * len(waves))
 
 
+def gemma4(ids: Mapping[str, int], vocabulary: int, layered: bool = True) -> Any:
+    text = {
+        **LM,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "global_head_dim": 8,
+        "vocab_size": vocabulary,
+        "vocab_size_per_layer_input": vocabulary,
+        "hidden_size_per_layer_input": 4 if layered else 0,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "sliding_window": 24,
+        "pad_token_id": ids["<eos>"],
+        "final_logit_softcapping": 30.0,
+    }
+    audio = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "subsampling_conv_channels": [128, 4],
+        "output_proj_dims": 16,
+        "use_clipped_linears": False,
+    }
+    return tf.Gemma4ForConditionalGeneration(
+        tf.Gemma4Config(
+            text_config=text,
+            audio_config=audio,
+            vision_config=None,
+            audio_token_id=ids["<|audio|>"],
+            boa_token_id=ids["<|audio>"],
+            eoa_token_index=ids["<audio|>"],
+            image_token_id=vocabulary,
+            video_token_id=vocabulary,
+        )
+    )
+
+
+def gemma4_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+    """Cut at 30 s; the count is that of its processor."""
+    made = extractor(list(waves), return_tensors="pt")
+    mask = made["input_features_mask"]
+    return Heard(dict(made), mask[:, ::2][:, ::2].sum(1).tolist())
+
+
+def sound4(extractor: Any, wave: Wave) -> np.ndarray:
+    made = extractor([wave], return_tensors="np")
+    return made["input_features"][0][made["input_features_mask"][0]]
+
+
 def phi4(ids: Mapping[str, int], vocabulary: int, **rope: Any) -> Any:
     return tf.Phi4MultimodalForCausalLM(
         tf.Phi4MultimodalConfig(
@@ -304,6 +352,16 @@ GRANITE = Tiny(
     alone=True,
     chat=written("<|audio|>"),
 )
+GEMMA4 = Tiny(
+    kind="gemma4",
+    specials=["<eos>", "<bos>", "<|turn>", "<turn|>", "<|audio>", "<audio|>", "<|audio|>"],
+    build=gemma4,
+    extractor=tf.Gemma4AudioFeatureExtractor,
+    hear=gemma4_hear,
+    mel=lambda extractor, wave: sound4(extractor, wave),
+    time_axis=0,
+    run=lambda mark, count: f"<|audio>{mark * count}<audio|>",
+)
 TINIES = [
     Tiny(
         kind="voxtral",
@@ -362,5 +420,7 @@ TINIES = [
         alone=True,
         run=lambda mark, count: f"\n\n<start_of_audio>{mark * count}<end_of_audio>\n\n",
     ),
+    GEMMA4,
+    replace(GEMMA4, build=partial(gemma4, layered=False), part=True),
     PHI4,
 ]

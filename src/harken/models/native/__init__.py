@@ -24,6 +24,7 @@ FAMILIES: Registry[type] = Registry(
         "granite_speech": "harken.models.native.granite_speech:GraniteSpeech",
         "granite_speech_plus": "harken.models.native.granite_speech:GraniteSpeechPlus",
         "gemma3n": "harken.models.native.gemma3n:Gemma3n",
+        "gemma4": "harken.models.native.gemma4:Gemma4",
         "phi4_multimodal": "harken.models.native.phi4mm:Phi4Multimodal",
     },
 )

@@ -97,7 +97,7 @@ class Family(ABC):
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
-    around: ClassVar[tuple[str, str]] = ("", "")
+    around: tuple[str, str] = ("", "")
     unused: ClassVar[tuple[str, ...]] = ()
     further: ClassVar[tuple[str, ...]] = ()
     shortest: ClassVar[int] = 480

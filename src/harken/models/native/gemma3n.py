@@ -28,19 +28,72 @@ from harken.models.native.base import Family, Scaled, Window
 _TOKEN_S = 0.16  # two convolutions of stride 2 over frames of 10 ms, and every fourth is kept
 
 
-class Gemma3n(Family):
+class Layered(Family):
+    """A family whose text model takes a vector for each of its layers beside a token's embedding.
+
+    Its windows hold 30 s, and each stands between marks of its own.
+    """
+
+    extracts = "Gemma3nAudioFeatureExtractor"
+    after_clip = ""
+    by_mask = False  # some layers read through a sliding window
+    shortest = 640
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        inner = model.model
+        self.tower = inner.audio_tower
+        self.projector = inner.embed_audio
+        self.decoder = inner.language_model
+        config = self.decoder.config
+        self.head = Scaled(model.lm_head, cap=config.final_logit_softcapping)
+        self.width = config.hidden_size
+        self.layers = (config.num_hidden_layers, config.hidden_size_per_layer_input)
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Log-mel (T, 128) of a frame every 10 ms; the last may reach past the sound."""
+        made = self.extractor([wave], truncation=False, return_tensors="np")
+        features = np.asarray(made["input_features"][0], np.float32)
+        return Window(features, int(made["input_features_mask"][0].sum()), place)
+
+    def tokens(self, samples: int) -> int:
+        """Those of all windows, and two marks between each two of them."""
+        return super().tokens(samples) + 2 * (len(self.cut(samples)) - 1)
+
+    def encode(self, windows: Sequence[Window]) -> Tensor:
+        """Each window by itself, the marks between them, and what each layer is given."""
+        whole = self.model.config
+        end = getattr(whole, "eoa_token_id", None) or whole.eoa_token_index
+        ids = torch.tensor([end, whole.boa_token_id, whole.audio_token_id], device=self.device)
+        marks = self.embed(ids)
+        rows: list[Tensor] = []
+        for window in windows:
+            tokens = self.hear(window).to(marks)
+            rows += [marks[:2]] if rows else []
+            rows.append(torch.cat([tokens, marks[2:, self.width :].expand(len(tokens), -1)], 1))
+        return torch.cat(rows)
+
+    def hear(self, window: Window) -> Tensor:
+        """Embeddings (tokens, width) of one window, by tower and projector."""
+        raise NotImplementedError
+
+    def decode(self, inputs: Tensor, **reading: Any) -> Any:
+        """Takes apart again what `embed` put together; see `Family.decode`."""
+        layered = inputs[..., self.width :]
+        if layered.shape[-1]:
+            reading["per_layer_inputs"] = layered.reshape(*layered.shape[:-1], *self.layers)
+        return self.decoder(inputs_embeds=inputs[..., : self.width], **reading)
+
+
+class Gemma3n(Layered):
     """``Gemma3nForConditionalGeneration`` without its image tower."""
 
     name = "Gemma 3n"
     types = ("gemma3n",)
     opens = "Gemma3nForConditionalGeneration"
-    extracts = "Gemma3nAudioFeatureExtractor"
     placeholder = "<audio_soft_token>"
     turn_end = "<end_of_turn>"
     around = ("\n\n<start_of_audio>", "<end_of_audio>\n\n")
-    after_clip = ""
-    by_mask = False  # some layers read through a sliding window
-    shortest = 640
     template = (
         "{{ '<bos>' }}"
         "{%- set lead = namespace(text='') -%}"
@@ -63,14 +116,6 @@ class Gemma3n(Family):
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.embed_audio
-        self.decoder = inner.language_model
-        config = self.decoder.config
-        self.head = Scaled(model.lm_head, cap=config.final_logit_softcapping)
-        self._width = config.hidden_size
-        self._layers = (config.num_hidden_layers, config.hidden_size_per_layer_input)
         self._soft = model.config.audio_soft_tokens_per_image
         self.window_s = float(int(self._soft * _TOKEN_S))
 
@@ -79,40 +124,20 @@ class Gemma3n(Family):
         """The class with no image tower: its ``forward`` is as it was."""
         return _without_eyes()
 
-    def window(self, wave: Array, place: int) -> Window:
-        """Log-mel (T, 128) of frames of 32 ms every 10 ms."""
-        made = self.extractor([wave], truncation=False, return_tensors="np")
-        features = np.asarray(made["input_features"][0], np.float32)
-        return Window(features, int(made["input_features_mask"][0].sum()), place)
-
     def tokens_of(self, samples: int) -> int:
         """As many for a moment as for 30 s."""
         return int(self._soft)
 
-    def tokens(self, samples: int) -> int:
-        """Those of all windows, and two marks between each two of them."""
-        count = len(self.cut(samples))
-        return int(count * self._soft + 2 * (count - 1))
-
-    def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Each window by itself, filled up with the class's own embedding of silence."""
-        whole = self.model.config
-        ids = torch.tensor([whole.eoa_token_id, whole.boa_token_id, whole.audio_token_id])
-        marks = self.embed(ids.to(self.device))
+    def hear(self, window: Window) -> Tensor:
+        """Filled up with the class's own embedding of silence."""
         quiet = torch.tensor([[self.model.model.vocab_size - 1]], device=self.device)
         silence = self.projector(input_ids=quiet)[0]  # type: ignore[misc]
-        rows: list[Tensor] = []
-        for window in windows:
-            features = torch.from_numpy(window.features).to(silence)[None]
-            hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
-            hidden[:, window.frames :] = True
-            heard = self.model.model.get_audio_features(features, hidden)
-            tokens = torch.where(heard.audio_mel_mask[0, :, None], silence, heard.pooler_output[0])
-            tokens = torch.cat([tokens, silence.expand(self._soft - len(tokens), -1)])
-            layered = marks[2:, self._width :].expand(len(tokens), -1)
-            rows += [marks[:2]] if rows else []
-            rows.append(torch.cat([tokens.to(layered), layered], 1))
-        return torch.cat(rows)
+        features = torch.from_numpy(window.features).to(silence)[None]
+        hidden = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+        hidden[:, window.frames :] = True
+        heard = self.model.model.get_audio_features(features, hidden)
+        tokens = torch.where(heard.audio_mel_mask[0, :, None], silence, heard.pooler_output[0])
+        return torch.cat([tokens, silence.expand(self._soft - len(tokens), -1)])
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (…) -> (…, width + layers * width of a layer's own vector)."""
@@ -123,15 +148,6 @@ class Gemma3n(Family):
         hard = audio(input_ids=torch.where(heard, ids, last)).to(embedded)
         layered = self.decoder.get_per_layer_inputs(ids).flatten(-2)
         return torch.cat([torch.where(heard[..., None], hard, embedded), layered], -1)
-
-    def decode(self, inputs: Tensor, **reading: Any) -> Any:
-        """Takes apart again what `embed` put together; see `Family.decode`."""
-        embedded, layered = inputs[..., : self._width], inputs[..., self._width :]
-        return self.decoder(
-            inputs_embeds=embedded,
-            per_layer_inputs=layered.reshape(*layered.shape[:-1], *self._layers),
-            **reading,
-        )
 
 
 def _without_eyes() -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from harken.audio import RATE_HZ
 from harken.models.features import Array
 from harken.models.native import mel
 from harken.models.native.base import Family, Window, filled
@@ -56,13 +55,13 @@ class Voxtral(Family):
         self.decoder = inner.language_model
         self.head = model.lm_head
         tower: Any = self.tower
-        self._frames = tower.config.max_source_positions * 2
+        self._frames = int(extractor.nb_max_frames)
         self._side = tower.config.intermediate_size // tower.config.hidden_size
-        self.window_s = self._frames * extractor.hop_length / RATE_HZ
+        self.window_s = extractor.n_samples / extractor.sampling_rate
 
     def window(self, wave: Array, place: int) -> Window:
         """Mel (bins, T) of a wave of any length, with the frames in which it dies away."""
-        size = self._frames * int(self.extractor.hop_length)
+        size = int(self.extractor.n_samples)
         return mel.whisper(self.extractor, wave, place, most=-(-len(wave) // size) * size)
 
     def windows(self, wave: Array) -> list[Window]:

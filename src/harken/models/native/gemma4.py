@@ -1,0 +1,89 @@
+"""Gemma 4 with ears (google/gemma-4-E2B-it, -E4B-it): a Conformer, 25 tokens a second.
+
+Its extractor cuts a clip at 30 s without a word. Here a longer clip becomes several windows, each
+between its own marks; the larger checkpoints have no audio tower and are refused. As in Gemma 3n
+each layer of the text model may take a vector of its own for a token's id: they ride along behind
+the embedding, and those of sound are those of padding. The image tower is not opened.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harken.errors import ModelError
+from harken.models.native.base import Window
+from harken.models.native.gemma3n import Layered
+
+
+class Gemma4(Layered):
+    """``Gemma4ForConditionalGeneration`` without its image tower."""
+
+    name = "Gemma 4"
+    types = ("gemma4",)
+    opens = "Gemma4ForConditionalGeneration"
+    extracts = "Gemma4AudioFeatureExtractor"
+    placeholder = "<|audio|>"
+    turn_end = "<turn|>"
+    unused = ("model.vision_tower", "model.embed_vision")
+    template = (
+        "{{ '<bos>' }}"
+        "{%- for message in messages -%}"
+        "{{ '<|turn>' + message.role.replace('assistant', 'model') + '\n' }}"
+        "{%- if message.content is string -%}{{ message.content }}"
+        "{%- else -%}{%- for part in message.content -%}"
+        "{%- if part.type == 'audio' -%}{{ '<|audio|>' }}"
+        "{%- else -%}{{ part.text }}{%- endif -%}"
+        "{%- endfor -%}{%- endif -%}"
+        "{{ '<turn|>\n' }}"
+        "{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ '<|turn>model\n' }}{%- endif -%}"
+    )
+
+    @classmethod
+    def config(cls, whole: Any) -> Any:
+        """Without the image tower.
+
+        Raises:
+            ModelError: there is no audio tower either.
+        """
+        if whole.audio_config is None:
+            raise ModelError(
+                "this checkpoint has no audio tower",
+                mend="Use one of the smaller ones (E2B, E4B), which have.",
+            )
+        whole.vision_config = None
+        return whole
+
+    def settle(self, folder: Path, tokenizer: Any) -> None:
+        """Read how the folder spells the marks that its processor puts around a clip."""
+        whole = self.model.config
+        ends = tokenizer.convert_ids_to_tokens([whole.boa_token_id, whole.eoa_token_index])
+        self.around = (ends[0], ends[1])
+
+    def tokens_of(self, samples: int) -> int:
+        """Two convolutions of stride 2 over the frames that lie wholly in the sound."""
+        frames = (samples - 1) // self.extractor.hop_length
+        return int(-(-frames // 4))
+
+    def hear(self, window: Window) -> Tensor:
+        """Its tower masks what is past the sound."""
+        like = self.decoder.get_input_embeddings().weight
+        features = torch.from_numpy(window.features).to(like)[None]
+        mask = torch.arange(features.shape[1], device=features.device)[None] < window.frames
+        heard = self.model.model.get_audio_features(features, mask)
+        tokens: Tensor = heard.pooler_output[heard.attention_mask]
+        return tokens
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids (…) -> (…, width + layers * width of a layer's own vector)."""
+        whole = self.model.config
+        known = ids.masked_fill(ids == whole.audio_token_id, whole.text_config.pad_token_id)
+        embedded: Tensor = self.decoder.get_input_embeddings()(known)
+        if not self.layers[1]:
+            return embedded
+        layered = self.decoder.get_per_layer_inputs(known).flatten(-2)
+        return torch.cat([embedded, layered], -1)
