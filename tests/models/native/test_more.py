@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import families
 import numpy as np
 import pytest
-import tiny_more
+import tiny_granite
+import tiny_phi4
 import torch
 import transformers as tf
 from opened import QUESTION, Both, noise, open_both
@@ -27,7 +29,7 @@ from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE
 from harken.models.native.model import Native
 
 CLOSE = {"atol": 1e-4, "rtol": 0}
-TINIES = {tiny.kind: tiny for tiny in tiny_more.TINIES if not tiny.part}
+TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 
 
 TARGETS = r"model\.(language_model\.)?layers\.\d+\.(self_attn|mlp)\.\w+_proj"
@@ -216,8 +218,8 @@ def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path
 
 def padded_granite(extractor: Any, waves: Any) -> Any:
     longest = max(len(wave) for wave in waves)
-    counts = tiny_more.granite_hear(extractor, waves[:1]).counts
-    made = tiny_more.granite_hear(extractor, [np.pad(w, (0, longest - len(w))) for w in waves])
+    counts = tiny_granite.granite_hear(extractor, waves[:1]).counts
+    made = tiny_granite.granite_hear(extractor, [np.pad(w, (0, longest - len(w))) for w in waves])
     counts += made.counts[1:]
     mask = torch.arange(max(counts))[None] < torch.tensor(counts)[:, None]
     return replace(made, inputs={**made.inputs, "input_features_mask": mask}, counts=counts)
@@ -257,7 +259,7 @@ def test_the_real_sizes_of_windows() -> None:
 def test_a_gemma_without_ears_is_refused(tmp_path: Path) -> None:
     open_both(TINIES["gemma4"], tmp_path)
     rewrite(tmp_path / "config.json", audio_config=None)
-    with pytest.raises(ModelError, match="no audio tower.*E2B"):
+    with pytest.raises(ModelError, match="no audio tower"):
         opened(tmp_path)
 
 
@@ -274,8 +276,8 @@ ROPE = {
 @pytest.fixture(scope="module")
 def turning(tmp_path_factory: pytest.TempPathFactory) -> Both:
     tiny: Tiny = replace(
-        tiny_more.PHI4,
-        build=partial(tiny_more.phi4, rope_parameters=ROPE, original_max_position_embeddings=48),
+        tiny_phi4.TINY,
+        build=partial(tiny_phi4.phi4, rope_parameters=ROPE, original_max_position_embeddings=48),
     )
     return open_both(tiny, tmp_path_factory.mktemp("turning"))
 
@@ -297,7 +299,7 @@ def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> Non
     assert 5 < more < 40
     (said,) = turning.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
     ids = list(line.ids)
-    heard = tiny_more.phi4_hear(turning.model.family.extractor, [line.sounds[0].features])
+    heard = tiny_phi4.phi4_hear(turning.model.family.extractor, [line.sounds[0].features])
     for token in said.ids:
         with torch.no_grad():
             whole = turning.official(input_ids=torch.tensor([ids]), **heard.inputs).logits[0, -1]

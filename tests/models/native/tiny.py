@@ -48,6 +48,16 @@ def chat_of(system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*first, {"role": "user", "content": blocks}]
 
 
+def written(mark: str) -> Any:
+    """Messages whose content is one text, as its documentation shows them."""
+
+    def chat(system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        text = "".join(mark if b["type"] == "audio" else b["text"] for b in blocks)
+        return [*chat_of(system, [])[:-1], {"role": "user", "content": text}]
+
+    return chat
+
+
 @dataclass(frozen=True)
 class Tiny:
     """One family in small.

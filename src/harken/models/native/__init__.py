@@ -19,6 +19,7 @@ FAMILIES: Registry[type] = Registry(
         "qwen3_omni_moe_thinker": "harken.models.native.qwen3_omni_moe:Qwen3Omni",
         "audioflamingo3": "harken.models.native.audioflamingo3:AudioFlamingo3",
         "musicflamingo": "harken.models.native.musicflamingo:MusicFlamingo",
+        "qwen3_asr": "harken.models.native.qwen3_asr:Qwen3Asr",
         "voxtral": "harken.models.native.voxtral:Voxtral",
         "glmasr": "harken.models.native.glmasr:GlmAsr",
         "granite_speech": "harken.models.native.granite_speech:GraniteSpeech",
