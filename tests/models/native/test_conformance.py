@@ -17,6 +17,7 @@ from tiny import WINDOW_S, Tiny
 from harken import audio, evaluate
 from harken.audio import silenced
 from harken.item import Item
+from harken.models import load_model
 from harken.models.base import Learner, Sampling
 from harken.models.native import FAMILIES
 from harken.models.native.base import filled
@@ -101,6 +102,17 @@ def test_choices_equal_brute_force(both: Both) -> None:
             whole = both.logits([line])[0].double().log_softmax(-1)
             sums.append(whole[line.start - 1 : -1].gather(1, said[:, None]).sum())
         np.testing.assert_allclose(values, torch.stack(sums).log_softmax(0), atol=1e-4)
+
+
+def test_other_attention_and_fewer_digits_give_about_the_same(both: Both) -> None:
+    prompts = [both.prompt(both.clip(0.5)), both.prompt(both.clip(0.7, 1), both.clip(1.1, 2))]
+    expected = both.model.choice_logprobs(prompts)
+    for settings, off in (("attention=eager", 1e-4), ("dtype=bfloat16", 0.5)):
+        model = load_model(f"native:{both.folder}?{settings}")
+        for found, values in zip(model.choice_logprobs(prompts), expected, strict=True):
+            np.testing.assert_allclose(found or (), values or (), atol=off)
+        replies = model.generate(prompts, Sampling(max_tokens=2))
+        assert all(reply.stop != "failed" for reply in replies)
 
 
 def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:

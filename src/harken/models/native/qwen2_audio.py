@@ -66,12 +66,18 @@ class Qwen2Audio(Family):
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
         """Padded to what the class demands; what is behind the sound is masked in attention."""
+        from transformers.masking_utils import create_bidirectional_mask
+
         tower: Any = self.tower
         length = tower.config.max_source_positions * 2
         features, mask = mel.stack(windows, length, tower.conv1.weight)
         lengths, counts = tower._get_feat_extract_output_lengths(mask.sum(-1))
         true = torch.arange(length // 2, device=mask.device)[None] < lengths[:, None]
-        seen = true[:, None, None, :].expand(-1, 1, length // 2, -1)
+        seen = create_bidirectional_mask(
+            config=tower.config,
+            inputs_embeds=features.new_zeros(*true.shape, 1),
+            attention_mask=true.long(),
+        )
         frames = tower(features, attention_mask=seen).last_hidden_state
         tokens: Tensor = self.projector(frames)  # type: ignore[misc]
         return torch.cat([row[:count] for row, count in zip(tokens, counts.tolist(), strict=True)])

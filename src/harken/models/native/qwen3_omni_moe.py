@@ -3,8 +3,8 @@
 The tower reads blocks of 1 s and attends within 8 s, so a clip of any length is encoded as a whole.
 The class pads nothing and cuts nothing, but its processor cannot be built without torchvision. A
 clip below 1 s sounds otherwise to the class beside a longer one, whose padding its convolutions
-see; here each clip is encoded by itself and sounds as it does alone.
-Positions are those of any text (see `harken.models.native.qwen2_5_omni`).
+see; here each clip is encoded by itself and sounds as it does alone. Positions are those of any
+text, as for Qwen2.5-Omni.
 """
 
 from __future__ import annotations
