@@ -172,7 +172,8 @@ def test_words_stand_where_clips_would(both: Both) -> None:
 
 def test_a_template_without_a_place_for_every_clip_is_refused(both: Both, copy: Path) -> None:
     (copy / "chat_template.jinja").write_text(
-        "{% for m in messages %}" + MARK + "{{ m.content[-1].text }}{% endfor %}"
+        "{% for m in messages %}" + MARK + "{% for p in m.content %}{{ p.text }}{% endfor %}"
+        "{% endfor %}"
     )
     model = opened(copy)
     clips = both.clip(0.5), both.clip(0.6)
