@@ -35,6 +35,33 @@ TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 TARGETS = r"model\.(language_model\.)?layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{{ m.content }}",
+        "{% for b in m.content %}{{ b.text if b.type == 'text' else '<|audio|>' }}{% endfor %}",
+    ],
+)
+def test_templates_of_texts_and_of_blocks_are_read(tmp_path: Path, content: str) -> None:
+    """Checkpoints of one class bring either."""
+    both = open_both(TINIES["phi4_multimodal"], tmp_path)
+    prompt = both.prompt(both.clip(0.5), both.clip(0.6))
+    expected = both.model.line(prompt).ids
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% for m in messages %}<|{{ m.role }}|>" + content + "<|end|>{% endfor %}<|assistant|>"
+    )
+    assert opened(tmp_path).line(prompt).ids == expected
+
+
+def test_a_template_that_leaves_out_a_text_is_refused(tmp_path: Path) -> None:
+    both = open_both(TINIES["phi4_multimodal"], tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.words }}<|end|>{% endfor %}<|assistant|>"
+    )
+    with pytest.raises(ModelError, match="leaves out texts"):
+        opened(tmp_path).line(both.prompt())
+
+
 @dataclass
 class Three:
     """One model without an adapter, with one, and with the same one merged into the weights."""

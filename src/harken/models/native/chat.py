@@ -17,7 +17,7 @@ from harken.audio import Clip
 from harken.errors import ModelError
 from harken.models.base import Prompt
 from harken.models.lalm_batch import Line, Sound, Writer
-from harken.models.native.base import Family
+from harken.models.native.base import Family, flat
 
 _TEXT = "\ue000{}\ue001"  # private characters: no template knows them
 _TEXTS = re.compile("\ue000(\\d+)\ue001")
@@ -104,11 +104,11 @@ class Scribe(Writer):
 
     def pieces(self, prompt: Prompt) -> list[str | int]:
         """The chat as stretches of text and ids of control tokens; one placeholder a clip."""
-        texts, messages = self._messages(prompt)
+        texts, forms = self._messages(prompt)
         found: list[str | int] = []
         text = ""
         strip = False  # a token may swallow the spaces beside it
-        for stretch in self._skeleton(messages):
+        for stretch in self._skeleton(forms):
             token = self._marks.get(stretch)
             if token is None:
                 words = _TEXTS.sub(lambda at: texts[int(at[1])], stretch)
@@ -122,12 +122,12 @@ class Scribe(Writer):
 
     def render(self, prompt: Prompt) -> str:
         """The chat as one text, one placeholder a clip: what transformers would tokenise."""
-        texts, messages = self._messages(prompt)
-        skeleton = "".join(self._skeleton(messages))
+        texts, forms = self._messages(prompt)
+        skeleton = "".join(self._skeleton(forms))
         return _TEXTS.sub(lambda at: texts[int(at[1])], skeleton)
 
-    def _messages(self, prompt: Prompt) -> tuple[list[str], list[dict[str, Any]]]:
-        """The texts, and messages in which they are marked by number."""
+    def _messages(self, prompt: Prompt) -> tuple[list[str], list[list[dict[str, Any]]]]:
+        """The texts, and messages in which they are marked by number, in the forms to try."""
         texts = [prompt.system]
         blocks: list[dict[str, Any]] = []
         for part in prompt.parts:
@@ -139,12 +139,27 @@ class Scribe(Writer):
             texts.append(lead + str(part))
             blocks.append({"type": "text", "text": _TEXT.format(len(texts) - 1)})
         system = _TEXT.format(0) if prompt.system else ""
-        return texts, self.family.messages(system, blocks)
+        own = self.family.messages(system, blocks)
+        usual = Family.messages(self.family, system, blocks)
+        return texts, [own, usual, flat(usual, self.family.placeholder)]
 
-    def _skeleton(self, messages: list[dict[str, Any]]) -> tuple[str, ...]:
-        """The rendered template, cut at its control tokens; one for all prompts of a shape."""
-        key = repr(messages)
+    def _skeleton(self, forms: list[list[dict[str, Any]]]) -> tuple[str, ...]:
+        """The rendered template, cut at its control tokens; one for all prompts of a shape.
+
+        Templates of one class differ: some take texts only and some blocks only. The first form
+        of which nothing is left out is taken.
+        """
+        key = repr(forms[0])
         if key not in self._known:
+            self._known[key] = self._rendered(forms)
+        return self._known[key]
+
+    def _rendered(self, forms: list[list[dict[str, Any]]]) -> tuple[str, ...]:
+        mark = self.family.placeholder
+        whole = "".join(message["content"] for message in forms[-1])
+        texts, clips = sorted(_TEXTS.findall(whole)), whole.count(mark)
+        wrong = ""
+        for messages in forms:
             try:
                 text = self.tokenizer.apply_chat_template(
                     messages,
@@ -153,14 +168,22 @@ class Scribe(Writer):
                     add_generation_prompt=True,
                 )
             except Exception as error:  # templates raise whatever they like
-                raise ModelError(
-                    f"the chat template cannot be rendered: {error}",
-                    mend="Use the chat template that belongs to this model's processor.",
-                ) from error
-            mark = self.family.placeholder
-            text = text.replace(mark, mark.join(self.family.around))
-            self._known[key] = tuple(part for part in self._split.split(text) if part)
-        return self._known[key]
+                wrong = wrong or f"the chat template cannot be rendered: {error}"
+                continue
+            places = text.count(mark)
+            if places == clips and sorted(_TEXTS.findall(text)) == texts:
+                break
+            wrong = wrong or (
+                "the chat template leaves out texts of the prompt, or repeats them"
+                if places == clips
+                else f"the chat template has places for {places} clips and the prompt has {clips}"
+            )
+        else:
+            raise ModelError(
+                wrong, mend="Use the chat template that belongs to this model's processor."
+            )
+        text = text.replace(mark, mark.join(self.family.around))
+        return tuple(part for part in self._split.split(text) if part)
 
     def _spelt(self, text: str) -> list[int]:
         """Ids of a text in which even the placeholder is only letters."""
