@@ -67,9 +67,16 @@ def _asr(extractor: Any, words: Any) -> Any:
     return tf.Qwen3ASRProcessor(extractor, words)
 
 
+def _voxtral(extractor: Any, words: Any) -> Any:
+    made = tf.VoxtralProcessor(extractor, words)
+    made.audio_token = "[AUDIO]"  # it takes id 24, which is this token in its own tokenizer
+    return made
+
+
 PROCESSORS: dict[str, tuple[Make, Callable[[], Any]]] = {
     "qwen2_5_omni": (_omni("Qwen2_5OmniProcessor"), lambda: _whisper(300)),
     "qwen3_omni_moe": (_omni("Qwen3OmniMoeProcessor"), lambda: _whisper(30)),
+    "voxtral": (_voxtral, lambda: _whisper(30)),
     "qwen3_asr": (_asr, lambda: tf.Qwen3ASRFeatureExtractor()),
     **dict.fromkeys(
         ("granite_speech", "granite_speech_plus"),
