@@ -89,6 +89,7 @@ def open_both(tiny: Tiny, folder: Path) -> Both:
     write(tiny, folder, family.template)
     model = load_model(f"native:{folder}")
     assert isinstance(model, Native)
+    model.family.window_s = tiny.window_s or model.family.window_s
     whole = tf.AutoConfig.from_pretrained(folder)
     official = family.built().from_pretrained(folder, config=family.config(whole))
     return Both(tiny, folder, model, official.eval())

@@ -76,6 +76,7 @@ class Tiny:
         template: chat template of the folder; the family's own if empty.
         chat: system message and blocks -> messages that the template is rendered with.
         part: a further form of a checkpoint whose family has another `Tiny`.
+        window_s: of the family, where it is a number of the class's code and too long for a test.
         name: of the test, if the kind has several.
     """
 
@@ -92,6 +93,7 @@ class Tiny:
     template: str = ""
     chat: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] = chat_of
     part: bool = False
+    window_s: float = 0.0
     name: str = ""
 
 

@@ -132,6 +132,7 @@ GEMMA3N = Tiny(
 )
 GEMMA4 = Tiny(
     kind="gemma4",
+    window_s=WINDOW_S,
     specials=["<eos>", "<bos>", "<|turn>", "<turn|>", "<|audio>", "<audio|>", "<|audio|>"],
     build=gemma4,
     extractor=tf.Gemma4AudioFeatureExtractor,
