@@ -155,6 +155,11 @@ class Cascade:
         self.batch = int(getattr(reader, "batch", 16))
 
     @property
+    def kind(self) -> Kind:
+        """What the listener writes."""
+        return self.listener.kind
+
+    @property
     def style(self) -> PromptStyle:
         """As the reader likes it."""
         return self.reader.style
