@@ -182,7 +182,9 @@ def clip_name(clip: Clip) -> str:
 
 
 def _choices(trial: Trial) -> list[str]:
-    """The options in the item's own order, from how they were shown."""
+    """The options in the item's own order and words; older records only have them as shown."""
+    if trial.get("options"):
+        return list(trial["options"])
     names = [""] * len(trial["order"])
     for shown, position in enumerate(trial["order"]):
         names[position] = trial["choices"][shown]

@@ -126,6 +126,10 @@ def tables(new: Exam, changes: Sequence[Json]) -> Json:
     asked_note = (
         f"Each item was asked with {rotations} orders of its options. " if rotations > 1 else ""
     )
+    if new.results.get("hidden"):
+        asked_note += (
+            f"{new.results['hidden']:,} answers are to questions whose truth is withheld. "
+        )
     asked_note += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
     cells = [(name, whole["cells"][name]) for name in conditions]
     used = {o for _, cell in cells for o in cell["outcomes"]}
@@ -261,8 +265,18 @@ def sources(new: Exam, old: Exam | None, found: Found) -> list[tuple[str, str]]:
     if dataset:
         name = Path(dataset.get("path") or "").name
         lines.append(("dataset", f"{name}, content {dataset.get('digest')}"))
+    told = new.results.get("benchmark")
+    if told:
+        facts = (
+            f"{name} {told[name]}" for name in ("version", "fingerprint", "items") if told.get(name)
+        )
+        lines.append(("benchmark", f"{told.get('name')}: {', '.join(facts)}"))
     spec = new.spec
-    lines.append(("asked with", f"seed {spec.get('seed')}, rotations {spec.get('rotations')}"))
+    orders = f"rotations {spec.get('rotations')}, of the clips {spec.get('clip_rotations', 1)}"
+    lines.append(("asked with", f"seed {spec.get('seed')}, {orders}"))
+    if new.results.get("versions"):
+        found_versions = new.results["versions"].items()
+        lines.append(("versions", ", ".join(f"{name} {own}" for name, own in found_versions)))
     licences = sorted({item.licence for item in found.items.values() if item.licence})
     if licences:
         lines.append(("licences of the sound here", "; ".join(licences)))

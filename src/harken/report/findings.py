@@ -41,19 +41,31 @@ def floors(results: Json) -> list[tuple[str, str, str]]:
 
 
 def official(results: Json) -> list[str]:
-    """The benchmark's own score of the replies: as submitted, and as they came."""
+    """The benchmark's own score of the replies, as submitted and as they came, faults named."""
     told = results.get("official") or {}
     lines = []
     for name, what in (("submitted", "the options read out of them"), ("raw", "as they came")):
         own = told.get(name) or {}
-        if "official" not in own:
+        found = own.get("official") or {}
+        if not found:
             continue
-        score, strict = own["official"].get("accuracy"), (own.get("strict") or {}).get("accuracy")
+        strict = (own.get("strict") or {}).get("accuracy")
         lines.append(
-            f"Official score of the replies, {what}: {words.percent(score)}; strict (unparsed is "
+            f"Official score of the replies, {what}: {_official(found)}; strict (unparsed is "
             f"wrong) {words.percent(strict)}; parsed {words.percent(own.get('parse_rate'))}."
+            + "".join(f" {fault}." for fault in found.get("faults") or [])
         )
     return lines
+
+
+def _official(found: Json) -> str:
+    """``61.0 %``, ``CIDEr 0.72``, or why there is no number."""
+    if found.get("accuracy") is not None:
+        return words.percent(found["accuracy"])
+    value = found.get("value")
+    if value is None:
+        return str(found.get("stops") or "–")
+    return f"{found.get('metric', '')} {value:.4g} {found.get('unit', '')}".strip()
 
 
 def steadiness(results: Json) -> Found:

@@ -269,5 +269,7 @@ def _counted(found: Json) -> str:
         counts = [f"{outcomes[o]:,} {o}" for o in words.OUTCOMES[2:] if outcomes.get(o)]
         if counts:
             odd.append(f"{name}: {', '.join(counts)}")
+    if found.get("hidden"):
+        odd.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
     odd += [f"not asked {n:,} ({why})" for why, n in (found.get("excluded") or {}).items()]
     return "; ".join(odd) if odd else "Every question was answered right or wrong."
