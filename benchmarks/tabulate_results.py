@@ -26,6 +26,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from harken.ask.bootstrap import DRAWS
+from harken.ask.paired import compare_all
 from harken.ask.stats import wilson
 from harken.evaluate.results import tabulate
 
@@ -186,6 +187,16 @@ def main() -> None:
             yours = statistics.median(theirs)
             line += f" {yours:>8.2f} {yours / mine:>7.1f}   furthest edges apart {apart:.3f}"
         print(line)
+    compared(
+        asked.items[-1] if asked.plain_to not in asked.items else asked.plain_to, asked.repeats
+    )
+
+
+def compared(count: int, repeats: int) -> None:
+    """Two runs of `count` items side by side under all four conditions."""
+    old, new = synthetic(count), synthetic(count, seed=1)
+    seconds = [timed(lambda: compare_all(old, new, CONDITIONS))[0] for _ in range(repeats)]
+    print(f"two runs of {count:,} items compared: {statistics.median(seconds):.3f}")
 
 
 if __name__ == "__main__":

@@ -79,3 +79,14 @@ def test_the_seed_decides() -> None:
     values, member = RNG.random(80), np.arange(80)
     assert interval(values, member, seed=1) == interval(values, member, seed=1)
     assert interval(values, member, seed=1) != interval(values, member, seed=2)
+
+
+def test_it_covers_the_truth_as_often_as_it_says() -> None:
+    held = 0
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        member = np.arange(240) // 4
+        marks = draw.random(240) < draw.beta(4, 2, 60)[member]  # answers of one recording agree
+        found = interval(marks, member, seed=seed, draws=400)
+        held += found["low"] <= 4 / 6 <= found["high"]
+    assert held / 200 == pytest.approx(0.95, abs=0.045)  # 3 standard errors

@@ -65,7 +65,7 @@ class Tab:
         pytest.fail(f"never came true: {condition}")
 
     def shown(self) -> int:
-        return int(self.page.locator("details.item:visible").count())
+        return int(self.page.locator("#items details.item:visible").count())
 
 
 @pytest.fixture(scope="module")
@@ -95,19 +95,19 @@ def test_filters_change_what_is_shown(tab: Tab) -> None:
     assert 0 < tab.shown() != with_audio
     page.click("#clear")
     assert tab.shown() == 24
-    page.fill("[name=find]", "rec-8 yes")
+    page.fill("form.filters [name=find]", "rec-8 yes")
     assert tab.shown() == 1
-    page.fill("[name=find]", "")
+    page.fill("form.filters [name=find]", "")
     for flip in ("gained", "lost", "kept", "missed"):
         page.select_option("[name=flip]", flip)
-        assert tab.shown() == page.locator(f"details.item:visible .chip.{flip}").count() or (
+        assert tab.shown() == page.locator(f"#items details.item:visible .chip.{flip}").count() or (
             flip in ("kept", "missed")
         )
 
 
 def test_an_item_opens_and_plays(tab: Tab) -> None:
     page = tab.page
-    item = page.locator("details.item").filter(has_text="which-clip").first
+    item = page.locator("#items details.item").filter(has_text="which-clip").first
     item.locator("summary").click()
     sounds = item.locator("audio")
     assert sounds.count() == 2 and item.locator("canvas").count() == 4
@@ -128,10 +128,10 @@ def test_an_item_opens_and_plays(tab: Tab) -> None:
 
 def test_the_keyboard_is_enough(tab: Tab) -> None:
     page = tab.page
-    page.locator("details.item summary").first.focus()
+    page.locator("#items details.item summary").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    second = page.locator("details.item").nth(1)
+    second = page.locator("#items details.item").nth(1)
     assert second.get_attribute("open") is not None
     page.keyboard.press("p")
     tab.until("document.querySelector('audio').currentTime > 0.1")
@@ -139,26 +139,50 @@ def test_the_keyboard_is_enough(tab: Tab) -> None:
 
 def test_tables_sort(tab: Tab) -> None:
     page = tab.page
-    head = page.locator("#task-table thead th").nth(3)
+    head = page.locator("#task-table thead th").nth(2)
     for order, mirror in (("descending", -1), ("ascending", 1)):
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == order
-        cells = page.locator("#task-table tbody tr:not(.whole) td:nth-child(4)")
+        cells = page.locator("#task-table tbody tr:not(.whole) td:nth-child(3)")
         values = [float(v) for v in cells.evaluate_all("a => a.map(c => c.dataset.value)")]
         assert values == sorted(values, key=lambda v: mirror * v) and len(values) == 3
     assert page.locator("#task-table tbody tr").first.get_attribute("class") == "whole"
 
 
 def test_a_link_opens_its_item(browser: Any, path: Path, tab: Tab) -> None:
-    anchor = tab.page.locator("details.item").nth(5).get_attribute("id")
+    anchor = tab.page.locator("#items details.item").nth(5).get_attribute("id")
     tab.page.goto(f"{tab.url}#{anchor}")
     tab.until(f"document.getElementById('{anchor}').open")
+
+
+def test_flipped_items_are_sifted_and_told_both_ways(tab: Tab) -> None:
+    page = tab.page
+    flips = page.locator("#flips details.item")
+    whole = flips.count()
+    counts = []
+    for name in ("better", "worse"):
+        page.locator("form.tabs label", has_text=name).click()
+        counts.append(page.locator("#flips details.item:visible").count())
+        assert (
+            page.locator("#flips details.item:visible .chip", has_text=name).count() == counts[-1]
+        )
+    assert sum(counts) == whole and min(counts) > 0
+    page.locator("form.tabs label", has_text="all").click()
+    page.fill("form.tabs [name=find]", "presence")
+    assert 0 < page.locator("#flips details.item:visible").count() < whole
+    page.fill("form.tabs [name=find]", "")
+    first = flips.first
+    first.locator("summary").click()
+    tab.until("document.querySelector('#flips audio') !== null")
+    told = first.locator("dl.facts").first.text_content()
+    assert "true answer" in told and "before" in told and "after" in told
+    assert tab.shown() == 24  # the other list is not touched
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_it_fits_its_width(browser: Any, path: Path, width: int) -> None:
     tab = Tab(browser, path, viewport={"width": width, "height": 800}, color_scheme="dark")
-    tab.page.locator("details.item summary").first.click()
+    tab.page.locator("#items details.item summary").first.click()
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.noise == []
     tab.page.context.close()

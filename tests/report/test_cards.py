@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exams import chirp, make_items, trial
 from harken.audio import Clip, Part, Plan, silence
 from harken.item import Item
-from harken.report.cards import Sounds, card, choose, clip_name, picked
+from harken.report.cards import Sounds, card, choose, clip_name, picked, told
 
 GROUPS = st.dictionaries(
     st.integers(0, 10_000).map(lambda n: f"{n:016x}"),
@@ -69,7 +69,7 @@ def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> Non
     item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
     trials = [trial(item, "audio", 0.7, rotation) for rotation in range(3)]
     trials.append(trial(item, "none", 0.1))
-    shown = card(item, trials, [trial(item, "audio", 0.2)], "gained", [])
+    shown = card(item, (trials, [trial(item, "audio", 0.2)]), "gained", [])
     audio, none, before = shown["answers"]
     assert audio["p"] == pytest.approx([0.15, 0.15, 0.7], abs=1e-3)
     assert audio["picks"] == [0, 0, 3] and audio["right"] == 3
@@ -79,7 +79,7 @@ def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> Non
 
 def test_a_card_can_be_made_without_the_dataset() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), task="t", recordings=("r",))
-    shown = card(None, [trial(item, "audio", 0.7, rotation=1)], [], "", [])
+    shown = card(None, ([trial(item, "audio", 0.7, rotation=1)], []), "", [])
     assert shown["choices"] == ["dog", "cat", "hen"] and shown["question"] == "q?"
     assert shown["answer"] == "hen" and shown["answers"][0]["picks"] == [0, 0, 1]
 
@@ -96,3 +96,31 @@ def test_names_of_clips_tell_no_folders() -> None:
     plan = Plan((Part(clip), Part(clip, 3.0)), 6.0)
     assert clip_name(Clip(kind="plan", plan=plan)) == "scene of 2: dog.wav"
     assert clip_name(silence(2.0)) == "silence, 2.0 s"
+
+
+def test_picks_are_found_where_the_clips_stood_in_another_order() -> None:
+    item = Item("Which?", "clip 1", ("clip 1", "clip 2"), recordings=("r",))
+    plain = trial(item, "audio", 0.9)
+    # Clips exchanged: the clip that is clip 1 is shown as clip 2; the answer is brought back.
+    other = trial(item, "audio", 0.9, clip_rotation=1) | {"choices": ["clip 2", "clip 1"]}
+    (answer,) = card(None, ([other, plain], []), "", [])["answers"]
+    assert answer["picks"] == [2, 0] and answer["right"] == 2
+
+
+def test_a_flip_tells_the_pass_that_differs() -> None:
+    item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
+    before = [trial(item, "audio", p, r) for r, p in enumerate((0.9, 0.1, 0.9))]
+    after = [trial(item, "audio", 0.9, r) for r in range(3)]
+    change = told(before, after, "audio")
+    assert change is not None and [t["rotation"] for t in change] == [1, 1]
+    shown = card(item, (after, before), "gained", [])["change"]
+    assert [one["outcome"] for one in shown] == ["wrong", "correct"]
+    assert shown[1]["word"] == "hen" and told(after, after, "audio") is None
+    assert card(item, (after, before), "kept", [])["change"] is None
+
+
+def test_flipped_items_come_first_and_leave_room() -> None:
+    groups = {f"{n:016x}": ("t", "wrong", "gained" if n % 2 else "missed") for n in range(40)}
+    picked = choose(groups, 8)
+    flipped = [groups[item][-1] == "gained" for item in picked]
+    assert flipped[:6] == [True] * 6 and not all(flipped)

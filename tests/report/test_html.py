@@ -77,7 +77,8 @@ def test_all_sections_and_plots_are_there(page: str) -> None:
     tags = Reader(page).tags
     ids = {a["id"] for t, a in tags if t == "section"}
     assert ids == {
-        "conditions", "tasks", "change", "contribution", "training", "outcomes", "browse",
+        "conditions", "tasks", "change", "calibration", "clips", "contribution", "training",
+        "outcomes", "browse",
     }  # fmt: skip
     labels = [a.get("aria-label") or "" for t, a in tags if t == "svg"]
     assert any("Histogram of bits" in label for label in labels)

@@ -58,7 +58,7 @@ def _everything() -> dict[str, object]:
         "Vote of 2 passes over the orders of the clips: 100.0 %, a single pass 100.0 %",
         "Vote of 4 passes over the orders of the options and clips",
         "A cut keeps 0.0 % of the score (0.0 % of 100.0 %)",
-        "LOOK: selfcheck: 2 of 8 items differ [bold]alone[/]",
+        "look: selfcheck: 2 of 8 items differ [bold]alone[/]",
     ],
 )
 def test_there_is_a_line_for_whatever_is_there(everything: str, line: str) -> None:

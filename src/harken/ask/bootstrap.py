@@ -14,7 +14,7 @@ with whatever BLAS.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +117,7 @@ class Resampling:
             for one, (sums, sizes) in zip(wanted, place, strict=True):
                 self._fill(one, total[:, sums], total[:, sizes])
 
-    def _weights(self) -> Any:
+    def _weights(self) -> Iterator[Floats]:
         """(draws, clusters) how often each cluster is drawn, some draws at a time."""
         rng = np.random.default_rng([self.seed, self.clusters])
         step = max(1, _BLOCK // self.clusters)

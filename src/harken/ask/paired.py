@@ -145,33 +145,46 @@ def compare(a: Sequence[Trial], b: Sequence[Trial], condition: str, seed: int = 
     ``p_holm`` of the tasks is corrected by Holm's rule over the tasks; the row of all tasks is one
     test and keeps its p. ``a`` and ``b`` are the shares of right answers over the paired trials.
     """
-    both = [
-        (run, t)
-        for run, trials in (("b", b), ("a", a))
-        for t in trials
-        if t["condition"] == condition
-    ]
-    own = table([t for _, t in both], [run for run, _ in both])
-    right = {run: _column(own, run) for run in ("a", "b")}
+    return compare_all(a, b, (condition,), seed)[condition]
+
+
+def compare_all(
+    a: Sequence[Trial], b: Sequence[Trial], conditions: Sequence[str], seed: int = 0
+) -> dict[str, list[Json]]:
+    """`compare` under several conditions, all intervals from the same draws."""
+    wanted = set(conditions)
+    both = [t for trials in (b, a) for t in trials if t["condition"] in wanted]
+    runs = ["b"] * sum(t["condition"] in wanted for t in b)
+    runs += ["a"] * (len(both) - len(runs))
+    own = table(both, [f"{run} {t['condition']}" for run, t in zip(runs, both, strict=True)])
+    resampling = Resampling(own.member, seed)
+    tasks = sorted({t["task"] for t in b})
+    found = {name: _rows(own, name, tasks, resampling) for name in conditions}
+    resampling.run()
+    for rows in found.values():
+        for p in ("p", "p_bootstrap"):
+            holm([row["paired"] for row in rows[1:]], p)
+            rows[0]["paired"][f"{p}_holm"] = rows[0]["paired"][p]
+            for row in rows:
+                row[f"{p}_holm"] = row["paired"].pop(f"{p}_holm")
+    return found
+
+
+def _rows(own: Table, condition: str, names: Sequence[str], resampling: Resampling) -> list[Json]:
+    """The rows of one condition, their intervals to be filled in when `resampling` runs."""
+    right = {run: _column(own, f"{run} {condition}") for run in ("a", "b")}
     paired = ~np.isnan(right["a"] - right["b"])
     mine = {run: own.by_item(np.where(paired, right[run], np.nan)) for run in ("a", "b")}
     gaps = own.by_item(right["b"] - right["a"])
-    resampling = Resampling(own.member, seed)
     tasks = np.array(own.tasks, dtype=object)
+    parts = [np.arange(len(tasks)), *(np.flatnonzero(tasks == name) for name in names)]
     rows: list[Json] = []
-    for task in (ALL, *sorted({t["task"] for t in b})):
-        items = np.arange(len(tasks)) if task == ALL and not rows else np.flatnonzero(tasks == task)
+    for task, items in zip((ALL, *names), parts, strict=True):
         found = gap(resampling, gaps[items], items, str(len(rows)))
         for name, which in (("better", gaps[items] > 0), ("worse", gaps[items] < 0)):
             found[name] = [own.items[i] for i in items[which].tolist()]
         shares = {run: _mean(mine[run][items]) for run in ("a", "b")}
         rows.append({"task": task, **shares, "paired": found})
-    resampling.run()
-    holm([row["paired"] for row in rows[1:]], "p")
-    holm([row["paired"] for row in rows[1:]], "p_bootstrap")
-    for row in rows:
-        for name in ("p_holm", "p_bootstrap_holm"):
-            row[name] = row["paired"].pop(name, row["paired"][name.removesuffix("_holm")])
     return rows
 
 

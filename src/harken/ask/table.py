@@ -221,7 +221,9 @@ def _members(first: Sequence[Trial]) -> Ints:
 
 
 def _options(trial: Trial) -> tuple[str, ...]:
-    """The choices in the item's own order, from how they were shown."""
+    """The choices in the item's own order and words; records of older runs only have them shown."""
+    if trial.get("options"):
+        return tuple(trial["options"])
     names = [""] * len(trial["order"])
     for place, text in zip(trial["order"], trial["choices"], strict=True):
         names[place] = text

@@ -40,7 +40,7 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Json:
         )
     old, new = ([t for t in trials if t["condition"] in shared] for trials in (old, new))
     _same_items(old, new, f"{first} and {second}")
-    conditions = {c: paired.compare(old, new, c, seed) for c in shared}
+    conditions = paired.compare_all(old, new, shared, seed)
     return {
         "first": _who(runs[0]),
         "second": _who(runs[1]),

@@ -3,17 +3,20 @@
 The rule, stated on the page: items are grouped by task, outcome with audio, and before/after flip;
 the groups take turns, each in an order drawn from the item ids and the seed, until the page has
 enough items or enough sound. So every task and every kind of outcome is there, whatever is rare.
+Where two runs are compared, items that flipped may take three quarters of the page first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harken.ask.paired import key_of
+from harken.ask.table import has_mark
 from harken.audio import Clip, digest
 from harken.errors import AudioError
 from harken.item import Item
@@ -53,7 +56,20 @@ class Sounds:
 
 
 def choose(groups: Mapping[str, tuple[str, ...]], most: int, seed: int = 0) -> list[str]:
-    """Pick up to `most` item ids, the groups taking turns. `groups`: item id -> its group."""
+    """Pick up to `most` item ids, the groups taking turns.
+
+    Args:
+        groups: item id -> its group; one that ends in ``gained`` or ``lost`` has flipped.
+        most: how many items.
+        seed: of the order within a group.
+    """
+    flipped = {item: own for item, own in groups.items() if own and own[-1] in ("gained", "lost")}
+    first = _in_turn(flipped, most * 3 // 4, seed)
+    rest = _in_turn({i: own for i, own in groups.items() if i not in set(first)}, most, seed)
+    return [*first, *rest][:most]
+
+
+def _in_turn(groups: Mapping[str, tuple[str, ...]], most: int, seed: int) -> list[str]:
     queues: dict[tuple[str, ...], list[str]] = {}
     for item in sorted(groups, key=lambda item: digest(f"{seed}:{item}")):
         queues.setdefault(groups[item], []).append(item)
@@ -66,22 +82,57 @@ def choose(groups: Mapping[str, tuple[str, ...]], most: int, seed: int = 0) -> l
 
 
 def outcome(trials: Sequence[Trial], condition: str) -> str:
-    """Outcome of an item under `condition`: that of its first rotation; "" if it was not asked."""
+    """Outcome of an item under `condition`: that of its first pass; "" if it was not asked."""
     asked = [t for t in trials if t["condition"] == condition]
-    return str(min(asked, key=lambda t: t["rotation"])["outcome"]) if asked else ""
+    return str(min(asked, key=_turns)["outcome"]) if asked else ""
+
+
+def _turns(trial: Trial) -> tuple[int, int]:
+    """Passes in order: as it is first, then other orders of the options, then of the clips."""
+    return int(trial.get("clip_rotation", 0)), int(trial["rotation"])
+
+
+def told(
+    before: Sequence[Trial], after: Sequence[Trial], condition: str
+) -> tuple[Trial, Trial] | None:
+    """What was said before and after: the first pass that both answered and were marked apart.
+
+    None where no pass differs.
+    """
+    old = {key_of(t): t for t in before if t["condition"] == condition and has_mark(t)}
+    for trial in sorted(after, key=_turns):
+        first = old.get(key_of(trial)) if trial["condition"] == condition else None
+        if first is None or not has_mark(trial):
+            continue
+        if (first["outcome"] == "correct") != (trial["outcome"] == "correct"):
+            return first, trial
+    return None
 
 
 def card(
     item: Item | None,
-    after: Sequence[Trial],
-    before: Sequence[Trial],
+    passes: tuple[Sequence[Trial], Sequence[Trial]],
     flip: str,
     clips: list[dict[str, Any]],
+    condition: str = "audio",
 ) -> dict[str, Any]:
-    """Everything the page knows of one item, as JSON-able values."""
-    first = after[0]
+    """Everything the page knows of one item, as JSON-able values.
+
+    Args:
+        item: the item, if the dataset could be read.
+        passes: its trials after, and before.
+        flip: gained, lost, kept, missed; empty where nothing is compared.
+        clips: what `Sounds.take` says of its clips.
+        condition: the one that before and after are compared under.
+    """
+    after, before = passes
+    first = min(after, key=_turns)
     names = list(item.choices) if item else _choices(first)
-    answers = [*_answers(after, ""), *_answers(before, "before ", ("audio", "none"))]
+    change = told(before, after, condition) if flip in ("gained", "lost") else None
+    answers = [
+        *_answers(after, ""),
+        *_answers(before, "before ", dict.fromkeys((condition, "none"))),
+    ]
     label = item.contribution.label if item and item.contribution else ""
     question = item.question if item else str(first.get("question") or first["prompt"])
     facts = _facts(item) if item else [("item", first["item"]), ("group", str(first["group"]))]
@@ -97,12 +148,22 @@ def card(
         "clips": clips,
         "answers": answers,
         "replies": _replies(answers),
-        "outcome": outcome(after, "audio"),
+        "outcome": outcome(after, condition),
         "outcomes": {c: outcome(after, c) for c in dict.fromkeys(t["condition"] for t in after)},
         "flip": flip,
+        "change": [_words(one) for one in change] if change else None,
         "label": label,
         "facts": facts,
         "search": " ".join([*searched, *(value for _, value in facts)]).lower(),
+    }
+
+
+def _words(trial: Trial) -> dict[str, str]:
+    """An answer in a word (the option, or why there is none), and as it was said."""
+    return {
+        "word": str(trial.get("parsed") or trial["outcome"]),
+        "outcome": str(trial["outcome"]),
+        "said": str(trial.get("reply") or ""),
     }
 
 
@@ -121,7 +182,9 @@ def clip_name(clip: Clip) -> str:
 
 
 def _choices(trial: Trial) -> list[str]:
-    """The options in the item's own order, from how they were shown."""
+    """The options in the item's own order and words; older records only have them as shown."""
+    if trial.get("options"):
+        return list(trial["options"])
     names = [""] * len(trial["order"])
     for shown, position in enumerate(trial["order"]):
         names[position] = trial["choices"][shown]
@@ -129,16 +192,15 @@ def _choices(trial: Trial) -> list[str]:
 
 
 def _answers(
-    trials: Sequence[Trial], prefix: str, only: Sequence[str] | None = None
+    trials: Sequence[Trial], prefix: str, only: Iterable[str] | None = None
 ) -> list[dict[str, Any]]:
     """One entry a condition: outcome, mean probability and number of picks of each option."""
     out = []
     for condition in dict.fromkeys(t["condition"] for t in trials):
         if only is not None and condition not in only:
             continue
-        asked = sorted(
-            (t for t in trials if t["condition"] == condition), key=lambda t: int(t["rotation"])
-        )
+        asked = sorted((t for t in trials if t["condition"] == condition), key=_turns)
+        names = _choices(asked[0])
         size = len(asked[0]["order"])
         chances, picks = [], [0] * size
         for trial in asked:
@@ -146,7 +208,7 @@ def _answers(
                 chance = np.zeros(size)
                 chance[list(trial["order"])] = np.exp(trial["logprobs"])
                 chances.append(chance)
-            pick = picked(trial)
+            pick = picked(trial, names)
             if pick is not None:
                 picks[pick] += 1
         out.append(
@@ -179,12 +241,16 @@ def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [{"who": ", ".join(w), "said": said, "rule": rule} for (said, rule), w in found.items()]
 
 
-def picked(trial: Trial) -> int | None:
-    """Position in the item's choices that the model chose; None if it chose none."""
+def picked(trial: Trial, names: Sequence[str] | None = None) -> int | None:
+    """Position in the item's choices that the model chose; None if it chose none.
+
+    `names` are the choices in the item's own words: where the clips stood in another order, those
+    shown carry other numbers.
+    """
     parsed = trial.get("parsed")
     if parsed is None or not trial["order"]:
         return None
-    names = _choices(trial)
+    names = _choices(trial) if names is None else names
     return names.index(parsed) if parsed in names else None
 
 

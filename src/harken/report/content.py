@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+import harken.report.findings as findings
+import harken.report.headline as headlines
 import harken.report.plots as plots
 import harken.report.words as words
 from harken.ask.paired import by_item, compare, gold_bits, marks
@@ -22,11 +24,25 @@ Contributions = Mapping[str, tuple[str, Contribution]]
 MOST_DOTS = 400
 
 
-def compared(old: Exam | None, new: Exam) -> list[Json]:
-    """Before and after with audio: all tasks first; raises RunError if the runs share no item."""
+def paired_condition(old: Exam | None, new: Exam) -> str:
+    """The condition that before and after are compared under: audio, or the first both asked.
+
+    Raises RunError if they share none.
+    """
+    asked = headlines.main_condition(new.results)
+    if old is None:
+        return asked
+    both = [name for name in new.results["conditions"] if name in old.results["conditions"]]
+    if not both:
+        raise RunError("the two runs share no condition", where=f"{old.folder} and {new.folder}")
+    return asked if asked in both else str(both[0])
+
+
+def compared(old: Exam | None, new: Exam, condition: str = "audio") -> list[Json]:
+    """Before and after: all tasks first; raises RunError if the runs share no item."""
     if old is None:
         return []
-    rows = compare(old.trials, new.trials, "audio")
+    rows = compare(old.trials, new.trials, condition)
     if not rows[0]["paired"]["items"]:
         raise RunError(
             "the two runs share no item",
@@ -36,12 +52,12 @@ def compared(old: Exam | None, new: Exam) -> list[Json]:
     return rows
 
 
-def flips(paired: Json, old: Exam | None, new: Exam) -> dict[str, str]:
+def flips(paired: Json, old: Exam | None, new: Exam, condition: str = "audio") -> dict[str, str]:
     """Item -> gained, lost, kept, missed; items that were not answered both times are absent."""
     if old is None:
         return {}
-    after = by_item(marks(new.trials, "audio"))
-    before = by_item(marks(old.trials, "audio"))
+    after = by_item(marks(new.trials, condition))
+    before = by_item(marks(old.trials, condition))
     flips = {i: "kept" if after[i] >= 0.5 else "missed" for i in after if i in before}
     flips.update(dict.fromkeys(paired["better"], "gained"))
     flips.update(dict.fromkeys(paired["worse"], "lost"))
@@ -51,18 +67,25 @@ def flips(paired: Json, old: Exam | None, new: Exam) -> dict[str, str]:
 def sections(drawn: Json) -> list[tuple[str, str]]:
     """Anchor and name of each section that the page has."""
     every = [
+        ("tasks", "Scores", True),
         ("conditions", "Conditions", True),
-        ("tasks", "Tasks", True),
         ("change", "Before and after", bool(drawn["change"])),
+        ("orders", "Orders", drawn["steadiness"]["there"]),
+        ("calibration", "Calibration", bool(drawn["calibration"])),
+        ("clips", "Clips", bool(drawn["clips"])),
+        ("fragments", "Cuts", bool(drawn["fragments"])),
         ("contribution", "Contribution", bool(drawn["bits"] or drawn["shares"])),
         ("training", "Training", bool(drawn["training"])),
         ("outcomes", "Outcomes", True),
+        ("checks", "Checks", bool(drawn["checks"])),
         ("browse", "Listen", True),
     ]
     return [(anchor, name) for anchor, name, there in every if there]
 
 
-def headline(new: Exam, old: Exam | None, changes: Sequence[Json]) -> Json:
+def headline(
+    new: Exam, old: Exam | None, changes: Sequence[Json], condition: str = "audio"
+) -> Json:
     """The verdict, the sentence on before and after, and the key figures."""
     whole = new.results["overall"]
     heard, deaf = whole["cells"].get("audio"), whole["cells"].get("none")
@@ -83,37 +106,44 @@ def headline(new: Exam, old: Exam | None, changes: Sequence[Json]) -> Json:
         "after": new,
         "before": old,
         "verdict": words.verdict(new.results),
-        "change": words.change(changes[0]) if changes else "",
+        "change": words.change(changes[0], condition) if changes else "",
+        "paired_condition": condition,
         "figures": [{"name": n, "value": v, "unit": u} for n, v, u in figures],
     }
 
 
 def tables(new: Exam, changes: Sequence[Json]) -> Json:
     """Task by task, before and after, outcome counts, floors."""
-    none = {"accuracy": None, "low": None, "high": None, "position": {"p": None}}
-    nothing = {"difference": None, "low": None, "high": None, "p": None, "bits": {"mean": None}}
     whole, conditions = new.results["overall"], new.results["conditions"]
-    table = [
-        {
-            "task": row["task"],
-            "items": row["items"],
-            "chance": row["chance"],
-            "heard": row["cells"].get("audio", none),
-            "deaf": row["cells"].get("none", none),
-            "gain": row["gains"].get("none", nothing),
-        }
-        for row in [whole, *new.results["tasks"]]
-    ]
+    scores = findings.scores(new.results)
+    asked = headlines.main_condition(new.results)
+    table = []
+    for row, (task, columns) in zip([whole, *new.results["tasks"]], scores["rows"], strict=True):
+        bits = (row["gains"].get("none") or {"bits": {"mean": None}})["bits"]["mean"]
+        place = (row["cells"].get(asked) or {"position": {"p": None}})["position"]["p"]
+        table.append({"task": task, "columns": columns, "bits": bits, "position": place})
     rotations, excluded = new.results["rotations"], new.results.get("excluded") or {}
-    asked = f"Each item was asked with {rotations} orders of its options. " if rotations > 1 else ""
-    asked += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
+    asked_note = (
+        f"Each item was asked with {rotations} orders of its options. " if rotations > 1 else ""
+    )
+    if new.results.get("hidden"):
+        asked_note += (
+            f"{new.results['hidden']:,} answers are to questions whose truth is withheld. "
+        )
+    asked_note += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
+    cells = [(name, whole["cells"][name]) for name in conditions]
+    used = {o for _, cell in cells for o in cell["outcomes"]}
     return {
+        "columns": scores["columns"],
         "table": table,
         "changes": changes,
-        "cells": [(name, whole["cells"][name]) for name in conditions],
+        "cells": cells,
+        "outcomes": [o for o in words.OUTCOMES if o in used],
         "floors": {"chance": whole["chance"], **whole["floors"]},
+        "blind_floors": findings.floors(new.results),
+        "official": findings.official(new.results),
         "macro": {"audio": None, **new.results["macro"]},
-        "asked_note": asked,
+        "asked_note": asked_note,
         "keys": [(name, plots.kind(name), words.meaning(name)) for name in conditions],
     }
 
@@ -123,12 +153,14 @@ def drawings(
 ) -> Json:
     """Every plot of the page; an empty string or None where there is nothing to draw."""
     conditions = new.results["conditions"]
+    # One clip alone and cuts have charts of their own: small ones would be crowded by them.
+    few = [name for name in conditions if name in findings.DRAWN] or conditions
     shares, note = _shares(measured)
     lines = [(folder.name, curves(folder)) for folder in train]
     return {
         "overall": plots.condition_bars(new.results["overall"], conditions, "all tasks"),
         "tasks": [
-            (row["task"], row["items"], plots.condition_bars(row, conditions, row["task"]))
+            (row["task"], row["items"], plots.condition_bars(row, few, row["task"]))
             for row in new.results["tasks"]
         ],
         "change": plots.before_after(changes) if changes else "",
@@ -140,6 +172,11 @@ def drawings(
             for folder, found in lines
             if found
         ],
+        "steadiness": findings.steadiness(new.results),
+        "calibration": findings.calibration(new.results),
+        "clips": findings.clips(new.results),
+        "fragments": findings.fragments(new.results),
+        "checks": findings.checks(new.results),
     }
 
 
@@ -185,10 +222,12 @@ def browser(cards: Sequence[Json], sounds: Sounds, asked: int, trouble: str) -> 
     """The items to filter and play, the rule they were chosen by, and the filters' choices."""
     outcomes = dict.fromkeys(name for one in cards for name in one["outcomes"])
     labels = sorted({one["label"] for one in cards if one["label"]})
+    flipped = [one for one in cards if one["change"]]
     rule = (
-        f"{len(cards):,} of {asked:,} items are in this page: tasks, outcomes and before/after "
-        "flips take turns, each in an order drawn from the item ids by seed 0, until it is full "
-        f"({sounds.used / 1e6:.1f} of {MAX_SOUND_BYTES / 1e6:.0f} MB of sound)."
+        f"{len(cards):,} of {asked:,} items are in this page: "
+        + ("items that flipped first, then " if flipped else "")
+        + "tasks and outcomes take turns, each in an order drawn from the item ids by seed 0, "
+        f"until it is full ({sounds.used / 1e6:.1f} of {MAX_SOUND_BYTES / 1e6:.0f} MB of sound)."
     )
     if trouble:
         rule += f" Sound is missing where the items could not be read: {trouble}."
@@ -209,7 +248,7 @@ def browser(cards: Sequence[Json], sounds: Sounds, asked: int, trouble: str) -> 
             "flips": list(words.FLIPS.items()),
             "labels": labels,
         },
-        "outcomes": words.OUTCOMES,
+        "flipped": sorted(flipped, key=lambda one: one["flip"]),
         "marks": words.MARKS,
         "data": data,
     }
@@ -226,8 +265,18 @@ def sources(new: Exam, old: Exam | None, found: Found) -> list[tuple[str, str]]:
     if dataset:
         name = Path(dataset.get("path") or "").name
         lines.append(("dataset", f"{name}, content {dataset.get('digest')}"))
+    told = new.results.get("benchmark")
+    if told:
+        facts = (
+            f"{name} {told[name]}" for name in ("version", "fingerprint", "items") if told.get(name)
+        )
+        lines.append(("benchmark", f"{told.get('name')}: {', '.join(facts)}"))
     spec = new.spec
-    lines.append(("asked with", f"seed {spec.get('seed')}, rotations {spec.get('rotations')}"))
+    orders = f"rotations {spec.get('rotations')}, of the clips {spec.get('clip_rotations', 1)}"
+    lines.append(("asked with", f"seed {spec.get('seed')}, {orders}"))
+    if new.results.get("versions"):
+        found_versions = new.results["versions"].items()
+        lines.append(("versions", ", ".join(f"{name} {own}" for name, own in found_versions)))
     licences = sorted({item.licence for item in found.items.values() if item.licence})
     if licences:
         lines.append(("licences of the sound here", "; ".join(licences)))

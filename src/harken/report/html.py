@@ -57,22 +57,23 @@ def write_report(
     """
     new = read_exam(after)
     old = read_exam(before) if before is not None else None
-    changes = content.compared(old, new)
-    flips = content.flips(changes[0]["paired"], old, new) if old else {}
+    condition = content.paired_condition(old, new)
+    changes = content.compared(old, new, condition)
+    flips = content.flips(changes[0]["paired"], old, new, condition) if old else {}
     trials = new.by_item()
     groups = {
-        item: (own[0]["task"], outcome(own, "audio"), flips.get(item, ""))
+        item: (own[0]["task"], outcome(own, condition), flips.get(item, ""))
         for item, own in trials.items()
     }
     chosen = choose(groups, max_items)
     found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
-    cards, sounds = _cards(chosen, found, trials, old.by_item() if old else {}, flips)
+    cards, sounds = _cards(chosen, found, trials, old.by_item() if old else {}, flips, condition)
     measured = curated(Path(curate)) if curate is not None else found.contributions
     drawn = content.drawings(new, changes, measured, [Path(folder) for folder in train])
     page = _render(
         {
             "title": title,
-            **content.headline(new, old, changes),
+            **content.headline(new, old, changes, condition),
             "sections": content.sections(drawn),
             **content.tables(new, changes),
             "plots": drawn,
@@ -92,6 +93,7 @@ def _cards(
     after: Mapping[str, list[Json]],
     before: Mapping[str, list[Json]],
     flips: Mapping[str, str],
+    condition: str,
 ) -> tuple[list[Json], Sounds]:
     """The cards of the chosen items, as many as the sound budget lets in, sorted for reading."""
     sounds = Sounds()
@@ -100,7 +102,8 @@ def _cards(
         item = found.items.get(one)
         clips = sounds.take(item) if item else []
         if clips is not None:
-            own = card(item, after[one], before.get(one, []), flips.get(one, ""), clips)
+            passes = after[one], before.get(one, [])
+            own = card(item, passes, flips.get(one, ""), clips, condition)
             cards.append(own)
     order = {name: at for at, name in enumerate(words.OUTCOMES)}
     cards.sort(key=lambda c: (c["task"], order.get(c["outcome"], 9), c["flip"], c["id"]))

@@ -2,7 +2,7 @@
 
 No viewBox is used for text, so letters keep their size on a phone; colours come from the page's
 style sheet (``c-audio``, ``o-correct`` …), so they follow light and dark. Every value is put in by
-`_tag`, which escapes it. Each plot carries one sentence for screen readers.
+`harken.report.svg.tag`, which escapes it. Each plot carries one sentence for screen readers.
 """
 
 from __future__ import annotations
@@ -11,52 +11,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from harken.report.svg import line, pct, svg, tag, text
 from harken.report.words import percent, points, signed
 
 Json = Mapping[str, Any]
 
-LEFT = 17.0
+LEFT = 20.0
 """Where a plot's scale starts, in percent of its width: room for the names at the left."""
 RIGHT = 86.0
 """Where it ends: room for the numbers at the right."""
 
 
-def _tag(name: str, inside: str = "", **attributes: object) -> Markup:
-    """One element; underscores in names become dashes, ``cls`` becomes ``class``."""
-    parts = [
-        Markup(' {}="{}"').format(
-            key.replace("cls", "class").replace("_", "-"),
-            f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value,
-        )
-        for key, value in attributes.items()
-    ]
-    body = inside if isinstance(inside, Markup) else escape(inside)
-    return Markup("<{}{}>{}</{}>").format(Markup(name), Markup("").join(parts), body, Markup(name))
-
-
-def _svg(parts: Sequence[Markup], height: int, says: str) -> Markup:
-    body = _tag("title", says) + Markup("").join(parts)
-    return _tag("svg", body, width="100%", height=height, role="img", aria_label=says, cls="plot")
-
-
 def _at(value: float, low: float = 0.0, high: float = 1.0) -> float:
     """Position of a value on the scale, in percent of the plot's width."""
     return LEFT + (RIGHT - LEFT) * (min(max(value, low), high) - low) / (high - low)
-
-
-def _pct(position: float) -> str:
-    return f"{position:.2f}%"
-
-
-def _text(x: float, y: float, text: str, cls: str = "", anchor: str = "start") -> Markup:
-    return _tag("text", text, x=_pct(x), y=y, cls=cls, text_anchor=anchor)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> Markup:
-    return _tag("line", x1=_pct(x1), y1=y1, x2=_pct(x2), y2=y2, cls=cls)
 
 
 def condition_bars(row: Json, conditions: Sequence[str], name: str) -> Markup:
@@ -67,34 +38,34 @@ def condition_bars(row: Json, conditions: Sequence[str], name: str) -> Markup:
     for at, condition in enumerate(conditions):
         cell = row["cells"].get(condition)
         y = top + at * pitch
-        parts.append(_text(0, y + 11, condition, "name"))
+        parts.append(text(0, y + 11, condition, "name"))
         if cell is None or cell["accuracy"] is None:
-            parts.append(_text(LEFT, y + 11, "no answers", "quiet"))
+            parts.append(text(LEFT, y + 11, "no answers", "quiet"))
             continue
         start, end = _at(0), _at(cell["accuracy"])
         parts.append(
-            _tag(
+            tag(
                 "rect",
-                x=_pct(start),
+                x=pct(start),
                 y=y,
-                width=_pct(end - start),
+                width=pct(end - start),
                 height=14,
                 rx=2,
                 cls=f"c-{kind(condition)}",
             )
         )
         low, high = _at(cell["low"]), _at(cell["high"])
-        parts.append(_line(low, y + 7, high, y + 7, "whisker"))
-        parts += [_line(x, y + 4, x, y + 10, "whisker") for x in (low, high)]
-        parts.append(_text(100, y + 11, f"{100 * cell['accuracy']:.1f}", "number", "end"))
+        parts.append(line(low, y + 7, high, y + 7, "whisker"))
+        parts += [line(x, y + 4, x, y + 10, "whisker") for x in (low, high)]
+        parts.append(text(100, y + 11, f"{100 * cell['accuracy']:.1f}", "number", "end"))
     if row["chance"] is not None:
         x = _at(row["chance"])
-        parts.append(_line(x, top - 4, x, height - 4, "chance"))
-        parts.append(_text(x, 8, f"chance {round(100 * row['chance'], 1):g}", "tick", "middle"))
+        parts.append(line(x, top - 4, x, height - 4, "chance"))
+        parts.append(text(x, 8, f"chance {round(100 * row['chance'], 1):g}", "tick", "middle"))
     said = ", ".join(
         f"{c} {percent(row['cells'][c]['accuracy'])}" for c in conditions if c in row["cells"]
     )
-    return _svg(parts, height, f"{name}: right answers by condition: {said}")
+    return svg(parts, height, f"{name}: right answers by condition: {said}")
 
 
 def kind(condition: str) -> str:
@@ -112,12 +83,12 @@ def before_after(rows: Sequence[Json]) -> Markup:
             continue
         kind = "up" if new >= old else "down"
         x1, x2 = _near(old), _near(new)
-        parts = [_line(_near(t), 0, _near(t), 26, "grid") for t in _QUARTERS]
-        parts.append(_line(x1, 13, x2, 13, f"move {kind}"))
-        parts.append(_tag("circle", cx=_pct(x1), cy=13, r=5, cls="ring"))
-        parts.append(_tag("circle", cx=_pct(x2), cy=13, r=6, cls=f"dot {kind}"))
+        parts = [line(_near(t), 0, _near(t), 26, "grid") for t in _QUARTERS]
+        parts.append(line(x1, 13, x2, 13, f"move {kind}"))
+        parts.append(tag("circle", cx=pct(x1), cy=13, r=5, cls="ring"))
+        parts.append(tag("circle", cx=pct(x2), cy=13, r=6, cls=f"dot {kind}"))
         says = f"{row['task']}: {percent(old)} before, {percent(new)} after"
-        lines.append((row["task"], _svg(parts, 26, says), points(new - old)))
+        lines.append((row["task"], svg(parts, 26, says), points(new - old)))
     return _rows(lines)
 
 
@@ -129,15 +100,15 @@ def strips(rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
     zero = _near(0.0, low, high)
     for name, values in rows:
         mean = float(np.mean(values))
-        parts = [_line(zero, 0, zero, 26, "chance")]
+        parts = [line(zero, 0, zero, 26, "chance")]
         parts += [
-            _tag("circle", cx=_pct(_near(value, low, high)), cy=13, r=3, cls="speck")
+            tag("circle", cx=pct(_near(value, low, high)), cy=13, r=3, cls="speck")
             for value in values
         ]
         x = _near(mean, low, high)
-        parts.append(_line(x, 5, x, 21, "mean"))
+        parts.append(line(x, 5, x, 21, "mean"))
         says = f"{name}: mean {signed(mean)} bits over {len(values)} items"
-        lines.append((name, _svg(parts, 26, says), signed(mean)))
+        lines.append((name, svg(parts, 26, says), signed(mean)))
     return _rows(lines)
 
 
@@ -149,18 +120,16 @@ FURTHEST = 8.0
 def _rows(lines: Sequence[tuple[str, Markup, str]]) -> Markup:
     """A grid of (name, plot, number): names are text of the page, so that they can wrap."""
     cells = [
-        _tag("span", name, cls="row-name")
-        + _tag("div", plot)
-        + _tag("span", number, cls="row-number")
+        tag("span", name, cls="row-name") + tag("div", plot) + tag("span", number, cls="row-number")
         for name, plot, number in lines
     ]
-    return _tag("div", Markup("").join(cells), cls="rows")
+    return tag("div", Markup("").join(cells), cls="rows")
 
 
 def _axis(marks: Sequence[tuple[float, str]]) -> Markup:
-    parts = [_text(x, 11, text, "tick", "middle") for x, text in marks]
+    parts = [text(x, 11, name, "tick", "middle") for x, name in marks]
     body = Markup("").join(parts)
-    return _tag("svg", body, width="100%", height=16, aria_hidden="true", cls="plot")
+    return tag("svg", body, width="100%", height=16, aria_hidden="true", cls="plot")
 
 
 def _near(value: float, low: float = 0.0, high: float = 1.0) -> float:
@@ -196,7 +165,7 @@ def histogram(groups: Mapping[str, Sequence[float]], unit: str) -> Markup:
     tallest = max(int(np.sum(list(counts.values()), axis=0).max()), 1)
     top, body = 20, 150
     base = top + body
-    parts = [_text(0, 11, f"{tallest} items", "tick"), _line(0, top, 3, top, "axis")]
+    parts = [text(0, 11, f"{tallest} items", "tick"), line(0, top, 3, top, "axis")]
     for place in range(24):
         y = float(base)
         for group, count in counts.items():
@@ -204,22 +173,22 @@ def histogram(groups: Mapping[str, Sequence[float]], unit: str) -> Markup:
             y -= tall
             if tall:
                 x1, x2 = (_near(float(edges[place + k]), low, high) for k in (0, 1))
-                wide = _pct(x2 - x1 - 0.3)
+                wide = pct(x2 - x1 - 0.3)
                 parts.append(
-                    _tag("rect", x=_pct(x1 + 0.15), y=y, width=wide, height=tall, cls=f"g-{group}")
+                    tag("rect", x=pct(x1 + 0.15), y=y, width=wide, height=tall, cls=f"g-{group}")
                 )
-    parts.append(_line(0, base, 100, base, "axis"))
+    parts.append(line(0, base, 100, base, "axis"))
     zero = _near(0.0, low, high)
-    parts.append(_line(zero, top, zero, base + 4, "chance"))
+    parts.append(line(zero, top, zero, base + 4, "chance"))
     for value in _ticks(low, high):
-        parts.append(_text(_near(value, low, high), base + 18, _tick(value), "tick", "middle"))
-    parts.append(_text(50, base + 36, unit, "tick", "middle"))
+        parts.append(text(_near(value, low, high), base + 18, _tick(value), "tick", "middle"))
+    parts.append(text(50, base + 36, unit, "tick", "middle"))
     said = ", ".join(
         f"{len(v)} {name}, median {signed(float(np.median(v)))}"
         for name, v in arrays.items()
         if len(v)
     )
-    return _svg(parts, base + 42, f"Histogram of {unit}: {said}")
+    return svg(parts, base + 42, f"Histogram of {unit}: {said}")
 
 
 def curve(points_xy: Sequence[tuple[float, float]], name: str) -> Markup:
@@ -230,10 +199,10 @@ def curve(points_xy: Sequence[tuple[float, float]], name: str) -> Markup:
     left = 100 * (xs - xs.min()) / ((xs.max() - xs.min()) or 1.0)
     down = 100 * (high - ys) / room if high > low else np.full_like(ys, 50.0)
     path = " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(left, down, strict=True))
-    line = _tag("polyline", points=path, cls="curve", vector_effect="non-scaling-stroke")
-    plot = _tag(
+    trace = tag("polyline", points=path, cls="curve", vector_effect="non-scaling-stroke")
+    plot = tag(
         "svg",
-        line,
+        trace,
         x="0%",
         y=18,
         width="100%",
@@ -243,11 +212,11 @@ def curve(points_xy: Sequence[tuple[float, float]], name: str) -> Markup:
         overflow="visible",
     )
     parts = [
-        _text(0, 11, f"{name} {ys[0]:.3g} → {ys[-1]:.3g}", "name strong"),
-        _text(100, 11, f"{low:.3g} to {high:.3g}", "tick", "end"),
+        text(0, 11, f"{name} {ys[0]:.3g} → {ys[-1]:.3g}", "name strong"),
+        text(100, 11, f"{low:.3g} to {high:.3g}", "tick", "end"),
         plot,
-        _tag("line", x1="0%", y1=112, x2="100%", y2=112, cls="axis"),
-        _text(0, 126, f"step {xs.min():.0f}", "tick"),
-        _text(100, 126, f"{xs.max():.0f}", "tick", "end"),
+        tag("line", x1="0%", y1=112, x2="100%", y2=112, cls="axis"),
+        text(0, 126, f"step {xs.min():.0f}", "tick"),
+        text(100, 126, f"{xs.max():.0f}", "tick", "end"),
     ]
-    return _svg(parts, 130, f"{name} over {len(xs)} steps, from {ys[0]:.3g} to {ys[-1]:.3g}")
+    return svg(parts, 130, f"{name} over {len(xs)} steps, from {ys[0]:.3g} to {ys[-1]:.3g}")

@@ -3,7 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = new Map(data.items.map((item) => [item.id, item]));
-  const cards = [...document.querySelectorAll("details.item")];
+  const cards = [...document.querySelectorAll("#items details.item")];
+  const flips = [...document.querySelectorAll("#flips details.item")];
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const MARKS = data.marks;
 
@@ -162,13 +163,16 @@
     const clips = make("div", "clips");
     item.clips.forEach((clip, at) => clips.append(player(clip, at + 1, item.clips.length > 1)));
     if (item.clips.length) body.append(clips);
+    const [was, now] = item.change || [];
+    if (was && card.closest("#flips")) body.append(facts([["true answer", item.answer],
+      ["before", was.said || was.word, "quote", MARKS[was.outcome]], ["after", now.said || now.word, "quote", MARKS[now.outcome]]]));
     if (item.choices.length) body.append(choices(item));
     body.append(facts([
       ...(item.choices.length ? [] : [["true answer", item.answer]]),
       ...item.replies.map((r) => [`reply, ${r.who}`, r.said, "quote", r.rule]), ...item.rationales.map((text) => ["rationale", text]), ...item.facts,
     ]));
   };
-  for (const card of cards) card.addEventListener("toggle", () => {
+  for (const card of [...cards, ...flips]) card.addEventListener("toggle", () => {
     if (card.open) fill(card);
     else for (const audio of card.querySelectorAll("audio")) audio.pause();
   });
@@ -200,6 +204,22 @@
     document.getElementById("clear").addEventListener("click", () => { form.reset(); filter(); });
     filter();
   }
+  const tabs = document.querySelector("form.tabs");
+  if (tabs) {
+    const sift = () => {
+      const want = Object.fromEntries(new FormData(tabs));
+      const words = want.find.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const card of flips) {
+        const item = byId.get(card.dataset.id);
+        card.hidden = !((!want.to || item.flip === want.to) && words.every((word) => item.search.includes(word)));
+      }
+      document.getElementById("flip-count").textContent =
+        `${flips.filter((card) => !card.hidden).length} of ${flips.length} items`;
+    };
+    tabs.addEventListener("input", sift);
+    tabs.addEventListener("submit", (event) => event.preventDefault());
+    sift();
+  }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const focus = document.activeElement;
@@ -207,7 +227,8 @@
     if (!card) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
-      const next = shown()[shown().indexOf(card) + step];
+      const list = (cards.includes(card) ? cards : flips).filter((one) => !one.hidden);
+      const next = list[list.indexOf(card) + step];
       if (next) { next.querySelector("summary").focus(); event.preventDefault(); }
     } else if (event.key === "p") {
       card.open = true;

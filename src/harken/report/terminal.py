@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import harken.report.words as words
+from harken.report.findings import checks, official
 from harken.report.headline import CONTROLS, headline
 
 if TYPE_CHECKING:
@@ -29,10 +30,8 @@ def results(found: Json, width: int | None = None) -> str:
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
     parts += _fragments(found)
-    parts += [
-        f"{'ok' if check['ok'] else 'LOOK'}: {check['name']}: {check['text']}"
-        for check in found.get("checks") or []
-    ]
+    parts += official(found)
+    parts += [f"{mark}: {name}: {text}" for mark, name, text in checks(found)]
     return _shown(parts, wide)
 
 
@@ -267,8 +266,10 @@ def _counted(found: Json) -> str:
     odd = []
     for name in found["conditions"]:
         outcomes = found["overall"]["cells"][name]["outcomes"]
-        counts = [f"{outcomes[o]:,} {o}" for o in words.OUTCOMES[2:] if outcomes[o]]
+        counts = [f"{outcomes[o]:,} {o}" for o in words.OUTCOMES[2:] if outcomes.get(o)]
         if counts:
             odd.append(f"{name}: {', '.join(counts)}")
+    if found.get("hidden"):
+        odd.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
     odd += [f"not asked {n:,} ({why})" for why, n in (found.get("excluded") or {}).items()]
     return "; ".join(odd) if odd else "Every question was answered right or wrong."

@@ -7,8 +7,15 @@ from typing import Any
 
 ALPHA = 0.05
 
-OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed")
-MARKS = {"correct": "✓", "wrong": "✗", "abstained": "–", "unparsable": "?", "failed": "!"}
+OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed", "hidden")
+MARKS = {
+    "correct": "✓",
+    "wrong": "✗",
+    "abstained": "–",
+    "unparsable": "?",
+    "failed": "!",
+    "hidden": "·",
+}
 FLIPS = {
     "gained": "wrong before, right after",
     "lost": "right before, wrong after",
@@ -132,11 +139,12 @@ def _sure(gain: Json, sign: int) -> bool:
     return bool(gain["p"] < ALPHA and edge > 0)
 
 
-def change(row: Json) -> str:
+def change(row: Json, condition: str = "audio") -> str:
     """One sentence on before (a) and after (b), from the comparison's row of all tasks."""
     paired = row["paired"]
+    under = "with audio" if condition == "audio" else f"under {condition}"
     return (
-        f"Before: {percent(row['a'])} with audio; after: {percent(row['b'])}, "
+        f"Before: {percent(row['a'])} {under}; after: {percent(row['b'])}, "
         f"{points(paired['difference'])} points on {count(paired['items'])} both answered "
         f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact McNemar "
         f"{p_clause(paired['p'])}); {count(len(paired['better']))} gained, "
