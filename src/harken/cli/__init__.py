@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from harken.cli import bench, data, demo, doctor, exam, learn, serve
+from harken.cli import bench, data, demo, doctor, exam, guard, learn, serve
 
 app = typer.Typer(
     name="harken",
@@ -35,6 +35,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "floor": bench.floor,
     "parse-report": bench.parse_report,
     "benchmarks": bench.benchmarks,
+    "leaks": guard.leaks,
     "serve": serve.serve,
     "doctor": doctor.doctor,
 }
