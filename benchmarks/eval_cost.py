@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import tempfile
 import time
 from collections import Counter
@@ -38,6 +39,7 @@ import transformers
 from harken import audio, progress
 from harken.ask.condition import conditioned
 from harken.ask.prompt import make_prompt
+from harken.ask.trial import run_trials
 from harken.audio import Clip
 from harken.item import Item
 from harken.models import lalm as lalm_file
@@ -45,6 +47,7 @@ from harken.models.base import Prompt, Sampling
 from harken.models.lalm import Lalm
 from harken.models.lalm_batch import page
 from harken.models.tokenizer import Coder
+from harken.runs import Run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
 ROTATIONS = 4
@@ -281,6 +284,37 @@ def measure(passes: Passes, rounds: int, naive: bool) -> dict[str, Any]:
     }
 
 
+def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
+    """What an item costs among `counts` items: all 16 probabilities, written and marked.
+
+    Clips of one to two seconds, so that what does not hear weighs as much as it can.
+    """
+    found = {}
+    for count in counts:
+        model = make_model("tiny")
+        items = make_items(folder, count, 1.0, 2.0)
+        clock = Clock()
+        clock.watch(model.net.ear, "features", "features")
+        clock.watch(model.net, "encode", "encode")
+        clock.watch(model, "choice_logprobs", "logprobs")
+        audio.clear_cache()
+        lalm_file._features.clear()
+        clock.lap()
+        with Run.open(folder / f"run-{count}", {}) as run:
+            asked = {"conditions": CONDITIONS, "rotations": ROTATIONS, "replies": False}
+            run_trials(model, items, run=run, **asked)
+        stages = {name: 1000 * value / count for name, value in clock.lap().items()}
+        found[str(count)] = {
+            "ms an item": round(sum(stages.values()), 3),
+            **{f"{name}, ms an item": round(value, 3) for name, value in stages.items()},
+            "encodes": model.voice.encodes,
+            "peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        }
+    first, *_, last = found.values()
+    found["growth"] = {name: round(last[name] / first[name], 3) for name in first}
+    return found
+
+
 def show(found: dict[str, Any], name: str, items: int, tokens: int) -> None:
     """One table."""
     print(f"{name}: {items} items, {tokens} reply tokens at most; CPU seconds, ratio to peer")
@@ -302,6 +336,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--tokens", default="4,32", help="longest replies to try")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--growth", default="", help="numbers of items, such as 1000,10000")
     parser.add_argument("--no-naive", action="store_true", help="leave out the slowest pass")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
@@ -311,13 +346,18 @@ def main() -> None:
     tables: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         items = make_items(Path(folder), asked.items, 5.0, 10.0)
-        for name in asked.models.split(","):
+        for name in filter(None, asked.models.split(",")):
             for tokens in map(int, asked.tokens.split(",")):
                 passes = Passes(make_model(name), items, asked.batch, tokens)
                 found = measure(passes, asked.rounds, not asked.no_naive)
                 tables[f"{name}, {tokens} tokens"] = found
                 if not asked.json:
                     show(found, name, asked.items, tokens)
+        if asked.growth:
+            tables["growth"] = growth([int(n) for n in asked.growth.split(",")], Path(folder))
+            if not asked.json:
+                for label, row in tables["growth"].items():
+                    print(f"  {label:<8}" + "  ".join(f"{k} {v:g}" for k, v in row.items()))
     if asked.json:
         print(json.dumps(tables, indent=1))
 
