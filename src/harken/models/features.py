@@ -23,6 +23,7 @@ from harken.errors import ModelError
 Array = npt.NDArray[np.float32]
 
 CACHE_BYTES = 768 << 20
+_LEAST = np.float32(1e-8)  # power of a band in which there is nothing
 _BLOCK = 4096  # frames transformed at once: bounds the memory of a long clip
 
 
@@ -65,6 +66,9 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
     short = settings.window - len(samples)
     if short > 0:
         samples = np.pad(samples, (0, short))
+    if not samples.any():
+        count = frame_count(len(samples), settings)
+        return np.full((count, settings.bins), np.log10(_LEAST), np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, settings.window)[:: settings.hop]
     window = np.hanning(settings.window).astype(np.float32)
     bank = mel_bank(settings).T
@@ -72,7 +76,7 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
     for first in range(0, len(frames), _BLOCK):
         part = np.fft.rfft(frames[first : first + _BLOCK] * window, settings.size)
         power = (part.real**2 + part.imag**2).astype(np.float32)
-        out[first : first + _BLOCK] = np.log10(np.maximum(power @ bank, 1e-8))
+        out[first : first + _BLOCK] = np.log10(np.maximum(power @ bank, _LEAST))
     return out
 
 

@@ -11,6 +11,7 @@ clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from harken.models import lalm_make as make
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.features import FeatureCache
 from harken.models.first_words import take
-from harken.models.lalm_ask import TOKENS, Said, Voice, asking
+from harken.models.lalm_ask import MEMORY, Voice, asking
 from harken.models.lalm_batch import Line, Sound, Writer
 from harken.models.lalm_parts import Net, set_trainable
+from harken.models.lalm_reply import Said, batches
 from harken.models.tokenizer import FILE as TOKENIZER_FILE
 from harken.models.tokenizer import Coder
 
@@ -160,7 +162,17 @@ class Lalm:
         self.config["lora"] = settings
 
     def sound(self, clip: Clip) -> Sound:
-        """What is heard of a clip: prepared features, and how many tokens they become."""
+        """What is heard of a clip: prepared features, and how many tokens they become.
+
+        A clip that was encoded needs no features: they are made only if it was forgotten since.
+        """
+        tokens = self.voice.known(clip.key)
+        if tokens:
+            return Sound(lambda: self._sound(clip).features, tokens, clip.key)
+        return self._sound(clip)
+
+    def _sound(self, clip: Clip) -> Sound:
+        """What is heard of a clip, its features with it."""
         return self.prepared(self.features(clip), clip.key)
 
     def features(self, clip: Clip) -> Any:
@@ -211,7 +223,7 @@ class Lalm:
         """What is said behind each line; line i is drawn from ``default_rng(seeds[i])``."""
         found: dict[int, Said] = {}
         with asking(self.net):
-            for group in _groups(lines, sampling.max_tokens):
+            for group in batches(lines, sampling.max_tokens):
                 draws = [np.random.default_rng(list(seeds[i])) for i in group]
                 said = self.voice.reply([lines[i] for i in group], sampling, draws)
                 found |= dict(zip(group, said, strict=True))
@@ -220,23 +232,21 @@ class Lalm:
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """The log p(choice | prompt) normalised over the shown choices: log-softmax of the sums.
 
-        None for open questions and for prompts that fail.
+        Prompts that begin alike, such as the rotations of one question, are read together. None for
+        open questions and for prompts that fail.
         """
-        found: list[tuple[float, ...] | None] = []
-        with asking(self.net), torch.no_grad():
-            for prompt in prompts:
-                if not prompt.choices:
-                    found.append(None)
-                    continue
-                try:
-                    line = self.line(prompt)
-                except HarkenError:
-                    found.append(None)
-                    continue
+        found: list[tuple[float, ...] | None] = [None] * len(prompts)
+        asked: dict[int, tuple[Line, list[tuple[int, ...]]]] = {}
+        for i, prompt in enumerate(prompts):
+            with suppress(HarkenError):
                 answers = [(*self.coder.encode(t), self.coder.eos) for t in prompt.targets]
-                sums = np.array(self.voice.branches(line, answers), np.float64)
-                sums -= sums.max()
-                found.append(tuple(float(v) for v in sums - np.log(np.exp(sums).sum())))
+                if answers:
+                    asked[i] = self.line(prompt), answers
+        with asking(self.net):
+            sums = self.voice.choices(list(asked.values()))
+        for i, values in zip(asked, sums, strict=True):
+            shifted = np.array(values) - max(values)
+            found[i] = tuple(float(v) for v in shifted - np.log(np.exp(shifted).sum()))
         return found
 
     def logprobs(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> Tensor:
@@ -306,13 +316,15 @@ class Lalm:
         )
 
     @staticmethod
-    def load(folder: Path | str, device: str = "cpu") -> Lalm:
-        """Open a saved model.
+    def load(folder: Path | str, device: str = "cpu", remember_mb: int = MEMORY >> 20) -> Lalm:
+        """Open a saved model; encoded clips are remembered in up to `remember_mb` MiB.
 
         Raises:
             ModelError: the folder holds no finished model, a newer format, or damaged files.
         """
-        return _load(Path(folder), device)
+        lalm = _load(Path(folder), device)
+        lalm.voice.remember(remember_mb << 20)
+        return lalm
 
 
 def compose_pretrained(
@@ -380,15 +392,3 @@ def _number(prompt: Prompt) -> int:
     """A number for the prompt's content, the same in every process."""
     parts = [part.key if isinstance(part, Clip) else part for part in prompt.parts]
     return int(digest(canonical([prompt.system, parts])), 16)
-
-
-def _groups(lines: Mapping[int, Line], more: int) -> list[list[int]]:
-    """Lines in order of length, cut into groups of at most `TOKENS` tokens."""
-    groups: list[list[int]] = []
-    for i in sorted(lines, key=lambda i: len(lines[i].ids), reverse=True):
-        room = len(lines[groups[-1][0]].ids) + more if groups else 0
-        if groups and (len(groups[-1]) + 1) * room <= TOKENS:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return groups

@@ -7,73 +7,76 @@ and its ``<eos>``: log p(answer) = sum_t log p(a_t | prompt, a_<t).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from harken.audio_decode import Lru
 from harken.models.base import Sampling
+from harken.models.features import Array
 from harken.models.lalm_batch import Line, Page, Sound, page, prove
 from harken.models.lalm_parts import Net
+from harken.models.lalm_read import Mode, Read, Reader
+from harken.models.lalm_reply import Said, reply
 from harken.models.tokenizer import Coder
 
-TOKENS = 8192
-"""Tokens (padding included) of one forward pass when the model is asked."""
+Floats = npt.NDArray[np.float64]
 
-_HEARD_BYTES = 64 << 20
-_ATTENTION_ONLY = ("llama", "qwen2", "qwen3", "mistral")  # a mask alone decides what is read
-_PLAIN_HEAD = (*_ATTENTION_ONLY, "lfm2")  # logits are the head's output and nothing else
+MEMORY = 512 << 20
+"""Bytes of encoded clips that are remembered, unless said otherwise."""
 
-
-def _by_mask(lm: Any) -> bool:
-    """Whether a mask alone decides what is read; a model that knows says so itself."""
-    usual = lm.config.model_type in _ATTENTION_ONLY
-    return bool(
-        getattr(lm, "by_mask", usual and not getattr(lm.config, "use_sliding_window", False))
-    )
-
-
-def _plain_head(lm: Any) -> bool:
-    """Whether logits are the head's output and nothing else."""
-    return bool(getattr(lm, "plain_head", lm.config.model_type in _PLAIN_HEAD))
+_LOGITS = 1 << 26
+"""Logits worked out at once: 256 MiB in float32."""
 
 
 @contextmanager
 def asking(net: Net) -> Iterator[None]:
     """Evaluation mode for a block."""
     before = net.training
-    net.eval()
+    if before:
+        net.eval()
     try:
         yield
     finally:
-        net.train(before)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One drawn reply: its tokens as drawn (``<eos>`` included if it ended), and its text.
-
-    A text can have many spellings in tokens; who teaches by a reply needs the one that was drawn.
-    """
-
-    ids: tuple[int, ...]
-    text: str
-    ended: bool
+        if before:
+            net.train()
 
 
 class Voice:
-    """Computes with a net: embeddings with the audio put in, logits, replies."""
+    """Computes with a net: embeddings with the audio put in, logits, replies.
 
-    def __init__(self, net: Net, coder: Coder, remember: int = _HEARD_BYTES) -> None:
-        """Compute with `net`; the tokens of clips are kept in `remember` bytes."""
+    Args:
+        net: its ``encode``, ``lm``, ``ear.device`` and ``projector`` are used.
+        coder: the tokenizer.
+        remember: bytes of encoded clips that are kept; the least used go first.
+        positions, mode: how the language model counts and may be read, where it does not say so
+            itself (`harken.models.lalm_read.Reader`).
+
+    Attributes:
+        reader: reads lines that have a beginning in common.
+        encodes: how many times a clip was encoded to be asked about.
+        audio: tokens of the last page's clips, for their gradient.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        coder: Coder,
+        remember: int = MEMORY,
+        *,
+        positions: Callable[[Tensor], Tensor] | None = None,
+        mode: Mode | None = None,
+    ) -> None:
         self.net = net
         self.coder = coder
-        self.audio: Tensor | None = None  # tokens of the last page's clips, for their gradient
+        self.reader = Reader(net.lm, positions, mode)
+        self.encodes = 0
+        self.audio: Tensor | None = None
         self._heard: Lru[Tensor] = Lru(remember)
         self._version = -1
 
@@ -90,6 +93,15 @@ class Voice:
     def forget(self) -> None:
         """Drop what is remembered of clips."""
         self._heard.clear()
+
+    def remember(self, memory: int) -> None:
+        """Keep encoded clips in up to `memory` bytes from now on; what is there is dropped."""
+        self._heard = Lru(memory)
+
+    def known(self, key: str) -> int:
+        """How many tokens the clip has become; 0 if it must be encoded (again)."""
+        tokens = self._heard.get(key)
+        return 0 if tokens is None else len(tokens)
 
     def answer_logits(self, lines: Sequence[Line]) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, V), ids (N,) and row (N,) of every answer token of `lines`, in order."""
@@ -114,116 +126,65 @@ class Voice:
         return torch.zeros(len(lines), device=self.device).index_add(0, rows, picked)
 
     def branches(self, line: Line, answers: Sequence[Sequence[int]]) -> list[float]:
-        """Log-probability of each answer (ids, ``<eos>`` included) behind one prompt.
-
-        The answers are branches of one line: each reads the prompt and itself, at the positions it
-        would have alone, so the prompt is read once. Exact where attention is all there is;
-        elsewhere each answer is read behind a copy of the prompt.
-        """
-        if not _by_mask(self.net.lm):
-            copies = [
-                Line((*line.ids, *ids), line.places, line.sounds, len(ids)) for ids in answers
-            ]
-            return [float(value) for value in self.logprobs(copies)]
-        size = len(line.ids)
-        tokens, branch, position, after = list(line.ids), [0] * size, list(range(size)), []
-        for number, ids in enumerate(answers, 1):
-            after += [size - 1, *range(len(tokens), len(tokens) + len(ids) - 1)]
-            tokens += ids[:-1]
-            branch += [number] * (len(ids) - 1)
-            position += range(size, size + len(ids) - 1)
-        whole = Line(tuple(tokens), line.places, line.sounds)
-        sheet = page([whole], self.coder)
-        side = torch.tensor(branch)
-        reads = (side[None, :] == 0) | (side[None, :] == side[:, None])
-        reads &= torch.ones(len(tokens), len(tokens), dtype=torch.bool).tril()
-        mask = torch.zeros(reads.shape).masked_fill(~reads, torch.finfo(torch.float32).min)
-        hidden = self._read(
-            sheet,
-            [whole],
-            attention_mask=mask[None, None].to(self.device),
-            position_ids=torch.tensor([position], device=self.device),
-        )
-        where = torch.tensor(after)
-        logits = self._logits(hidden, torch.zeros_like(where), where)
-        said = torch.tensor([i for ids in answers for i in ids], device=self.device)
-        picked = logits.float().log_softmax(-1).gather(1, said[:, None])[:, 0]
-        ends = np.cumsum([len(ids) for ids in answers])
-        return [float(part.sum()) for part in torch.tensor_split(picked, ends[:-1].tolist())]
+        """Log-probability of each answer (ids, ``<eos>`` included) behind one prompt."""
+        return self.choices([(line, answers)])[0]
 
     @torch.no_grad()
+    def choices(self, asked: Sequence[tuple[Line, Sequence[Sequence[int]]]]) -> list[list[float]]:
+        """Log-probability of each answer (ids, ``<eos>`` included) behind each prompt.
+
+        What several prompts begin with is read once, and so is each prompt for all its answers,
+        where the language model allows it (`harken.models.lalm_read`); the numbers are those of
+        every answer read behind its prompt alone.
+        """
+        if not asked:
+            return []
+        said = [ids for _, answers in asked for ids in answers]
+        rows = [(line, ids[:-1]) for line, answers in asked for ids in answers]
+        trees = self.reader.plant(rows, self.coder)
+        sums = np.zeros(len(said))
+        for pack in self.reader.packs(trees):
+            here = [trees[i] for i in pack]
+            read = self.reader.read(self.embedded([tree.line for tree in here])[0], here)
+            numbers = [number for tree in here for number in tree.rows]
+            sums[numbers] = self._sums(read, [said[number] for number in numbers])
+        ends = np.cumsum([len(answers) for _, answers in asked])
+        return [part.tolist() for part in np.split(sums, ends[:-1])]
+
+    def _sums(self, read: Read, said: Sequence[Sequence[int]]) -> Floats:
+        """Summed log-probability of what is said at the end of each line that was read."""
+        width = read.hidden.shape[1]
+        rows = [found for tree in read.where for found in tree]
+        places = [row * width + at[-len(ids) :] for (row, at), ids in zip(rows, said, strict=True)]
+        # Answers begin behind the same token: logits are worked out once a place.
+        where, which = np.unique(np.concatenate(places), return_inverse=True)
+        hidden = read.hidden.flatten(0, 1)
+        ids = np.concatenate([np.array(ids, np.int64) for ids in said])
+        picked = np.zeros(len(ids))
+        lm: Any = self.net.lm
+        step = max(1, _LOGITS // int(lm.get_input_embeddings().num_embeddings))
+        for start in range(0, len(where), step):
+            few = torch.from_numpy(where[start : start + step]).to(self.device)
+            logprobs = self.reader.logits(hidden[few]).float().log_softmax(-1)
+            mine = np.flatnonzero((which >= start) & (which < start + step))
+            at = torch.from_numpy(which[mine] - start), torch.from_numpy(ids[mine])
+            picked[mine] = logprobs[at[0].to(self.device), at[1].to(self.device)].cpu().numpy()
+        starts = np.cumsum([0, *(len(ids) for ids in said[:-1])])
+        found: Floats = np.add.reduceat(picked, starts)
+        return found
+
     def reply(
         self, lines: Sequence[Line], sampling: Sampling, draws: Sequence[np.random.Generator]
     ) -> list[Said]:
-        """Go on from each line until ``<eos>`` or `sampling.max_tokens`.
+        """Go on from each line until ``<eos>``; see `harken.models.lalm_reply.reply`."""
+        return reply(self, lines, sampling, draws)
 
-        Args:
-            lines: prompts, without answers.
-            sampling: temperature 0 is greedy; `top_k` 0 keeps all tokens.
-            draws: one generator a line: a reply does not depend on what else is in the batch.
-        """
-        sheet = page(lines, self.coder, left=True)
-        true = sheet.true.to(self.device)
-        positions = (true.long().cumsum(1) - 1).clamp(min=0)
-        out = self.net.lm(
-            inputs_embeds=self._embed(sheet, lines),
-            attention_mask=true.long(),
-            position_ids=positions,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        said: list[list[int]] = [[] for _ in lines]
-        ended = [False] * len(lines)
-        position = positions[:, -1:]
-        for _ in range(sampling.max_tokens):
-            chosen = self._choose(out.logits[:, -1], sampling, draws, ended)
-            for row, token in enumerate(chosen):
-                if not ended[row]:
-                    ended[row] = token in self.coder.ends
-                    said[row] += [] if ended[row] else [token]
-            if all(ended):
-                break
-            true = torch.cat([true, true.new_ones(len(lines), 1)], 1)
-            position = position + 1
-            out = self.net.lm(
-                input_ids=torch.tensor(chosen, device=self.device)[:, None],
-                attention_mask=true.long(),
-                position_ids=position,
-                past_key_values=out.past_key_values,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        return [
-            Said((*ids, self.coder.eos) if end else tuple(ids), self.coder.decode(ids), end)
-            for ids, end in zip(said, ended, strict=True)
-        ]
+    def embedded(self, lines: Sequence[Line], *, left: bool = False) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, L, width) of padded lines, audio put in, and what is true of them."""
+        sheet = page(lines, self.coder, left=left)
+        return self._embed(sheet, lines), sheet.true.to(self.device)
 
-    def _choose(
-        self,
-        logits: Tensor,
-        sampling: Sampling,
-        draws: Sequence[np.random.Generator],
-        ended: Sequence[bool],
-    ) -> list[int]:
-        """The next token of every row; the audio placeholder is never one."""
-        logits = logits.float().clone()
-        logits[:, self.coder.audio] = -torch.inf
-        if sampling.temperature <= 0:
-            return [int(i) for i in logits.argmax(-1)]
-        values = (logits / sampling.temperature).cpu().double().numpy()
-        chosen = []
-        for row, draw in enumerate(draws):
-            if ended[row]:
-                chosen.append(self.coder.eos)
-                continue
-            line = values[row]
-            if 0 < sampling.top_k < len(line):
-                line = np.where(line >= np.sort(line)[-sampling.top_k], line, -np.inf)
-            powers = np.exp(line - line.max()).cumsum()
-            chosen.append(int(np.searchsorted(powers, draw.random() * powers[-1], side="right")))
-        return chosen
-
-    def _read(self, sheet: Page, lines: Sequence[Line], **reading: Tensor) -> Tensor:
+    def _read(self, sheet: Page, lines: Sequence[Line]) -> Tensor:
         """Last hidden states (B, L, width), or logits where the head is not a plain one.
 
         Lines are padded on the right and read from left to right, so padding needs no mask: nothing
@@ -231,23 +192,16 @@ class Voice:
         """
         embedded = self._embed(sheet, lines)
         lm: Any = self.net.lm
-        if _plain_head(lm):
+        if self.reader.plain_head:
             decoder = lm.get_decoder()
-            hidden: Tensor = decoder(
-                inputs_embeds=embedded, use_cache=False, **reading
-            ).last_hidden_state
+            hidden: Tensor = decoder(inputs_embeds=embedded, use_cache=False).last_hidden_state
             return hidden
-        logits: Tensor = lm(inputs_embeds=embedded, use_cache=False, **reading).logits
+        logits: Tensor = lm(inputs_embeds=embedded, use_cache=False).logits
         return logits
 
     def _logits(self, hidden: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Logits (N, V) at the given places of what `_read` gave."""
-        lm: Any = self.net.lm
-        picked = hidden[rows.to(hidden.device), columns.to(hidden.device)]
-        if _plain_head(lm):
-            logits: Tensor = lm.get_output_embeddings()(picked)
-            return logits
-        return picked
+        return self.reader.logits(hidden[rows.to(hidden.device), columns.to(hidden.device)])
 
     def _embed(self, sheet: Page, lines: Sequence[Line]) -> Tensor:
         """Embeddings (B, L, width) with the clips' tokens in place of the placeholders."""
@@ -288,13 +242,21 @@ class Voice:
         """The tokens (n, width) of each sound, each distinct one encoded once."""
         names = [sound.key or f"#{i}" for i, sound in enumerate(sounds)]
         first = dict(reversed(list(zip(names, sounds, strict=True))))
+        order = list(dict.fromkeys(names))
         if torch.is_grad_enabled() or self.net.training:
-            order = list(dict.fromkeys(names))
             made = self.net.encode([first[name].features for name in order]) if order else []
-            tokens = dict(zip(order, made, strict=True))
         else:
-            tokens = {name: self._remembered(first[name]) for name in dict.fromkeys(names)}
+            self._up_to_date()
+            made = [self._remembered(first[name]) for name in order]
+        tokens = dict(zip(order, made, strict=True))
         return [tokens[name] for name in names]
+
+    def _up_to_date(self) -> None:
+        """Forget what was encoded with other weights."""
+        version = self.version()
+        if version != self._version:
+            self._heard.clear()
+            self._version = version
 
     def _remembered(self, sound: Sound) -> Tensor:
         """A sound's tokens, kept while the weights stay as they are.
@@ -302,13 +264,23 @@ class Voice:
         Encoded alone and not beside others, so that the last bit of an answer does not depend on
         what was asked before: a run that is taken up again gives the same bytes.
         """
-        version = self.version()
-        if version != self._version:
-            self._heard.clear()
-            self._version = version
         tokens = self._heard.get(sound.key) if sound.key else None
         if tokens is None:
-            tokens = self.net.encode([sound.features])[0]
-            if sound.key:
-                self._heard.put(sound.key, tokens, tokens.nbytes)
+            features = sound.features
+            still = self._still(features) if sound.key else ""
+            tokens = self._heard.get(still) if still else None
+            if tokens is None:
+                tokens = self.net.encode([features])[0]
+                self.encodes += 1
+            for name in filter(None, {sound.key, still}):
+                self._heard.put(name, tokens, tokens.nbytes)
         return tokens
+
+    def _still(self, features: Array) -> str:
+        """What silence is remembered by as well: its length, as far as the encoder can tell."""
+        ear: Any = self.net.ear
+        if not isinstance(features, np.ndarray) or (features != features[:1]).any():
+            return ""
+        quiet = getattr(ear, "fills_with_silence", False)
+        length = ear.frames(len(features)) if quiet else len(features)
+        return f"still {features[:1].tobytes().hex()} {quiet} {length}"

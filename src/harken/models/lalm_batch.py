@@ -33,14 +33,20 @@ class Sound:
     """One clip of one line.
 
     Attributes:
-        features: prepared, time first.
+        given: the features, or what makes them when they are wanted: of a sound that is remembered
+            they are not.
         tokens: how many tokens it becomes.
         key: what it may be remembered by; empty for sounds that are heard once (augmented).
     """
 
-    features: Array
+    given: Array | Callable[[], Array]
     tokens: int
     key: str = ""
+
+    @property
+    def features(self) -> Array:
+        """Prepared, time first."""
+        return self.given() if callable(self.given) else self.given
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -50,9 +50,11 @@ class Ear(nn.Module):
         kind: see the table above.
         width: size of a frame's vector.
         limit_s: longest clip it takes.
+        fills_with_silence: silent clips of as many frames are one to it.
     """
 
     kind = ""
+    fills_with_silence = False
 
     def __init__(self, encoder: nn.Module, limit_s: float) -> None:
         super().__init__()
@@ -134,6 +136,8 @@ class ImageEar(MelEar):
     sounds the same alone and in company.
     """
 
+    fills_with_silence = True
+
     def __init__(
         self, encoder: nn.Module, limit_s: float = 60.0, settings: MelSettings | None = None
     ) -> None:
@@ -174,6 +178,7 @@ class WhisperEar(Ear):
     """Whisper's encoder; hears at most the length it was trained on (30 s)."""
 
     kind = "whisper"
+    fills_with_silence = True
 
     def __init__(self, encoder: nn.Module, limit_s: float | None = None) -> None:
         from transformers import WhisperFeatureExtractor

@@ -161,5 +161,5 @@ def _sounds(
     sounds = []
     for clip in prompt.clips:
         sound = learner.prepared(augment(learner.features(clip), rng, loose=free))
-        sounds.append(replace(sound, features=mask(sound.features, rng)))
+        sounds.append(replace(sound, given=mask(sound.features, rng)))
     return sounds

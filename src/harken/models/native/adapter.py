@@ -147,6 +147,7 @@ class Adapted(Family):
 
     adapter: Adapter | None = None
     audio_id: int
+    by_row = True
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (B, L) -> (B, L, width + 1): the embedding, and whether its row has a clip."""

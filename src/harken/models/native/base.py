@@ -27,6 +27,8 @@ attributes, assigns ``tower``, ``projector``, ``decoder`` and ``head`` in ``__in
 - ``built``, ``ear`` and ``settle`` where opening is more than two ``from_pretrained``.
 - ``by_mask = False`` where more than a 4-D mask decides what is read (sliding windows,
   convolutions, prefix modes): answers are then read behind copies of the prompt.
+  ``by_row = True`` where a row is read by what is in it (an adapter that is on if there is a clip,
+  frequencies by its length): rotations of a question do not share a row then, its choices do.
 """
 
 from __future__ import annotations
@@ -79,6 +81,7 @@ class Family(ABC):
         longest_s: longest clip; a longer one is refused.
         shortest: samples below which a window would have no token; it is filled up with zeros.
         by_mask: a 4-D attention mask alone decides what a token reads.
+        by_row: what else stands in a row changes how it is read: prompts must not share rows.
         around: what its processor puts before and after the placeholder, where templates do not.
         unused: names that tensors of parts begin with that are not opened (an image tower).
         further: patterns of files in subfolders that belong to the model (adapters).
@@ -97,6 +100,7 @@ class Family(ABC):
     template: ClassVar[str] = ""
     after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
+    by_row: ClassVar[bool] = False
     around: tuple[str, str] = ("", "")
     unused: ClassVar[tuple[str, ...]] = ()
     further: ClassVar[tuple[str, ...]] = ()

@@ -96,11 +96,11 @@ class Native(Lalm):
         return Native(target, open_model(target, settings), settings)
 
     @staticmethod
-    def load(folder: Path | str, device: str = "cpu") -> Native:
+    def load(folder: Path | str, device: str = "cpu", remember_mb: int = 512) -> Native:
         """Open a folder; see `open` for more settings."""
-        return Native.open(str(folder), Settings(device=device))
+        return Native.open(str(folder), Settings(device=device, remember_mb=remember_mb))
 
-    def sound(self, clip: Clip) -> Sound:
+    def _sound(self, clip: Clip) -> Sound:
         """The wave of a clip, and how many tokens it becomes.
 
         Raises:

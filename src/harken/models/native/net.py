@@ -48,6 +48,7 @@ class Speaker(nn.Module):
 
     Attributes:
         by_mask: a 4-D mask alone decides what is read.
+        by_row: prompts must not share rows.
         plain_head: logits are the head's output and nothing else.
     """
 
@@ -57,7 +58,7 @@ class Speaker(nn.Module):
         super().__init__()
         self.decoder = family.decoder
         self.head = family.head
-        self.by_mask = family.by_mask
+        self.by_mask, self.by_row = family.by_mask, family.by_row
         self._family = family
 
     @property
