@@ -156,7 +156,11 @@ def compare_all(
     both = [t for trials in (b, a) for t in trials if t["condition"] in wanted]
     runs = ["b"] * sum(t["condition"] in wanted for t in b)
     runs += ["a"] * (len(both) - len(runs))
-    own = table(both, [f"{run} {t['condition']}" for run, t in zip(runs, both, strict=True)])
+    own = table(
+        both,
+        [f"{run} {t['condition']}" for run, t in zip(runs, both, strict=True)],
+        marks_only=True,
+    )
     resampling = Resampling(own.member, seed)
     tasks = sorted({t["task"] for t in b})
     found = {name: _rows(own, name, tasks, resampling) for name in conditions}

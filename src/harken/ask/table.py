@@ -108,7 +108,9 @@ def means(values: Floats, group: Ints, count: int) -> Floats:
     return out.reshape(count, *values.shape[1:])
 
 
-def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
+def table(
+    trials: Sequence[Trial], names: Sequence[str] | None = None, marks_only: bool = False
+) -> Table:
     """Read the columns of `trials`.
 
     Args:
@@ -116,6 +118,8 @@ def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
             ``heard`` (the most clips that any of the item's prompts held).
         names: what to call the condition of each trial, if not by its own name: how two runs are
             put side by side.
+        marks_only: leave out what was picked and the probabilities (it takes half of the time);
+            their columns then say that there are none.
     """
     called = [t["condition"] for t in trials] if names is None else list(names)
     conditions = list(dict.fromkeys(called))
@@ -137,7 +141,7 @@ def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
     first = _first_trials(trials, item, order, len(ids))
     rows = _Rows(trials, key, condition, item, (len(keys), len(conditions)))
     options = [_options(t) for t in first]
-    answers = _answers(rows, options)
+    answers = _answers(rows, [] if marks_only else options)
     return Table(
         items=ids,
         tasks=[str(t["task"]) for t in first],
@@ -154,7 +158,7 @@ def table(trials: Sequence[Trial], names: Sequence[str] | None = None) -> Table:
         gold_shown=rows.per_key([t["gold_shown"] for t in trials]),
         outcome=rows.grid([OUTCOMES.index(t["outcome"]) for t in trials]),
         right=_right(rows),
-        chances=_chances(rows, max(map(len, options), default=0)),
+        chances=_chances(rows, 0 if marks_only else max(map(len, options), default=0)),
         **answers,
     )
 
@@ -242,6 +246,10 @@ def _heard(trials: Sequence[Trial], item: Ints, count: int) -> Ints:
 
 def _answers(rows: _Rows, options: Sequence[tuple[str, ...]]) -> dict[str, Ints]:
     """What was chosen, by its place among the options, on display, and as a clip's number."""
+    if not options:
+        none = np.full(rows.shape, -1, dtype=np.int64)
+        gold_clip = np.full(rows.shape[0], -1, dtype=np.int64)
+        return {"pick": none, "shown": none, "shown_clip": none, "gold_clip": gold_clip}
     picks, places, clips, golds = [], [], [], []
     numbers: dict[tuple[str, ...], tuple[int, ...] | None] = {}
     for trial, at in zip(rows.trials, rows.item.tolist(), strict=True):
@@ -276,6 +284,8 @@ def _clip_numbers(choices: Sequence[str]) -> tuple[int, ...] | None:
 def _chances(rows: _Rows, widest: int) -> Floats:
     """Probabilities in the items' own order of options."""
     out = np.full((*rows.shape, widest), np.nan)
+    if not widest:
+        return out
     sizes: dict[int, list[int]] = {}
     for at, trial in enumerate(rows.trials):
         if trial.get("logprobs"):
