@@ -15,6 +15,7 @@ pytest.importorskip("torch")
 from test_http_client import tone
 from test_serve import Ear, Served, block, post, text, user
 
+from harken.models import load_model
 from harken.models.base import Earlier, Prompt, Sampling
 from harken.models.lalm import Lalm
 from harken.models.lalm_batch import Line
@@ -180,7 +181,7 @@ def test_a_model_without_tokens_and_turns_says_so() -> None:
     body = {"model": "ear", "messages": user(text("hello"))}
     talk = [*user(text("a")), turn("assistant", "b"), *user(text("c"))]
     cases: list[tuple[dict[str, Any], str]] = [
-        ({**body, "logprobs": True}, "does not tell the probabilities"),
+        ({**body, "logprobs": True}, "logprobs are not offered"),
         ({**body, "messages": talk}, "takes no conversation"),
         ({**body, "stream_options": {"include_usage": True}}, "beside stream"),
         ({**body, "stream": True, "stream_options": {"speed": 2}}, "speed is not offered"),
@@ -191,3 +192,19 @@ def test_a_model_without_tokens_and_turns_says_so() -> None:
     status, found = post(one.url, body)
     assert status == 200 and "usage" not in found and found["choices"][0]["logprobs"] is None
     one.close()
+
+
+def test_harkens_own_client_goes_on_without_probabilities_where_there_are_none(
+    served: Served,
+) -> None:
+    words = "Which?\nA. dog\nB. a bell"
+    prompt = Prompt((words,), "Which?", ("dog", "a bell"), (0, 1))
+    for model in (load_model("constant:1"), None):
+        one = Served(model, name="mini") if model else served
+        far: Any = load_model(f"openai:mini@{one.url}", instruction="")
+        (reply,) = far.generate([prompt], Sampling(4))
+        assert reply.stop != "failed", reply
+        assert far.report()["tokens_out"] == (0 if model else 4)
+        far.close()
+        if model:
+            one.close()

@@ -171,7 +171,8 @@ def _top(body: Mapping[str, Any], offer: Offer) -> int | None:
     if top and not wished:
         raise Refusal("top_logprobs is given beside logprobs: true only", "top_logprobs")
     if wished and not offer.tells:
-        raise Refusal(f"{offer.names[0]} does not tell the probabilities of its tokens", "logprobs")
+        found = f"logprobs are not offered: {offer.names[0]} does not tell those of its tokens"
+        raise Refusal(found, "logprobs")
     return top if wished else None
 
 
