@@ -245,3 +245,21 @@ def test_a_benchmark_by_name_without_its_audio(tmp_path: Path) -> None:
     assert found["bench"]["items"] == 4
     assert any("clips of bench could not be heard: missing" in w for w in found["warnings"])
     assert any("train has no audio" in w for w in found["warnings"])
+
+
+def test_memory_is_bounded_by_the_benchmark() -> None:
+    import tracemalloc
+
+    def stream(count: int) -> Any:
+        for n in range(count):
+            words = " ".join(f"w{n}x{k}" for k in range(400))  # 4 kB, none of it in the benchmark
+            yield Entry(f"t{n}", words, names=(f"place{n}a.wav",))
+
+    bench = [Entry("b", "what is it that is heard in the second place", names=("hall7b.wav",))]
+    peaks = []
+    for count in (300, 3000):
+        tracemalloc.start()
+        assert contamination(stream(count), bench)["train"]["items"] == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 200_000, peaks
