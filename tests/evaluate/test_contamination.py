@@ -128,8 +128,9 @@ def test_the_strongest_few_are_listed_and_all_are_counted(tmp_path: Path) -> Non
     bench = [Entry("b", names=("freesound:1234",))]
     names = ["audio/1234.wav", "freesound:1234", "freesound:1234", "freesound:1234"]
     found = contamination([Entry(f"t{n}", names=(x,)) for n, x in enumerate(names)], bench, shown=2)
-    assert [m["train"] for m in found["matches"]] == ["t1", "t2"]
-    assert found["kinds"]["source"] == {"bench_items": 1, "train_items": 4, "pairs": 4}
+    listed = [(m["kind"], m["train"]) for m in found["matches"]]
+    assert listed == [("source", "t1"), ("source", "t2"), ("name", "t0")], "a bare number is a hint"
+    assert found["kinds"]["source"] == {"bench_items": 1, "train_items": 3, "pairs": 3}
 
 
 def test_hints_touch_nothing(tmp_path: Path) -> None:
