@@ -128,8 +128,9 @@ def test_the_strongest_few_are_listed_and_all_are_counted(tmp_path: Path) -> Non
     bench = [Entry("b", names=("freesound:1234",))]
     names = ["audio/1234.wav", "freesound:1234", "freesound:1234", "freesound:1234"]
     found = contamination([Entry(f"t{n}", names=(x,)) for n, x in enumerate(names)], bench, shown=2)
-    assert [m["train"] for m in found["matches"]] == ["t1", "t2"]
-    assert found["kinds"]["source"] == {"bench_items": 1, "train_items": 4, "pairs": 4}
+    listed = [(m["kind"], m["train"]) for m in found["matches"]]
+    assert listed == [("source", "t1"), ("source", "t2"), ("name", "t0")], "a bare number is a hint"
+    assert found["kinds"]["source"] == {"bench_items": 1, "train_items": 3, "pairs": 3}
 
 
 def test_hints_touch_nothing(tmp_path: Path) -> None:
@@ -245,3 +246,21 @@ def test_a_benchmark_by_name_without_its_audio(tmp_path: Path) -> None:
     assert found["bench"]["items"] == 4
     assert any("clips of bench could not be heard: missing" in w for w in found["warnings"])
     assert any("train has no audio" in w for w in found["warnings"])
+
+
+def test_memory_is_bounded_by_the_benchmark() -> None:
+    import tracemalloc
+
+    def stream(count: int) -> Any:
+        for n in range(count):
+            words = " ".join(f"w{n}x{k}" for k in range(60))  # none of it in the benchmark
+            yield Entry(f"t{n}", words, names=(f"place{n}a.wav",))
+
+    bench = [Entry("b", "what is it that is heard in the second place", names=("hall7b.wav",))]
+    peaks = []
+    for count in (100, 1000):
+        tracemalloc.start()
+        assert contamination(stream(count), bench)["train"]["items"] == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 50_000, peaks

@@ -32,6 +32,8 @@ def read(name: str, row: dict[str, object] | None = None) -> set[tuple[str, str]
         ("LJ001-0001.wav", {("name", "lj001-0001")}),
         ("https://www.bilibili.com/video/BV1xx411c7mD", {("name", "bilibili bv1xx411c7md")}),
         ("librispeech_12.wav", {("name", "librispeech_12")}),
+        ("Recording1A_2.wav", {("name", "recording1a_2")}),
+        ("2024-03-14a_1.wav", {("name", "2024-03-14a_1")}),
         ("clip_00012.wav", set()),
         ("audio 3.wav", set()),
         ("test_0_1.wav", set()),

@@ -133,6 +133,15 @@ def test_a_server_without_probabilities_is_still_asked() -> None:
         assert "log-probabilities are not asked for" in own.report()["notes"][0]
 
 
+def test_those_in_flight_beside_the_first_refusal_are_asked_again() -> None:
+    with Standin(Plan(refuse_logprobs=True, delay_s=0.05)) as server:
+        own = model(server, concurrency=8)
+        asked = [replace(chosen(), parts=(f"{n}\nA. x\nB. y",)) for n in range(8)]
+        assert [reply.text for reply in own.generate(asked, GREEDY)] == ["A"] * 8
+        assert len(own.report()["notes"]) == 1
+        own.close()
+
+
 @pytest.mark.parametrize(
     ("raw", "kind"),
     [

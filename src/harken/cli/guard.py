@@ -76,13 +76,13 @@ def _bench(
         raise ConfigError("name one test set", mend="A path, or --benchmark NAME --data RELEASE.")
     if bench is not None:
         return list(read_entries(bench, source, audio))
-    from harken.cli.bench import _source
+    from harken.cli.bench import source_of
     from harken.evaluate.benchmarks import open_benchmark
     from harken.evaluate.benchmarks.nouns import row_of
 
     opened = open_benchmark(str(benchmark))
     release = opened.release(
-        _source(opened, data), audio, need_audio=audio is not None, partial=True
+        source_of(opened, data), audio, need_audio=audio is not None, partial=True
     )
     return [entry_of(item, row_of(item)) for item in release.items]
 

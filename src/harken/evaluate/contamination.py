@@ -272,7 +272,7 @@ class _Index:
             for number, other in self._origins.get((origin.kind, origin.id), ()):
                 sure = certainty(origin, other)
                 kind = "near" if sure <= WEAK else "source"
-                if kind == "source" and {origin.kind, other.kind} <= {"name", "number"}:
+                if kind == "source" and {origin.kind, other.kind} & {"name", "number"}:
                     kind = "name"
                 if kind in self.checks:
                     yield number, kind, sure, f"{other.kind} {other.id}"

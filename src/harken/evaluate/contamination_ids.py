@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -135,8 +136,10 @@ def _video(stem: str) -> Origin | None:
     if match is None:
         return None
     id_ = match["id"]
-    mixed = len({_class(sign) for sign in id_}) >= 3  # a word or a date is no id
-    if not (mixed or (match["y"] and len({_class(sign) for sign in id_}) >= 2)):
+    # Random signs change their kind all the time, words and dates do not.
+    turns = sum(_class(a) != _class(b) for a, b in pairwise(id_))
+    random = turns >= 4 and id_ != id_.lower() and id_ != id_.upper()
+    if not (random or (match["y"] and turns)):
         return None
     start, end = (float(match[part]) if match[part] else None for part in ("start", "end"))
     if start is not None and end is not None and end - start >= 500:

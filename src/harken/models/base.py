@@ -33,12 +33,21 @@ class PromptStyle:
     hide_implied: bool = False
 
 
+class Earlier(str):
+    """A reply of the model's own, earlier in a conversation: a part of a prompt between two turns.
+
+    Only a model that `converses` may be given one; another would read it as the user's words.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One question as it is put to a model.
 
     Attributes:
-        parts: text and clips in reading order.
+        parts: text and clips in reading order; an `Earlier` ends a turn of a conversation.
         question: the bare question (deaf baselines read it).
         choices: the choices as shown, in shown order, without letters; empty for open questions.
         order: ``order[shown position] = position in item.choices``: the rotation rides here.

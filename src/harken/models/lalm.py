@@ -51,6 +51,7 @@ class Lalm:
     Attributes:
         name: for people.
         hears: clips it takes in one prompt.
+        converses: whether a prompt may hold earlier turns.
         style: how it likes to be asked.
         net: the modules ``audio_encoder``, ``projector`` and ``lm``.
         coder: the tokenizer.
@@ -58,6 +59,7 @@ class Lalm:
     """
 
     hears = MOST_CLIPS
+    converses = True
 
     def __init__(self, net: Net, coder: Coder, config: Mapping[str, Any]) -> None:
         """Use `preset`, `compose`, `compose_pretrained` or `load`."""

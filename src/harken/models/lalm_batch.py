@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harken.audio import Clip
 from harken.errors import ModelError
-from harken.models.base import Prompt
+from harken.models.base import Earlier, Prompt
 from harken.models.features import Array
 from harken.models.tokenizer import Coder
 
@@ -113,6 +113,10 @@ class Writer:
         heard: list[Sound] = []
         number = 0
         for part in prompt.parts:
+            if isinstance(part, Earlier):  # as in `turns`
+                ids += [coder.answer, *coder.encode(str(part)), coder.eos]
+                places += [0] * (len(ids) - len(places))
+                continue
             if isinstance(part, str) and not isinstance(part, Words):
                 ids += coder.encode(part)
                 places += [0] * (len(ids) - len(places))

@@ -214,10 +214,13 @@ class Pool:
         """Count it, and decide whether it speaks for all requests."""
         self.faults[fault.kind] += 1
         about_logprobs = fault.kind.startswith("http 4") and "logprob" in fault.detail.lower()
-        if about_logprobs and self._logprobs:
-            # Hosted models often refuse log-probabilities; the words are still worth having.
-            self._logprobs, fault.passing = False, True
-            self.notes.append(f"log-probabilities are not asked for: {fault.detail}")
+        if about_logprobs:
+            # Hosted models often refuse log-probabilities; the words are still worth having. Those
+            # that were in flight beside the first to be refused are asked again as well.
+            fault.passing = True
+            if self._logprobs:
+                self._logprobs = False
+                self.notes.append(f"log-probabilities are not asked for: {fault.detail}")
             return
         tries = 1 + self.settings.retries
         self._barren += 4 * tries if fault.kind == "timeout" else 1  # waiting for nothing is dear

@@ -1,7 +1,8 @@
 """harken's models behind OpenAI's chat completions, so that any harness can examine them.
 
-``/v1/models`` and ``/v1/chat/completions`` (streamed too, in one piece). Requests that arrive
-together are asked together. Listens on the loopback unless told another host; a browser's page
+``/v1/models`` and ``/v1/chat/completions`` (streamed too, in one piece), with the counts of tokens
+and their log-probabilities where the model has them. Requests that arrive together are asked
+together. Listens on the loopback unless told another host; a browser's page
 cannot reach it (JSON only, and the Host must be the loopback's).
 """
 
@@ -14,7 +15,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,7 +27,8 @@ from aiohttp import web
 
 from harken.audio import digest
 from harken.models.base import Model, Reply
-from harken.models.serve_request import Asked, Limits, Refusal, read_request
+from harken.models.serve_request import Asked, Limits, Offer, Refusal, read_request
+from harken.models.serve_tokens import Spoken, Token, cut, speaker_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEY_ENV = "HARKEN_SERVE_KEY"
@@ -37,7 +39,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(slots=True)
 class _Waiting:
     asked: Asked
-    reply: asyncio.Future[Reply]
+    reply: asyncio.Future[Spoken]
 
 
 class Server:
@@ -65,6 +67,13 @@ class Server:
         self.limits = limits or Limits()
         self.batch = batch
         self._identity = model.identity()
+        self._speaker = speaker_of(model)
+        self._offer = Offer(
+            (self.name, model.name),
+            model.hears,
+            bool(getattr(model, "converses", False)),
+            self._speaker is not None,
+        )
         self._hosts = LOOPBACK if host in LOOPBACK else ()
         self._key = os.environ.get(KEY_ENV, "").strip()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
@@ -129,6 +138,8 @@ class Server:
             "owned_by": "harken",
             "identity": self._identity,
             "hears": min(self.model.hears, self.limits.clips),
+            "converses": self._offer.converses,
+            "logprobs": self._offer.tells,
         }
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -144,18 +155,18 @@ class Server:
             asked = await loop.run_in_executor(self._readers, self._read, raw, Path(room))
             waiting = _Waiting(asked, loop.create_future())
             self._queue.put_nowait(waiting)
-            reply = await waiting.reply
+            spoken = await waiting.reply
+        reply = spoken.reply
         if reply.stop == "failed" or reply.error is not None:
             return _error(500, reply.error or "the model gave no reply", kind="server_error")
-        return await self._answer(request, asked, reply)
+        return await self._answer(request, asked, spoken)
 
     def _read(self, raw: bytes, room: Path) -> Asked:
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError) as error:
             raise Refusal(f"the body is not JSON: {error}") from None
-        names = (self.name, self.model.name)
-        return read_request(body, names, self.model.hears, self.limits, room)
+        return read_request(body, self._offer, self.limits, room)
 
     async def _ask_all(self) -> None:
         """Take what waits, in batches of one sampling, and ask."""
@@ -166,28 +177,34 @@ class Server:
             while len(crowd) < self.batch and not self._queue.empty():
                 crowd.append(self._queue.get_nowait())
             crowd = [one for one in crowd if not one.reply.done()]  # the client may have left
-            for kind in dict.fromkeys((one.asked.sampling, one.asked.seeded) for one in crowd):
-                same = [one for one in crowd if (one.asked.sampling, one.asked.seeded) == kind]
+            for kind in dict.fromkeys(_kind(one.asked) for one in crowd):
+                same = [one for one in crowd if _kind(one.asked) == kind]
                 replies = await loop.run_in_executor(self._asker, self._ask, same)
                 for one, reply in zip(same, replies, strict=True):
                     if not one.reply.done():
                         one.reply.set_result(reply)
 
-    def _ask(self, same: list[_Waiting]) -> list[Reply]:
+    def _ask(self, same: list[_Waiting]) -> list[Spoken]:
         prompts = [one.asked.prompt for one in same]
         sampling = same[0].asked.sampling
         if not same[0].asked.seeded:  # who gives no seed wants another draw each time
             sampling = replace(sampling, seed=secrets.randbits(31))
         try:
-            replies = self.model.generate(prompts, sampling)
+            if self._speaker is not None:
+                replies = self._speaker.spoken(prompts, sampling, same[0].asked.top)
+            else:
+                replies = [Spoken(one) for one in self.model.generate(prompts, sampling)]
             if len(replies) == len(prompts):
                 return replies
             reason = f"the model gave {len(replies)} replies to {len(prompts)} prompts"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-        return [Reply("", stop="failed", error=reason) for _ in prompts]
+        return [Spoken(Reply("", stop="failed", error=reason)) for _ in prompts]
 
-    async def _answer(self, request: web.Request, asked: Asked, reply: Reply) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, asked: Asked, spoken: Spoken
+    ) -> web.StreamResponse:
+        reply = spoken.reply
         text, finish = reply.text, "length" if reply.stop == "length" else "stop"
         cuts = [at for stop in asked.stops if (at := text.find(stop)) >= 0]
         if cuts:
@@ -201,24 +218,70 @@ class Server:
             "system_fingerprint": self._identity,
         }
         message: dict[str, Any] = {"role": "assistant", "content": text}
+        told = None if spoken.tokens is None else _logprobs(cut(spoken.tokens, text))
+        usage = _usage(spoken)
         if asked.stream:
-            return await _streamed(request, body, message, finish)
+            last: dict[str, Any] | None = {"choices": [], "usage": usage} if asked.usage else None
+            return await _streamed(request, body, message, told, finish, last)
         if reply.explanation:
             message["reasoning_content"] = reply.explanation
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        return web.json_response({**body, "choices": [choice]})
+        choice = {"index": 0, "message": message, "logprobs": told, "finish_reason": finish}
+        whole = {**body, "choices": [choice]}
+        return web.json_response({**whole, "usage": usage} if usage else whole)
+
+
+def _kind(asked: Asked) -> tuple[Any, ...]:
+    """What must be the same for requests to be asked together."""
+    return asked.sampling, asked.seeded, asked.top
+
+
+def _usage(spoken: Spoken) -> dict[str, Any] | None:
+    """Counts of tokens in OpenAI's terms; None where nobody counted."""
+    if spoken.prompt is None or spoken.drawn is None:
+        return None
+    return {
+        "prompt_tokens": spoken.prompt,
+        "completion_tokens": spoken.drawn,
+        "total_tokens": spoken.prompt + spoken.drawn,
+        "prompt_tokens_details": {"audio_tokens": spoken.audio},
+    }
+
+
+def _logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
+    """Tokens with their log-probabilities in OpenAI's terms."""
+
+    def told(text: str, value: float) -> dict[str, Any]:
+        # JSON has no -inf, and OpenAI writes this number for it.
+        return {"token": text, "logprob": max(value, -9999.0), "bytes": list(text.encode())}
+
+    content = [
+        {
+            **told(token.text, token.logprob),
+            "top_logprobs": [told(text, value) for text, value in token.top],
+        }
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}
 
 
 async def _streamed(
-    request: web.Request, body: dict[str, Any], message: dict[str, Any], finish: str
+    request: web.Request,
+    body: dict[str, Any],
+    message: dict[str, Any],
+    told: dict[str, Any] | None,
+    finish: str,
+    last: dict[str, Any] | None,
 ) -> web.StreamResponse:
-    """Server-sent events: the whole reply in one piece, then the end."""
+    """Server-sent events: the whole reply in one piece, why it ended, the counts if wished."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for delta, reason in ((message, None), ({}, finish)):
-        choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        chunk = {**body, "object": "chat.completion.chunk", "choices": [choice]}
-        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": delta, "logprobs": own, "finish_reason": reason}]}
+        for delta, own, reason in ((message, told, None), ({}, None, finish))
+    ]
+    for chunk in [*chunks, *([last] if last else [])]:
+        whole = {**body, "object": "chat.completion.chunk", **chunk}
+        await response.write(b"data: " + json.dumps(whole).encode() + b"\n\n")
     await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response

@@ -18,7 +18,7 @@ from typing import Any
 
 from harken.audio import Clip, probe
 from harken.errors import AudioError
-from harken.models.base import Prompt, PromptStyle, Sampling
+from harken.models.base import Earlier, Prompt, PromptStyle, Sampling
 
 FORMATS = {
     "wav": ".wav",
@@ -33,6 +33,9 @@ FORMATS = {
     "opus": ".opus",
 }
 """Format names and MIME subtypes that are taken -> file suffix."""
+
+TOP = 20
+"""Most alternatives of a token, as at OpenAI's."""
 
 _DATA_URI = re.compile(r"data:audio/([a-z0-9.+-]+)((?:;[a-z0-9=.+-]+)*);base64,", re.IGNORECASE)
 _REFUSED = ("tools", "functions", "tool_choice", "response_format", "logit_bias", "audio")
@@ -73,23 +76,51 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What the served model can do.
+
+    Attributes:
+        names: ids under which it is known.
+        hears: clips that it can take.
+        converses: whether a prompt may hold earlier turns.
+        tells: whether it tells of the tokens of its replies.
+    """
+
+    names: tuple[str, ...]
+    hears: int
+    converses: bool = False
+    tells: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for; without a seed of its own, `seeded` is false."""
+    """What a request asks for.
+
+    Attributes:
+        prompt: the conversation.
+        sampling: how the reply is drawn.
+        stops: texts that end it.
+        stream: whether it is sent as events.
+        usage: whether a stream ends with the counts of tokens.
+        seeded: whether the request brings a seed of its own.
+        top: how many alternatives of each token are told; None: no probabilities at all.
+    """
 
     prompt: Prompt
     sampling: Sampling
     stops: tuple[str, ...] = ()
     stream: bool = False
+    usage: bool = False
     seeded: bool = False
+    top: int | None = None
 
 
-def read_request(body: Any, names: Sequence[str], most: int, limits: Limits, room: Path) -> Asked:
+def read_request(body: Any, offer: Offer, limits: Limits, room: Path) -> Asked:
     """Read the JSON of a request.
 
     Args:
         body: the decoded JSON.
-        names: ids under which the model is known.
-        most: clips that it can take.
+        offer: what the model can do.
         limits: what a request may hold.
         room: folder for the request's audio; the caller removes it afterwards.
 
@@ -98,8 +129,9 @@ def read_request(body: Any, names: Sequence[str], most: int, limits: Limits, roo
     """
     if not isinstance(body, dict):
         raise Refusal("the body is not a JSON object")
-    if body.get("model") not in names:
-        raise Refusal(f"no model {body.get('model')!r} here; there is {names[0]!r}", "model", 404)
+    if body.get("model") not in offer.names:
+        there = f"no model {body.get('model')!r} here; there is {offer.names[0]!r}"
+        raise Refusal(there, "model", 404)
     for field in _REFUSED:
         if body.get(field) not in (None, [], {}, "none", {"type": "text"}):
             raise Refusal(f"{field} is not offered", field)
@@ -108,13 +140,40 @@ def read_request(body: Any, names: Sequence[str], most: int, limits: Limits, roo
     modalities = body.get("modalities")
     if modalities not in (None, ["text"]):
         raise Refusal("replies are text only", "modalities")
+    stream, usage = _stream(body)
     return Asked(
-        _prompt(body.get("messages"), min(most, limits.clips), limits, room),
+        _prompt(body.get("messages"), offer, limits, room),
         _sampling(body, limits),
         _stops(body.get("stop")),
-        _flag(body, "stream"),
+        stream,
+        usage,
         body.get("seed") is not None,
+        _top(body, offer),
     )
+
+
+def _stream(body: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether to stream, and whether with the counts of tokens at the end."""
+    stream = _flag(body, "stream")
+    options = body.get("stream_options")
+    if options is not None and (not stream or not isinstance(options, dict)):
+        raise Refusal("stream_options is an object beside stream: true", "stream_options")
+    odd = sorted(set(options or {}) - {"include_usage", "include_obfuscation"})
+    if odd:
+        raise Refusal(f"stream_options: {', '.join(odd)} is not offered", "stream_options")
+    return stream, _flag(options or {}, "include_usage")
+
+
+def _top(body: Mapping[str, Any], offer: Offer) -> int | None:
+    """How many alternatives of a token are wished; None where no probabilities are."""
+    wished = _flag(body, "logprobs")
+    top = int(_number(body, "top_logprobs", 0, 0, TOP))
+    if top and not wished:
+        raise Refusal("top_logprobs is given beside logprobs: true only", "top_logprobs")
+    if wished and not offer.tells:
+        found = f"logprobs are not offered: {offer.names[0]} does not tell those of its tokens"
+        raise Refusal(found, "logprobs")
+    return top if wished else None
 
 
 def _sampling(body: Mapping[str, Any], limits: Limits) -> Sampling:
@@ -160,39 +219,77 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple(found[:16])
 
 
-def _prompt(messages: Any, most: int, limits: Limits, room: Path) -> Prompt:
-    """System words and one user message; a conversation is not something the models know."""
+def _prompt(messages: Any, offer: Offer, limits: Limits, room: Path) -> Prompt:
+    """System words, then turns of user and assistant, the last the user's.
+
+    A model that does not converse is asked one user message; earlier turns would change its answer
+    and cannot be put to it.
+    """
     if not isinstance(messages, list) or not messages:
         raise Refusal("messages must be a list with at least one message", "messages")
     system: list[str] = []
     parts: list[str | Clip] = []
+    before = ""
     for at, message in enumerate(messages):
         where = f"messages[{at}]"
         if not isinstance(message, dict):
             raise Refusal(f"{where} is not an object", "messages")
-        content = _blocks(message.get("content"), where)
         role = message.get("role")
-        if role in ("system", "developer") and not parts:
-            if not all(block.get("type") == "text" for block in content):
-                raise Refusal(f"{where}: a system message holds text only", "messages")
-            system += [_words(block, where) for block in content]
-        elif role == "user" and not parts:
-            for number, block in enumerate(content):
-                place = f"{where}.content[{number}]"
-                parts.append(_part(block, place, limits, room))
-                if sum(isinstance(part, Clip) for part in parts) > most:
-                    raise Refusal(f"this model hears {most} clips at most", "messages")
+        _check_turn(role, before, where, offer)
+        content = _blocks(message.get("content"), where)
+        if role == "user":
+            parts += _turn(content, where, offer, limits, room, parts)
+        elif not all(block.get("type") == "text" for block in content):
+            raise Refusal(f"{where}: a message of the {role} holds text only", "messages")
         else:
-            raise Refusal(
-                f"{where} has the role {role!r}; one user message, after system messages, "
-                "is offered",
-                "messages",
-            )
-    if not any(isinstance(part, Clip) or part.strip() for part in parts):
-        raise Refusal("there is no user message with something in it", "messages")
-    words = " ".join(part for part in parts if isinstance(part, str))
+            words = [_words(block, where) for block in content]
+            if role == "assistant":
+                parts.append(Earlier("".join(words)))
+            else:
+                system += words
+        before = str(role)
+    if before != "user":
+        raise Refusal("the last message must be the user's", "messages")
+    last = max((i for i, part in enumerate(parts) if isinstance(part, Earlier)), default=-1)
+    asked = " ".join(part for part in parts[last + 1 :] if isinstance(part, str))
     style = PromptStyle(letters=False)
-    return Prompt(tuple(parts), words, style=style, system="\n".join(system))
+    return Prompt(tuple(parts), asked, style=style, system="\n".join(system))
+
+
+def _check_turn(role: Any, before: str, where: str, offer: Offer) -> None:
+    """Refuse a role that cannot follow the one before."""
+    first = role in ("system", "developer") and before in ("", "system", "developer")
+    asks = role == "user" and before in ("", "system", "developer", "assistant")
+    said = role == "assistant" and before == "user" and offer.converses
+    if first or asks or said:
+        return
+    if role == "assistant" and before == "user":
+        found = f"{offer.names[0]} takes no conversation: one user message, after system messages"
+    elif role == "user":
+        found = f"{where}: two user messages in a row; join them into one user message"
+    else:
+        found = f"{where} has the role {role!r}, which cannot stand there"
+    raise Refusal(found, "messages")
+
+
+def _turn(
+    content: Sequence[Mapping[str, Any]],
+    where: str,
+    offer: Offer,
+    limits: Limits,
+    room: Path,
+    before: Sequence[str | Clip],
+) -> list[str | Clip]:
+    """The parts of one user message."""
+    most = min(offer.hears, limits.clips)
+    parts: list[str | Clip] = []
+    for number, block in enumerate(content):
+        parts.append(_part(block, f"{where}.content[{number}]", limits, room))
+        if sum(isinstance(part, Clip) for part in (*before, *parts)) > most:
+            raise Refusal(f"this model hears {most} clips at most", "messages")
+    if not any(isinstance(part, Clip) or part.strip() for part in parts):
+        raise Refusal(f"{where}: there is no user message with something in it", "messages")
+    return parts
 
 
 def _blocks(content: Any, where: str) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ that transformers gives for the whole rendered prompt.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harken.audio import Clip
 from harken.errors import ModelError
-from harken.models.base import Prompt
+from harken.models.base import Earlier, Prompt
 from harken.models.lalm_batch import Line, Sound, Writer
 from harken.models.native.base import Family, flat
 
@@ -129,19 +130,29 @@ class Scribe(Writer):
     def _messages(self, prompt: Prompt) -> tuple[list[str], list[list[dict[str, Any]]]]:
         """The texts, and messages in which they are marked by number, in the forms to try."""
         texts = [prompt.system]
-        blocks: list[dict[str, Any]] = []
+        turns: list[list[dict[str, Any]]] = [[]]
+        replies: list[str] = []
         for part in prompt.parts:
+            blocks = turns[-1]
             if isinstance(part, Clip):
                 blocks.append({"type": "audio", "audio": "clip"})
                 continue
             after = blocks[-1]["type"] if blocks else ""
             lead = {"audio": self.family.after_clip, "text": "\n"}.get(after, "")
-            texts.append(lead + str(part))
-            blocks.append({"type": "text", "text": _TEXT.format(len(texts) - 1)})
+            texts.append(str(part) if isinstance(part, Earlier) else lead + str(part))
+            mark = _TEXT.format(len(texts) - 1)
+            if isinstance(part, Earlier):
+                replies.append(mark)
+                turns.append([])
+            else:
+                blocks.append({"type": "text", "text": mark})
         system = _TEXT.format(0) if prompt.system else ""
-        own = self.family.messages(system, blocks)
-        usual = Family.messages(self.family, system, blocks)
-        return texts, [own, usual, flat(usual, self.family.placeholder)]
+        own = _talk(self.family.messages, system, turns, replies)
+        usual = _talk(partial(Family.messages, self.family), system, turns, replies)
+        forms = [own, usual, flat(usual, self.family.placeholder)]
+        if replies:  # some templates take blocks only, from the assistant too
+            forms.insert(2, [{**message, "content": _blocks(message)} for message in usual])
+        return texts, forms
 
     def _skeleton(self, forms: list[list[dict[str, Any]]]) -> tuple[str, ...]:
         """The rendered template, cut at its control tokens; one for all prompts of a shape.
@@ -197,3 +208,22 @@ class Scribe(Writer):
                 whole += [*self.coder.encode(mark[:1]), *self.coder.encode(mark[1:])]
             whole += self.coder.encode(part)
         return whole
+
+
+def _blocks(message: dict[str, Any]) -> Any:
+    """The content of the assistant's message as a block; of others as it is."""
+    content = message["content"]
+    return [{"type": "text", "text": content}] if message["role"] == "assistant" else content
+
+
+def _talk(
+    messages: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]],
+    system: str,
+    turns: Sequence[list[dict[str, Any]]],
+    replies: Sequence[str],
+) -> list[dict[str, Any]]:
+    """All turns as one chat; the system message stands before the first only."""
+    found = messages(system, turns[0])
+    for reply, blocks in zip(replies, turns[1:], strict=True):
+        found += [{"role": "assistant", "content": reply}, messages("", blocks)[-1]]
+    return found
