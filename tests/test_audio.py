@@ -290,3 +290,11 @@ def test_writing_leaves_nothing_behind_when_it_fails(
     with pytest.raises(OSError, match="disk gone"):
         audio.write_wav(tmp_path / "a.wav", steps(100), 16_000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stretch_of_a_scene_is_another_clip_than_the_scene() -> None:
+    scene = Clip("plan", duration_s=4.0, plan=audio.Plan((audio.Part(audio.silence(1.0)),), 4.0))
+    parts = [audio.span(scene, at, 1.0) for at in range(4)]
+    assert len({clip.key for clip in [scene, *parts]}) == 5
+    assert audio.span(scene, 0.0, 4.0).key == scene.key
+    assert Clip("plan", plan=scene.plan).key == scene.key

@@ -96,7 +96,10 @@ class Clip:
         if self.kind == "silence":
             return f"silence:{self.duration_s or 0.0:g}"
         if self.plan is not None:
-            return digest(canonical(self.plan.to_dict(keys=True)))
+            scene = digest(canonical(self.plan.to_dict(keys=True)))
+            if not self.start_s and self.duration_s in (None, self.plan.duration_s):
+                return scene
+            return digest(canonical([scene, self.start_s, self.duration_s]))
         source = self.sha256 or f"path:{self.path}:{self.row}:{self.slot}"
         return digest(canonical([source, self.start_s, self.duration_s]))
 

@@ -310,7 +310,13 @@ def _checked(name: str, ending: str) -> str:
 
 def _line(value: Any, what: str, where: Path) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # half a surrogate pair, which models do write
+                return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        return text
     except (TypeError, ValueError) as error:
         raise RunError(
             f"{what} is not JSON: {error}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
@@ -20,6 +20,7 @@ from harken.models.base import Model, Prompt, Reply
 from harken.progress import track
 
 _FLOOR = -60.0  # nats; JSON has no -inf, and 1e-26 is as good as never
+_SLACK = 0.01  # nats by which a certainty in half precision may lie above 0
 
 
 class Replied(TypedDict):
@@ -82,15 +83,19 @@ def infer(
         RunError: the run holds replies to other requests.
     """
     batches = batches_of(made, batch_size(model, asking))
-    found: list[Any] = _kept(run, name, batches) if run is not None else []
-    if run is not None and isinstance(model, Keeping):
-        # Its replies are kept one by one, so whole batches can be asked again for the few that
-        # failed: only those are sent.
-        model.keep(run.path("replies"))
-        found = _before_failures(run, name, found, batches)
+    found: list[Any] = []
+    spare: dict[str, Any] = {}
+    if run is not None:
+        if keeping := isinstance(model, Keeping):
+            # Its replies are kept one by one, so whole batches can be asked again for the few that
+            # failed: only those are sent.
+            model.keep(run.path("replies"))
+        found, spare = _kept(run, name, batches, keeping)
     done = _whole(batches, len(found))
     for batch in track(batches[done:], f"ask {model.name}"):
-        records = ask(model, batch, asking)
+        keys = [request.planned["key"] for request in batch]
+        there = all(key in spare for key in keys)
+        records: list[Any] = [spare[key] for key in keys] if there else ask(model, batch, asking)
         if run is not None:
             run.append(name, records)
         found += records
@@ -151,8 +156,8 @@ def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]
     draw = sampling_of(asking)
     chosen = [prompts[i] for i in wordy]
     for i, reply in _each(lambda some: model.generate(some, draw), chosen, wordy, errors):
-        answers.replies[i] = got = reply if isinstance(reply, Reply) else _failed("no reply")
-        if answers.logprobs[i] is None and prompts[i].choices:
+        answers.replies[i] = got = _reply(reply)
+        if answers.logprobs[i] is None and prompts[i].choices and got.stop != "failed":
             answers.logprobs[i] = _rounded(got.logprobs, len(prompts[i].choices))
     for i, error in errors.items():
         said = answers.replies[i]
@@ -164,14 +169,22 @@ def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]
 
 
 def _record(request: Request, reply: Reply | None, logprobs: tuple[float, ...] | None) -> Replied:
-    failed = reply is not None and reply.stop == "failed"
     return Replied(
         key=request.planned["key"],
         reply=None if reply is None else reply.text,
         stop="end" if reply is None else reply.stop,
-        error=(reply.error or ("the request failed" if failed else None)) if reply else None,
+        error=None if reply is None else reply.error,
         logprobs=list(logprobs) if logprobs else None,
     )
+
+
+def _reply(got: Any) -> Reply:
+    """What a model returned as a Reply that is failed, with its reason, or is not."""
+    if not isinstance(got, Reply) or not isinstance(got.text, str):
+        return _failed("no reply")
+    if got.stop == "failed" or got.error is not None:
+        return replace(got, stop="failed", error=got.error or "the request failed")
+    return got
 
 
 def _each(
@@ -206,11 +219,15 @@ def _undecided(found: tuple[float, ...] | None) -> bool:
 
 def _rounded(found: Sequence[float] | None, size: int) -> tuple[float, ...] | None:
     """To 6 decimals; None for anything that is no distribution over `size` choices."""
-    if found is None or len(found) != size:
+    try:
+        values = [] if found is None else [float(value) for value in found]
+    except (TypeError, ValueError):
         return None
-    if any(math.isnan(value) or value == math.inf for value in found):
+    if len(values) != size or not all(value <= _SLACK for value in values):  # refuses NaN too
         return None
-    return tuple(round(max(float(value), _FLOOR), 6) + 0.0 for value in found)
+    if max(values) == -math.inf:
+        return None
+    return tuple(round(min(max(value, _FLOOR), 0.0), 6) + 0.0 for value in values)
 
 
 def _failed(error: str) -> Reply:
@@ -228,32 +245,35 @@ def _whole(batches: Sequence[Sequence[Request]], kept: int) -> int:
     return done
 
 
-def _kept(run: Keeper, name: str, batches: Sequence[Sequence[Request]]) -> list[dict[str, Any]]:
-    """The replies of complete batches already in the run; a torn batch is cut off."""
+def _kept(
+    run: Keeper, name: str, batches: Sequence[Sequence[Request]], keeping: bool
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The replies of complete batches already in the run, and those behind a batch asked again.
+
+    A torn batch is cut off, and so is the first that has a failed reply to ask for again, with all
+    behind it: of a model that keeps its replies any failed one; of others one that failed before it
+    was asked, for want of a listener's words that are there now.
+    """
     found = run.records(name)
     keys = [request.planned["key"] for batch in batches for request in batch]
-    for record, key in zip(found, keys, strict=False):
-        if record.get("key") != key:
+    if len(found) > len(keys):
+        raise RunError("the run holds more replies than are asked for", where=name)
+    whole = sum(len(batch) for batch in batches[: _whole(batches, len(found))])
+    again = whole
+    for place, (record, key) in enumerate(zip(found, keys, strict=False)):
+        failed = record.get("stop") == "failed"
+        if record.get("key") != key and not failed:
             raise RunError(
                 "the run holds a reply to a request that is not in this plan",
                 where=name,
                 mend="Model, items, conditions and seed must be the same to resume.",
             )
-    if len(found) > len(keys):
-        raise RunError("the run holds more replies than are asked for", where=name)
-    whole = sum(len(batch) for batch in batches[: _whole(batches, len(found))])
-    if whole < len(found):
-        run.truncate(name, whole)
-    return found[:whole]
-
-
-def _before_failures(
-    run: Keeper, name: str, found: list[Any], batches: Sequence[Sequence[Request]]
-) -> list[Any]:
-    """The replies before the first batch with a failed one; the rest is cut off and asked again."""
-    first = next((i for i, one in enumerate(found) if one["stop"] == "failed"), len(found))
-    if first == len(found):
-        return found
-    whole = sum(len(batch) for batch in batches[: _whole(batches, first)])
-    run.truncate(name, whole)
-    return found[:whole]
+        if failed and (keeping or record.get("key") != key):
+            again = min(again, place)
+    start = sum(len(batch) for batch in batches[: _whole(batches, again)])
+    if start < len(found):
+        run.truncate(name, start)
+    spare = {
+        one["key"]: one for one in found[start:whole] if one["stop"] != "failed" or not keeping
+    }
+    return found[:start], spare

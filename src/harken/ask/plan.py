@@ -9,6 +9,7 @@ the place of the clips.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, TypedDict
 
@@ -16,7 +17,7 @@ from harken.ask.clip_order import reorder
 from harken.ask.condition import WORDS, conditioned, named
 from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
 from harken.ask.stats import clusters
-from harken.audio import Clip, canonical, digest, duration_s
+from harken.audio import Clip, canonical, digest, duration_s, file_sha256
 from harken.errors import AudioError, ConfigError
 from harken.item import Item
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
@@ -150,12 +151,38 @@ def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
                 drafts.append((replace(draft, group=groups[place]), homes.get(first, place)))
         if reasons:
             excluded[condition] = reasons
-    salt = _salt(model, asking)
+    salt, sounds = _salt(model, asking), Sounds()
+    first = "audio" if "audio" in names else names[0]
     requests = []
     for draft, home in _in_words(drafts, names, asking):
-        wordy = _wordy(draft, names[0], asking)
-        requests.append(Request(draft.prompt, _planned(draft, wordy, salt), home))
+        wordy = _wordy(draft, first, asking)
+        requests.append(Request(draft.prompt, _planned(draft, wordy, salt, sounds), home))
     return Plan(tuple(requests), excluded)
+
+
+class Sounds:
+    """What clips sound like, in short; a file that nobody has hashed is hashed, once."""
+
+    def __init__(self) -> None:
+        """Nothing is hashed yet."""
+        self._files: dict[str, str | None] = {}
+
+    def of(self, clip: Clip) -> str:
+        """The key of `clip`, with the hash of its file in the place of a path.
+
+        What cannot be read keeps its path: it fails when it is asked about.
+        """
+        if clip.origin:
+            return clip.key
+        if clip.plan is not None:
+            return digest(canonical([clip.key, [self.of(part.clip) for part in clip.plan.parts]]))
+        if clip.kind != "file" or clip.sha256 is not None:
+            return clip.key
+        if clip.path not in self._files:
+            self._files[clip.path] = None
+            with suppress(AudioError):
+                self._files[clip.path] = file_sha256(clip.path)
+        return replace(clip, sha256=self._files[clip.path]).key
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +266,14 @@ def _wordy(draft: _Draft, first: str, asking: Asking) -> bool:
     return mode == "all" or (mode == "plain" and plain) or not draft.prompt.choices
 
 
-def _planned(draft: _Draft, words: bool, salt: str) -> Planned:
+def _planned(draft: _Draft, words: bool, salt: str, sounds: Sounds) -> Planned:
     item, prompt = draft.item, draft.prompt
     where = [draft.condition, draft.rotation, draft.clip_rotation]
     return Planned(
         key=digest(
             canonical([salt, item.id, *where, words])
             + prompt_text(prompt)
-            + canonical([clip.key for clip in prompt.clips])
+            + canonical([prompt.system, *(sounds.of(clip) for clip in prompt.clips)])
         ),
         item=item.id,
         task=item.task,

@@ -81,17 +81,34 @@ def keep_plan(run: Keeper, made: Plan, name: str = "trials") -> None:
     file = file_of(name, "plan")
     lines = [request.planned for request in made.requests]
     there = run.records(file)
-    if any(old["key"] != new["key"] for old, new in zip(there, lines, strict=False)) or (
-        len(there) > len(lines)
-    ):
+    if len(there) > len(lines):
         raise RunError(
             f"the run holds another plan: {len(there)} requests, not these {len(lines)}",
             where=file,
             mend="Model, items, conditions and seed must be the same to resume.",
         )
-    if len(there) < len(lines) or not lines:
-        _write(run, file, lines)
+    mended = False
+    for old, new in zip(there, lines, strict=False):
+        if old["key"] == new["key"]:
+            continue
+        # Where a listener failed there were no words; it is asked again each time.
+        mended = bool(old["error"]) and _place(old) == _place(new)
+        if not mended:
+            raise RunError(
+                f"the run holds another plan: item {new['item']} under {new['condition']} is asked "
+                "otherwise than it was (its words, its audio or how it is asked changed)",
+                where=file,
+                mend="Give back what the run began with, or evaluate into another folder.",
+            )
+    # Written before the plan: a kill in between leaves a plan that is short, and written again.
+    if len(there) < len(lines) or mended or not run.path(f"{name}-excluded.json").is_file():
         run.write_json(f"{name}-excluded", made.excluded)
+        _write(run, file, lines)
+
+
+def _place(planned: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which question a request is, however it is worded."""
+    return tuple(planned[name] for name in ("item", "condition", "rotation", "clip_rotation"))
 
 
 def keep_trials(run: Keeper, trials: Sequence[Trial], name: str = "trials") -> bool:
@@ -129,7 +146,9 @@ def mark(planned: Planned, replied: Replied) -> Trial:
     logprobs = replied["logprobs"]
     by_logprob = score_logprobs(item, prompt, logprobs) if logprobs else None
     found: Score = by_logprob or by_text
-    hidden = HIDDEN in item.tags and found.outcome in ("correct", "wrong")
+    hidden, withheld = HIDDEN in item.tags, ("correct", "wrong")
+    text_outcome = "hidden" if hidden and by_text.outcome in withheld else by_text.outcome
+    hidden = hidden and found.outcome in withheld
     return Trial(
         **{**planned, "error": replied["error"]},  # type: ignore[typeddict-item]
         reply=reply.text,
@@ -143,7 +162,7 @@ def mark(planned: Planned, replied: Replied) -> Trial:
         parsed=found.parsed,
         rule=found.rule,
         note=found.note,
-        text_outcome=by_text.outcome if reply.text or reply.stop == "failed" else None,
+        text_outcome=text_outcome if reply.text or reply.stop == "failed" else None,
         text_rule=by_text.rule,
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from harken.ask import stats
 from harken.ask.plan import Plan
+from harken.errors import DataError, HarkenError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.helpers import Helpers
@@ -56,7 +57,7 @@ class Exam:
         """The items, so that reports find question and sound."""
         from harken.shards import write_jsonl
 
-        write_jsonl(self.release.items, path)
+        write_jsonl({item.id: item for item in self.release.items}.values(), path)
 
 
 def about(
@@ -124,30 +125,63 @@ def official(
 
     *Submitted* is the bare text of the option that was read out of a reply, which every official
     rule reads rightly; *raw* is the reply as it came. None where answers are withheld or nothing
-    was asked under ``audio`` (or ``none``, for a model that hears nothing).
+    was asked under ``audio`` (or ``none``, for a model that hears nothing). A request that failed
+    was never answered: its item is left out, and counted under ``failed``.
     """
-    first = trials[0]["condition"] if trials else ""
+    asked = {trial["condition"] for trial in trials}
+    first = next((name for name in ("audio", "none") if name in asked), "")
     told = {
         t["item"]: t
         for t in trials
         if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
     }
-    marked = [item for item in items if HIDDEN not in item.tags]
-    if not told or not marked:
+    known = [item for item in items if HIDDEN not in item.tags and item.id in told]
+    marked = [item for item in known if told[item.id]["outcome"] != "failed"]
+    if not marked:
         return None
     raw, submitted = {}, {}
     for item in marked:
-        trial = told.get(item.id)
-        if trial is None or trial["outcome"] == "failed":
-            continue
-        submitted[key_of(item)] = trial["parsed"] or trial["reply"]
-        if trial["reply"]:
+        trial = told[item.id]
+        # What was read of an open answer is levelled for comparing: no words to be judged by.
+        chosen = trial["parsed"] if item.choices else None
+        submitted[key_of(item)] = chosen or trial["reply"]
+        if trial["reply"] or trial.get("words"):
             raw[key_of(item)] = trial["reply"]
     return {
         "condition": first,
+        "failed": len(known) - len(marked),
         "submitted": score(exam.bench, marked, submitted, exam.helpers),
-        "raw": score(exam.bench, marked, raw, exam.helpers) if raw else None,
+        "raw": score(exam.bench, marked, raw, exam.helpers) if any(raw.values()) else None,
     }
+
+
+def remarked(
+    folder: Path, spec: Mapping[str, Any], told: Mapping[str, Any], trials: Sequence[Any]
+) -> dict[str, Any]:
+    """``about.json`` after trials were marked again: the official score is computed anew.
+
+    Where that needs a judge or an embedding, or the items are not all there, it stays as it was,
+    and a check says so.
+    """
+    from harken.evaluate.benchmarks import open_benchmark
+    from harken.shards import read_jsonl
+
+    facts, path = spec.get("benchmark"), folder / "items.jsonl"
+    if not facts or not told.get("official"):
+        return dict(told)
+    checks = [check for check in told.get("checks", ()) if check["name"] != "rescore"]
+    try:
+        items = tuple(read_jsonl(path))
+        if told.get("judge") or len(items) != facts["items"]:
+            raise DataError("it needs the judge, or rows that are not kept", where=str(path))
+        bench = open_benchmark(facts["name"])
+        release = Release(bench.name, items, facts["fingerprint"], facts["version"], ())
+        anew = official(items, Exam(bench, release, str(path)), trials)
+    except HarkenError as error:
+        text = f"the official score is of the marks before rescoring: {error}"
+        checks.append({"name": "rescore", "ok": None, "text": text})
+        return {**told, "checks": checks}
+    return {**told, "official": anew, "checks": checks}
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, cast
 
 from harken.ask.condition import WORDS, named
 from harken.ask.infer import Keeping, Replied, batch_size, infer
@@ -20,7 +20,7 @@ from harken.ask.plan import Asking, Listener, Plan, count, plan, sampling_of
 from harken.ask.trial import Trial, check_failures, keep_plan, keep_trials, mark_all
 from harken.audio import canonical, digest
 from harken.errors import ConfigError, DataError, RunError
-from harken.evaluate.about import Exam, about, detectable, versions
+from harken.evaluate.about import Exam, about, detectable, remarked, versions
 from harken.evaluate.results import tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.item import Item
@@ -87,51 +87,67 @@ def run(
         raise DataError(
             "there is no item to ask", where=str(dataset or ""), mend="Choose another split or set."
         )
-    items, folder = list({item.id: item for item in items}.values()), Path(folder)
+    given, items = items, list({item.id: item for item in items}.values())
+    folder = Path(folder)
     max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.hears else ("none",)
     asking = Asking(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
     spec = _spec(model, items, folder, dataset, exam, asking)
     with Run.open(folder, spec) as own:
-        if own.done:
+        if own.done and until == "score":
             found: dict[str, Any] = own.read_json("results")
             check_failures(own.records("trials"), max_failed)
             return found
         for condition, listener in asking.get("listeners", {}).items():
             _keep_words(own, condition, listener)
         made = plan(model, items, asking)
+        if own.done:
+            return _counts(model, made, until, own)
         keep_plan(own, made)
         if exam is not None and not own.path("items.jsonl").is_file():
             exam.write_items(own.path("items.jsonl"))
         if until == "plan":
-            return {"model": model.name, **count(made), "detectable": detectable(made)}
+            return _counts(model, made, until, own)
         own.log({"event": "asking"})
         replies = infer(model, made, asking, own)
         own.log({"event": "answered"})
         if isinstance(model, Keeping):
             own.log({"event": "report", **model.report()})
         if until == "infer":
-            return {"model": model.name, **count(made), "replies": len(replies)}
+            return _counts(model, made, until, own)
         checks = [] if guards is None else _selfcheck(model, made, replies, guards, own)
         trials = mark_all([request.planned for request in made.requests], replies)
         keep_trials(own, trials)
+        rows = given if exam else items  # a release may hold one question twice: both count
         floored = guards is None or guards.floor
-        own.write_json("about", about(model.name, items, exam, trials, checks, floored))
+        own.write_json("about", about(model.name, rows, exam, trials, checks, floored))
         found = results(folder)
         own.write_json("results", found)
-        if isinstance(model, Keeping):
+        if isinstance(model, Keeping) or _unheard(made):
             check_failures(trials, max_failed)  # left open: the same command asks what failed
         own.finish({"items": found["items"], "trials": found["trials"]})
     check_failures(trials, max_failed)
     return found
 
 
+def _unheard(made: Plan) -> bool:
+    """Whether a listener failed, who is asked again each time."""
+    return any(request.planned["error"] for request in made.requests)
+
+
+def _counts(model: Model, made: Plan, until: Stage, own: Run) -> dict[str, Any]:
+    """What is told where no numbers are: of the plan, and how many replies are there."""
+    told = {"model": model.name, **count(made)}
+    if until == "plan":
+        return {**told, "detectable": detectable(made)}
+    return {**told, "replies": own.count("replies")}
+
+
 def results(folder: Path | str) -> dict[str, Any]:
     """The numbers of a run folder, computed anew from its trials; no model is asked."""
     own = read_run(folder)
     trials = own.records("trials")
-    shown = [trial for trial in trials if trial["outcome"] != "hidden"]
-    found = tabulate(shown, int(own.spec.get("seed", 0)))
+    found = tabulate(trials, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
     if own.path("trials-excluded.json").is_file():
         for condition, reasons in own.read_json("trials-excluded").items():
@@ -141,7 +157,7 @@ def results(folder: Path | str) -> dict[str, Any]:
     return {
         "model": own.spec.get("model"),
         **found,
-        "hidden": len(trials) - len(shown),
+        "hidden": sum(trial["outcome"] == "hidden" for trial in trials),
         "excluded": dict(sorted(excluded.items())),
         **told,
         "versions": versions(),
@@ -157,21 +173,24 @@ def rescore(folder: Path | str) -> dict[str, Any]:
     Raises:
         RunError: the folder has no plan, or not all replies.
     """
-    with Run.reopen(folder) as own:
-        lines: list[Any] = own.records("plan")
-        if not lines:
-            raise RunError(
-                "the run has no plan.jsonl, so its replies cannot be marked again",
-                where=str(folder),
-                mend="Evaluate again into another folder.",
-            )
-        replies: dict[str, Any] = {one["key"]: one for one in own.records("replies")}
-        before = own.records("trials")
-        trials = mark_all(lines, replies)
+    held = read_run(folder)
+    lines: list[Any] = held.records("plan")
+    if held.spec.get("kind") != "evaluate" or not lines:
+        raise RunError(
+            "the run has no plan.jsonl, so its replies cannot be marked again",
+            where=str(folder),
+            mend="Evaluate again into another folder.",
+        )
+    done, before = held.done, held.records("trials")
+    trials = mark_all(lines, {one["key"]: _replied(one) for one in held.records("replies")})
+    with Run.reopen(folder) as own:  # only now: a run that cannot be marked stays as it is
         keep_trials(own, trials)
+        if own.path("about.json").is_file():
+            own.write_json("about", remarked(own.folder, own.spec, own.read_json("about"), trials))
         found = results(own.folder)
         own.write_json("results", found)
-        own.finish({"items": found["items"], "trials": found["trials"]})
+        if done:  # one left open still has something to ask, or lacks its floor and official score
+            own.finish({"items": found["items"], "trials": found["trials"]})
     old = {trial["key"]: trial["outcome"] for trial in before}
     return {
         "trials": len(trials),
@@ -179,6 +198,11 @@ def rescore(folder: Path | str) -> dict[str, Any]:
         "before": _accuracies(before),
         "after": _accuracies(trials),
     }
+
+
+def _replied(record: Mapping[str, Any]) -> Replied:
+    """A record of ``replies.jsonl`` as what it is."""
+    return cast(Replied, record)
 
 
 def _accuracies(trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harken.audio import Clip, canonical, digest
-from harken.errors import ConfigError
+from harken.errors import ConfigError, ModelError
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
 from harken.models.replies import Replies
 from harken.progress import track
@@ -28,7 +28,7 @@ REQUESTS: dict[str, str] = {
 }
 """What a listener is asked, by what it shall write."""
 
-_ROOM = Sampling(max_tokens=256)
+_ROOM = Sampling(max_tokens=2048)  # words that are cut off all the same are a failure
 
 
 def build(target: str, *, kind: Kind | None = None) -> Cascade:
@@ -69,7 +69,8 @@ class Listener:
 
     def identity(self) -> str:
         """Hash of the model and of what it is asked."""
-        return digest(canonical([self.model.identity(), self.kind, REQUESTS[self.kind]]))
+        asked = [self.kind, REQUESTS[self.kind], _ROOM.max_tokens]
+        return digest(canonical([self.model.identity(), *asked]))
 
     def keep(self, folder: Path | str) -> None:
         """Keep what is written in `folder`, and use what is there: nothing is heard twice."""
@@ -93,7 +94,7 @@ class Listener:
         batches = [new[i : i + step] for i in range(0, len(new), step)]
         for batch in track(batches, f"{self.kind}s by {self.name}") if batches[1:] else batches:
             prompts = [Prompt((clip, request), request, style=PromptStyle(False)) for clip in batch]
-            for clip, reply in zip(batch, self.model.generate(prompts, _ROOM), strict=True):
+            for clip, reply in zip(batch, self._ask(prompts), strict=True):
                 replies[clip.key] = reply
                 if reply.stop == "failed":
                     continue
@@ -118,6 +119,18 @@ class Listener:
             )
             read.append(replace(prompt, parts=parts))
         return read
+
+    def _ask(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """The listener's replies; where a batch breaks, each alone, and what breaks has failed."""
+        try:
+            found = self.model.generate(prompts, _ROOM)
+            if len(found) != len(prompts):
+                raise ModelError(f"{self.name} gave {len(found)} replies to {len(prompts)} prompts")
+        except Exception as error:  # a model is asked not to raise; one that does loses one clip
+            if len(prompts) == 1:
+                return [_failed(f"{type(error).__name__}: {error}")]
+            return [reply for prompt in prompts for reply in self._ask([prompt])]
+        return [_whole(reply) for reply in found]
 
     def _recall(self, clips: Sequence[Clip]) -> None:
         """Take up what was kept of these clips."""
@@ -200,6 +213,15 @@ class Cascade:
         """What both report, and how many clips were written down."""
         told = getattr(self.reader, "report", None)
         return {**self.listener.report(), **({"reader": told()} if callable(told) else {})}
+
+
+def _whole(reply: Reply) -> Reply:
+    """A reply that is there and not cut off; half a transcript is no transcript."""
+    if reply.stop == "failed" or reply.error is not None:
+        return _failed(reply.error or "the request failed")
+    if reply.stop == "length":
+        return _failed(f"the words were cut off after {_ROOM.max_tokens} tokens")
+    return reply
 
 
 def _failed(error: str) -> Reply:
