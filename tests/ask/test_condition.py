@@ -132,7 +132,8 @@ def test_prompts_mark_clips_and_follow_the_style():
 
 
 def test_a_part_without_samples_is_none() -> None:
-    item = Item(question="What?", answer="a", choices=("a", "b"), clips=(Clip(path="a.wav", duration_s=1 / 16_000),))  # fmt: skip
+    clip = Clip(path="a.wav", duration_s=1 / 16_000)
+    item = Item(question="What?", answer="a", choices=("a", "b"), clips=(clip,))
     reasons: dict[str, str] = {}
     assert conditioned([item], "fragment-1of2", reasons=reasons) == [(item, None)]
     assert "no 2 parts" in reasons[item.id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -303,8 +304,6 @@ class Killed(BaseException):
 def test_a_kill_at_any_write_ends_with_the_same_bytes(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     sync, left = os.fsync, [10**9]
 
     def fsync(handle: int) -> None:
