@@ -195,3 +195,18 @@ def test_the_store_finds_runs_and_names_broken_ones(tmp_path: Path) -> None:
     assert [run.folder.name for run in store.find(done=True, seed=1)] == ["a"]
     assert [run.folder.name for run in store.find(done=False)] == ["c"]
     assert len(store.broken()) == 1
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Run.open(tmp_path / "run", {"kind": "x"}) as run:
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full)
+        for write in (
+            lambda: run.append("a", [{"x": 1}]),
+            lambda: run.write_json("b", {"x": 1}),
+        ):
+            with pytest.raises(RunError, match="No space left"):
+                write()

@@ -19,6 +19,7 @@ import re
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ class Run:
         path = self._lines(name)
         self._may_write(path, name)
         data = "".join(f"{_line(record, 'a record', path)}\n" for record in records).encode()
-        with path.open("ab") as file:
+        with _writing(path), path.open("ab") as file:
             file.write(data)
             if sync:
                 file.flush()
@@ -144,7 +145,8 @@ class Run:
         if not self._writable:
             raise RunError("the run is open for reading only", where=str(self.folder))
         line = _line({"time": round(time.time(), 3), **record}, "a log line", self.folder)
-        with self._lines(LOG).open("a", encoding="utf-8") as file:
+        path = self._lines(LOG)
+        with _writing(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def records(self, name: str) -> list[dict[str, Any]]:
@@ -192,7 +194,8 @@ class Run:
         path = self._json(name)
         self._may_write(path, path.stem)
         _line(value, "the value", path)
-        write_json(path, value)
+        with _writing(path):
+            write_json(path, value)
         return path
 
     def read_json(self, name: str) -> Any:
@@ -223,6 +226,19 @@ class Run:
                 where=str(path),
                 mend="Open a run in another folder, or delete this one.",
             )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A disk that takes no more is told as such; the file's last group is cut off on opening."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            mend="Make room, and run the same command again: it goes on where it stopped.",
+        ) from error
 
 
 class Store:

@@ -129,3 +129,11 @@ def test_prompts_mark_clips_and_follow_the_style():
     assert make_prompt(item, PromptStyle(), order=(2, 0, 1)).choices == ("cat", "rain", "dog")
     with pytest.raises(ConfigError):
         make_prompt(item, PromptStyle(), order=(0, 0, 1))
+
+
+def test_a_part_without_samples_is_none() -> None:
+    clip = Clip(path="a.wav", duration_s=1 / 16_000)
+    item = Item(question="What?", answer="a", choices=("a", "b"), clips=(clip,))
+    reasons: dict[str, str] = {}
+    assert conditioned([item], "fragment-1of2", reasons=reasons) == [(item, None)]
+    assert "no 2 parts" in reasons[item.id]

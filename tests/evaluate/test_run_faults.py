@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -294,3 +295,37 @@ def test_open_answers_are_submitted_in_the_words_they_came_in(tmp_path: Path) ->
                  "reply": "Three cats were singing, loudly."}  # fmt: skip
         official([item], exam, [trial])
     assert [set(one.values()) for one in seen] == [{"Three cats were singing, loudly."}] * 2
+
+
+class Killed(BaseException):
+    """Nothing catches it: what is written when it comes is all there is."""
+
+
+def test_a_kill_at_any_write_ends_with_the_same_bytes(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, left = os.fsync, [10**9]
+
+    def fsync(handle: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        sync(handle)
+
+    def sit(folder: Path, writes: int) -> bool:
+        left[0] = writes
+        try:
+            evaluate.run(Says(), items, folder, conditions=("audio", "swap", "clip-2"),
+                         clip_rotations="all", guards=evaluate.Guards(2, floor=False))  # fmt: skip
+        except Killed:
+            return False
+        return True
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert sit(tmp_path / "whole", 10**9)
+    whole, at = files(tmp_path / "whole"), 1
+    while not sit(tmp_path / str(at), at):
+        assert sit(tmp_path / str(at), 10**9)
+        assert files(tmp_path / str(at)) == whole, at
+        at += 3
+    assert at > 20

@@ -28,7 +28,7 @@ from zlib import crc32
 
 import numpy as np
 
-from harken.audio import Clip, duration_s, silence, silenced, span
+from harken.audio import RATE_HZ, Clip, duration_s, silence, silenced, span
 from harken.errors import AudioError, ConfigError
 from harken.item import Item
 
@@ -152,11 +152,13 @@ def fragment_of(name: str) -> tuple[int, int] | None:
     return part - 1, size
 
 
-def _cut(item: Item, part: int, size: int) -> Item:
-    """`item` with only one of `size` equal parts of every clip."""
+def _cut(item: Item, part: int, size: int) -> Item | str:
+    """`item` with only one of `size` equal parts of every clip, or why that cannot be."""
     clips = []
     for clip in item.clips:
         length = duration_s(clip) / size
+        if length * RATE_HZ < 1:
+            return f"a clip of {duration_s(clip):g} s has no {size} parts"
         clips.append(span(clip, part * length, length))
     return replace(item, clips=tuple(clips))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from harken.ask.plan import Asking, Plan, Request, sampling_of
-from harken.errors import RunError
+from harken.errors import MissingExtra, RunError
 from harken.models.base import Model, Prompt, Reply
 from harken.progress import track
 
@@ -201,6 +201,8 @@ def _each(
         if len(found) == len(prompts):
             yield from zip(places, found, strict=True)
             return
+    except MissingExtra:
+        raise  # no prompt can do without the library
     except Exception:
         pass  # nothing is lost: each is asked alone below, and what breaks it is its reply's error
     for place, prompt in zip(places, prompts, strict=True):

@@ -202,7 +202,7 @@ def _drafts(
     model: Model, item: Item, changed: Item, condition: str, asking: Asking, reasons: dict[str, str]
 ) -> list[_Draft]:
     """The prompts of one item under one condition: clip rotations, and rotations in each."""
-    found = []
+    found, name = [], item.id  # an id is a hash: once, and not for each request
     turns = asking.get("clip_rotations", 1)
     most = max(1, len(item.clips))
     if turns != "all" and turns < 1:
@@ -212,12 +212,12 @@ def _drafts(
         # that every trial with audio has its partner without.
         moved = _moved(item, changed, turn)
         if isinstance(moved, str):
-            reasons[item.id] = f"one order of clips only: {moved}"
+            reasons[name] = f"one order of clips only: {moved}"
             break
         for rotation in rotations_of(item, asking.get("rotations", 1)):
             # The prompt keeps the original's id: conditions of one item pair up, and a model
             # that never listens cannot answer them differently by accident.
-            prompt = replace(make_prompt(moved, model.style, rotation), item_id=item.id)
+            prompt = replace(make_prompt(moved, model.style, rotation), item_id=name)
             found.append(_Draft(item, prompt, condition, rotation, turn))
     return found
 
@@ -271,11 +271,11 @@ def _planned(draft: _Draft, words: bool, salt: str, sounds: Sounds) -> Planned:
     where = [draft.condition, draft.rotation, draft.clip_rotation]
     return Planned(
         key=digest(
-            canonical([salt, item.id, *where, words])
+            canonical([salt, prompt.item_id, *where, words])
             + prompt_text(prompt)
             + canonical([prompt.system, *(sounds.of(clip) for clip in prompt.clips)])
         ),
-        item=item.id,
+        item=prompt.item_id,
         task=item.task,
         tags=list(item.tags),
         split=item.split,

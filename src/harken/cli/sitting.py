@@ -47,6 +47,12 @@ class Sitting:
         for name, (value, known) in modes.items():
             if value not in known:
                 raise ConfigError(f"--{name} is {value!r}", mend=f"Use {', '.join(known)}.")
+        for kind, option in (("transcript", "--asr"), ("caption", "--captioner")):
+            if listeners.get(kind) and kind not in settings.get("conditions", ()):
+                raise ConfigError(
+                    f"{option} is named, and nobody is asked under the condition {kind!r}",
+                    mend=f"Add --condition {kind}, beside the others that are wanted.",
+                )
         items, exam = self._questions(out)
         # A deaf linear model is cross-validated on the very items; an oracle must know their
         # answers.
