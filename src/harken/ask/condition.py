@@ -119,7 +119,7 @@ def _changed(
     if name == "silence-30":
         return replace(item, clips=tuple(silence(30.0) for _ in item.clips))
     if any(position >= len(item.clips) for position in kept):
-        return f"{name} asks for clip {max(kept) + 1} of {len(item.clips)}"
+        return f"the item has no clip {max(kept) + 1}"
     return minus(item, kept)
 
 

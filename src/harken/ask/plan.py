@@ -116,17 +116,29 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All requests in the order of their trials, and who is not asked: condition -> id -> why."""
+    """All requests in the order of their trials.
+
+    Attributes:
+        requests: what is asked.
+        excluded: who is not asked: condition -> item id -> why.
+        one_order: who is asked in one order of clips only: item id -> why.
+    """
 
     requests: tuple[Request, ...]
     excluded: dict[str, dict[str, str]]
+    one_order: dict[str, str]
+
+    def told(self) -> dict[str, dict[str, str]]:
+        """All exclusions as they are written down: by condition, and ``clip-rotations``."""
+        turned = {"clip-rotations": self.one_order} if self.one_order else {}
+        return {**self.excluded, **turned}
 
 
 def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
     """Everything there is to ask `model` of `items`.
 
-    Items that a condition or another order of clips cannot be put on are not asked, and
-    `Plan.excluded` says why.
+    Items that a condition cannot be put on are not asked under it, and those that have one order
+    of clips only in that order; `Plan.excluded` and `Plan.one_order` say why.
 
     Raises:
         ConfigError: an unknown condition, a rotation count below 1, or a condition without its
@@ -139,6 +151,7 @@ def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
             homes.setdefault(clip.key, place)
     drafts: list[tuple[_Draft, int]] = []
     excluded: dict[str, dict[str, str]] = {}
+    one_order: dict[str, str] = {}
     names = named(asking.get("conditions", ("audio",)))
     for condition in names:
         reasons: dict[str, str] = {}
@@ -147,7 +160,7 @@ def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
             if changed is None:
                 continue
             first = changed.clips[0].key if changed.clips else ""
-            for draft in _drafts(model, item, changed, condition, asking, reasons):
+            for draft in _drafts(model, item, changed, condition, asking, one_order):
                 drafts.append((replace(draft, group=groups[place]), homes.get(first, place)))
         if reasons:
             excluded[condition] = reasons
@@ -157,7 +170,7 @@ def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
     for draft, home in _in_words(drafts, names, asking):
         wordy = _wordy(draft, first, asking)
         requests.append(Request(draft.prompt, _planned(draft, wordy, salt, sounds), home))
-    return Plan(tuple(requests), excluded)
+    return Plan(tuple(requests), excluded, one_order)
 
 
 class Sounds:
@@ -199,7 +212,12 @@ class _Draft:
 
 
 def _drafts(
-    model: Model, item: Item, changed: Item, condition: str, asking: Asking, reasons: dict[str, str]
+    model: Model,
+    item: Item,
+    changed: Item,
+    condition: str,
+    asking: Asking,
+    one_order: dict[str, str],
 ) -> list[_Draft]:
     """The prompts of one item under one condition: clip rotations, and rotations in each."""
     found, name = [], item.id  # an id is a hash: once, and not for each request
@@ -212,7 +230,7 @@ def _drafts(
         # that every trial with audio has its partner without.
         moved = _moved(item, changed, turn)
         if isinstance(moved, str):
-            reasons[name] = f"one order of clips only: {moved}"
+            one_order[name] = moved
             break
         for rotation in rotations_of(item, asking.get("rotations", 1)):
             # The prompt keeps the original's id: conditions of one item pair up, and a model

@@ -102,7 +102,7 @@ def keep_plan(run: Keeper, made: Plan, name: str = "trials") -> None:
             )
     # Written before the plan: a kill in between leaves a plan that is short, and written again.
     if len(there) < len(lines) or mended or not run.path(f"{name}-excluded.json").is_file():
-        run.write_json(f"{name}-excluded", made.excluded)
+        run.write_json(f"{name}-excluded", made.told())
         _write(run, file, lines)
 
 

@@ -149,8 +149,11 @@ def results(folder: Path | str) -> dict[str, Any]:
     trials = own.records("trials")
     found = tabulate(trials, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
+    one_order = 0
     if own.path("trials-excluded.json").is_file():
-        for condition, reasons in own.read_json("trials-excluded").items():
+        told_why = own.read_json("trials-excluded")
+        one_order = len(told_why.pop("clip-rotations", ()))
+        for condition, reasons in told_why.items():
             for reason in reasons.values():
                 excluded[f"{condition}: {reason}"] += 1
     told = own.read_json("about") if own.path("about.json").is_file() else {}
@@ -159,6 +162,7 @@ def results(folder: Path | str) -> dict[str, Any]:
         **found,
         "hidden": sum(trial["outcome"] == "hidden" for trial in trials),
         "excluded": dict(sorted(excluded.items())),
+        "one_order": one_order,
         **told,
         "versions": versions(),
     }

@@ -131,6 +131,8 @@ def tables(new: Exam, changes: Sequence[Json]) -> Json:
             f"{new.results['hidden']:,} answers are to questions whose truth is withheld. "
         )
     asked_note += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
+    if new.results.get("one_order"):
+        asked_note += f"{new.results['one_order']:,} items have one order of clips only. "
     cells = [(name, whole["cells"][name]) for name in conditions]
     used = {o for _, cell in cells for o in cell["outcomes"]}
     return {

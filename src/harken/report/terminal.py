@@ -271,5 +271,8 @@ def _counted(found: Json) -> str:
             odd.append(f"{name}: {', '.join(counts)}")
     if found.get("hidden"):
         odd.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
-    odd += [f"not asked {n:,} ({why})" for why, n in (found.get("excluded") or {}).items()]
+    left = [f"{n:,} ({why})" for why, n in (found.get("excluded") or {}).items()]
+    odd += [f"not asked: {', '.join(left)}"] if left else []
+    if found.get("one_order"):
+        odd.append(f"{found['one_order']:,} items have one order of clips only")
     return "; ".join(odd) if odd else "Every question was answered right or wrong."
