@@ -173,8 +173,10 @@ class Mae(Benchmark):
         for part in ("speech", "sound"):
             own = [v for name, v in scores.items() if SETS[name][0] == part and v is not None]
             parts[part] = share(own)
-        faults = [f"open set {name}: not marked, needs --judge"
-                  for name, value in scores.items() if value is None]  # fmt: skip
+        why = "needs --judge" if helpers.judge is None else "no answer of it was judged"
+        faults = [
+            f"open set {name}: not marked, {why}" for name, value in scores.items() if value is None
+        ]
         if failed:
             faults.append(f"{failed} judgements failed and were left out")
         known = [value for value in scores.values() if value is not None]
