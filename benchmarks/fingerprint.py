@@ -158,10 +158,8 @@ def mistakes(paths: list[Path]) -> dict[str, object]:
                 pairs.append((echo.errors, echo.seconds, paths[number], paths[echo.number]))
     ended = time.perf_counter()
     for errors, length, one, other in sorted(pairs)[:60]:
-        print(
-            f"{errors:.3f} over {length:.2f} s: {one.parent.name}/{one.name} {other.parent.name}/{other.name}",
-            file=sys.stderr,
-        )
+        names = " ".join(f"{path.parent.name}/{path.name}" for path in (one, other))
+        print(f"{errors:.3f} over {length:.2f} s: {names}", file=sys.stderr)
     every = len(paths) * (len(paths) - 1) // 2
     return {
         "recordings": len(paths),
