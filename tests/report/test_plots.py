@@ -91,6 +91,14 @@ def test_a_model_that_only_wants_some_audio_does_not_listen() -> None:
     assert verdict(none=sure, swap=nothing).startswith("It wants some audio")
 
 
+def test_one_reason_under_several_conditions_is_one_line() -> None:
+    excluded = {"audio: too short": 3, "none: too short": 3, "clip-2: clip 2 of 1: no": 5}
+    assert words.not_asked(excluded) == [
+        "3 under audio, none (too short)",
+        "5 under clip-2 (clip 2 of 1: no)",
+    ]
+
+
 def test_numbers_in_words() -> None:
     assert words.percent(0.825) == "82.5\u00a0%" and words.percent(None) == "–"
     assert words.points(-0.031) == "−3.1" and words.points(0.0) == "+0.0"

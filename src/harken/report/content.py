@@ -124,13 +124,15 @@ def tables(new: Exam, changes: Sequence[Json]) -> Json:
         table.append({"task": task, "columns": columns, "bits": bits, "position": place})
     rotations, excluded = new.results["rotations"], new.results.get("excluded") or {}
     asked_note = (
-        f"Each item was asked with {rotations} orders of its options. " if rotations > 1 else ""
+        f"Each item was asked with up to {rotations} orders of its options. "
+        if rotations > 1
+        else ""
     )
     if new.results.get("hidden"):
         asked_note += (
             f"{new.results['hidden']:,} answers are to questions whose truth is withheld. "
         )
-    asked_note += "".join(f"{n:,} not asked: {reason}. " for reason, n in excluded.items())
+    asked_note += "".join(f"Not asked: {line}. " for line in words.not_asked(excluded))
     if new.results.get("one_order"):
         asked_note += f"{new.results['one_order']:,} items have one order of clips only. "
     cells = [(name, whole["cells"][name]) for name in conditions]

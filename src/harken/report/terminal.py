@@ -186,9 +186,10 @@ def _clips(found: Json) -> list[Table | str]:
             own = {row["clips"]: row for row in by_clips[name]}
             _add(table, name, *(_share(own.get(n)) for n in numbers))
         parts.append(table)
-    if found.get("per_clip"):
+    alone = [row for row in found.get("per_clip") or [] if row["clips"] > 1]
+    if alone:
         table = _table("one clip alone", "of", "items", "right", "drop", "95 % interval", "p")
-        for row in found["per_clip"]:
+        for row in alone:
             drop = row["drop"] or dict.fromkeys(("difference", "low", "high", "p"))
             _add(
                 table,
@@ -271,8 +272,7 @@ def _counted(found: Json) -> str:
             odd.append(f"{name}: {', '.join(counts)}")
     if found.get("hidden"):
         odd.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
-    left = [f"{n:,} ({why})" for why, n in (found.get("excluded") or {}).items()]
-    odd += [f"not asked: {', '.join(left)}"] if left else []
+    odd += [f"not asked: {line}" for line in words.not_asked(found.get("excluded") or {})]
     if found.get("one_order"):
         odd.append(f"{found['one_order']:,} items have one order of clips only")
     return "; ".join(odd) if odd else "Every question was answered right or wrong."

@@ -98,6 +98,17 @@ def meaning(condition: str) -> str:
     return f"only clip {rest.replace('+', ' and ')} audible, the others silenced"
 
 
+def not_asked(excluded: Mapping[str, int]) -> list[str]:
+    """``3 under audio, none (reason)`` from ``{"audio: reason": 3, …}``, a line a reason."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for key, items in excluded.items():
+        condition, _, reason = key.partition(": ")
+        found.setdefault((reason, items), []).append(condition)
+    return [
+        f"{items:,} under {', '.join(names)} ({reason})" for (reason, items), names in found.items()
+    ]
+
+
 def verdict(results: Json) -> tuple[str, str]:
     """The headline: (does it listen, the numbers behind that) for one evaluation.
 
