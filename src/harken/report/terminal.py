@@ -26,7 +26,9 @@ def results(found: Json, width: int | None = None) -> str:
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    parts += [line for line in (_bits(found), _floors(found), _turned(found)) if line]
+    parts += [
+        line for line in (_others(found), _bits(found), _floors(found), _turned(found)) if line
+    ]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
     parts += _fragments(found)
@@ -102,6 +104,17 @@ def _headlines(found: Json, width: int) -> list[Table | str]:
             _add(table, row["task"], *(cell.replace("< 0.001", "<.001") for cell in cells))
         tables.append(table)
     return tables
+
+
+def _others(found: Json) -> str:
+    """Conditions that have neither a column of the headline nor a section of their own."""
+    shown = {"audio", "transcript", *CONTROLS}
+    own = [
+        f"{name} {words.percent(found['overall']['cells'][name]['accuracy'])}"
+        for name in found["conditions"]
+        if name not in shown and not name.startswith(("clip-", "fragment-"))
+    ]
+    return f"Right under other conditions: {', '.join(own)}." if own else ""
 
 
 def _bits(found: Json) -> str:
