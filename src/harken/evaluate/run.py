@@ -87,8 +87,8 @@ def run(
         raise DataError(
             "there is no item to ask", where=str(dataset or ""), mend="Choose another split or set."
         )
-    given, items = items, list({item.id: item for item in items}.values())
-    folder = Path(folder)
+    given, folder = items, Path(folder)
+    items = list({item.id: item for item in items}.values())
     max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.hears else ("none",)
     asking = Asking(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
@@ -108,14 +108,10 @@ def run(
             exam.write_items(own.path("items.jsonl"))
         if until == "plan":
             return _counts(model, made, until, own)
-        own.log({"event": "asking"})
-        replies = infer(model, made, asking, own)
-        own.log({"event": "answered"})
-        if isinstance(model, Keeping):
-            own.log({"event": "report", **model.report()})
+        replies = _answers(model, made, asking, own)
         if until == "infer":
             return _counts(model, made, until, own)
-        checks = [] if guards is None else _selfcheck(model, made, replies, guards, own)
+        checks = _selfcheck(model, made, replies, guards or Guards(), own)
         trials = mark_all([request.planned for request in made.requests], replies)
         keep_trials(own, trials)
         rows = given if exam else items  # a release may hold one question twice: both count
@@ -128,6 +124,16 @@ def run(
         own.finish({"items": found["items"], "trials": found["trials"]})
     check_failures(trials, max_failed)
     return found
+
+
+def _answers(model: Model, made: Plan, asking: Asking, own: Run) -> dict[str, Replied]:
+    """The replies to all of a plan, with a note of when, and of what a paid model reports."""
+    own.log({"event": "asking"})
+    replies = infer(model, made, asking, own)
+    own.log({"event": "answered"})
+    if isinstance(model, Keeping):
+        own.log({"event": "report", **model.report()})
+    return replies
 
 
 def _unheard(made: Plan) -> bool:
@@ -286,6 +292,11 @@ def _spec(
     }
     if exam is not None:
         spec["benchmark"] = exam.facts()
+        judge, embed = exam.helpers.judge, exam.helpers.embed
+        spec["marked_by"] = {
+            "judge": judge.identity() if judge else None,
+            "embed": embed.name if embed else None,
+        }
         spec["dataset"] = {"path": "items.jsonl", "digest": exam.release.fingerprint}
     elif dataset is not None:
         where, here = os.path.realpath(dataset), os.path.realpath(folder)
