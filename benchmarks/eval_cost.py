@@ -5,9 +5,8 @@ Run: ``OMP_NUM_THREADS=1 python benchmarks/eval_cost.py`` (about ten minutes on 
 The baseline is the peers' way, once: every item asked as it is, `--batch` prompts at a time, each
 clip decoded and encoded, prompts padded and prefilled, the reply generated token by token by
 transformers' own ``generate``. ``naive`` is that for each of the 16 prompts of an item, as is done
-where no work is shared. Ours are the same 16 prompts: ``logprobs`` gives the probabilities of all
-choices; ``logprobs + words`` asks the plain prompt for its reply as well (what an evaluation does
-unless told otherwise); ``all words`` asks for all 16 replies. Every pass begins with nothing
+where no work is shared. Ours plan, ask and mark the same 16 prompts: for the probabilities of all
+choices, for the plain prompt's reply as well, or for all 16 replies. Every pass begins with nothing
 remembered.
 
 Times are CPU seconds of this process (one thread), medians over rounds; ratios are taken within a
@@ -25,7 +24,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,7 +35,9 @@ import torch
 import transformers
 
 from harken import audio, progress
+from harken.ask import trial as trial_file
 from harken.ask.condition import conditioned
+from harken.ask.plan import Replies
 from harken.ask.prompt import make_prompt
 from harken.ask.trial import run_trials
 from harken.audio import Clip
@@ -115,28 +115,6 @@ def make_model(name: str) -> Lalm:
     return Lalm.compose(encoder, transformers.LlamaForCausalLM(spoken), coder, pool=pool, name=name)
 
 
-@dataclass(frozen=True)
-class Question:
-    """An item under a condition: its rotations, and whether the first is the plain prompt."""
-
-    prompts: list[Prompt]
-    plain: bool
-    home: int
-
-
-def questions(model: Lalm, items: Sequence[Item]) -> list[Question]:
-    """Every item under every condition, those with the same clips side by side."""
-    home = {item.clips[0].key: i for i, item in enumerate(items)}
-    found = []
-    for condition in CONDITIONS:
-        for place, (_, changed) in enumerate(conditioned(items, condition)):
-            assert changed is not None
-            key = changed.clips[0].key if changed.clips else ""
-            prompts = [make_prompt(changed, model.style, turn) for turn in range(ROTATIONS)]
-            found.append(Question(prompts, condition == "audio", home.get(key, place)))
-    return sorted(found, key=lambda question: question.home)
-
-
 class Clock:
     """CPU seconds by stage; what a stage calls of another counts there only."""
 
@@ -178,16 +156,14 @@ class Passes:
     """The passes over one set of items with one model."""
 
     def __init__(self, model: Lalm, items: Sequence[Item], batch: int, tokens: int) -> None:
-        """Prompts of all passes, made once."""
-        self.model, self.batch = model, batch
+        """Stages are watched from here on."""
+        self.model, self.items, self.batch = model, items, batch
         self.sampling = Sampling(max_tokens=tokens)
-        self.asked = questions(model, items)
-        self.plain = [question.prompts[0] for question in self.asked if question.plain]
-        self.every = [prompt for question in self.asked for prompt in question.prompts]
+        self.plain = [make_prompt(item, model.style) for item in items]
         self.clock = Clock()
         self.clock.watch(model.net.ear, "features", "features")
         self.clock.watch(model.net, "encode", "encode")
-        self.clock.watch(model.voice, "choices", "logprobs")
+        self.clock.watch(model.voice, "choices", "probabilities")
         self.clock.watch(model.voice, "reply", "words")
 
     def forget(self) -> None:
@@ -228,33 +204,38 @@ class Passes:
         for start in range(0, len(prompts), self.batch):
             self.model.generate(prompts[start : start + self.batch], self.sampling)
 
-    def ours(self, words: str, batch: int) -> None:
-        """All 16 prompts of every item, `batch` questions at once; `words`: none, plain or all."""
-        for start in range(0, len(self.asked), batch):
-            here = self.asked[start : start + batch]
-            self.model.choice_logprobs([p for question in here for p in question.prompts])
-            if words != "none":
-                count = ROTATIONS if words == "all" else 1
-                some = here if words == "all" else [q for q in here if q.plain]
-                self.own([p for question in some for p in question.prompts[:count]])
+    def naive(self) -> None:
+        """What `peer` does, for every condition and rotation."""
+        for condition in CONDITIONS:
+            for turn in range(ROTATIONS):
+                changed = [item for _, item in conditioned(self.items, condition) if item]
+                self.peer([make_prompt(item, self.model.style, turn) for item in changed])
+
+    def ours(self, replies: Replies) -> None:
+        """Plan, infer and mark, as an evaluation does, without a run folder."""
+        run_trials(
+            self.model,
+            self.items,
+            conditions=CONDITIONS,
+            rotations=ROTATIONS,
+            batch=self.batch,
+            sampling=self.sampling,
+            replies=replies,
+        )
 
 
 def measure(passes: Passes, rounds: int, naive: bool) -> dict[str, Any]:
     """Every pass, round by round; CPU seconds, encodes and stages."""
-    whole = passes.batch
-    quarter = max(1, whole // ROTATIONS)
     todo: dict[str, Callable[[], None]] = {
         "peer": lambda: passes.peer(passes.plain),
         "own generate": lambda: passes.own(passes.plain),
-        "logprobs": lambda: passes.ours("none", whole),
-        "logprobs + words": lambda: passes.ours("plain", whole),
-        "logprobs + words, quarter batch": lambda: passes.ours("plain", quarter),
-        "all words": lambda: passes.ours("all", whole),
+        "probabilities": lambda: passes.ours("none"),
+        "probabilities + plain words": lambda: passes.ours("plain"),
+        "probabilities + all words": lambda: passes.ours("all"),
     }
     if naive:
-        todo["naive"] = lambda: passes.peer(passes.every)
+        todo["naive"] = passes.naive
     passes.peer(passes.plain[: passes.batch])  # libraries warm up once
-    passes.ours("all", quarter) if len(passes.asked) < 65 else None
     seconds: dict[str, list[float]] = {name: [] for name in todo}
     stages: dict[str, dict[str, float]] = {}
     encodes: dict[str, int] = {}
@@ -296,14 +277,23 @@ def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
         clock = Clock()
         clock.watch(model.net.ear, "features", "features")
         clock.watch(model.net, "encode", "encode")
-        clock.watch(model, "choice_logprobs", "logprobs")
+        clock.watch(model, "choice_logprobs", "probabilities")
+        clock.watch(trial_file, "plan", "plan")
+        clock.watch(trial_file, "mark_all", "mark")
         audio.clear_cache()
         lalm_file._features.clear()
         clock.lap()
         with Run.open(folder / f"run-{count}", {}) as run:
-            asked = {"conditions": CONDITIONS, "rotations": ROTATIONS, "replies": False}
-            run_trials(model, items, run=run, **asked)
+            trials = run_trials(
+                model,
+                items,
+                run=run,
+                conditions=CONDITIONS,
+                rotations=ROTATIONS,
+                replies="none",
+            )
         stages = {name: 1000 * value / count for name, value in clock.lap().items()}
+        assert len(trials) == count * len(CONDITIONS) * ROTATIONS
         found[str(count)] = {
             "ms an item": round(sum(stages.values()), 3),
             **{f"{name}, ms an item": round(value, 3) for name, value in stages.items()},

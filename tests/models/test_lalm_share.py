@@ -15,9 +15,9 @@ from harken.ask.condition import conditioned
 from harken.ask.prompt import make_prompt
 from harken.audio import silence
 from harken.item import Item
-from harken.models import lalm_reply
 from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.lalm import Lalm, _features
+from harken.models.lalm_read import Reader
 from hearing import NAMES, mini, named, sound
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -155,19 +155,33 @@ def test_a_clip_that_was_encoded_is_not_decoded_again(items: list[Item]) -> None
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_rotations_share_what_is_read_before_their_replies(
+def test_replies_begin_where_prompts_were_read(
     learner: Lalm, items: list[Item], temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Together with rotations, or for probabilities before: the same replies as alone."""
     prompts = controls(items[-3:], learner.style)[:12]
     sampling = Sampling(max_tokens=6, temperature=temperature, top_k=20, seed=1)
-    begun: list[Any] = []
-    together = lalm_reply._together
+    alone = [learner.generate([prompt], sampling)[0] for prompt in prompts]
+    read: list[int] = []
+    forward = Reader._forward
     monkeypatch.setattr(
-        lalm_reply, "_together", lambda *args: begun.append(together(*args)) or begun[-1]
+        Reader, "_forward", lambda *args, **kw: read.append(1) or forward(*args, **kw)
     )
-    found = learner.generate(prompts, sampling)
-    assert len(begun) == 1 and begun[0] is not None
-    assert found == [learner.generate([prompt], sampling)[0] for prompt in prompts]
+    assert learner.generate(prompts, sampling) == alone and len(read) == 1
+    learner.choice_logprobs(prompts)
+    assert learner.generate(prompts[::-2], sampling) == alone[::-2] and len(read) == 2
+    learner.voice.forget()  # and what else is in the batch was not read before
+    assert learner.generate(prompts[3:], sampling) == alone[3:] and len(read) == 3
+
+
+def test_what_was_read_is_not_used_with_other_weights(items: list[Item]) -> None:
+    learner = mini()
+    prompts = [make_prompt(items[0], learner.style, turn) for turn in range(2)]
+    learner.choice_logprobs(prompts)
+    assert learner.voice.read_before([learner.line(prompts[1])])
+    with torch.no_grad():
+        learner.net.projector.second.bias.add_(0.5)
+    assert not learner.voice.read_before([learner.line(prompts[1])])
 
 
 def test_memory_is_a_setting(learner: Lalm, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_packs_keep_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     trees = plant(lines, CODER)
     monkeypatch.setattr(lalm_read, "TOKENS", 200)
     monkeypatch.setattr(lalm_read, "_CELLS", 4000)
-    found = list(Reader(None, mode="tree").packs(trees))
+    found = list(Reader(SimpleNamespace(plain_head=True), mode="tree").packs(trees))
     assert sorted(i for pack in found for i in pack) == list(range(len(trees)))
     for pack in found:
         longest = max(len(trees[i].depth) for i in pack)

@@ -20,8 +20,9 @@ from harken.audio_decode import Lru
 from harken.models.base import Sampling
 from harken.models.features import Array
 from harken.models.lalm_batch import Line, Page, Sound, page, prove
+from harken.models.lalm_begun import Kept, Spot
 from harken.models.lalm_parts import Net
-from harken.models.lalm_read import Mode, Read, Reader
+from harken.models.lalm_read import LOGITS, Mode, Read, Reader
 from harken.models.lalm_reply import Said, reply
 from harken.models.tokenizer import Coder
 
@@ -29,9 +30,6 @@ Floats = npt.NDArray[np.float64]
 
 MEMORY = 512 << 20
 """Bytes of encoded clips that are remembered, unless said otherwise."""
-
-_LOGITS = 1 << 26
-"""Logits worked out at once: 256 MiB in float32."""
 
 
 @contextmanager
@@ -78,6 +76,7 @@ class Voice:
         self.encodes = 0
         self.audio: Tensor | None = None
         self._heard: Lru[Tensor] = Lru(remember)
+        self._kept = Kept()
         self._version = -1
 
     @property
@@ -91,8 +90,9 @@ class Voice:
         return sum(tensor._version for tensor in tensors)
 
     def forget(self) -> None:
-        """Drop what is remembered of clips."""
+        """Drop what is remembered of clips and prompts."""
         self._heard.clear()
+        self._kept.clear()
 
     def remember(self, memory: int) -> None:
         """Keep encoded clips in up to `memory` bytes from now on; what is there is dropped."""
@@ -142,10 +142,14 @@ class Voice:
         said = [ids for _, answers in asked for ids in answers]
         rows = [(line, ids[:-1]) for line, answers in asked for ids in answers]
         trees = self.reader.plant(rows, self.coder)
+        lines = [line for line, _ in rows]
         sums = np.zeros(len(said))
+        self._kept.clear()
         for pack in self.reader.packs(trees):
             here = [trees[i] for i in pack]
-            read = self.reader.read(self.embedded([tree.line for tree in here])[0], here)
+            embedded = self.embedded([tree.line for tree in here])[0]
+            read = self.reader.read(embedded, here, cache=self._kept.room(self.reader, here))
+            self._kept.add(read, here, lines)
             numbers = [number for tree in here for number in tree.rows]
             sums[numbers] = self._sums(read, [said[number] for number in numbers])
         ends = np.cumsum([len(answers) for _, answers in asked])
@@ -162,13 +166,14 @@ class Voice:
         ids = np.concatenate([np.array(ids, np.int64) for ids in said])
         picked = np.zeros(len(ids))
         lm: Any = self.net.lm
-        step = max(1, _LOGITS // int(lm.get_input_embeddings().num_embeddings))
+        step = max(1, LOGITS // int(lm.get_input_embeddings().num_embeddings))
         for start in range(0, len(where), step):
-            few = torch.from_numpy(where[start : start + step]).to(self.device)
+            few = torch.from_numpy(where[start : start + step]).to(hidden.device)
             logprobs = self.reader.logits(hidden[few]).float().log_softmax(-1)
             mine = np.flatnonzero((which >= start) & (which < start + step))
             at = torch.from_numpy(which[mine] - start), torch.from_numpy(ids[mine])
-            picked[mine] = logprobs[at[0].to(self.device), at[1].to(self.device)].cpu().numpy()
+            here = logprobs.device
+            picked[mine] = logprobs[at[0].to(here), at[1].to(here)].cpu().numpy()
         starts = np.cumsum([0, *(len(ids) for ids in said[:-1])])
         found: Floats = np.add.reduceat(picked, starts)
         return found
@@ -178,6 +183,11 @@ class Voice:
     ) -> list[Said]:
         """Go on from each line until ``<eos>``; see `harken.models.lalm_reply.reply`."""
         return reply(self, lines, sampling, draws)
+
+    def read_before(self, lines: Sequence[Line]) -> list[Spot] | None:
+        """Where `lines` were read for the last `choices`; None unless all were."""
+        self._up_to_date()
+        return self._kept.find(lines)
 
     def embedded(self, lines: Sequence[Line], *, left: bool = False) -> tuple[Tensor, Tensor]:
         """Embeddings (B, L, width) of padded lines, audio put in, and what is true of them."""
@@ -255,7 +265,7 @@ class Voice:
         """Forget what was encoded with other weights."""
         version = self.version()
         if version != self._version:
-            self._heard.clear()
+            self.forget()
             self._version = version
 
     def _remembered(self, sound: Sound) -> Tensor:

@@ -31,6 +31,9 @@ Mode = Literal["tree", "prefix", "copies"]
 TOKENS = 8192
 """Tokens (padding included) of one forward pass when the model is asked."""
 
+LOGITS = 1 << 26
+"""Logits worked out at once: 256 MiB in float32."""
+
 _CELLS = 1 << 25
 """Entries of one mask: 128 MiB in float32."""
 _ENOUGH, _LIKE = 256, 0.8
@@ -99,6 +102,14 @@ class Reader:
         """Whether what else stands in a row changes how it is read, as the model itself says."""
         return bool(getattr(self.lm, "by_row", False))
 
+    @property
+    def tokens(self) -> int:
+        """Tokens (padding included) of one pass; fewer where each of them costs all its logits."""
+        if self.plain_head:
+            return TOKENS
+        known = int(self.lm.get_input_embeddings().num_embeddings)
+        return max(1, min(TOKENS, LOGITS // known))
+
     def mode(self, length: int) -> Mode:
         """How lines of up to `length` tokens may be read."""
         if self._mode is None:
@@ -120,11 +131,12 @@ class Reader:
         """Numbers of trees that are read together, the longest first: little of it is padding."""
         group: list[int] = []
         longest = wide = 0
+        tokens = self.tokens
         for i in sorted(range(len(trees)), key=lambda i: len(trees[i].depth), reverse=True):
             length = len(trees[i].depth)
             behind = length - self.trunk(trees[i])
             count = len(group) + 1
-            full = count * longest > TOKENS or count * longest * max(wide, behind) > _CELLS
+            full = count * longest > tokens or count * longest * max(wide, behind) > _CELLS
             if group and (full or (len(group) * longest >= _ENOUGH and length < _LIKE * longest)):
                 yield group
                 group = []
@@ -180,19 +192,15 @@ class Reader:
         for row, tree in enumerate(trees):
             trunk = tree.trunk if prefix and len(tree.paths) > 1 else 0
             past = self._kept(embedded[row : row + 1, :trunk]) if trunk else None
-            found: list[tuple[int, Ints]] = []
-            chunks = list(_few(tree.paths))
-            for few in chunks:
+            step = max(1, self.tokens // max(len(path) for path in tree.paths))
+            for start in range(0, len(tree.paths), step):
+                few = [path[trunk:] for path in tree.paths[start : start + step]]
                 # What is kept goes on with the lines that are read behind it.
-                mine = copy.deepcopy(past) if len(chunks) > 1 else past
-                part = self._behind(embedded[row], [p[trunk:] for p in few], trunk, mine)
-                parts.append(part)
-                found += [
-                    (total + i, np.arange(tree.trunk - trunk, len(path) - trunk))
-                    for i, path in enumerate(few)
-                ]
-                total += len(few)
-            where.append(found)
+                mine = copy.deepcopy(past) if step < len(tree.paths) else past
+                parts.append(self._behind(embedded[row], few, trunk, mine)[:, tree.trunk - trunk :])
+            sizes = [len(path) - tree.trunk for path in tree.paths]
+            where.append([(total + i, np.arange(size)) for i, size in enumerate(sizes)])
+            total += len(sizes)
         longest = max(part.shape[1] for part in parts)
         padded = [torch.nn.functional.pad(p, (0, 0, 0, longest - p.shape[1])) for p in parts]
         return Read(torch.cat(padded), where)
@@ -245,14 +253,6 @@ class Reader:
             return hidden
         found: Tensor = self.lm.get_output_embeddings()(hidden)
         return found
-
-
-def _few(paths: Sequence[Ints]) -> Iterator[list[Ints]]:
-    """Lines in their order, as many at once as `TOKENS` allows."""
-    longest = max(len(path) for path in paths)
-    step = max(1, TOKENS // longest)
-    for start in range(0, len(paths), step):
-        yield list(paths[start : start + step])
 
 
 def _mask(
