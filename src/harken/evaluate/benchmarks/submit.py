@@ -17,9 +17,11 @@ def replies_of(
 ) -> tuple[dict[str, str], list[str]]:
     """Key -> what to submit, and notes.
 
-    For a choice question it is the bare text of the parsed option, which every official rule reads
-    rightly; where nothing was parsed, the reply as it came. Open questions: the reply. Failed
-    trials have no reply and get no row: they are counted in the notes.
+    For a choice question it is the bare text of the option that was chosen (the most probable one
+    where there are probabilities, else the one read out of the reply), which every official rule
+    reads rightly; where none was, the reply as it came. Open questions: the reply. Options and
+    clips stand in the release's own order. Failed trials have no reply and get no row: they are
+    counted in the notes.
 
     Raises:
         DataError: the run has no trials of these items under ``audio``.
@@ -27,7 +29,9 @@ def replies_of(
     trials = {
         trial["item"]: trial
         for trial in read_run(folder).records("trials")
-        if trial["condition"] == "audio" and trial["rotation"] == 0
+        if trial["condition"] == "audio"
+        and not trial["rotation"]
+        and not trial.get("clip_rotation", 0)
     }
     texts: dict[str, str] = {}
     failed = absent = 0
@@ -38,12 +42,13 @@ def replies_of(
         elif trial["outcome"] == "failed":
             failed += 1
         else:
-            texts[key_of(item)] = trial["parsed"] or trial["reply"]
+            # What was read of an open answer is levelled: words for comparing, none to hand in.
+            texts[key_of(item)] = (trial["parsed"] if item.choices else None) or trial["reply"]
     if absent == len(items):
         raise DataError(
             f"the run holds no trial of the {len(items)} items of {benchmark.name} under audio",
             where=str(folder),
-            mend="Evaluate the items that `harken benchmarks NAME --items` wrote.",
+            mend="Ask them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
         )
     notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
     return texts, notes
