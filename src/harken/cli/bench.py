@@ -249,9 +249,10 @@ def source_of(bench: Benchmark, data: str | None) -> str:
 
 
 def _release(bench: Benchmark, data: str | None, path: Path, replies: Predictions) -> Release:
-    """The gold: from --data, else from the prediction rows if they hold it, else from the home."""
+    """The gold: from --data, a YAML's own table, prediction rows that hold it, or the home."""
     rows = list(replies.raw.values())
-    holds = bool(rows) and all(name in row for row in rows for name in bench.required)
+    holds = not bench.default and bool(rows)
+    holds = holds and all(name in row for row in rows for name in bench.required)
     if data is None and holds:
         return bench.release(path, partial=True)
     return bench.release(source_of(bench, data), partial=True)

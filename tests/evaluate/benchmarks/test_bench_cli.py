@@ -39,6 +39,13 @@ def test_score_with_and_without_data() -> None:
     assert "fault: 1 of 4 items have no prediction" in text
 
 
+def test_a_yaml_of_your_own_brings_its_table() -> None:
+    folder = DATA / "own-described"
+    words = ("-b", str(folder / "kitchen.yaml"), "-p", str(folder / "predictions.csv"))
+    assert harken("score", *words, "--json")["strict"]["right"] == 1
+    assert "3 choice questions" in harken("parse-report", *words)
+
+
 def test_replies_alone_need_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "p.json"
     path.write_text('{"m1": "a dog"}')
