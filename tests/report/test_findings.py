@@ -50,7 +50,7 @@ def test_every_section_is_there(page: str) -> None:
     for text in (
         "over none", "orders of the options and clips", "Right over confidence",
         "Right over coverage", "1 of 2", "only with the whole", "2 items shared",
-        "Official score of the replies", "blind floor", "transcript", "hidden",
+        "Official score of the options chosen", "blind floor", "transcript", "hidden",
     ):  # fmt: skip
         assert text in shown, text
 

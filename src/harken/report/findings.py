@@ -44,14 +44,14 @@ def official(results: Json) -> list[str]:
     """The benchmark's own score of the replies, as submitted and as they came, faults named."""
     told = results.get("official") or {}
     lines = []
-    for name, what in (("submitted", "the options read out of them"), ("raw", "as they came")):
+    for name, what in (("submitted", "options chosen"), ("raw", "replies as they came")):
         own = told.get(name) or {}
         found = own.get("official") or {}
         if not found:
             continue
         strict = (own.get("strict") or {}).get("accuracy")
         lines.append(
-            f"Official score of the replies, {what}: {_official(found)}; strict (unparsed is "
+            f"Official score of the {what}: {_official(found)}; strict (unparsed is "
             f"wrong) {words.percent(strict)}; parsed {words.percent(own.get('parse_rate'))}."
             + "".join(f" {fault}." for fault in found.get("faults") or [])
         )

@@ -19,7 +19,7 @@ from harken.report.words import percent, points, signed
 
 Json = Mapping[str, Any]
 
-LEFT = 20.0
+LEFT = 22.0
 """Where a plot's scale starts, in percent of its width: room for the names at the left."""
 RIGHT = 86.0
 """Where it ends: room for the numbers at the right."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import harken.report.words as words
 from harken.report.findings import checks, official
-from harken.report.headline import CONTROLS, headline
+from harken.report.headline import CONTROLS, hardest, headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,9 +26,8 @@ def results(found: Json, width: int | None = None) -> str:
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    parts += [
-        line for line in (_others(found), _bits(found), _floors(found), _turned(found)) if line
-    ]
+    told = (_over(found), _others(found), _bits(found), _floors(found), _turned(found))
+    parts += [line for line in told if line]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
     parts += _fragments(found)
@@ -50,7 +49,11 @@ def comparison(found: Json, width: int | None = None) -> str:
     if others:
         parts.append(_compared("all tasks", others))
     only = found.get("only") or {}
-    parts += [f"only in the {side}: {', '.join(names)}" for side, names in only.items() if names]
+    parts += [
+        f"conditions of the {side} run only: {', '.join(names)}"
+        for side, names in only.items()
+        if names
+    ]
     return _shown(parts, width)
 
 
@@ -106,15 +109,22 @@ def _headlines(found: Json, width: int) -> list[Table | str]:
     return tables
 
 
+def _over(found: Json) -> str:
+    """What the gain of the headline is over, where the verdict speaks of another control."""
+    name = hardest(found["overall"])[0]
+    return f"Audio gain: over {name}, the hardest control." if name not in ("", "none") else ""
+
+
 def _others(found: Json) -> str:
-    """Conditions that have neither a column of the headline nor a section of their own."""
-    shown = {"audio", "transcript", *CONTROLS}
-    own = [
-        f"{name} {words.percent(found['overall']['cells'][name]['accuracy'])}"
+    """Conditions that have neither a column of the headline nor a table of their own."""
+    cells = found["overall"]["cells"]
+    columns = ("audio", "none", "silence", "swap", "transcript")
+    shown = [
+        f"{name} {_share(cells[name])}"
         for name in found["conditions"]
-        if name not in shown and not name.startswith(("clip-", "fragment-"))
+        if name not in columns and not name.startswith(("clip-", "fragment-"))
     ]
-    return f"Right under other conditions: {', '.join(own)}." if own else ""
+    return f"Right under other conditions: {', '.join(shown)}." if shown else ""
 
 
 def _bits(found: Json) -> str:
@@ -129,12 +139,14 @@ def _bits(found: Json) -> str:
 
 
 def _floors(found: Json) -> str:
-    floors = found["overall"]["floors"]
+    """The rule behind the blind floor, and two rules on the orders that were shown."""
+    floors, blind = found["overall"]["floors"], found.get("blind")
     if floors["first"] is None:
         return ""
+    best = f"Blind floor: {blind['name']}, {words.percent(blind['accuracy'])}. " if blind else ""
     return (
-        f"Without listening: always the first option {words.percent(floors['first'])}, "
-        f"always the longest {words.percent(floors['longest'])}."
+        f"{best}As shown: always the first option {words.percent(floors['first'])}, always the "
+        f"longest {words.percent(floors['longest'])} (equally long ones share the point)."
     )
 
 
