@@ -39,10 +39,10 @@ class HarkenError(Exception):
     def __str__(self) -> str:
         """The message in one line: found, where, mend."""
         text = self.found
-        if self.where:
-            text += f" (in {self.where})"
+        if self.where:  # a list of faults ends its last line itself
+            text += f"{'' if text.endswith(chr(10)) else ' '}(in {self.where})"
         if self.mend:
-            text += f". {self.mend}"
+            text += f"{' ' if text.endswith('?') else '. '}{self.mend}"
         return text
 
 

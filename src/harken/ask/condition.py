@@ -132,9 +132,10 @@ def clips_kept(name: str) -> tuple[int, ...]:
         return ()
     match = re.fullmatch(r"clip-([1-9]\d*)|clips-([1-9]\d*(?:\+[1-9]\d*)*)", name)
     if match is None:
-        raise ConfigError(
-            f"no condition is called {name!r}", mend="Known: " + ", ".join(CONDITIONS)
-        )
+        mend = "Known: " + ", ".join(CONDITIONS)
+        if "," in name:
+            mend = "Name each by itself: --condition " + " --condition ".join(name.split(","))
+        raise ConfigError(f"no condition is called {name!r}", mend=mend)
     numbers = match.group(1) or match.group(2)
     return tuple(sorted({int(number) - 1 for number in numbers.split("+")}))
 

@@ -175,7 +175,7 @@ def check_failures(trials: Sequence[Mapping[str, Any]], max_failed: float) -> No
         raise TooManyFailures(
             f"{len(failed)} of {len(trials)} trials failed; the first: {first['error']}",
             where=f"item {first['item']}, condition {first['condition']}",
-            mend=f"Mend the cause, or allow more than {max_failed:.0%} with max_failed.",
+            mend=f"Mend the cause, or allow more than {max_failed:.0%} (--max-failed).",
         )
 
 

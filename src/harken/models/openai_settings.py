@@ -161,8 +161,9 @@ def read_target(target: str, options: Mapping[str, Any]) -> HttpSettings:
 def _known(name: str) -> type:
     kinds = {f.name: type(f.default) for f in fields(HttpSettings) if f.name not in _NAMED}
     if name not in kinds:
-        near = difflib.get_close_matches(name, kinds, n=2, cutoff=0.4) or list(kinds)
-        raise ConfigError(f"openai has no setting {name!r}", mend="Known: " + ", ".join(near))
+        near = difflib.get_close_matches(name, kinds, n=2, cutoff=0.6)
+        known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
+        raise ConfigError(f"openai has no setting {name!r}", mend=known)
     return kinds[name]
 
 

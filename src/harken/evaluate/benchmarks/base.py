@@ -26,6 +26,11 @@ from harken.evaluate.benchmarks.rows import Row, faulty, locate, read_rows, writ
 from harken.item import HIDDEN, Item
 from harken.models.base import Prompt, PromptStyle
 
+_AUDIO_MEND = (
+    "Name the folder that its audio names start from with --audio; links that lead out of it are "
+    "not followed."
+)
+
 
 class Benchmark:
     """One benchmark; see the package's docstring for the shape of a file."""
@@ -144,7 +149,9 @@ class Benchmark:
         version = self.versions.get(print_, "")
         if faults:
             about = f"content fingerprint {print_}" + ("" if version else ", no known version")
-            raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}")
+            mend = _AUDIO_MEND if all(": missing audio" in one or " lies outside " in one
+                                      for one in faults) else ""  # fmt: skip
+            raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}", mend)
         if partial:
             notes = short + notes
         if self.versions and not version:

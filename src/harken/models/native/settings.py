@@ -66,10 +66,9 @@ def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, Settings]
         ) from None
     for setting in (*written, *options):
         if setting not in kinds:
-            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.4) or list(kinds)
-            raise ConfigError(
-                f"native has no setting {setting!r}", mend="Known: " + ", ".join(near)
-            )
+            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
+            known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
+            raise ConfigError(f"native has no setting {setting!r}", mend=known)
     typed = {key: _typed(key, kinds[key], text) for key, text in written.items()}
     settings = Settings(**{**typed, **options})
     if settings.dtype not in ("", "float32", "bfloat16", "float16"):
