@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def everything() -> str:
     return terminal.results(_everything(), width=110)
 
 
-def _everything() -> dict[str, object]:
+def _everything() -> dict[str, Any]:
     trials = []
     for at in range(24):
         clips = 1 + at % 2
@@ -75,6 +76,15 @@ def test_the_headline_has_every_column_at_any_width() -> None:
         for word in ("score", "interval", "chance", "floor", "none", "swap", "script", "gain",
                      "able", "stained", "failed", "+75.0"):  # fmt: skip
             assert word in shown, (width, word)
+
+
+def test_the_p_of_a_vote_is_of_its_mean_and_not_of_its_signs() -> None:
+    """Eight items lose a quarter, two gain three: the signs say 0.109, the mean hardly moved."""
+    found = _everything()
+    gain = found["self_consistency"]["options"]["gain"]
+    gain.update(items=10, difference=-0.05, low=-0.25, high=0.25, p=0.109, p_bootstrap=0.602)
+    shown = " ".join(terminal.results(found, width=110).split())
+    assert "−5.0 points (−25.0 to +25.0, p = 0.602" in shown and "0.109" not in shown
 
 
 def test_sections_that_have_nothing_are_not_there() -> None:

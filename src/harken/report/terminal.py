@@ -189,13 +189,14 @@ def _voted(found: Json) -> str:
     lines = []
     for name, own in (found.get("self_consistency") or {}).items():
         gain = own["gain"]
+        p, items = words.p_clause(gain.get("p_bootstrap")), words.count(own["items"])
         turned = {"both": "options and clips"}.get(name, name)
         lines.append(
             f"Vote of {own['passes']:.3g} passes over the orders of the {turned}: "
             f"{words.percent(own['accuracy'])}, a single pass {words.percent(own['single'])}: "
             f"{words.points(gain['difference'])} points "
-            f"({words.gain_interval(gain['low'], gain['high'])}, {words.p_clause(gain['p'])}, "
-            f"{words.count(own['items'])}). {own['note']}".rstrip()
+            f"({words.gain_interval(gain['low'], gain['high'])}, "
+            f"{p}, {items}). {own['note']}".rstrip()
         )
     return "\n".join(lines)
 
