@@ -12,7 +12,8 @@ from harken.cli.door import Json, Seed, finish, table
 Conditions = Annotated[
     list[str] | None,
     typer.Option(
-        help="audio, none, silence, swap, clip-1, fragment-4, transcript …; repeat for more."
+        help="audio, none, silence, swap (unless told otherwise); clip-1, fragment-4, "
+        "transcript …; once for each that is wanted."
     ),
 ]
 Wordy = Annotated[
@@ -70,14 +71,17 @@ def evaluate(
 ) -> None:
     """Examine a model with the audio and without it, and test the difference.
 
-    Three stages: plan, infer, score. A killed run goes on where it stopped; `harken rescore` marks
-    one again without asking. Exit code 7 if more trials failed than allowed.
+    Three stages: plan, infer, score. A killed run goes on where it stopped;
+    `harken rescore` marks one again without asking. Exit code 7 if more trials
+    failed than allowed.
 
-    Examples:  harken eval model items -o runs/after     harken eval linear items -o runs/floor
-    harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mmau
-    --rotations 0 --selfcheck 50
-    harken eval model items -o runs/words --condition audio --condition transcript
-    --asr asr:openai/whisper-tiny
+    Examples:  harken eval model items -o runs/after
+
+    harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mm
+
+    harken eval model items -o runs/all --rotations 0 --selfcheck 50
+
+    harken eval model items -o runs/w --condition transcript --asr written:w.jsonl
     """
     from harken.cli.sitting import Sitting, planned_text
     from harken.report import terminal
