@@ -92,13 +92,18 @@ def infer(
             model.keep(run.path("replies"))
         found, spare = _kept(run, name, batches, keeping)
     done = _whole(batches, len(found))
-    for batch in track(batches[done:], f"ask {model.name}"):
-        keys = [request.planned["key"] for request in batch]
-        there = all(key in spare for key in keys)
-        records: list[Any] = [spare[key] for key in keys] if there else ask(model, batch, asking)
-        if run is not None:
-            run.append(name, records)
-        found += records
+
+    def answered() -> Iterator[Any]:
+        for batch in batches[done:]:
+            keys = [request.planned["key"] for request in batch]
+            there = all(key in spare for key in keys)
+            records: list[Any] = [spare[k] for k in keys] if there else ask(model, batch, asking)
+            if run is not None:
+                run.append(name, records)
+            yield from records
+
+    left = sum(len(batch) for batch in batches[done:])
+    found += track(answered(), f"ask {model.name}", left)
     return {record["key"]: record for record in found}
 
 

@@ -25,7 +25,7 @@ def open_items(source: Path) -> Iterator[Item]:
 
 
 def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
-    """The items of one split (all if empty), at most `limit` (0: all).
+    """The items of one split (all if empty), at most `limit` (0: all), evenly spread over it.
 
     Raises:
         DataError: none is left; the splits that are there are named.
@@ -34,7 +34,7 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
     found: list[Item] = []
     for item in open_items(source):
         seen[item.split] = seen.get(item.split, 0) + 1
-        if (not split or item.split == split) and not (limit and len(found) >= limit):
+        if not split or item.split == split:
             found.append(item)
     if not found:
         there = ", ".join(f"{name or '(none)'} {n}" for name, n in sorted(seen.items()))
@@ -43,7 +43,10 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
             where=str(source),
             mend=f"Splits found: {there or 'no items at all'}. Use --split with one of them.",
         )
-    return found
+    # Datasets lie task by task: the first so many would be of one task only.
+    return (
+        [found[i * len(found) // limit] for i in range(limit)] if 0 < limit < len(found) else found
+    )
 
 
 def pick(source: Path, item: str | None, task: str | None, limit: int) -> list[Item]:

@@ -31,12 +31,15 @@ def serve(
     """
     from harken.models import load_model, serve_model
 
+    opened = load_model(model)
+    served = name or opened.name
+
     def ready(url: str) -> None:
         finish({"address": url, "model": model}, url, as_json)
-        print("Ctrl-C ends it.", file=sys.stderr, flush=True)
+        print(f"Ask it as openai:{served}@{url}. Ctrl-C ends it.", file=sys.stderr, flush=True)
 
     serve_model(
-        load_model(model),
+        opened,
         ready,
         host=host,
         port=port,

@@ -114,6 +114,8 @@ def planned_text(found: dict[str, Any]) -> str:
     lines.append(table(rows, ("condition", "requests", "items not asked")))
     if "replies" in found:
         lines.append(f"{found['replies']:,} replies are there; the stage score marks them")
+    else:
+        lines.append("nothing was asked; the same command without --stage goes on from here")
     told = found.get("detectable")
     if told and told["difference"] is None:
         lines.append(f"{told['items']:,} items are too few to show any difference")

@@ -145,7 +145,7 @@ class Pool:
             except Fault as fault:
                 last = str(fault)
                 self._record(fault)
-                if not fault.passing or attempt == self.settings.retries:
+                if not fault.passing or attempt >= self._most(fault):
                     break
                 if fault.wait_s is not None and fault.wait_s > self.settings.longest_wait_s:
                     last += f"; told to wait {fault.wait_s:g} s"
@@ -154,6 +154,12 @@ class Pool:
                     await asyncio.sleep(fault.wait_s or self._jitter(job.key, attempt))
         tries = f" after {attempt + 1} attempts" if attempt else ""
         return Failure(last + tries)
+
+    def _most(self, fault: Fault) -> int:
+        """Further attempts after `fault`: a model that says nothing three times means it."""
+        return (
+            min(2, self.settings.retries) if fault.kind == "empty reply" else self.settings.retries
+        )
 
     async def _attempt(self, job: Job) -> Answer:
         if self.stopped:

@@ -138,10 +138,16 @@ def verdict(results: Json) -> tuple[str, str]:
         f"{percent(heard['accuracy'])} right with the audio, "
         f"{percent(cells['none']['accuracy'])} without{swapped}: a paired gain over none of "
         f"{points(gain['difference'])} points "
-        f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, exact McNemar "
+        f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, {test_of(results)} "
         f"{p_clause(gain['p'])}, {count(gain['items'])}; chance {percent(whole['chance'])})."
     )
     return short, numbers
+
+
+def test_of(results: Json) -> str:
+    """The paired test: with one order a question it is McNemar's, with several one of signs."""
+    several = max(results.get("rotations", 1), results.get("clip_rotations", 1)) > 1
+    return "exact sign test over items" if several else "exact McNemar"
 
 
 def _sure(gain: Json, sign: int) -> bool:

@@ -211,9 +211,10 @@ class Benchmark:
         if root is None:
             return tuple(Clip(path=os.path.normpath(name)) for name in names), []
         clips, lost = [], []
-        base = os.path.realpath(root)
+        # By words, not by links: in the hub's cache every file is a link to another folder.
+        base = os.path.abspath(root)
         for name in names:
-            path = os.path.realpath(os.path.join(base, name))
+            path = os.path.normpath(os.path.join(base, name))
             if os.path.commonpath([base, path]) != base:
                 lost.append(f"audio {name!r} lies outside {root}")
             elif not os.path.isfile(path):

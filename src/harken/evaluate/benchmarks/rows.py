@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,9 +124,19 @@ def _lines(text: str, path: Path) -> list[Row]:
     return rows
 
 
+_ALIKE = 20
+
+
 def faulty(faults: Sequence[str], where: Path | str, mend: str = "") -> DataError:
-    """One error that lists every fault (past 200 the rest are counted)."""
-    shown = list(faults[:200]) + ([f"and {len(faults) - 200} more"] if len(faults) > 200 else [])
+    """One error that lists every fault; of more than 20 alike, 20 and how many more."""
+    kinds: dict[str, list[str]] = {}
+    for fault in faults:
+        alike = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
+        kinds.setdefault(alike, []).append(fault)
+    shown: list[str] = []
+    for kind in kinds.values():
+        shown += kind[:_ALIKE]
+        shown += [f"and {len(kind) - _ALIKE} more like it"] if len(kind) > _ALIKE else []
     return DataError(
         f"{len(faults)} fault{'s' if len(faults) != 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
         where=str(where),
