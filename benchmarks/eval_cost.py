@@ -323,6 +323,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default="tiny,composed,composed-lm")
     parser.add_argument("--items", type=int, default=64)
+    parser.add_argument("--seconds", default="5,10", help="shortest and longest clip")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--tokens", default="4,32", help="longest replies to try")
     parser.add_argument("--rounds", type=int, default=3)
@@ -335,7 +336,8 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     tables: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        items = make_items(Path(folder), asked.items, 5.0, 10.0)
+        shortest, longest = map(float, asked.seconds.split(","))
+        items = make_items(Path(folder), asked.items, shortest, longest)
         for name in filter(None, asked.models.split(",")):
             for tokens in map(int, asked.tokens.split(",")):
                 passes = Passes(make_model(name), items, asked.batch, tokens)
