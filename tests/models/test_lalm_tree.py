@@ -77,7 +77,7 @@ def drawn_lines(seed: int) -> list[tuple[Line, tuple[int, ...]]]:
         heard = [clips[int(i)] for i in draw.integers(0, 3, draw.integers(0, 3))]
         for clip in heard:
             ids += [AUDIO] * clip.tokens + [7]
-        ids += draw.integers(3, 5, draw.integers(1, 4)).tolist()
+        ids += [*draw.integers(3, 5, draw.integers(1, 4)).tolist(), 9]  # a mark ends each prompt
         here = line(*ids, sounds=tuple(heard))
         for _ in range(int(draw.integers(1, 4))):
             found.append((here, tuple(draw.integers(3, 5, draw.integers(0, 3)).tolist())))

@@ -58,14 +58,21 @@ class Tree:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """A line and what is read behind it, as codes that are equal where tokens and sounds are."""
+    """A line as codes that are equal where tokens and sounds are, and what is read behind it.
 
-    number: int
+    Attributes:
+        starts: where its sounds begin.
+        behind: numbers, and the tokens read behind the line under each.
+        size: tokens of all of them.
+    """
+
     line: Line
     codes: Ints
     places: Ints
     starts: tuple[int, ...]
     key: bytes
+    behind: list[tuple[int, Sequence[int]]]
+    size: int
 
 
 def plant(
@@ -89,14 +96,14 @@ def plant(
     grown = 0
     for row in rows:
         shared = _alike(group[-1].codes, row.codes) if group else 0
-        grown += len(row.codes) - shared
+        grown += len(row.codes) - shared + row.size
         if group and (
             _strange(group[-1].line, row.line, apart) or 3 * shared < len(row.codes) or grown > MOST
         ):
             trees.append(_grow(group, coder))
             group = []
         if not group:
-            grown = 0
+            grown = row.size
         group.append(row)
     if group:
         trees.append(_grow(group, coder))
@@ -109,18 +116,24 @@ def _strange(one: Line, other: Line, apart: bool) -> bool:
 
 
 def _rows(lines: Sequence[tuple[Line, Sequence[int]]], coder: Coder) -> list[_Row]:
-    """All lines as codes; those of one Line object are worked out once."""
+    """A row for each Line object; several if very much is read behind it."""
     names: dict[Any, int] = {}
-    known: dict[int, tuple[Ints, Ints, tuple[int, ...]]] = {}
-    rows = []
+    parts: dict[int, list[list[tuple[int, Sequence[int]]]]] = {}
+    left: dict[int, int] = {}
     for number, (line, behind) in enumerate(lines):
-        if id(line) not in known:
-            known[id(line)] = _codes(line, coder, names)
-        codes, places, starts = known[id(line)]
-        if behind:
-            codes = np.concatenate([codes, np.array(behind, np.int64)])
-            places = np.concatenate([places, np.zeros(len(behind), np.int64)])
-        rows.append(_Row(number, line, codes, places, starts, codes.astype(">i8").tobytes()))
+        mine = parts.setdefault(id(line), [])
+        if not mine or len(behind) > left[id(line)]:
+            mine.append([])
+            left[id(line)] = MOST
+        mine[-1].append((number, behind))
+        left[id(line)] -= len(behind)
+    rows = []
+    for line in {id(line): line for line, _ in lines}.values():
+        codes, places, starts = _codes(line, coder, names)
+        key = codes.astype(">i8").tobytes()
+        for part in parts[id(line)]:
+            size = sum(len(behind) for _, behind in part)
+            rows.append(_Row(line, codes, places, starts, key, part, size))
     return rows
 
 
@@ -145,47 +158,82 @@ def _alike(one: Ints, other: Ints) -> int:
     return int(odd.argmax()) if odd.any() else size
 
 
+class _Growing:
+    """A tree being written, twig by twig."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.places: list[int] = []
+        self.depth: list[int] = []
+        self.twig: list[int] = []
+        self.above: list[list[int]] = []  # twig -> the twigs it reads, itself included
+        self.sounds: list[Sound] = []
+        self.paths: dict[int, Ints] = {}
+
+    def grow(self, codes: list[int], places: list[int], at: int, parent: int) -> int:
+        """Add a twig whose first token stands at `at` in its line; returns its number."""
+        number = len(self.above)
+        self.above.append([*(self.above[parent] if parent >= 0 else ()), number])
+        self.codes += codes
+        self.places += places
+        self.depth += range(at, at + len(codes))
+        self.twig += [number] * len(codes)
+        return number
+
+    def sprout(
+        self, twig: int, path: Ints, behind: Sequence[int], known: dict[Any, tuple[int, int]]
+    ) -> Ints:
+        """The path of what is read behind a line that ends with `twig`.
+
+        Args:
+            twig: the line's last.
+            path: the line's.
+            behind: the tokens.
+            known: (place, token) -> place and twig of what grows behind this line already.
+        """
+        before, spots = -1, []
+        for step, token in enumerate(behind):
+            if (before, token) not in known:
+                place = len(self.codes)
+                known[before, token] = place, self.grow([token], [0], len(path) + step, twig)
+            before, twig = known[before, token]
+            spots.append(before)
+        return np.concatenate([path, np.array(spots, np.int64)]) if spots else path
+
+
 def _grow(group: Sequence[_Row], coder: Coder) -> Tree:
     """One tree of rows sorted by their codes."""
-    tokens: list[Ints] = []
-    places: list[Ints] = []
-    depth: list[Ints] = []
-    sizes: list[int] = []
-    above: list[list[int]] = []  # twig -> the twigs it reads, itself included
-    sounds: list[Sound] = []
-    paths: dict[int, Ints] = {}
+    tree = _Growing()
     todo: list[tuple[int, int, int, int, Ints]] = [(0, len(group), 0, -1, np.zeros(0, np.int64))]
+    root = 0
     while todo:
         low, high, at, parent, path = todo.pop()
         row = group[low]
         end = _alike(row.codes, group[high - 1].codes)
-        start = sum(sizes)
-        tokens.append(row.codes[at:end])
-        places.append(row.places[at:end])
-        depth.append(np.arange(at, end))
-        above.append([*(above[parent] if parent >= 0 else ()), len(sizes)])
-        sizes.append(end - at)
-        heard = slice(bisect_left(row.starts, at), bisect_left(row.starts, end))
-        sounds += row.line.sounds[heard]
-        path = np.concatenate([path, np.arange(start, start + end - at)])
+        root = root or end
+        path = np.concatenate([path, np.arange(len(tree.codes), len(tree.codes) + end - at)])
+        twig = tree.grow(row.codes[at:end].tolist(), row.places[at:end].tolist(), at, parent)
+        tree.sounds += row.line.sounds[bisect_left(row.starts, at) : bisect_left(row.starts, end)]
+        known: dict[Any, tuple[int, int]] = {}
         while low < high and len(group[low].codes) == end:  # sorted, so the short ones come first
-            paths[low] = path
+            for number, behind in group[low].behind:
+                tree.paths[number] = tree.sprout(twig, path, behind, known)
             low += 1
         branches = _split(group, low, high, end)
-        todo += [(a, b, end, len(sizes) - 1, path) for a, b in reversed(branches)]
-    codes, spots = np.concatenate(tokens), np.concatenate(places)
-    ids = np.where(codes >= _SOUND, coder.audio, codes)
-    reads = np.zeros((len(sizes), len(sizes)), np.bool_)
-    for twig, upward in enumerate(above):
-        reads[twig, upward] = True
+        todo += [(a, b, end, twig, path) for a, b in reversed(branches)]
+    codes = np.array(tree.codes, np.int64)
+    reads = np.zeros((len(tree.above), len(tree.above)), np.bool_)
+    for number, upward in enumerate(tree.above):
+        reads[number, upward] = True
+    ids = np.where(codes >= _SOUND, coder.audio, codes).tolist()
     return Tree(
-        line=Line(tuple(ids.tolist()), tuple(spots.tolist()), tuple(sounds)),
-        twig=np.repeat(np.arange(len(sizes)), sizes),
-        depth=np.concatenate(depth),
+        line=Line(tuple(ids), tuple(tree.places), tuple(tree.sounds)),
+        twig=np.array(tree.twig, np.int64),
+        depth=np.array(tree.depth, np.int64),
         reads=reads,
-        trunk=min(sizes[0], *(len(row.line.ids) - 1 for row in group)),
-        rows=tuple(row.number for row in group),
-        paths=tuple(paths[i] for i in range(len(group))),
+        trunk=min(root, *(len(row.codes) - 1 for row in group)),
+        rows=tuple(tree.paths),
+        paths=tuple(tree.paths.values()),
     )
 
 
