@@ -52,9 +52,13 @@ RATE_HZ = 16_000
 ClipKind = Literal["file", "shard", "plan", "silence"]
 
 
+# Made once: json.dumps makes a new encoder for every call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: one text for one value, the base of every hash."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(text: str | bytes, size: int = 16) -> str:

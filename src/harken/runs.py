@@ -28,6 +28,7 @@ from harken.errors import RunError
 from harken.files import differences, hold, release, sweep, write_json
 
 FIRST, LAST, LOG = "run.json", "done.json", "log"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -326,7 +327,7 @@ def _checked(name: str, ending: str) -> str:
 
 def _line(value: Any, what: str, where: Path) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         if not text.isascii():
             try:
                 text.encode()
