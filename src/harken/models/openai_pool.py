@@ -30,6 +30,7 @@ from harken.models.openai_wire import Answer, Fault, Pieces, read_answer, read_r
 
 _WARY = 0.8  # what is left in flight after a fault that may or may not mean "too much"
 _LARGEST = 16 << 20  # bytes of a reply; a server cannot fill the memory
+_SILENT = 3  # replies of nothing to one request, after which it is said to have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Pool:
 
     async def _one(self, job: Job) -> Answer | Failure:
         """One job to its end: an answer, or the reason of the last attempt."""
-        last = ""
+        last, silent = "", 0
         for attempt in range(self.settings.retries + 1):
             try:
                 return await self._attempt(job)
@@ -145,7 +146,9 @@ class Pool:
             except Fault as fault:
                 last = str(fault)
                 self._record(fault)
-                if not fault.passing or attempt >= self._most(fault):
+                silent += fault.kind == "empty reply"
+                # A model that says nothing three times means it.
+                if not fault.passing or attempt == self.settings.retries or silent == _SILENT:
                     break
                 if fault.wait_s is not None and fault.wait_s > self.settings.longest_wait_s:
                     last += f"; told to wait {fault.wait_s:g} s"
@@ -154,12 +157,6 @@ class Pool:
                     await asyncio.sleep(fault.wait_s or self._jitter(job.key, attempt))
         tries = f" after {attempt + 1} attempts" if attempt else ""
         return Failure(last + tries)
-
-    def _most(self, fault: Fault) -> int:
-        """Further attempts after `fault`: a model that says nothing three times means it."""
-        return (
-            min(2, self.settings.retries) if fault.kind == "empty reply" else self.settings.retries
-        )
 
     async def _attempt(self, job: Job) -> Answer:
         if self.stopped:
