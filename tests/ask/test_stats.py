@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -138,3 +139,32 @@ def test_the_exact_tests_agree_with_the_library():
         assert stats.mcnemar_exact(better, worse) == pytest.approx(p, rel=1e-9)
     assert stats.binomial_tail(30, 80, 0.25) == pytest.approx(binom.sf(29, 80, 0.25), rel=1e-9)
     assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(chi2.sf(10, 1), rel=1e-9)
+
+
+def test_sign_flips_of_whole_marks_are_mcnemar():
+    for better, worse in ((6, 1), (1, 6), (0, 0), (30, 12)):
+        marks = [1] * better + [-1] * worse + [0] * 5
+        assert stats.sign_flip_exact(marks) == pytest.approx(stats.mcnemar_exact(better, worse))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sign_flips_of_shares_are_counted_one_by_one(seed):
+    draw = np.random.default_rng(seed)
+    parts = int(draw.choice([2, 3, 4, 5]))
+    values = draw.integers(-parts, parts + 1, int(draw.integers(1, 11))) / parts
+    flips = [abs(np.dot(signs, values)) for signs in product((-1, 1), repeat=len(values))]
+    share = np.mean(np.array(flips) >= abs(values.sum()) - 1e-9)
+    assert stats.sign_flip_exact(values) == pytest.approx(share)
+
+
+def test_many_small_losses_do_not_outweigh_few_large_gains():
+    # Eight items lose a quarter, two gain three quarters and one: the mean is nearly 0.
+    values = [-0.25] * 8 + [0.75, 1.0]
+    assert stats.mcnemar_exact(2, 8) == pytest.approx(0.109375)
+    assert stats.sign_flip_exact(values) > 0.9
+
+
+def test_very_many_flips_follow_the_normal_law():
+    values = np.random.default_rng(0).normal(0.02, 1.0, 5000)
+    z = abs(values.sum()) / np.sqrt((values**2).sum())
+    assert stats.sign_flip_exact(values) == pytest.approx(math.erfc(z / math.sqrt(2)), rel=0.01)

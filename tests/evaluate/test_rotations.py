@@ -79,8 +79,8 @@ def test_the_vote_by_hand() -> None:
     assert vote["single"] == pytest.approx((3 + 1 + 2 + 0) / 16)
     assert vote["accuracy"] == 0.25 and vote["gain"]["difference"] == pytest.approx(0.25 - 6 / 16)
     assert (vote["tied"], vote["unresolved"]) == (1, 1) and "1 ties" in vote["note"]
-    # Ahead on one item, behind on two: p = 2 · P(Bin(3, 1/2) <= 1) = 1
-    assert vote["gain"]["p"] == 1.0
+    # Quarters: +1, -1, -2. Of the 8 ways to set the signs, 6 have a sum at least 2 from 0.
+    assert vote["gain"]["p"] == pytest.approx(6 / 8)
 
 
 def test_a_tie_goes_to_the_probabilities() -> None:

@@ -1,10 +1,10 @@
 """Two sets of marked trials, paired: the comparison behind audio − none and before/after.
 
 A trial is compared only with its partner: same item, same rotation of the choices, same rotation of
-the clips. Items are the unit: with several rotations, an item is better where it is right in more
-of them, so that one item never counts as several independent observations; with one rotation this
-is the exact McNemar test. Failed trials have no mark and pair with nothing; they are counted by the
-caller.
+the clips. Items are the unit: with several rotations, an item's mark is the share of them in which
+it is right, so that one item never counts as several independent observations, and the test is the
+exact sign-flip test of the mean difference; with one rotation that is the exact McNemar test.
+Failed trials have no mark and pair with nothing; they are counted by the caller.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Paired:
         items: items with at least one pair; 0 leaves every number None.
         difference: mean of the items' differences (for marks: shares of right answers).
         low, high: 95 % bootstrap interval, resampling whole recordings.
-        p: exact McNemar (sign test over items that differ).
+        p: exact McNemar; with several rotations the exact sign-flip test of the mean, which is
+            McNemar's where marks are 0 or 1 (`harken.ask.stats.sign_flip_exact`).
         p_bootstrap: two-sided, from the same draws (`harken.ask.bootstrap.two_sided`).
         better, worse: ids of the items where A resp. B is ahead.
     """
@@ -102,13 +103,12 @@ def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block
         block: see `harken.ask.bootstrap.Resampling.want`.
     """
     known = values[~np.isnan(values)]
-    better, worse = int((known > 0).sum()), int((known < 0).sum())
     found: Json = {
         "items": known.size,
         "difference": float(known.mean()) if known.size else None,
         "low": None,
         "high": None,
-        "p": stats.mcnemar_exact(better, worse) if known.size else None,
+        "p": stats.sign_flip_exact(known) if known.size else None,
     }
     resampling.want(values, found, ("low", "high", "p_bootstrap"), units, block)
     return found

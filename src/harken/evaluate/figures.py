@@ -3,7 +3,7 @@
 A share is a mean of marks over items, with Wilson's interval (items independent) and a bootstrap by
 recording (`cluster_low`, `cluster_high`; the wider one is the honest one where items share
 recordings). A gap is a mean of paired differences over items, with a bootstrap interval and two
-p-values: the exact McNemar test (a sign test over the items that differ) and the bootstrap's.
+p-values: the exact McNemar test (with rotations the exact sign-flip test) and the bootstrap's.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
             f"over {name}" if name else "",
             "points over the hardest control without the item's sound",
         ),
-        Column("p", words.p_value(p), p, about="largest exact McNemar p over those controls"),
+        Column("p", words.p_value(p), p, about="largest exact p over those controls"),
         Column("unparsable", words.percent(rates.get("unparsable")), rates.get("unparsable"),
                about="share of the answers that name no option"),
         Column("abstained", words.percent(rates.get("abstained")), rates.get("abstained"),

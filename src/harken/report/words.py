@@ -145,9 +145,9 @@ def verdict(results: Json) -> tuple[str, str]:
 
 
 def test_of(results: Json) -> str:
-    """The paired test: with one order a question it is McNemar's, with several one of signs."""
+    """The paired test: with one order a question it is McNemar's, with several of the mean."""
     several = max(results.get("rotations", 1), results.get("clip_rotations", 1)) > 1
-    return "exact sign test over items" if several else "exact McNemar"
+    return "exact sign-flip test" if several else "exact McNemar"
 
 
 def _sure(gain: Json, sign: int) -> bool:
@@ -163,7 +163,7 @@ def change(row: Json, condition: str = "audio") -> str:
     return (
         f"Before: {percent(row['a'])} {under}; after: {percent(row['b'])}, "
         f"{points(paired['difference'])} points on {count(paired['items'])} both answered "
-        f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact McNemar "
+        f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact test "
         f"{p_clause(paired['p'])}); {count(len(paired['better']))} gained, "
         f"{len(paired['worse']):,} lost."
     )
