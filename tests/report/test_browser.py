@@ -110,6 +110,7 @@ def test_an_item_opens_and_plays(tab: Tab) -> None:
     item = page.locator("#items details.item").filter(has_text="which-clip").first
     item.locator("summary").click()
     sounds = item.locator("audio")
+    sounds.nth(1).wait_for(state="attached")  # an item is filled in when it opens
     assert sounds.count() == 2 and item.locator("canvas").count() == 4
     sounds.first.evaluate("a => a.play()")
     tab.until("document.querySelector('audio').currentTime > 0.2")
