@@ -56,8 +56,6 @@ class MissingExtra(ConfigError):
     """An optional library is needed and not installed."""
 
     def __init__(self, library: str, extra: str) -> None:
-        self.library = library
-        self.extra = extra
         super().__init__(f"{library} is not installed", mend=f"Run: pip install 'harken[{extra}]'")
 
 

@@ -35,36 +35,6 @@ def test_mcnemar_by_hand():
     assert stats.mcnemar_exact(0, 10) == pytest.approx(2 / 1024)
 
 
-def test_binomial_tail_by_hand():
-    assert stats.binomial_tail(2, 3, 0.25) == pytest.approx(10 / 64)  # the leak of 2 of 3
-
-
-def test_bootstrap_is_seeded_and_covers():
-    rng = np.random.default_rng(1)
-    a, b = rng.random(200) < 0.8, rng.random(200) < 0.5
-    own = [f"r{i}" for i in range(200)]
-    first = stats.paired_bootstrap(a, b, own, seed=3)
-    assert first == stats.paired_bootstrap(a, b, own, seed=3)
-    uneven = rng.random(200)
-    draws = [stats.paired_bootstrap(uneven, b, own, seed=seed) for seed in (3, 4)]
-    assert draws[0] != draws[1]
-    gap = a.mean() - b.mean()
-    assert first[0] < gap < first[1]
-    # The normal interval is close where units are independent.
-    spread = 1.96 * np.std(a.astype(float) - b) / math.sqrt(200)
-    assert first[0] == pytest.approx(gap - spread, abs=0.02)
-
-
-def test_bootstrap_of_equal_answers_is_zero_wide_and_clusters_widen_it():
-    same = np.ones(50)
-    assert stats.paired_bootstrap(same, same, list(range(50))) == (0.0, 0.0)
-    gaps = np.repeat([1.0, -1.0] * 10, 10)  # ten copies of each of 20 clusters
-    alone = stats.paired_bootstrap(gaps, np.zeros(200), list(range(200)))
-    tied = stats.paired_bootstrap(gaps, np.zeros(200), [i // 10 for i in range(200)])
-    assert tied[1] - tied[0] > 2.5 * (alone[1] - alone[0])  # sqrt(10) = 3.2
-    assert math.isnan(stats.paired_bootstrap([], [], [])[0])
-
-
 def test_clusters_join_what_shares_a_recording():
     units = [["a"], ["a", "b"], ["b"], ["c"], [], *[[f"x{i}"] for i in range(30)]]
     names = stats.clusters(units)
@@ -137,7 +107,6 @@ def test_the_exact_tests_agree_with_the_library():
     for better, worse in ((3, 10), (100, 160), (0, 60), (7, 7)):
         p = min(1.0, 2 * binom.cdf(min(better, worse), better + worse, 0.5))
         assert stats.mcnemar_exact(better, worse) == pytest.approx(p, rel=1e-9)
-    assert stats.binomial_tail(30, 80, 0.25) == pytest.approx(binom.sf(29, 80, 0.25), rel=1e-9)
     assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(chi2.sf(10, 1), rel=1e-9)
 
 

@@ -71,7 +71,10 @@ def test_failures_are_data_and_too_many_raise_after_everything_is_written(tmp_pa
         return "A"
 
     with Run.open(tmp_path, {}) as run:
-        with pytest.raises(TooManyFailures, match="2 of 5 trials failed; the first: timeout"):
+        with (
+            pytest.warns(UserWarning, match="5 asked together: ValueError: broken prompt"),
+            pytest.raises(TooManyFailures, match="2 of 5 trials failed; the first: timeout"),
+        ):
             run_trials(Fake(say), items(5), run=run, max_failed=0.3)
         trials = run.records("trials")
     assert [t["outcome"] == "failed" for t in trials] == [False, True, True, False, False]

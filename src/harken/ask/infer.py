@@ -9,6 +9,7 @@ never killed. There are no times in a record.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -199,20 +200,26 @@ def _each(
 
     A model is asked not to raise; one that does all the same loses only the prompts that break it.
     """
-    if not prompts:
-        return
-    try:
-        found = list(call(prompts))
-        if len(found) == len(prompts):
-            yield from zip(places, found, strict=True)
-            return
-    except MissingExtra:
-        raise  # no prompt can do without the library
-    except Exception:
-        pass  # nothing is lost: each is asked alone below, and what breaks it is its reply's error
+    if len(prompts) > 1:
+        try:
+            found = list(call(prompts))
+        except MissingExtra:
+            raise  # no prompt can do without the library
+        except Exception as error:
+            broke = f"{type(error).__name__}: {error}"
+        else:
+            if len(found) == len(prompts):
+                yield from zip(places, found, strict=True)
+                return
+            broke = f"{len(found)} answers came"
+        # Nothing is lost: what breaks a prompt alone is its reply's error. But one by one is slow,
+        # and if none breaks alone, the fault was the batch.
+        warnings.warn(f"{len(prompts)} asked together: {broke}; asked one by one", stacklevel=2)
     for place, prompt in zip(places, prompts, strict=True):
         try:
             (answer,) = call([prompt])
+        except MissingExtra:
+            raise
         except Exception as error:
             errors[place] = f"{type(error).__name__}: {error}"
         else:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask.bootstrap import DRAWS, Resampling, numbered
 from harken.ask.power import detectable as detectable
 from harken.ask.power import detectable_above as detectable_above
 
@@ -99,44 +98,6 @@ def _whole(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         steps = np.rint(values * (2000.0 / np.abs(values).max()))
     whole: npt.NDArray[np.int64] = steps.astype(np.int64)
     return whole
-
-
-def binomial_tail(hits: int, tries: int, chance: float) -> float:
-    """P(Bin(tries, chance) >= hits)."""
-    from scipy.special import bdtrc
-
-    return float(bdtrc(hits - 1, tries, chance)) if hits > 0 else 1.0
-
-
-def paired_bootstrap(
-    a: Vector,
-    b: Vector,
-    groups: Sequence[Hashable],
-    seed: int = 0,
-    draws: int = DRAWS,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile interval of mean(a − b), resampling whole groups with replacement.
-
-    Args:
-        a: values, one a unit.
-        b: their partners, in the same order.
-        groups: the cluster of each unit (see `clusters`); units of one cluster come and go
-            together, since their answers hang on the same recording.
-        seed: same seed, same interval, in whatever order the units come.
-        draws: bootstrap samples.
-        level: coverage.
-
-    Returns:
-        (low, high); (nan, nan) without units. `harken.ask.bootstrap` does many at once.
-    """
-    gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    edges: dict[str, float] = {}
-    resampling = Resampling(numbered(groups), seed, draws, level)
-    resampling.want(gaps, edges)
-    resampling.run()
-    low, high = edges.get("low"), edges.get("high")
-    return (math.nan, math.nan) if low is None or high is None else (low, high)
 
 
 def clusters(recordings: Sequence[Sequence[str]]) -> list[str]:

@@ -117,7 +117,7 @@ def run(
         rows = given if exam else items  # a release may hold one question twice: both count
         floored = guards is None or guards.floor
         own.write_json("about", about(model.name, rows, exam, trials, checks, floored))
-        found = results(folder)
+        found = _numbers(own, trials)
         own.write_json("results", found)
         if isinstance(model, Keeping) or _unheard(made):
             check_failures(trials, max_failed)  # left open: the same command asks what failed
@@ -152,7 +152,11 @@ def _counts(model: Model, made: Plan, until: Stage, own: Run) -> dict[str, Any]:
 def results(folder: Path | str) -> dict[str, Any]:
     """The numbers of a run folder, computed anew from its trials; no model is asked."""
     own = read_run(folder)
-    trials = own.records("trials")
+    return _numbers(own, own.records("trials"))
+
+
+def _numbers(own: Run, trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str, Any]:
+    """The content of ``results.json`` from the trials and what else the run holds."""
     found = tabulate(trials, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
     one_order = 0
@@ -197,7 +201,7 @@ def rescore(folder: Path | str) -> dict[str, Any]:
         keep_trials(own, trials)
         if own.path("about.json").is_file():
             own.write_json("about", remarked(own.folder, own.spec, own.read_json("about"), trials))
-        found = results(own.folder)
+        found = _numbers(own, trials)
         own.write_json("results", found)
         if done:  # one left open still has something to ask, or lacks its floor and official score
             own.finish({"items": found["items"], "trials": found["trials"]})

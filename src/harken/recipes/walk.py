@@ -83,7 +83,7 @@ def walk(
     test, pool, mixed, practice = _shares(out)
     learner = start("harken-tiny", [*practice, *mixed, *pool, *test], seed)
     clock("align", lambda: align_first(learner, practice, mixed, plan, out))
-    clock("exam before", lambda: _exam(out, "before", learner, test, seed))
+    clock("exam before", lambda: _exam(out, "before", learner, test, seed, floor=False))
     clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
     strong = list(open_dataset(out / "curated" / "strong"))
@@ -188,9 +188,19 @@ def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
     return test, pool, mixed, list(open_dataset(out / "practice"))
 
 
-def _exam(out: Path, name: str, learner: Lalm, test: Sequence[Item], seed: int) -> dict[str, Any]:
-    """Ask under every condition."""
-    return evaluate.run(learner, test, out / name, dataset=out / "items", seed=seed, batch=64)
+def _exam(
+    out: Path, name: str, learner: Lalm, test: Sequence[Item], seed: int, floor: bool = True
+) -> dict[str, Any]:
+    """Ask under every condition; the blind floor is of the items, so one of two exams has it."""
+    return evaluate.run(
+        learner,
+        test,
+        out / name,
+        dataset=out / "items",
+        guards=evaluate.Guards(floor=floor),
+        seed=seed,
+        batch=64,
+    )
 
 
 def _curate(

@@ -13,12 +13,12 @@ from typing import Any
 
 from torch import Tensor
 
-from harken.models.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window
+from harken.models.native.base import Window
+from harken.models.native.whisper import Whispered
 
 
-class AudioFlamingo3(Family):
+class AudioFlamingo3(Whispered):
     """``AudioFlamingo3ForConditionalGeneration``."""
 
     name = "Audio Flamingo 3"
@@ -38,15 +38,6 @@ class AudioFlamingo3(Family):
         "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
     )
 
-    def __init__(self, model: Any, extractor: Any) -> None:
-        super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.multi_modal_projector
-        self.decoder = inner.language_model
-        self.head = model.lm_head
-        self.window_s = extractor.n_samples / extractor.sampling_rate
-
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The question as one text, with a placeholder where each clip is."""
         several = sum(block["type"] == "audio" for block in blocks) > 1
@@ -58,15 +49,6 @@ class AudioFlamingo3(Family):
             after = "\n" if sound and several else ""
         first = [{"role": "system", "content": system}] if system else []
         return [*first, {"role": "user", "content": text}]
-
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, T) with the frames in which the sound dies away."""
-        return mel.whisper(self.extractor, wave, place)
-
-    def tokens_of(self, samples: int) -> int:
-        """A convolution of stride 2, then pairs of frames averaged."""
-        frames = -(-samples // self.extractor.hop_length)
-        return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
         """Every window padded on the device to what the class demands, and masked."""

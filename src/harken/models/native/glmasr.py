@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harken.models.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window
+from harken.models.native.base import Window
+from harken.models.native.whisper import Whispered
 
 _MERGED = 4  # frames of the tower in one token
 
 
-class GlmAsr(Family):
+class GlmAsr(Whispered):
     """``GlmAsrForConditionalGeneration``."""
 
     name = "GLM-ASR"
@@ -47,17 +47,7 @@ class GlmAsr(Family):
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.multi_modal_projector
-        self.decoder = inner.language_model
-        self.head = model.lm_head
-        self.window_s = extractor.n_samples / extractor.sampling_rate
         self.longest_s = 655 // self.window_s * self.window_s  # where its processor cuts
-
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, T) with the frames in which the sound dies away."""
-        return mel.whisper(self.extractor, wave, place)
 
     def tokens_of(self, samples: int) -> int:
         """A convolution of stride 2, then four frames side by side, the rest left out."""

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harken.models.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window
+from harken.models.native.base import Window
+from harken.models.native.whisper import Whispered
 
 
-class Qwen2Audio(Family):
+class Qwen2Audio(Whispered):
     """``Qwen2AudioForConditionalGeneration``."""
 
     name = "Qwen2-Audio"
@@ -45,24 +45,6 @@ class Qwen2Audio(Family):
         "{%- endfor -%}"
         "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
     )
-
-    def __init__(self, model: Any, extractor: Any) -> None:
-        super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.multi_modal_projector
-        self.decoder = inner.language_model
-        self.head = model.lm_head
-        self.window_s = extractor.n_samples / extractor.sampling_rate
-
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, T) with the frames in which the sound dies away."""
-        return mel.whisper(self.extractor, wave, place)
-
-    def tokens_of(self, samples: int) -> int:
-        """A convolution of stride 2, then pairs of frames averaged."""
-        frames = -(-samples // self.extractor.hop_length)
-        return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
         """Padded to what the class demands; what is behind the sound is masked in attention."""

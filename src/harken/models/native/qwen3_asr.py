@@ -18,11 +18,12 @@ from torch import Tensor
 
 from harken.audio import RATE_HZ
 from harken.models.features import Array
-from harken.models.native.base import Family, Window
-from harken.models.native.qwen2_5_omni import TEMPLATE
+from harken.models.native.base import Window
+from harken.models.native.qwen3_omni_moe import Qwen3Omni, eighths
+from harken.models.native.whisper import Joined
 
 
-class Qwen3Asr(Family):
+class Qwen3Asr(Joined):
     """``Qwen3ASRForConditionalGeneration``."""
 
     name = "Qwen3-ASR"
@@ -33,19 +34,7 @@ class Qwen3Asr(Family):
     after_clip = ""
     shortest = 8000
     window_s = math.inf
-    template = (
-        "{%- set system = '' -%}"
-        "{%- set begin, mark, end = '<|audio_start|>', '<|audio_pad|>', '<|audio_end|>' -%}"
-        + TEMPLATE
-    )
-
-    def __init__(self, model: Any, extractor: Any) -> None:
-        super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.multi_modal_projector
-        self.decoder = inner.language_model
-        self.head = model.lm_head
+    template = Qwen3Omni.template
 
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """There is always a system message: what it says helps with names and spelling."""
@@ -62,8 +51,7 @@ class Qwen3Asr(Family):
     def tokens_of(self, samples: int) -> int:
         """Blocks of ``2 * n_window`` frames, each halved three times."""
         frames = samples // int(self.extractor.hop_length)
-        whole, rest = divmod(frames, self._block)
-        return whole * _eighth(self._block) + _eighth(rest)
+        return eighths(frames, self._block)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
         """Filled up with zeros to whole blocks, which are masked."""
@@ -79,10 +67,3 @@ class Qwen3Asr(Family):
     @property
     def _block(self) -> int:
         return int(self.model.config.audio_config.n_window) * 2
-
-
-def _eighth(frames: int) -> int:
-    """Frames left after three convolutions of stride 2."""
-    for _ in range(3):
-        frames = -(-frames // 2)
-    return frames

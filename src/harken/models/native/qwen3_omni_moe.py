@@ -44,11 +44,12 @@ class Qwen3Omni(Qwen25Omni):
         config: Any = self.tower.config
         block = 2 * config.n_window
         frames = samples // self.extractor.hop_length
-        return int(frames // block * _eighth(block) + _eighth(frames % block))
+        return eighths(int(frames), int(block))
 
 
-def _eighth(frames: int) -> int:
-    """Frames left after three convolutions of stride 2."""
+def eighths(frames: int, block: int) -> int:
+    """Frames left after three convolutions of stride 2 over blocks, the last one shorter."""
+    whole, rest = divmod(frames, block)
     for _ in range(3):
-        frames = -(-frames // 2)
-    return frames
+        block, rest = -(-block // 2), -(-rest // 2)
+    return whole * block + rest

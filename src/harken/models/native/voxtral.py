@@ -17,10 +17,11 @@ from torch import Tensor
 
 from harken.models.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window, filled
+from harken.models.native.base import Window, filled
+from harken.models.native.whisper import Whispered
 
 
-class Voxtral(Family):
+class Voxtral(Whispered):
     """``VoxtralForConditionalGeneration``."""
 
     name = "Voxtral"
@@ -49,15 +50,9 @@ class Voxtral(Family):
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
-        inner = model.model
-        self.tower = inner.audio_tower
-        self.projector = inner.multi_modal_projector
-        self.decoder = inner.language_model
-        self.head = model.lm_head
         tower: Any = self.tower
         self._frames = int(extractor.nb_max_frames)
         self._side = tower.config.intermediate_size // tower.config.hidden_size
-        self.window_s = extractor.n_samples / extractor.sampling_rate
 
     def window(self, wave: Array, place: int) -> Window:
         """Mel (bins, T) of a wave of any length, with the frames in which it dies away."""

@@ -1,0 +1,42 @@
+"""What the classes with Whisper's encoder in front have in common.
+
+Their parts lie in the same places, their mel is Whisper's, and a clip is cut into the windows that
+its feature extractor is made for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harken.models.features import Array
+from harken.models.native import mel
+from harken.models.native.base import Family, Window
+
+
+class Joined(Family):
+    """A tower, a projector and a language model side by side in ``model.model``."""
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        inner = model.model
+        self.tower = inner.audio_tower
+        self.projector = inner.multi_modal_projector
+        self.decoder = inner.language_model
+        self.head = model.lm_head
+
+
+class Whispered(Joined):
+    """The same, with Whisper's mel in windows of the extractor's length."""
+
+    def __init__(self, model: Any, extractor: Any) -> None:
+        super().__init__(model, extractor)
+        self.window_s = extractor.n_samples / extractor.sampling_rate
+
+    def window(self, wave: Array, place: int) -> Window:
+        """Mel (bins, T) with the frames in which the sound dies away."""
+        return mel.whisper(self.extractor, wave, place)
+
+    def tokens_of(self, samples: int) -> int:
+        """A convolution of stride 2, then pairs of frames averaged."""
+        frames = -(-samples // self.extractor.hop_length)
+        return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
