@@ -23,12 +23,16 @@ from harken import progress
 from harken.ask.condition import conditioned
 from harken.ask.prompt import Rotations, make_prompt, rotations_of
 from harken.ask.score import score, score_logprobs
-from harken.ask.stats import wilson
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.curate.contribution import Ballot, quorum, settled, silence_vote
 from harken.item import Item
 from harken.models.base import Model, Prompt, Sampling
-from harken.models.deaf import Constant, Deaf, Linear, Longest, Random, Vector
+from harken.models.text_only.base import TextOnlyBaseline, Vector
+from harken.models.text_only.constant import Constant
+from harken.models.text_only.linear import Linear
+from harken.models.text_only.longest import Longest
+from harken.models.text_only.random import Random
+from harken.stats.measures import wilson
 
 _WORDS = """
 cat, purring, whiskered
@@ -83,7 +87,7 @@ def make_items(count: int, seed: int, leaky_share: float = 0.5, options: int = 4
     return items
 
 
-class Reader(Deaf):
+class Reader(TextOnlyBaseline):
     """Reads the hint and knows what it means, `skill` of the time; else it guesses, and is sure."""
 
     def __init__(self, skill: float, seed: int) -> None:
@@ -107,7 +111,7 @@ class Reader(Deaf):
         return out
 
 
-class Taste(Deaf):
+class Taste(TextOnlyBaseline):
     """Prefers one option of each item, wherever it is shown, for no good reason."""
 
     def __init__(self, seed: int) -> None:

@@ -34,19 +34,20 @@ import numpy as np
 import torch
 import transformers
 
-from harken import audio, progress
-from harken.ask import trial as trial_file
+from harken import progress
+from harken.ask import record as trial_file
 from harken.ask.condition import conditioned
 from harken.ask.plan import Replies
 from harken.ask.prompt import make_prompt
-from harken.ask.trial import run_trials
-from harken.audio import Clip
+from harken.ask.record import ask_and_score
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import clear_cache, load, write_wav
 from harken.item import Item
-from harken.models import lalm as lalm_file
 from harken.models.base import Prompt, Sampling
-from harken.models.lalm import Lalm
-from harken.models.lalm_batch import page
-from harken.models.tokenizer import Coder
+from harken.models.composed import model as lalm_file
+from harken.models.composed.model import ComposedModel
+from harken.models.engine.batch import collate
+from harken.models.engine.tokenizer import TextTokenizer
 from harken.runs import Run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -83,14 +84,14 @@ def _file(folder: Path, number: int) -> Path:
     path = folder / f"{number}.wav"
     if not path.is_file():
         rng = np.random.default_rng([11, number])
-        t = np.arange(15 * audio.RATE_HZ) / audio.RATE_HZ
+        t = np.arange(15 * RATE_HZ) / RATE_HZ
         wave = 0.3 * np.sin(2 * np.pi * rng.uniform(100, 3000) * t * (1 + 0.01 * t))
         wave += 0.05 * rng.standard_normal(len(t))
-        audio.write_wav(path, wave.astype(np.float32), audio.RATE_HZ)
+        write_wav(path, wave.astype(np.float32), RATE_HZ)
     return path
 
 
-def make_model(name: str) -> Lalm:
+def make_model(name: str) -> ComposedModel:
     """`harken-tiny`, or a Whisper-shaped encoder (10 s window) before a Llama-shaped LM.
 
     ``composed`` has the encoder of whisper-tiny and spends most on hearing; ``composed-lm`` spends
@@ -98,7 +99,7 @@ def make_model(name: str) -> Lalm:
     """
     texts = [QUESTION, *LABELS]
     if name == "tiny":
-        return Lalm.preset("harken-tiny", texts)
+        return ComposedModel.preset("harken-tiny", texts)
     width, layers, pool = (384, 4, 4) if name == "composed" else (128, 2, 2)
     torch.manual_seed(0)
     heard = transformers.WhisperConfig(
@@ -106,13 +107,15 @@ def make_model(name: str) -> Lalm:
         decoder_attention_heads=width // 64, decoder_ffn_dim=width,
         encoder_ffn_dim=4 * width, decoder_layers=1, max_source_positions=500, num_mel_bins=80,
     )  # fmt: skip
-    coder = Coder.train(texts, 4096)
+    tokenizer = TextTokenizer.train(texts, 4096)
     spoken = transformers.LlamaConfig(
-        vocab_size=max(4096, coder.size), hidden_size=256, intermediate_size=768,
+        vocab_size=max(4096, tokenizer.size), hidden_size=256, intermediate_size=768,
         num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4,
     )  # fmt: skip
     encoder = transformers.WhisperModel(heard).get_encoder()
-    return Lalm.compose(encoder, transformers.LlamaForCausalLM(spoken), coder, pool=pool, name=name)
+    return ComposedModel.compose(
+        encoder, transformers.LlamaForCausalLM(spoken), tokenizer, pool=pool, name=name
+    )
 
 
 class Clock:
@@ -155,23 +158,25 @@ class Clock:
 class Passes:
     """The passes over one set of items with one model."""
 
-    def __init__(self, model: Lalm, items: Sequence[Item], batch: int, tokens: int) -> None:
+    def __init__(
+        self, model: ComposedModel, items: Sequence[Item], batch: int, tokens: int
+    ) -> None:
         """Stages are watched from here on."""
         self.model, self.items, self.batch = model, items, batch
         self.sampling = Sampling(max_tokens=tokens)
         self.plain = [make_prompt(item, model.style) for item in items]
         self.clock = Clock()
-        self.clock.watch(model.net.ear, "features", "features")
+        self.clock.watch(model.net.audio_encoder, "features", "features")
         self.clock.watch(model.net, "encode", "encode")
-        self.clock.watch(model.voice, "choices", "probabilities")
-        self.clock.watch(model.voice, "reply", "words")
+        self.clock.watch(model.engine, "choices", "probabilities")
+        self.clock.watch(model.engine, "reply", "words")
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Nothing is remembered of any clip."""
-        self.model.voice.forget()
-        self.model.voice.encodes = 0
+        self.model.engine.clear_cache()
+        self.model.engine.encodes = 0
         lalm_file._features.clear()
-        audio.clear_cache()
+        clear_cache()
 
     @torch.no_grad()
     def peer(self, prompts: Sequence[Prompt]) -> None:
@@ -180,10 +185,10 @@ class Passes:
         for start in range(0, len(prompts), self.batch):
             lines = []
             for prompt in prompts[start : start + self.batch]:
-                ear = model.net.ear
-                sounds = [model.prepared(ear.features(audio.load(c))) for c in prompt.clips]
+                audio_encoder = model.net.audio_encoder
+                sounds = [model.prepared(audio_encoder.features(load(c))) for c in prompt.clips]
                 lines.append(model.line(prompt, sounds=sounds))
-            sheet = page(lines, model.coder, left=True)
+            sheet = collate(lines, model.tokenizer, left=True)
             rows = lm.get_input_embeddings()(sheet.ids)
             if sheet.sounds:
                 heard = torch.cat(model.net.encode([s.features for s in sheet.sounds]))
@@ -193,11 +198,11 @@ class Passes:
                 attention_mask=sheet.true.long(),
                 max_new_tokens=self.sampling.max_tokens,
                 do_sample=False,
-                eos_token_id=model.coder.eos,
-                pad_token_id=model.coder.pad,
+                eos_token_id=model.tokenizer.eos,
+                pad_token_id=model.tokenizer.pad,
             )
             for ids in out.tolist():
-                model.coder.decode(ids)
+                model.tokenizer.decode(ids)
 
     def own(self, prompts: Sequence[Prompt]) -> None:
         """The same with our own ``generate``."""
@@ -213,7 +218,7 @@ class Passes:
 
     def ours(self, replies: Replies) -> None:
         """Plan, infer and mark, as an evaluation does, without a run folder."""
-        run_trials(
+        ask_and_score(
             self.model,
             self.items,
             conditions=CONDITIONS,
@@ -243,12 +248,12 @@ def measure(passes: Passes, rounds: int, naive: bool) -> dict[str, Any]:
         for name, run in todo.items():
             if name == "naive" and number:
                 continue
-            passes.forget()
+            passes.clear_cache()
             passes.clock.lap()
             run()
             stages[name] = passes.clock.lap()
             seconds[name].append(sum(stages[name].values()))
-            encodes[name] = passes.model.voice.encodes
+            encodes[name] = passes.model.engine.encodes
     ratios = {
         name: [value / base for value, base in zip(spent, seconds["peer"], strict=False)]
         for name, spent in seconds.items()
@@ -275,16 +280,16 @@ def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
         model = make_model("tiny")
         items = make_items(folder, count, 1.0, 2.0)
         clock = Clock()
-        clock.watch(model.net.ear, "features", "features")
+        clock.watch(model.net.audio_encoder, "features", "features")
         clock.watch(model.net, "encode", "encode")
         clock.watch(model, "choice_logprobs", "probabilities")
         clock.watch(trial_file, "plan", "plan")
         clock.watch(trial_file, "mark_all", "mark")
-        audio.clear_cache()
+        clear_cache()
         lalm_file._features.clear()
         clock.lap()
         with Run.open(folder / f"run-{count}", {}) as run:
-            trials = run_trials(
+            records = ask_and_score(
                 model,
                 items,
                 run=run,
@@ -293,11 +298,11 @@ def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
                 replies="none",
             )
         stages = {name: 1000 * value / count for name, value in clock.lap().items()}
-        assert len(trials) == count * len(CONDITIONS) * ROTATIONS
+        assert len(records) == count * len(CONDITIONS) * ROTATIONS
         found[str(count)] = {
             "ms an item": round(sum(stages.values()), 3),
             **{f"{name}, ms an item": round(value, 3) for name, value in stages.items()},
-            "encodes": model.voice.encodes,
+            "encodes": model.engine.encodes,
             "peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         }
     first, *_, last = found.values()

@@ -19,16 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from harken.audio import AUDIO_SUFFIXES
-from harken.audio_decode import Samples, resample
-from harken.audio_print import FEWEST, Prints, fingerprint
-from harken.audio_source import Source, read_source
+from harken.audio.codec import Samples, resample
+from harken.audio.container import AUDIO_SUFFIXES
+from harken.audio.fingerprint import FEWEST, FingerprintIndex, fingerprint
+from harken.audio.source import EncodedSource, read_source
 
 Change = Callable[[Samples, int, np.random.Generator], tuple[Samples, int]]
 
 
 def read(path: Path) -> tuple[Samples, int]:
-    samples, rate = read_source(Source(str(path), -1, 0, 0.0, None, None))
+    samples, rate = read_source(EncodedSource(str(path), -1, 0, 0.0, None, None))
     return np.array(samples), rate
 
 
@@ -110,7 +110,7 @@ def source_of(path: Path) -> str:
 
 
 def recall(paths: list[Path], rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    own = Prints()
+    own = FingerprintIndex()
     waves = [read(path) for path in paths]
     for wave, rate in waves:
         own.add(fingerprint(wave, rate))
@@ -140,7 +140,7 @@ def recall(paths: list[Path], rng: np.random.Generator) -> dict[str, dict[str, f
 
 
 def mistakes(paths: list[Path]) -> dict[str, object]:
-    own = Prints()
+    own = FingerprintIndex()
     prints = []
     began = time.perf_counter()
     seconds = 0.0

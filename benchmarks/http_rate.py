@@ -28,10 +28,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harken import audio, progress
-from harken.audio import Clip
-from harken.models import load_model
+from harken import progress
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import clear_cache, write_wav
+from harken.audio.probe import file_sha256
 from harken.models.base import Prompt, Sampling
+from harken.models.load import load_model
 
 SECONDS = 10.0
 _REPLY = json.dumps(
@@ -118,9 +120,9 @@ def make_prompts(folder: Path, clips: int, count: int) -> list[Prompt]:
     sounds = []
     for i in range(clips):
         path = folder / f"{i}.wav"
-        wave = draw.normal(0, 0.1, int(SECONDS * audio.RATE_HZ)).astype(np.float32)
-        audio.write_wav(path, wave, audio.RATE_HZ)
-        hash_ = audio.file_sha256(str(path))
+        wave = draw.normal(0, 0.1, int(SECONDS * RATE_HZ)).astype(np.float32)
+        write_wav(path, wave, RATE_HZ)
+        hash_ = file_sha256(str(path))
         sounds.append(Clip(path=str(path), duration_s=SECONDS, sha256=hash_))
     return [
         Prompt((sounds[i % clips], f"Question {i}: is this noise?"), "is this noise?")
@@ -179,7 +181,7 @@ def by_harken(url: str, prompts: list[Prompt], flying: int, warm: bool, kept: bo
     with tempfile.TemporaryDirectory() as folder:
         extra = {"replies": folder} if kept else {}
         model: Any = load_model(f"openai:standin@{url}", concurrency=flying, **extra)
-        audio.clear_cache()
+        clear_cache()
         if warm:
             for prompt in prompts:
                 model._encoder(prompt.clips[0])

@@ -23,9 +23,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harken import progress
-from harken.audio import Clip, digest
+from harken.audio.clip import Clip
+from harken.hashing import digest
 from harken.item import Drop, Item
-from harken.shards import run_steps, write_dataset
+from harken.shards.steps import run_steps
+from harken.shards.write import write_dataset
 
 TASKS = ("same-sound", "which-clip", "count", "first")
 SOUNDS = ("dog bark", "rain", "door knock", "siren", "clock tick", "sea waves", "rooster", "saw")
@@ -79,7 +81,7 @@ def peak_mib() -> float:
 
 
 def with_harken(source: Path, out: Path) -> int:
-    from harken.shards import open_dataset
+    from harken.shards.read import open_dataset
 
     return run_steps(open_dataset(source), [two_of_three], out / "keep", out / "drop").kept
 

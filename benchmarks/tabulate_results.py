@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from harken.ask.bootstrap import DRAWS
-from harken.ask.paired import compare_all
-from harken.ask.stats import wilson
 from harken.evaluate.results import tabulate
+from harken.stats.bootstrap import DRAWS
+from harken.stats.measures import wilson
+from harken.stats.paired import compare_all
 
 CONDITIONS = ("audio", "none", "silence", "swap")
 TASKS = 8
@@ -39,7 +39,7 @@ Records = Sequence[Mapping[str, Any]]
 def synthetic(count: int, seed: int = 0) -> list[dict[str, Any]]:
     """`count` items under four conditions, with 1 % failed and 2 % unparsable answers."""
     rng = np.random.default_rng([seed, count])
-    trials = []
+    records = []
     for condition in CONDITIONS:
         for i in range(count):
             gold = i % 4
@@ -49,7 +49,7 @@ def synthetic(count: int, seed: int = 0) -> list[dict[str, Any]]:
             pick, luck = int(np.argmax(logits)), rng.random()
             outcome = "correct" if pick == gold else "wrong"
             outcome = "failed" if luck < 0.01 else "unparsable" if luck < 0.03 else outcome
-            trials.append(
+            records.append(
                 {
                     "item": f"item-{i:07d}",
                     "task": f"task-{i % TASKS}",
@@ -71,14 +71,14 @@ def synthetic(count: int, seed: int = 0) -> list[dict[str, Any]]:
                     "outcome": outcome,
                 }
             )
-    return trials
+    return records
 
 
-def plain(trials: Records) -> dict[str, Any]:
+def plain(records: Records) -> dict[str, Any]:
     """The baseline: each task and comparison for itself."""
     rows = {}
-    for task in ("all tasks", *sorted({t["task"] for t in trials})):
-        own = [t for t in trials if task in ("all tasks", t["task"])]
+    for task in ("all tasks", *sorted({t["task"] for t in records})):
+        own = [t for t in records if task in ("all tasks", t["task"])]
         groups = {t["item"]: t["group"] for t in own}
         cells, gains = {}, {}
         for condition in CONDITIONS:
@@ -97,18 +97,18 @@ def plain(trials: Records) -> dict[str, Any]:
     return rows
 
 
-def marks(trials: Records, condition: str) -> dict[str, float]:
+def marks(records: Records, condition: str) -> dict[str, float]:
     return {
         t["item"]: float(t["outcome"] == "correct")
-        for t in trials
+        for t in records
         if t["condition"] == condition and t["outcome"] != "failed"
     }
 
 
-def bits(trials: Records, condition: str) -> dict[str, float]:
+def bits(records: Records, condition: str) -> dict[str, float]:
     return {
         t["item"]: t["logprobs"][t["gold_shown"]] / np.log(2)
-        for t in trials
+        for t in records
         if t["condition"] == condition and t["logprobs"]
     }
 
@@ -170,19 +170,19 @@ def main() -> None:
     asked = parser.parse_args()
     tabulate(synthetic(50))  # scipy.special is imported once
     print(f"{DRAWS} draws; medians of {asked.repeats}; seconds")
-    print(f"{'items':>8} {'trials':>8} {'harken':>8} {'/ 1k items':>11} {'plain':>8} {'ratio':>7}")
+    print(f"{'items':>8} {'records':>8} {'harken':>8} {'/ 1k items':>11} {'plain':>8} {'ratio':>7}")
     for count in asked.items:
-        trials = synthetic(count)
+        records = synthetic(count)
         ours, theirs, apart = [], [], 0.0
         for _ in range(asked.repeats):
-            seconds, found = timed(lambda own=trials: tabulate(own))
+            seconds, found = timed(lambda own=records: tabulate(own))
             ours.append(seconds)
             if count <= asked.plain_to:
-                seconds, other = timed(lambda own=trials: plain(own))
+                seconds, other = timed(lambda own=records: plain(own))
                 theirs.append(seconds)
                 apart = same(found, other)
         mine = statistics.median(ours)
-        line = f"{count:>8,} {len(trials):>8,} {mine:>8.3f} {1000 * mine / count:>11.4f}"
+        line = f"{count:>8,} {len(records):>8,} {mine:>8.3f} {1000 * mine / count:>11.4f}"
         if theirs:
             yours = statistics.median(theirs)
             line += f" {yours:>8.2f} {yours / mine:>7.1f}   furthest edges apart {apart:.3f}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from harken.ask.condition import conditioned
 from harken.ask.prompt import make_prompt, prompt_text
 from harken.ask.score import score
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply
 

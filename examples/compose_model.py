@@ -3,7 +3,8 @@
 Run: ``python examples/compose_model.py`` (some seconds; extra ``train``; nothing is downloaded).
 
 Both are tiny and random here, so what it says means nothing. With pretrained folders on your disk
-use ``harken.models.lalm.compose_pretrained(encoder_folder, lm_folder, lora_rank=8)`` in its place.
+use ``harken.models.composed.model.compose_pretrained(encoder_folder, lm_folder, lora_rank=8)`` in
+its place.
 """
 
 from __future__ import annotations
@@ -17,22 +18,25 @@ from transformers import LlamaConfig, LlamaForCausalLM, WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from harken.ask.prompt import make_prompt
-from harken.audio import RATE_HZ, Clip, write_wav
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import write_wav
 from harken.item import Item
-from harken.models import load_model
 from harken.models.base import Sampling
-from harken.models.lalm import Lalm
-from harken.models.tokenizer import Coder
+from harken.models.composed.model import ComposedModel
+from harken.models.engine.tokenizer import TextTokenizer
+from harken.models.load import load_model
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
-coder = Coder.train(["Which sound is this?", "rain", "dog bark"], size=300)
+tokenizer = TextTokenizer.train(["Which sound is this?", "rain", "dog bark"], size=300)
 ears = WhisperConfig(d_model=32, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=64)
 words = LlamaConfig(
-    vocab_size=coder.size, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+    vocab_size=tokenizer.size, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
     num_attention_heads=2, max_position_embeddings=512,
 )  # fmt: skip
-model = Lalm.compose(WhisperEncoder(ears), LlamaForCausalLM(words), coder, pool=8, name="my-model")
+model = ComposedModel.compose(
+    WhisperEncoder(ears), LlamaForCausalLM(words), tokenizer, pool=8, name="my-model"
+)
 
 with tempfile.TemporaryDirectory() as name:
     path = Path(name, "noise.wav")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harken.evaluate.benchmarks import open_benchmark
 from harken.evaluate.benchmarks.floors import floor
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.item import Item
-from harken.shards import write_jsonl
+from harken.shards.jsonl import write_jsonl
 
 LABELS = ("rain", "dog", "clock", "train", "bell", "thunderstorm", "sewing machine")
 rng = np.random.default_rng(0)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harken.audio import RATE_HZ, write_wav
-from harken.corpora import read_corpus
-from harken.shards import read_items
-from harken.synth import make_dataset
+from harken.audio.clip import RATE_HZ
+from harken.audio.load import write_wav
+from harken.corpora.read import read_corpus
+from harken.shards.read import read_items
+from harken.synth.make import make_dataset
 
 PITCHES = {"low hum": 110.0, "middle tone": 440.0, "high whistle": 1760.0, "shrill beep": 3520.0}
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harken.audio import RATE_HZ, Clip, load, write_wav
-from harken.evaluate import run
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load, write_wav
+from harken.evaluate.run import run
 from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 
@@ -22,7 +23,7 @@ class PitchEar:
     """Says whether a tone is low or high."""
 
     name = "pitch-ear"
-    hears = 1
+    max_clips = 1
     style = PromptStyle(letters=False)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:

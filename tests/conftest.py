@@ -12,8 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from harken import progress
-
-REPO = Path(__file__).resolve().parent.parent
+from paths import REPO
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harken.audio import Clip, Part, Plan, silence
+from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import DataError
-from harken.item import Contribution, Item, Mark
+from harken.item import Contribution, HistoryEntry, Item
 
 text = st.text(max_size=12)
 words = st.lists(text, max_size=3).map(tuple)
@@ -25,7 +25,7 @@ file_clips = st.builds(
     sha256=sha,
 )
 plans = st.builds(
-    Plan,
+    ScenePlan,
     parts=st.lists(
         st.builds(Part, clip=file_clips, at_s=seconds, gain_db=st.floats(-60, 20)), max_size=3
     ).map(tuple),
@@ -42,8 +42,8 @@ contributions = st.builds(
     rule=st.just("bits"),
     bits=st.none() | st.floats(-20, 20),
     voters=st.lists(st.tuples(text, st.floats(-20, 20)), max_size=2).map(tuple),
-    deaf_right=st.integers(0, 9),
-    deaf_asked=st.integers(0, 9),
+    text_only_right=st.integers(0, 9),
+    text_only_asked=st.integers(0, 9),
     shapley=st.lists(st.floats(-20, 20), max_size=2).map(tuple),
     interaction=st.none() | st.floats(-20, 20),
 )
@@ -66,7 +66,7 @@ def items(draw: st.DrawFn) -> Item:
         split=draw(st.sampled_from(["", "train", "dev", "test"])),
         licence=draw(text),
         contribution=draw(st.none() | contributions),
-        history=draw(st.lists(st.builds(Mark, text, text), max_size=2).map(tuple)),
+        history=draw(st.lists(st.builds(HistoryEntry, text, text), max_size=2).map(tuple)),
         plan=draw(st.dictionaries(text, st.integers() | words.map(list), max_size=2)),
     )
 
@@ -111,7 +111,7 @@ def test_a_hashed_clip_is_itself_wherever_it_lies(clip: Clip) -> None:
 def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
     def scene(path: str, gain_db: float = 0.0) -> str:
         sound = Clip(path=path, sha256="ab" * 32)
-        return Clip(kind="plan", plan=Plan((Part(sound, 0.5, gain_db),), 2.0)).key
+        return Clip(kind="plan", plan=ScenePlan((Part(sound, 0.5, gain_db),), 2.0)).key
 
     assert scene("a.wav") == scene("b.wav")
     assert scene("a.wav") != scene("a.wav", -6.0)

@@ -17,18 +17,22 @@ SPEC = {"model": "tiny", "seed": 1, "train": {"rate": 0.1, "steps": 5}}
 
 def test_a_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     first = Run.open(tmp_path, SPEC)
-    first.append("trials", [{"i": i} for i in range(3)])
+    first.append("records", [{"i": i} for i in range(3)])
     first.close()
     again = Run.open(tmp_path, json.loads(json.dumps(SPEC)))
-    again.append("trials", [{"i": 3}])
-    assert again.records("trials") == [{"i": i} for i in range(4)]
-    assert list(again.stream("trials")) == again.records("trials")
-    assert again.count("trials") == 4
+    again.append("records", [{"i": 3}])
+    assert again.records("records") == [{"i": i} for i in range(4)]
+    assert list(again.stream("records")) == again.records("records")
+    assert again.count("records") == 4
     assert again.count("nothing") == 0
     assert not again.done
     again.finish({"n": 4})
     assert again.done and again.summary == {"n": 4}
-    assert [p.name for p in sorted(tmp_path.iterdir())] == ["done.json", "run.json", "trials.jsonl"]
+    assert [p.name for p in sorted(tmp_path.iterdir())] == [
+        "done.json",
+        "records.jsonl",
+        "run.json",
+    ]
 
 
 def test_another_spec_is_refused_and_the_keys_are_named(tmp_path: Path) -> None:
@@ -46,44 +50,44 @@ def test_another_spec_is_refused_and_the_keys_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("torn", [b'{"i": 9', b'{"i": 9}', b"\0\0\0\0", b'{"i"\n', b"\xff\xfe"])
 def test_a_torn_last_line_is_dropped(tmp_path: Path, torn: bytes) -> None:
     run = Run.open(tmp_path, SPEC)
-    run.append("trials", [{"i": i, "long": "x" * 70_000} for i in range(3)])
+    run.append("records", [{"i": i, "long": "x" * 70_000} for i in range(3)])
     run.close()
-    path = tmp_path / "trials.jsonl"
+    path = tmp_path / "records.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + torn)
-    assert read_run(tmp_path).count("trials") == 3  # a reader passes over it
+    assert read_run(tmp_path).count("records") == 3  # a reader passes over it
     assert path.read_bytes() == whole + torn  # and leaves it alone
-    assert Run.open(tmp_path, SPEC).count("trials") == 3
+    assert Run.open(tmp_path, SPEC).count("records") == 3
     assert path.read_bytes() == whole
 
 
 def test_a_file_that_is_one_torn_line_becomes_empty(tmp_path: Path) -> None:
     Run.open(tmp_path, SPEC).close()
-    (tmp_path / "trials.jsonl").write_bytes(b'{"i": 1')
-    assert Run.open(tmp_path, SPEC).count("trials") == 0
-    assert (tmp_path / "trials.jsonl").read_bytes() == b""
+    (tmp_path / "records.jsonl").write_bytes(b'{"i": 1')
+    assert Run.open(tmp_path, SPEC).count("records") == 0
+    assert (tmp_path / "records.jsonl").read_bytes() == b""
 
 
 def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path: Path) -> None:
     run = Run.open(tmp_path, SPEC)
-    run.append("trials", [{"i": 0}, {"i": 1}, {"i": 2}])
-    path = tmp_path / "trials.jsonl"
+    run.append("records", [{"i": 0}, {"i": 1}, {"i": 2}])
+    path = tmp_path / "records.jsonl"
     path.write_bytes(path.read_bytes().replace(b'{"i":1}', b'{"i"}  '))
     with pytest.raises(RunError, match="line 2 is damaged") as caught:
-        run.records("trials")
-    assert "after line 1" in caught.value.mend
+        run.records("records")
+    assert "after line 1" in caught.value.hint
 
 
 def test_a_group_can_be_taken_back(tmp_path: Path) -> None:
     run = Run.open(tmp_path, SPEC)
-    run.append("trials", [{"i": i, "text": "é\n"} for i in range(10)])
-    run.truncate("trials", 7)
-    assert [r["i"] for r in run.records("trials")] == list(range(7))
-    run.truncate("trials", 50)
-    assert run.count("trials") == 7
-    run.truncate("trials", 0)
+    run.append("records", [{"i": i, "text": "é\n"} for i in range(10)])
+    run.truncate("records", 7)
+    assert [r["i"] for r in run.records("records")] == list(range(7))
+    run.truncate("records", 50)
+    assert run.count("records") == 7
+    run.truncate("records", 0)
     run.truncate("never", 0)
-    assert run.records("trials") == []
+    assert run.records("records") == []
 
 
 def test_a_complete_run_takes_nothing_more(tmp_path: Path) -> None:
@@ -92,9 +96,9 @@ def test_a_complete_run_takes_nothing_more(tmp_path: Path) -> None:
     again = Run.open(tmp_path, SPEC)
     assert again.done
     for write in (
-        lambda: again.append("trials", [{}]),
+        lambda: again.append("records", [{}]),
         lambda: again.write_json("results", {}),
-        lambda: again.truncate("trials", 0),
+        lambda: again.truncate("records", 0),
         lambda: again.finish({}),
     ):
         with pytest.raises(RunError, match="complete"):
@@ -129,8 +133,8 @@ def test_what_json_does_not_know_is_refused_and_nothing_is_written(
 ) -> None:
     run = Run.open(tmp_path, SPEC)
     with pytest.raises(RunError, match="not JSON"):
-        run.append("trials", [{"ok": 1}, {"bad": bad}])
-    assert run.count("trials") == 0
+        run.append("records", [{"ok": 1}, {"bad": bad}])
+    assert run.count("records") == 0
     with pytest.raises(RunError, match="not JSON"):
         run.write_json("results", bad)
     assert not (tmp_path / "results.json").exists()
@@ -148,17 +152,17 @@ def test_times_are_in_the_log_only(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with Run.open(tmp_path / name, SPEC) as run:
             run.log({"seconds": 1.0})
-            run.append("trials", [{"i": 1}])
+            run.append("records", [{"i": 1}])
             run.finish({})
     assert "time" in read_run(tmp_path / "a").records("log")[0]
-    for file in ("run.json", "trials.jsonl", "done.json"):
+    for file in ("run.json", "records.jsonl", "done.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="this is no run"):
         read_run(tmp_path)
-    (tmp_path / "trials.jsonl").write_text("{}\n")
+    (tmp_path / "records.jsonl").write_text("{}\n")
     with pytest.raises(RunError, match="records but no"):
         Run.open(tmp_path, SPEC)
 

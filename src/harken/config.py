@@ -37,7 +37,7 @@ def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
     except ValidationError as error:
         faults = [_explain(model, fault) for fault in error.errors()]
         raise ConfigError(
-            "; ".join(faults), where=where, mend=f"{len(faults)} setting(s) to mend"
+            "; ".join(faults), where=where, hint=f"{len(faults)} setting(s) to mend"
         ) from None
 
 
@@ -88,7 +88,7 @@ def _override(values: dict[str, Any], override: str) -> None:
 
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"{override!r} is not key=value", mend="For example: steps=40")
+        raise ConfigError(f"{override!r} is not key=value", hint="For example: steps=40")
     *path, last = key.split(".")
     for name in path:
         values = values.setdefault(name, {})

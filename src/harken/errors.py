@@ -30,10 +30,10 @@ class HarkenError(Exception):
 
     exit_code = 1
 
-    def __init__(self, found: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, found: str, *, where: str = "", hint: str = "") -> None:
         self.found = found
         self.where = where
-        self.mend = mend
+        self.hint = hint
         super().__init__(found)
 
     def __str__(self) -> str:
@@ -41,8 +41,8 @@ class HarkenError(Exception):
         text = self.found
         if self.where:  # a list of faults ends its last line itself
             text += f"{'' if text.endswith(chr(10)) else ' '}(in {self.where})"
-        if self.mend:
-            text += f"{' ' if text.endswith('?') else '. '}{self.mend}"
+        if self.hint:
+            text += f"{' ' if text.endswith('?') else '. '}{self.hint}"
         return text
 
 
@@ -56,7 +56,7 @@ class MissingExtra(ConfigError):
     """An optional library is needed and not installed."""
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"{library} is not installed", mend=f"Run: pip install 'harken[{extra}]'")
+        super().__init__(f"{library} is not installed", hint=f"Run: pip install 'harken[{extra}]'")
 
 
 class DataError(HarkenError):
@@ -69,14 +69,14 @@ class AudioError(DataError):
     """One recording that cannot be used.
 
     Args:
-        reason: short code, counted in reports (see `harken.audio.REASONS`).
+        reason: short code, counted in reports (see `harken.audio.probe.REASONS`).
         found: the sentence for people.
         where: the path.
     """
 
-    def __init__(self, reason: str, found: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, reason: str, found: str, *, where: str = "", hint: str = "") -> None:
         self.reason = reason
-        super().__init__(found, where=where, mend=mend)
+        super().__init__(found, where=where, hint=hint)
 
 
 class ModelError(HarkenError):

@@ -83,7 +83,7 @@ def hold(folder: Path, error: type[HarkenError]) -> None:
         raise error(
             "another process is writing to this folder",
             where=str(folder),
-            mend="Wait until it ends, or write to another folder.",
+            hint="Wait until it ends, or write to another folder.",
         ) from None
     except OSError:  # a network file system that does not lock folders
         os.close(handle)

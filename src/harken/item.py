@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harken.audio import Clip, canonical, digest
+from harken.audio.clip import Clip
 from harken.errors import DataError
+from harken.hashing import canonical, digest
 
 HIDDEN = "hidden-answer"
 """Tag of an item whose source withholds the answer: it is empty although there are choices."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class HistoryEntry:
     """One line of an item's history: which step touched it, and what it said."""
 
     step: str
@@ -35,7 +36,7 @@ class Contribution:
         bits: pooled log2 p(gold | audio) - log2 p(gold | no audio); None if no voter gives
             probabilities.
         voters: the same by voter name.
-        deaf_right: voters right without audio; out of `deaf_asked`.
+        text_only_right: voters right without audio; out of `text_only_asked`.
         shapley: each clip's share in bits, in clip order (items with >= 2 clips), else empty.
         interaction: v(12) - v(1) - v(2) + v(0) in bits, for exactly two clips.
     """
@@ -44,8 +45,8 @@ class Contribution:
     rule: str
     bits: float | None = None
     voters: tuple[tuple[str, float], ...] = ()
-    deaf_right: int = 0
-    deaf_asked: int = 0
+    text_only_right: int = 0
+    text_only_asked: int = 0
     shapley: tuple[float, ...] = ()
     interaction: float | None = None
 
@@ -82,19 +83,19 @@ class Item:
     split: str = ""
     licence: str = ""
     contribution: Contribution | None = None
-    history: tuple[Mark, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked or marked."""
         if not self.question.strip():
-            raise DataError("an item has an empty question", mend="Give it a question.")
+            raise DataError("an item has an empty question", hint="Give it a question.")
         hidden = not self.answer and HIDDEN in self.tags
         if self.choices and self.answer not in self.choices and not hidden:
             raise DataError(
                 f"the answer {self.answer!r} is not among the choices {list(self.choices)!r}",
                 where=self.question,
-                mend="Store the answer as the text of one choice, never as a letter.",
+                hint="Store the answer as the text of one choice, never as a letter.",
             )
         if len(set(self.choices)) != len(self.choices):
             raise DataError(f"choices repeat: {list(self.choices)!r}", where=self.question)
@@ -112,7 +113,7 @@ class Item:
 
     def marked(self, step: str, note: str = "", **changes: Any) -> Item:
         """A copy with `changes` and one more line of history."""
-        return replace(self, history=(*self.history, Mark(step, note)), **changes)
+        return replace(self, history=(*self.history, HistoryEntry(step, note)), **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values, the id first."""
@@ -136,8 +137,8 @@ class Item:
                 "rule": own.rule,
                 "bits": own.bits,
                 "voters": [{"name": name, "bits": bits} for name, bits in own.voters],
-                "deaf_right": own.deaf_right,
-                "deaf_asked": own.deaf_asked,
+                "text_only_right": own.text_only_right,
+                "text_only_asked": own.text_only_asked,
                 "shapley": list(own.shapley),
                 "interaction": own.interaction,
             },
@@ -171,13 +172,13 @@ class Item:
                     "shapley": tuple(own.get("shapley") or ()),
                 }
             ),
-            history=tuple(Mark(m["step"], m["note"]) for m in raw.get("history") or ()),
+            history=tuple(HistoryEntry(m["step"], m["note"]) for m in raw.get("history") or ()),
             plan=raw.get("plan") or {},
         )
         if raw.get("id") and raw["id"] != item.id:
             raise DataError(
                 f"item {raw['id']} has content that hashes to {item.id}",
-                mend="Leave the id out when items are edited by hand.",
+                hint="Leave the id out when items are edited by hand.",
             )
         return item
 

@@ -47,6 +47,6 @@ class Registry(Generic[T]):
         if name not in self._members:
             near = difflib.get_close_matches(name, self._members, n=3, cutoff=0.4)
             known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(self)
-            raise ConfigError(f"no {self.shelf} is called {name!r}", mend=known)
+            raise ConfigError(f"no {self.shelf} is called {name!r}", hint=known)
         module, _, attribute = self._members[name].partition(":")
         return cast(T, getattr(importlib.import_module(module), attribute))

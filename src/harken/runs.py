@@ -69,7 +69,7 @@ class Run:
                     raise RunError(
                         f"the folder has records but no {FIRST}: {', '.join(found[:5])}",
                         where=str(folder),
-                        mend="Choose another folder.",
+                        hint="Choose another folder.",
                     )
                 write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
             for path in sorted(folder.glob("*.jsonl")):
@@ -117,7 +117,7 @@ class Run:
             raise RunError(
                 "the run is not complete",
                 where=str(self.folder),
-                mend="Run the same command again: it goes on where it stopped.",
+                hint="Run the same command again: it goes on where it stopped.",
             )
         summary: dict[str, Any] = self.read_json("done")
         return summary
@@ -171,7 +171,7 @@ class Run:
                     raise RunError(
                         f"line {number} is damaged",
                         where=str(path),
-                        mend=f"Cut the file after line {number - 1} and run the command again.",
+                        hint=f"Cut the file after line {number - 1} and run the command again.",
                     )
 
     def count(self, name: str) -> int:
@@ -225,7 +225,7 @@ class Run:
             raise RunError(
                 "the run is complete; nothing is added to it",
                 where=str(path),
-                mend="Open a run in another folder, or delete this one.",
+                hint="Open a run in another folder, or delete this one.",
             )
 
 
@@ -238,7 +238,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise RunError(
             f"cannot write: {error.strerror or error}",
             where=str(path),
-            mend="Make room, and run the same command again: it goes on where it stopped.",
+            hint="Make room, and run the same command again: it goes on where it stopped.",
         ) from error
 
 
@@ -282,7 +282,7 @@ def read_run(folder: Path | str) -> Run:
     folder = Path(folder)
     if not (folder / FIRST).is_file():
         raise RunError(
-            f"this is no run: there is no {FIRST}", where=str(folder), mend="Check the path."
+            f"this is no run: there is no {FIRST}", where=str(folder), hint="Check the path."
         )
     return Run(folder, _read_spec(folder), writable=False)
 
@@ -294,14 +294,14 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
         raise RunError(
             "the folder holds a run that was asked otherwise: " + "; ".join(differ[:8]) + more,
             where=str(folder),
-            mend="Ask the same again to resume, or choose another folder.",
+            hint="Ask the same again to resume, or choose another folder.",
         )
 
 
 def _read_spec(folder: Path) -> dict[str, Any]:
     raw = _read_json(folder / FIRST)
     if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
-        raise RunError(f"{FIRST} has no spec", where=str(folder), mend="Choose another folder.")
+        raise RunError(f"{FIRST} has no spec", where=str(folder), hint="Choose another folder.")
     spec: dict[str, Any] = raw["spec"]
     return spec
 
@@ -313,7 +313,7 @@ def _read_json(path: Path) -> Any:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:
         raise RunError(
-            f"{path.name} is damaged ({error})", where=str(path.parent), mend="Delete the run."
+            f"{path.name} is damaged ({error})", where=str(path.parent), hint="Delete the run."
         ) from error
 
 
@@ -321,7 +321,7 @@ def _checked(name: str, ending: str) -> str:
     """`name` with `ending`; raises RunError for anything that could leave the folder."""
     name = name.removesuffix(ending)
     if not _NAME.match(name):
-        raise RunError(f"{name!r} is no name for a file of a run", mend="Use letters and digits.")
+        raise RunError(f"{name!r} is no name for a file of a run", hint="Use letters and digits.")
     return name + ending
 
 
@@ -338,7 +338,7 @@ def _line(value: Any, what: str, where: Path) -> str:
         raise RunError(
             f"{what} is not JSON: {error}",
             where=str(where),
-            mend="Use strings, finite numbers, lists and dicts; None for what is absent.",
+            hint="Use strings, finite numbers, lists and dicts; None for what is absent.",
         ) from error
 
 

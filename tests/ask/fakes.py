@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply
 
@@ -13,7 +13,7 @@ class Fake:
     """Says what `say` makes of a prompt; gives the probabilities that `chances` makes of it."""
 
     name = "fake"
-    hears = 4
+    max_clips = 4
     style = PromptStyle()
 
     def __init__(self, say=lambda prompt: "A", chances=lambda prompt: None, pause_s=0.0, tag=""):

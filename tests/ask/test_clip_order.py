@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harken.ask.clip_order import renumber, reorder
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.item import Item
 
 CLIPS = tuple(Clip(path=f"{name}.wav", duration_s=1.0) for name in "abc")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harken.ask.condition import clips_kept, conditioned, minus, subset_name
 from harken.ask.prompt import make_prompt, prompt_text, rotations_of, target
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.base import PromptStyle

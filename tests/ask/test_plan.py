@@ -11,8 +11,8 @@ import pytest
 from harken.ask.condition import conditioned, named
 from harken.ask.infer import batches_of
 from harken.ask.plan import count, plan
-from harken.ask.trial import mark_all, run_trials
-from harken.audio import Clip
+from harken.ask.record import ask_and_score, score_all
+from harken.audio.clip import Clip
 from harken.errors import ConfigError, RunError
 from harken.item import HIDDEN, Item
 from harken.models.base import Prompt, Reply
@@ -77,10 +77,10 @@ def test_words_take_the_place_of_clips_and_nothing_else_changes():
 
 def test_a_listener_that_fails_is_a_failed_trial_and_never_a_wrong_one():
     model = Fake()
-    trials = run_trials(model, items(3), conditions=["transcript"], max_failed=0.5,
+    records = ask_and_score(model, items(3), conditions=["transcript"], max_failed=0.5,
                         listeners={"transcript": Scribe(deaf_to="1-0.wav")})  # fmt: skip
-    assert [t["outcome"] for t in trials].count("failed") == 1
-    assert trials[1]["error"] == "scribe: too loud" and trials[1]["value"] is None
+    assert [t["outcome"] for t in records].count("failed") == 1
+    assert records[1]["error"] == "scribe: too loud" and records[1]["value"] is None
     assert model.asked == 2
 
 
@@ -101,14 +101,14 @@ def test_orders_of_clips_keep_the_right_answer_right():
         paths = [clip.path for clip in prompt.clips]
         return f"clip {paths.index('dog.wav') + 1}" if paths else "clip 2"
 
-    trials = run_trials(Fake(say), [item], clip_rotations="all", rotations="all",
+    records = ask_and_score(Fake(say), [item], clip_rotations="all", rotations="all",
                         conditions=("audio", "none"))  # fmt: skip
-    assert len(trials) == 2 * 3 * 3 and len({t["key"] for t in trials}) == 18
-    heard = [t for t in trials if t["condition"] == "audio"]
+    assert len(records) == 2 * 3 * 3 and len({t["key"] for t in records}) == 18
+    heard = [t for t in records if t["condition"] == "audio"]
     assert all(t["outcome"] == "correct" and t["parsed"] == "clip 2" for t in heard)
     assert all(t["choices"][t["gold_shown"]] == t["reply"] for t in heard)
     # "clip 2" said blindly is right in one order of three.
-    assert [t["outcome"] for t in trials if t["condition"] == "none"].count("correct") == 3
+    assert [t["outcome"] for t in records if t["condition"] == "none"].count("correct") == 3
 
 
 def test_an_item_whose_words_fix_the_order_has_one_order_and_says_why():
@@ -150,18 +150,18 @@ def test_words_for_all_for_the_plain_ones_or_for_none():
     chances = (-0.1, -3.0, -3.0, -3.0)
     for mode, words in (("all", 24), ("plain", 3), ("none", 0)):
         model = Fake(chances=lambda prompt: chances)
-        run_trials(model, items(3), conditions=("audio", "none"), rotations="all", replies=mode)
+        ask_and_score(model, items(3), conditions=("audio", "none"), rotations="all", replies=mode)
         assert model.asked == words
 
 
 def test_withheld_answers_are_asked_and_not_marked():
     hidden = [replace(item, answer="", tags=(HIDDEN,)) for item in items(2)]
-    trials = run_trials(Fake(), hidden)
-    assert [t["outcome"] for t in trials] == ["hidden", "hidden"]
-    assert trials[0]["parsed"] == "rain" and trials[0]["value"] is None
+    records = ask_and_score(Fake(), hidden)
+    assert [t["outcome"] for t in records] == ["hidden", "hidden"]
+    assert records[0]["parsed"] == "rain" and records[0]["value"] is None
 
 
 def test_marking_needs_every_reply():
     made = plan(Fake(), items(1), {})
     with pytest.raises(RunError, match="no reply"):
-        mark_all([r.planned for r in made.requests], {})
+        score_all([r.planned for r in made.requests], {})

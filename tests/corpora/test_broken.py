@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from broken_files import RATE, broken_bytes, encoded, good_bytes, make_corpus, wav
 
-from harken import audio
-from harken.corpora import read_corpus
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load
+from harken.audio.probe import REASONS, probe
+from harken.corpora.read import read_corpus
 from harken.corpora.scan import scan
 from harken.errors import AudioError
 
@@ -31,7 +33,7 @@ def test_every_broken_file_is_listed_with_its_reason(mixed: tuple[Path, dict[str
     assert found == expected
     assert len(expected) >= 60
     assert len(set(expected.values())) >= 12
-    assert set(expected.values()) <= set(audio.REASONS)
+    assert set(expected.values()) <= set(REASONS)
 
 
 def test_every_good_file_is_kept(mixed: tuple[Path, dict[str, str]]) -> None:
@@ -40,9 +42,9 @@ def test_every_good_file_is_kept(mixed: tuple[Path, dict[str, str]]) -> None:
     assert set(kept) == set(good_bytes())
     for name, recording in kept.items():
         assert recording.labels == ("good",)
-        samples = audio.load(recording.clip)
+        samples = load(recording.clip)
         assert samples.dtype == np.float32
-        assert len(samples) == round((recording.clip.duration_s or 0) * audio.RATE_HZ), name
+        assert len(samples) == round((recording.clip.duration_s or 0) * RATE_HZ), name
 
 
 def test_the_scan_is_json_whatever_the_names(mixed: tuple[Path, dict[str, str]]) -> None:
@@ -64,7 +66,7 @@ def test_loading_a_broken_file_gives_the_same_reason_as_probing_it(
         if reason in probing_only or "\\x" in path:
             continue
         with pytest.raises(AudioError) as caught:
-            audio.load(audio.Clip(path=str(root / path)))
+            load(Clip(path=str(root / path)))
         assert caught.value.reason == reason, path
         assert path in str(caught.value)
 
@@ -111,10 +113,10 @@ def test_a_wrong_hash_is_a_reject_and_a_changed_file_is_refused(tmp_path: Path) 
     (tmp_path / "manifest.jsonl").write_text(json.dumps(row))
     assert [r.reason for r in read_corpus(tmp_path).rejects] == ["hash-mismatch"]
     clip = read_corpus(tmp_path, layout="folder").recordings[0].clip
-    audio.load(clip)
+    load(clip)
     (tmp_path / "a.wav").write_bytes(encoded("WAV", "PCM_16", hz=441.0))
     with pytest.raises(AudioError) as caught:
-        audio.load(clip)
+        load(clip)
     assert caught.value.reason == "hash-mismatch"
 
 
@@ -125,7 +127,7 @@ def test_probing_keeps_memory_constant(tmp_path: Path) -> None:
         file.write(wav(b"", rate=RATE, claim=minutes * 60 * RATE * 2))
         file.truncate(44 + minutes * 60 * RATE * 2)
     tracemalloc.start()
-    found = audio.probe(path)
+    found = probe(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.duration_s == minutes * 60

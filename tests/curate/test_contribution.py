@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken.ask.stats import wilson
 from harken.curate.contribution import Ballot, bits_of, quorum, settled, silence_vote
 from harken.models.base import Model
-from harken.models.deaf import Linear, Longest, Random
+from harken.models.text_only.linear import Linear
+from harken.models.text_only.longest import Longest
+from harken.models.text_only.random import Random
+from harken.stats.measures import wilson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import contribution as proof

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from harken.audio import Clip
-from harken.curate import Settings, run
+from harken.audio.clip import Clip
+from harken.curate.labels import CurateSettings
+from harken.curate.run import run
 from harken.errors import ConfigError, DataError, RunError, TooManyFailures
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply
-from harken.models.deaf import Linear, Longest, Random
-from harken.shards import open_dataset
+from harken.models.text_only.linear import Linear
+from harken.models.text_only.longest import Longest
+from harken.models.text_only.random import Random
+from harken.shards.read import open_dataset
 
 HERE = Path(__file__).resolve().parent
 CHOICES = ("rain", "dog", "cat", "bell")
@@ -50,7 +53,7 @@ class Listener:
     """Hears the gold in clip 1 only, where it is not silenced; reads hints; else knows nothing."""
 
     name = "listener"
-    hears = 8
+    max_clips = 8
     style = PromptStyle()
 
     def __init__(self, items=(), pause_s=0.0, mute=()):
@@ -100,7 +103,7 @@ def test_bits_sorts_leaky_from_audio_only_and_says_why(tmp_path):
     for name, item in labels(tmp_path / "c").values():
         own = item.contribution
         assert name == own.label == ("weak" if "leaky" in item.tags else "strong")
-        assert own.rule == "bits" and own.deaf_asked == 3
+        assert own.rule == "bits" and own.text_only_asked == 3
         assert item.history[-1].step == "curate" and item.history[-1].note.startswith(name)
         # log2 0.91 - log2 0.25 where the text says nothing; pooled over who listens only.
         expected = 0.0 if name == "weak" else math.log2(0.91 / 0.25)
@@ -124,7 +127,7 @@ def test_shapley_of_many_clips_is_sampled_and_can_be_left_out(tmp_path):
     for _, item in labels(tmp_path / "a").values():
         assert len(item.contribution.shapley) == 5
         assert item.contribution.interaction is None
-    run(items, [Listener(items)], tmp_path / "b", settings=Settings(shapley=False))
+    run(items, [Listener(items)], tmp_path / "b", settings=CurateSettings(shapley=False))
     assert all(i.contribution.shapley == () for _, i in labels(tmp_path / "b").values())
 
 
@@ -134,8 +137,8 @@ def test_the_rule_of_the_paper(tmp_path):
     summary = run(items, readers, tmp_path / "c", rule="silence-vote")
     assert list(summary["voters"]) == ["listener", "listener.2", "random-1"]
     for name, item in labels(tmp_path / "c").values():
-        assert item.contribution.rule == "silence-vote" and item.contribution.deaf_asked == 3
-        assert name == ("weak" if item.contribution.deaf_right >= 2 else "strong")
+        assert item.contribution.rule == "silence-vote" and item.contribution.text_only_asked == 3
+        assert name == ("weak" if item.contribution.text_only_right >= 2 else "strong")
         assert "leaky" not in item.tags or name == "weak"
     votes = (tmp_path / "c" / "votes" / "0-listener-1clips-0000.jsonl").read_text().splitlines()
     assert {json.loads(v)["condition"] for v in votes} == {"silence-30"} and len(votes) == 12
@@ -146,7 +149,9 @@ def test_what_cannot_be_labelled_is_dropped_with_a_reason(tmp_path):
     open_one = Item(question="Name all", answer="rain, dog", clips=items[0].clips)
     mute = [items[3].id]
     voters = [Listener(items, mute=mute)]
-    summary = run([*items, open_one], voters, tmp_path / "c", settings=Settings(max_failed=0.5))
+    summary = run(
+        [*items, open_one], voters, tmp_path / "c", settings=CurateSettings(max_failed=0.5)
+    )
     assert summary["counts"]["dropped"] == 2
     found = labels(tmp_path / "c")
     assert "open question" in found["Name all"][1].history[-1].note
@@ -164,7 +169,7 @@ def test_too_many_failures_raise_after_everything_is_written(tmp_path):
 def test_a_voter_that_hears_fewer_clips_is_asked_without_audio(tmp_path):
     items = make_items(8, clips=2)
     deaf = Listener(items)
-    deaf.hears = 1
+    deaf.max_clips = 1
     summary = run(items, [deaf], tmp_path / "c")
     assert summary["bits"] is None and summary["counts"]["weak"] == 4
     assert summary["outcomes"]["listener"].get("failed", 0) == 0
@@ -187,11 +192,11 @@ def test_bad_calls_are_refused(tmp_path):
 
 JOB = """
 import sys
-sys.path.insert(0, {here!r})
+sys.path[:0] = {here!r}
 from test_curate import *
 items = make_items(24, clips=2)
 voters = [Listener(items, pause_s=float(sys.argv[2])), Linear(), Random(1)]
-run(items, voters, sys.argv[1], settings=Settings(batch=16))
+run(items, voters, sys.argv[1], settings=CurateSettings(batch=16))
 """
 
 
@@ -201,7 +206,7 @@ def files(folder):
 
 def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothing(tmp_path):
     job = tmp_path / "job.py"
-    job.write_text(JOB.format(here=str(HERE)))
+    job.write_text(JOB.format(here=[str(HERE), str(HERE.parent)]))
 
     def start(folder, pause_s):
         command = [sys.executable, str(job), str(folder), str(pause_s)]

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from exams import chirp
-from harken import evaluate
 from harken.errors import ConfigError, RunError
-from harken.evaluate import Exam, Guards
-from harken.evaluate.benchmarks import open_benchmark
-from harken.models import load_listener, load_model
+from harken.evaluate import run as evaluate
+from harken.evaluate.about import BenchmarkRequest
+from harken.evaluate.benchmarks.load import open_benchmark
+from harken.evaluate.run import Guards
 from harken.models.base import PromptStyle, Reply
+from harken.models.listeners.load import load_listener
+from harken.models.load import load_model
+from scored_records import chirp
 
 SOUNDS = ("dog bark", "church bells", "steady rain", "a loud siren")
 
@@ -23,7 +25,7 @@ SOUNDS = ("dog bark", "church bells", "steady rain", "a loud siren")
 class Parrot:
     """Says the letter of the option that the clip's file is named after; batch 4."""
 
-    name, hears, style, batch = "parrot", 2, PromptStyle(), 4
+    name, max_clips, style, batch = "parrot", 2, PromptStyle(), 4
 
     def __init__(self, drift: bool = False) -> None:
         self.drift = drift  # whether an answer hangs on its neighbours in the batch
@@ -47,7 +49,7 @@ class Parrot:
 
 
 @pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> Exam:
+def exam(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkRequest:
     folder = tmp_path_factory.mktemp("mmau")
     rows = []
     for at in range(12):
@@ -64,11 +66,11 @@ def exam(tmp_path_factory: pytest.TempPathFactory) -> Exam:
     (folder / "mmau-test-mini.json").write_text(json.dumps(rows))
     bench = open_benchmark("mmau")
     release = bench.release(folder, need_audio=True, partial=True)
-    return Exam(bench, release, str(folder))
+    return BenchmarkRequest(bench, release, str(folder))
 
 
 def test_one_folder_holds_plan_replies_marks_official_score_and_floor(
-    exam: Exam, tmp_path: Path
+    exam: BenchmarkRequest, tmp_path: Path
 ) -> None:
     items = exam.release.items
     found = evaluate.run(Parrot(), items, tmp_path, exam=exam, guards=Guards(), rotations="all")
@@ -83,11 +85,11 @@ def test_one_folder_holds_plan_replies_marks_official_score_and_floor(
     assert found["blind"]["chance"] == 0.25 and found["blind"]["n"] == 12
     assert found["versions"]["harken"]
     lines = {name: (tmp_path / f"{name}.jsonl").read_text().count("\n")
-             for name in ("items", "plan", "replies", "trials")}  # fmt: skip
-    assert lines == {"items": 12, "plan": 192, "replies": 192, "trials": 192}
+             for name in ("items", "plan", "replies", "records")}  # fmt: skip
+    assert lines == {"items": 12, "plan": 192, "replies": 192, "records": 192}
 
 
-def test_stages_one_by_one_end_as_all_at_once(exam: Exam, tmp_path: Path) -> None:
+def test_stages_one_by_one_end_as_all_at_once(exam: BenchmarkRequest, tmp_path: Path) -> None:
     items, model = exam.release.items, Parrot()
     evaluate.run(Parrot(), items, tmp_path / "whole", exam=exam)
     told = evaluate.run(model, items, tmp_path / "steps", exam=exam, until="plan")
@@ -102,13 +104,15 @@ def test_stages_one_by_one_end_as_all_at_once(exam: Exam, tmp_path: Path) -> Non
             assert path.read_bytes() == (tmp_path / "steps" / path.name).read_bytes(), path.name
 
 
-def test_marking_again_asks_nobody_and_tells_what_moved(exam: Exam, tmp_path: Path) -> None:
+def test_marking_again_asks_nobody_and_tells_what_moved(
+    exam: BenchmarkRequest, tmp_path: Path
+) -> None:
     evaluate.run(Parrot(), exam.release.items, tmp_path, exam=exam)
     before = (tmp_path / "results.json").read_bytes()
     same = evaluate.rescore(tmp_path)
     assert same["changed"] == 0 and (tmp_path / "results.json").read_bytes() == before
-    marks = (tmp_path / "trials.jsonl").read_text().replace('"correct"', '"wrong"', 1)
-    (tmp_path / "trials.jsonl").write_text(marks)
+    marks = (tmp_path / "records.jsonl").read_text().replace('"correct"', '"wrong"', 1)
+    (tmp_path / "records.jsonl").write_text(marks)
     again = evaluate.rescore(tmp_path)
     assert again["changed"] == 1 and again["after"]["audio"] == 1.0
     (tmp_path / "plan.jsonl").unlink()
@@ -118,7 +122,7 @@ def test_marking_again_asks_nobody_and_tells_what_moved(exam: Exam, tmp_path: Pa
 
 @pytest.mark.parametrize("drift", [False, True])
 def test_the_recheck_finds_answers_that_hang_on_the_batch(
-    exam: Exam, tmp_path: Path, drift: bool
+    exam: BenchmarkRequest, tmp_path: Path, drift: bool
 ) -> None:
     found = evaluate.run(Parrot(drift), exam.release.items, tmp_path, guards=Guards(selfcheck=5))
     (check,) = [one for one in found["checks"] if one["name"] == "selfcheck"]
@@ -126,16 +130,20 @@ def test_the_recheck_finds_answers_that_hang_on_the_batch(
     assert check["differing"] == (5 if drift else 0)
 
 
-def test_a_model_without_ears_is_asked_the_words_alone(exam: Exam, tmp_path: Path) -> None:
+def test_a_model_without_ears_is_asked_the_words_alone(
+    exam: BenchmarkRequest, tmp_path: Path
+) -> None:
     reader = load_model("constant:1")
-    reader.hears = 0
+    reader.max_clips = 0
     found = evaluate.run(reader, exam.release.items, tmp_path, exam=exam)
     assert found["conditions"] == ["none"]
     assert found["official"]["condition"] == "none"
     assert found["official"]["submitted"]["official"]["accuracy"] == 0.25
 
 
-def test_transcripts_from_a_file_are_heard_once_and_kept(exam: Exam, tmp_path: Path) -> None:
+def test_transcripts_from_a_file_are_heard_once_and_kept(
+    exam: BenchmarkRequest, tmp_path: Path
+) -> None:
     words = tmp_path / "words.jsonl"
     lines = [{"audio": Path(i.clips[0].path).name, "text": i.answer} for i in exam.release.items]
     words.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -158,8 +166,8 @@ def test_transcripts_from_a_file_are_heard_once_and_kept(exam: Exam, tmp_path: P
         evaluate.run(Reader(), exam.release.items, tmp_path / "odd", listeners={"none": listener})
 
 
-def test_a_benchmark_is_asked_from_the_command_line(exam: Exam, tmp_path: Path) -> None:
-    words = [sys.executable, "-c", "from harken.cli import main; main()", "eval", "longest"]
+def test_a_benchmark_is_asked_from_the_command_line(exam: BenchmarkRequest, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from harken.cli.main import main; main()", "eval", "longest"]
     words += ["-b", "mmau", "--data", exam.data, "-o", str(tmp_path / "run"), "--rotations", "2"]
     plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
     assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from turning import picks, questions
+from rotating_models import picks, questions
 
-from exams import make_exam
 from harken.errors import RunError
-from harken.evaluate import compare
+from harken.evaluate.compare import compare
+from scored_records import make_exam
 
 ITEMS = questions(8)
 
 
-def exam(folder: Path, *trials: list[dict[str, Any]]) -> Path:
-    return make_exam(folder, [], [t for some in trials for t in some], None, folder.name)
+def exam(folder: Path, *records: list[dict[str, Any]]) -> Path:
+    return make_exam(folder, [], [t for some in records for t in some], None, folder.name)
 
 
 def test_flips_have_both_replies_and_the_truth(tmp_path: Path) -> None:

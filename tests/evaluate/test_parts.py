@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from turning import picks, questions
+from rotating_models import picks, questions
 
-from harken.evaluate import tabulate
+from harken.evaluate.results import tabulate
 
 
 def test_accuracy_by_number_of_clips() -> None:
     items = questions(6)
-    trials = []
+    records = []
     for at, item in enumerate(items):
         clips = 1 + at % 2  # one clip: all right; two clips: one of three right
-        trials += picks(item, (0 if clips == 1 or at == 1 else 2,), heard=clips)
-        trials += picks(item, (1,), "none", heard=clips, clips=0)
-    found = tabulate(trials)["by_clips"]
+        records += picks(item, (0 if clips == 1 or at == 1 else 2,), heard=clips)
+        records += picks(item, (1,), "none", heard=clips, clips=0)
+    found = tabulate(records)["by_clips"]
     audio = [(row["clips"], row["items"], row["accuracy"]) for row in found["audio"]]
     assert audio == [(1, 3, 1.0), (2, 3, pytest.approx(1 / 3))]
     assert [row["accuracy"] for row in found["none"]] == [0.0, 0.0]
@@ -25,12 +25,12 @@ def test_accuracy_by_number_of_clips() -> None:
 def test_fragments_by_hand() -> None:
     # item: whole, first half, second half
     marks = ((0, 0, 0), (0, 1, 0), (0, 1, 1), (1, 0, 1), (0, 1, -1))
-    trials = []
+    records = []
     for item, (whole, first, second) in zip(questions(5), marks, strict=True):
-        trials += picks(item, (whole,))
-        trials += picks(item, (first,), "fragment-1of2")
-        trials += picks(item, (second,), "fragment-2of2")
-    (found,) = tabulate(trials)["fragments"]
+        records += picks(item, (whole,))
+        records += picks(item, (first,), "fragment-1of2")
+        records += picks(item, (second,), "fragment-2of2")
+    (found,) = tabulate(records)["fragments"]
     assert (found["of"], found["n"]) == (2, 4)  # the fifth has no second half
     places = [(row["position"], row["items"], row["accuracy"]) for row in found["positions"]]
     assert places == [(1, 5, pytest.approx(2 / 5)), (2, 4, pytest.approx(2 / 4))]
@@ -42,20 +42,20 @@ def test_fragments_by_hand() -> None:
 
 
 def test_a_cut_that_was_not_asked_leaves_the_rest_unknown() -> None:
-    trials = [t for item in questions(2) for t in picks(item, (0,), "fragment-1of4")]
-    (found,) = tabulate(trials)["fragments"]
+    records = [t for item in questions(2) for t in picks(item, (0,), "fragment-1of4")]
+    (found,) = tabulate(records)["fragments"]
     assert (found["of"], found["n"], found["needs_whole"], found["retained"]) == (4, 0, None, None)
     assert [row["accuracy"] for row in found["positions"]] == [1.0]
 
 
 def test_one_clip_alone_by_hand() -> None:
-    trials = []
+    records = []
     for at, item in enumerate(questions(4)):
         two = {"heard": 2, "clips": 2}
-        trials += picks(item, (0,), **two)
-        trials += picks(item, (0 if at else 1,), "clip-1", **two)
-        trials += picks(item, (3,), "clip-2", **two)
-    found = tabulate(trials)["per_clip"]
+        records += picks(item, (0,), **two)
+        records += picks(item, (0 if at else 1,), "clip-1", **two)
+        records += picks(item, (3,), "clip-2", **two)
+    found = tabulate(records)["per_clip"]
     assert [(row["clips"], row["clip"], row["accuracy"]) for row in found] == [
         (2, 1, 0.75), (2, 2, 0.0),
     ]  # fmt: skip
@@ -64,6 +64,6 @@ def test_one_clip_alone_by_hand() -> None:
 
 
 def test_without_the_whole_audio_there_is_no_drop() -> None:
-    trials = [t for item in questions(2) for t in picks(item, (0,), "clip-1")]
-    (found,) = tabulate(trials)["per_clip"]
+    records = [t for item in questions(2) for t in picks(item, (0,), "clip-1")]
+    (found,) = tabulate(records)["per_clip"]
     assert found["drop"] is None and found["clip"] == 1

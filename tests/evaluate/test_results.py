@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exams import make_items, make_trials, trial
-from harken.evaluate import tabulate
+from harken.evaluate.results import tabulate
 from harken.item import Item
+from scored_records import make_items, make_trials, record
 
 ITEMS = [
     Item(f"question {i}?", "dog", ("dog", "cat", "hen", "cow"), task="t", recordings=(f"r{i}",))
@@ -18,10 +18,10 @@ ITEMS = [
 
 
 def test_failed_trials_are_outside_the_denominator_and_counted() -> None:
-    trials = [trial(item, "audio", 0.9) for item in ITEMS]
+    records = [record(item, "audio", 0.9) for item in ITEMS]
     for at, outcome in ((0, "failed"), (1, "abstained"), (2, "unparsable"), (3, "wrong")):
-        trials[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
-    cell = tabulate(trials)["overall"]["cells"]["audio"]
+        records[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
+    cell = tabulate(records)["overall"]["cells"]["audio"]
     assert cell["asked"] == 8 and cell["answered"] == 7
     assert cell["accuracy"] == pytest.approx(4 / 7)
     assert cell["outcomes"] == {
@@ -31,15 +31,15 @@ def test_failed_trials_are_outside_the_denominator_and_counted() -> None:
 
 def test_wilson_interval_by_hand() -> None:
     # Wilson 1927 for 8 of 8: low = 8 / (8 + z²), z = 1.959964
-    cell = tabulate([trial(item, "audio", 0.9) for item in ITEMS])["overall"]["cells"]["audio"]
+    cell = tabulate([record(item, "audio", 0.9) for item in ITEMS])["overall"]["cells"]["audio"]
     assert cell["low"] == pytest.approx(8 / (8 + 1.959964**2), abs=1e-6)
     assert cell["high"] == 1.0
 
 
 def test_gain_and_bits_of_audio_over_none() -> None:
-    trials = [trial(item, "audio", 0.8) for item in ITEMS]
-    trials += [trial(item, "none", 0.2) for item in ITEMS]
-    gain = tabulate(trials)["overall"]["gains"]["none"]
+    records = [record(item, "audio", 0.8) for item in ITEMS]
+    records += [record(item, "none", 0.2) for item in ITEMS]
+    gain = tabulate(records)["overall"]["gains"]["none"]
     assert gain["difference"] == 1.0 and gain["items"] == 8
     assert gain["p"] == pytest.approx(2 / 2**8)
     assert gain["bits"]["mean"] == pytest.approx(2.0, abs=1e-5)  # log2(0.8 / 0.2)
@@ -47,7 +47,7 @@ def test_gain_and_bits_of_audio_over_none() -> None:
 
 def test_chance_and_floors_need_no_model() -> None:
     yes_no = [Item(f"{i}?", ("yes", "no")[i % 2], ("yes", "no"), task="y") for i in range(4)]
-    found = tabulate([trial(item, "audio", 0.9) for item in [*ITEMS[:4], *yes_no]])
+    found = tabulate([record(item, "audio", 0.9) for item in [*ITEMS[:4], *yes_no]])
     assert found["overall"]["chance"] == pytest.approx((4 * 0.25 + 4 * 0.5) / 8)
     rows = {row["task"]: row for row in found["tasks"]}
     assert rows["y"]["floors"] == {"first": 0.5, "longest": 0.5}
@@ -57,8 +57,8 @@ def test_chance_and_floors_need_no_model() -> None:
 
 def test_position_bias_is_seen_only_where_it_is() -> None:
     items = [Item(f"{i}?", "abcd"[i % 4], tuple("abcd"), task="t") for i in range(80)]
-    fair = tabulate([trial(item, "audio", 0.9) for item in items])
-    always_a = [trial(item, "audio", 0.9) | {"parsed": "a"} for item in items]
+    fair = tabulate([record(item, "audio", 0.9) for item in items])
+    always_a = [record(item, "audio", 0.9) | {"parsed": "a"} for item in items]
     biased = tabulate(always_a)
     position = [r["overall"]["cells"]["audio"]["position"] for r in (fair, biased)]
     assert position[0]["chosen"] == [20] * 4 and position[0]["p"] == pytest.approx(1.0)
@@ -66,23 +66,23 @@ def test_position_bias_is_seen_only_where_it_is() -> None:
 
 
 def test_rotations_do_not_multiply_the_items() -> None:
-    once = tabulate([trial(item, "audio", 0.9) for item in ITEMS])
-    turned = tabulate([trial(item, "audio", 0.9, r) for item in ITEMS for r in range(4)])
+    once = tabulate([record(item, "audio", 0.9) for item in ITEMS])
+    turned = tabulate([record(item, "audio", 0.9, r) for item in ITEMS for r in range(4)])
     for name in ("accuracy", "low", "high", "items"):
         cells = [r["overall"]["cells"]["audio"][name] for r in (once, turned)]
         assert cells[0] == cells[1]
-    assert turned["rotations"] == 4 and turned["trials"] == 32
+    assert turned["rotations"] == 4 and turned["records"] == 32
 
 
 def test_results_are_a_pure_function_of_the_trials(tmp_path: Path) -> None:
     items = make_items(tmp_path, 12)
-    trials = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
-    assert tabulate(trials) == tabulate([dict(t) for t in trials])
+    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    assert tabulate(records) == tabulate([dict(t) for t in records])
 
 
 def test_open_questions_have_no_chance_level() -> None:
     item = Item("In which order?", "dog, cat", task="order")
-    base = trial(Item("x?", "a", ("a", "b"), task="order"), "audio", 0.9)
+    base = record(Item("x?", "a", ("a", "b"), task="order"), "audio", 0.9)
     base |= {"item": item.id, "choices": [], "order": [], "logprobs": None, "gold_shown": -1}
     row = tabulate([base])["overall"]
     assert row["chance"] is None and row["cells"]["audio"]["position"]["p"] is None
@@ -90,8 +90,8 @@ def test_open_questions_have_no_chance_level() -> None:
 
 
 def test_every_interval_of_the_table_is_filled_in() -> None:
-    trials = [trial(item, c, p) for c, p in (("audio", 0.9), ("none", 0.2)) for item in ITEMS]
-    row = tabulate(trials)["overall"]
+    records = [record(item, c, p) for c, p in (("audio", 0.9), ("none", 0.2)) for item in ITEMS]
+    row = tabulate(records)["overall"]
     for cell in row["cells"].values():
         assert cell["cluster_low"] == cell["cluster_high"] == cell["accuracy"]
     gain = row["gains"]["none"]
@@ -102,30 +102,30 @@ def test_every_interval_of_the_table_is_filled_in() -> None:
 def test_answers_about_one_recording_widen_its_interval() -> None:
     # Four recordings of ten questions, all right or all wrong: there are four answers, not 40.
     items = [Item(f"{i}?", "a", ("a", "b"), recordings=(f"r{i // 10}",)) for i in range(40)]
-    trials = [trial(item, "audio", (0.9, 0.1)[at // 10 % 2]) for at, item in enumerate(items)]
-    cell = tabulate(trials)["overall"]["cells"]["audio"]
+    records = [record(item, "audio", (0.9, 0.1)[at // 10 % 2]) for at, item in enumerate(items)]
+    cell = tabulate(records)["overall"]["cells"]["audio"]
     assert cell["accuracy"] == 0.5 and cell["high"] - cell["low"] < 0.31
     assert (cell["cluster_low"], cell["cluster_high"]) == (0.0, 1.0)
 
 
 def test_rates_of_what_is_no_answer() -> None:
-    trials = [trial(item, "audio", 0.9) for item in ITEMS]
+    records = [record(item, "audio", 0.9) for item in ITEMS]
     for at, outcome in ((0, "failed"), (1, "abstained"), (2, "unparsable"), (3, "abstained")):
-        trials[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
-    cell = tabulate(trials)["overall"]["cells"]["audio"]
+        records[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
+    cell = tabulate(records)["overall"]["cells"]["audio"]
     assert cell["rates"] == {"abstained": 2 / 7, "unparsable": 1 / 7, "failed": 1 / 8}
 
 
 def test_calibration_by_hand() -> None:
     # Six of eight right, always at 0.75 (so 1/12 for each of the others): sure exactly as right.
-    trials = [trial(item, "audio", 0.75) for item in ITEMS]
-    for own in trials[:2]:
+    records = [record(item, "audio", 0.75) for item in ITEMS]
+    for own in records[:2]:
         wrong = own["order"].index(1)
         own["logprobs"][own["gold_shown"]], own["logprobs"][wrong] = (
             own["logprobs"][wrong], own["logprobs"][own["gold_shown"]],
         )  # fmt: skip
         own |= {"outcome": "wrong", "parsed": "cat"}
-    own = tabulate(trials)["overall"]["cells"]["audio"]["calibration"]
+    own = tabulate(records)["overall"]["cells"]["audio"]["calibration"]
     assert (own["n"], own["accuracy"]) == (8, 0.75)
     assert own["ece"] == pytest.approx(0.0, abs=1e-5) and own["ece_mass"] == pytest.approx(
         0, abs=1e-5
@@ -135,18 +135,18 @@ def test_calibration_by_hand() -> None:
     assert own["brier"] == pytest.approx((6 * right + 2 * wrong) / 8, abs=1e-5)
     assert own["area"] == pytest.approx(0.75) and own["curve"][-1] == [1.0, 0.75]
     assert own["bins"] == [[pytest.approx(0.75, abs=1e-5), 0.75, 8]]
-    silent = [trial(item, "audio", 0.75, logprobs=None) for item in ITEMS]
+    silent = [record(item, "audio", 0.75, logprobs=None) for item in ITEMS]
     assert tabulate(silent)["overall"]["cells"]["audio"]["calibration"] is None
 
 
 def test_gains_are_corrected_over_tasks() -> None:
-    trials = []
+    records = []
     for task, better in (("s", 6), ("t", 8)):
         for at in range(10):
             item = Item(f"{task}{at}?", "a", ("a", "b"), task=task, recordings=(f"{task}{at}",))
-            trials.append(trial(item, "audio", 0.9 if at < better else 0.2))
-            trials.append(trial(item, "none", 0.2))
-    found = tabulate(trials)
+            records.append(record(item, "audio", 0.9 if at < better else 0.2))
+            records.append(record(item, "none", 0.2))
+    found = tabulate(records)
     s, t = (row["gains"]["none"] for row in found["tasks"])
     assert (s["p"], t["p"]) == (pytest.approx(2 / 2**6), pytest.approx(2 / 2**8))
     assert (s["p_holm"], t["p_holm"]) == (pytest.approx(2 / 2**6), pytest.approx(4 / 2**8))
@@ -157,10 +157,10 @@ def test_gains_are_corrected_over_tasks() -> None:
 
 def test_no_number_hangs_on_the_order_of_conditions_or_records(tmp_path: Path) -> None:
     items = make_items(tmp_path, 30)
-    trials = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
-    there = tabulate(trials)
-    random.Random(3).shuffle(trials)
-    back = tabulate(trials)
+    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    there = tabulate(records)
+    random.Random(3).shuffle(records)
+    back = tabulate(records)
     assert sorted(back.pop("conditions")) == sorted(there.pop("conditions"))
     assert back == there
 

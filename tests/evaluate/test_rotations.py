@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import log
 
 import pytest
-from turning import picks, questions
+from rotating_models import picks, questions
 
-from exams import trial
-from harken.evaluate import tabulate
+from harken.evaluate.results import tabulate
 from harken.item import Item
+from scored_records import record
 
 
 def test_consistency_by_hand() -> None:
@@ -28,18 +28,18 @@ def test_consistency_by_hand() -> None:
 def test_options_and_clips_are_turned_for_themselves() -> None:
     (item,) = questions(1)
     # Rotating the clips changes the answer; rotating the options does not.
-    trials = [t | {"clip_rotation": turn} for turn in (0, 1, 2) for t in picks(item, [turn] * 4)]
-    cell = tabulate(trials)["overall"]["cells"]["audio"]["consistency"]
+    records = [t | {"clip_rotation": turn} for turn in (0, 1, 2) for t in picks(item, [turn] * 4)]
+    cell = tabulate(records)["overall"]["cells"]["audio"]["consistency"]
     assert cell["options"] == {"same": 1.0, "agreement": 1.0, "n": 1}
     assert cell["clips"] == {"same": 0.0, "agreement": 0.0, "n": 1}
 
 
 def test_consistency_is_kept_by_task_and_condition() -> None:
     steady, other = questions(2, task="a"), questions(2, task="b")
-    trials = [t for item in steady for t in picks(item, (1, 1))]
-    trials += [t for item in other for t in picks(item, (0, 1))]
-    trials += [t for item in steady for t in picks(item, (0, 1), "none")]
-    found = tabulate(trials)
+    records = [t for item in steady for t in picks(item, (1, 1))]
+    records += [t for item in other for t in picks(item, (0, 1))]
+    records += [t for item in steady for t in picks(item, (0, 1), "none")]
+    found = tabulate(records)
     same = {
         (row["task"], c): row["cells"][c]["consistency"]["options"]["same"]
         for row in found["tasks"] for c in ("audio", "none")
@@ -53,13 +53,13 @@ def test_consistency_is_kept_by_task_and_condition() -> None:
 
 
 def test_the_clip_that_is_always_taken_is_seen_whatever_the_order_of_the_options() -> None:
-    trials = []
+    records = []
     for at in range(20):
         item = Item(f"{at}?", f"clip {at % 2 + 1}", ("clip 1", "clip 2"), recordings=(f"r{at}",))
         for turn in (0, 1):
-            own = trial(item, "audio", 0.9, turn)
-            trials.append(own | {"parsed": "clip 1", "logprobs": None})
-    cell = tabulate(trials)["overall"]["cells"]["audio"]
+            own = record(item, "audio", 0.9, turn)
+            records.append(own | {"parsed": "clip 1", "logprobs": None})
+    cell = tabulate(records)["overall"]["cells"]["audio"]
     assert cell["clip_position"]["chosen"] == [40, 0] and cell["clip_position"]["gold"] == [20, 20]
     assert cell["clip_position"]["p"] < 1e-6
     assert cell["position"]["chosen"] == [20, 20] and cell["position"]["p"] == pytest.approx(1.0)
@@ -69,10 +69,10 @@ def test_the_vote_by_hand() -> None:
     # Right by 3 of 4; wrong by 1 of 4; a tie 2:2 without probabilities; no vote at all.
     chosen = ((0, 0, 0, 1), (0, 1, 1, 1), (0, 0, 2, 2), (None,) * 4)
     items = questions(4)
-    trials = [
+    records = [
         t for item, c in zip(items, chosen, strict=True) for t in picks(item, c, turn="clips")
     ]
-    found = tabulate(trials)["self_consistency"]
+    found = tabulate(records)["self_consistency"]
     assert list(found) == ["clips"]
     vote = found["clips"]
     assert (vote["items"], vote["passes"], vote["series"]) == (4, 4.0, 4)
@@ -87,22 +87,22 @@ def test_a_tie_goes_to_the_probabilities() -> None:
     (item,) = questions(1, size=2)
     sure = [log(0.9), log(0.1)]
     unsure = [log(0.6), log(0.4)]  # as shown: the options stand the other way round
-    trials = picks(item, (0, 1))
-    trials[0]["logprobs"], trials[1]["logprobs"] = sure, unsure
-    vote = tabulate(trials)["self_consistency"]["options"]
+    records = picks(item, (0, 1))
+    records[0]["logprobs"], records[1]["logprobs"] = sure, unsure
+    vote = tabulate(records)["self_consistency"]["options"]
     assert (vote["accuracy"], vote["tied"], vote["unresolved"]) == (1.0, 1, 0)
-    trials[1]["logprobs"] = [log(0.95), log(0.05)]
-    assert tabulate(trials)["self_consistency"]["options"]["accuracy"] == 0.0
+    records[1]["logprobs"] = [log(0.95), log(0.05)]
+    assert tabulate(records)["self_consistency"]["options"]["accuracy"] == 0.0
 
 
 def test_a_vote_of_both_pools_all_passes() -> None:
     (item,) = questions(1)
-    trials = [
+    records = [
         t | {"clip_rotation": turn}
         for turn, chosen in enumerate(((0, 1, 0), (1, 0, 1), (0, 0, 2)))
         for t in picks(item, chosen)
     ]
-    found = tabulate(trials)["self_consistency"]
+    found = tabulate(records)["self_consistency"]
     assert list(found) == ["options", "clips", "both"]
     assert found["options"]["accuracy"] == pytest.approx(2 / 3)
     assert found["both"]["accuracy"] == 1.0 and found["both"]["passes"] == 9

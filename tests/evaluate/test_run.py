@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from exams import make_items
-from harken import evaluate
 from harken.errors import DataError, RunError, TooManyFailures
+from harken.evaluate import run as evaluate
+from harken.evaluate.compare import compare
 from harken.item import Item
-from harken.models import load_model
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.shards import write_dataset
+from harken.models.load import load_model
+from harken.shards.write import write_dataset
+from scored_records import make_items
 
 
 class Ears:
     """Right where a prompt has the item's own clips, silent failure or first choice elsewhere."""
 
     name = "ears"
-    hears = 9
+    max_clips = 9
     style = PromptStyle()
 
     def __init__(self, items: Sequence[Item], fail_without: bool = False) -> None:
@@ -61,7 +62,7 @@ def test_a_model_with_ears_is_found_to_listen(items: list[Item], tmp_path: Path)
     assert cells["none"]["accuracy"] == found["overall"]["floors"]["first"]
     assert found["overall"]["gains"]["none"]["difference"] > 0
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"run.json", "trials.jsonl", "results.json", "done.json"} <= names
+    assert {"run.json", "records.jsonl", "results.json", "done.json"} <= names
 
 
 @pytest.mark.parametrize("deaf", ["random", "constant:1", "longest"])
@@ -84,14 +85,14 @@ def test_a_killed_run_ends_with_the_same_bytes(items: list[Item], tmp_path: Path
     model = Ears(items)
     evaluate.run(model, items, tmp_path / "a", batch=8)
     evaluate.run(model, items, tmp_path / "b", batch=8)
-    for name in ("results.json", "done.json", "trials.jsonl"):
+    for name in ("results.json", "done.json", "records.jsonl"):
         (tmp_path / "b" / name).unlink()
     lines = (tmp_path / "b" / "replies.jsonl").read_bytes()
     (tmp_path / "b" / "replies.jsonl").write_bytes(lines[: int(len(lines) * 0.6)])
     before = model.asked
     evaluate.run(model, items, tmp_path / "b", batch=8)
     assert 0 < model.asked - before < 4 * len(items)
-    for name in ("run.json", "replies.jsonl", "trials.jsonl", "results.json", "done.json"):
+    for name in ("run.json", "replies.jsonl", "records.jsonl", "results.json", "done.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
@@ -139,13 +140,13 @@ def test_items_that_cannot_be_asked_are_counted(items: list[Item], tmp_path: Pat
 def test_compare_finds_the_flips(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(load_model("constant:0"), items, tmp_path / "a")
     evaluate.run(Ears(items), items, tmp_path / "b")
-    found = evaluate.compare(tmp_path / "a", tmp_path / "b")
+    found = compare(tmp_path / "a", tmp_path / "b")
     whole = found["conditions"]["audio"][0]
     wrong = sum(item.gold != 0 for item in items)
     assert len(whole["paired"]["better"]) == wrong and whole["paired"]["worse"] == []
     assert whole["paired"]["difference"] == pytest.approx(wrong / len(items))
     assert found["conditions"]["none"][0]["paired"]["difference"] == 0.0
-    back = evaluate.compare(tmp_path / "b", tmp_path / "a")["conditions"]["audio"][0]
+    back = compare(tmp_path / "b", tmp_path / "a")["conditions"]["audio"][0]
     assert back["paired"]["worse"] == whole["paired"]["better"]
 
 
@@ -153,14 +154,14 @@ def test_runs_on_different_items_are_refused_by_number(items: list[Item], tmp_pa
     evaluate.run(Ears(items), items[:12], tmp_path / "a", conditions=("audio",))
     evaluate.run(Ears(items), items[4:], tmp_path / "b", conditions=("audio",))
     with pytest.raises(RunError, match="12 in the first, 14 in the second, 8 shared"):
-        evaluate.compare(tmp_path / "a", tmp_path / "b")
+        compare(tmp_path / "a", tmp_path / "b")
 
 
 def test_an_unfinished_run_is_refused(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Ears(items), items, tmp_path / "a", conditions=("audio",))
     (tmp_path / "a" / "done.json").unlink()
     with pytest.raises(RunError, match="no finished evaluation"):
-        evaluate.compare(tmp_path / "a", tmp_path / "a")
+        compare(tmp_path / "a", tmp_path / "a")
 
 
 def test_nothing_to_ask_is_an_error_and_leaves_no_folder(tmp_path: Path) -> None:

@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 
-from exams import chirp, make_items
-from harken import evaluate
 from harken.errors import RunError, TooManyFailures
-from harken.evaluate import Exam
-from harken.evaluate.benchmarks import open_benchmark
-from harken.evaluate.benchmarks.nouns import Release
+from harken.evaluate import run as evaluate
+from harken.evaluate.about import BenchmarkRequest
+from harken.evaluate.benchmarks.load import open_benchmark
+from harken.evaluate.benchmarks.types import Release
 from harken.item import HIDDEN, Item
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.models.cascade import Listener
+from harken.models.listeners.listener import ClipListener
+from scored_records import chirp, make_items
 
 
 class Says:
     """Says one thing, or breaks in a given way; counts what it is asked."""
 
-    name, hears, style, batch = "says", 9, PromptStyle(), 4
+    name, max_clips, style, batch = "says", 9, PromptStyle(), 4
 
     def __init__(self, reply: Any = "A", chances: Any = None) -> None:
         self.reply, self.chances, self.asked = reply, chances, 0
@@ -78,7 +78,7 @@ def test_what_a_listener_failed_on_is_asked_again_and_only_that(
     items: list[Item], tmp_path: Path
 ) -> None:
     def sit(folder: Path, bad: Sequence[str], reader: Says) -> Any:
-        listener = Listener(Scribe(bad), "transcript")
+        listener = ClipListener(Scribe(bad), "transcript")
         return evaluate.run(reader, items, folder, conditions=("audio", "transcript"),
                             listeners={"transcript": listener}, max_failed=0.0)  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_words_that_are_not_whole_are_no_words(
     items: list[Item], tmp_path: Path, reply: Any
 ) -> None:
     scribe = Scribe([""] if reply == "raise" else (), None if reply == "raise" else reply)
-    listener = Listener(scribe, "caption")
+    listener = ClipListener(scribe, "caption")
     (found,) = listener.written(items[0].clips[:1])
     assert found.stop == "failed" and found.error
     with pytest.raises(TooManyFailures):
@@ -125,14 +125,14 @@ def test_a_run_that_cannot_be_marked_again_stays_as_it_is(
 
 def test_marking_again_does_not_end_a_run_that_is_open(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio",), until="infer")
-    assert evaluate.rescore(tmp_path / "run")["trials"] == 9
+    assert evaluate.rescore(tmp_path / "run")["records"] == 9
     assert not (tmp_path / "run" / "done.json").exists()
     found = evaluate.run(Says(), items, tmp_path / "run", conditions=("audio",))
     assert found["blind"] is not None
 
 
 def test_stages_of_a_finished_run_are_told_not_asked(items: list[Item], tmp_path: Path) -> None:
-    from harken.cli.sitting import planned_text
+    from harken.report.plan import planned_text
 
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio", "clip-2"))
     before, model = files(tmp_path / "run"), Says()
@@ -150,7 +150,7 @@ def test_who_is_not_asked_survives_a_kill_beside_the_plan(
     conditions = ("audio", "clip-2")
     whole = evaluate.run(Says(), items, tmp_path / "a", conditions=conditions)
     evaluate.run(Says(), items, tmp_path / "b", conditions=conditions, until="plan")
-    (tmp_path / "b" / "trials-excluded.json").unlink()
+    (tmp_path / "b" / "records-excluded.json").unlink()
     assert evaluate.run(Says(), items, tmp_path / "b", conditions=conditions) == whole
     assert whole["excluded"]
 
@@ -181,8 +181,8 @@ def test_what_is_no_distribution_is_not_believed(
 ) -> None:
     four = [item for item in items if len(item.choices) == 4]
     evaluate.run(Says(chances=chances), four, tmp_path / "run", conditions=("audio",))
-    trials = [json.loads(line) for line in (tmp_path / "run" / "trials.jsonl").open()]
-    assert {(t["how"], t["logprobs"]) for t in trials} == {("text", None)}
+    records = [json.loads(line) for line in (tmp_path / "run" / "records.jsonl").open()]
+    assert {(t["how"], t["logprobs"]) for t in records} == {("text", None)}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_failed_reply_is_failed_whatever_else_it_holds(
 
 def test_half_a_surrogate_is_kept_as_it_came(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says("A \udcff ش"), items, tmp_path / "run", conditions=("audio",))
-    (line, *_) = (tmp_path / "run" / "trials.jsonl").read_text().splitlines()
+    (line, *_) = (tmp_path / "run" / "records.jsonl").read_text().splitlines()
     assert json.loads(line)["reply"] == "A \udcff ش"
 
 
@@ -224,11 +224,11 @@ def test_withheld_answers_are_no_marks_even_when_unreadable(
     cell = found["overall"]["cells"]["audio"]
     assert cell["asked"] == len(hidden) == found["items"] and cell["accuracy"] is None
     assert cell["outcomes"]["hidden"] == found["hidden"]
-    trials = [json.loads(line) for line in (tmp_path / "run" / "trials.jsonl").open()]
-    assert {t["text_outcome"] for t in trials} <= {"hidden", "unparsable"}
+    records = [json.loads(line) for line in (tmp_path / "run" / "records.jsonl").open()]
+    assert {t["text_outcome"] for t in records} <= {"hidden", "unparsable"}
 
 
-def exam_of(folder: Path, count: int = 4) -> Exam:
+def exam_of(folder: Path, count: int = 4) -> BenchmarkRequest:
     """A tiny MMAU, its last row said twice under two keys."""
     rows = []
     for at in range(count):
@@ -244,7 +244,9 @@ def exam_of(folder: Path, count: int = 4) -> Exam:
         )  # fmt: skip
     (folder / "mmau-test-mini.json").write_text(json.dumps(rows))
     bench = open_benchmark("mmau")
-    return Exam(bench, bench.release(folder, need_audio=True, partial=True), str(folder))
+    return BenchmarkRequest(
+        bench, bench.release(folder, need_audio=True, partial=True), str(folder)
+    )
 
 
 def test_official_is_of_audio_and_of_every_row_that_was_answered(tmp_path: Path) -> None:
@@ -290,10 +292,10 @@ def test_open_answers_are_submitted_in_the_words_they_came_in(tmp_path: Path) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harken.evaluate.about.score", catch)
-        trial = {"item": item.id, "condition": "audio", "rotation": 0, "clip_rotation": 0,
+        record = {"item": item.id, "condition": "audio", "rotation": 0, "clip_rotation": 0,
                  "outcome": "wrong", "parsed": "3 cat were singing", "words": True,
                  "reply": "Three cats were singing, loudly."}  # fmt: skip
-        official([item], exam, [trial])
+        official([item], exam, [record])
     assert [set(one.values()) for one in seen] == [{"Three cats were singing, loudly."}] * 2
 
 

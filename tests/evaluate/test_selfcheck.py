@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from exams import make_items
 from harken.ask.prompt import make_prompt
 from harken.evaluate.selfcheck import Earlier, selfcheck
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from scored_records import make_items
 
 
 class Moody:
     """Right alone; in a batch it answers as its first neighbour: the fault that is looked for."""
 
-    name, hears, style = "moody", 4, PromptStyle()
+    name, max_clips, style = "moody", 4, PromptStyle()
 
     def __init__(self, leaks: bool = True, noise: float = 0.0) -> None:
         self.leaks, self.noise = leaks, noise
@@ -128,11 +128,11 @@ def test_a_model_that_keeps_replies_needs_another_folder(tmp_path: Path) -> None
 
 def test_the_built_in_model_is_the_same_alone(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from harken.models.lalm import Lalm
+    from harken.models.composed.model import ComposedModel
 
     items = make_items(tmp_path, 8)
     words = [text for item in items for text in (item.question, *item.choices)]
-    model = Lalm.preset("harken-mini", words, seed=1)
+    model = ComposedModel.preset("harken-mini", words, seed=1)
     answers = batch(model, [make_prompt(item, model.style) for item in items])
     found = selfcheck(model, answers, 4)
     assert found["ok"] and found["largest"] < 1e-3, found

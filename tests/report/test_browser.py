@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from exams import make_world
-from harken.report import write_report
+from harken.report.html import write_report
+from scored_records import make_world
 
 pytestmark = pytest.mark.browser
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exams import chirp, make_items, trial
-from harken.audio import Clip, Part, Plan, silence
+from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.item import Item
-from harken.report.cards import Sounds, card, choose, clip_name, picked, told
+from harken.report.cards import SoundBudget, card, choose, clip_name, picked, told
+from scored_records import chirp, make_items, record
 
 GROUPS = st.dictionaries(
     st.integers(0, 10_000).map(lambda n: f"{n:016x}"),
@@ -43,7 +43,7 @@ def test_the_choice_hangs_on_ids_and_seed_only() -> None:
 def test_a_shared_clip_is_stored_once(tmp_path: Path) -> None:
     clip = chirp(tmp_path / "a.wav", 1)
     items = [Item(f"{i}?", "a", ("a", "b"), clips=(clip, clip)) for i in range(3)]
-    sounds = Sounds()
+    sounds = SoundBudget()
     entries = [sounds.take(item) for item in items]
     assert len(sounds.stored) == 1 and all(e and len(e) == 2 for e in entries)
     (stored,) = sounds.stored.values()
@@ -52,7 +52,7 @@ def test_a_shared_clip_is_stored_once(tmp_path: Path) -> None:
 
 def test_the_budget_of_sound_is_kept(tmp_path: Path) -> None:
     items = make_items(tmp_path, 9)
-    sounds = Sounds(budget=150_000)
+    sounds = SoundBudget(budget=150_000)
     fitted = [sounds.take(item) is not None for item in items]
     assert any(fitted) and not all(fitted)
     assert sounds.used <= 150_000
@@ -60,16 +60,16 @@ def test_the_budget_of_sound_is_kept(tmp_path: Path) -> None:
 
 def test_a_broken_clip_is_a_fact_of_its_card(tmp_path: Path) -> None:
     item = Item("q?", "a", ("a", "b"), clips=(Clip(path=str(tmp_path / "no.wav")),))
-    entries = Sounds().take(item)
+    entries = SoundBudget().take(item)
     assert entries is not None
     assert entries[0]["sound"] is None and "missing" in entries[0]["fault"]
 
 
 def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
-    trials = [trial(item, "audio", 0.7, rotation) for rotation in range(3)]
-    trials.append(trial(item, "none", 0.1))
-    shown = card(item, (trials, [trial(item, "audio", 0.2)]), "gained", [])
+    records = [record(item, "audio", 0.7, rotation) for rotation in range(3)]
+    records.append(record(item, "none", 0.1))
+    shown = card(item, (records, [record(item, "audio", 0.2)]), "gained", [])
     audio, none, before = shown["answers"]
     assert audio["p"] == pytest.approx([0.15, 0.15, 0.7], abs=1e-3)
     assert audio["picks"] == [0, 0, 3] and audio["right"] == 3
@@ -79,38 +79,38 @@ def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> Non
 
 def test_a_card_can_be_made_without_the_dataset() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), task="t", recordings=("r",))
-    shown = card(None, ([trial(item, "audio", 0.7, rotation=1)], []), "", [])
+    shown = card(None, ([record(item, "audio", 0.7, rotation=1)], []), "", [])
     assert shown["choices"] == ["dog", "cat", "hen"] and shown["question"] == "q?"
     assert shown["answer"] == "hen" and shown["answers"][0]["picks"] == [0, 0, 1]
 
 
 def test_no_parsed_answer_is_no_pick() -> None:
     item = Item("q?", "a", ("a", "b"))
-    assert picked(trial(item, "audio", 0.9) | {"parsed": None}) is None
-    assert picked(trial(item, "audio", 0.9, rotation=1)) == 0
+    assert picked(record(item, "audio", 0.9) | {"parsed": None}) is None
+    assert picked(record(item, "audio", 0.9, rotation=1)) == 0
 
 
 def test_names_of_clips_tell_no_folders() -> None:
     clip = Clip(path="/home/someone/secret/dog.wav", start_s=1.0, duration_s=2.5)
     assert clip_name(clip) == "dog.wav 1.0–3.5 s"
-    plan = Plan((Part(clip), Part(clip, 3.0)), 6.0)
+    plan = ScenePlan((Part(clip), Part(clip, 3.0)), 6.0)
     assert clip_name(Clip(kind="plan", plan=plan)) == "scene of 2: dog.wav"
     assert clip_name(silence(2.0)) == "silence, 2.0 s"
 
 
 def test_picks_are_found_where_the_clips_stood_in_another_order() -> None:
     item = Item("Which?", "clip 1", ("clip 1", "clip 2"), recordings=("r",))
-    plain = trial(item, "audio", 0.9)
+    plain = record(item, "audio", 0.9)
     # Clips exchanged: the clip that is clip 1 is shown as clip 2; the answer is brought back.
-    other = trial(item, "audio", 0.9, clip_rotation=1) | {"choices": ["clip 2", "clip 1"]}
+    other = record(item, "audio", 0.9, clip_rotation=1) | {"choices": ["clip 2", "clip 1"]}
     (answer,) = card(None, ([other, plain], []), "", [])["answers"]
     assert answer["picks"] == [2, 0] and answer["right"] == 2
 
 
 def test_a_flip_tells_the_pass_that_differs() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
-    before = [trial(item, "audio", p, r) for r, p in enumerate((0.9, 0.1, 0.9))]
-    after = [trial(item, "audio", 0.9, r) for r in range(3)]
+    before = [record(item, "audio", p, r) for r, p in enumerate((0.9, 0.1, 0.9))]
+    after = [record(item, "audio", 0.9, r) for r in range(3)]
     change = told(before, after, "audio")
     assert change is not None and [t["rotation"] for t in change] == [1, 1]
     shown = card(item, (after, before), "gained", [])["change"]

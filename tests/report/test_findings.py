@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from full_world import make_full
+from full_run import make_full
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harken.report import charts, findings, terminal, write_report
+from harken.report import charts, findings, terminal
+from harken.report.html import write_report
 
 SHARE = st.floats(0, 1)
 
@@ -96,7 +97,7 @@ def test_floors_are_ranked() -> None:
 @given(st.lists(st.tuples(SHARE, SHARE, SHARE), min_size=1, max_size=8))
 def test_charts_stay_inside_and_hold_every_dot(values: list[tuple[float, float, float]]) -> None:
     dots = [charts.Dot(x, y, min(y, z), max(y, z)) for x, y, z in values]
-    root = ET.fromstring(charts.chart([charts.Line("audio", dots)], [(0.5, "<b>")], "says"))
+    root = ET.fromstring(charts.chart([charts.PlotLine("audio", dots)], [(0.5, "<b>")], "says"))
     spots = list(root.iter("circle"))
     assert len(spots) == len(values)
     for spot in spots:

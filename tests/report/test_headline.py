@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from exams import trial
-from harken.evaluate import tabulate
+from harken.evaluate.results import tabulate
 from harken.item import Item
 from harken.report.headline import hardest, headline, main_condition, widest
+from scored_records import record
 
 ITEMS = [
     Item(f"{i}?", "a", ("a", "b", "c", "d"), task=f"t{i % 2}", recordings=(f"r{i}",))
@@ -21,7 +21,7 @@ def results(**right: int) -> dict[str, Any]:
     """Results in which the first so many items are right under each condition."""
     return tabulate(
         [
-            trial(item, condition.replace("_", "-"), 0.9 if at < count else 0.1)
+            record(item, condition.replace("_", "-"), 0.9 if at < count else 0.1)
             for condition, count in right.items()
             for at, item in enumerate(ITEMS)
         ]

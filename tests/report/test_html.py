@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from exams import EVIL, listens, make_exam, make_items, make_trials, make_world, page_data, trial
 from harken.errors import DataError, RunError
-from harken.report import write_report
-from harken.report.html import script_json
-from harken.shards import write_dataset, write_jsonl
+from harken.report.html import script_json, write_report
+from harken.shards.jsonl import write_jsonl
+from harken.shards.write import write_dataset
+from scored_records import (
+    EVIL,
+    listens,
+    make_exam,
+    make_items,
+    make_trials,
+    make_world,
+    page_data,
+    record,
+)
 
 
 class Reader(HTMLParser):
@@ -187,8 +196,8 @@ def test_contributions_come_from_the_curator_if_it_is_given(tmp_path: Path) -> N
 @pytest.mark.parametrize("conditions", [("audio",), ("none",), ("silence", "clips-1+2")])
 def test_a_run_of_any_conditions_makes_a_page(tmp_path: Path, conditions: tuple[str, ...]) -> None:
     items = make_items(tmp_path, 6)
-    trials = [trial(item, condition, 0.6) for condition in conditions for item in items]
-    make_exam(tmp_path / "run", items, trials, None, "m")
+    records = [record(item, condition, 0.6) for condition in conditions for item in items]
+    make_exam(tmp_path / "run", items, records, None, "m")
     page = write_report(tmp_path / "p.html", after=tmp_path / "run").read_text("utf-8")
     assert "no number to judge by" in page or "never asked without" in page
 

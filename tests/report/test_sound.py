@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken import audio
-from harken.audio import Clip, silence
+from harken.audio.clip import RATE_HZ, Clip, silence
+from harken.audio.load import load, write_wav
 from harken.errors import AudioError
 from harken.report.sound import BANDS, COLUMNS, mel_picture, sound, waveform
 
-RATE = audio.RATE_HZ
+RATE = RATE_HZ
 
 
 def tone(frequency: float, seconds: float = 1.0) -> np.ndarray:
@@ -50,10 +50,10 @@ def test_silence_is_blank() -> None:
 
 def test_the_playable_bytes_are_the_clip(tmp_path: Path) -> None:
     samples = 0.3 * tone(300, 0.5)
-    audio.write_wav(tmp_path / "a.wav", samples, RATE)
+    write_wav(tmp_path / "a.wav", samples, RATE)
     made = sound(Clip(path=str(tmp_path / "a.wav")))
     (tmp_path / "b.flac").write_bytes(made.flac)
-    back = audio.load(Clip(path=str(tmp_path / "b.flac")))
+    back = load(Clip(path=str(tmp_path / "b.flac")))
     assert back == pytest.approx(samples, abs=1 / 2**14)
     shown = made.to_json()
     assert base64.b64decode(shown["uri"].split(",")[1]) == made.flac

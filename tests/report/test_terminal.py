@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from exams import make_world, trial
-from harken.evaluate import compare, results, tabulate
+from harken.evaluate.compare import compare
+from harken.evaluate.results import tabulate
+from harken.evaluate.run import results
 from harken.item import Item
 from harken.report import terminal
+from scored_records import make_world, record
 
 
 def test_results_and_comparison_fit_a_terminal(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def everything() -> str:
 
 
 def _everything() -> dict[str, Any]:
-    trials = []
+    records = []
     for at in range(24):
         clips = 1 + at % 2
         item = Item(
@@ -40,12 +42,12 @@ def _everything() -> dict[str, Any]:
         )
         own = {"heard": clips, "clips": clips}
         for turn in (0, 1):
-            trials += [trial(item, "audio", 0.9, r, clip_rotation=turn, **own) for r in (0, 1)]
+            records += [record(item, "audio", 0.9, r, clip_rotation=turn, **own) for r in (0, 1)]
         for name in ("none", "transcript", "caption", "clip-1", "fragment-1of2", "fragment-2of2"):
-            trials.append(trial(item, name, 0.2, **own))
-        trials.append(trial(item, "silence", 0.9 if at < 6 else 0.2, **own))
+            records.append(record(item, name, 0.2, **own))
+        records.append(record(item, "silence", 0.9 if at < 6 else 0.2, **own))
     checks = [{"name": "selfcheck", "ok": False, "text": "2 of 8 items differ [bold]alone[/]"}]
-    return {**tabulate(trials), "checks": checks}
+    return {**tabulate(records), "checks": checks}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,6 @@ def test_the_p_of_a_vote_is_of_its_mean_and_not_of_its_signs() -> None:
 
 def test_sections_that_have_nothing_are_not_there() -> None:
     item = Item("q?", "a", ("a", "b"), recordings=("r",))
-    shown = terminal.results(tabulate([trial(item, "audio", 0.9, logprobs=None)]))
+    shown = terminal.results(tabulate([record(item, "audio", 0.9, logprobs=None)]))
     for word in ("order of", "Vote", "Calibration", "cut", "clips", "bits"):
         assert word not in shown

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_sounds import CLOSED, world
 
 from harken.item import Item
-from harken.synth import Pool, draw
-from harken.synth.design import Wheel
+from harken.synth.design import BlockDesign
+from harken.synth.make import draw
+from harken.synth.pool import RecordingPool
 from harken.synth.vocabulary import tokens
-from synth.world import CLOSED, world
 
 N = 2000
-POOL = Pool(world(["train"]), "train")
+POOL = RecordingPool(world(["train"]), "train")
 
 
 @cache
@@ -33,17 +34,17 @@ def test_every_combination_comes_once_in_a_block(sizes: list[int], seed: int) ->
     total = int(np.prod(sizes))
     seen = Counter()
     for index in range(2 * total):
-        wheel = Wheel((seed, 1), index)
-        seen[tuple(wheel.turn(n) for n in sizes)] += 1
+        design = BlockDesign((seed, 1), index)
+        seen[tuple(design.turn(n) for n in sizes)] += 1
     assert set(seen.values()) == {2}
 
 
 def test_the_last_turn_may_differ_in_size_by_what_came_before() -> None:
     seen = Counter()
     for index in range(2 * 6 * 2):
-        wheel = Wheel((0,), index)
-        first = wheel.turn(2)
-        seen[first, wheel.turn(2 + first)] += 1
+        design = BlockDesign((0,), index)
+        first = design.turn(2)
+        seen[first, design.turn(2 + first)] += 1
     assert {seen[0, i] for i in range(2)} == {6}
     assert {seen[1, i] for i in range(3)} == {4}
 
@@ -51,9 +52,9 @@ def test_the_last_turn_may_differ_in_size_by_what_came_before() -> None:
 def test_shifted_pairs_have_the_marginals_of_equal_pairs() -> None:
     seconds = Counter()
     for index in range(7 * 9):
-        wheel = Wheel((3,), index)
-        first = wheel.turn(7)
-        second = (first + wheel.shift(7)) % 7
+        design = BlockDesign((3,), index)
+        first = design.turn(7)
+        second = (first + design.shift(7)) % 7
         assert second != first
         seconds[second] += 1
     assert set(seconds.values()) == {9}

@@ -9,24 +9,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from labelled_sounds import CLOSED, sound, voice, world
 
-from harken.audio import Plan
+from harken.audio.clip import ScenePlan
 from harken.errors import ConfigError, DataError
 from harken.item import Item
-from harken.synth import FAMILIES, Pool, draw, redraw
-from harken.synth.pool import fingerprint
-from synth.world import CLOSED, sound, voice, world
+from harken.synth.make import FAMILIES, draw, redraw
+from harken.synth.pool import RecordingPool, fingerprint
 
 ALL = tuple(FAMILIES)
 WORLD = world()
-POOL = Pool(WORLD, "train")
+POOL = RecordingPool(WORLD, "train")
 
 
 @pytest.mark.parametrize("family", ALL)
 def test_every_family_file_has_the_one_shape(family: str) -> None:
     kind = FAMILIES.get(family)
     module = sys.modules[kind.pick.__module__]
-    assert module.__name__ == f"harken.synth.{family.replace('-', '_')}"
+    assert module.__name__ == f"harken.synth.families.{family.replace('-', '_')}"
     assert (module.__doc__ or "").startswith(f"{family}: ")
     assert kind.name == family and kind.templates >= 4
     assert (kind.lacks, kind.pick, kind.build) == (module.lacks, module.pick, module.build)
@@ -125,7 +125,7 @@ def test_the_answer_is_true(family: str) -> None:
 def test_scenes_place_events_one_after_the_other() -> None:
     for item in items_of("first", 40):
         plan = item.clips[0].plan
-        assert isinstance(plan, Plan)
+        assert isinstance(plan, ScenePlan)
         first, second = plan.parts
         gap = second.at_s - first.at_s - (first.clip.duration_s or 0)
         assert 0.199 <= gap <= 0.801
@@ -174,7 +174,7 @@ def test_pairs_of_words_have_two_speakers_in_both_classes() -> None:
 
 def test_names_that_could_pass_for_each_other_never_meet() -> None:
     labels = ("dog", "dog bark", "barking dog", "rain", "rain on roof", "cat", "siren", "train")
-    pool = Pool([sound(label, no) for label in labels for no in range(8)], "train")
+    pool = RecordingPool([sound(label, no) for label in labels for no in range(8)], "train")
     dogs, rains = {"dog", "dog bark", "barking dog"}, {"rain", "rain on roof"}
     for item in draw(pool, "train", "identify", 300, 0):
         assert len(dogs & set(item.choices)) <= 1 and len(rains & set(item.choices)) <= 1
@@ -191,7 +191,7 @@ def test_names_that_could_pass_for_each_other_never_meet() -> None:
 def test_copies_become_one_recording_with_the_labels_of_both() -> None:
     one, other = sound("rain", 0), sound("siren", 1)
     copy = replace(one, id="copy", labels=("thunder",))
-    pool = Pool([one, copy, other], "train")
+    pool = RecordingPool([one, copy, other], "train")
     assert len(pool.recordings) == 2
     assert sorted(label for r in pool.recordings for label in r.labels) == [
         "rain",
@@ -203,7 +203,7 @@ def test_copies_become_one_recording_with_the_labels_of_both() -> None:
 
 def test_what_a_corpus_lacks_is_said() -> None:
     few = [sound("rain", 0), voice("one", "anna", 0), voice("two", "anna", 1)]
-    reasons = {name: FAMILIES.get(name).lacks(Pool(few, "train")) for name in FAMILIES}
+    reasons = {name: FAMILIES.get(name).lacks(RecordingPool(few, "train")) for name in FAMILIES}
     assert "2 speakers" in reasons["same-speaker"] and "there are 1" in reasons["same-speaker"]
     assert "4 labels" in reasons["identify"] and "there are 1" in reasons["identify"]
     with pytest.raises(DataError, match="cannot make 'identify'"):
@@ -213,7 +213,7 @@ def test_what_a_corpus_lacks_is_said() -> None:
 
 
 def test_a_used_up_family_ends_balanced() -> None:
-    pool = Pool([sound("rain", 0), sound("siren", 1)], "train")
+    pool = RecordingPool([sound("rain", 0), sound("siren", 1)], "train")
     items = list(draw(pool, "train", "presence", 1000, 0))
     assert 16 <= len(items) <= 64  # 2 recordings x 2 labels x 16 wordings
     yes = sum(item.answer == "yes" for item in items)

@@ -12,21 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_sounds import write_world
 
-from conftest import REPO
-from harken.audio import clear_cache, render
-from harken.corpora.base import Recording, assign_splits, read_corpus
+from harken.audio.load import clear_cache, render
+from harken.corpora.base import Recording
+from harken.corpora.read import read_corpus
+from harken.corpora.splits import assign_splits
 from harken.errors import ConfigError, DataError
-from harken.shards import open_dataset, read_info
-from harken.synth import FAMILIES, make_dataset, redraw
-from synth.world import write_world
+from harken.shards.info import read_info
+from harken.shards.read import open_dataset
+from harken.synth.make import FAMILIES, make_dataset, redraw
+from paths import REPO
 
 CHILD = """
 import sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from synth.world import write_world
-from harken.synth import make_dataset
+from labelled_sounds import write_world
+from harken.synth.make import make_dataset
 make_dataset(write_world(Path({world!r})), Path({out!r}), per_family=300, seed=3, embed=True,
              families=["first", "same-word"])
 """
@@ -119,7 +122,7 @@ def test_plan_clips_render_to_the_same_bytes(small: list[Recording], tmp_path: P
 
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     def start(out: str) -> subprocess.Popen[bytes]:
-        paths = [str(REPO / "tests"), str(REPO / "src")]
+        paths = [str(REPO / "tests" / "synth"), str(REPO / "tests"), str(REPO / "src")]
         code = CHILD.format(paths=paths, world=str(tmp_path / "world"), out=str(tmp_path / out))
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.DEVNULL)

@@ -8,28 +8,28 @@ import numpy as np
 import pytest
 
 from harken.ask.prompt import make_prompt
-from harken.audio import Clip, Part, Plan
+from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import DataError
-from harken.models.lalm_batch import Words
+from harken.models.engine.batch import ClipText
 from harken.train.augment import augment, loose, mask
-from harken.train.batch import Recipe, drawn, grouped, make_batch, make_line
-from harken.train.words import heard, spoken
-from hearing import NAMES, alike, mini, named
+from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_line
+from harken.train.text_clips import as_text, heard_names
+from tiny_audio import NAMES, alike, mini, named
 
 
 def test_every_item_comes_once_before_any_comes_twice() -> None:
-    picks = [pick for step in range(14) for pick in drawn(7, 3, 1, step)]
+    picks = [pick for step in range(14) for pick in epoch_picks(7, 3, 1, step)]
     assert [sorted(picks[i : i + 7]) for i in range(0, 42, 7)] == [list(range(7))] * 6
-    assert drawn(7, 3, 1, 5) == picks[15:18]
-    assert [drawn(7, 3, 2, step) for step in range(3)] != [
-        drawn(7, 3, 1, step) for step in range(3)
+    assert epoch_picks(7, 3, 1, 5) == picks[15:18]
+    assert [epoch_picks(7, 3, 2, step) for step in range(3)] != [
+        epoch_picks(7, 3, 1, step) for step in range(3)
     ]
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
     learner = mini()
     items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
-    recipe = Recipe(absent=0.3, augment=True)
+    recipe = BatchSettings(modality_dropout=0.3, augment=True)
     one, two = (make_batch(learner, grouped(items, 1), recipe, 6, 3, 4) for _ in range(2))
     assert [line.ids for line in one.lines] == [line.ids for line in two.lines]
     for a, b in zip(one.lines, two.lines, strict=True):
@@ -41,11 +41,13 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
 
 def test_only_the_answer_carries_loss(tmp_path: Path) -> None:
     learner = mini()
-    batch = make_batch(learner, [[alike(tmp_path, "noise", "noise")]], Recipe(), 3, 0, 0)
-    said = (*learner.coder.encode("yes"), learner.coder.eos)
+    batch = make_batch(learner, [[alike(tmp_path, "noise", "noise")]], BatchSettings(), 3, 0, 0)
+    said = (*learner.tokenizer.encode("yes"), learner.tokenizer.eos)
     for line in batch.lines:
-        assert line.ids[line.start :] == said and line.ids[line.start - 1] == learner.coder.answer
-    _, ids, rows = learner.voice.answer_logits(batch.lines)
+        assert (
+            line.ids[line.start :] == said and line.ids[line.start - 1] == learner.tokenizer.answer
+        )
+    _, ids, rows = learner.engine.answer_logits(batch.lines)
     assert ids.tolist() == [*said] * 3 and batch.answer_tokens == len(said) * 3
     assert rows.tolist() == [row for row in range(3) for _ in said]
 
@@ -54,18 +56,20 @@ def test_options_are_shuffled_and_the_answer_stays_true(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    lines = [make_line(learner, [item], Recipe(), rng)[0] for _ in range(40)]
+    lines = [make_line(learner, [item], BatchSettings(), rng)[0] for _ in range(40)]
     assert len({line.ids for line in lines}) > 10
-    assert {learner.coder.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
+    assert {learner.tokenizer.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
 
 
 def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    made = [make_line(learner, [item], Recipe(absent=1.0), rng) for _ in range(400)]
+    made = [
+        make_line(learner, [item], BatchSettings(modality_dropout=1.0), rng) for _ in range(400)
+    ]
     assert all(without for _, without in made)
-    said = Counter(learner.coder.decode(line.ids[line.start :]) for line, _ in made)
+    said = Counter(learner.tokenizer.decode(line.ids[line.start :]) for line, _ in made)
     assert set(said) == {*NAMES} and min(said.values()) > 70
     bare = sum(not line.sounds for line, _ in made)
     assert 150 < bare < 250
@@ -74,23 +78,25 @@ def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
 
 def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
     item = replace(named(tmp_path, "clicks"), choices=())
-    _, without = make_line(mini(), [item], Recipe(absent=1.0), np.random.default_rng(0))
+    _, without = make_line(
+        mini(), [item], BatchSettings(modality_dropout=1.0), np.random.default_rng(0)
+    )
     assert not without
 
 
 def test_words_stand_for_clips(tmp_path: Path) -> None:
     learner = mini()
     item = alike(tmp_path, "noise", "low tone")
-    assert heard(item) == [["noise"], ["low tone"]]
-    prompt = spoken(
+    assert heard_names(item) == [["noise"], ["low tone"]]
+    prompt = as_text(
         make_prompt(item, learner.style), [["noise"], ["low tone"]], np.random.default_rng(0)
     )
-    words = [part for part in prompt.parts if isinstance(part, Words)]
+    words = [part for part in prompt.parts if isinstance(part, ClipText)]
     assert {w.replace("noise noise", "noise") for w in words[:1]} == {"noise"}
     line = learner.line(prompt)
-    assert not line.sounds and learner.coder.audio not in line.ids
+    assert not line.sounds and learner.tokenizer.audio not in line.ids
     marked = [
-        learner.coder.decode([i for i, k in zip(line.ids, line.places, strict=False) if k == n])
+        learner.tokenizer.decode([i for i, k in zip(line.ids, line.places, strict=False) if k == n])
         for n in (1, 2)
     ]
     assert marked[0] == words[0] and marked[1] == words[1]
@@ -98,20 +104,22 @@ def test_words_stand_for_clips(tmp_path: Path) -> None:
 
 def test_what_is_heard_comes_from_the_plan(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
-    assert heard(item) == [["noise"]]
-    assert heard(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
+    assert heard_names(item) == [["noise"]]
+    assert heard_names(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
         ["a", "b"]
     ]
-    assert heard(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [["rain"]]
-    assert heard(replace(item, plan={})) is None
+    assert heard_names(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [
+        ["rain"]
+    ]
+    assert heard_names(replace(item, plan={})) is None
     two = alike(tmp_path, "noise", "noise")
-    assert heard(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
+    assert heard_names(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
 
 
 def test_scenes_are_not_rolled(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
     part = Part(item.clips[0])
-    scene = Clip("plan", duration_s=2.0, plan=Plan((part, replace(part, at_s=1.0)), 2.0))
+    scene = Clip("plan", duration_s=2.0, plan=ScenePlan((part, replace(part, at_s=1.0)), 2.0))
     assert loose(item)
     assert not loose(replace(item, clips=(scene,)))
     assert not loose(replace(item, tags=("single", "word")))
@@ -137,7 +145,7 @@ def test_augmentation_does_not_touch_what_is_remembered(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
     before = np.array(learner.features(item.clips[0]))
     for step in range(5):
-        make_batch(learner, [[item]], Recipe(augment=True), 4, 0, step)
+        make_batch(learner, [[item]], BatchSettings(augment=True), 4, 0, step)
     np.testing.assert_array_equal(before, learner.features(item.clips[0]))
 
 
@@ -157,12 +165,12 @@ def test_questions_about_the_same_clips_share_a_line(tmp_path: Path) -> None:
     groups = grouped([more[0], other, more[1], replace(item, question="Again?")], 2)
     assert [len(group) for group in groups] == [2, 1, 1]
     assert [len(group) for group in grouped([*more, other], 1)] == [1, 1, 1]
-    line, _ = make_line(learner, groups[0], Recipe(augment=True), np.random.default_rng(0))
+    line, _ = make_line(learner, groups[0], BatchSettings(augment=True), np.random.default_rng(0))
     assert len(line.sounds) == 2 and len(line.spans) == 2
-    said = {learner.coder.decode(line.ids[start:end]) for start, end in line.spans}
+    said = {learner.tokenizer.decode(line.ids[start:end]) for start, end in line.spans}
     assert said == {"no", "clip 2"}
-    assert all(line.ids[end - 1] == learner.coder.eos for _, end in line.spans)
-    logits, ids, _ = learner.voice.answer_logits([line])
+    assert all(line.ids[end - 1] == learner.tokenizer.eos for _, end in line.spans)
+    logits, ids, _ = learner.engine.answer_logits([line])
     assert len(ids) == line.answer_tokens == len(logits)
 
 
@@ -173,6 +181,6 @@ def test_the_first_turn_is_asked_as_it_would_be_alone(tmp_path: Path) -> None:
     alone = learner.line(prompt, "no")
     both = learner.turns([prompt, prompt], ["no", "yes"])
     assert both.ids[: len(alone.ids)] == alone.ids
-    one, _ = learner.voice.token_logprobs([alone])
-    two, _ = learner.voice.token_logprobs([both])
+    one, _ = learner.engine.token_logprobs([alone])
+    two, _ = learner.engine.token_logprobs([both])
     np.testing.assert_allclose(one.detach(), two.detach()[: len(one)], atol=1e-5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harken.audio import silence
+from harken.audio.clip import silence
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.train.curriculum import MEASURED_MINUTES, curriculum, naming
@@ -15,7 +15,7 @@ TWO = (silence(1.0), silence(2.0))
 def test_steps_scale_with_the_minutes_and_rates_do_not() -> None:
     """Half the time is half the steps."""
     whole, half = curriculum(MEASURED_MINUTES), curriculum(MEASURED_MINUTES / 2)
-    for name in ("warm", "align", "sft", "grpo"):
+    for name in ("text_warmup", "align", "sft", "grpo"):
         full, less = getattr(whole, name), getattr(half, name)
         assert less.steps == full.steps // 2
         assert less.lr == full.lr
@@ -24,7 +24,7 @@ def test_steps_scale_with_the_minutes_and_rates_do_not() -> None:
 def test_there_is_always_a_step_and_never_no_time() -> None:
     """A smoke run takes one step of everything."""
     tiny = curriculum(0.001, seed=3)
-    assert {s.steps for s in (tiny.warm, tiny.align, tiny.sft, tiny.grpo)} == {1}
+    assert {s.steps for s in (tiny.text_warmup, tiny.align, tiny.sft, tiny.grpo)} == {1}
     assert tiny.align.seed == 3
     with pytest.raises(ConfigError, match="minutes is 0"):
         curriculum(0)
@@ -34,7 +34,7 @@ def test_alignment_reads_no_answer_from_an_earlier_one() -> None:
     """One question a line where sound is to be heard."""
     plan = curriculum()
     assert plan.align.turns == 1 and plan.sft.turns == 1
-    assert not plan.align.words and plan.warm.words
+    assert not plan.align.words and plan.text_warmup.words
 
 
 def test_naming_keeps_what_names_each_clip_once() -> None:

@@ -8,22 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lesson import course
+from short_training import course
 
-from conftest import REPO
 from harken.ask.prompt import make_prompt
 from harken.ask.score import score
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.base import Sampling
 from harken.runs import Run, read_run
-from harken.train import STAGES
 from harken.train.align import AlignSettings, align
 from harken.train.grpo import GrpoSettings, grpo
 from harken.train.loop import rate
 from harken.train.sft import SftSettings, sft
-from hearing import NAMES, mini, named
-from making import contents
+from harken.train.stages import STAGES
+from made_items import contents
+from paths import REPO
+from tiny_audio import NAMES, mini, named
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_metrics_say_that_audio_arrived(finished: Path) -> None:
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished: Path, tmp_path: Path) -> None:
-    program = str(REPO / "tests" / "train" / "lesson.py")
+    program = str(REPO / "tests" / "train" / "short_training.py")
     paths = [str(REPO / "src"), str(REPO / "tests")]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     for after in (3, 16):  # lines printed by the process before it is killed
@@ -95,7 +95,9 @@ def test_sft_learns_to_hear(tmp_path: Path) -> None:
     learner = mini(3)
     items = [named(tmp_path, name, seed, 0.3) for name in NAMES for seed in range(6)]
     run = Run.open(tmp_path / "run", {})
-    settings = SftSettings(steps=60, batch=16, lr=1e-2, absent=0.1, augment=False, threads=1)
+    settings = SftSettings(
+        steps=60, batch=16, lr=1e-2, modality_dropout=0.1, augment=False, threads=1
+    )
     sft(learner, items, settings, run)
     losses = [record["loss"] for record in run.records("metrics")]
     assert sum(losses[-10:]) < 0.1 * sum(losses[:10])
@@ -118,7 +120,7 @@ def test_grpo_raises_the_reward_of_a_bandit(tmp_path: Path) -> None:
     sft(
         learner,
         [replace(item, answer=name) for name in NAMES],
-        SftSettings(steps=40, batch=8, lr=6e-3, absent=0.0, threads=1),
+        SftSettings(steps=40, batch=8, lr=6e-3, modality_dropout=0.0, threads=1),
         run,
     )
     settings = GrpoSettings(steps=60, items=4, group=8, max_tokens=4, lr=3e-3, threads=1, kl=0.01)
@@ -171,7 +173,7 @@ def test_align_leaves_the_language_model_and_refuses_items_without_clips(tmp_pat
 def test_settings_that_cannot_be_are_refused() -> None:
     for make in (
         lambda: SftSettings(batch=0),
-        lambda: SftSettings(absent=1.5),
+        lambda: SftSettings(modality_dropout=1.5),
         lambda: GrpoSettings(group=1),
         lambda: GrpoSettings(temperature=0.0),
         lambda: GrpoSettings(reuse=3, checkpoint_every=10),

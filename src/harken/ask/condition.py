@@ -28,7 +28,8 @@ from zlib import crc32
 
 import numpy as np
 
-from harken.audio import RATE_HZ, Clip, duration_s, silence, silenced, span
+from harken.audio.clip import RATE_HZ, Clip, silence
+from harken.audio.load import duration_s, silenced, span
 from harken.errors import AudioError, ConfigError
 from harken.item import Item
 
@@ -132,10 +133,10 @@ def clips_kept(name: str) -> tuple[int, ...]:
         return ()
     match = re.fullmatch(r"clip-([1-9]\d*)|clips-([1-9]\d*(?:\+[1-9]\d*)*)", name)
     if match is None:
-        mend = "Known: " + ", ".join(CONDITIONS)
+        hint = "Known: " + ", ".join(CONDITIONS)
         if "," in name:
-            mend = "Name each by itself: --condition " + " --condition ".join(name.split(","))
-        raise ConfigError(f"no condition is called {name!r}", mend=mend)
+            hint = "Name each by itself: --condition " + " --condition ".join(name.split(","))
+        raise ConfigError(f"no condition is called {name!r}", hint=hint)
     numbers = match.group(1) or match.group(2)
     return tuple(sorted({int(number) - 1 for number in numbers.split("+")}))
 
@@ -148,7 +149,7 @@ def fragment_of(name: str) -> tuple[int, int] | None:
     part, size = int(match.group(1)), int(match.group(2))
     if part > size or not 2 <= size <= _MOST_CUTS:
         raise ConfigError(
-            f"{name!r} is no part of a clip", mend=f"Use fragment-KofN, N from 2 to {_MOST_CUTS}."
+            f"{name!r} is no part of a clip", hint=f"Use fragment-KofN, N from 2 to {_MOST_CUTS}."
         )
     return part - 1, size
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
-from harken.ask.plan import Asking, Plan, Request, sampling_of
+from harken.ask.plan import AskSettings, Request, RequestPlan, sampling_of
 from harken.errors import MissingExtra, RunError
 from harken.models.base import Model, Prompt, Reply
 from harken.progress import track
@@ -24,7 +24,7 @@ _FLOOR = -60.0  # nats; JSON has no -inf, and 1e-26 is as good as never
 _SLACK = 0.01  # nats by which a certainty in half precision may lie above 0
 
 
-class Replied(TypedDict):
+class ReplyRecord(TypedDict):
     """What came back for one request; `reply` is None where no words were asked for."""
 
     key: str
@@ -56,7 +56,7 @@ class Keeper(Protocol):
 
 
 @runtime_checkable
-class Keeping(Protocol):
+class KeepsReplies(Protocol):
     """A model whose replies cost money, or fail for reasons that pass, and that keeps them."""
 
     def keep(self, folder: Path | str) -> None:
@@ -76,8 +76,12 @@ class _Asked:
 
 
 def infer(
-    model: Model, made: Plan, asking: Asking, run: Keeper | None = None, name: str = "replies"
-) -> dict[str, Replied]:
+    model: Model,
+    made: RequestPlan,
+    asking: AskSettings,
+    run: Keeper | None = None,
+    name: str = "replies",
+) -> dict[str, ReplyRecord]:
     """Ask all requests of a plan that the run does not hold the replies of; key -> reply.
 
     Raises:
@@ -87,7 +91,7 @@ def infer(
     found: list[Any] = []
     spare: dict[str, Any] = {}
     if run is not None:
-        if keeping := isinstance(model, Keeping):
+        if keeping := isinstance(model, KeepsReplies):
             # Its replies are kept one by one, so whole batches can be asked again for the few that
             # failed: only those are sent.
             model.keep(run.path("replies"))
@@ -108,12 +112,12 @@ def infer(
     return {record["key"]: record for record in found}
 
 
-def batch_size(model: Model, asking: Asking) -> int:
+def batch_size(model: Model, asking: AskSettings) -> int:
     """How many questions are asked at once: as told, as the model wishes, or 16."""
     return max(1, asking.get("batch") or getattr(model, "batch", 16))
 
 
-def batches_of(made: Plan, size: int) -> list[list[Request]]:
+def batches_of(made: RequestPlan, size: int) -> list[list[Request]]:
     """The requests in the order in which they are asked, `size` questions in a batch.
 
     A question comes with all its rotations, so that a model can read what they share once. Items
@@ -140,7 +144,7 @@ def batches_of(made: Plan, size: int) -> list[list[Request]]:
     return batches
 
 
-def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]:
+def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[ReplyRecord]:
     """Ask one batch. Requests the model cannot take fail without being asked."""
     prompts = [request.prompt for request in batch]
     answers = _Asked([None] * len(prompts), [None] * len(prompts))
@@ -148,9 +152,9 @@ def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]
     for i, request in enumerate(batch):
         if request.planned["error"]:
             answers.replies[i] = _failed(request.planned["error"])
-        elif len(prompts[i].clips) > model.hears:
+        elif len(prompts[i].clips) > model.max_clips:
             answers.replies[i] = _failed(
-                f"{len(prompts[i].clips)} clips, and {model.name} hears {model.hears}"
+                f"{len(prompts[i].clips)} clips, and {model.name} hears {model.max_clips}"
             )
         else:
             able.append(i)
@@ -174,8 +178,10 @@ def ask(model: Model, batch: Sequence[Request], asking: Asking) -> list[Replied]
     ]
 
 
-def _record(request: Request, reply: Reply | None, logprobs: tuple[float, ...] | None) -> Replied:
-    return Replied(
+def _record(
+    request: Request, reply: Reply | None, logprobs: tuple[float, ...] | None
+) -> ReplyRecord:
+    return ReplyRecord(
         key=request.planned["key"],
         reply=None if reply is None else reply.text,
         stop="end" if reply is None else reply.stop,
@@ -280,7 +286,7 @@ def _kept(
             raise RunError(
                 "the run holds a reply to a request that is not in this plan",
                 where=name,
-                mend="Model, items, conditions and seed must be the same to resume.",
+                hint="Model, items, conditions and seed must be the same to resume.",
             )
         if failed and (keeping or record.get("key") != key):
             again = min(again, place)

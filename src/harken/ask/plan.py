@@ -16,11 +16,14 @@ from typing import Any, Literal, Protocol, TypedDict
 from harken.ask.clip_order import reorder
 from harken.ask.condition import WORDS, conditioned, named
 from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
-from harken.ask.stats import clusters
-from harken.audio import Clip, canonical, digest, duration_s, file_sha256
+from harken.audio.clip import Clip
+from harken.audio.load import duration_s
+from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ConfigError
+from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.stats.measures import clusters
 
 Replies = Literal["all", "plain", "none"]
 """For which requests words are asked even where the model gives probabilities: every one, only
@@ -28,7 +31,7 @@ those of the first condition with choices and clips as they are, or none."""
 
 
 class Listener(Protocol):
-    """Somebody who writes down what is heard in clips (`harken.models.cascade.Listener`)."""
+    """A model that writes down what it hears in clips (`harken.models.listeners`)."""
 
     name: str
 
@@ -41,7 +44,7 @@ class Listener(Protocol):
         ...
 
 
-class Asking(TypedDict, total=False):
+class AskSettings(TypedDict, total=False):
     """How items are asked; every key has a default.
 
     Keys:
@@ -52,12 +55,12 @@ class Asking(TypedDict, total=False):
         seed: for swaps and sampling; default 0.
         batch: questions (with all their rotations) asked at once; default what the model wishes
             (its `batch`), else 16.
-        name: the record file's name; default ``"trials"``.
+        name: the record file's name; default ``"records"``.
         sampling: how replies are drawn; its seed is the run's unless set; default greedy.
         replies: which requests are asked for words although the model gives probabilities; default
             ``"all"``.
         max_failed: largest share of failed trials that is not an error; default 0.1. With 1, the
-            caller checks (`harken.ask.trial.check_failures`) after writing what it has.
+            caller checks (`harken.ask.record.check_failures`) after writing what it has.
     """
 
     conditions: Sequence[str]
@@ -72,7 +75,7 @@ class Asking(TypedDict, total=False):
     max_failed: float
 
 
-class Planned(TypedDict):
+class PlannedRequest(TypedDict):
     """One request as it stands in ``plan.jsonl``: all that marking its reply needs, and its key.
 
     `gold` is the answer's position in ``item.choices``, `gold_shown` in `choices` as shown; -1 if
@@ -109,13 +112,13 @@ class Request:
     """One prompt to ask, what it is about, and its line in the plan."""
 
     prompt: Prompt
-    planned: Planned
+    planned: PlannedRequest
     home: int
     """Where its sounds lie among the items: requests of one home share clips."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RequestPlan:
     """All requests in the order of their trials.
 
     Attributes:
@@ -134,11 +137,11 @@ class Plan:
         return {**self.excluded, **turned}
 
 
-def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
+def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPlan:
     """Everything there is to ask `model` of `items`.
 
     Items that a condition cannot be put on are not asked under it, and those that have one order
-    of clips only in that order; `Plan.excluded` and `Plan.one_order` say why.
+    of clips only in that order; `RequestPlan.excluded` and `RequestPlan.one_order` say why.
 
     Raises:
         ConfigError: an unknown condition, a rotation count below 1, or a condition without its
@@ -164,16 +167,16 @@ def plan(model: Model, items: Sequence[Item], asking: Asking) -> Plan:
                 drafts.append((replace(draft, group=groups[place]), homes.get(first, place)))
         if reasons:
             excluded[condition] = reasons
-    salt, sounds = _salt(model, asking), Sounds()
+    salt, sounds = _salt(model, asking), _SoundGroups()
     first = "audio" if "audio" in names else names[0]
     requests = []
     for draft, home in _in_words(drafts, names, asking):
         wordy = _wordy(draft, first, asking)
         requests.append(Request(draft.prompt, _planned(draft, wordy, salt, sounds), home))
-    return Plan(tuple(requests), excluded, one_order)
+    return RequestPlan(tuple(requests), excluded, one_order)
 
 
-class Sounds:
+class _SoundGroups:
     """What clips sound like, in short; a file that nobody has hashed is hashed, once."""
 
     def __init__(self) -> None:
@@ -216,7 +219,7 @@ def _drafts(
     item: Item,
     changed: Item,
     condition: str,
-    asking: Asking,
+    asking: AskSettings,
     one_order: dict[str, str],
 ) -> list[_Draft]:
     """The prompts of one item under one condition: clip rotations, and rotations in each."""
@@ -224,7 +227,7 @@ def _drafts(
     turns = asking.get("clip_rotations", 1)
     most = max(1, len(item.clips))
     if turns != "all" and turns < 1:
-        raise ConfigError(f"clip_rotations is {turns}", mend="Use 1 or more, or 'all'.")
+        raise ConfigError(f"clip_rotations is {turns}", hint="Use 1 or more, or 'all'.")
     for turn in range(most if turns == "all" else min(turns, most)):
         # Under "none" there are no clips to move, but the words are renumbered all the same, so
         # that every trial with audio has its partner without.
@@ -253,7 +256,7 @@ def _moved(item: Item, changed: Item, turn: int) -> Item | str:
 
 
 def _in_words(
-    drafts: list[tuple[_Draft, int]], names: Sequence[str], asking: Asking
+    drafts: list[tuple[_Draft, int]], names: Sequence[str], asking: AskSettings
 ) -> list[tuple[_Draft, int]]:
     """The drafts, those of word conditions with a listener's words in the place of clips."""
     found = list(drafts)
@@ -263,7 +266,7 @@ def _in_words(
             option = "--asr" if name == "transcript" else "--captioner"
             raise ConfigError(
                 f"nobody is named who writes the words for the condition {name!r}",
-                mend=f"Name one: {option} MODEL, for example {option} "
+                hint=f"Name one: {option} MODEL, for example {option} "
                 + ("asr:openai/whisper-tiny" if name == "transcript" else "openai:NAME@URL"),
             )
         places = [i for i, (draft, _) in enumerate(found) if draft.condition == name]
@@ -277,17 +280,17 @@ def _in_words(
     return found
 
 
-def _wordy(draft: _Draft, first: str, asking: Asking) -> bool:
+def _wordy(draft: _Draft, first: str, asking: AskSettings) -> bool:
     """Whether words are asked for although there may be probabilities."""
     mode = asking.get("replies", "all")
     plain = draft.condition == first and not draft.rotation and not draft.clip_rotation
     return mode == "all" or (mode == "plain" and plain) or not draft.prompt.choices
 
 
-def _planned(draft: _Draft, words: bool, salt: str, sounds: Sounds) -> Planned:
+def _planned(draft: _Draft, words: bool, salt: str, sounds: _SoundGroups) -> PlannedRequest:
     item, prompt = draft.item, draft.prompt
     where = [draft.condition, draft.rotation, draft.clip_rotation]
-    return Planned(
+    return PlannedRequest(
         key=digest(
             canonical([salt, prompt.item_id, *where, words])
             + prompt_text(prompt)
@@ -317,20 +320,20 @@ def _planned(draft: _Draft, words: bool, salt: str, sounds: Sounds) -> Planned:
     )
 
 
-def _salt(model: Model, asking: Asking) -> str:
+def _salt(model: Model, asking: AskSettings) -> str:
     """What, besides the question, decides an answer."""
     draw = sampling_of(asking)
     sampling = [draw.max_tokens, draw.temperature, draw.top_k, draw.seed]
     return canonical([model.identity(), asdict(model.style), sampling, asking.get("seed", 0)])
 
 
-def sampling_of(asking: Asking) -> Sampling:
+def sampling_of(asking: AskSettings) -> Sampling:
     """How replies are drawn: the run's seed, unless the sampling has its own."""
     drawn = asking.get("sampling", Sampling())
     return drawn if drawn.seed else replace(drawn, seed=asking.get("seed", 0))
 
 
-def asked(planned: Planned) -> tuple[Item, Prompt]:
+def asked(planned: PlannedRequest) -> tuple[Item, Prompt]:
     """The item and the prompt as far as marking needs them, from a line of the plan alone."""
     item = Item(
         question=planned["question"],
@@ -358,7 +361,7 @@ def _length(clip: Clip) -> float | None:
         return None
 
 
-def count(made: Plan) -> dict[str, Any]:
+def count(made: RequestPlan) -> dict[str, Any]:
     """What a plan would ask: requests by condition, distinct clips, and who is not asked."""
     by: dict[str, int] = {}
     clips: dict[str, float | None] = {}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, letter
@@ -28,7 +28,7 @@ def rotations_of(item: Item, rotations: Rotations) -> range:
     if rotations == "all":
         return range(size)
     if rotations < 1:
-        raise ConfigError(f"rotations is {rotations}", mend="Use 1 or more, or 'all'.")
+        raise ConfigError(f"rotations is {rotations}", hint="Use 1 or more, or 'all'.")
     return range(min(rotations, size))
 
 

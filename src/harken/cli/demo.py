@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.door import Json, Seed, finish
+from harken.cli.options import Json, Seed, finish
 
 
 def demo(
@@ -31,7 +31,7 @@ def demo(
 
     Examples:  harken demo     harken demo --corpus ESC-50 -o esc50 --minutes 8
     """
-    from harken.recipes.walk import walk
+    from harken.recipes.demo import run_demo
 
-    told = walk(out, corpus=corpus, minutes=minutes, layout=layout, seed=seed)
+    told = run_demo(out, corpus=corpus, minutes=minutes, layout=layout, seed=seed)
     finish(told.result, told.summary, as_json)

@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-from harken.cli.door import Json, finish, table
+from harken.cli.options import Json, finish
+from harken.report.text import table
 
 LIBRARIES = (
     ("numpy", "base", "arrays"),
@@ -41,7 +42,7 @@ def doctor(as_json: Json = False) -> None:
 
     Example:  harken doctor --json
     """
-    from harken.audio_codecs import codecs
+    from harken.audio.formats import codecs
     from harken.models.device import describe
 
     libraries = [_library(name, extra, use) for name, extra, use in LIBRARIES]

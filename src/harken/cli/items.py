@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 def open_items(source: Path) -> Iterator[Item]:
     """The items of a dataset folder or a .jsonl file, streamed."""
-    from harken.shards import read_items, read_jsonl
+    from harken.shards.jsonl import read_jsonl
+    from harken.shards.read import read_items
 
     if source.is_dir():
         return read_items(source)
     if source.is_file():
         return read_jsonl(source)
-    raise DataError("there is nothing", where=str(source), mend="Make a dataset: harken synth")
+    raise DataError("there is nothing", where=str(source), hint="Make a dataset: harken synth")
 
 
 def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
@@ -41,7 +42,7 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
         raise DataError(
             f"no item is in split {split!r}",
             where=str(source),
-            mend=f"Splits found: {there or 'no items at all'}. Use --split with one of them.",
+            hint=f"Splits found: {there or 'no items at all'}. Use --split with one of them.",
         )
     # Datasets lie task by task: the first so many would be of one task only.
     return (
@@ -61,14 +62,15 @@ def pick(source: Path, item: str | None, task: str | None, limit: int) -> list[I
         raise DataError(
             f"no item matches id {item!r} and task {task!r}",
             where=str(source),
-            mend="Leave both out to see the first items.",
+            hint="Leave both out to see the first items.",
         )
     return found
 
 
 def write_clips(items: list[Item], folder: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Write each item's clips as ``<id>-<n>.wav``; gives the paths and the clips that failed."""
-    from harken import audio
+    from harken.audio.clip import RATE_HZ
+    from harken.audio.load import load, write_wav
     from harken.errors import AudioError
     from harken.progress import track
 
@@ -78,39 +80,12 @@ def write_clips(items: list[Item], folder: Path) -> tuple[list[str], list[dict[s
         for number, clip in enumerate(item.clips, 1):
             path = folder / f"{item.id}-{number}.wav"
             try:
-                audio.write_wav(path, audio.load(clip), audio.RATE_HZ)
+                write_wav(path, load(clip), RATE_HZ)
             except AudioError as error:
                 failed.append({"clip": path.name, "reason": error.reason, "found": str(error)})
             else:
                 paths.append(str(path))
     return paths, failed
-
-
-def describe(item: Item) -> str:
-    """An item as a person reads it: question, clips, choices with the answer starred, reasons."""
-    from harken import audio
-
-    lines = [f"{item.id}  {item.task}  {item.split}", f"  {item.question}"]
-    for number, clip in enumerate(item.clips, 1):
-        length = f"{clip.duration_s:.2f} s" if clip.duration_s is not None else "whole"
-        what = Path(clip.path).name if clip.path else clip.kind
-        if isinstance(clip.plan, audio.Plan):
-            what = f"scene of {len(clip.plan.parts)} sounds"
-        lines.append(f"  clip {number}: {what}, {length}")
-    for choice in item.choices:
-        lines.append(f"  {'*' if choice == item.answer else '-'} {choice}")
-    if not item.choices:
-        lines.append(f"  answer: {item.answer}")
-    lines += [f"  because {text}" for text in item.rationales]
-    own = item.contribution
-    if own is not None:
-        bits = "" if own.bits is None else f", {own.bits:+.2f} bits"
-        lines.append(f"  audio contribution: {own.label} by {own.rule}{bits}")
-        if own.shapley:
-            lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
-    lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {item.licence or '?'}")
-    lines += [f"  {mark.step}: {mark.note}" for mark in item.history]
-    return "\n".join(lines)
 
 
 def as_json(items: list[Item]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.door import Json, finish
+from harken.cli.options import Json, finish
 
 
 def serve(
@@ -29,7 +29,8 @@ def serve(
 
     Examples:  harken serve runs/model     harken eval openai:tiny@http://127.0.0.1:8000/v1 items …
     """
-    from harken.models import load_model, serve_model
+    from harken.models.load import load_model
+    from harken.serve.start import serve_model
 
     opened = load_model(model)
     served = name or opened.name

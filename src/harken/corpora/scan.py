@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harken.corpora.base import Corpus, read_corpus
+from harken.corpora.base import Corpus
+from harken.corpora.read import read_corpus
 from harken.corpora.splits import given_splits
 
 

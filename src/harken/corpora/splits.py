@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def splits_of(
     if min(test_share, dev_share) < 0 or test_share + dev_share >= 1:
         raise ConfigError(
             f"test_share {test_share:g} and dev_share {dev_share:g} leave nothing to train on",
-            mend="Give shares of at least 0 that sum to less than 1.",
+            hint="Give shares of at least 0 that sum to less than 1.",
         )
     shares = {"train": 1 - test_share - dev_share, "test": test_share, "dev": dev_share}
     shares = {name: share for name, share in shares.items() if share > 0}
@@ -117,3 +118,14 @@ def _draw(
             lack[best][t] -= n
         lack[best][None] -= sizes[g]
     return out
+
+
+def assign_splits(
+    recordings: list[Recording] | tuple[Recording, ...],
+    seed: int,
+    test_share: float = 0.2,
+    dev_share: float = 0.0,
+) -> list[Recording]:
+    """Give every recording a split; see `splits_of`."""
+    names = splits_of(recordings, seed, test_share, dev_share)
+    return [replace(r, split=name) for r, name in zip(recordings, names, strict=True)]

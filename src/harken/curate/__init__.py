@@ -3,21 +3,3 @@
 `run` asks the voters and writes ``weak/``, ``strong/`` and ``dropped/``; `contribution` holds the
 two rules, `labels` applies them, `shapley` shares the contribution among several clips.
 """
-
-from harken.curate.contribution import RULES, Ballot, Quorum, quorum, settled, silence_vote
-from harken.curate.labels import Settings
-from harken.curate.run import run
-from harken.curate.shapley import interaction, shapley
-
-__all__ = [
-    "RULES",
-    "Ballot",
-    "Quorum",
-    "Settings",
-    "interaction",
-    "quorum",
-    "run",
-    "settled",
-    "shapley",
-    "silence_vote",
-]

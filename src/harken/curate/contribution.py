@@ -48,8 +48,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask.stats import wilson
-from harken.ask.trial import Trial
+from harken.ask.record import Record
+from harken.stats.measures import wilson
 
 RULES = ("bits", "silence-vote")
 
@@ -75,23 +75,23 @@ class Ballot:
     failed: bool = False
 
 
-def ballot(trials: Sequence[Trial]) -> Ballot:
+def ballot(records: Sequence[Record]) -> Ballot:
     """The ballot in one item's trials under one condition, averaged over rotations."""
     picks: list[int | None] = []
     rows = []
-    for trial in trials:
-        order = trial["order"]
-        shown = trial["choices"].index(trial["parsed"]) if trial["parsed"] is not None else None
+    for record in records:
+        order = record["order"]
+        shown = record["choices"].index(record["parsed"]) if record["parsed"] is not None else None
         picks.append(None if shown is None else order[shown])
-        if trial["logprobs"] is not None:
+        if record["logprobs"] is not None:
             row = np.zeros(len(order))
-            row[order] = np.exp(trial["logprobs"])
+            row[order] = np.exp(record["logprobs"])
             rows.append(row)
-    whole = rows and len(rows) == len(trials)
+    whole = rows and len(rows) == len(records)
     return Ballot(
         tuple(picks),
         tuple(float(p) for p in np.mean(rows, axis=0)) if whole else None,
-        any(trial["outcome"] == "failed" for trial in trials),
+        any(record["outcome"] == "failed" for record in records),
     )
 
 

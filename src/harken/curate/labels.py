@@ -23,7 +23,7 @@ Votes = dict[str, dict[str, Ballot]]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CurateSettings:
     """How votes become labels.
 
     Attributes:
@@ -51,7 +51,7 @@ class Labels:
         names: Sequence[str],
         votes: Sequence[Votes],
         quorums: Mapping[int, Quorum],
-        settings: Settings,
+        settings: CurateSettings,
         rule: str,
         seed: int,
     ) -> None:
@@ -61,7 +61,9 @@ class Labels:
         self.hearing = [changes(own["audio"], own["none"]) for own in votes]
         # A voter that never listens has 0 bits everywhere; beside one that does, it would only
         # water the pooled bits down.
-        self._pool = [i for i, hears in enumerate(self.hearing) if hears] or range(len(votes))
+        self._pool = [i for i, max_clips in enumerate(self.hearing) if max_clips] or range(
+            len(votes)
+        )
 
     def of(self, item: Item) -> tuple[str, str, Contribution | None]:
         """(label, why, contribution)."""
@@ -78,7 +80,9 @@ class Labels:
         right = [vote.picks[0] == item.gold for vote in valid]
         label = "weak" if silence_vote(right, need) else "strong"
         why = f"{sum(right)} of {len(right)} right in silence, {need} make it weak"
-        own = Contribution(label, self._rule, deaf_right=sum(right), deaf_asked=len(right))
+        own = Contribution(
+            label, self._rule, text_only_right=sum(right), text_only_asked=len(right)
+        )
         return label, why, own
 
     def _by_bits(self, item: Item) -> tuple[str, str, Contribution | None]:
@@ -109,8 +113,8 @@ class Labels:
             rule=self._rule,
             bits=None if bits is None else round(bits, 6),
             voters=tuple((self._names[i], round(value, 6)) for i, value in voters.items()),
-            deaf_right=len(knowing),
-            deaf_asked=asked,
+            text_only_right=len(knowing),
+            text_only_asked=asked,
             shapley=shares,
             interaction=tie,
         )

@@ -24,17 +24,17 @@ import numpy as np
 
 from harken.ask.condition import subset_name
 from harken.ask.prompt import Rotations
-from harken.ask.trial import Trial, run_trials
-from harken.audio import canonical, digest
+from harken.ask.record import Record, ask_and_score
 from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled
-from harken.curate.labels import Labels, Settings, Votes
+from harken.curate.labels import CurateSettings, Labels, Votes
 from harken.curate.shapley import subsets
 from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
+from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model
 from harken.runs import Run
-from harken.shards import write_dataset
+from harken.shards.write import write_dataset
 
 SUMMARY = "curate.json"
 _CHUNK = 512  # items asked between two looks at memory; part of what a resumed job must match
@@ -62,7 +62,7 @@ class _Panel:
     names: Sequence[str]
     rule: str
     seed: int
-    settings: Settings
+    settings: CurateSettings
     run: Run
 
 
@@ -73,7 +73,7 @@ def run(
     *,
     rule: str = "bits",
     seed: int = 0,
-    settings: Settings | None = None,
+    settings: CurateSettings | None = None,
     embed: bool = False,
     root: Path | str | None = None,
 ) -> dict[str, Any]:
@@ -97,12 +97,12 @@ def run(
         RunError: `out` holds another job.
         TooManyFailures: after everything is written.
     """
-    settings, out, known = settings or Settings(), Path(out), list(items)
+    settings, out, known = settings or CurateSettings(), Path(out), list(items)
     _check(known, voters, rule)
-    shut = [item for item in known if len(item.choices) > 1]
+    closed_ended = [item for item in known if len(item.choices) > 1]
     for voter in voters:
-        if isinstance(voter, _Learns) and not voter.fitted and shut:
-            voter.fit(shut)
+        if isinstance(voter, _Learns) and not voter.fitted and closed_ended:
+            voter.fit(closed_ended)
     names = _names(voters)
     spec = {
         "job": "curate",
@@ -114,11 +114,11 @@ def run(
     }
     with Run.open(out / "votes", spec) as kept:
         panel = _Panel(voters, names, rule, seed, settings, kept)
-        votes, tallies = _vote(panel, shut)
+        votes, tallies = _vote(panel, closed_ended)
         if not kept.done:
             kept.finish({"voters": tallies})
     by_bits = rule == "bits"
-    quorums = _quorums(shut, votes, settings) if by_bits else {}
+    quorums = _quorums(closed_ended, votes, settings) if by_bits else {}
     judge = Labels(names, votes, quorums, settings, rule, seed)
     sorted_items = _sort(known, judge)
     for label, group in sorted_items.items():
@@ -132,10 +132,10 @@ def run(
 
 def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
     if rule not in RULES:
-        raise ConfigError(f"no rule is called {rule!r}", mend="Known: " + ", ".join(RULES))
+        raise ConfigError(f"no rule is called {rule!r}", hint="Known: " + ", ".join(RULES))
     if not voters:
         raise ConfigError(
-            "there are no voters", mend="Name at least one; three or more are better."
+            "there are no voters", hint="Name at least one; three or more are better."
         )
     twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if twice or not items:
@@ -163,9 +163,9 @@ def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, 
         votes: Votes = defaultdict(dict)
         tally: Counter[str] = Counter()
         for clips in sorted(groups):
-            conditions, rotations = _asked(panel, clips, voter.hears)
+            conditions, rotations = _asked(panel, clips, voter.max_clips)
             for start in range(0, len(groups[clips]), _CHUNK):
-                trials = run_trials(
+                records = ask_and_score(
                     voter,
                     groups[clips][start : start + _CHUNK],
                     run=panel.run,
@@ -177,18 +177,18 @@ def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, 
                     replies="none",
                     max_failed=1.0,
                 )
-                tally.update(trial["outcome"] for trial in trials)
-                _count(trials, votes)
+                tally.update(record["outcome"] for record in records)
+                _count(records, votes)
         all_votes.append(votes)
         tallies[name] = dict(sorted(tally.items()))
     return all_votes, tallies
 
 
-def _asked(panel: _Panel, clips: int, hears: int) -> tuple[list[str], Rotations]:
+def _asked(panel: _Panel, clips: int, max_clips: int) -> tuple[list[str], Rotations]:
     """The conditions a voter is asked under for items with `clips` clips, and the rotations."""
     if panel.rule == "silence-vote":
-        return ["silence-30" if 0 < clips <= hears else "none"], 1
-    if not 0 < clips <= hears:
+        return ["silence-30" if 0 < clips <= max_clips else "none"], 1
+    if not 0 < clips <= max_clips:
         return ["none"], "all"
     conditions = ["none", "audio"]
     if panel.settings.shapley and clips > 1:
@@ -200,16 +200,16 @@ def _asked(panel: _Panel, clips: int, hears: int) -> tuple[list[str], Rotations]
     return conditions, "all"
 
 
-def _count(trials: Sequence[Trial], votes: Votes) -> None:
-    cast: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in trials:
-        cast[trial["condition"], trial["item"]].append(trial)
+def _count(records: Sequence[Record], votes: Votes) -> None:
+    cast: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        cast[record["condition"], record["item"]].append(record)
     for (condition, name), own in cast.items():
         votes[condition][name] = ballot(own)
 
 
 def _quorums(
-    items: Sequence[Item], votes: Sequence[Votes], settings: Settings
+    items: Sequence[Item], votes: Sequence[Votes], settings: CurateSettings
 ) -> dict[int, Quorum]:
     """A quorum for every number of options."""
     found: dict[int, Quorum] = {}
@@ -276,5 +276,5 @@ def _check_failures(tallies: Mapping[str, Mapping[str, int]], max_failed: float)
         if failed > max_failed * asked:
             raise TooManyFailures(
                 f"{failed} of {asked} trials of the voter {name} failed",
-                mend="Mend or leave out the voter; the labels were written all the same.",
+                hint="Mend or leave out the voter; the labels were written all the same.",
             )

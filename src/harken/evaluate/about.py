@@ -13,23 +13,23 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harken.ask import stats
-from harken.ask.plan import Plan
+from harken.ask.plan import RequestPlan
 from harken.errors import DataError, HarkenError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Release, key_of
 from harken.evaluate.benchmarks.own import Own
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.types import Release, key_of
 from harken.item import HIDDEN, Item
+from harken.stats import measures as stats
 
 _LINEAR_ITEMS = range(50, 5001)  # fewer teach a text-only linear model nothing; more take long
 _LIBRARIES = ("harken", "numpy", "scipy", "soundfile", "soxr", "torch", "transformers", "peft")
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class BenchmarkRequest:
     """A benchmark as it is asked.
 
     Attributes:
@@ -55,7 +55,7 @@ class Exam:
 
     def write_items(self, path: Path) -> None:
         """The items, so that reports find question and sound."""
-        from harken.shards import write_jsonl
+        from harken.shards.jsonl import write_jsonl
 
         write_jsonl({item.id: item for item in self.release.items}.values(), path)
 
@@ -63,15 +63,15 @@ class Exam:
 def about(
     model: str,
     items: Sequence[Item],
-    exam: Exam | None,
-    trials: Sequence[Mapping[str, Any]],
+    exam: BenchmarkRequest | None,
+    records: Sequence[Mapping[str, Any]],
     checks: Sequence[Mapping[str, Any]],
     floored: bool,
 ) -> dict[str, Any]:
     """``blind``, ``official`` and ``checks`` of a run of `model`; what there is not is None."""
     told: dict[str, Any] = {
         "blind": blind(items, exam) if floored else None,
-        "official": official(items, exam, trials) if exam is not None else None,
+        "official": official(items, exam, records) if exam is not None else None,
         "checks": [dict(one) for one in checks],
     }
     if exam is None:
@@ -84,19 +84,23 @@ def about(
     return told
 
 
-def blind(items: Sequence[Item], exam: Exam | None = None) -> dict[str, Any] | None:
+def blind(items: Sequence[Item], exam: BenchmarkRequest | None = None) -> dict[str, Any] | None:
     """The best that needs neither audio nor model, and every floor behind it.
 
     Candidates: best constant position, longest option, best position of each task (held out), and
     the cross-validated text-only linear model. The best of several is itself a little optimistic,
     which is the safe side: a model that does not pass it has shown nothing.
     """
-    shut = [item for item in items if item.choices and HIDDEN not in item.tags]
-    if not shut:
+    closed_ended = [item for item in items if item.choices and HIDDEN not in item.tags]
+    if not closed_ended:
         return None
     bench = exam.bench if exam is not None else Own()
-    rows = shut if exam is not None else [bench.item({**i.to_dict(), "item": i}, ()) for i in shut]
-    found = floor(bench, rows, linear=len(shut) in _LINEAR_ITEMS)
+    rows = (
+        closed_ended
+        if exam is not None
+        else [bench.item({**i.to_dict(), "item": i}, ()) for i in closed_ended]
+    )
+    found = floor(bench, rows, linear=len(closed_ended) in _LINEAR_ITEMS)
     cells: dict[str, dict[str, Any]] = {
         f"always position {cell['position'] + 1}": cell for cell in found["constant"]
     }
@@ -119,7 +123,7 @@ def blind(items: Sequence[Item], exam: Exam | None = None) -> dict[str, Any] | N
 
 
 def official(
-    items: Sequence[Item], exam: Exam, trials: Sequence[Mapping[str, Any]]
+    items: Sequence[Item], exam: BenchmarkRequest, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
     """The benchmark's own score of the replies under ``audio``, as they came and as submitted.
 
@@ -128,11 +132,11 @@ def official(
     was asked under ``audio`` (or ``none``, for a model that hears nothing). A request that failed
     was never answered: its item is left out, and counted under ``failed``.
     """
-    asked = {trial["condition"] for trial in trials}
+    asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
     told = {
         t["item"]: t
-        for t in trials
+        for t in records
         if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
     }
     known = [item for item in items if HIDDEN not in item.tags and item.id in told]
@@ -141,12 +145,12 @@ def official(
         return None
     raw, submitted = {}, {}
     for item in marked:
-        trial = told[item.id]
+        record = told[item.id]
         # What was read of an open answer is levelled for comparing: no words to be judged by.
-        chosen = trial["parsed"] if item.choices else None
-        submitted[key_of(item)] = chosen or trial["reply"]
-        if trial["reply"] or trial.get("words"):
-            raw[key_of(item)] = trial["reply"]
+        chosen = record["parsed"] if item.choices else None
+        submitted[key_of(item)] = chosen or record["reply"]
+        if record["reply"] or record.get("words"):
+            raw[key_of(item)] = record["reply"]
     return {
         "condition": first,
         "failed": len(known) - len(marked),
@@ -156,15 +160,15 @@ def official(
 
 
 def remarked(
-    folder: Path, spec: Mapping[str, Any], told: Mapping[str, Any], trials: Sequence[Any]
+    folder: Path, spec: Mapping[str, Any], told: Mapping[str, Any], records: Sequence[Any]
 ) -> dict[str, Any]:
     """``about.json`` after trials were marked again: the official score is computed anew.
 
     Where that needs a judge or an embedding, or the items are not all there, it stays as it was,
     and a check says so.
     """
-    from harken.evaluate.benchmarks import open_benchmark
-    from harken.shards import read_jsonl
+    from harken.evaluate.benchmarks.load import open_benchmark
+    from harken.shards.jsonl import read_jsonl
 
     facts, path = spec.get("benchmark"), folder / "items.jsonl"
     if not facts or not told.get("official"):
@@ -176,7 +180,7 @@ def remarked(
             raise DataError("it needs the judge, or rows that are not kept", where=str(path))
         bench = open_benchmark(facts["name"])
         release = Release(bench.name, items, facts["fingerprint"], facts["version"], ())
-        anew = official(items, Exam(bench, release, str(path)), trials)
+        anew = official(items, BenchmarkRequest(bench, release, str(path)), records)
     except HarkenError as error:
         text = f"the official score is of the marks before rescoring: {error}"
         checks.append({"name": "rescore", "ok": None, "text": text})
@@ -195,7 +199,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def detectable(made: Plan) -> dict[str, Any]:
+def detectable(made: RequestPlan) -> dict[str, Any]:
     """Before anything is asked: the smallest audio gain that this many items can show."""
     items = len({request.planned["item"] for request in made.requests})
     return {"items": items, "power": 0.8, "alpha": 0.05, "difference": stats.detectable(items)}

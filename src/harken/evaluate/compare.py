@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harken.ask import paired
-from harken.ask.table import has_mark
 from harken.errors import RunError
 from harken.runs import Run, read_run
+from harken.stats import paired
+from harken.stats.table import has_mark
 
-Trials = list[dict[str, Any]]
+Records = list[dict[str, Any]]
 Json = dict[str, Any]
 
 
@@ -30,15 +30,15 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Json:
     """
     runs = [read_run(folder) for folder in (first, second)]
     old, new = (_trials(run) for run in runs)
-    names = [_conditions(trials) for trials in (old, new)]
+    names = [_conditions(records) for records in (old, new)]
     shared = [c for c in names[0] if c in names[1]]
     if not shared:
         raise RunError(
             f"the runs share no condition: {names[0]} and {names[1]}",
             where=f"{first} and {second}",
-            mend="Evaluate both under at least one condition in common.",
+            hint="Evaluate both under at least one condition in common.",
         )
-    old, new = ([t for t in trials if t["condition"] in shared] for trials in (old, new))
+    old, new = ([t for t in records if t["condition"] in shared] for records in (old, new))
     _same_items(old, new, f"{first} and {second}")
     conditions = paired.compare_all(old, new, shared, seed)
     return {
@@ -66,14 +66,14 @@ def flips(
         old: trials of the first run.
         new: trials of the second.
         condition: the one that is compared.
-        found: ``better`` and ``worse``, as in `harken.ask.paired.Paired`.
+        found: ``better`` and ``worse``, as in `harken.stats.paired.Paired`.
 
     Returns:
         ``item``, ``task``, ``question``, ``gold`` (the true answer), ``to`` (better or worse), and
         under ``first`` and ``second``: ``right`` of ``answered`` passes, and of the first pair of
         passes marked differently ``outcome``, ``parsed`` and ``reply``.
     """
-    sides = [_by_key(trials, condition) for trials in (old, new)]
+    sides = [_by_key(records, condition) for records in (old, new)]
     items: dict[str, list[paired.Key]] = {}
     for key in sides[1]:
         if key in sides[0]:
@@ -99,13 +99,13 @@ def flips(
     return out
 
 
-def _by_key(trials: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
+def _by_key(records: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
     """The marked trials under a condition."""
-    return {paired.key_of(t): t for t in trials if t["condition"] == condition and has_mark(t)}
+    return {paired.key_of(t): t for t in records if t["condition"] == condition and has_mark(t)}
 
 
-def _right(trial: Mapping[str, Any]) -> bool:
-    return bool(trial["outcome"] == "correct")
+def _right(record: Mapping[str, Any]) -> bool:
+    return bool(record["outcome"] == "correct")
 
 
 def _said(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json:
@@ -116,32 +116,32 @@ def _said(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json
     }
 
 
-def _trials(run: Run) -> Trials:
+def _trials(run: Run) -> Records:
     if not run.done:
         raise RunError(
             "this run holds no finished evaluation",
             where=str(run.folder),
-            mend="Run the same `harken eval` again: it goes on where it stopped.",
+            hint="Run the same `harken eval` again: it goes on where it stopped.",
         )
-    return run.records("trials")
+    return run.records("records")
 
 
-def _conditions(trials: Trials) -> list[str]:
-    return list(dict.fromkeys(t["condition"] for t in trials))
+def _conditions(records: Records) -> list[str]:
+    return list(dict.fromkeys(t["condition"] for t in records))
 
 
-def _same_items(old: Trials, new: Trials, where: str) -> None:
-    for what, mend, size in (
+def _same_items(old: Records, new: Records, where: str) -> None:
+    for what, hint, size in (
         ("items", "Evaluate both on the same dataset and split.", 1),
         ("rotations", "Evaluate both with the same rotations.", 3),
     ):
-        a, b = ({paired.key_of(t)[:size] for t in trials} for trials in (old, new))
+        a, b = ({paired.key_of(t)[:size] for t in records} for records in (old, new))
         if a != b:
             raise RunError(
                 f"the runs asked different {what}: {len(a):,} in the first, {len(b):,} in the "
                 f"second, {len(a & b):,} shared",
                 where=where,
-                mend=mend,
+                hint=hint,
             )
 
 

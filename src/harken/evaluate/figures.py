@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask import stats
-from harken.ask.bootstrap import Resampling
-from harken.ask.paired import gap
-from harken.ask.table import Table
+from harken.stats import measures as stats
+from harken.stats.bootstrap import Resampling
+from harken.stats.paired import gap
+from harken.stats.table import Table
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ class Sheet:
                 this dict would lack it), and is returned.
             values: one an item, 0..1.
             units: which items, if not all.
-            block: see `harken.ask.bootstrap.Resampling.want`.
+            block: see `harken.stats.bootstrap.Resampling.want`.
         """
         known = values[~np.isnan(values)]
         low, high = stats.wilson(float(known.sum()), known.size) if known.size else (None, None)

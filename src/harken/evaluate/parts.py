@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask.paired import ALL
 from harken.evaluate.figures import Sheet, mean
+from harken.stats.paired import ALL
 
 Floats = npt.NDArray[np.float64]
 Json = dict[str, Any]

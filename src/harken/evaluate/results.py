@@ -25,31 +25,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask import stats
-from harken.ask.bootstrap import DRAWS, Resampling
-from harken.ask.paired import ALL, holm
-from harken.ask.table import OUTCOMES, table
 from harken.evaluate.figures import Sheet, mean
 from harken.evaluate.parts import by_clips, fragments, per_clip
 from harken.evaluate.rotations import Agreement, agreements, positions, self_consistency
+from harken.stats import measures as stats
+from harken.stats.bootstrap import DRAWS, Resampling
+from harken.stats.paired import ALL, holm
+from harken.stats.table import OUTCOMES, table
 
 SCHEMA = 1
 
-Trial = Mapping[str, Any]
+Record = Mapping[str, Any]
 Json = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def tabulate(trials: Sequence[Trial], seed: int = 0, draws: int = DRAWS) -> Json:
+def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Json:
     """The whole of ``results.json`` from the trials of one evaluation.
 
     Args:
-        trials: records as in ``trials.jsonl``, in any order.
+        records: records as in ``records.jsonl``, in any order.
         seed: of the bootstrap.
         draws: bootstrap samples, the same ones for every interval.
     """
-    own = table(trials)
+    own = table(records)
     sheet = Sheet(own, Resampling(own.member, seed, draws))
     agreed = agreements(sheet)
     names = np.array(own.tasks, dtype=object)
@@ -61,7 +61,7 @@ def tabulate(trials: Sequence[Trial], seed: int = 0, draws: int = DRAWS) -> Json
     found = {
         "schema": SCHEMA,
         "items": len(own.items),
-        "trials": len(trials),
+        "records": len(records),
         "rotations": len(np.unique(own.rotation)),
         "clip_rotations": len(np.unique(own.clip_rotation)),
         "draws": draws,

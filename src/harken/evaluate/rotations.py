@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask import stats
-from harken.ask.table import Table, means
 from harken.evaluate.figures import Sheet, mean
+from harken.stats import measures as stats
+from harken.stats.table import Table, means
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

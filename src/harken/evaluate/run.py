@@ -2,7 +2,7 @@
 
 Three stages joined by the files of one run folder: ``plan`` writes what will be asked
 (``plan.jsonl``), ``infer`` what came back (``replies.jsonl``), ``score`` the marks and the numbers
-(``trials.jsonl``, ``results.json``). Each can be run alone, and only the second asks a model.
+(``records.jsonl``, ``results.json``). Each can be run alone, and only the second asks a model.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
 from harken.ask.condition import WORDS, named
-from harken.ask.infer import Keeping, Replied, batch_size, infer
-from harken.ask.plan import Asking, Listener, Plan, count, plan, sampling_of
-from harken.ask.trial import Trial, check_failures, keep_plan, keep_trials, mark_all
-from harken.audio import canonical, digest
+from harken.ask.infer import KeepsReplies, ReplyRecord, batch_size, infer
+from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sampling_of
+from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
 from harken.errors import ConfigError, DataError, RunError
-from harken.evaluate.about import Exam, about, detectable, remarked, versions
+from harken.evaluate.about import BenchmarkRequest, about, detectable, remarked, versions
 from harken.evaluate.results import tabulate
 from harken.evaluate.selfcheck import selfcheck
+from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model, Sampling
 from harken.runs import Run, read_run
@@ -54,10 +54,10 @@ def run(
     folder: Path | str,
     *,
     dataset: Path | str | None = None,
-    exam: Exam | None = None,
+    exam: BenchmarkRequest | None = None,
     guards: Guards | None = None,
     until: Stage = "score",
-    **asking: Unpack[Asking],
+    **asking: Unpack[AskSettings],
 ) -> dict[str, Any]:
     """Ask `model` all `items`, write the run folder, and return what ``results.json`` holds.
 
@@ -75,8 +75,8 @@ def run(
         exam: the benchmark the items are of: adds its official score, and writes ``items.jsonl``.
         guards: what is checked besides.
         until: the last stage to run; before ``score`` the counts of the plan are returned.
-        asking: see `harken.ask.plan.Asking`; ``conditions`` default to `CONDITIONS`, ``replies`` to
-            ``"all"``, and ``max_failed`` is looked at after the results are written.
+        asking: see `harken.ask.plan.AskSettings`; ``conditions`` default to `CONDITIONS`,
+            ``replies`` to ``"all"``, and ``max_failed`` is looked at after the results are written.
 
     Raises:
         DataError: there are no items.
@@ -85,18 +85,18 @@ def run(
     """
     if not items:
         raise DataError(
-            "there is no item to ask", where=str(dataset or ""), mend="Choose another split or set."
+            "there is no item to ask", where=str(dataset or ""), hint="Choose another split or set."
         )
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.hears else ("none",)
-    asking = Asking(**{"conditions": usual, **asking, "max_failed": 1.0})
+    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.max_clips else ("none",)
+    asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
     spec = _spec(model, items, folder, dataset, exam, asking)
     with Run.open(folder, spec) as own:
         if own.done and until == "score":
             found: dict[str, Any] = own.read_json("results")
-            check_failures(own.records("trials"), max_failed)
+            check_failures(own.records("records"), max_failed)
             return found
         for condition, listener in asking.get("listeners", {}).items():
             _keep_words(own, condition, listener)
@@ -112,36 +112,38 @@ def run(
         if until == "infer":
             return _counts(model, made, until, own)
         checks = _selfcheck(model, made, replies, guards or Guards(), own)
-        trials = mark_all([request.planned for request in made.requests], replies)
-        keep_trials(own, trials)
+        records = score_all([request.planned for request in made.requests], replies)
+        keep_records(own, records)
         rows = given if exam else items  # a release may hold one question twice: both count
         floored = guards is None or guards.floor
-        own.write_json("about", about(model.name, rows, exam, trials, checks, floored))
-        found = _numbers(own, trials)
+        own.write_json("about", about(model.name, rows, exam, records, checks, floored))
+        found = _numbers(own, records)
         own.write_json("results", found)
-        if isinstance(model, Keeping) or _unheard(made):
-            check_failures(trials, max_failed)  # left open: the same command asks what failed
-        own.finish({"items": found["items"], "trials": found["trials"]})
-    check_failures(trials, max_failed)
+        if isinstance(model, KeepsReplies) or _unheard(made):
+            check_failures(records, max_failed)  # left open: the same command asks what failed
+        own.finish({"items": found["items"], "records": found["records"]})
+    check_failures(records, max_failed)
     return found
 
 
-def _answers(model: Model, made: Plan, asking: Asking, own: Run) -> dict[str, Replied]:
+def _answers(
+    model: Model, made: RequestPlan, asking: AskSettings, own: Run
+) -> dict[str, ReplyRecord]:
     """The replies to all of a plan, with a note of when, and of what a paid model reports."""
     own.log({"event": "asking"})
     replies = infer(model, made, asking, own)
     own.log({"event": "answered"})
-    if isinstance(model, Keeping):
+    if isinstance(model, KeepsReplies):
         own.log({"event": "report", **model.report()})
     return replies
 
 
-def _unheard(made: Plan) -> bool:
+def _unheard(made: RequestPlan) -> bool:
     """Whether a listener failed, who is asked again each time."""
     return any(request.planned["error"] for request in made.requests)
 
 
-def _counts(model: Model, made: Plan, until: Stage, own: Run) -> dict[str, Any]:
+def _counts(model: Model, made: RequestPlan, until: Stage, own: Run) -> dict[str, Any]:
     """What is told where no numbers are: of the plan, and how many replies are there."""
     told = {"model": model.name, **count(made)}
     if until == "plan":
@@ -152,16 +154,16 @@ def _counts(model: Model, made: Plan, until: Stage, own: Run) -> dict[str, Any]:
 def results(folder: Path | str) -> dict[str, Any]:
     """The numbers of a run folder, computed anew from its trials; no model is asked."""
     own = read_run(folder)
-    return _numbers(own, own.records("trials"))
+    return _numbers(own, own.records("records"))
 
 
-def _numbers(own: Run, trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str, Any]:
+def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[str, Any]:
     """The content of ``results.json`` from the trials and what else the run holds."""
-    found = tabulate(trials, int(own.spec.get("seed", 0)))
+    found = tabulate(records, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
     one_order = 0
-    if own.path("trials-excluded.json").is_file():
-        told_why = own.read_json("trials-excluded")
+    if own.path("records-excluded.json").is_file():
+        told_why = own.read_json("records-excluded")
         one_order = len(told_why.pop("clip-rotations", ()))
         for condition, reasons in told_why.items():
             for reason in reasons.values():
@@ -170,7 +172,7 @@ def _numbers(own: Run, trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str,
     return {
         "model": own.spec.get("model"),
         **found,
-        "hidden": sum(trial["outcome"] == "hidden" for trial in trials),
+        "hidden": sum(record["outcome"] == "hidden" for record in records),
         "excluded": dict(sorted(excluded.items())),
         "one_order": one_order,
         **told,
@@ -181,7 +183,7 @@ def _numbers(own: Run, trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str,
 def rescore(folder: Path | str) -> dict[str, Any]:
     """Mark a finished or interrupted run again by the present marker; no model is asked.
 
-    Returns ``changed`` (trials whose mark is another), ``trials``, and the accuracies by condition
+    Returns ``changed`` (trials whose mark is another), ``records``, and the accuracies by condition
     ``before`` and ``after``.
 
     Raises:
@@ -193,52 +195,52 @@ def rescore(folder: Path | str) -> dict[str, Any]:
         raise RunError(
             "the run has no plan.jsonl, so its replies cannot be marked again",
             where=str(folder),
-            mend="Evaluate again into another folder.",
+            hint="Evaluate again into another folder.",
         )
-    done, before = held.done, held.records("trials")
-    trials = mark_all(lines, {one["key"]: _replied(one) for one in held.records("replies")})
+    done, before = held.done, held.records("records")
+    records = score_all(lines, {one["key"]: _replied(one) for one in held.records("replies")})
     with Run.reopen(folder) as own:  # only now: a run that cannot be marked stays as it is
-        keep_trials(own, trials)
+        keep_records(own, records)
         if own.path("about.json").is_file():
-            own.write_json("about", remarked(own.folder, own.spec, own.read_json("about"), trials))
-        found = _numbers(own, trials)
+            own.write_json("about", remarked(own.folder, own.spec, own.read_json("about"), records))
+        found = _numbers(own, records)
         own.write_json("results", found)
         if done:  # one left open still has something to ask, or lacks its floor and official score
-            own.finish({"items": found["items"], "trials": found["trials"]})
-    old = {trial["key"]: trial["outcome"] for trial in before}
+            own.finish({"items": found["items"], "records": found["records"]})
+    old = {record["key"]: record["outcome"] for record in before}
     return {
-        "trials": len(trials),
-        "changed": sum(old.get(t["key"], t["outcome"]) != t["outcome"] for t in trials),
+        "records": len(records),
+        "changed": sum(old.get(t["key"], t["outcome"]) != t["outcome"] for t in records),
         "before": _accuracies(before),
-        "after": _accuracies(trials),
+        "after": _accuracies(records),
     }
 
 
-def _replied(record: Mapping[str, Any]) -> Replied:
+def _replied(record: Mapping[str, Any]) -> ReplyRecord:
     """A record of ``replies.jsonl`` as what it is."""
-    return cast(Replied, record)
+    return cast(ReplyRecord, record)
 
 
-def _accuracies(trials: Sequence[Mapping[str, Any] | Trial]) -> dict[str, float]:
+def _accuracies(records: Sequence[Mapping[str, Any] | Record]) -> dict[str, float]:
     """Share of right answers by condition; failed and hidden ones aside."""
     right: dict[str, list[bool]] = {}
-    for trial in trials:
-        if trial["outcome"] not in ("failed", "hidden"):
-            right.setdefault(trial["condition"], []).append(trial["outcome"] == "correct")
+    for record in records:
+        if record["outcome"] not in ("failed", "hidden"):
+            right.setdefault(record["condition"], []).append(record["outcome"] == "correct")
     return {condition: sum(marks) / len(marks) for condition, marks in right.items()}
 
 
 def _keep_words(own: Run, condition: str, listener: Listener) -> None:
     """What a listener writes is kept in the run: transcribing is paid for once."""
     if condition not in WORDS:
-        raise ConfigError(f"{condition!r} needs no listener", mend=f"These do: {', '.join(WORDS)}")
+        raise ConfigError(f"{condition!r} needs no listener", hint=f"These do: {', '.join(WORDS)}")
     keep = getattr(listener, "keep", None)
     if callable(keep):
         keep(own.path(f"words-{condition}"))
 
 
 def _selfcheck(
-    model: Model, made: Plan, replies: Mapping[str, Replied], guards: Guards, own: Run
+    model: Model, made: RequestPlan, replies: Mapping[str, ReplyRecord], guards: Guards, own: Run
 ) -> list[dict[str, Any]]:
     """The recheck of some requests alone, if any is wished; kept, so that it is paid for once."""
     if not guards.selfcheck:
@@ -250,7 +252,7 @@ def _selfcheck(
         reply = replies[request.planned["key"]]
         if reply["stop"] != "failed":
             earlier.append((request.prompt, reply["reply"], reply["logprobs"]))
-    asking = Asking(sampling=Sampling(**own.spec["sampling"]), seed=int(own.spec["seed"]))
+    asking = AskSettings(sampling=Sampling(**own.spec["sampling"]), seed=int(own.spec["seed"]))
     apart = own.path("selfcheck")  # a model that keeps replies would else be asked nothing
     found = selfcheck(model, earlier, guards.selfcheck, int(own.spec["seed"]),
                       sampling=sampling_of(asking), folder=apart)  # fmt: skip
@@ -272,8 +274,8 @@ def _spec(
     items: Sequence[Item],
     folder: Path,
     dataset: Path | str | None,
-    exam: Exam | None,
-    asking: Asking,
+    exam: BenchmarkRequest | None,
+    asking: AskSettings,
 ) -> dict[str, Any]:
     """What makes this run this run: the same spec resumes, another is refused."""
     spec: dict[str, Any] = {
@@ -311,9 +313,6 @@ def _spec(
 def _content(dataset: Path) -> str:
     """Fingerprint of the dataset's content, shards' hashes or the file's."""
     from harken.files import sha256_of
-    from harken.shards import read_info
+    from harken.shards.info import read_info
 
     return sha256_of(dataset)[:16] if dataset.is_file() else read_info(dataset).digest
-
-
-__all__ = ["CONDITIONS", "STAGES", "Exam", "Guards", "rescore", "results", "run"]

@@ -39,7 +39,7 @@ def selfcheck(
 
     Args:
         model: the one that answered. What it remembers of clips is dropped before each prompt
-            (its `forget`, where it or its `voice` has one).
+            (its `clear_cache`, where it or its `engine` has one).
         answered: prompts with their answers in a batch; failed requests do not belong here.
         k: how many; all if there are fewer. Drawn without replacement by `seed`.
         seed: of the draw.
@@ -157,8 +157,8 @@ def _unkept(model: Model, folder: Path | str | None) -> bool:
 
 def _forgetting(model: Model) -> Callable[[], None]:
     """What drops remembered clips: or what was heard in a batch would be heard again."""
-    for owner in (model, getattr(model, "voice", None)):
-        forget: Callable[[], None] | None = getattr(owner, "forget", None)
+    for owner in (model, getattr(model, "engine", None)):
+        forget: Callable[[], None] | None = getattr(owner, "clear_cache", None)
         if callable(forget):
             return forget
     return lambda: None

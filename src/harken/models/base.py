@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
+
+MODEL_FILE = "harken-model.json"
+"""The file that makes a folder a saved model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PromptStyle:
 class Earlier(str):
     """A reply of the model's own, earlier in a conversation: a part of a prompt between two turns.
 
-    Only a model that `converses` may be given one; another would read it as the user's words.
+    Only a model that `multi_turn` may be given one; another would read it as the user's words.
     """
 
     __slots__ = ()
@@ -121,13 +124,13 @@ class Reply:
 class Model(Protocol):
     """Anything that answers prompts.
 
-    `hears` is the number of clips it can take in one prompt (0: text only). `generate` and
+    `max_clips` is the number of clips it can take in one prompt (0: text only). `generate` and
     `choice_logprobs` return one entry a prompt, in order. A prompt that fails gives a Reply with
     ``stop="failed"`` (resp. None), never an exception for the whole batch.
     """
 
     name: str
-    hears: int
+    max_clips: int
     style: PromptStyle
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
@@ -164,5 +167,5 @@ class Learner(Model, Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write a folder that `harken.models.load_model` opens again."""
+        """Write a folder that `harken.models.load.load_model` opens again."""
         ...

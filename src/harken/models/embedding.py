@@ -64,7 +64,7 @@ class Hf:
             raise ModelError(
                 f"no text encoder could be loaded ({type(error).__name__}: {str(error)[:200]})",
                 where=target,
-                mend="Name a folder or repository whose model transformers itself knows.",
+                hint="Name a folder or repository whose model transformers itself knows.",
             ) from error
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token

@@ -13,34 +13,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harken.item import Item
-from harken.models.lalm import Lalm
-from harken.recipes.teaching import items_of, keep, start, teach
+from harken.models.composed.model import ComposedModel
+from harken.recipes.steps import items_of, keep, run_stage, start
 from harken.train.curriculum import Curriculum, drills, naming
 
 
 def align_first(
-    learner: Lalm, practice: Sequence[Item], mixed: Sequence[Item], plan: Curriculum, out: Path
+    learner: ComposedModel,
+    practice: Sequence[Item],
+    mixed: Sequence[Item],
+    plan: Curriculum,
+    out: Path,
 ) -> None:
     """Teach a model that knows nothing to read questions (as words), then to name what it hears."""
-    teach("warm", learner, drills(practice), plan.drill, out / "teaching")
-    teach("warm", learner, [*practice, *mixed, *mixed], plan.warm, out / "teaching")
-    teach("align", learner, naming([*practice, *mixed]), plan.align, out / "teaching")
+    run_stage("warm", learner, drills(practice), plan.drill, out / "teaching")
+    run_stage("warm", learner, [*practice, *mixed, *mixed], plan.text_warmup, out / "teaching")
+    run_stage("align", learner, naming([*practice, *mixed]), plan.align, out / "teaching")
     keep(learner, out / "aligned")
 
 
-def tune(learner: Lalm, mixed: Sequence[Item], plan: Curriculum, out: Path) -> None:
+def tune(learner: ComposedModel, mixed: Sequence[Item], plan: Curriculum, out: Path) -> None:
     """Supervised fine-tuning on the answers."""
-    teach("sft", learner, mixed, plan.sft, out / "teaching")
+    run_stage("sft", learner, mixed, plan.sft, out / "teaching")
     keep(learner, out / "tuned")
 
 
-def reward(learner: Lalm, strong: Sequence[Item], plan: Curriculum, out: Path) -> None:
+def reward(learner: ComposedModel, strong: Sequence[Item], plan: Curriculum, out: Path) -> None:
     """GRPO; the reward is the marker that examines."""
-    teach("grpo", learner, [i for i in strong if i.choices], plan.grpo, out / "teaching")
+    run_stage("grpo", learner, [i for i in strong if i.choices], plan.grpo, out / "teaching")
     keep(learner, out / "model")
 
 
-def mixed_to_strong(curated: Path, out: Path, model: str, plan: Curriculum, seed: int) -> Lalm:
+def mixed_to_strong(
+    curated: Path, out: Path, model: str, plan: Curriculum, seed: int
+) -> ComposedModel:
     """Teach on a folder written by `harken curate`; the model is ``out/model``."""
     weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
     open_ones = items_of(curated / "dropped")

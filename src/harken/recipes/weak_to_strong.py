@@ -11,13 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from harken.errors import DataError
-from harken.models.lalm import Lalm
+from harken.models.composed.model import ComposedModel
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.teaching import items_of, start
+from harken.recipes.steps import items_of, start
 from harken.train.curriculum import Curriculum
 
 
-def weak_to_strong(curated: Path, out: Path, model: str, plan: Curriculum, seed: int) -> Lalm:
+def weak_to_strong(
+    curated: Path, out: Path, model: str, plan: Curriculum, seed: int
+) -> ComposedModel:
     """Teach on a folder written by `harken curate`; the model is ``out/model``.
 
     Raises:
@@ -28,7 +30,7 @@ def weak_to_strong(curated: Path, out: Path, model: str, plan: Curriculum, seed:
         raise DataError(
             f"{len(weak)} questions are weak, fewer than a batch of {plan.sft.batch}",
             where=str(curated / "weak"),
-            mend="Use mixed-to-strong: balanced questions leave little to a deaf model.",
+            hint="Use mixed-to-strong: balanced questions leave little to a deaf model.",
         )
     open_ones = items_of(curated / "dropped")
     learner = start(model, [*weak, *strong, *open_ones], seed)

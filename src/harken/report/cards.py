@@ -15,20 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from harken.ask.paired import key_of
-from harken.ask.table import has_mark
-from harken.audio import Clip, digest
+from harken.audio.clip import Clip
 from harken.errors import AudioError
+from harken.hashing import digest
 from harken.item import Item
 from harken.report.sound import sound
 from harken.report.words import GAP, MARKS, signed
+from harken.stats.paired import key_of
+from harken.stats.table import has_mark
 
-Trial = Mapping[str, Any]
+Record = Mapping[str, Any]
 MAX_SOUND_BYTES = 20_000_000
 
 
 @dataclass(slots=True)
-class Sounds:
+class SoundBudget:
     """Sounds of a page by clip key: a clip that several items share is stored once."""
 
     budget: int = MAX_SOUND_BYTES
@@ -81,37 +82,37 @@ def _in_turn(groups: Mapping[str, tuple[str, ...]], most: int, seed: int) -> lis
     return picked[:most]
 
 
-def outcome(trials: Sequence[Trial], condition: str) -> str:
+def outcome(records: Sequence[Record], condition: str) -> str:
     """Outcome of an item under `condition`: that of its first pass; "" if it was not asked."""
-    asked = [t for t in trials if t["condition"] == condition]
+    asked = [t for t in records if t["condition"] == condition]
     return str(min(asked, key=_turns)["outcome"]) if asked else ""
 
 
-def _turns(trial: Trial) -> tuple[int, int]:
+def _turns(record: Record) -> tuple[int, int]:
     """Passes in order: as it is first, then other orders of the options, then of the clips."""
-    return int(trial.get("clip_rotation", 0)), int(trial["rotation"])
+    return int(record.get("clip_rotation", 0)), int(record["rotation"])
 
 
 def told(
-    before: Sequence[Trial], after: Sequence[Trial], condition: str
-) -> tuple[Trial, Trial] | None:
+    before: Sequence[Record], after: Sequence[Record], condition: str
+) -> tuple[Record, Record] | None:
     """What was said before and after: the first pass that both answered and were marked apart.
 
     None where no pass differs.
     """
     old = {key_of(t): t for t in before if t["condition"] == condition and has_mark(t)}
-    for trial in sorted(after, key=_turns):
-        first = old.get(key_of(trial)) if trial["condition"] == condition else None
-        if first is None or not has_mark(trial):
+    for record in sorted(after, key=_turns):
+        first = old.get(key_of(record)) if record["condition"] == condition else None
+        if first is None or not has_mark(record):
             continue
-        if (first["outcome"] == "correct") != (trial["outcome"] == "correct"):
-            return first, trial
+        if (first["outcome"] == "correct") != (record["outcome"] == "correct"):
+            return first, record
     return None
 
 
 def card(
     item: Item | None,
-    passes: tuple[Sequence[Trial], Sequence[Trial]],
+    passes: tuple[Sequence[Record], Sequence[Record]],
     flip: str,
     clips: list[dict[str, Any]],
     condition: str = "audio",
@@ -122,7 +123,7 @@ def card(
         item: the item, if the dataset could be read.
         passes: its trials after, and before.
         flip: gained, lost, kept, missed; empty where nothing is compared.
-        clips: what `Sounds.take` says of its clips.
+        clips: what `SoundBudget.take` says of its clips.
         condition: the one that before and after are compared under.
     """
     after, before = passes
@@ -158,12 +159,12 @@ def card(
     }
 
 
-def _words(trial: Trial) -> dict[str, str]:
+def _words(record: Record) -> dict[str, str]:
     """An answer in a word (the option, or why there is none), and as it was said."""
     return {
-        "word": str(trial.get("parsed") or trial["outcome"]),
-        "outcome": str(trial["outcome"]),
-        "said": str(trial.get("reply") or ""),
+        "word": str(record.get("parsed") or record["outcome"]),
+        "outcome": str(record["outcome"]),
+        "said": str(record.get("reply") or ""),
     }
 
 
@@ -181,34 +182,34 @@ def clip_name(clip: Clip) -> str:
     return f"{name} {start:.1f}–{end:.1f} s" if clip.start_s else f"{name} {end:.1f} s".strip()
 
 
-def _choices(trial: Trial) -> list[str]:
+def _choices(record: Record) -> list[str]:
     """The options in the item's own order and words; older records only have them as shown."""
-    if trial.get("options"):
-        return list(trial["options"])
-    names = [""] * len(trial["order"])
-    for shown, position in enumerate(trial["order"]):
-        names[position] = trial["choices"][shown]
+    if record.get("options"):
+        return list(record["options"])
+    names = [""] * len(record["order"])
+    for shown, position in enumerate(record["order"]):
+        names[position] = record["choices"][shown]
     return names
 
 
 def _answers(
-    trials: Sequence[Trial], prefix: str, only: Iterable[str] | None = None
+    records: Sequence[Record], prefix: str, only: Iterable[str] | None = None
 ) -> list[dict[str, Any]]:
     """One entry a condition: outcome, mean probability and number of picks of each option."""
     out = []
-    for condition in dict.fromkeys(t["condition"] for t in trials):
+    for condition in dict.fromkeys(t["condition"] for t in records):
         if only is not None and condition not in only:
             continue
-        asked = sorted((t for t in trials if t["condition"] == condition), key=_turns)
+        asked = sorted((t for t in records if t["condition"] == condition), key=_turns)
         names = _choices(asked[0])
         size = len(asked[0]["order"])
         chances, picks = [], [0] * size
-        for trial in asked:
-            if trial.get("logprobs"):
+        for record in asked:
+            if record.get("logprobs"):
                 chance = np.zeros(size)
-                chance[list(trial["order"])] = np.exp(trial["logprobs"])
+                chance[list(record["order"])] = np.exp(record["logprobs"])
                 chances.append(chance)
-            pick = picked(trial, names)
+            pick = picked(record, names)
             if pick is not None:
                 picks[pick] += 1
         out.append(
@@ -241,16 +242,16 @@ def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [{"who": ", ".join(w), "said": said, "rule": rule} for (said, rule), w in found.items()]
 
 
-def picked(trial: Trial, names: Sequence[str] | None = None) -> int | None:
+def picked(record: Record, names: Sequence[str] | None = None) -> int | None:
     """Position in the item's choices that the model chose; None if it chose none.
 
     `names` are the choices in the item's own words: where the clips stood in another order, those
     shown carry other numbers.
     """
-    parsed = trial.get("parsed")
-    if parsed is None or not trial["order"]:
+    parsed = record.get("parsed")
+    if parsed is None or not record["order"]:
         return None
-    names = _choices(trial) if names is None else names
+    names = _choices(record) if names is None else names
     return names.index(parsed) if parsed in names else None
 
 
@@ -276,8 +277,8 @@ def _contribution(item: Item) -> str:
     parts = [f"{own.label} (rule {own.rule})"]
     if own.bits is not None:
         parts.append(f"{signed(own.bits)} bits")
-    if own.deaf_asked:
-        parts.append(f"right without audio {own.deaf_right} of {own.deaf_asked} times")
+    if own.text_only_asked:
+        parts.append(f"right without audio {own.text_only_right} of {own.text_only_asked} times")
     if own.shapley:
         parts.append("clip shares " + ", ".join(signed(share) for share in own.shapley) + " bits")
     if own.interaction is not None:

@@ -37,7 +37,7 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """Dots of one colour, joined or not."""
 
     cls: str
@@ -46,7 +46,7 @@ class Line:
 
 
 def chart(
-    lines: Sequence[Line],
+    lines: Sequence[PlotLine],
     ticks: Sequence[tuple[float, str]],
     says: str,
     unit: str = "",
@@ -86,7 +86,7 @@ def _y(share: float) -> float:
     return BASE - (BASE - TOP) * min(max(share, 0.0), 1.0)
 
 
-def _drawn(own: Line) -> list[Markup]:
+def _drawn(own: PlotLine) -> list[Markup]:
     parts = []
     dots = sorted(own.dots, key=lambda dot: dot.x)
     if own.joined:
@@ -113,7 +113,7 @@ def reliability(cells: Mapping[str, Json]) -> Markup:
     for name, own in cells.items():
         most = max(n for _, _, n in own["bins"])
         dots = [Dot(x, y, size=3 + 6 * (n / most) ** 0.5) for x, y, n in own["bins"]]
-        lines.append(Line(kind(name), dots))
+        lines.append(PlotLine(kind(name), dots))
     said = ", ".join(f"{name}: ECE {percent(own['ece'])}" for name, own in cells.items())
     return chart(lines, _TENTHS, f"Right over confidence: {said}", "confidence, percent", diagonal)
 
@@ -121,7 +121,7 @@ def reliability(cells: Mapping[str, Json]) -> Markup:
 def coverage(cells: Mapping[str, Json]) -> Markup:
     """Accuracy over the share of answers kept, the surest first."""
     lines = [
-        Line(kind(name), [Dot(x, y, size=2.5) for x, y in own["curve"]])
+        PlotLine(kind(name), [Dot(x, y, size=2.5) for x, y in own["curve"]])
         for name, own in cells.items()
     ]
     said = ", ".join(
@@ -137,7 +137,7 @@ def by_clips(rows: Mapping[str, Sequence[Json]]) -> Markup:
     place = {n: at / max(len(numbers) - 1, 1) for at, n in enumerate(numbers)}
     shift = {name: 0.012 * (at - (len(rows) - 1) / 2) for at, name in enumerate(rows)}
     lines = [
-        Line(
+        PlotLine(
             kind(name),
             [
                 Dot(place[row["clips"]] + shift[name], row["accuracy"], row["low"], row["high"])
@@ -170,4 +170,4 @@ def fragments(own: Json, chance: float | None) -> Markup:
     ticks = [((k - 0.5) / cuts, f"{k} of {cuts}") for k in range(1, cuts + 1)]
     said = ", ".join(f"{row['position']}: {percent(row['accuracy'])}" for row in own["positions"])
     says = f"Right answers with one cut of {cuts}: {said}; whole {percent(own['whole'])}"
-    return chart([Line("fragment", dots, False)], ticks, says, "cut that is heard", under)
+    return chart([PlotLine("fragment", dots, False)], ticks, says, "cut that is heard", under)

@@ -12,19 +12,19 @@ import harken.report.findings as findings
 import harken.report.headline as headlines
 import harken.report.plots as plots
 import harken.report.words as words
-from harken.ask.paired import by_item, compare, gold_bits, marks
 from harken.errors import RunError
 from harken.item import Contribution
-from harken.report.cards import MAX_SOUND_BYTES, Sounds
-from harken.report.gather import Exam, Found, curves
+from harken.report.cards import MAX_SOUND_BYTES, SoundBudget
+from harken.report.gather import Found, LoadedRun, curves
 from harken.report.sound import BANDS, COLUMNS
+from harken.stats.paired import by_item, compare, gold_bits, marks
 
 Json = dict[str, Any]
 Contributions = Mapping[str, tuple[str, Contribution]]
 MOST_DOTS = 400
 
 
-def paired_condition(old: Exam | None, new: Exam) -> str:
+def paired_condition(old: LoadedRun | None, new: LoadedRun) -> str:
     """The condition that before and after are compared under: audio, or the first both asked.
 
     Raises RunError if they share none.
@@ -38,26 +38,28 @@ def paired_condition(old: Exam | None, new: Exam) -> str:
     return asked if asked in both else str(both[0])
 
 
-def compared(old: Exam | None, new: Exam, condition: str = "audio") -> list[Json]:
+def compared(old: LoadedRun | None, new: LoadedRun, condition: str = "audio") -> list[Json]:
     """Before and after: all tasks first; raises RunError if the runs share no item."""
     if old is None:
         return []
-    rows = compare(old.trials, new.trials, condition)
+    rows = compare(old.records, new.records, condition)
     if not rows[0]["paired"]["items"]:
         raise RunError(
             "the two runs share no item",
             where=f"{old.folder} and {new.folder}",
-            mend="Evaluate both models on the same dataset.",
+            hint="Evaluate both models on the same dataset.",
         )
     return rows
 
 
-def flips(paired: Json, old: Exam | None, new: Exam, condition: str = "audio") -> dict[str, str]:
+def flips(
+    paired: Json, old: LoadedRun | None, new: LoadedRun, condition: str = "audio"
+) -> dict[str, str]:
     """Item -> gained, lost, kept, missed; items that were not answered both times are absent."""
     if old is None:
         return {}
-    after = by_item(marks(new.trials, condition))
-    before = by_item(marks(old.trials, condition))
+    after = by_item(marks(new.records, condition))
+    before = by_item(marks(old.records, condition))
     flips = {i: "kept" if after[i] >= 0.5 else "missed" for i in after if i in before}
     flips.update(dict.fromkeys(paired["better"], "gained"))
     flips.update(dict.fromkeys(paired["worse"], "lost"))
@@ -84,7 +86,7 @@ def sections(drawn: Json) -> list[tuple[str, str]]:
 
 
 def headline(
-    new: Exam, old: Exam | None, changes: Sequence[Json], condition: str = "audio"
+    new: LoadedRun, old: LoadedRun | None, changes: Sequence[Json], condition: str = "audio"
 ) -> Json:
     """The verdict, the sentence on before and after, and the key figures."""
     whole = new.results["overall"]
@@ -112,7 +114,7 @@ def headline(
     }
 
 
-def tables(new: Exam, changes: Sequence[Json]) -> Json:
+def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
     """Task by task, before and after, outcome counts, floors."""
     whole, conditions = new.results["overall"], new.results["conditions"]
     scores = findings.scores(new.results)
@@ -153,7 +155,7 @@ def tables(new: Exam, changes: Sequence[Json]) -> Json:
 
 
 def drawings(
-    new: Exam, changes: Sequence[Json], measured: Contributions, train: Sequence[Path]
+    new: LoadedRun, changes: Sequence[Json], measured: Contributions, train: Sequence[Path]
 ) -> Json:
     """Every plot of the page; an empty string or None where there is nothing to draw."""
     conditions = new.results["conditions"]
@@ -184,7 +186,7 @@ def drawings(
     }
 
 
-def _bits(new: Exam, measured: Contributions) -> Json | None:
+def _bits(new: LoadedRun, measured: Contributions) -> Json | None:
     """The histogram of contribution: measured by the curator if it was, else by this exam."""
     groups: dict[str, list[float]] = {}
     for _, own in measured.values():
@@ -194,7 +196,7 @@ def _bits(new: Exam, measured: Contributions) -> Json | None:
     formula = "log2 p(true answer | audio) − log2 p(true answer | no audio)"
     note = f"{formula}, pooled over the voters that labelled the items: weak ones need no audio."
     if not groups:
-        heard, deaf = (by_item(gold_bits(new.trials, c)) for c in ("audio", "none"))
+        heard, deaf = (by_item(gold_bits(new.records, c)) for c in ("audio", "none"))
         groups = {"all": [heard[i] - deaf[i] for i in heard if i in deaf]}
         title = "Bits of contribution, item by item"
         note = f"{formula} for {new.model}: right of the line, the audio helps."
@@ -222,7 +224,7 @@ def _shares(measured: Contributions) -> tuple[Markup | str, str]:
     return plots.strips(named), note
 
 
-def browser(cards: Sequence[Json], sounds: Sounds, asked: int, trouble: str) -> Json:
+def browser(cards: Sequence[Json], sounds: SoundBudget, asked: int, trouble: str) -> Json:
     """The items to filter and play, the rule they were chosen by, and the filters' choices."""
     outcomes = dict.fromkeys(name for one in cards for name in one["outcomes"])
     labels = sorted({one["label"] for one in cards if one["label"]})
@@ -258,7 +260,7 @@ def browser(cards: Sequence[Json], sounds: Sounds, asked: int, trouble: str) -> 
     }
 
 
-def sources(new: Exam, old: Exam | None, found: Found) -> list[tuple[str, str]]:
+def sources(new: LoadedRun, old: LoadedRun | None, found: Found) -> list[tuple[str, str]]:
     """Where all of it comes from."""
     lines = []
     for name, exam in (("model", new), ("model before", old)):

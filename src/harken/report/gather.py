@@ -19,13 +19,13 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class LoadedRun:
     """One finished evaluation: its run folder as read."""
 
     folder: Path
     spec: dict[str, Any]
     results: dict[str, Any]
-    trials: list[dict[str, Any]]
+    records: list[dict[str, Any]]
 
     @property
     def model(self) -> str:
@@ -41,31 +41,32 @@ class Exam:
     def by_item(self) -> dict[str, list[dict[str, Any]]]:
         """Item id -> its trials, items in the order in which they were asked."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for trial in self.trials:
-            found.setdefault(trial["item"], []).append(trial)
+        for record in self.records:
+            found.setdefault(record["item"], []).append(record)
         return found
 
 
-def read_exam(folder: Path | str) -> Exam:
+def read_run_results(folder: Path | str) -> LoadedRun:
     """Read an evaluation's run folder; raises RunError if it is none or is not finished."""
     run = read_run(folder)
     if not run.done or not run.path("results.json").is_file():
         raise RunError(
             "this run holds no finished evaluation",
             where=str(folder),
-            mend="Run the same `harken eval` again: it goes on where it stopped.",
+            hint="Run the same `harken eval` again: it goes on where it stopped.",
         )
-    return Exam(Path(folder), run.spec, run.read_json("results"), run.records("trials"))
+    return LoadedRun(Path(folder), run.spec, run.read_json("results"), run.records("records"))
 
 
 def read_dataset(path: Path) -> Iterator[Item]:
     """Items of a dataset folder, or of a ``.jsonl`` file."""
-    from harken import shards
+    from harken.shards.jsonl import read_jsonl
+    from harken.shards.read import open_dataset
 
     if path.suffix == ".jsonl":
-        yield from shards.read_jsonl(path)
+        yield from read_jsonl(path)
     else:
-        yield from shards.open_dataset(path).items()
+        yield from open_dataset(path).items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def curated(folder: Path) -> dict[str, tuple[str, Contribution]]:
         raise DataError(
             "there are no measured items in weak/ or strong/",
             where=str(folder),
-            mend="Give the folder that `harken curate` wrote.",
+            hint="Give the folder that `harken curate` wrote.",
         )
     return found
 

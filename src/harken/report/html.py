@@ -22,8 +22,8 @@ import harken.report.content as content
 import harken.report.words as words
 from harken.files import write_whole
 from harken.progress import track
-from harken.report.cards import Sounds, card, choose, outcome
-from harken.report.gather import Found, curated, find_items, read_exam
+from harken.report.cards import SoundBudget, card, choose, outcome
+from harken.report.gather import Found, curated, find_items, read_run_results
 
 Json = dict[str, Any]
 
@@ -55,19 +55,19 @@ def write_report(
         RunError: a folder is no finished evaluation, or the two runs share no item.
         DataError: `curate` holds no measured items.
     """
-    new = read_exam(after)
-    old = read_exam(before) if before is not None else None
+    new = read_run_results(after)
+    old = read_run_results(before) if before is not None else None
     condition = content.paired_condition(old, new)
     changes = content.compared(old, new, condition)
     flips = content.flips(changes[0]["paired"], old, new, condition) if old else {}
-    trials = new.by_item()
+    records = new.by_item()
     groups = {
         item: (own[0]["task"], outcome(own, condition), flips.get(item, ""))
-        for item, own in trials.items()
+        for item, own in records.items()
     }
     chosen = choose(groups, max_items)
     found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
-    cards, sounds = _cards(chosen, found, trials, old.by_item() if old else {}, flips, condition)
+    cards, sounds = _cards(chosen, found, records, old.by_item() if old else {}, flips, condition)
     measured = curated(Path(curate)) if curate is not None else found.contributions
     drawn = content.drawings(new, changes, measured, [Path(folder) for folder in train])
     page = _render(
@@ -77,7 +77,7 @@ def write_report(
             "sections": content.sections(drawn),
             **content.tables(new, changes),
             "plots": drawn,
-            **content.browser(cards, sounds, len(trials), found.trouble),
+            **content.browser(cards, sounds, len(records), found.trouble),
             "sources": content.sources(new, old, found),
         }
     )
@@ -94,9 +94,9 @@ def _cards(
     before: Mapping[str, list[Json]],
     flips: Mapping[str, str],
     condition: str,
-) -> tuple[list[Json], Sounds]:
+) -> tuple[list[Json], SoundBudget]:
     """The cards of the chosen items, as many as the sound budget lets in, sorted for reading."""
-    sounds = Sounds()
+    sounds = SoundBudget()
     cards = []
     for one in track(chosen, "report: items"):
         item = found.items.get(one)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harken import audio
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import encode_flac, load
 
 COLUMNS = 220
 BANDS = 56
@@ -27,7 +28,7 @@ HOP = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class PlayableClip:
     """A clip ready for the page; `size` is what it adds to the file, in bytes."""
 
     seconds: float
@@ -52,13 +53,13 @@ class Sound:
         }
 
 
-def sound(clip: audio.Clip, rate_hz: int = audio.RATE_HZ) -> Sound:
+def sound(clip: Clip, rate_hz: int = RATE_HZ) -> PlayableClip:
     """Load, encode and draw one clip; raises AudioError when it cannot be loaded."""
-    samples = audio.load(clip, rate_hz)
-    return Sound(
+    samples = load(clip, rate_hz)
+    return PlayableClip(
         seconds=len(samples) / rate_hz,
         rate_hz=rate_hz,
-        flac=audio.encode_flac(samples, rate_hz),
+        flac=encode_flac(samples, rate_hz),
         wave=waveform(samples),
         mel=mel_picture(samples, rate_hz),
     )

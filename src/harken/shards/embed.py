@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harken import audio
-from harken.audio import Clip
+from harken.audio.clip import Clip
+from harken.audio.load import duration_s, encode_flac, load
+from harken.audio.probe import probe
 from harken.errors import AudioError
 
 
@@ -37,8 +38,8 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         if clip.plan is not None
         else _rate_hz(clip.path, os.stat(clip.path).st_mtime_ns)
     )
-    samples = audio.load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
-    data = audio.encode_flac(samples, rate_hz)
+    samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
+    data = encode_flac(samples, rate_hz)
     stand_in = replace(
         clip,
         kind="shard",
@@ -106,7 +107,7 @@ def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:
     with path.open("rb") as file:
         if file.read(4) != b"fLaC":
             return None
-    length_s = audio.duration_s(Clip(path=clip.path))
+    length_s = duration_s(Clip(path=clip.path))
     if clip.duration_s is not None and abs(clip.duration_s - length_s) > 1e-6:
         return None
     data = path.read_bytes()
@@ -118,4 +119,4 @@ def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:
 @lru_cache(maxsize=4096)
 def _rate_hz(path: str, changed_ns: int) -> int:
     """The source's own rate; `changed_ns` makes a new file a new question."""
-    return audio.probe(path).rate_hz
+    return probe(path).rate_hz

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harken.audio import canonical, digest
 from harken.errors import DataError
 from harken.files import write_json
+from harken.hashing import canonical, digest
 from harken.shards.schema import SCHEMA_VERSION, stored_folder
 
 MARKER = "dataset.json"
@@ -72,12 +72,12 @@ def read_info(folder: Path) -> Info:
     """Read `dataset.json`; raises DataError if it is absent, damaged or newer than this harken."""
     path = folder / MARKER
     if not folder.is_dir():
-        raise DataError("there is no dataset folder", where=str(folder), mend="Check the path.")
+        raise DataError("there is no dataset folder", where=str(folder), hint="Check the path.")
     if not path.is_file():
         raise DataError(
             f"the folder has no {MARKER}: it is no dataset, or its writing was interrupted",
             where=str(folder),
-            mend="Run the command that makes it again: finished shards are kept.",
+            hint="Run the command that makes it again: finished shards are kept.",
         )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ def read_info(folder: Path) -> Info:
         raise DataError(
             f"the dataset has schema {version}; this harken reads up to {SCHEMA_VERSION}",
             where=str(path),
-            mend="Install a newer harken, or write the dataset again with this one.",
+            hint="Install a newer harken, or write the dataset again with this one.",
         )
     try:
         return Info(**{**raw, "shards": tuple(ShardInfo(**one) for one in raw["shards"])})
@@ -100,7 +100,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{MARKER} is damaged ({type(error).__name__}: {error})",
         where=str(path),
-        mend="Delete it and run the command that makes the dataset again.",
+        hint="Delete it and run the command that makes the dataset again.",
     )
 
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import AudioError, DataError
 from harken.files import part_of, settle, sha256_of
 from harken.item import Item
@@ -50,7 +50,7 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError("there is no such file", where=str(path), mend="Check the path.")
+        raise DataError("there is no such file", where=str(path), hint="Check the path.")
     faults: list[str] = []
     first: dict[str, int] = {}
     for number, item in _lines(path, faults, probe):
@@ -63,7 +63,7 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
         raise DataError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
             where=str(path),
-            mend="Mend these lines and read the file again.",
+            hint="Mend these lines and read the file again.",
         )
     return (item for _, item in _lines(path, [], False))
 
@@ -193,9 +193,9 @@ def _hashed(path: str, probe: bool) -> str:
     if state is None or not stat.S_ISREG(state.st_mode):
         raise AudioError("missing", "there is no such file", where=path)
     if probe:
-        from harken import audio
+        from harken.audio.probe import probe as decode_whole
 
-        audio.probe(path)
+        decode_whole(path)
     return _sha256(path, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 

@@ -136,7 +136,7 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
         raise DataError(
             f"{len(missing)} of {len(info.shards)} shards are missing: {', '.join(missing[:5])}",
             where=str(folder),
-            mend="Copy the whole folder again, or run the command that makes it: only what is "
+            hint="Copy the whole folder again, or run the command that makes it: only what is "
             "missing is made.",
         )
     odd = [s.file for s in info.shards if (folder / s.file).stat().st_size != s.bytes]
@@ -157,5 +157,5 @@ def _damaged(folder: Path, files: str, why: str) -> DataError:
     return DataError(
         f"damaged: {files} ({why})",
         where=str(folder),
-        mend="Delete the damaged shard and dataset.json, then run the command that makes it again.",
+        hint="Delete the damaged shard and dataset.json, then run the command that makes it again.",
     )

@@ -19,8 +19,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harken.audio import Clip, Part, Plan, canonical
-from harken.item import Contribution, Item, Mark
+from harken.audio.clip import Clip, Part, ScenePlan
+from harken.hashing import canonical
+from harken.item import Contribution, HistoryEntry, Item
 
 SCHEMA_VERSION = 1
 """Raised when a column changes; a reader refuses what is newer than itself."""
@@ -44,8 +45,8 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("rule", text),
             ("bits", pa.float64()),
             ("voters", pa.list_(voter)),
-            ("deaf_right", pa.int32()),
-            ("deaf_asked", pa.int32()),
+            ("text_only_right", pa.int32()),
+            ("text_only_asked", pa.int32()),
             ("shapley", pa.list_(pa.float64())),
             ("interaction", pa.float64()),
         ]
@@ -172,8 +173,8 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
             rule=own["rule"],
             bits=own["bits"],
             voters=tuple((v["name"], v["bits"]) for v in own["voters"]),
-            deaf_right=own["deaf_right"],
-            deaf_asked=own["deaf_asked"],
+            text_only_right=own["text_only_right"],
+            text_only_asked=own["text_only_asked"],
             shapley=tuple(own["shapley"]),
             interaction=own["interaction"],
         )
@@ -190,7 +191,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         split=row["split"],
         licence=row["licence"],
         contribution=contribution,
-        history=tuple(Mark(m["step"], m["note"]) for m in row["history"]),
+        history=tuple(HistoryEntry(m["step"], m["note"]) for m in row["history"]),
         plan=json.loads(row["plan"]),
     )
 
@@ -198,7 +199,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
 def _clip(raw: dict[str, Any], root: Path, shard: Path, number: int) -> Clip:
     plan = None
     if raw["plan"] is not None:
-        plan = _live_plan(Plan.from_dict(json.loads(raw["plan"])), root)
+        plan = _live_plan(ScenePlan.from_dict(json.loads(raw["plan"])), root)
     here = raw["kind"] == "shard" and not raw["path"]
     return Clip(
         kind=raw["kind"],
@@ -213,7 +214,7 @@ def _clip(raw: dict[str, Any], root: Path, shard: Path, number: int) -> Clip:
     )
 
 
-def _live_plan(plan: Plan, root: Path) -> Plan:
+def _live_plan(plan: ScenePlan, root: Path) -> ScenePlan:
     def live(part: Part) -> Part:
         return replace(part, clip=map_paths(part.clip, lambda path: live_path(path, root)))
 

@@ -122,7 +122,7 @@ class _Flow:
         if given < taken:
             raise DataError(
                 f"the step {step_name(step)} took {taken} items and gave {given}",
-                mend="A step must give every item or a Drop with the reason.",
+                hint="A step must give every item or a Drop with the reason.",
             )
 
     def _put_aside(self, drop: Drop, step: str) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harken.audio import canonical, digest
 from harken.errors import ConfigError, DataError
 from harken.files import differences, held, part_of, settle, sha256_of, sweep
+from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.progress import track
 from harken.shards.embed import embedded
@@ -70,7 +70,7 @@ def head_of(
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"the plan of dataset {name!r} is not JSON: {error}",
-            mend="Use strings, numbers, lists and dicts only.",
+            hint="Use strings, numbers, lists and dicts only.",
         ) from error
     asked = [SCHEMA_VERSION, name, plan, embed, text, units]
     return Head(folder, name, plan, embed, whole, text, digest(canonical(asked)))
@@ -95,7 +95,7 @@ def standing(head: Head) -> Info | None:
                 "the folder holds a dataset made otherwise: "
                 + ("; ".join(differ[:5]) or "its units differ"),
                 where=str(head.folder),
-                mend="Choose another folder, or delete this one.",
+                hint="Choose another folder, or delete this one.",
             )
         paths = [(head.folder / shard.file, shard.bytes) for shard in info.shards]
         odd = [path for path, size in paths if not path.is_file() or path.stat().st_size != size]
@@ -110,7 +110,7 @@ def standing(head: Head) -> Info | None:
             raise DataError(
                 f"the folder holds {path.name} of an unfinished dataset with another plan",
                 where=str(head.folder),
-                mend="Choose another folder, or delete this one.",
+                hint="Choose another folder, or delete this one.",
             )
     return None
 
@@ -298,7 +298,7 @@ def refuse_finished(folder: Path) -> None:
     raise DataError(
         "the folder holds a finished dataset already, and no plan says that it is the same",
         where=str(folder),
-        mend="Choose another folder, delete this one, or give a plan.",
+        hint="Choose another folder, delete this one, or give a plan.",
     )
 
 

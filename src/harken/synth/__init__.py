@@ -10,29 +10,10 @@ One file a family, all of one shape::
     FAMILY = Family("name", number of wordings, lacks, pick, build)
 
 What is drawn is stored in `Item.plan`; `redraw` builds the same item from it. Balanced things
-(answer, place of the answer, labels, number of clips) come from ``draw.wheel``
+(answer, place of the answer, labels, number of clips) come from ``draw.design``
 (`harken.synth.design`), all else from ``draw.rng``. A family must hold to this: the text alone,
 question and choices, never tells the answer (`leaky` excepted, which is the control).
 
 Items combine recordings of one split only, never two from the same source recording. Labels are
 taken to be complete: what a recording is not labelled with is not in it.
 """
-
-from harken.synth.family import UNIT_ITEMS, Draw, Family, Made, Picks
-from harken.synth.make import FAMILIES, draw, make_dataset, redraw
-from harken.synth.pool import Pool, Topic, fingerprint
-
-__all__ = [
-    "FAMILIES",
-    "UNIT_ITEMS",
-    "Draw",
-    "Family",
-    "Made",
-    "Picks",
-    "Pool",
-    "Topic",
-    "draw",
-    "fingerprint",
-    "make_dataset",
-    "redraw",
-]

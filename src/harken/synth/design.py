@@ -1,10 +1,10 @@
 """Balance and chance: which answer, label and count the n-th item of a family is about.
 
-`Wheel` is a nested block design (a factorial laid out in blocks, each block shuffled by the seed).
-The first `turn(a)` runs through the a answers once in every block of a items; the next `turn(l)`
-runs through l labels once in every l items *of that answer*; and so on. So the n-th item is known
-without drawing those before it, and whatever the number of items, all values come equally often, to
-within one unfinished block.
+`BlockDesign` is a nested block design (a factorial laid out in blocks, each block shuffled by the
+seed). The first `turn(a)` runs through the a answers once in every block of a items; the next
+`turn(l)` runs through l labels once in every l items *of that answer*; and so on. So the n-th item
+is known without drawing those before it, and whatever the number of items, all values come equally
+often, to within one unfinished block.
 
 What stands in the question is drawn `aside`: balanced, but independent of the answer. To balance
 the answer exactly *under each label* would be a trap: what is exactly balanced in a whole is
@@ -33,10 +33,10 @@ def shuffled(key: tuple[int, ...], n: int) -> tuple[int, ...]:
 
 
 ASIDE = number("aside")
-"""Sets the permutations of `Wheel.aside` apart from those of `Wheel.turn`."""
+"""Sets the permutations of `BlockDesign.aside` apart from those of `BlockDesign.turn`."""
 
 
-class Wheel:
+class BlockDesign:
     """The nested block design, read at one index.
 
     Args:

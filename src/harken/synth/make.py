@@ -8,48 +8,49 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harken.corpora.base import Corpus, Recording, assign_splits
+from harken.corpora.base import Corpus, Recording
+from harken.corpora.splits import assign_splits
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.progress import track
 from harken.registry import Registry
-from harken.shards import Unit, build_dataset
-from harken.synth.family import (
+from harken.shards.write import Unit, build_dataset
+from harken.synth.pool import RecordingPool, fingerprint
+from harken.synth.question import (
     UNIT_ITEMS,
     VERSION,
-    Family,
-    Seat,
+    DrawKey,
+    QuestionFamily,
     build_item,
     look_up,
     plan_item,
 )
-from harken.synth.pool import Pool, fingerprint
 
 ATTEMPTS = 100
 """Tries at one item before a family counts as used up."""
 
-FAMILIES: Registry[Family] = Registry(
+FAMILIES: Registry[QuestionFamily] = Registry(
     "family of questions",
     {
-        "identify": "harken.synth.identify:FAMILY",
-        "presence": "harken.synth.presence:FAMILY",
-        "word": "harken.synth.word:FAMILY",
-        "same-sound": "harken.synth.same_sound:FAMILY",
-        "same-word": "harken.synth.same_word:FAMILY",
-        "same-speaker": "harken.synth.same_speaker:FAMILY",
-        "which-clip": "harken.synth.which_clip:FAMILY",
-        "caption": "harken.synth.caption:FAMILY",
-        "first": "harken.synth.first:FAMILY",
-        "count": "harken.synth.count:FAMILY",
-        "order": "harken.synth.order:FAMILY",
-        "leaky": "harken.synth.leaky:FAMILY",
-        "talk": "harken.synth.talk:FAMILY",
+        "identify": "harken.synth.families.identify:FAMILY",
+        "presence": "harken.synth.families.presence:FAMILY",
+        "word": "harken.synth.families.word:FAMILY",
+        "same-sound": "harken.synth.families.same_sound:FAMILY",
+        "same-word": "harken.synth.families.same_word:FAMILY",
+        "same-speaker": "harken.synth.families.same_speaker:FAMILY",
+        "which-clip": "harken.synth.families.which_clip:FAMILY",
+        "caption": "harken.synth.families.caption:FAMILY",
+        "first": "harken.synth.families.first:FAMILY",
+        "count": "harken.synth.families.count:FAMILY",
+        "order": "harken.synth.families.order:FAMILY",
+        "leaky": "harken.synth.families.leaky:FAMILY",
+        "talk": "harken.synth.families.talk:FAMILY",
     },
 )
 
 
 def draw(
-    recordings: Iterable[Recording] | Pool, split: str, family: str, n: int, seed: int
+    recordings: Iterable[Recording] | RecordingPool, split: str, family: str, n: int, seed: int
 ) -> Iterator[Item]:
     """Up to `n` different items of one family: a pure function of its arguments.
 
@@ -61,7 +62,7 @@ def draw(
         DataError: the split cannot make this family; the message says what is lacking.
     """
     kind = FAMILIES.get(family)
-    pool = recordings if isinstance(recordings, Pool) else Pool(recordings, split)
+    pool = recordings if isinstance(recordings, RecordingPool) else RecordingPool(recordings, split)
     reason = kind.lacks(pool)
     if reason:
         raise DataError(f"split {split!r} cannot make {family!r}: {reason}")
@@ -69,7 +70,7 @@ def draw(
         yield item
 
 
-def redraw(plan: Mapping[str, Any], recordings: Iterable[Recording] | Pool) -> Item:
+def redraw(plan: Mapping[str, Any], recordings: Iterable[Recording] | RecordingPool) -> Item:
     """The item that `plan` (an `Item.plan`) stands for, from the recordings it picked.
 
     Nothing is drawn: other recordings of the corpus may have come or gone since.
@@ -82,10 +83,14 @@ def redraw(plan: Mapping[str, Any], recordings: Iterable[Recording] | Pool) -> I
         raise DataError(
             f"a plan of version {plan.get('version')!r} cannot be drawn by version {VERSION}",
             where=f"plan of a {plan.get('family')} item",
-            mend="Make the dataset again with this harken.",
+            hint="Make the dataset again with this harken.",
         )
     family = FAMILIES.get(plan["family"])
-    pool = recordings if isinstance(recordings, Pool) else Pool(recordings, plan["split"])
+    pool = (
+        recordings
+        if isinstance(recordings, RecordingPool)
+        else RecordingPool(recordings, plan["split"])
+    )
     return build_item(family, dict(plan), look_up(plan, pool.by_ref))
 
 
@@ -125,13 +130,13 @@ def make_dataset(
     recordings = _with_splits(corpus, seed)
     wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
     kinds = [FAMILIES.get(one) for one in wanted]
-    pools = [Pool(recordings, split) for split in _splits(recordings, splits)]
+    pools = [RecordingPool(recordings, split) for split in _splits(recordings, splits)]
     units, told = _drawings(kinds, pools, per_family, seed)
     if not units:
         raise DataError(
             "the corpus can make none of the questions: "
             + "; ".join(f"{key}: {why}" for key, why in list(told["skipped"].items())[:5]),
-            mend="Ask for other families, or give a corpus with labels, words or speakers.",
+            hint="Ask for other families, or give a corpus with labels, words or speakers.",
         )
     name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
     plan = {
@@ -151,8 +156,8 @@ def make_dataset(
 
 
 def _drawings(
-    kinds: Sequence[Family],
-    pools: Sequence[Pool],
+    kinds: Sequence[QuestionFamily],
+    pools: Sequence[RecordingPool],
     per_family: int | Mapping[str, int],
     seed: int,
 ) -> tuple[list[Unit], dict[str, dict[str, Any]]]:
@@ -183,7 +188,7 @@ class _Drawn(NamedTuple):
     attempt: int
 
 
-def _drawn(family: Family, pool: Pool, n: int, seed: int) -> Iterator[_Drawn]:
+def _drawn(family: QuestionFamily, pool: RecordingPool, n: int, seed: int) -> Iterator[_Drawn]:
     """Items in order, each with the attempt that gave it; ends where no new item is found.
 
     Ending, rather than leaving gaps, keeps the balance of what there is.
@@ -191,7 +196,7 @@ def _drawn(family: Family, pool: Pool, n: int, seed: int) -> Iterator[_Drawn]:
     seen: set[str] = set()
     for index in range(n):
         for attempt in range(ATTEMPTS):
-            drawn = plan_item(family, pool, Seat(seed, pool.split, index, attempt))
+            drawn = plan_item(family, pool, DrawKey(seed, pool.split, index, attempt))
             if drawn is None:
                 continue
             plan, picks = drawn
@@ -204,7 +209,7 @@ def _drawn(family: Family, pool: Pool, n: int, seed: int) -> Iterator[_Drawn]:
             return
 
 
-def _units(family: Family, pool: Pool, seed: int, attempts: bytes) -> list[Unit]:
+def _units(family: QuestionFamily, pool: RecordingPool, seed: int, attempts: bytes) -> list[Unit]:
     return [
         Unit(
             f"{family.name}/{pool.split}/{start // UNIT_ITEMS}",
@@ -214,10 +219,12 @@ def _units(family: Family, pool: Pool, seed: int, attempts: bytes) -> list[Unit]
     ]
 
 
-def _unit(family: Family, pool: Pool, seed: int, start: int, attempts: bytes) -> Iterator[Item]:
+def _unit(
+    family: QuestionFamily, pool: RecordingPool, seed: int, start: int, attempts: bytes
+) -> Iterator[Item]:
     """The items of one unit. With the attempts known, no item depends on those before it."""
     for offset, attempt in enumerate(attempts):
-        drawn = plan_item(family, pool, Seat(seed, pool.split, start + offset, attempt))
+        drawn = plan_item(family, pool, DrawKey(seed, pool.split, start + offset, attempt))
         if drawn is None:
             raise DataError(f"{family.name} item {start + offset} was drawn before and is not now")
         plan, picks = drawn
@@ -235,7 +242,7 @@ def _splits(recordings: Sequence[Recording], wanted: Sequence[str] | None) -> li
     there = sorted({recording.split for recording in recordings})
     unknown = sorted(set(wanted or ()) - set(there))
     if unknown:
-        raise ConfigError(f"no recording is in split {unknown[0]!r}", mend=f"Known: {there}")
+        raise ConfigError(f"no recording is in split {unknown[0]!r}", hint=f"Known: {there}")
     return [split for split in there if wanted is None or split in wanted]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harken.synth.family import Draw, Picks
 from harken.synth.pool import Topic
+from harken.synth.question import Draw, Picks
 
 OPTIONS = 4
 
@@ -17,8 +17,8 @@ def lacks_options(topic: Topic, what: str) -> str:
 
 def pick_options(topic: Topic, draw: Draw) -> Picks | None:
     """Options first, then the gold among them, then a recording that holds only the gold."""
-    position = draw.wheel.turn(OPTIONS)
-    anchor = topic.names[draw.wheel.turn(len(topic.names))]
+    position = draw.design.turn(OPTIONS)
+    anchor = topic.names[draw.design.turn(len(topic.names))]
     names = topic.near_set(draw.rng, anchor, OPTIONS)
     if names is None or not each_can_be_gold(topic, names):
         return None

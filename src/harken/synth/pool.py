@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harken.audio import canonical, digest
 from harken.corpora.base import Recording
+from harken.hashing import canonical, digest
 from harken.synth import vocabulary
 
 Numbers = NDArray[Any]
@@ -170,7 +170,7 @@ _KINDS: dict[
 """Kind -> clash, affinity, and keys of which clashing names share at least one."""
 
 
-class Pool:
+class RecordingPool:
     """The recordings of one split.
 
     Args:

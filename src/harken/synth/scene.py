@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harken.audio import Clip, Part, Plan, span
+from harken.audio.clip import Clip, Part, ScenePlan
+from harken.audio.load import span
 from harken.corpora.base import Recording
-from harken.synth.family import Draw
 from harken.synth.pool import event_span
+from harken.synth.question import Draw
 
 LEAD_S = 0.1
 """Silence before the first event and after the last."""
@@ -38,7 +39,7 @@ def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> Clip:
         parts.append(Part(event, round(at_s, 4), timing["gains_db"][i]))
         at_s += length_s
     duration_s = round(at_s + LEAD_S, 4)
-    return Clip("plan", duration_s=duration_s, plan=Plan(tuple(parts), duration_s))
+    return Clip("plan", duration_s=duration_s, plan=ScenePlan(tuple(parts), duration_s))
 
 
 def over(voice: Recording, background: Recording, gain_db: float) -> Clip:
@@ -49,7 +50,7 @@ def over(voice: Recording, background: Recording, gain_db: float) -> Clip:
     if under_s > duration_s:
         under = span(background.clip, under.start_s - background.clip.start_s, duration_s)
     parts = (Part(voice.clip, 2 * LEAD_S), Part(under, 0.0, gain_db))
-    return Clip("plan", duration_s=duration_s, plan=Plan(parts, duration_s))
+    return Clip("plan", duration_s=duration_s, plan=ScenePlan(parts, duration_s))
 
 
 def _event(recording: Recording) -> tuple[Clip, float]:

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 from harken.errors import DataError
 from harken.item import Item
-from harken.models.lalm import Lalm
+from harken.models.composed.model import ComposedModel
 from harken.runs import Run
-from harken.train.loop import Teaching, teach
+from harken.train.loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlignSettings(Teaching):
-    """`Teaching` with the defaults of this stage."""
+class AlignSettings(TrainSettings):
+    """`TrainSettings` with the defaults of this stage."""
 
     name: str = "align"
     steps: int = 150
     batch: int = 24
     lr: float = 2e-3
-    absent: float = 0.0
+    modality_dropout: float = 0.0
     groups: tuple[str, ...] = ("audio_encoder", "projector")
 
 
-def align(learner: Lalm, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
+def align(learner: ComposedModel, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
     """Teach the audio side to name what is heard; items without clips are refused.
 
     Raises:
@@ -37,9 +37,9 @@ def align(learner: Lalm, items: Sequence[Item], settings: AlignSettings, run: Ru
     deaf = sum(not item.clips for item in items)
     if deaf:
         raise DataError(
-            f"{deaf} of {len(items)} items have no clips", mend="Align on items with audio only."
+            f"{deaf} of {len(items)} items have no clips", hint="Align on items with audio only."
         )
-    teach(learner, items, settings, run)
+    train_on_answers(learner, items, settings, run)
 
 
 STAGE = (align, AlignSettings)

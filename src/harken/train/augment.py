@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from harken.item import Item
-from harken.models.features import Array
+from harken.models.engine.features import Array
 
 _LONG = 150  # frames (1.5 s) from which a sound is rolled and cropped
 

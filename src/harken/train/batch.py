@@ -13,17 +13,17 @@ from zlib import crc32
 import numpy as np
 
 from harken.ask.prompt import make_prompt, target
-from harken.audio import silenced
+from harken.audio.load import silenced
 from harken.item import Item
 from harken.models.base import Prompt
-from harken.models.lalm import Lalm
-from harken.models.lalm_batch import Line, Sound
+from harken.models.composed.model import ComposedModel
+from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.train.augment import augment, loose, mask
-from harken.train.words import heard, spoken
+from harken.train.text_clips import as_text, heard_names
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class BatchSettings:
     """How items become lines.
 
     Attributes:
@@ -35,7 +35,7 @@ class Recipe:
         turns: up to so many items with the same clips become one line, whose clips are heard once.
     """
 
-    absent: float = 0.0
+    modality_dropout: float = 0.0
     words: bool = False
     augment: bool = False
     turns: int = 1
@@ -45,9 +45,9 @@ class Recipe:
 class Batch:
     """Lines with answers, and what is in them."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TokenizedPrompt, ...]
     clips: int
-    absent: int
+    modality_dropout: int
 
     @property
     def answer_tokens(self) -> int:
@@ -55,7 +55,7 @@ class Batch:
         return sum(line.answer_tokens for line in self.lines)
 
 
-def drawn(count: int, size: int, seed: int, step: int) -> list[int]:
+def epoch_picks(count: int, size: int, seed: int, step: int) -> list[int]:
     """Which of `count` items are in batch `step`: a walk over one permutation after the other."""
     picks = []
     for place in range(step * size, (step + 1) * size):
@@ -93,9 +93,9 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
 
 
 def make_batch(
-    learner: Lalm,
+    learner: ComposedModel,
     groups: Sequence[Sequence[Item]],
-    recipe: Recipe,
+    recipe: BatchSettings,
     size: int,
     seed: int,
     step: int,
@@ -108,25 +108,25 @@ def make_batch(
     """
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
     lines = []
-    absent = 0
-    for pick in drawn(len(groups), size, seed, step):
+    modality_dropout = 0
+    for pick in epoch_picks(len(groups), size, seed, step):
         line, without = make_line(learner, groups[pick], recipe, rng)
         lines.append(line)
-        absent += without
-    return Batch(tuple(lines), sum(len(line.sounds) for line in lines), absent)
+        modality_dropout += without
+    return Batch(tuple(lines), sum(len(line.sounds) for line in lines), modality_dropout)
 
 
 def make_line(
-    learner: Lalm, group: Sequence[Item], recipe: Recipe, rng: np.random.Generator
-) -> tuple[Line, bool]:
+    learner: ComposedModel, group: Sequence[Item], recipe: BatchSettings, rng: np.random.Generator
+) -> tuple[TokenizedPrompt, bool]:
     """Items with the same clips as one line with answers, and whether the audio was left out.
 
     Without audio only the questions with choices are asked: no answer to the others is true.
     """
     asked = [group[int(i)] for i in rng.permutation(len(group))]
-    shut = [item for item in asked if item.choices]
-    without = bool(shut) and bool(group[0].clips) and rng.random() < recipe.absent
-    asked = shut if without else asked
+    closed_ended = [item for item in asked if item.choices]
+    without = bool(closed_ended) and bool(group[0].clips) and rng.random() < recipe.modality_dropout
+    asked = closed_ended if without else asked
     first = asked[0]
     clips = first.clips
     if without:
@@ -142,20 +142,20 @@ def make_line(
         answers.append(targets[int(rng.integers(len(targets)))] if without else right)
     sounds = None
     if recipe.words and clips:
-        names = heard(first)
+        names = heard_names(first)
         assert names is not None, "items without names are left out before"
-        prompts[0] = spoken(prompts[0], names, rng)
+        prompts[0] = as_text(prompts[0], names, rng)
     elif recipe.augment:
         sounds = _sounds(learner, first, prompts[0], rng)
     return learner.turns(prompts, answers, sounds), without
 
 
 def _sounds(
-    learner: Lalm, item: Item, prompt: Prompt, rng: np.random.Generator
-) -> list[Sound] | None:
+    learner: ComposedModel, item: Item, prompt: Prompt, rng: np.random.Generator
+) -> list[AudioInput] | None:
     """The clips' features, changed; None for encoders that are not fed log-mel."""
-    ear = learner.net.ear
-    if ear.kind != "mel":
+    audio_encoder = learner.net.audio_encoder
+    if audio_encoder.kind != "mel":
         return None
     free = loose(item)
     sounds = []

@@ -21,7 +21,7 @@ import torch
 
 from harken.errors import RunError
 from harken.files import sweep, write_json, write_whole
-from harken.models.lalm import Lalm
+from harken.models.composed.model import ComposedModel
 from harken.runs import Run
 
 LATEST = "latest.json"
@@ -50,7 +50,7 @@ class Checkpoint:
         self._metrics: int | None = latest.get("metrics")
 
     def restore(
-        self, learner: Lalm, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
+        self, learner: ComposedModel, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
     ) -> int:
         """Load the latest checkpoint, if there is one; returns the step to go on with.
 
@@ -76,7 +76,7 @@ class Checkpoint:
 
     def keep(
         self,
-        learner: Lalm,
+        learner: ComposedModel,
         optimiser: torch.optim.Optimizer,
         names: Mapping[int, str],
         step: int,
@@ -148,5 +148,5 @@ def _read(path: Path) -> dict[str, Any]:
         return latest
     except ValueError as error:
         raise RunError(
-            f"the checkpoint's {LATEST} is damaged", where=str(path), mend="Delete the checkpoint."
+            f"the checkpoint's {LATEST} is damaged", where=str(path), hint="Delete the checkpoint."
         ) from error

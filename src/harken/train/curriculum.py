@@ -20,7 +20,7 @@ from harken.item import Item
 from harken.train.align import AlignSettings
 from harken.train.grpo import GrpoSettings
 from harken.train.sft import SftSettings
-from harken.train.warm import WarmSettings
+from harken.train.text_warmup import TextWarmupSettings
 
 MEASURED_MINUTES = 5.0
 """The time that the step counts below take together, on two cores (ESC-10: 5 s clips)."""
@@ -38,8 +38,8 @@ class Curriculum:
         grpo: on items with choices.
     """
 
-    drill: WarmSettings
-    warm: WarmSettings
+    drill: TextWarmupSettings
+    text_warmup: TextWarmupSettings
     align: AlignSettings
     sft: SftSettings
     grpo: GrpoSettings
@@ -52,19 +52,27 @@ def curriculum(minutes: float = MEASURED_MINUTES, seed: int = 0, threads: int = 
         ConfigError: no time at all.
     """
     if minutes <= 0:
-        raise ConfigError(f"minutes is {minutes}", mend="Give the time that teaching may take.")
+        raise ConfigError(f"minutes is {minutes}", hint="Give the time that teaching may take.")
 
     def steps(number: int) -> int:
         return max(1, round(number * minutes / MEASURED_MINUTES))
 
-    ear = ("audio_encoder", "projector")
+    audio_encoder = ("audio_encoder", "projector")
     return Curriculum(
-        WarmSettings(
+        TextWarmupSettings(
             name="drill", steps=steps(800), batch=16, lr=2e-3, turns=12, seed=seed, threads=threads
         ),
-        WarmSettings(steps=steps(150), batch=24, lr=1.5e-3, turns=6, seed=seed, threads=threads),
+        TextWarmupSettings(
+            steps=steps(150), batch=24, lr=1.5e-3, turns=6, seed=seed, threads=threads
+        ),
         AlignSettings(
-            steps=steps(150), batch=24, lr=3e-3, turns=1, groups=ear, seed=seed, threads=threads
+            steps=steps(150),
+            batch=24,
+            lr=3e-3,
+            turns=1,
+            groups=audio_encoder,
+            seed=seed,
+            threads=threads,
         ),
         SftSettings(steps=steps(240), batch=32, lr=1e-3, turns=1, seed=seed, threads=threads),
         GrpoSettings(steps=steps(60), items=12, lr=1e-4, seed=seed, threads=threads),

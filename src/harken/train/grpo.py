@@ -26,13 +26,13 @@ from harken.errors import ConfigError, DataError
 from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
-from harken.models.lalm import Lalm
-from harken.models.lalm_batch import Line
-from harken.models.lalm_parts import GROUPS
+from harken.models.composed.model import ComposedModel
+from harken.models.composed.net import GROUPS
+from harken.models.engine.batch import TokenizedPrompt
 from harken.runs import Run
-from harken.train.batch import drawn
+from harken.train.batch import epoch_picks
 from harken.train.checkpoint import REFERENCE, open_stage
-from harken.train.loop import determined, walk
+from harken.train.loop import deterministic, train_loop
 from harken.train.losses import advantages, grpo_loss, kl_k3
 
 
@@ -50,7 +50,7 @@ class GrpoSettings:
         clip: how far a token's ratio may go from 1 and still be paid for.
         kl: weight of the divergence from the model at the start.
         lr, warmup, decay, clip_norm, groups, seed, checkpoint_every, threads: as in
-            `harken.train.loop.Teaching`.
+            `harken.train.loop.TrainSettings`.
     """
 
     name: str = "grpo"
@@ -75,21 +75,21 @@ class GrpoSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
         if self.group < 2:
-            raise ConfigError(f"group is {self.group}", mend="A group needs 2 replies or more.")
+            raise ConfigError(f"group is {self.group}", hint="A group needs 2 replies or more.")
         if self.temperature <= 0:
-            raise ConfigError("temperature is 0", mend="All replies of a group would be the same.")
+            raise ConfigError("temperature is 0", hint="All replies of a group would be the same.")
         for name in ("items", "reuse", "checkpoint_every", "threads", "max_tokens"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}", mend="Use 1 or more.")
+                raise ConfigError(f"{name} is {getattr(self, name)}", hint="Use 1 or more.")
         if self.checkpoint_every % self.reuse or self.steps % self.reuse:
             raise ConfigError(
                 "steps and checkpoint_every must be multiples of reuse",
-                mend="A checkpoint between two steps on the same replies would lose them.",
+                hint="A checkpoint between two steps on the same replies would lose them.",
             )
 
 
 @dataclass(slots=True, eq=False)
-class Drawn:
+class Rollouts:
     """The replies of one step that teach something, and what was seen in drawing them.
 
     Attributes:
@@ -99,14 +99,14 @@ class Drawn:
         about: counts and the mean reward.
     """
 
-    lines: list[Line]
+    lines: list[TokenizedPrompt]
     advantage: Tensor
     old: Tensor | None
     reference: Tensor | None
     about: dict[str, Any]
 
 
-def grpo(learner: Lalm, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
+def grpo(learner: ComposedModel, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
     """Teach by reward.
 
     Raises:
@@ -115,9 +115,9 @@ def grpo(learner: Lalm, items: Sequence[Item], settings: GrpoSettings, run: Run)
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items to teach")
-    with determined(settings.threads):
+    with deterministic(settings.threads):
         reference = _reference(learner, settings, run) if settings.kl else None
-    held: list[Drawn] = []
+    held: list[Rollouts] = []
 
     def step_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
         if step % settings.reuse == 0 or not held:
@@ -125,7 +125,7 @@ def grpo(learner: Lalm, items: Sequence[Item], settings: GrpoSettings, run: Run)
         drawn_now = held[0]
         if not drawn_now.lines:
             return None, drawn_now.about
-        new, rows = learner.voice.token_logprobs(drawn_now.lines)
+        new, rows = learner.engine.token_logprobs(drawn_now.lines)
         old = new.detach() if drawn_now.old is None else drawn_now.old
         loss = grpo_loss(
             new,
@@ -138,19 +138,19 @@ def grpo(learner: Lalm, items: Sequence[Item], settings: GrpoSettings, run: Run)
         )
         return loss, drawn_now.about | _seen(new.detach(), old, drawn_now.reference, settings)
 
-    walk(learner, settings, run, step_loss, training=False)
+    train_loop(learner, settings, run, step_loss, training=False)
 
 
 def _draw(
-    learner: Lalm,
-    reference: Lalm | None,
+    learner: ComposedModel,
+    reference: ComposedModel | None,
     items: Sequence[Item],
     settings: GrpoSettings,
     turn: int,
-) -> Drawn:
+) -> Rollouts:
     """Draw and mark the replies of one batch of items."""
     rng = np.random.default_rng([settings.seed, crc32(b"grpo"), turn])
-    picks = [items[i] for i in drawn(len(items), settings.items, settings.seed, turn)]
+    picks = [items[i] for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
     prompts: list[Prompt] = []
     for item in picks:
         order = [int(i) for i in rng.permutation(len(item.choices))]
@@ -180,15 +180,15 @@ def _draw(
     old = then = None
     with torch.no_grad():
         if lines and settings.reuse > 1:
-            old = learner.voice.token_logprobs(lines)[0]
+            old = learner.engine.token_logprobs(lines)[0]
         if lines and reference is not None:
-            then = reference.voice.token_logprobs(lines)[0]
-    return Drawn(lines, gains.flatten()[kept].to(learner.voice.device), old, then, about)
+            then = reference.engine.token_logprobs(lines)[0]
+    return Rollouts(lines, gains.flatten()[kept].to(learner.engine.device), old, then, about)
 
 
-def _with(line: Line, ids: Sequence[int]) -> Line:
+def _with(line: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
     """`line` with the tokens that were drawn behind it, and no others."""
-    return Line((*line.ids, *ids), line.places, line.sounds, len(ids))
+    return TokenizedPrompt((*line.ids, *ids), line.places, line.sounds, len(ids))
 
 
 def _seen(
@@ -202,7 +202,7 @@ def _seen(
     return seen
 
 
-def _reference(learner: Lalm, settings: GrpoSettings, run: Run) -> Lalm:
+def _reference(learner: ComposedModel, settings: GrpoSettings, run: Run) -> ComposedModel:
     """The model as it was at the start of the stage; kept beside the checkpoints until the end."""
     from copy import deepcopy
 
@@ -210,7 +210,7 @@ def _reference(learner: Lalm, settings: GrpoSettings, run: Run) -> Lalm:
 
     found = open_stage(run, settings.name)
     path = found.folder / REFERENCE
-    reference = Lalm(deepcopy(learner.net), learner.coder, learner.config)
+    reference = ComposedModel(deepcopy(learner.net), learner.tokenizer, learner.config)
     if path.is_file():
         reference.load_state(load(path.read_bytes()))
     elif not found.finished:

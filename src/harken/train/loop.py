@@ -22,17 +22,17 @@ from torch import Tensor
 
 from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
-from harken.models.lalm import Lalm
-from harken.models.lalm_parts import GROUPS
+from harken.models.composed.model import ComposedModel
+from harken.models.composed.net import GROUPS
 from harken.progress import track
 from harken.runs import Run
 from harken.train import checkpoint
-from harken.train.batch import Batch, Recipe, grouped, make_batch
+from harken.train.batch import Batch, BatchSettings, grouped, make_batch
 from harken.train.losses import answer_loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Teaching:
+class TrainSettings:
     """What all offline stages are told.
 
     Attributes:
@@ -40,7 +40,7 @@ class Teaching:
         steps, batch: how many batches of how many lines (of one item, or of `turns`).
         lr: highest learning rate; warmup: share of the steps until it is reached.
         decay: AdamW's weight decay; clip_norm: longest gradient; smoothing: of the labels.
-        absent, words, augment, turns: see `harken.train.batch.Recipe`.
+        absent, words, augment, turns: see `harken.train.batch.BatchSettings`.
         groups: the module groups that are taught; the others are frozen.
         seed: of order, options, augmentation and dropout.
         checkpoint_every: steps between checkpoints.
@@ -55,7 +55,7 @@ class Teaching:
     decay: float = 0.02
     clip_norm: float = 1.0
     smoothing: float = 0.0
-    absent: float = 0.12
+    modality_dropout: float = 0.12
     words: bool = False
     augment: bool = True
     turns: int = 1
@@ -68,8 +68,8 @@ class Teaching:
         """Refuse what cannot be done."""
         for name in ("batch", "checkpoint_every", "threads", "turns"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}", mend="Use 1 or more.")
-        if self.steps < 0 or not 0 <= self.absent <= 1 or not 0 <= self.warmup <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}", hint="Use 1 or more.")
+        if self.steps < 0 or not 0 <= self.modality_dropout <= 1 or not 0 <= self.warmup <= 1:
             raise ConfigError("steps must not be negative; absent and warmup lie between 0 and 1")
 
 
@@ -80,7 +80,9 @@ def rate(settings: Any, step: int) -> float:
     return float(settings.lr * rise * fall)
 
 
-def teach(learner: Lalm, items: Sequence[Item], settings: Teaching, run: Run) -> None:
+def train_on_answers(
+    learner: ComposedModel, items: Sequence[Item], settings: TrainSettings, run: Run
+) -> None:
     """Teach `learner` the answers of `items`.
 
     Raises:
@@ -89,19 +91,21 @@ def teach(learner: Lalm, items: Sequence[Item], settings: Teaching, run: Run) ->
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items to teach")
-    recipe = Recipe(settings.absent, settings.words, settings.augment, settings.turns)
+    recipe = BatchSettings(
+        settings.modality_dropout, settings.words, settings.augment, settings.turns
+    )
     groups = grouped(items, settings.turns)
 
     def batch_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
         batch = make_batch(learner, groups, recipe, settings.batch, settings.seed, step)
-        logits, ids, _ = learner.voice.answer_logits(batch.lines)
+        logits, ids, _ = learner.engine.answer_logits(batch.lines)
         return answer_loss(logits, ids, settings.smoothing), _about(batch)
 
-    walk(learner, settings, run, batch_loss, training=True)
+    train_loop(learner, settings, run, batch_loss, training=True)
 
 
-def walk(
-    learner: Lalm,
+def train_loop(
+    learner: ComposedModel,
     settings: Any,
     run: Run,
     step_loss: Callable[[int], tuple[Tensor | None, dict[str, Any]]],
@@ -112,12 +116,12 @@ def walk(
 
     Args:
         learner: taught in place.
-        settings: `Teaching` or settings with the same names.
+        settings: `TrainSettings` or settings with the same names.
         run: where metrics and checkpoints go.
         step_loss: step -> the loss (None: nothing to learn from) and what to write down.
         training: whether dropout is on.
     """
-    with determined(settings.threads):
+    with deterministic(settings.threads):
         found = checkpoint.open_stage(run, settings.name)
         parameters = learner.trainable(settings.groups)
         optimiser = torch.optim.AdamW(
@@ -145,7 +149,7 @@ def walk(
 
 
 def _step(
-    learner: Lalm,
+    learner: ComposedModel,
     settings: Any,
     optimiser: torch.optim.Optimizer,
     step: int,
@@ -167,14 +171,14 @@ def _step(
         raise RunError(
             f"the loss of step {step} is {value}",
             where=settings.name,
-            mend="Lower the learning rate.",
+            hint="Lower the learning rate.",
         )
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
-    audio = learner.voice.audio
+    audio = learner.engine.audio
     arrived = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
-    learner.voice.audio = None
+    learner.engine.audio = None
     optimiser.step()
     return {
         "loss": round(value, 6),
@@ -186,7 +190,7 @@ def _step(
 
 
 @contextmanager
-def determined(threads: int) -> Iterator[None]:
+def deterministic(threads: int) -> Iterator[None]:
     """Fixed threads, deterministic algorithms and a random state of its own, for a block."""
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
@@ -204,6 +208,6 @@ def _about(batch: Batch) -> dict[str, Any]:
     return {
         "answer_tokens": batch.answer_tokens,
         "clips": batch.clips,
-        "absent": batch.absent,
+        "absent": batch.modality_dropout,
         "audio_tokens": sum(sound.tokens for line in batch.lines for sound in line.sounds),
     }

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harken.item import Item
-from harken.models.lalm import Lalm
+from harken.models.composed.model import ComposedModel
 from harken.runs import Run
-from harken.train.loop import Teaching, teach
+from harken.train.loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SftSettings(Teaching):
-    """`Teaching` with the defaults of this stage."""
+class SftSettings(TrainSettings):
+    """`TrainSettings` with the defaults of this stage."""
 
     name: str = "sft"
     steps: int = 200
     lr: float = 1e-3
 
 
-def sft(learner: Lalm, items: Sequence[Item], settings: SftSettings, run: Run) -> None:
+def sft(learner: ComposedModel, items: Sequence[Item], settings: SftSettings, run: Run) -> None:
     """Teach the answers, all parts together."""
-    teach(learner, items, settings, run)
+    train_on_answers(learner, items, settings, run)
 
 
 STAGE = (sft, SftSettings)

@@ -8,14 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench_fakes import Says
+from fake_models import Says
 
 from harken.errors import DataError
-from harken.evaluate.benchmarks import BENCHMARKS, Predictions, open_benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.scoring import score
-from harken.models import load_embedder
+from harken.evaluate.benchmarks.types import key_of
+from harken.models.embedding import load_embedder
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 JUDGES = {"mmau-pro": "OVERALL: 4", "mae": "CORRECT", "longaudiobench": "8", "jailbreak": "?"}

@@ -11,8 +11,8 @@ import pytest
 from test_bench_golden import DATA
 from typer.testing import CliRunner
 
-from harken.audio import write_wav
-from harken.cli import app
+from harken.audio.load import write_wav
+from harken.cli.main import app
 from harken.errors import DataError
 
 RELEASE = str(DATA / "mmau" / "release" / "mmau-test-mini.json")
@@ -112,8 +112,8 @@ def test_a_run_becomes_a_prediction_file(tmp_path: Path) -> None:
 
 
 def standing(tmp_path: Path, verdicts: str) -> Any:
-    """A judge behind `harken.models.load_model`: says `verdicts` by what it is shown."""
-    from bench_fakes import Says
+    """A judge behind `harken.models.load.load_model`: says `verdicts` by what it is shown."""
+    from fake_models import Says
 
     judge = Says(lambda text: verdicts)
     judge.name = "openai:Qwen2.5-7B@http://127.0.0.1/v1"
@@ -123,7 +123,7 @@ def standing(tmp_path: Path, verdicts: str) -> Any:
 def test_the_judge_is_kept_counted_and_its_family_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harken import models
+    from harken.models import load as models
 
     judge = standing(tmp_path, "OVERALL: 4")
     monkeypatch.setattr(models, "load_model", lambda spec: judge)

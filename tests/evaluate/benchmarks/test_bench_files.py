@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from test_bench_golden import DATA, opened
 
-from harken.audio import encode_wav, load, write_wav
+from harken.audio.load import encode_wav, load, write_wav
 from harken.errors import ConfigError, DataError
-from harken.evaluate.benchmarks import Predictions, open_benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, nearest
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.parsers import PARSERS, parse_report
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import locate, read_rows, unpack, write_rows
-from harken.models import load_embedder
+from harken.evaluate.benchmarks.types import key_of
+from harken.models.embedding import load_embedder
 
 TONE = np.sin(np.arange(1600) / 8).astype(np.float32)
 
@@ -72,7 +73,7 @@ def test_audio_is_found_hashed_and_kept_inside(tmp_path: Path) -> None:
     write_rows(tmp_path / "dev.json", rows)
     with pytest.raises(DataError, match="lies outside") as refused:
         open_benchmark("dcase2026").load(tmp_path, need_audio=True, partial=True)
-    assert "--audio" in refused.value.mend
+    assert "--audio" in refused.value.hint
 
 
 def test_embedded_audio_of_a_multi_audio_set_is_unpacked(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from harken.errors import DataError
-from harken.evaluate.benchmarks import BENCHMARKS, Benchmark, Predictions, open_benchmark
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.types import key_of
 from harken.item import Item
 
 DATA = Path(__file__).resolve().parents[2] / "data"

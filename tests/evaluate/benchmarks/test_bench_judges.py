@@ -6,13 +6,13 @@ import itertools
 import json
 
 import pytest
-from bench_fakes import Says
+from fake_models import Says
 from test_bench_golden import opened, replies
 
-from harken.evaluate.benchmarks import Predictions
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.types import key_of
 
 
 def first_is(text: str, one: str, other: str) -> bool:

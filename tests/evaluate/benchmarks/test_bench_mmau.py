@@ -7,20 +7,21 @@ import os
 from pathlib import Path
 
 import pytest
-from bench_fakes import Says
+from fake_models import Says
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import REPO
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import DataError
-from harken.evaluate.benchmarks import Predictions, open_benchmark
 from harken.evaluate.benchmarks.floors import floor
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.matching import token_set_match
-from harken.evaluate.benchmarks.nouns import key_of, options_of
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.types import key_of, options_of
 from harken.item import HIDDEN, Item
 from harken.models.base import PromptStyle
+from paths import REPO
 
 
 @pytest.fixture(scope="module")

@@ -6,21 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_fakes import Bag, Says
+from fake_models import Bag, Says
 from test_bench_golden import DATA, opened, replies
 
 from harken.errors import DataError
-from harken.evaluate.benchmarks import Predictions, open_benchmark
 from harken.evaluate.benchmarks.air_bench_chat import read_pair
 from harken.evaluate.benchmarks.hallucination import read_yes_no
 from harken.evaluate.benchmarks.helpers import Helpers, nearest
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.longaudiobench import read_number
 from harken.evaluate.benchmarks.matching import letter_by_place
 from harken.evaluate.benchmarks.mmar import read_points, rubric_runs
 from harken.evaluate.benchmarks.mmau_pro import read_scores
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rgi import gain
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.types import key_of
 
 
 @pytest.mark.parametrize(

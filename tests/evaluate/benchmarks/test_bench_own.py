@@ -8,11 +8,12 @@ import pytest
 from test_bench_golden import DATA
 
 from harken.errors import ConfigError, DataError
-from harken.evaluate.benchmarks import open_benchmark
 from harken.evaluate.benchmarks.floors import floor
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.scoring import score
-from harken.shards import read_jsonl, write_dataset
+from harken.evaluate.benchmarks.types import key_of
+from harken.shards.jsonl import read_jsonl
+from harken.shards.write import write_dataset
 
 
 def test_a_jsonl_of_items_and_a_dataset_give_the_same(tmp_path: Path) -> None:

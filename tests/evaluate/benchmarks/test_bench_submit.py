@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harken.evaluate.benchmarks import open_benchmark, submit
+from harken.evaluate.benchmarks import submit
+from harken.evaluate.benchmarks.load import open_benchmark
 from harken.item import Item
 
 
@@ -17,17 +18,17 @@ def test_the_first_order_is_handed_in_and_open_replies_as_they_came(
     shut = Item("Which?", "clip 1", ("clip 1", "clip 2"), plan={"key": "a", "row": {}})
     free = Item("What?", "a dog", plan={"key": "b", "row": {}})
 
-    def trial(item: Item, parsed: str, reply: str, turned: int = 0) -> dict[str, object]:
+    def record(item: Item, parsed: str, reply: str, turned: int = 0) -> dict[str, object]:
         about = {"condition": "audio", "rotation": 0, "clip_rotation": turned}
         return {"item": item.id, "outcome": "wrong", "parsed": parsed, "reply": reply, **about}
 
-    trials = [
-        trial(shut, "clip 1", "Clip 1."),
-        trial(free, "dog", "It is a dog!"),
-        trial(shut, "clip 2", "Clip 1.", turned=1),  # the same words mean another clip here
+    records = [
+        record(shut, "clip 1", "Clip 1."),
+        record(free, "dog", "It is a dog!"),
+        record(shut, "clip 2", "Clip 1.", turned=1),  # the same words mean another clip here
     ]
-    del trials[0]["clip_rotation"]  # as in runs of before clips were turned
-    run = SimpleNamespace(records=lambda _: trials)
+    del records[0]["clip_rotation"]  # as in runs of before clips were turned
+    run = SimpleNamespace(records=lambda _: records)
     monkeypatch.setattr(submit, "read_run", lambda _: run)
     texts, notes = submit.replies_of(open_benchmark("own"), [shut, free], Path("run"))
     assert texts == {"a": "clip 1", "b": "It is a dog!"} and not notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench_table import documented, table
 from test_bench_golden import NAMES
 
-from conftest import REPO
+from paths import REPO
 
 
 def test_the_page_holds_the_table_as_it_is() -> None:

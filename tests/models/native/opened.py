@@ -11,13 +11,15 @@ import torch
 import transformers as tf
 from tiny import Tiny, ask, write
 
-from harken import audio
-from harken.audio import Clip
-from harken.models import load_model
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load, write_wav
+from harken.audio.probe import file_sha256
+from harken.hashing import digest
 from harken.models.base import Prompt
-from harken.models.lalm_batch import Line, page
-from harken.models.native import FAMILIES
-from harken.models.native.model import Native
+from harken.models.engine.batch import TokenizedPrompt, collate
+from harken.models.load import load_model
+from harken.models.native.families import FAMILIES
+from harken.models.native.model import NativeModel
 
 QUESTION = "Which of these sounds do you hear?"
 
@@ -28,7 +30,7 @@ class Both:
 
     tiny: Tiny
     folder: Path
-    model: Native
+    model: NativeModel
     official: Any
 
     def clip(self, seconds: float, seed: int = 0) -> Clip:
@@ -37,10 +39,10 @@ class Both:
 
     def wav(self, wave: np.ndarray) -> Clip:
         """A clip of these samples."""
-        path = self.folder / "sounds" / f"{audio.digest(wave.tobytes())}.wav"
+        path = self.folder / "sounds" / f"{digest(wave.tobytes())}.wav"
         path.parent.mkdir(exist_ok=True)
-        audio.write_wav(path, wave, audio.RATE_HZ)
-        return Clip(path=str(path), sha256=audio.file_sha256(str(path)))
+        write_wav(path, wave, RATE_HZ)
+        return Clip(path=str(path), sha256=file_sha256(str(path)))
 
     def prompt(self, *clips: Clip, choices: tuple[str, ...] = ("yes", "no", "noise")) -> Prompt:
         """A question about clips, which stand before it and between its words."""
@@ -48,11 +50,11 @@ class Both:
         parts = (*(marks if len(clips) > 1 else clips), QUESTION)
         return Prompt(parts, QUESTION, choices, tuple(range(len(choices))))
 
-    def logits(self, lines: list[Line]) -> list[torch.Tensor]:
+    def logits(self, lines: list[TokenizedPrompt]) -> list[torch.Tensor]:
         """Logits (L, V) of every token of each line, all lines in one batch."""
-        sheet = page(lines, self.model.coder)
+        sheet = collate(lines, self.model.tokenizer)
         with torch.no_grad():
-            hidden = self.model.voice._read(sheet, lines)
+            hidden = self.model.engine._read(sheet, lines)
             whole = self.model.net.lm.get_output_embeddings()(hidden)
         return [row[: len(line.ids)] for row, line in zip(whole, lines, strict=True)]
 
@@ -70,7 +72,7 @@ class Both:
             lead = self.model.family.after_clip if blocks and blocks[-1]["type"] == "audio" else ""
             blocks.append({"type": "text", "text": lead + part})
         chat = self.tiny.chat(prompt.system, blocks)
-        waves = [audio.load(clip) for clip in prompt.clips]
+        waves = [load(clip) for clip in prompt.clips]
         mark = self.model.family.placeholder
         return ask(self.tiny, self.official, self.folder, chat, waves, mark)
 
@@ -78,7 +80,7 @@ class Both:
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
     """Noise under a slow swell, float32."""
     draw = np.random.default_rng(seed)
-    count = round(seconds * audio.RATE_HZ)
+    count = round(seconds * RATE_HZ)
     swell = 0.1 + 0.3 * np.sin(np.arange(count) / 3000 + seed) ** 2
     return (draw.standard_normal(count) * swell).astype(np.float32)
 
@@ -88,7 +90,7 @@ def open_both(tiny: Tiny, folder: Path) -> Both:
     family = FAMILIES.get(tiny.kind)
     write(tiny, folder, family.template)
     model = load_model(f"native:{folder}")
-    assert isinstance(model, Native)
+    assert isinstance(model, NativeModel)
     model.family.window_s = tiny.window_s or model.family.window_s
     whole = tf.AutoConfig.from_pretrained(folder)
     official = family.built().from_pretrained(folder, config=family.config(whole))

@@ -24,8 +24,8 @@ from families import TINIES  # noqa: E402
 from opened import Both, noise, open_both  # noqa: E402
 from tiny import Tiny, tokenizer  # noqa: E402
 
-from harken.audio import RATE_HZ  # noqa: E402
-from harken.models.native import FAMILIES  # noqa: E402
+from harken.audio.clip import RATE_HZ  # noqa: E402
+from harken.models.native.families import FAMILIES  # noqa: E402
 
 DOC = HERE.parent.parent.parent / "docs" / "native.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -131,7 +131,7 @@ def row(tiny: Tiny, folder: Path) -> tuple[str, ...]:
     family = _real(both, real())
     window = f"{family.window_s:g} s" if np.isfinite(family.window_s) else "the clip"
     window, rate = SIZES.get(tiny.kind, (window, f"{family.tokens(30 * RATE_HZ) / 30:.4g}"))
-    longest = f"{family.longest_s:g} s" if np.isfinite(family.longest_s) else "the context"
+    longest = f"{family.max_clip_s:g} s" if np.isfinite(family.max_clip_s) else "the context"
     clips = [both.clip(1.3), both.clip(1.3 if tiny.alone else 1.07, 1)]
     prompts = [both.prompt(*clips[:1]), both.prompt(*clips), both.prompt()]
     size = min(both.model.family.window_s, 4.0)
@@ -162,7 +162,7 @@ def weight(tiny: Tiny, family: Any, extractor: Any) -> str:
     here = sum(window.features.nbytes for window in family.windows(wave)) / 1e6
     if extractor is None or tiny.kind in (*SIZES, "glmasr"):  # cut by the small window, not real
         return f"– / {here:.2f}"
-    made = tiny.hear(extractor, [wave]).inputs.values()
+    made = tiny.encode_windows(extractor, [wave]).inputs.values()
     whole = sum(t.numel() * t.element_size() for t in made if t.is_floating_point()) / 1e6
     return f"{whole:.2f} / {here:.2f}"
 

@@ -14,13 +14,14 @@ from families import OTHERS, TINIES
 from opened import QUESTION, Both, noise, open_both
 from tiny import WINDOW_S, Tiny
 
-from harken import audio, evaluate
-from harken.audio import silenced
+from harken.audio.clip import RATE_HZ
+from harken.audio.load import silenced
+from harken.evaluate import run as evaluate
 from harken.item import Item
-from harken.models import load_model
 from harken.models.base import Learner, Sampling
-from harken.models.native import FAMILIES
+from harken.models.load import load_model
 from harken.models.native.base import filled
+from harken.models.native.families import FAMILIES
 
 CLOSE = {"atol": 1e-4, "rtol": 0}
 
@@ -74,7 +75,7 @@ def test_two_clips_are_told_apart(both: Both) -> None:
     counts = [len(made) for made in both.model.net.encode([s.features for s in line.sounds])]
     for number, (sound, count) in enumerate(zip(line.sounds, counts, strict=True), 1):
         assert sound.tokens == count == line.places.count(number) > 0
-    assert line.ids.count(both.model.coder.audio) == sum(counts)
+    assert line.ids.count(both.model.tokenizer.audio) == sum(counts)
 
 
 def test_a_batch_gives_what_each_gives_alone(both: Both) -> None:
@@ -120,14 +121,14 @@ def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
     size = WINDOW_S if math.isinf(size) else size
     wave = noise(2.4 * size, 3)
     changed = wave.copy()
-    changed[-audio.RATE_HZ // 2 :] *= 0.1
+    changed[-RATE_HZ // 2 :] *= 0.1
     prompt = both.prompt(both.wav(wave))
-    if both.model.family.longest_s < 2.4 * size:
+    if both.model.family.max_clip_s < 2.4 * size:
         (reply,) = both.model.generate([prompt], Sampling())
         assert reply.stop == "failed" and "hears at most" in (reply.error or "")
         return
     line = both.model.line(prompt)
-    assert line.sounds[0].tokens > both.model.family.tokens(round(2 * size * audio.RATE_HZ))
+    assert line.sounds[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))
     logits = both.logits([line])[0]
     assert (both.ours(both.prompt(both.wav(changed)))[-1] - logits[-1]).abs().max() > 1e-4
     if both.tiny.long:
@@ -138,10 +139,10 @@ def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
 
 @pytest.mark.parametrize("samples", [480, 4001, 16_000, 23_999])
 def test_the_mel_at_native_length_is_the_official_one(both: Both, samples: int) -> None:
-    wave = noise(samples / audio.RATE_HZ, samples)
+    wave = noise(samples / RATE_HZ, samples)
     family = both.model.family
     (window,) = family.windows(wave)
-    official = both.tiny.mel(family.extractor, filled(wave, family.shortest))
+    official = both.tiny.mel(family.extractor, filled(wave, family.min_samples))
     assert family.tokens(samples) == len(family.encode([window]))
     sound = np.take(window.features, range(window.frames), axis=both.tiny.time_axis)
     assert sound.shape == official.shape
@@ -159,12 +160,12 @@ def test_greedy_replies_are_repeated(both: Both) -> None:
     while len(ids) < 6:  # step by step, without a cache
         whole = replace(line, ids=(*line.ids, *ids))
         last = both.logits([whole])[0][-1]
-        last[both.model.coder.audio] = -torch.inf
+        last[both.model.tokenizer.audio] = -torch.inf
         ids.append(int(last.argmax()))
-        if ids[-1] in both.model.coder.ends:
+        if ids[-1] in both.model.tokenizer.ends:
             ids.pop()
             break
-    assert first.text == both.model.coder.decode(ids)
+    assert first.text == both.model.tokenizer.decode(ids)
 
 
 def test_a_clip_is_encoded_once(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,5 +208,5 @@ def test_an_examination_gives_the_same_twice(both: Both, tmp_path: Path) -> None
             both.model, items, tmp_path / name, max_failed=0.0, sampling=Sampling(max_tokens=4)
         )
         assert found["items"] == 2
-    first, second = ((tmp_path / n / "trials.jsonl").read_bytes() for n in ("first", "second"))
+    first, second = ((tmp_path / n / "records.jsonl").read_bytes() for n in ("first", "second"))
     assert first == second

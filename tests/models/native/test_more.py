@@ -21,14 +21,14 @@ import transformers as tf
 from opened import QUESTION, Both, noise, open_both
 from tiny import Tiny, padded_mel
 
-from harken.audio import RATE_HZ, silence
+from harken.audio.clip import RATE_HZ, silence
 from harken.errors import ModelError
-from harken.models import load_model
 from harken.models.base import Prompt, Sampling
+from harken.models.load import load_model
 from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE
-from harken.models.native.model import Native
+from harken.models.native.model import NativeModel
 
-CLOSE = {"atol": 1e-4, "rtol": 0}
+CLOSE = {"atol": 5e-4, "rtol": 0}
 TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 
 
@@ -68,8 +68,8 @@ class Three:
 
     both: Both
     folder: Path
-    model: Native
-    merged: Native
+    model: NativeModel
+    merged: NativeModel
 
 
 @pytest.fixture(scope="module", params=["granite_speech", "phi4_multimodal"])
@@ -86,9 +86,9 @@ def three(
     yield Three(plain, folder, opened(folder), opened(merged))
 
 
-def opened(folder: Path) -> Native:
+def opened(folder: Path) -> NativeModel:
     model = load_model(f"native:{folder}")
-    assert isinstance(model, Native)
+    assert isinstance(model, NativeModel)
     return model
 
 
@@ -136,7 +136,7 @@ def merge(adapted: Path, folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
 
 
-def logits(both: Both, model: Native, *prompts: Prompt) -> list[torch.Tensor]:
+def logits(both: Both, model: NativeModel, *prompts: Prompt) -> list[torch.Tensor]:
     return replace(both, model=model).logits([model.line(prompt) for prompt in prompts])
 
 
@@ -175,7 +175,7 @@ def test_an_adapter_is_part_of_the_model(three: Three, tmp_path: Path) -> None:
     assert model.identity() != both.model.identity()
     model.save(tmp_path / "saved")
     again = load_model(str(tmp_path / "saved"))
-    assert isinstance(again, Native)
+    assert isinstance(again, NativeModel)
     heard = both.prompt(both.clip(0.6))
     assert again.choice_logprobs([heard]) == model.choice_logprobs([heard])
 
@@ -235,7 +235,7 @@ def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path
     """Why each clip is encoded by itself."""
     tiny = TINIES[kind]
     if kind == "granite_speech":  # its extractor pads the waves with zeros
-        tiny = replace(tiny, hear=padded_granite)
+        tiny = replace(tiny, encode_windows=padded_granite)
     both = open_both(tiny, tmp_path)
     prompt = both.prompt(both.clip(0.7, 1), both.clip(1.3))
     theirs, ids, _ = both.theirs(prompt)
@@ -269,7 +269,7 @@ def test_a_window_of_gemma_stands_between_its_own_marks(tmp_path: Path) -> None:
     one, two = noise(2 * family.window_s, 4).reshape(2, size)
     (tokens,) = both.model.net.encode([np.concatenate([one, two])])
     assert len(tokens) == family.tokens(2 * size) == 2 * 25 + 2
-    ids = both.model._opened.tokenizer.convert_tokens_to_ids
+    ids = both.model._opened.hf_tokenizer.convert_tokens_to_ids
     marks = torch.tensor([ids("<end_of_audio>"), ids("<start_of_audio>")])
     first, second = both.model.net.encode([one, two])
     torch.testing.assert_close(tokens, torch.cat([first, family.embed(marks), second]))
@@ -313,10 +313,10 @@ def test_rotary_frequencies_turn_row_by_row(turning: Both) -> None:
     near, far = turning.prompt(turning.clip(0.3)), turning.prompt(turning.clip(3.9))
     lines = [turning.model.line(prompt) for prompt in (near, far)]
     assert len(lines[0].ids) < 48 < len(lines[1].ids)
-    version = turning.model.voice.version()
+    version = turning.model.engine.version()
     for made, prompt in zip(turning.logits(lines), (near, far), strict=True):
         torch.testing.assert_close(made, turning.theirs(prompt)[0], **CLOSE)
-    assert turning.model.voice.version() == version  # the class's own would look changed
+    assert turning.model.engine.version() == version  # the class's own would look changed
 
 
 def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> None:
@@ -330,7 +330,7 @@ def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> Non
     for token in said.ids:
         with torch.no_grad():
             whole = turning.official(input_ids=torch.tensor([ids]), **heard.inputs).logits[0, -1]
-        whole[turning.model.coder.audio] = -torch.inf
+        whole[turning.model.tokenizer.audio] = -torch.inf
         assert int(whole.argmax()) == token
         ids.append(token)
     assert len(ids) > 48
@@ -373,7 +373,7 @@ def test_voxtral_needs_no_mistral_common(tmp_path: Path) -> None:
 
 def test_glm_asr_refuses_what_its_processor_cuts(tmp_path: Path) -> None:
     both = open_both(TINIES["glmasr"], tmp_path)
-    assert both.model.family.longest_s == 652  # 163 windows of 4 s; 630 s in windows of 30 s
+    assert both.model.family.max_clip_s == 652  # 163 windows of 4 s; 630 s in windows of 30 s
     (reply,) = both.model.generate([both.prompt(silence(653.0))], Sampling())
     assert reply.stop == "failed" and "hears at most 652 s" in (reply.error or "")
 
@@ -386,7 +386,7 @@ def test_a_clip_of_voxtral_is_one_mel(seconds: float, tmp_path: Path) -> None:
     wave = noise(seconds, 1)
     wave[:1000] *= 5  # the loudest point of the first window is that of all
     found = both.model.family.windows(wave)
-    whole = tiny.hear(both.model.family.extractor, [wave]).inputs["input_features"]
+    whole = tiny.encode_windows(both.model.family.extractor, [wave]).inputs["input_features"]
     assert len(found) == len(whole)
     for window, expected in zip(found, whole.numpy(), strict=True):
         filled = np.pad(window.features, ((0, 0), (0, 400 - window.features.shape[1])), "edge")

@@ -8,7 +8,7 @@ import tiny_qwen2_audio
 from families import TINIES
 from table import BEGIN, COLUMNS, DOC, END, about, page, row
 
-from harken.models.native import FAMILIES
+from harken.models.native.families import FAMILIES
 
 
 def written() -> dict[str, list[str]]:

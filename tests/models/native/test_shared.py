@@ -12,10 +12,10 @@ from families import TINIES
 from opened import open_both
 from tiny import Tiny
 
-from harken.audio import Clip
-from harken.models import lalm_read
+from harken.audio.clip import Clip
 from harken.models.base import Prompt, Sampling
-from harken.models.lalm_read import Reader
+from harken.models.engine import tree_forward as lalm_read
+from harken.models.engine.tree_forward import TreeReader
 
 
 def rotations(prompt: Prompt) -> list[Prompt]:
@@ -54,11 +54,11 @@ def test_rotations_are_answered_together_as_alone(
             said = [model.logprobs([prompt], [text]).item() for text in prompt.targets]
         expected = torch.tensor(said).double().log_softmax(0)
         np.testing.assert_allclose(values, expected, atol=1e-4)
-    assert model.voice.encodes == 2
+    assert model.engine.encodes == 2
     monkeypatch.setattr(lalm_read, "_LONG", 8)  # what they share first, then the rest behind it
     for values, again in zip(found, model.choice_logprobs(prompts), strict=True):
         np.testing.assert_allclose(again, values, atol=1e-4)
-    read = Reader(model.net.lm).mode(100)
+    read = TreeReader(model.net.lm).mode(100)
     assert read == ("tree" if model.family.by_mask else "copies")
     sampling = Sampling(max_tokens=4)
     alone = [model.generate([prompt], sampling)[0] for prompt in prompts]

@@ -9,8 +9,8 @@ import families
 import pytest
 from opened import open_both
 
-from harken.models import load_model
 from harken.models.base import Earlier, Prompt
+from harken.models.load import load_model
 
 TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 
@@ -31,8 +31,8 @@ def test_turns_are_those_of_the_template(kind: str, tmp_path: Path) -> None:
     assert order == sorted(order) and whole.count(mark) == 2 and whole.count("A dog.") == 1
     line = both.model.line(prompt)
     alone = [both.model.line(turn) for turn in turns]
-    assert line.ids.count(both.model.coder.audio) == sum(
-        one.ids.count(both.model.coder.audio) for one in alone
+    assert line.ids.count(both.model.tokenizer.audio) == sum(
+        one.ids.count(both.model.tokenizer.audio) for one in alone
     )
     assert line.ids[: len(alone[0].ids)] == alone[0].ids and len(line.sounds) == 2
 

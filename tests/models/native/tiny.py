@@ -16,8 +16,8 @@ import numpy as np
 import torch
 import transformers as tf
 
-from harken.audio import RATE_HZ
-from hearing import TEXTS
+from harken.audio.clip import RATE_HZ
+from tiny_audio import TEXTS
 
 Wave = np.ndarray
 LM: dict[str, Any] = {
@@ -84,7 +84,7 @@ class Tiny:
     specials: Sequence[str]
     build: Callable[[Mapping[str, int], int], Any]
     extractor: Callable[[], Any]
-    hear: Callable[[Any, Sequence[Wave]], Heard]
+    encode_windows: Callable[[Any, Sequence[Wave]], Heard]
     mel: Callable[[Any, Wave], np.ndarray]
     time_axis: int = -1
     long: bool = False
@@ -173,7 +173,7 @@ def ask(
     """Logits (L, V) of one chat the official way, its ids (L,), and placeholders a clip."""
     words = tf.AutoTokenizer.from_pretrained(folder)
     extractor = type(tiny.extractor()).from_pretrained(folder)
-    heard = tiny.hear(extractor, waves) if waves else Heard({}, [])
+    heard = tiny.encode_windows(extractor, waves) if waves else Heard({}, [])
     text = words.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     parts = text.split(mark)
     assert len(parts) == len(waves) + 1

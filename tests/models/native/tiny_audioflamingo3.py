@@ -9,7 +9,7 @@ import torch
 import transformers as tf
 from tiny import LM, WINDOW_S, Heard, Tiny, Wave, chat_of, padded_mel, pooled, whisper
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 
 AUDIO: dict[str, Any] = {
     "model_type": "audioflamingo3_encoder",
@@ -44,7 +44,7 @@ def build_music(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     size = extractor.n_samples
     cuts = [[wave[at : at + size] for at in range(0, len(wave), size)] for wave in waves]
     made = extractor(
@@ -80,7 +80,7 @@ TINIES = [
         specials=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<sound>"),
         build=build_audio,
         extractor=whisper,
-        hear=hear,
+        encode_windows=encode_windows,
         mel=padded_mel,
         long=True,
         chat=chat,
@@ -97,7 +97,7 @@ TINIES = [
         ),
         build=build_music,
         extractor=whisper,
-        hear=hear,
+        encode_windows=encode_windows,
         mel=padded_mel,
         long=True,
         chat=music_chat,

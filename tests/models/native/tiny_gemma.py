@@ -11,7 +11,7 @@ import numpy as np
 import transformers as tf
 from tiny import LM, Heard, Tiny, Wave
 
-from harken.models.native import FAMILIES
+from harken.models.native.families import FAMILIES
 
 WINDOW_S = 4
 """Frames of the tower go by fours, so windows are 4 s here."""
@@ -124,7 +124,7 @@ GEMMA3N = Tiny(
     ],
     build=gemma3n,
     extractor=tf.Gemma3nAudioFeatureExtractor,
-    hear=gemma3n_hear,
+    encode_windows=gemma3n_hear,
     mel=lambda extractor, wave: extractor(wave, return_tensors="np")["input_features"][0],
     time_axis=0,
     alone=True,
@@ -136,7 +136,7 @@ GEMMA4 = Tiny(
     specials=["<eos>", "<bos>", "<|turn>", "<turn|>", "<|audio>", "<audio|>", "<|audio|>"],
     build=gemma4,
     extractor=tf.Gemma4AudioFeatureExtractor,
-    hear=gemma4_hear,
+    encode_windows=gemma4_hear,
     mel=lambda extractor, wave: sound4(extractor, wave),
     time_axis=0,
     run=lambda mark, count: f"<|audio>{mark * count}<audio|>",

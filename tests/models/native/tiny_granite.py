@@ -15,7 +15,7 @@ import torch
 import transformers as tf
 from tiny import LM, Heard, Tiny, Wave, written
 
-from harken.models.native import FAMILIES
+from harken.models.native.families import FAMILIES
 
 
 def granite(ids: Mapping[str, int], vocabulary: int, plus: bool = False) -> Any:
@@ -109,7 +109,7 @@ TINY = Tiny(
     specials=("<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|audio|>"),
     build=granite,
     extractor=GraniteMel,
-    hear=granite_hear,
+    encode_windows=granite_hear,
     mel=lambda _, wave: GraniteMel()(wave),
     time_axis=0,
     long=True,

@@ -8,7 +8,7 @@ from typing import Any
 import transformers as tf
 from tiny import LM, Heard, Tiny, Wave, written
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 
 
 def phi4(ids: Mapping[str, int], vocabulary: int, **rope: Any) -> Any:
@@ -53,7 +53,7 @@ TINY = Tiny(
     specials=("<|endoftext|>", "<|user|>", "<|end|>", "<|audio|>", "<|image|>", "<|assistant|>"),
     build=phi4,
     extractor=tf.Phi4MultimodalFeatureExtractor,
-    hear=phi4_hear,
+    encode_windows=phi4_hear,
     mel=lambda extractor, wave: extractor(wave, sampling_rate=RATE_HZ, return_tensors="np")[
         "audio_input_features"
     ][0],

@@ -8,7 +8,7 @@ from typing import Any
 import transformers as tf
 from tiny import LM, WINDOW_S, Heard, Tiny, Wave, padded_mel, pooled, whisper
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 
 
 def build(ids: Mapping[str, int], vocabulary: int) -> Any:
@@ -29,7 +29,7 @@ def build(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     made = extractor(
         list(waves),
         sampling_rate=RATE_HZ,
@@ -54,6 +54,6 @@ TINY = Tiny(
     ),
     build=build,
     extractor=whisper,
-    hear=hear,
+    encode_windows=encode_windows,
     mel=padded_mel,
 )

@@ -9,7 +9,7 @@ import torch
 import transformers as tf
 from tiny import LM, Heard, Tiny, Wave, padded_mel, pooled, whisper
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 
 AUDIO: dict[str, Any] = {
     "num_mel_bins": 128,
@@ -87,7 +87,7 @@ def build3_whole(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     made = extractor(
         list(waves),
         sampling_rate=RATE_HZ,
@@ -143,13 +143,13 @@ TEXT = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TWO: dict[str, Any] = {
     "specials": (*TEXT, *OLD),
     "extractor": whisper,
-    "hear": hear,
+    "encode_windows": encode_windows,
     "mel": padded_mel,
 }
 THREE: dict[str, Any] = {
     "specials": (*TEXT, *NEW),
     "extractor": whisper,
-    "hear": hear3,
+    "encode_windows": hear3,
     "mel": mel3,
     "long": True,
 }

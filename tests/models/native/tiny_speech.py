@@ -10,7 +10,7 @@ import torch
 import transformers as tf
 from tiny import LM, Heard, Tiny, Wave, padded_mel, whisper
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 
 WINDOW_S = 4
 """Frames of the tower go by fours, so windows are 4 s here."""
@@ -152,7 +152,7 @@ VOXTRAL = Tiny(
     ],
     build=voxtral,
     extractor=short_whisper,
-    hear=voxtral_hear,
+    encode_windows=voxtral_hear,
     mel=padded_mel,
     long=True,
 )
@@ -169,7 +169,7 @@ GLMASR = Tiny(
     ],
     build=glmasr,
     extractor=short_whisper,
-    hear=glmasr_hear,
+    encode_windows=glmasr_hear,
     mel=padded_mel,
     long=True,
 )
@@ -179,7 +179,7 @@ QWEN3_ASR = Tiny(
     + [f"<|audio_{name}|>" for name in ("start", "pad", "end")],
     build=qwen3_asr,
     extractor=tf.Qwen3ASRFeatureExtractor,
-    hear=qwen3_asr_hear,
+    encode_windows=qwen3_asr_hear,
     mel=qwen3_asr_mel,
     long=True,
     alone=True,

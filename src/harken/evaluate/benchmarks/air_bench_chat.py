@@ -26,9 +26,9 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, judgements, material, unsettled
-from harken.evaluate.benchmarks.nouns import Official, key_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of, row_of
 from harken.item import Item
 
 GROUPS: Mapping[str, str] = {

@@ -16,13 +16,14 @@ from typing import ClassVar
 
 from harken.ask.parse import Parsed, is_refusal, parse
 from harken.ask.score import score_text
-from harken.audio import Clip, canonical, digest
+from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.evaluate.benchmarks import predictions as files
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Mark, Official, Release, key_of, options_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, faulty, locate, read_rows, write_rows
+from harken.evaluate.benchmarks.types import Mark, Official, Release, key_of, options_of, row_of
+from harken.hashing import canonical, digest
 from harken.item import HIDDEN, Item
 from harken.models.base import Prompt, PromptStyle
 
@@ -149,9 +150,9 @@ class Benchmark:
         version = self.versions.get(print_, "")
         if faults:
             about = f"content fingerprint {print_}" + ("" if version else ", no known version")
-            mend = _AUDIO_MEND if all(": missing audio" in one or " lies outside " in one
+            hint = _AUDIO_MEND if all(": missing audio" in one or " lies outside " in one
                                       for one in faults) else ""  # fmt: skip
-            raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}", mend)
+            raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}", hint)
         if partial:
             notes = short + notes
         if self.versions and not version:
@@ -345,7 +346,7 @@ def _holds(text: str, option: str) -> bool:
 
 def files_hash(path: str) -> str:
     """SHA-256 of a recording."""
-    from harken.audio import file_sha256
+    from harken.audio.probe import file_sha256
 
     return file_sha256(path)
 

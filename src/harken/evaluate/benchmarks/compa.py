@@ -23,9 +23,9 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Official, key_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, faulty, read_rows
+from harken.evaluate.benchmarks.types import Official, key_of, row_of
 from harken.item import Item
 
 CLIPS = ("Clip 1", "Clip 2")

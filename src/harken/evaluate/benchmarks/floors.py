@@ -24,14 +24,14 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask import stats
 from harken.ask.parse import parse
 from harken.ask.prompt import make_prompt
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.nouns import key_of, options_of, row_of
+from harken.evaluate.benchmarks.types import key_of, options_of, row_of
 from harken.item import HIDDEN, Item
-from harken.models import load_model
 from harken.models.base import Model, Sampling
+from harken.models.load import load_model
+from harken.stats import measures as stats
 
 FOLDS = 10
 
@@ -44,35 +44,35 @@ def floor(
     model: Model | None = None,
 ) -> dict[str, Any]:
     """All floors; shares in 0..1. `linear` takes seconds a thousand items and may be left out."""
-    shut = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
+    closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     found: dict[str, Any] = {
         "benchmark": benchmark.name,
-        "n": len(shut),
+        "n": len(closed_ended),
         "open": sum(not item.choices for item in items),
         "hidden": sum(HIDDEN in item.tags for item in items),
     }
-    if not shut:
+    if not closed_ended:
         names = ("chance", "longest", "category_majority", "linear", "text_model")
         return {**found, **dict.fromkeys(names), "fields": {}, "constant": [], "gold_position": []}
-    sizes = [len(options_of(item)) for item in shut]
-    found["chance"] = sum(1 / size for size in sizes) / len(shut)
+    sizes = [len(options_of(item)) for item in closed_ended]
+    found["chance"] = sum(1 / size for size in sizes) / len(closed_ended)
     found["constant"] = [
-        {"position": place, **_cell([_holds(item, place) for item in shut])}
+        {"position": place, **_cell([_holds(item, place) for item in closed_ended])}
         for place in range(max(sizes))
     ]
-    golds = [options_of(item).index(item.answer) for item in shut]
+    golds = [options_of(item).index(item.answer) for item in closed_ended]
     found["gold_position"] = [golds.count(place) for place in range(max(sizes))]
-    longest = [_longest(item) for item in shut]
+    longest = [_longest(item) for item in closed_ended]
     found["longest"] = {
         **_cell([first for first, _ in longest]),
-        "ties_shared": sum(shared for _, shared in longest) / len(shut),
+        "ties_shared": sum(shared for _, shared in longest) / len(closed_ended),
     }
-    fields = {name: _majority(benchmark, shut, name) for name in benchmark.by}
+    fields = {name: _majority(benchmark, closed_ended, name) for name in benchmark.by}
     main = benchmark.task or next(iter(fields), "")
     found["category_majority"] = {**fields[main], "by": main} if main in fields else None
     found["fields"] = fields
-    found["linear"] = _linear(shut) if linear else None
-    found["text_model"] = _text_model(benchmark, shut, model) if model is not None else None
+    found["linear"] = _linear(closed_ended) if linear else None
+    found["text_model"] = _text_model(benchmark, closed_ended, model) if model is not None else None
     return found
 
 

@@ -28,9 +28,9 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
 
 _ORDER = (

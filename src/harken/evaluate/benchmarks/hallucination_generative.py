@@ -22,9 +22,9 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
 from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
 from harken.item import Item
 
 

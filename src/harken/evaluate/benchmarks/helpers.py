@@ -1,8 +1,9 @@
 """Models that some official rules need: a judge for open answers, an embedding of texts.
 
-Both come by name (`harken.models.load_model`, `harken.models.load_embedder`); without one, the part
-that needs it is left unmarked and said to be so. A failed or unreadable judgement stays one, and so
-does one that changes with the order in which reference and answer are shown.
+Both come by name (`harken.models.load.load_model`, `harken.models.embedding.load_embedder`);
+without one, the part that needs it is left unmarked and said to be so. A failed or unreadable
+judgement stays one, and so does one that changes with the order in which reference and answer are
+shown.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from harken.ask.family import same_family
 from harken.ask.judge import Tally
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.ask.judge_family import same_family
 from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.types import key_of
 from harken.item import Item
 from harken.models.base import Model, Prompt, PromptStyle, Sampling
 

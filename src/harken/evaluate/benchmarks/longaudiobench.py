@@ -22,9 +22,9 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, judgements, material, unsettled
-from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
 
 

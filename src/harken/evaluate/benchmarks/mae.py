@@ -29,9 +29,9 @@ from harken.ask.judge import Judge
 from harken.ask.parse import Parsed
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, locate, read_rows
+from harken.evaluate.benchmarks.types import Official, key_of, row_of, share
 from harken.item import Item
 
 POLAR, SPEECHES, AUDIOS = ("Yes", "No"), ("Speech1", "Speech2"), ("Audio1", "Audio2")

@@ -30,9 +30,9 @@ from typing import Any, ClassVar
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, ask_judge, material, unsettled
 from harken.evaluate.benchmarks.mmau import token_set_accuracy
-from harken.evaluate.benchmarks.nouns import Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of, row_of, share
 from harken.item import Item
 
 POINTS = 5

@@ -23,9 +23,9 @@ from typing import ClassVar
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.matching import token_set_match
-from harken.evaluate.benchmarks.nouns import Official, key_of, micro, options_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of, micro, options_of
 from harken.item import Item
 
 

@@ -40,9 +40,9 @@ from harken.evaluate.benchmarks.helpers import (
     unsettled,
 )
 from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, options_of, row_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Mark, Official, key_of, options_of, row_of
 from harken.item import Item
 
 OPEN, FOLLOW = "open", "instruction following"

@@ -26,13 +26,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import ConfigError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Official, key_of, micro
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
 
 KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "prediction", "by",
@@ -80,14 +80,15 @@ class Own(Benchmark):
         faults = [f"unknown key {key!r}" for key in raw if key not in KEYS]
         faults += [f"no {key!r}" for key in ("data", "question", "answer") if key not in raw]
         if faults:
-            raise ConfigError("; ".join(faults), where=str(path), mend=f"Keys: {', '.join(KEYS)}")
+            raise ConfigError("; ".join(faults), where=str(path), hint=f"Keys: {', '.join(KEYS)}")
         return Own(raw, path.parent)
 
     def rows(self, source: Path | str) -> list[Row]:
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
-        from harken.shards import read_items, read_jsonl
+        from harken.shards.jsonl import read_jsonl
+        from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():

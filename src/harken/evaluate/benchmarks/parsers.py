@@ -20,13 +20,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harken.ask import stats
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.matching import letter_by_place, token_set_match
-from harken.evaluate.benchmarks.nouns import key_of, options_of
 from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.types import key_of, options_of
 from harken.item import HIDDEN, Item
 from harken.models.base import letter
+from harken.stats import measures as stats
 
 Read = tuple[float, bool]
 Parser = Callable[[Benchmark, Item, str], Read]
@@ -113,10 +113,12 @@ def parse_report(
     differ there; see `scoring`). ``differ`` counts the items whose mark is not that of ``harken``.
     """
     given = Predictions.of(predictions)
-    shut = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
-    texts = [given.text(key_of(item)) for item in shut]
+    closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
+    texts = [given.text(key_of(item)) for item in closed_ended]
     marks = {
-        name: [parser(benchmark, item, text) for item, text in zip(shut, texts, strict=True)]
+        name: [
+            parser(benchmark, item, text) for item, text in zip(closed_ended, texts, strict=True)
+        ]
         for name, parser in PARSERS.items()
     }
     table = {}
@@ -133,7 +135,7 @@ def parse_report(
     scores = [row["accuracy"] for row in table.values() if row["accuracy"] is not None]
     return {
         "benchmark": benchmark.name,
-        "n": len(shut),
+        "n": len(closed_ended),
         "replies": sum(bool(text.strip()) for text in texts),
         "parsers": table,
         "spread": max(scores) - min(scores) if scores else None,

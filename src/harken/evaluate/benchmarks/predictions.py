@@ -87,7 +87,7 @@ def predictions_of(rows: Sequence[Row], path: Path, key: str, own: Sequence[str]
         raise DataError(
             f"no row has a prediction: looked for {', '.join(names)}",
             where=str(path),
-            mend=f"Fields found: {', '.join(there) or 'none'}. Add {names[0]!r} to each row "
+            hint=f"Fields found: {', '.join(there) or 'none'}. Add {names[0]!r} to each row "
             "(a YAML of your own may name another: prediction: COLUMN).",
         )
     faults: list[str] = []

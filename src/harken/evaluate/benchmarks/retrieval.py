@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.captioning import clip_key, references
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, micro, row_of
 from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
 from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.types import Mark, Official, key_of, micro, row_of
 from harken.item import Item
 
 DEPTH = 10

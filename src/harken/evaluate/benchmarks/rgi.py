@@ -23,9 +23,9 @@ from typing import Any, ClassVar
 from harken.ask.parse import is_refusal
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.mmau import Mmau
-from harken.evaluate.benchmarks.nouns import Official, key_of
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Official, key_of
 from harken.item import Item
 
 

@@ -30,7 +30,7 @@ def read_rows(path: Path) -> list[Row]:
         DataError: no such file, an unknown format, or lines that are not objects (all are listed).
     """
     if not path.is_file():
-        raise DataError("there is no such file", where=str(path), mend="Check the path.")
+        raise DataError("there is no such file", where=str(path), hint="Check the path.")
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return [row for row, _ in _parquet(path)]
@@ -127,7 +127,7 @@ def _lines(text: str, path: Path) -> list[Row]:
 _ALIKE = 20
 
 
-def faulty(faults: Sequence[str], where: Path | str, mend: str = "") -> DataError:
+def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataError:
     """One error that lists every fault; of more than 20 alike, 20 and how many more."""
     kinds: dict[str, list[str]] = {}
     for fault in faults:
@@ -140,7 +140,7 @@ def faulty(faults: Sequence[str], where: Path | str, mend: str = "") -> DataErro
     return DataError(
         f"{len(faults)} fault{'s' if len(faults) != 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
         where=str(where),
-        mend=mend or "Take the official release again, or mend these rows.",
+        hint=hint or "Take the official release again, or mend these rows.",
     )
 
 
@@ -166,7 +166,7 @@ def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
     raise DataError(
         "no file of the official layout is there",
         where=str(source),
-        mend="Looked for: " + ", ".join(names),
+        hint="Looked for: " + ", ".join(names),
     )
 
 
@@ -187,7 +187,7 @@ def fetch(repository: str, names: Sequence[str]) -> Path:
         raise DataError(
             f"the hub did not give the dataset ({type(error).__name__}: {str(error)[:200]})",
             where=repository,
-            mend="Download the release by hand and name its folder.",
+            hint="Download the release by hand and name its folder.",
         ) from error
 
 
@@ -225,5 +225,5 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         raise DataError(
             f"predictions cannot be written as {suffix or 'a file without suffix'}",
             where=str(path),
-            mend="Use .json, .jsonl, .csv, .tsv or .parquet.",
+            hint="Use .json, .jsonl, .csv, .tsv or .parquet.",
         )

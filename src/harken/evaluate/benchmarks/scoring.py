@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harken.ask import stats
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions, unknown
 from harken.evaluate.benchmarks.rows import faulty
+from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
 from harken.item import HIDDEN, Item
+from harken.stats import measures as stats
 
 
 def strict(
@@ -73,9 +73,9 @@ def score(
             answers are withheld.
     """
     given = Predictions.of(predictions)
-    strangers = unknown(given, [key_of(item) for item in items])
-    if strangers:
-        raise faulty(strangers, benchmark.name, "Score against the data the model was asked on.")
+    unknown_keys = unknown(given, [key_of(item) for item in items])
+    if unknown_keys:
+        raise faulty(unknown_keys, benchmark.name, "Score against the data the model was asked on.")
     hidden = [key_of(item) for item in items if HIDDEN in item.tags]
     if hidden:
         raise faulty(

@@ -31,7 +31,7 @@ def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise DataError(
             f"the {len(results)} prediction files were marked against different data",
             where=", ".join(map(str, prints)),
-            mend="Name one release with --data.",
+            hint="Name one release with --data.",
         )
     found: dict[str, Any] = {"runs": len(results)}
     for name, key in (("official", "value"), ("strict", "accuracy")):

@@ -31,9 +31,9 @@ import numpy.typing as npt
 from harken.ask.score import score_text
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Embedder, Helpers
-from harken.evaluate.benchmarks.nouns import Mark, Official, key_of, row_of, share
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
+from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
 from harken.item import Item
 
 TYPES: Mapping[str, str] = {

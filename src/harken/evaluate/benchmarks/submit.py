@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harken.errors import DataError
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.nouns import key_of
+from harken.evaluate.benchmarks.types import key_of
 from harken.item import Item
 from harken.runs import read_run
 
@@ -26,29 +26,29 @@ def replies_of(
     Raises:
         DataError: the run has no trials of these items under ``audio``.
     """
-    trials = {
-        trial["item"]: trial
-        for trial in read_run(folder).records("trials")
-        if trial["condition"] == "audio"
-        and not trial["rotation"]
-        and not trial.get("clip_rotation", 0)
+    records = {
+        record["item"]: record
+        for record in read_run(folder).records("records")
+        if record["condition"] == "audio"
+        and not record["rotation"]
+        and not record.get("clip_rotation", 0)
     }
     texts: dict[str, str] = {}
     failed = absent = 0
     for item in items:
-        trial = trials.get(item.id)
-        if trial is None:
+        record = records.get(item.id)
+        if record is None:
             absent += 1
-        elif trial["outcome"] == "failed":
+        elif record["outcome"] == "failed":
             failed += 1
         else:
             # What was read of an open answer is levelled: words for comparing, none to hand in.
-            texts[key_of(item)] = (trial["parsed"] if item.choices else None) or trial["reply"]
+            texts[key_of(item)] = (record["parsed"] if item.choices else None) or record["reply"]
     if absent == len(items):
         raise DataError(
             f"the run holds no trial of the {len(items)} items of {benchmark.name} under audio",
             where=str(folder),
-            mend="Ask them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
+            hint="Ask them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
         )
     notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
     return texts, notes

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.errors import ModelError
-from harken.models.native.base import Family, Window
+from harken.models.native.base import NativeFamily, Window
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -28,7 +28,7 @@ _PLAIN = {"bias": "none", "use_dora": False, "modules_to_save": None, "fan_in_fa
 _FACTOR = re.compile(r"(?:.*\.)?(layers\.\d+\..*)\.lora_([AB])(?:\.[^.]+)?\.weight")
 
 
-class Adapter:
+class AudioAdapter:
     """Adapters of the linear layers of one text model.
 
     Attributes:
@@ -44,7 +44,7 @@ class Adapter:
         self.settings = settings
 
     @staticmethod
-    def read(folder: Path) -> Adapter:
+    def read(folder: Path) -> AudioAdapter:
         """Read ``adapter_config.json`` and ``adapter_model.safetensors`` in the form of peft.
 
         Raises:
@@ -59,7 +59,7 @@ class Adapter:
             raise ModelError(
                 f"the adapter cannot be read: {error}",
                 where=str(folder),
-                mend=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
+                hint=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
             ) from error
         odd = [key for key, value in _PLAIN.items() if settings.get(key, value) not in (value, [])]
         halves: dict[str, dict[str, Tensor]] = {}
@@ -75,9 +75,11 @@ class Adapter:
             raise ModelError(
                 f"the adapter has what is not known here: {strange}",
                 where=str(folder),
-                mend="Merge the adapter into the model with peft, and save the whole.",
+                hint="Merge the adapter into the model with peft, and save the whole.",
             )
-        return Adapter({name: (pair["A"], pair["B"]) for name, pair in halves.items()}, settings)
+        return AudioAdapter(
+            {name: (pair["A"], pair["B"]) for name, pair in halves.items()}, settings
+        )
 
     def attach(self, decoder: nn.Module) -> None:
         """Stand beside the layers of `decoder`, on their device and in their type.
@@ -94,7 +96,7 @@ class Adapter:
         if lost:
             raise ModelError(
                 f"the adapter is for other layers: {', '.join(sorted(lost)[:5])}",
-                mend="Use the adapter that belongs to this model.",
+                hint="Use the adapter that belongs to this model.",
             )
         for name, (down, up) in self.layers.items():
             layer = known[name]
@@ -134,8 +136,8 @@ class Adapter:
         return add
 
 
-class Adapted(Family):
-    """A family whose text model has an `Adapter` for prompts with clips.
+class AdapterFamily(NativeFamily):
+    """A family whose text model has an `AudioAdapter` for prompts with clips.
 
     The inputs are one wider than the text model: the last number of each token of a prompt is 1 if
     there is a clip in the prompt. What has been read is remembered with the cache.
@@ -145,7 +147,7 @@ class Adapted(Family):
         audio_id: id of the placeholder.
     """
 
-    adapter: Adapter | None = None
+    adapter: AudioAdapter | None = None
     audio_id: int
     by_row = True
 
@@ -156,16 +158,16 @@ class Adapted(Family):
         return torch.cat([embedded, heard[..., None].to(embedded)], -1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Embeddings of `hear` (tokens, width) as (tokens, width + 1)."""
-        tokens = self.hear(windows).to(self.like)
+        """Embeddings of `encode_windows` (tokens, width) as (tokens, width + 1)."""
+        tokens = self.encode_windows(windows).to(self.like)
         return torch.cat([tokens, tokens.new_ones(len(tokens), 1)], -1)
 
-    def hear(self, windows: Sequence[Window]) -> Tensor:
+    def encode_windows(self, windows: Sequence[Window]) -> Tensor:
         """Embeddings (tokens, width) of the windows of one clip, by tower and projector."""
         raise NotImplementedError
 
     def decode(self, inputs: Tensor, **reading: Any) -> Any:
-        """The adapter is on in the rows that have a clip; see `Family.decode`."""
+        """The adapter is on in the rows that have a clip; see `NativeFamily.decode`."""
         rows = inputs[..., -1].amax(1)
         past = reading.get("past_key_values")
         if past is not None and past.get_seq_length():

@@ -15,17 +15,17 @@ from torch import Tensor
 
 from harken.models.native import mel
 from harken.models.native.base import Window
-from harken.models.native.whisper import Whispered
+from harken.models.native.whisper import WhisperFamily
 
 
-class AudioFlamingo3(Whispered):
+class AudioFlamingo3(WhisperFamily):
     """``AudioFlamingo3ForConditionalGeneration``."""
 
     name = "Audio Flamingo 3"
     types = ("audioflamingo3",)
     opens = "AudioFlamingo3ForConditionalGeneration"
     placeholder = "<sound>"
-    longest_s = 600.0
+    max_clip_s = 600.0
     opening, closing = "", ""
     after_clip = ""
     template = (

@@ -2,7 +2,7 @@
 
 Every class of transformers is the same three things: an audio tower with a projector that turns a
 clip into n embeddings, a text decoder that reads embeddings, and a head that turns hidden states
-into logits. A `Family` names them for one class and says how a clip becomes windows, how many
+into logits. A `NativeFamily` names them for one class and says how a clip becomes windows, how many
 tokens it becomes, and what the prompt looks like. Everything else (chat template, placeholders,
 batches, memory of clips, choices, replies) is written once, in `chat`, `net` and `model`::
 
@@ -14,9 +14,9 @@ The processors of transformers are never used: they want torchvision, torchaudio
 mistral-common, refuse several clips, cut at 30 s or pad to 300 s.
 
 **A new family is one file** shaped like `harken.models.native.qwen2_audio`, one line in
-`harken.models.native.FAMILIES`, and one entry in ``tests/models/native/tiny.py``. It sets the class
-attributes, assigns ``tower``, ``projector``, ``decoder`` and ``head`` in ``__init__``, and writes
-``window``, ``tokens_of`` and ``encode``. What differs further is overridden:
+`harken.models.native.families.FAMILIES`, and one entry in ``tests/models/native/tiny.py``. It sets
+the class attributes, assigns ``tower``, ``projector``, ``decoder`` and ``head`` in ``__init__``,
+and writes ``window``, ``tokens_of`` and ``encode``. What differs further is overridden:
 
 - ``embed`` and ``decode`` where a token's input is more than its embedding (a mode, a per-layer
   vector): what ``embed`` and ``encode`` give may be wider than the decoder's own width, and
@@ -24,7 +24,7 @@ attributes, assigns ``tower``, ``projector``, ``decoder`` and ``head`` in ``__in
   batching and remembering, and no caller knows of it.
 - ``head`` is any module that acts on each position alone; scaling or soft capping of logits belongs
   into it (see `Scaled`).
-- ``built``, ``ear`` and ``settle`` where opening is more than two ``from_pretrained``.
+- ``built``, ``load_extractor`` and ``settle`` where opening is more than two ``from_pretrained``.
 - ``by_mask = False`` where more than a 4-D mask decides what is read (sliding windows,
   convolutions, prefix modes): answers are then read behind copies of the prompt.
   ``by_row = True`` where a row is read by what is in it (an adapter that is on if there is a clip,
@@ -44,8 +44,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harken.audio import RATE_HZ
-from harken.models.features import Array
+from harken.audio.clip import RATE_HZ
+from harken.models.engine.features import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ class Window:
     place: int = 0
 
 
-class Family(ABC):
+class NativeFamily(ABC):
     """One class of transformers; an instance holds one opened model.
 
     Attributes:
@@ -78,7 +78,7 @@ class Family(ABC):
         after_clip: put between a clip and a text that follows it (templates often put it there).
         window_s: longest stretch the tower takes at once; longer clips are cut into such windows
             and their tokens stand one behind the other.
-        longest_s: longest clip; a longer one is refused.
+        max_clip_s: longest clip; a longer one is refused.
         shortest: samples below which a window would have no token; it is filled up with zeros.
         by_mask: a 4-D attention mask alone decides what a token reads.
         by_row: what else stands in a row changes how it is read: prompts must not share rows.
@@ -103,11 +103,11 @@ class Family(ABC):
     by_row: ClassVar[bool] = False
     around: tuple[str, str] = ("", "")
     unused: ClassVar[tuple[str, ...]] = ()
-    further: ClassVar[tuple[str, ...]] = ()
-    shortest: ClassVar[int] = 480
+    extra_files: ClassVar[tuple[str, ...]] = ()
+    min_samples: ClassVar[int] = 480
 
     window_s: float = 30.0
-    longest_s: float = math.inf
+    max_clip_s: float = math.inf
     tower: nn.Module
     projector: nn.Module | None = None
     decoder: Any
@@ -136,19 +136,19 @@ class Family(ABC):
         return getattr(transformers, cls.opens)
 
     @classmethod
-    def ear(cls, folder: Path) -> Any:
+    def load_extractor(cls, folder: Path) -> Any:
         """The folder's feature extractor."""
         import transformers
 
         return getattr(transformers, cls.extracts).from_pretrained(folder, local_files_only=True)
 
-    def settle(self, folder: Path, tokenizer: Any) -> None:
+    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
         """Take in what only the folder and its tokenizer know; called once, after opening.
 
         Raises:
             ModelError: something that the model needs is not in the folder.
         """
-        del folder, tokenizer  # most classes need nothing more
+        del folder, hf_tokenizer  # most classes need nothing more
 
     def save(self, folder: Path) -> None:
         """Write weights and extractor into a folder."""
@@ -206,12 +206,12 @@ class Family(ABC):
     def tokens(self, samples: int) -> int:
         """Audio tokens of a clip of `samples` samples at 16 kHz."""
         ends = self.cut(samples)
-        return sum(self.tokens_of(max(end - start, self.shortest)) for start, end in ends)
+        return sum(self.tokens_of(max(end - start, self.min_samples)) for start, end in ends)
 
     def windows(self, wave: Array) -> list[Window]:
         """The windows of a clip (n,) at 16 kHz."""
         return [
-            self.window(filled(wave[start:end], self.shortest), place)
+            self.window(filled(wave[start:end], self.min_samples), place)
             for place, (start, end) in enumerate(self.cut(len(wave)))
         ]
 

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from harken.audio import Clip
+from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.models.base import Earlier, Prompt
-from harken.models.lalm_batch import Line, Sound, Writer
-from harken.models.native.base import Family, flat
+from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
+from harken.models.native.base import NativeFamily, flat
 
 _TEXT = "\ue000{}\ue001"  # private characters: no template knows them
 _TEXTS = re.compile("\ue000(\\d+)\ue001")
 
 
 @dataclass(slots=True)
-class Scribe(Writer):
+class ChatTokenizer(PromptTokenizer):
     """Writes lines in a family's own chat format.
 
     Attributes:
@@ -34,8 +34,8 @@ class Scribe(Writer):
         template: jinja.
     """
 
-    family: Family = field(kw_only=True)
-    tokenizer: Any = field(kw_only=True)
+    family: NativeFamily = field(kw_only=True)
+    hf_tokenizer: Any = field(kw_only=True)
     template: str = field(kw_only=True)
     _marks: dict[str, Any] = field(init=False)
     _split: re.Pattern[str] = field(init=False)
@@ -43,7 +43,7 @@ class Scribe(Writer):
 
     def __post_init__(self) -> None:
         """Find the control tokens that the template may write."""
-        added = self.tokenizer.added_tokens_decoder.values()
+        added = self.hf_tokenizer.added_tokens_decoder.values()
         self._marks = {
             str(token.content): token
             for token in added
@@ -53,9 +53,9 @@ class Scribe(Writer):
         self._split = re.compile("(" + "|".join(map(re.escape, names)) + ")")
 
     def line(
-        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[Sound] | None = None
-    ) -> Line:
-        """Write `prompt`, and `answer` behind it; see `Writer.line`.
+        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[AudioInput] | None = None
+    ) -> TokenizedPrompt:
+        """Write `prompt`, and `answer` behind it; see `PromptTokenizer.line`.
 
         Raises:
             ModelError: the line is longer than the model reads, a clip too long, or the chat
@@ -69,7 +69,7 @@ class Scribe(Writer):
         for piece in self.pieces(prompt):
             if isinstance(piece, str):
                 ids += self._spelt(piece)
-            elif piece == self.coder.audio:
+            elif piece == self.tokenizer.audio:
                 number += 1
                 count = heard[number - 1].tokens if number <= len(heard) else 0
                 ids += [piece] * count
@@ -79,19 +79,19 @@ class Scribe(Writer):
         if number != len(heard):
             raise ModelError(
                 f"the chat template has places for {number} clips and the prompt has {len(heard)}",
-                mend="Use the chat template that belongs to this model's processor.",
+                hint="Use the chat template that belongs to this model's processor.",
             )
         places += [0] * (len(ids) - len(places))
-        said = [] if answer is None else [*self.coder.encode(answer), self.coder.eos]
+        said = [] if answer is None else [*self.tokenizer.encode(answer), self.tokenizer.eos]
         self._check(len(ids) + len(said))
-        return Line((*ids, *said), tuple(places), tuple(heard), len(said))
+        return TokenizedPrompt((*ids, *said), tuple(places), tuple(heard), len(said))
 
     def turns(
         self,
         prompts: Sequence[Prompt],
         answers: Sequence[str],
-        sounds: Sequence[Sound] | None = None,
-    ) -> Line:
+        sounds: Sequence[AudioInput] | None = None,
+    ) -> TokenizedPrompt:
         """One question a line is all there is here.
 
         Raises:
@@ -99,7 +99,7 @@ class Scribe(Writer):
         """
         if len(prompts) > 1:
             raise ModelError(
-                "a native model takes one question in a line", mend="Teach it one at a time."
+                "a native model takes one question in a line", hint="Teach it one at a time."
             )
         return self.line(prompts[0], answers[0], sounds)
 
@@ -117,7 +117,7 @@ class Scribe(Writer):
                 continue
             text = text.rstrip() if token.lstrip else text
             found += [text] if text else []
-            found.append(int(self.tokenizer.convert_tokens_to_ids(stretch)))
+            found.append(int(self.hf_tokenizer.convert_tokens_to_ids(stretch)))
             text, strip = "", bool(token.rstrip)
         return [*found, text] if text else found
 
@@ -148,7 +148,7 @@ class Scribe(Writer):
                 blocks.append({"type": "text", "text": mark})
         system = _TEXT.format(0) if prompt.system else ""
         own = _talk(self.family.messages, system, turns, replies)
-        usual = _talk(partial(Family.messages, self.family), system, turns, replies)
+        usual = _talk(partial(NativeFamily.messages, self.family), system, turns, replies)
         forms = [own, usual, flat(usual, self.family.placeholder)]
         if replies:  # some templates take blocks only, from the assistant too
             forms.insert(2, [{**message, "content": _blocks(message)} for message in usual])
@@ -172,7 +172,7 @@ class Scribe(Writer):
         wrong = ""
         for messages in forms:
             try:
-                text = self.tokenizer.apply_chat_template(
+                text = self.hf_tokenizer.apply_chat_template(
                     messages,
                     chat_template=self.template,
                     tokenize=False,
@@ -191,22 +191,22 @@ class Scribe(Writer):
             )
         else:
             raise ModelError(
-                wrong, mend="Use the chat template that belongs to this model's processor."
+                wrong, hint="Use the chat template that belongs to this model's processor."
             )
         text = text.replace(mark, mark.join(self.family.around))
         return tuple(part for part in self._split.split(text) if part)
 
     def _spelt(self, text: str) -> list[int]:
         """Ids of a text in which even the placeholder is only letters."""
-        ids = list(self.coder.encode(text))
-        if self.coder.audio not in ids:
+        ids = list(self.tokenizer.encode(text))
+        if self.tokenizer.audio not in ids:
             return ids
         mark = self.family.placeholder
         whole: list[int] = []
         for number, part in enumerate(text.split(mark)):
             if number:
-                whole += [*self.coder.encode(mark[:1]), *self.coder.encode(mark[1:])]
-            whole += self.coder.encode(part)
+                whole += [*self.tokenizer.encode(mark[:1]), *self.tokenizer.encode(mark[1:])]
+            whole += self.tokenizer.encode(part)
         return whole
 
 

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harken.models.features import Array
-from harken.models.native.base import Family, Scaled, Window
+from harken.models.engine.features import Array
+from harken.models.native.base import NativeFamily, Scaled, Window
 
 _TOKEN_S = 0.16  # two convolutions of stride 2 over frames of 10 ms, and every fourth is kept
 
 
-class Layered(Family):
+class GemmaFamily(NativeFamily):
     """A family whose text model takes a vector for each of its layers beside a token's embedding.
 
     Its windows hold 30 s, and each stands between marks of its own.
@@ -37,7 +37,7 @@ class Layered(Family):
     extracts = "Gemma3nAudioFeatureExtractor"
     after_clip = ""
     by_mask = False  # some layers read through a sliding window
-    shortest = 640
+    min_samples = 640
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
@@ -68,24 +68,24 @@ class Layered(Family):
         marks = self.embed(ids)
         rows: list[Tensor] = []
         for window in windows:
-            tokens = self.hear(window).to(marks)
+            tokens = self.encode_windows(window).to(marks)
             rows += [marks[:2]] if rows else []
             rows.append(torch.cat([tokens, marks[2:, self.width :].expand(len(tokens), -1)], 1))
         return torch.cat(rows)
 
-    def hear(self, window: Window) -> Tensor:
+    def encode_windows(self, window: Window) -> Tensor:
         """Embeddings (tokens, width) of one window, by tower and projector."""
         raise NotImplementedError
 
     def decode(self, inputs: Tensor, **reading: Any) -> Any:
-        """Takes apart again what `embed` put together; see `Family.decode`."""
+        """Takes apart again what `embed` put together; see `NativeFamily.decode`."""
         layered = inputs[..., self.width :]
         if layered.shape[-1]:
             reading["per_layer_inputs"] = layered.reshape(*layered.shape[:-1], *self.layers)
         return self.decoder(inputs_embeds=inputs[..., : self.width], **reading)
 
 
-class Gemma3n(Layered):
+class Gemma3n(GemmaFamily):
     """``Gemma3nForConditionalGeneration`` without its image tower."""
 
     name = "Gemma 3n"
@@ -128,7 +128,7 @@ class Gemma3n(Layered):
         """As many for a moment as for 30 s."""
         return int(self._soft)
 
-    def hear(self, window: Window) -> Tensor:
+    def encode_windows(self, window: Window) -> Tensor:
         """Filled up with the class's own embedding of silence."""
         quiet = torch.tensor([[self.model.model.vocab_size - 1]], device=self.device)
         silence = self.projector(input_ids=quiet)[0]  # type: ignore[misc]

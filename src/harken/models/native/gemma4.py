@@ -16,10 +16,10 @@ from torch import Tensor
 
 from harken.errors import ModelError
 from harken.models.native.base import Window
-from harken.models.native.gemma3n import Layered
+from harken.models.native.gemma3n import GemmaFamily
 
 
-class Gemma4(Layered):
+class Gemma4(GemmaFamily):
     """``Gemma4ForConditionalGeneration`` without its image tower."""
 
     name = "Gemma 4"
@@ -53,15 +53,15 @@ class Gemma4(Layered):
         if whole.audio_config is None:
             raise ModelError(
                 "this checkpoint has no audio tower",
-                mend="Use one of the smaller ones (E2B, E4B), which have.",
+                hint="Use one of the smaller ones (E2B, E4B), which have.",
             )
         whole.vision_config = None
         return whole
 
-    def settle(self, folder: Path, tokenizer: Any) -> None:
+    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
         """Read how the folder spells the marks that its processor puts around a clip."""
         whole = self.model.config
-        ends = tokenizer.convert_ids_to_tokens([whole.boa_token_id, whole.eoa_token_index])
+        ends = hf_tokenizer.convert_ids_to_tokens([whole.boa_token_id, whole.eoa_token_index])
         self.around = (ends[0], ends[1])
 
     def tokens_of(self, samples: int) -> int:
@@ -69,7 +69,7 @@ class Gemma4(Layered):
         frames = (samples - 1) // self.extractor.hop_length
         return int(-(-frames // 4))
 
-    def hear(self, window: Window) -> Tensor:
+    def encode_windows(self, window: Window) -> Tensor:
         """Its tower masks what is past the sound."""
         like = self.decoder.get_input_embeddings().weight
         features = torch.from_numpy(window.features).to(like)[None]

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from harken.models.native import mel
 from harken.models.native.base import Window
-from harken.models.native.whisper import Whispered
+from harken.models.native.whisper import WhisperFamily
 
 _MERGED = 4  # frames of the tower in one token
 
 
-class GlmAsr(Whispered):
+class GlmAsr(WhisperFamily):
     """``GlmAsrForConditionalGeneration``."""
 
     name = "GLM-ASR"
@@ -30,7 +30,7 @@ class GlmAsr(Whispered):
     placeholder = "<|pad|>"
     turn_end = "<|user|>"
     after_clip = ""
-    shortest = 7 * 160  # fewer frames become no token
+    min_samples = 7 * 160  # fewer frames become no token
     template = (
         "{%- for message in messages -%}"
         "{%- if message.content is string -%}"
@@ -47,7 +47,7 @@ class GlmAsr(Whispered):
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
-        self.longest_s = 655 // self.window_s * self.window_s  # where its processor cuts
+        self.max_clip_s = 655 // self.window_s * self.window_s  # where its processor cuts
 
     def tokens_of(self, samples: int) -> int:
         """A convolution of stride 2, then four frames side by side, the rest left out."""

@@ -3,7 +3,7 @@
 10 tokens a second: 15 frames of 20 ms become 3 tokens. The tower has no mask and sees a clip whole,
 so every clip is encoded by itself; beside a longer one it would hear the padding.
 
-- Its feature extractor needs torchaudio. The same mel is made here: `Mel`.
+- Its feature extractor needs torchaudio. The same mel is made here: `GraniteFeatureExtractor`.
 - The larger of these models hear by a low-rank adapter that is off for prompts without clips. A
   folder that says ``has_lora_adapter`` and brings none is refused.
 - Granite divides its logits by ``logits_scaling``, and was taught so. The class of transformers
@@ -22,16 +22,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 from harken.errors import ModelError
-from harken.models.features import Array
-from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, Adapted, Adapter
+from harken.models.engine.features import Array
+from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
 from harken.models.native.base import Scaled, Window, flat
 
 _FILE = "preprocessor_config.json"
 
 
-class Mel:
+class GraniteFeatureExtractor:
     """The log-mel of ``GraniteSpeechFeatureExtractor``, by its parameters and without torchaudio.
 
     Power spectra of `n_fft` points under a periodic Hann window of `win_length`, centred and
@@ -54,7 +54,7 @@ class Mel:
         self._bank = _bank(self.size // 2 + 1, self.bins, self.rate)
 
     @staticmethod
-    def open(folder: Path) -> Mel:
+    def open(folder: Path) -> GraniteFeatureExtractor:
         """Read the folder's ``preprocessor_config.json``, or that of its processor.
 
         Raises:
@@ -64,12 +64,12 @@ class Mel:
             for name, part in ((_FILE, ""), ("processor_config.json", "audio_processor")):
                 if (folder / name).is_file():
                     found = json.loads((folder / name).read_text(encoding="utf-8"))
-                    return Mel(found.get(part, {}) if part else found)
+                    return GraniteFeatureExtractor(found.get(part, {}) if part else found)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the preprocessor cannot be read: {error}", where=str(folder)
             ) from error
-        return Mel({})
+        return GraniteFeatureExtractor({})
 
     def save_pretrained(self, folder: Path) -> None:
         """Write what `open` reads."""
@@ -95,7 +95,7 @@ class Mel:
         return made
 
 
-class GraniteSpeech(Adapted):
+class GraniteSpeech(AdapterFamily):
     """``GraniteSpeechForConditionalGeneration``."""
 
     name = "Granite Speech"
@@ -105,8 +105,8 @@ class GraniteSpeech(Adapted):
     placeholder = "<|audio|>"
     turn_end = "<|end_of_text|>"
     after_clip = ""
-    further = (CONFIG_FILE, WEIGHTS_FILE)
-    shortest = 400
+    extra_files = (CONFIG_FILE, WEIGHTS_FILE)
+    min_samples = 400
     template = (
         "{%- for message in messages -%}"
         "{{ '<|start_of_role|>' + message.role + '<|end_of_role|>' + message.content }}"
@@ -117,9 +117,9 @@ class GraniteSpeech(Adapted):
         "{%- endif -%}"
     )
     window_s = math.inf
-    longest_s = 3600.0
+    max_clip_s = 3600.0
 
-    def __init__(self, model: Any, extractor: Mel) -> None:
+    def __init__(self, model: Any, extractor: GraniteFeatureExtractor) -> None:
         super().__init__(model, extractor)
         inner = model.model
         self.tower = inner.encoder
@@ -130,24 +130,24 @@ class GraniteSpeech(Adapted):
         self.audio_id = model.config.audio_token_id
 
     @classmethod
-    def ear(cls, folder: Path) -> Any:
-        """`Mel` instead of the class that needs torchaudio."""
-        return Mel.open(folder)
+    def load_extractor(cls, folder: Path) -> Any:
+        """`GraniteFeatureExtractor` instead of the class that needs torchaudio."""
+        return GraniteFeatureExtractor.open(folder)
 
-    def settle(self, folder: Path, tokenizer: Any) -> None:
+    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
         """Put the adapter beside the text model.
 
         Raises:
             ModelError: the model needs one and there is none.
         """
         if (folder / WEIGHTS_FILE).is_file():
-            self.adapter = Adapter.read(folder)
+            self.adapter = AudioAdapter.read(folder)
             self.adapter.attach(self.decoder)
         elif self.model.config.has_lora_adapter:
             raise ModelError(
                 "the model hears by an adapter (has_lora_adapter), and the folder brings none",
                 where=str(folder / WEIGHTS_FILE),
-                mend=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
+                hint=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
             )
 
     def save(self, folder: Path) -> None:
@@ -172,8 +172,8 @@ class GraniteSpeech(Adapted):
         blocks = -(-frames // config.window_size)
         return int(blocks * (config.window_size // config.downsample_rate))
 
-    def hear(self, windows: Sequence[Window]) -> Tensor:
-        """Each window by itself; see `Adapted.encode`."""
+    def encode_windows(self, windows: Sequence[Window]) -> Tensor:
+        """Each window by itself; see `AdapterFamily.encode`."""
         inner = self.model.model
         like = inner.encoder.input_linear.weight
         rows = []

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harken.audio import RATE_HZ
-from harken.models.features import Array
+from harken.audio.clip import RATE_HZ
+from harken.models.engine.features import Array
 from harken.models.native.base import Window
 
 _TAIL_HOPS = 4

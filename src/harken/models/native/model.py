@@ -1,4 +1,4 @@
-"""A class of transformers as a Learner: asked and scored by what asks and scores a `Lalm`."""
+"""A class of transformers as a learner, computed with by the same engine as composed models."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any, TypeVar
 
 import torch
 
-from harken import audio, files
-from harken.audio import Clip, canonical, digest
+from harken import files
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import duration_s, load
 from harken.errors import ModelError
-from harken.models import MODEL_FILE
-from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.models.features import check_length
-from harken.models.lalm import Lalm
-from harken.models.lalm_ask import Voice
-from harken.models.lalm_batch import Sound
-from harken.models.native.chat import Scribe
+from harken.hashing import canonical, digest
+from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
+from harken.models.composed.model import ComposedModel
+from harken.models.engine.batch import AudioInput
+from harken.models.engine.engine import Engine
+from harken.models.engine.features import check_length
+from harken.models.native.chat import ChatTokenizer
 from harken.models.native.net import NativeNet
-from harken.models.native.open import Opened, open_model
-from harken.models.native.settings import Settings
+from harken.models.native.open import OpenedModel, open_model
+from harken.models.native.settings import NativeSettings
 
 A = TypeVar("A")
 
@@ -43,7 +44,7 @@ def _halved(
     return _halved(prompts[:half], ask, none) + _halved(prompts[half:], ask, none)
 
 
-class Native(Lalm):
+class NativeModel(ComposedModel):
     """A Learner around one class of transformers.
 
     Attributes:
@@ -51,7 +52,7 @@ class Native(Lalm):
         style: letters after the clips, as these models were taught.
     """
 
-    def __init__(self, target: str, opened: Opened, settings: Settings) -> None:
+    def __init__(self, target: str, opened: OpenedModel, settings: NativeSettings) -> None:
         """Use `load`."""
         family = opened.family
         self.family = family
@@ -63,61 +64,63 @@ class Native(Lalm):
             instruction=settings.instruction,
         )
         self.net = NativeNet(family).eval()
-        self.coder = opened.coder
-        self.voice = Voice(self.net, self.coder, settings.remember_mb << 20)
-        self._limit_s = settings.longest_s or family.longest_s
+        self.tokenizer = opened.tokenizer
+        self.engine = Engine(self.net, self.tokenizer, settings.remember_mb << 20)
+        self._limit_s = settings.max_clip_s or family.max_clip_s
         self._opened = opened
         self.config = {
             "family": family.name,
             "files": opened.files,
             "dtype": str(family.like.dtype),
             "attention": settings.attention,
-            "longest_s": self._limit_s,
+            "max_clip_s": self._limit_s,
             "template": digest(opened.template),
             "style": asdict(self.style),
         }
-        self._mark = (self.voice.version(), digest(canonical(self.config)))
-        self.writer = Scribe(
-            self.coder,
+        self._mark = (self.engine.version(), digest(canonical(self.config)))
+        self.writer = ChatTokenizer(
+            self.tokenizer,
             self.sound,
             family.context,
             family=family,
-            tokenizer=opened.tokenizer,
+            hf_tokenizer=opened.hf_tokenizer,
             template=opened.template,
         )
 
     @staticmethod
-    def open(target: str, settings: Settings) -> Native:
+    def open(target: str, settings: NativeSettings) -> NativeModel:
         """Open a folder, or an id on the hub.
 
         Raises:
             ModelError: it cannot be opened; the message says why, and the mend.
         """
-        return Native(target, open_model(target, settings), settings)
+        return NativeModel(target, open_model(target, settings), settings)
 
     @staticmethod
-    def load(folder: Path | str, device: str = "cpu", remember_mb: int = 512) -> Native:
+    def load(folder: Path | str, device: str = "cpu", remember_mb: int = 512) -> NativeModel:
         """Open a folder; see `open` for more settings."""
-        return Native.open(str(folder), Settings(device=device, remember_mb=remember_mb))
+        return NativeModel.open(str(folder), NativeSettings(device=device, remember_mb=remember_mb))
 
-    def _sound(self, clip: Clip) -> Sound:
+    def _sound(self, clip: Clip) -> AudioInput:
         """The wave of a clip, and how many tokens it becomes.
 
         Raises:
             ModelError: it is longer than the longest that this family hears.
             AudioError: it cannot be loaded.
         """
-        check_length(audio.duration_s(clip), self._limit_s)
-        wave = audio.load(clip)
-        check_length(len(wave) / audio.RATE_HZ, self._limit_s)
-        return Sound(wave, self.family.tokens(len(wave)), clip.key)
+        check_length(duration_s(clip), self._limit_s)
+        wave = load(clip)
+        check_length(len(wave) / RATE_HZ, self._limit_s)
+        return AudioInput(wave, self.family.tokens(len(wave)), clip.key)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """See `Lalm.generate`; what does not fit into memory is asked in halves."""
-        return _halved(prompts, lambda part: super(Native, self).generate(part, sampling), _FULL)
+        """See `ComposedModel.generate`; what does not fit into memory is asked in halves."""
+        return _halved(
+            prompts, lambda part: super(NativeModel, self).generate(part, sampling), _FULL
+        )
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """See `Lalm.choice_logprobs`; what does not fit into memory is asked in halves."""
+        """See `ComposedModel.choice_logprobs`; what does not fit into memory is asked in halves."""
         return _halved(prompts, super().choice_logprobs, None)
 
     def features(self, clip: Clip) -> Any:
@@ -128,7 +131,7 @@ class Native(Lalm):
         """
         raise ModelError(
             "a native model has no features to augment",
-            mend="`harken train` teaches harken's own models; `logprobs` is differentiable here.",
+            hint="`harken train` teaches harken's own models; `logprobs` is differentiable here.",
         )
 
     def save(self, folder: Path) -> None:
@@ -137,7 +140,7 @@ class Native(Lalm):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
         self.family.save(folder)
-        self._opened.tokenizer.save_pretrained(folder)
+        self._opened.hf_tokenizer.save_pretrained(folder)
         files.write_whole(folder / "chat_template.jinja", self._opened.template)
         files.write_json(
             folder / MODEL_FILE, {"kind": "native", "format": 1, "identity": self.identity()}

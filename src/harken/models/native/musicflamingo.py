@@ -31,7 +31,7 @@ class MusicFlamingo(AudioFlamingo3):
     name = "Music Flamingo"
     types = ("musicflamingo",)
     opens = "MusicFlamingoForConditionalGeneration"
-    longest_s = 1200.0
+    max_clip_s = 1200.0
     opening, closing = "<|sound_bos|>", "<|sound_eos|>"
     template = AudioFlamingo3.template.replace("You are a helpful assistant.", _SYSTEM)
 

@@ -1,4 +1,4 @@
-"""An opened class as a net of the shape that `harken.models.lalm_ask.Voice` computes with."""
+"""An opened class as a net of the shape that `harken.models.engine.engine.Engine` computes with."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harken.models.features import Array
-from harken.models.lalm_parts import Net
-from harken.models.native.base import Family
+from harken.models.composed.net import Net
+from harken.models.engine.features import Array
+from harken.models.native.base import NativeFamily
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class LanguageModelOutput:
     """What the text model gave: logits (B, L or fewer, V), and what it remembers."""
 
     logits: Tensor
     past_key_values: Any
 
 
-class Inputs:
+class InputEmbeddings:
     """What turns ids into the decoder's inputs, with the face of an embedding."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: NativeFamily) -> None:
         self._family = family
 
     @property
@@ -39,11 +39,11 @@ class Inputs:
         return len(self.weight)
 
     def __call__(self, ids: Tensor) -> Tensor:
-        """See `Family.embed`."""
+        """See `NativeFamily.embed`."""
         return self._family.embed(ids)
 
 
-class Speaker(nn.Module):
+class NativeLanguageModel(nn.Module):
     """Decoder and head with the face of a causal language model of transformers.
 
     Attributes:
@@ -54,7 +54,7 @@ class Speaker(nn.Module):
 
     plain_head = True
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: NativeFamily) -> None:
         super().__init__()
         self.decoder = family.decoder
         self.head = family.head
@@ -66,9 +66,9 @@ class Speaker(nn.Module):
         """The text model's configuration."""
         return self.decoder.config
 
-    def get_input_embeddings(self) -> Inputs:
+    def get_input_embeddings(self) -> InputEmbeddings:
         """What turns ids into the decoder's inputs."""
-        return Inputs(self._family)
+        return InputEmbeddings(self._family)
 
     def get_output_embeddings(self) -> nn.Module:
         """The head."""
@@ -81,7 +81,7 @@ class Speaker(nn.Module):
     def decode(
         self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **reading: Any
     ) -> Any:
-        """`Family.decode`, with an additive 4-D mask brought to the type of the inputs."""
+        """`NativeFamily.decode`, with an additive 4-D mask brought to the type of the inputs."""
         if inputs_embeds is None:
             inputs_embeds = self._family.embed(input_ids)  # type: ignore[arg-type]
         mask = reading.get("attention_mask")
@@ -95,18 +95,20 @@ class Speaker(nn.Module):
         inputs_embeds: Tensor | None = None,
         logits_to_keep: int = 0,
         **reading: Any,
-    ) -> Spoken:
+    ) -> LanguageModelOutput:
         """Logits of the last `logits_to_keep` positions, of all if 0."""
         out = self.decode(inputs_embeds, input_ids, **reading)
-        return Spoken(self.head(out.last_hidden_state[:, -logits_to_keep:]), out.past_key_values)
+        return LanguageModelOutput(
+            self.head(out.last_hidden_state[:, -logits_to_keep:]), out.past_key_values
+        )
 
 
-class Tower(nn.Module):
+class NativeAudioEncoder(nn.Module):
     """The audio tower, where `Net` has its ear."""
 
     kind = "native"
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: NativeFamily) -> None:
         super().__init__()
         self.encoder = family.tower
         self._family = family
@@ -117,7 +119,7 @@ class Tower(nn.Module):
         return self._family.device
 
 
-class Between(nn.Module):
+class NativeProjector(nn.Module):
     """The projector, if the tower has none of its own; nothing is added to a clip's tokens."""
 
     places = None
@@ -135,10 +137,10 @@ class NativeNet(Net):
     once, since its tokens are remembered.
     """
 
-    def __init__(self, family: Family) -> None:
-        tower: Any = Tower(family)
-        between: Any = Between(family.projector)
-        super().__init__(tower, between, Speaker(family))
+    def __init__(self, family: NativeFamily) -> None:
+        tower: Any = NativeAudioEncoder(family)
+        between: Any = NativeProjector(family.projector)
+        super().__init__(tower, between, NativeLanguageModel(family))
         self.family = family
 
     def encode(self, features: Sequence[Array]) -> list[Tensor]:

@@ -13,10 +13,10 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.files import sha256_of
-from harken.models.native import FAMILIES
-from harken.models.native.base import Family
-from harken.models.native.settings import Settings
-from harken.models.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, Coder
+from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, TextTokenizer
+from harken.models.native.base import NativeFamily
+from harken.models.native.families import FAMILIES
+from harken.models.native.settings import NativeSettings
 
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _NOT_WANTED = [
@@ -29,17 +29,17 @@ _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedModel:
     """An opened model: family, tokenizer, its coder, chat template, hashes of its files."""
 
-    family: Family
-    tokenizer: Any
-    coder: Coder
+    family: NativeFamily
+    hf_tokenizer: Any
+    tokenizer: TextTokenizer
     template: str
     files: tuple[tuple[str, str], ...]
 
 
-def open_model(target: str, settings: Settings) -> Opened:
+def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     """Open the folder or hub id `target`.
 
     Raises:
@@ -52,41 +52,41 @@ def open_model(target: str, settings: Settings) -> Opened:
         raise ModelError(
             f"no native family is written for model_type {kind!r}",
             where=str(folder / "config.json"),
-            mend="Known: " + ", ".join(FAMILIES) + ". Else serve it and use openai:.",
+            hint="Known: " + ", ".join(FAMILIES) + ". Else serve it and use openai:.",
         )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelError(
             "the folder holds no safetensors",
             where=target,
-            mend="Open it with transformers once, and save it with save_pretrained.",
+            hint="Open it with transformers once, and save it with save_pretrained.",
         )
-    made: type[Family] = FAMILIES.get(kind)
-    tokenizer = _tokenizer(folder)
+    made: type[NativeFamily] = FAMILIES.get(kind)
+    hf_tokenizer = _tokenizer(folder)
     family = made(_weights(made, folder, settings), _extractor(made, folder))
-    family.settle(folder, tokenizer)
-    coder = _coder(family, tokenizer, folder)
-    template = _template(folder, tokenizer) or family.template
+    family.settle(folder, hf_tokenizer)
+    tokenizer = _coder(family, hf_tokenizer, folder)
+    template = _template(folder, hf_tokenizer) or family.template
     if not template:
         raise ModelError(
             "the folder brings no chat template",
             where=target,
-            mend="Add chat_template.jinja from the model's page.",
+            hint="Add chat_template.jinja from the model's page.",
         )
-    small = {path for form in (*_SMALL, *made.further) for path in folder.glob(form)}
+    small = {path for form in (*_SMALL, *made.extra_files) for path in folder.glob(form)}
     files = tuple(
         (path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted({*weights, *small})
     )
-    return Opened(family, tokenizer, coder, template, files)
+    return OpenedModel(family, hf_tokenizer, tokenizer, template, files)
 
 
-def _folder(target: str, settings: Settings) -> Path:
+def _folder(target: str, settings: NativeSettings) -> Path:
     if Path(target).is_dir():
         return Path(target)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", target):
         raise ModelError(
             f"there is no folder {target!r}, and it is no id of the hub",
-            mend="Write native:FOLDER or native:Qwen/Qwen2-Audio-7B-Instruct",
+            hint="Write native:FOLDER or native:Qwen/Qwen2-Audio-7B-Instruct",
         )
     from huggingface_hub import snapshot_download
 
@@ -101,12 +101,12 @@ def _folder(target: str, settings: Settings) -> Path:
     except Exception as error:  # of the hub, of HTTP, of the disk
         raise ModelError(
             f"{target} cannot be fetched: {_first(error)}",
-            mend="Check the id and the net, or give the folder of a copy on this disk.",
+            hint="Check the id and the net, or give the folder of a copy on this disk.",
         ) from error
     return Path(found)
 
 
-def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
+def _weights(made: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:
     import torch
     import transformers
 
@@ -136,7 +136,7 @@ def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
             raise ModelError(
                 f"{len(lost)} tensors are missing: {', '.join(sorted(lost)[:5])}",
                 where=str(folder),
-                mend="Copy the folder again.",
+                hint="Copy the folder again.",
             )
         if settings.device != "auto":
             model.to(settings.device)
@@ -145,19 +145,19 @@ def _weights(made: type[Family], folder: Path, settings: Settings) -> Any:
         raise ModelError(
             f"the model cannot be opened as {made.opens}: {_first(error)}",
             where=str(folder),
-            mend="Use a smaller dtype or another device." if full else "",
+            hint="Use a smaller dtype or another device." if full else "",
         ) from error
     return model.eval()
 
 
-def _extractor(made: type[Family], folder: Path) -> Any:
+def _extractor(made: type[NativeFamily], folder: Path) -> Any:
     try:
-        return made.ear(folder)
+        return made.load_extractor(folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelError(
             f"the feature extractor ({made.extracts}) cannot be opened: {_first(error)}",
             where=str(folder),
-            mend="Copy preprocessor_config.json (or processor_config.json) from the model's page.",
+            hint="Copy preprocessor_config.json (or processor_config.json) from the model's page.",
         ) from error
 
 
@@ -165,55 +165,55 @@ def _tokenizer(folder: Path) -> Any:
     import transformers
 
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
+        hf_tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # the libraries raise bare exceptions
         raise ModelError(
             f"the tokenizer cannot be opened: {_first(error)}",
             where=str(folder),
-            mend="Copy tokenizer.json and tokenizer_config.json from the model's page.",
+            hint="Copy tokenizer.json and tokenizer_config.json from the model's page.",
         ) from error
-    if getattr(tokenizer, "backend_tokenizer", None) is None:
+    if getattr(hf_tokenizer, "backend_tokenizer", None) is None:
         raise ModelError(
             "the tokenizer is a slow one",
             where=str(folder),
-            mend="Add the tokenizer.json of the model to the folder.",
+            hint="Add the tokenizer.json of the model to the folder.",
         )
-    return tokenizer
+    return hf_tokenizer
 
 
-def _coder(family: Family, tokenizer: Any, folder: Path) -> Coder:
-    known = tokenizer.get_vocab()
+def _coder(family: NativeFamily, hf_tokenizer: Any, folder: Path) -> TextTokenizer:
+    known = hf_tokenizer.get_vocab()
     whole: Any = family.model.config
     number = getattr(whole, "audio_token_id", None) or getattr(whole, "audio_token_index", None)
     if number is not None:  # what the model itself looks for
-        family.placeholder = str(tokenizer.convert_ids_to_tokens(number))
+        family.placeholder = str(hf_tokenizer.convert_ids_to_tokens(number))
     if family.placeholder not in known:
         raise ModelError(
             f"the tokenizer has no {family.placeholder!r}",
             where=str(folder),
-            mend="Use the tokenizer that belongs to this model.",
+            hint="Use the tokenizer that belongs to this model.",
         )
-    end = known.get(family.turn_end, tokenizer.eos_token_id)
+    end = known.get(family.turn_end, hf_tokenizer.eos_token_id)
     if end is None:
         raise ModelError("the tokenizer has no end of text", where=str(folder))
-    added = tokenizer.added_tokens_decoder.items()
+    added = hf_tokenizer.added_tokens_decoder.items()
     marks = {str(token.content): int(number) for number, token in added if token.special}
     usual = _json(folder, "generation_config.json").get("eos_token_id", [])
     ends = frozenset([int(end), *(usual if isinstance(usual, list) else [usual])])
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    pad = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else end
     marks |= {PAD: int(pad), EOS: int(end), AUDIO: int(known[family.placeholder])}
     marks |= {BOS: int(end), OPEN: int(end), CLOSE: int(end), ANSWER: int(end)}  # of other writers
-    return Coder(tokenizer.backend_tokenizer, marks, ends)
+    return TextTokenizer(hf_tokenizer.backend_tokenizer, marks, ends)
 
 
-def _template(folder: Path, tokenizer: Any) -> str:
+def _template(folder: Path, hf_tokenizer: Any) -> str:
     """The processor's chat template, else the tokenizer's; empty if there is neither."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     old = _json(folder, "chat_template.json").get("chat_template")
-    found = old or tokenizer.chat_template
+    found = old or hf_tokenizer.chat_template
     if isinstance(found, dict):
         found = found.get("default", "")
     return str(found or "")
@@ -227,7 +227,7 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
             raise ModelError(
                 "the folder holds no model (there is no config.json)",
                 where=str(folder),
-                mend="Give the folder of a model that is on this disk.",
+                hint="Give the folder of a model that is on this disk.",
             ) from None
         return {}
     except (OSError, ValueError) as error:

@@ -25,16 +25,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harken.audio import RATE_HZ
+from harken.audio.clip import RATE_HZ
 from harken.errors import ModelError
-from harken.models.features import Array
-from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, Adapted, Adapter
+from harken.models.engine.features import Array
+from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
 from harken.models.native.base import Window, flat
 
 FOLDER = "speech-lora"
 
 
-class Phi4Multimodal(Adapted):
+class Phi4Multimodal(AdapterFamily):
     """``Phi4MultimodalForCausalLM``."""
 
     name = "Phi-4-multimodal"
@@ -44,8 +44,8 @@ class Phi4Multimodal(Adapted):
     placeholder = "<|endoftext11|>"
     turn_end = "<|end|>"
     after_clip = ""
-    further = (f"{FOLDER}/{CONFIG_FILE}", f"{FOLDER}/{WEIGHTS_FILE}")
-    shortest = 400
+    extra_files = (f"{FOLDER}/{CONFIG_FILE}", f"{FOLDER}/{WEIGHTS_FILE}")
+    min_samples = 400
     template = (
         "{%- for message in messages -%}"
         "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}"
@@ -53,7 +53,7 @@ class Phi4Multimodal(Adapted):
         "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
     )
     window_s = math.inf
-    longest_s = 1800.0
+    max_clip_s = 1800.0
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
@@ -65,21 +65,21 @@ class Phi4Multimodal(Adapted):
         self.rotary = Rotary(self.decoder.rotary_emb, model.config)
         self.decoder.rotary_emb = self.rotary
 
-    def settle(self, folder: Path, tokenizer: Any) -> None:
+    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
         """Read how the folder spells the placeholder, and put the adapter beside the text model.
 
         Raises:
             ModelError: there is no adapter.
         """
-        self.placeholder = tokenizer.convert_ids_to_tokens(self.audio_id)
+        self.placeholder = hf_tokenizer.convert_ids_to_tokens(self.audio_id)
         if (folder / FOLDER).is_dir():
-            self.adapter = Adapter.read(folder / FOLDER)
+            self.adapter = AudioAdapter.read(folder / FOLDER)
             self.adapter.attach(self.decoder)
         elif getattr(self.model.config, "speech_lora", None) != "merged":
             raise ModelError(
                 "the model hears by an adapter, and the folder brings none",
                 where=str(folder / FOLDER / WEIGHTS_FILE),
-                mend=f"Copy {FOLDER} from the model's page; if it is merged into the weights, "
+                hint=f"Copy {FOLDER} from the model's page; if it is merged into the weights, "
                 'write "speech_lora": "merged" into config.json.',
             )
 
@@ -104,7 +104,7 @@ class Phi4Multimodal(Adapted):
         frames = (samples - self.extractor.win_length) // self.extractor.hop_length + 1
         return int(-(-frames // self.extractor.audio_compression_rate))
 
-    def hear(self, windows: Sequence[Window]) -> Tensor:
+    def encode_windows(self, windows: Sequence[Window]) -> Tensor:
         """Each window by itself, by the half of the projector that is for sound alone."""
         between: Any = self.projector
         rows = []
@@ -115,19 +115,19 @@ class Phi4Multimodal(Adapted):
         return torch.cat(rows)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """As `Adapted.embed`, with one number in front: 1 if the row is beyond the turn."""
+        """As `AdapterFamily.embed`, with one number in front: 1 if the row is beyond the turn."""
         length = (ids != self.model.config.pad_token_id).sum(-1, keepdim=True)
         far = (length > self.rotary.turn).expand(ids.shape)
         embedded = super().embed(ids)
         return torch.cat([far[..., None].to(embedded), embedded], -1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """As `Adapted.encode`, with a 0 in front."""
+        """As `AdapterFamily.encode`, with a 0 in front."""
         tokens = super().encode(windows)
         return torch.cat([tokens.new_zeros(len(tokens), 1), tokens], -1)
 
     def decode(self, inputs: Tensor, **reading: Any) -> Any:
-        """As `Adapted.decode`, each row by its own set of frequencies."""
+        """As `AdapterFamily.decode`, each row by its own set of frequencies."""
         past = reading.get("past_key_values")
         mask = reading.get("attention_mask")
         told = [inputs]

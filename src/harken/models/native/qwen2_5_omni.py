@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harken.models.features import Array
+from harken.models.engine.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window
+from harken.models.native.base import NativeFamily, Window
 
 TEMPLATE = (
     "{%- for message in messages -%}"
@@ -38,7 +38,7 @@ TEMPLATE = (
 )
 
 
-class Qwen25Omni(Family):
+class Qwen25Omni(NativeFamily):
     """``Qwen2_5OmniThinkerForConditionalGeneration``."""
 
     name = "Qwen2.5-Omni"

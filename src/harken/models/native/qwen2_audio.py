@@ -16,10 +16,10 @@ from torch import Tensor
 
 from harken.models.native import mel
 from harken.models.native.base import Window
-from harken.models.native.whisper import Whispered
+from harken.models.native.whisper import WhisperFamily
 
 
-class Qwen2Audio(Whispered):
+class Qwen2Audio(WhisperFamily):
     """``Qwen2AudioForConditionalGeneration``."""
 
     name = "Qwen2-Audio"

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harken.audio import RATE_HZ
-from harken.models.features import Array
+from harken.audio.clip import RATE_HZ
+from harken.models.engine.features import Array
 from harken.models.native.base import Window
 from harken.models.native.qwen3_omni_moe import Qwen3Omni, eighths
-from harken.models.native.whisper import Joined
+from harken.models.native.whisper import JoinedFamily
 
 
-class Qwen3Asr(Joined):
+class Qwen3Asr(JoinedFamily):
     """``Qwen3ASRForConditionalGeneration``."""
 
     name = "Qwen3-ASR"
@@ -32,7 +32,7 @@ class Qwen3Asr(Joined):
     extracts = "Qwen3ASRFeatureExtractor"
     placeholder = "<|audio_pad|>"
     after_clip = ""
-    shortest = 8000
+    min_samples = 8000
     window_s = math.inf
     template = Qwen3Omni.template
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harken.models.features import Array
+from harken.models.engine.features import Array
 from harken.models.native import mel
 from harken.models.native.base import Window
 from harken.models.native.qwen2_5_omni import TEMPLATE, Qwen25Omni

@@ -17,7 +17,7 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class NativeSettings:
     """How a model is opened.
 
     Attributes:
@@ -27,7 +27,7 @@ class Settings:
             the weights are saved as.
         attention: of transformers: ``sdpa``, ``eager``; its own choice if empty.
         local_files_only: fetch nothing.
-        longest_s: refuse clips above this length; the family's own limit if 0.
+        max_clip_s: refuse clips above this length; the family's own limit if 0.
         remember_mb: memory for the embeddings of clips that were heard.
         letters: see `harken.models.base.PromptStyle`, as the following three.
         question_first: the question stands before the clips.
@@ -40,7 +40,7 @@ class Settings:
     dtype: str = ""
     attention: str = ""
     local_files_only: bool = False
-    longest_s: float = 0.0
+    max_clip_s: float = 0.0
     remember_mb: int = 512
     letters: bool = True
     question_first: bool = False
@@ -48,7 +48,7 @@ class Settings:
     instruction: str = "Give the answer only; if there are options, the letter of the right one."
 
 
-def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, Settings]:
+def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, NativeSettings]:
     """Folder or hub id, and the settings behind it, with `options` (already typed) over them.
 
     Raises:
@@ -56,24 +56,24 @@ def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, Settings]
     """
     name, _, query = target.partition("?")
     if not name:
-        raise ConfigError("native names no model", mend="Write native:FOLDER")
-    kinds = {entry.name: type(entry.default) for entry in fields(Settings)}
+        raise ConfigError("native names no model", hint="Write native:FOLDER")
+    kinds = {entry.name: type(entry.default) for entry in fields(NativeSettings)}
     try:
         written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     except ValueError:
         raise ConfigError(
-            f"{query!r} is no setting", where=f"native:{name}", mend="Write ?name=value&name=value"
+            f"{query!r} is no setting", where=f"native:{name}", hint="Write ?name=value&name=value"
         ) from None
     for setting in (*written, *options):
         if setting not in kinds:
             near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
             known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
-            raise ConfigError(f"native has no setting {setting!r}", mend=known)
+            raise ConfigError(f"native has no setting {setting!r}", hint=known)
     typed = {key: _typed(key, kinds[key], text) for key, text in written.items()}
-    settings = Settings(**{**typed, **options})
+    settings = NativeSettings(**{**typed, **options})
     if settings.dtype not in ("", "float32", "bfloat16", "float16"):
         raise ConfigError(
-            f"dtype is {settings.dtype!r}", mend="Use float32, bfloat16 or float16, or leave it."
+            f"dtype is {settings.dtype!r}", hint="Use float32, bfloat16 or float16, or leave it."
         )
     return name, settings
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from harken.models.features import Array
+from harken.models.engine.features import Array
 from harken.models.native import mel
 from harken.models.native.base import Window, filled
-from harken.models.native.whisper import Whispered
+from harken.models.native.whisper import WhisperFamily
 
 
-class Voxtral(Whispered):
+class Voxtral(WhisperFamily):
     """``VoxtralForConditionalGeneration``."""
 
     name = "Voxtral"
@@ -61,7 +61,7 @@ class Voxtral(Whispered):
 
     def windows(self, wave: Array) -> list[Window]:
         """The mel of the whole clip (n,), cut every 30 s."""
-        whole = self.window(filled(wave, self.shortest), 0)
+        whole = self.window(filled(wave, self.min_samples), 0)
         most = -(-whole.frames // self._frames) * self._frames
         return [
             Window(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from harken.models.features import Array
+from harken.models.engine.features import Array
 from harken.models.native import mel
-from harken.models.native.base import Family, Window
+from harken.models.native.base import NativeFamily, Window
 
 
-class Joined(Family):
+class JoinedFamily(NativeFamily):
     """A tower, a projector and a language model side by side in ``model.model``."""
 
     def __init__(self, model: Any, extractor: Any) -> None:
@@ -25,7 +25,7 @@ class Joined(Family):
         self.head = model.lm_head
 
 
-class Whispered(Joined):
+class WhisperFamily(JoinedFamily):
     """The same, with Whisper's mel in windows of the extractor's length."""
 
     def __init__(self, model: Any, extractor: Any) -> None:

@@ -1,0 +1,137 @@
+"""Clips: frozen references to stretches of audio, and scenes of several.
+
+Conventions: samples are float32 in [-1, 1]; mono is (n,), several channels are (channels, n); times
+are seconds; rates are Hz. A `Clip` holds no samples: it is loaded at the last moment, by the model
+adapter or the renderer (`harken.audio.load.load`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harken.hashing import canonical, digest
+
+RATE_HZ = 16_000
+
+
+"""The rate at which everything is mixed and, unless a model asks otherwise, heard."""
+
+
+ClipKind = Literal["file", "shard", "plan", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A reference to audio.
+
+    Attributes:
+        kind: ``file`` (on disk), ``shard`` (encoded bytes in a Parquet shard), ``plan`` (rendered
+            from other clips), ``silence``.
+        path: the file, or the shard that holds the bytes.
+        row, slot: where in the shard (row of the file, position in that row's audio list).
+        start_s, duration_s: the span; ``duration_s=None`` means to the end of the source.
+        sha256: expected hash of the source's encoded bytes (hex), checked on load; None: unchecked.
+        plan: for ``plan`` clips, the scene that makes the sound.
+        origin: for embedded clips, the `key` the clip had before its bytes were copied.
+    """
+
+    kind: ClipKind = "file"
+    path: str = ""
+    row: int = -1
+    slot: int = -1
+    start_s: float = 0.0
+    duration_s: float | None = None
+    sha256: str | None = None
+    plan: ScenePlan | None = None
+    origin: str = ""
+
+    @property
+    def key(self) -> str:
+        """Content identity: stays the same when files move or bytes are embedded."""
+        if self.origin:
+            return self.origin
+        if self.kind == "silence":
+            return f"silence:{self.duration_s or 0.0:g}"
+        if self.plan is not None:
+            scene = digest(canonical(self.plan.to_dict(keys=True)))
+            if not self.start_s and self.duration_s in (None, self.plan.duration_s):
+                return scene
+            return digest(canonical([scene, self.start_s, self.duration_s]))
+        source = self.sha256 or f"path:{self.path}:{self.row}:{self.slot}"
+        return digest(canonical([source, self.start_s, self.duration_s]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, defaults left out."""
+        out: dict[str, Any] = {"kind": self.kind}
+        for name in ("path", "origin"):
+            if getattr(self, name):
+                out[name] = getattr(self, name)
+        for name in ("row", "slot"):
+            if getattr(self, name) >= 0:
+                out[name] = getattr(self, name)
+        if self.start_s:
+            out["start_s"] = self.start_s
+        for name in ("duration_s", "sha256"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        if self.plan is not None:
+            out["plan"] = self.plan.to_dict()
+        return out
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any]) -> Clip:
+        """The inverse of `to_dict`."""
+        values = dict(raw)
+        if values.get("plan") is not None:
+            values["plan"] = ScenePlan.from_dict(values["plan"])
+        return Clip(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One sound in a scene: which clip, from when, how loud (dB relative to its own level)."""
+
+    clip: Clip
+    at_s: float = 0.0
+    gain_db: float = 0.0
+    fade_s: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePlan:
+    """A scene: sounds placed on a time line. Rendering it is a pure function of the plan."""
+
+    parts: tuple[Part, ...]
+    duration_s: float
+    rate_hz: int = RATE_HZ
+
+    def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
+        """Plain values; with `keys`, clips appear by content key only (the base of the hash)."""
+        return {
+            "parts": [
+                {
+                    "clip": part.clip.key if keys else part.clip.to_dict(),
+                    "at_s": part.at_s,
+                    "gain_db": part.gain_db,
+                    "fade_s": part.fade_s,
+                }
+                for part in self.parts
+            ],
+            "duration_s": self.duration_s,
+            "rate_hz": self.rate_hz,
+        }
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any]) -> ScenePlan:
+        """The inverse of ``to_dict()``."""
+        parts = tuple(
+            Part(Clip.from_dict(p["clip"]), p["at_s"], p["gain_db"], p["fade_s"])
+            for p in raw["parts"]
+        )
+        return ScenePlan(parts, raw["duration_s"], raw["rate_hz"])
+
+
+def silence(duration_s: float) -> Clip:
+    """A clip of zeros."""
+    return Clip(kind="silence", duration_s=duration_s)

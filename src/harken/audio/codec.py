@@ -1,0 +1,234 @@
+"""The codec: files to samples and samples to bytes (libsndfile through soundfile, soxr).
+
+Samples are float32, (channels, frames) in here. Reading is by blocks; a decoded source is kept in a
+bounded cache, since the same clip is loaded by several questions.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harken.audio.container import flac_end_is_whole, sniff
+from harken.audio.mp3 import Mp3Window
+from harken.errors import AudioError
+
+BLOCK = 1 << 17
+
+
+"""Samples (frames x channels) decoded at a time: half a megabyte as float32."""
+
+
+LOUDEST = 64.0
+
+
+"""Largest sane sample: 36 dB over full scale. Whole numbers written as floats lie far above."""
+
+
+Samples = NDArray[np.float32]
+
+
+def open_regular(
+    path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+) -> BinaryIO:
+    """Open a regular file for reading; never blocks on a pipe or a device.
+
+    Raises:
+        AudioError: ``bad-name``, ``missing``, ``broken-link``, ``escapes-root``, ``not-a-file``,
+            ``unreadable`` or ``empty``.
+    """
+    name = os.fspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        found = "the name is not valid UTF-8, so no dataset could hold it; rename the file"
+        raise AudioError("bad-name", found) from None
+    try:
+        if root is not None and not Path(os.path.realpath(name)).is_relative_to(
+            os.path.realpath(root)
+        ):
+            raise AudioError("escapes-root", "the path leads outside the corpus", where=name)
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            raise AudioError("not-a-file", "a folder, pipe, socket or device", where=name)
+        # O_NONBLOCK: should the name become a pipe between the look and the open, do not wait.
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:
+        raise AudioError("bad-name", "the name holds a NUL byte", where=name) from None
+    except OSError as error:
+        raise _open_error(name, error) from None
+    # Unbuffered: the decoder moves the same descriptor, and a buffer would not know of it.
+    file = cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+        file.close()
+        reason = "not-a-file" if not stat.S_ISREG(status.st_mode) else "empty"
+        raise AudioError(reason, "the file has 0 bytes", where=name)
+    return file
+
+
+def _open_error(name: str, error: OSError) -> AudioError:
+    """The reason behind a failed open."""
+    try:
+        if os.path.islink(name):
+            return AudioError("broken-link", f"a link to nothing: {error.strerror}", where=name)
+    except (OSError, ValueError):
+        pass
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return AudioError("missing", "there is no such file", where=name)
+    return AudioError("unreadable", f"cannot be opened: {error.strerror}", where=name)
+
+
+def damage(file: BinaryIO, error: AudioError) -> AudioError:
+    """A decoding error of a FLAC file that was cut short is ``truncated``, not ``corrupt``."""
+    file.seek(0)
+    if error.reason == "corrupt" and file.read(4) == b"fLaC":
+        size = file.seek(0, os.SEEK_END)
+        if not flac_end_is_whole(file, size):
+            return AudioError("truncated", "the file ends inside a frame", where=error.where)
+    return error
+
+
+def open_sound(file: BinaryIO) -> Any:
+    """A `soundfile.SoundFile` on an open file or on bytes in memory."""
+    import soundfile
+
+    file.seek(0)
+    mp3 = sniff(file.read(512)) == "mp3"
+    file.seek(0)
+    try:
+        if mp3:
+            return soundfile.SoundFile(io.BufferedReader(Mp3Window(file)))
+        if isinstance(file, io.BytesIO):
+            return soundfile.SoundFile(file)
+        return soundfile.SoundFile(file.fileno(), closefd=False)
+    except soundfile.LibsndfileError as error:
+        raise AudioError("bad-header", f"no decoder takes it: {error.error_string}") from None
+
+
+def blocks(sound: Any, dtype: str = "float32", count: int | None = None) -> Iterator[NDArray[Any]]:
+    """(frames, channels) blocks from the current position, at most `count` frames in all."""
+    import soundfile
+
+    step = max(1, BLOCK // sound.channels)
+    while count is None or count > 0:
+        try:
+            block = sound.read(
+                step if count is None else min(step, count), dtype=dtype, always_2d=True
+            )
+        except soundfile.LibsndfileError as error:
+            raise AudioError("corrupt", f"decoding stops: {error.error_string}") from None
+        if len(block) == 0:
+            return
+        if count is not None:
+            count -= len(block)
+        yield block
+
+
+def check_values(block: NDArray[Any]) -> None:
+    """Refuse NaN, infinities and values far beyond full scale."""
+    peak = float(np.max(np.abs(block), initial=0.0))
+    if not np.isfinite(peak):
+        bad = int(np.count_nonzero(~np.isfinite(block)))
+        raise AudioError("non-finite", f"{bad} samples in one block are NaN or infinite")
+    if peak > LOUDEST:
+        found = f"samples reach {peak:,.0f} times full scale; were whole numbers stored as floats?"
+        raise AudioError("out-of-range", found)
+
+
+def decode(
+    file: BinaryIO, start_s: float = 0.0, length_s: float | None = None
+) -> tuple[Samples, int]:
+    """Samples (channels, frames) of a span, and their rate.
+
+    Lossless formats are entered at the span; lossy ones are decoded from the beginning and the
+    frames before the span thrown away, because their decoders carry state across a seek.
+
+    Raises:
+        AudioError: ``out-of-span`` when the source is shorter than the span by over 10 ms, or any
+            reason that decoding gives.
+    """
+    try:
+        return _decode(file, start_s, length_s)
+    except AudioError as error:
+        raise damage(file, error) from None
+
+
+def _decode(file: BinaryIO, start_s: float, length_s: float | None) -> tuple[Samples, int]:
+    """The work of `decode`."""
+    with open_sound(file) as sound:
+        rate = int(sound.samplerate)
+        skip = round(start_s * rate)
+        count = None if length_s is None else round(length_s * rate)
+        if sound.format in ("WAV", "WAVEX", "RF64", "FLAC") and 0 < skip <= sound.frames:
+            sound.seek(skip)
+            skip = 0
+        kept: list[NDArray[Any]] = []
+        for block in blocks(sound, count=None if count is None else skip + count):
+            check_values(block)
+            if skip >= len(block):
+                skip -= len(block)
+                continue
+            kept.append(block[skip:])
+            skip = 0
+        channels = int(sound.channels)
+    samples = np.concatenate(kept) if kept else np.zeros((0, channels), np.float32)
+    short = 0 if count is None else count - len(samples)
+    if skip > 0 or short > rate // 100 or (not kept and count != 0):
+        raise AudioError(
+            "out-of-span",
+            f"the span {start_s:g} s + {length_s if length_s is not None else 0:g} s "
+            f"goes past the end of the source",
+        )
+    if short > 0:  # a rounding of the span, not a lack of sound
+        samples = np.pad(samples, ((0, short), (0, 0)))
+    return np.ascontiguousarray(samples.T, dtype=np.float32), rate
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """(channels, n) at `from_hz` -> (channels, round(n * to / from)) at `to_hz`, by soxr HQ."""
+    if from_hz == to_hz or samples.shape[1] == 0:
+        return samples
+    import soxr
+
+    length = max(1, round(samples.shape[1] * to_hz / from_hz))
+    out = soxr.resample(np.ascontiguousarray(samples.T), from_hz, to_hz, quality="HQ").T
+    out = np.pad(out[:, :length], ((0, 0), (0, max(0, length - out.shape[1]))))
+    return np.ascontiguousarray(out, dtype=np.float32)
+
+
+def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
+    """Encode (n,) or (channels, n) as 16-bit ``"WAV"`` or ``"FLAC"``; same samples, same bytes."""
+    import soundfile
+
+    block = np.atleast_2d(np.asarray(samples)).T
+    if block.size == 0:
+        raise AudioError("no-samples", "there is nothing to encode")
+    check_values(block)
+    # Round here, not in the codec: 1/32768 steps, exactly what the decoder gives back.
+    whole = np.clip(np.rint(block.astype(np.float64) * 32768.0), -32768, 32767).astype(np.int16)
+    out = io.BytesIO()
+    soundfile.write(out, whole, rate_hz, format=format, subtype="PCM_16")
+    return out.getvalue()
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write under a temporary name, then rename: a killed job leaves no half file."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,149 @@
+"""From a clip to its samples, and from a scene to its sound; samples to bytes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
+from harken.audio.codec import Samples, encode, resample, write_bytes
+from harken.audio.probe import probe
+from harken.audio.source import EncodedSource, clear_sources, cut, read_source
+from harken.cache import LruCache
+from harken.errors import AudioError
+from harken.hashing import canonical, digest
+
+
+def silenced(clip: Clip) -> Clip:
+    """Zeros of the same length as `clip`."""
+    return silence(clip.duration_s if clip.duration_s is not None else duration_s(clip))
+
+
+def span(clip: Clip, start_s: float, length_s: float) -> Clip:
+    """A stretch of `clip`."""
+    # An embedded clip is known by its origin, and its stretches must not be known by the same.
+    origin = digest(canonical([clip.origin, start_s, length_s])) if clip.origin else ""
+    return replace(clip, start_s=clip.start_s + start_s, duration_s=length_s, origin=origin)
+
+
+def duration_s(clip: Clip) -> float:
+    """Length in seconds, from the reference if it says so, else from the source.
+
+    Raises:
+        AudioError: the source cannot be used.
+    """
+    if clip.duration_s is not None:
+        return clip.duration_s
+    if clip.kind == "silence":
+        return 0.0
+    if clip.plan is not None:
+        return clip.plan.duration_s - clip.start_s
+    if clip.kind == "file":
+        return probe(clip.path).duration_s - clip.start_s
+    return len(load(clip)) / RATE_HZ
+
+
+def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
+    """The samples of a clip.
+
+    Args:
+        clip: what to hear.
+        rate_hz: the rate wanted; resampled by soxr when the source has another.
+        mono: average the channels into one.
+
+    Returns:
+        float32 (n,) if `mono`, else (channels, n), with n = round(length * rate_hz). The array is
+        the caller's own.
+
+    Raises:
+        AudioError: with one of `REASONS`; ``hash-mismatch`` when the bytes are not the expected.
+    """
+    if clip.kind == "silence":
+        zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
+        return zeros[0] if mono else zeros
+    if clip.plan is not None and clip.kind != "shard":  # a shard holds what was rendered
+        scene = render(clip.plan)[None, :], clip.plan.rate_hz
+        return _shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+    return _load_source(clip, rate_hz, mono)
+
+
+def render(plan: ScenePlan) -> Samples:
+    """The sound of a scene: a pure function of the plan.
+
+    Every part is loaded at the plan's rate, scaled by its gain, faded in and out (linearly, so that
+    no cut clicks), and added at its place; what reaches past the end of the scene is cut off before
+    the fade. If the sum peaks above 1 the whole is scaled down, so that loudness relations hold.
+
+    Returns:
+        mono float32 (round(duration * rate),).
+
+    Raises:
+        AudioError: ``bad-plan`` for a part outside the scene, or a clip's own reason.
+    """
+    total = round(plan.duration_s * plan.rate_hz)
+    scene = np.zeros(total, np.float64)
+    for number, part in enumerate(plan.parts):
+        first = round(part.at_s * plan.rate_hz)
+        if first < 0 or first > total:
+            found = f"part {number} begins at {part.at_s:g} s in a scene of {plan.duration_s:g} s"
+            raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
+        sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
+        sound *= 10.0 ** (part.gain_db / 20.0)
+        fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)
+        if fade > 0:
+            ramp = (np.arange(fade) + 0.5) / fade
+            sound[:fade] *= ramp
+            sound[-fade:] *= ramp[::-1]
+        scene[first : first + len(sound)] += sound
+    peak = float(np.max(np.abs(scene), initial=0.0))
+    if peak > 1.0:
+        scene /= peak
+    return scene.astype(np.float32)
+
+
+def encode_flac(samples: Samples, rate_hz: int) -> bytes:
+    """16-bit FLAC of (n,) or (channels, n); the same samples give the same bytes."""
+    return encode(samples, rate_hz, "FLAC")
+
+
+def encode_wav(samples: Samples, rate_hz: int) -> bytes:
+    """16-bit WAV of (n,) or (channels, n); the same samples give the same bytes."""
+    return encode(samples, rate_hz, "WAV")
+
+
+def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
+    """Write 16-bit WAV; the file appears whole or not at all."""
+    write_bytes(path, encode_wav(samples, rate_hz))
+
+
+_heard: LruCache[Samples] = LruCache(128 << 20)
+
+
+def clear_cache() -> None:
+    """Forget everything that has been decoded."""
+    _heard.clear()
+    clear_sources()
+
+
+def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
+    """`load` for what lies on disk, remembered; (n,) or (channels, n)."""
+    if clip.kind == "shard" and clip.row < 0:
+        raise AudioError("missing", f"the shard has no row {clip.row}", where=clip.path)
+    row = clip.row if clip.kind == "shard" else -1
+    source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
+    key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
+    held = _heard.get(key)
+    if held is None:
+        held = _shaped(*read_source(source), rate_hz, mono)
+        _heard.put(key, held, held.nbytes)
+    return np.array(held)
+
+
+def _shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> Samples:
+    """(channels, n) at `rate` -> what `load` gives."""
+    if mono and samples.shape[0] > 1:
+        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    samples = resample(samples, rate, rate_hz)
+    return np.array(samples[0] if mono else samples)

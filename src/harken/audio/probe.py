@@ -1,0 +1,153 @@
+"""Looking at one file: what it is, how long, its hash; or the reason why it cannot be used.
+
+`probe` reads the container, decodes everything once in blocks and hashes the bytes, all at constant
+memory. It never waits on a pipe, and every kind of broken file has its own reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from harken.audio.codec import blocks, check_values, damage, open_regular, open_sound
+from harken.audio.container import AUDIO_SUFFIXES, Header, judge, read_header, sniff
+from harken.errors import AudioError
+
+MAX_BYTES = 4 << 30
+
+REASONS: dict[str, str] = {
+    "missing": "the file is not there",
+    "broken-link": "a link that leads nowhere",
+    "escapes-root": "the path leads outside the corpus",
+    "not-a-file": "a folder, pipe, socket or device",
+    "unreadable": "the file or folder cannot be opened",
+    "bad-name": "the name is not valid UTF-8 or holds a NUL byte",
+    "empty": "the file has no bytes",
+    "not-audio": "the bytes are no audio format that is read",
+    "unsupported": "audio in a format that is not read",
+    "wrong-extension": "audio, but of another format than the name says",
+    "bad-header": "the header contradicts itself or claims the absurd",
+    "zero-rate": "the header claims a sample rate of 0 Hz",
+    "no-samples": "a whole header with no samples behind it",
+    "truncated": "the file ends before its samples do",
+    "corrupt": "bytes inside the file do not fit their checksum or cannot be decoded",
+    "non-finite": "samples are NaN or infinite",
+    "out-of-range": "samples lie far beyond full scale",
+    "too-long": "the recording is longer, or the file larger, than the limit",
+    "out-of-span": "the span asked for goes past the end of the source",
+    "hash-mismatch": "the bytes are not those that were expected",
+    "bad-plan": "the scene cannot be rendered as it is written",
+    "unlisted": "audio that the manifest does not name",
+    "bad-row": "a line of a manifest that cannot be read",
+}
+"""Why a file is not used: code -> sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a good file is."""
+
+    duration_s: float
+    rate_hz: int
+    channels: int
+    format: str
+    sha256: str
+
+
+def probe(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Probe:
+    """Check the whole of one file.
+
+    Args:
+        path: the file.
+        root: if given, the file must lie in this folder after all links are followed.
+
+    Raises:
+        AudioError: with one of `REASONS`.
+    """
+    try:
+        with open_regular(path, root) as file:
+            size = os.fstat(file.fileno()).st_size
+            format = identify(file.read(512), os.fspath(path))
+            if size > MAX_BYTES:
+                raise AudioError("too-long", f"the file has {size:,} bytes")
+            header = read_header(file, format, size)
+            try:
+                frames, rate, channels = _decode_all(file, header, size)
+            except AudioError as error:
+                raise damage(file, error) from None
+            file.seek(0)
+            return Probe(frames / rate, rate, channels, format, _sha256(file))
+    except AudioError as error:
+        error.where = error.where or os.fspath(path)
+        raise
+    except OSError as error:  # a failing disk or network file system
+        found = f"reading stops: {error.strerror}"
+        raise AudioError("unreadable", found, where=os.fspath(path)) from None
+
+
+def identify(head: bytes, name: str | None = None) -> str:
+    """The format by the first bytes; must agree with the suffix of `name` when that is given.
+
+    A FLAC file called ``.wav`` could be decoded, but something upstream has gone wrong with it,
+    and tools that trust names would fail on it: it is refused with the format that it is.
+    """
+    format = sniff(head)
+    if format is None:
+        raise AudioError("not-audio", f"the file begins with {head[:12]!r}")
+    if name is None:
+        return format
+    suffix = Path(name).suffix.lower()
+    if format not in AUDIO_SUFFIXES.get(suffix, (format,)):
+        raise AudioError("wrong-extension", f"the bytes are {format}, the name says {suffix}")
+    return format
+
+
+def _decode_all(file: BinaryIO, header: Header, size: int) -> tuple[int, int, int]:
+    """Decode every block; (frames, rate_hz, channels)."""
+    dtype = "float32"
+    if header.format == "flac":
+        dtype = "int16" if header.bits == 16 else "int32"
+    md5 = hashlib.md5(usedforsecurity=False)
+    frames = 0
+    with open_sound(file) as sound:
+        rate, channels = int(sound.samplerate), int(sound.channels)
+        if rate == 0:
+            raise AudioError("zero-rate", "the decoder finds a sample rate of 0 Hz")
+        judge(Header(header.format, rate, channels), size)
+        for block in blocks(sound, dtype):
+            frames += len(block)
+            judge(Header(header.format, rate, channels, frames), size)
+            if dtype == "float32":
+                check_values(block)
+            elif header.bits == 16:
+                md5.update(block.astype("<i2", copy=False).tobytes())
+            elif header.bits == 24:
+                wide = np.ascontiguousarray(block.astype("<i4", copy=False) >> 8)
+                md5.update(wide.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+    if header.frames is not None and frames < header.frames:
+        raise AudioError("truncated", f"{frames:,} of {header.frames:,} samples can be decoded")
+    if frames == 0:
+        raise AudioError("no-samples", "the header is whole but nothing can be decoded")
+    # RFC 9639, 8.2: all zero means that the encoder did not know the hash.
+    if header.bits in (16, 24) and any(header.md5) and md5.digest() != header.md5:
+        raise AudioError("corrupt", "the decoded samples do not fit the MD5 in the header")
+    return frames, rate, channels
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a regular file's bytes, as hex; raises AudioError if it cannot be read."""
+    with open_regular(path) as file:
+        return _sha256(file)
+
+
+def _sha256(file: BinaryIO) -> str:
+    """SHA-256 from the current position to the end."""
+    found = hashlib.sha256()
+    while block := file.read(1 << 20):
+        found.update(block)
+    return found.hexdigest()

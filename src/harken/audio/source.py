@@ -1,0 +1,152 @@
+"""From a file or a row of a shard to samples, through the caches.
+
+The same clip is loaded by several questions, under several conditions, epoch after epoch. Keys hold
+the file's identity and times, so a file that has been written anew is read anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from harken.audio.codec import Samples, decode, open_regular
+from harken.audio.container import Header, read_header
+from harken.audio.probe import identify
+from harken.cache import LruCache
+from harken.errors import AudioError
+
+WHOLE_DECODED = 32 << 20
+WHOLE_ENCODED = 1 << 20
+"""Sources below this are decoded whole once and then cut; of longer ones only the span is."""
+
+_decoded: LruCache[tuple[Samples, int]] = LruCache(64 << 20)
+_pages: LruCache[list[list[bytes | None]]] = LruCache(64 << 20)
+_verified: LruCache[bool] = LruCache(1 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSource:
+    """Where encoded bytes lie (`row` < 0: the file itself), the span wanted, the hash expected."""
+
+    path: str
+    row: int
+    slot: int
+    start_s: float
+    length_s: float | None
+    sha256: str | None
+
+    def state(self) -> tuple[Hashable, ...]:
+        """Identity of the bytes now; a file that is not there has only its name."""
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            return (self.path,)
+        times = found.st_mtime_ns, found.st_ctime_ns
+        return self.path, self.row, self.slot, self.sha256, found.st_ino, found.st_size, *times
+
+
+def clear_sources() -> None:
+    """Forget all decoded sources and shard pages."""
+    _decoded.clear()
+    _pages.clear()
+    _verified.clear()
+
+
+def read_source(source: EncodedSource) -> tuple[Samples, int]:
+    """(channels, n) of the span and its rate; the array may be shared and must not be changed.
+
+    Raises:
+        AudioError: with one of `harken.audio.probe.REASONS`.
+    """
+    state = source.state()
+    held = _decoded.get(state)
+    try:
+        if held is not None:
+            return cut(*held, source.start_s, source.length_s)
+        if source.row >= 0:
+            data = shard_bytes(source)
+            return _read(source, io.BytesIO(data), len(data), state)
+        with open_regular(source.path) as file:
+            return _read(source, file, os.fstat(file.fileno()).st_size, state)
+    except AudioError as error:
+        error.where = error.where or source.path
+        raise
+
+
+def _read(
+    source: EncodedSource, file: BinaryIO, size: int, state: tuple[Hashable, ...]
+) -> tuple[Samples, int]:
+    """Check and decode an open source."""
+    if source.sha256 is not None and not _verified.get(state):
+        found = hashlib.sha256()
+        while block := file.read(1 << 20):
+            found.update(block)
+        if found.hexdigest() != source.sha256:
+            raise AudioError(
+                "hash-mismatch",
+                f"expected SHA-256 {source.sha256[:12]}…, found {found.hexdigest()[:12]}…",
+                hint="The audio has changed since the dataset was made.",
+            )
+        _verified.put(state, True, 200)
+        file.seek(0)
+    header = read_header(file, identify(file.read(512)), size)
+    if not _short(header, size):
+        return decode(file, source.start_s, source.length_s)
+    samples, rate = decode(file)
+    samples.setflags(write=False)
+    _decoded.put(state, (samples, rate), samples.nbytes)
+    return cut(samples, rate, source.start_s, source.length_s)
+
+
+def _short(header: Header, size: int) -> bool:
+    """Whether a source is small enough to be decoded whole."""
+    if header.frames is None:
+        return size <= WHOLE_ENCODED
+    return 4 * header.frames * max(header.channels, 1) <= WHOLE_DECODED
+
+
+def cut(samples: Samples, rate: int, start_s: float, length_s: float | None) -> tuple[Samples, int]:
+    """The span of (channels, n); raises AudioError ``out-of-span`` when over 10 ms are lacking."""
+    total = samples.shape[1]
+    first = round(start_s * rate)
+    count = total - first if length_s is None else round(length_s * rate)
+    lacking = first + count - total
+    if first < 0 or count < 0 or lacking > rate // 100:
+        found = f"the span {start_s:g} s + {count / rate:g} s lies outside {total / rate:g} s"
+        raise AudioError("out-of-span", found)
+    span = samples[:, first : first + count]
+    if lacking > 0:  # a rounding of the span, not a lack of sound
+        span = np.pad(span, ((0, 0), (0, count - span.shape[1])))
+    return span, rate
+
+
+def shard_bytes(source: EncodedSource) -> bytes:
+    """Encoded bytes in a Parquet shard: column ``audio``, list<struct<bytes, path>>."""
+    import pyarrow.parquet as pq
+
+    with open_regular(source.path) as file:
+        shard = pq.ParquetFile(file)
+        row, group = source.row, 0
+        while group < shard.num_row_groups and row >= shard.metadata.row_group(group).num_rows:
+            row -= shard.metadata.row_group(group).num_rows
+            group += 1
+        if group == shard.num_row_groups:
+            raise AudioError("missing", f"the shard has no row {source.row}")
+        status = os.fstat(file.fileno())
+        key = source.path, group, status.st_ino, status.st_size, status.st_mtime_ns
+        page = _pages.get(key)
+        if page is None:
+            table = shard.read_row_group(group, columns=["audio"], use_threads=False)
+            cells = table.column("audio").to_pylist()
+            page = [[cell["bytes"] for cell in row_cells or ()] for row_cells in cells]
+            _pages.put(key, page, sum(len(data or b"") for cells in page for data in cells))
+    data = page[row][source.slot] if 0 <= source.slot < len(page[row]) else None
+    if not data:
+        raise AudioError("missing", f"row {source.row} has no bytes for clip {source.slot}")
+    return data

@@ -1,0 +1,45 @@
+"""Verb: curate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harken.cli.options import Json, Seed, finish
+from harken.report.data import curate_text
+
+
+def curate(
+    dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weak/ strong/ dropped/.")],
+    voter: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that votes (folder or name); repeat for more."),
+    ] = None,
+    rule: Annotated[str, typer.Option(help="bits, or silence-vote (AudioMCQ).")] = "bits",
+    split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "train",
+    limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
+    embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure how much the audio contributes to each question; split weak from strong.
+
+    Examples:  harken curate items -o curated --voter model --voter linear
+    """
+    from harken.cli.items import read_split
+    from harken.curate.run import run
+    from harken.models.load import load_model
+
+    names = voter or ["linear", "longest", "random"]
+    summary = run(
+        read_split(dataset, split, limit),
+        [load_model(name) for name in names],
+        out,
+        rule=rule,
+        seed=seed,
+        embed=embed,
+    )
+    finish(summary, curate_text(summary, out), as_json)

@@ -1,0 +1,101 @@
+"""Who is asked what: from the words of the command line to models, items, listeners and guards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harken.cli.items import read_split
+from harken.errors import ConfigError
+from harken.models.reply_cache import ReplyCache
+
+if TYPE_CHECKING:
+    from harken.evaluate.about import BenchmarkRequest
+    from harken.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRequest:
+    """One `harken eval`: a model, and a dataset or a benchmark."""
+
+    model: str
+    dataset: Path | None
+    benchmark: str | None
+    data: str | None
+    audio: Path | None
+    split: str
+    limit: int
+    judge: str | None
+    embed: str | None
+
+    def run(
+        self,
+        out: Path,
+        listeners: dict[str, str | None],
+        selfcheck: int,
+        stage: str,
+        settings: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Ask; `settings` are those of `harken.ask.plan.AskSettings`."""
+        from harken.evaluate.run import STAGES, Guards, run
+        from harken.models.listeners.load import load_listener
+        from harken.models.load import load_model
+
+        modes = {
+            "stage": (stage, STAGES),
+            "replies": (settings["replies"], ("all", "plain", "none")),
+        }
+        for name, (value, known) in modes.items():
+            if value not in known:
+                raise ConfigError(f"--{name} is {value!r}", hint=f"Use {', '.join(known)}.")
+        for kind, option in (("transcript", "--asr"), ("caption", "--captioner")):
+            if listeners.get(kind) and kind not in settings.get("conditions", ()):
+                raise ConfigError(
+                    f"{option} is named, and nobody is asked under the condition {kind!r}",
+                    hint=f"Add --condition {kind}, beside the others that are wanted.",
+                )
+        items, exam = self._questions(out)
+        # A deaf linear model is cross-validated on the very items; an oracle must know their
+        # answers.
+        head = self.model.partition(":")[0]
+        known_items = {"items": items} if head in ("linear", "oracle") else {}
+        settings["listeners"] = {
+            kind: load_listener(name, kind) for kind, name in listeners.items() if name
+        }
+        return run(
+            load_model(self.model, **known_items),
+            items,
+            out,
+            dataset=self.dataset,
+            exam=exam,
+            guards=Guards(selfcheck=selfcheck),
+            until=stage,  # type: ignore[arg-type]
+            **settings,
+        )
+
+    def _questions(self, out: Path) -> tuple[list[Item], BenchmarkRequest | None]:
+        """The items, and the benchmark they are of."""
+        if (self.dataset is None) == (self.benchmark is None):
+            raise ConfigError(
+                "name a dataset or a benchmark, one of them",
+                hint="harken eval MODEL ITEMS, or harken eval MODEL --benchmark mmau --data MMAU",
+            )
+        if self.dataset is not None:
+            return read_split(self.dataset, self.split, self.limit), None
+        from harken.cli.releases import source_of
+        from harken.evaluate.about import BenchmarkRequest
+        from harken.evaluate.benchmarks.helpers import Helpers
+        from harken.evaluate.benchmarks.load import open_benchmark
+        from harken.models.embedding import load_embedder
+        from harken.models.load import load_model
+
+        bench = open_benchmark(str(self.benchmark))
+        data = source_of(bench, self.data)
+        release = bench.release(data, self.audio, need_audio=True, partial=True)
+        helpers = Helpers(
+            judge=ReplyCache(load_model(self.judge), out / "judge") if self.judge else None,
+            embed=load_embedder(self.embed) if self.embed else None,
+        )
+        items = list(release.items)[: self.limit or None]
+        return items, BenchmarkRequest(bench, release, data, helpers)

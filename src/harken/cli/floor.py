@@ -1,0 +1,38 @@
+"""Verb: floor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harken.cli.options import Json, finish
+
+if TYPE_CHECKING:
+    pass
+from harken.cli.releases import Data, about_release, source_of
+from harken.report.scores import floor_text
+
+
+def floor(
+    benchmark: Annotated[str, typer.Argument(help="Its name; or a .yaml.")],
+    data: Data = None,
+    model: Annotated[
+        str | None, typer.Option(help="Also ask this model, without the audio.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a benchmark gives to those who never listen: no audio, and no model unless named.
+
+    Examples:  harken floor mmau --data mmau-test-mini.json     harken floor own --data items.jsonl
+    """
+    from harken.evaluate.benchmarks.floors import floor as measure
+    from harken.evaluate.benchmarks.load import open_benchmark
+    from harken.models.load import load_model
+
+    bench = open_benchmark(benchmark)
+    release = bench.release(source_of(bench, data), partial=True)
+    asked = load_model(model) if model else None
+    found = {**about_release(release), **measure(bench, release.items, model=asked)}
+    found["warnings"] = list(release.notes)
+    finish(found, floor_text(found), as_json)

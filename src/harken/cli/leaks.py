@@ -1,0 +1,138 @@
+"""Verb: leaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harken.cli.options import Json, finish
+
+if TYPE_CHECKING:
+    from harken.leaks.read import ComparedItem, ItemSource
+from harken.report.leaks import leaks_text
+
+FOUND = 8
+
+
+"""Exit code when at least one item of the benchmark is leaked."""
+
+
+def leaks(
+    train: Annotated[Path, typer.Argument(help="Training set: dataset, .jsonl, .csv, .tsv.")],
+    bench: Annotated[Path | None, typer.Argument(help="Test set, likewise; or -b.")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", "-b", help="A benchmark by name, with --data.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Its release.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Where the test set's audio lies.")] = None,
+    train_audio: Annotated[
+        Path | None, typer.Option(help="Where the training set's audio lies.")
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(help="bytes, samples, print, source, text, name, near; all if none."),
+    ] = None,
+    matches: Annotated[
+        Path | None, typer.Option(help="Write every match here (.jsonl), as it is found.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Threads that listen.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Look for a test set in a training set: by sound, by source, by words. Nothing is dropped.
+
+    Exit code 0: no item is leaked; 8: some are, by a match that is no mere hint.
+
+    Examples:  harken leaks train.jsonl -b mmau --data MMAU --audio MMAU     harken leaks a b
+    """
+    from harken.leaks.find import KINDS, contamination
+    from harken.leaks.read import ItemSource, read_entries
+
+    ours, theirs = ItemSource(str(train)), ItemSource(str(bench or benchmark))
+    entries = _bench(bench, benchmark, data, audio, theirs)
+    stream = read_entries(train, ours, train_audio)
+    written: list[int] = []
+    with _writer(matches, written) as each:
+        found = contamination(
+            stream, entries, checks=check or KINDS, jobs=jobs, source=ours, each=each
+        )
+    for name, side in (("train", ours), ("bench", theirs)):
+        found[name] = {"source": side.name, **found[name], "faulty": side.faulty,
+                       "faults": side.faults}  # fmt: skip
+    found["warnings"] = _warnings(found)
+    if matches is not None:
+        found["written"] = sum(written)
+    finish(found, leaks_text(found), as_json)
+    if found["leaked"]:
+        raise typer.Exit(FOUND)
+
+
+def _bench(
+    bench: Path | None,
+    benchmark: str | None,
+    data: str | None,
+    audio: Path | None,
+    source: ItemSource,
+) -> list[ComparedItem]:
+    """The items that are looked for."""
+    from harken.errors import ConfigError
+    from harken.leaks.read import entry_of, read_entries
+
+    if (bench is None) == (benchmark is None):
+        raise ConfigError("name one test set", hint="A path, or --benchmark NAME --data RELEASE.")
+    if bench is not None:
+        return list(read_entries(bench, source, audio))
+    from harken.cli.releases import source_of
+    from harken.evaluate.benchmarks.load import open_benchmark
+    from harken.evaluate.benchmarks.types import row_of
+
+    opened = open_benchmark(str(benchmark))
+    release = opened.release(
+        source_of(opened, data), audio, need_audio=audio is not None, partial=True
+    )
+    return [entry_of(item, row_of(item)) for item in release.items]
+
+
+def _writer(path: Path | None, written: list[int]) -> Any:
+    """A context whose value is told of every match; a line each, flushed as it comes."""
+    from contextlib import contextmanager, nullcontext
+
+    if path is None:
+        return nullcontext()
+
+    @contextmanager
+    def opened() -> Any:
+        import json
+        from dataclasses import asdict
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+
+            def each(match: Any) -> None:
+                file.write(json.dumps(asdict(match), ensure_ascii=False) + "\n")
+                written.append(1)
+
+            yield each
+
+    return opened()
+
+
+def _warnings(found: dict[str, Any]) -> list[str]:
+    """What was not looked at: absence of a match there says nothing."""
+    told = []
+    for name in ("bench", "train"):
+        side = found[name]
+        for reason, count in side["unreadable"].items():
+            told.append(f"{count} of {side['clips']} clips of {name} could not be heard: {reason}")
+        if side["faulty"]:
+            told.append(f"{side['faulty']} lines of {name} could not be read: {side['faults'][0]}")
+        if not side["clips"]:
+            told.append(f"{name} has no audio: only sources and words were compared")
+    if found["generic"]:
+        told.append(
+            f"{found['generic']} questions have no words of their own: not compared by words"
+        )
+    for name, count in found["common_names"].items():
+        told.append(f"{name} stands in {count} items of the test set and was left out")
+    return told

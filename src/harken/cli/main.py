@@ -1,0 +1,86 @@
+"""The command line: a table of verbs over plain functions. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from harken.cli.benchmarks import benchmarks
+from harken.cli.compare import compare
+from harken.cli.curate import curate
+from harken.cli.demo import demo
+from harken.cli.doctor import doctor
+from harken.cli.eval import evaluate
+from harken.cli.floor import floor
+from harken.cli.leaks import leaks
+from harken.cli.parse_report import parse_report
+from harken.cli.report import report
+from harken.cli.rescore import rescore
+from harken.cli.scan import scan
+from harken.cli.score import score
+from harken.cli.serve import serve
+from harken.cli.show import show
+from harken.cli.starter import starter
+from harken.cli.synth import synth
+from harken.cli.train import train
+
+app = typer.Typer(
+    name="harken",
+    help="Make, curate, train and judge audio-language models, with proof that they listen.",
+    epilog="Start with:  harken demo     What works here:  harken doctor",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+VERBS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "scan": scan,
+    "starter": starter,
+    "synth": synth,
+    "curate": curate,
+    "show": show,
+    "train": train,
+    "eval": evaluate,
+    "rescore": rescore,
+    "report": report,
+    "compare": compare,
+    "score": score,
+    "floor": floor,
+    "parse-report": parse_report,
+    "benchmarks": benchmarks,
+    "leaks": leaks,
+    "serve": serve,
+    "doctor": doctor,
+}
+
+for _verb, _function in VERBS.items():
+    app.command(_verb)(_function)
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        from importlib import metadata
+
+        print(metadata.version("harken"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run one verb; a HarkenError becomes one readable line and its exit code."""
+    from harken.errors import HarkenError
+
+    try:
+        app()
+    except HarkenError as error:
+        print(f"harken: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("harken: stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -1,0 +1,44 @@
+"""Verb: parse-report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harken.cli.options import Json, finish
+from harken.report.text import table
+
+if TYPE_CHECKING:
+    pass
+from harken.cli.releases import Data, Replies, about_release, release_of
+from harken.report.scores import percent
+from harken.report.text import warned
+
+
+def parse_report(
+    benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="Its name; or a .yaml.")],
+    predictions: Replies,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """How the score of one set of replies moves with the parser that reads them.
+
+    Example:  harken parse-report -b mmau -p replies.json
+    """
+    from harken.evaluate.benchmarks.load import open_benchmark
+    from harken.evaluate.benchmarks.parsers import parse_report as compare
+
+    bench = open_benchmark(benchmark)
+    replies = bench.read_predictions(predictions)
+    release = release_of(bench, data, predictions, replies)
+    found = {**about_release(release), **compare(bench, release.items, replies)}
+    found["warnings"] = [*release.notes, *replies.notes]
+    rows: list[tuple[object, ...]] = [
+        (name, percent(row["accuracy"]), percent(row["parsed"]), row["differ"])
+        for name, row in found["parsers"].items()
+    ]
+    text = f"{found['benchmark']}: {found['replies']} replies to {found['n']} choice questions\n"
+    text += table(rows, ("parser", "right %", "read %", "differ"))
+    text += f"\nspread {percent(found['spread'])} points on the same replies"
+    finish(found, "\n".join([text, *warned(found)]), as_json)

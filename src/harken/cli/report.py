@@ -1,0 +1,44 @@
+"""Verb: report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harken.cli.options import Json, finish
+
+
+def report(
+    run: Annotated[list[Path], typer.Argument(help="A run; or two: before, after.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    dataset: Annotated[
+        Path | None, typer.Option(help="The dataset, if it moved since the run.")
+    ] = None,
+    curate: Annotated[
+        Path | None, typer.Option(help="Folder of `harken curate`: draws what the audio adds.")
+    ] = None,
+    train: Annotated[
+        list[Path] | None, typer.Option(help="A training run whose curves are drawn; repeatable.")
+    ] = None,
+    max_items: Annotated[int, typer.Option(help="Items with sound in the page.")] = 120,
+    as_json: Json = False,
+) -> None:
+    """Make one self-contained page of a run, with items to filter and play.
+
+    Examples:  harken report runs/after     harken report runs/before runs/after -o page.html
+    """
+    from harken.report.html import write_report
+
+    page = write_report(
+        out,
+        after=run[-1],
+        before=run[0] if len(run) > 1 else None,
+        dataset=dataset,
+        curate=curate,
+        train=train or (),
+        max_items=max_items,
+    )
+    size = page.stat().st_size
+    finish({"report": str(page), "bytes": size}, f"{page} ({size / 1e6:.1f} MB)", as_json)

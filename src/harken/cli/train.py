@@ -1,0 +1,43 @@
+"""The verb about learning: train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harken.cli.options import Json, Seed, finish
+from harken.report.text import table
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="weak-to-strong, mixed-to-strong, or one stage: warm, align, sft, grpo."
+        ),
+    ],
+    dataset: Annotated[Path, typer.Argument(help="A dataset, or a folder written by curate.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],
+    model: Annotated[str, typer.Option(help="harken-tiny (from scratch), or a saved model.")] = (
+        "harken-tiny"
+    ),
+    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Teach a model. Killed and started again, it ends with the same weights.
+
+    Examples:  harken train mixed-to-strong curated -o model
+               harken train sft items -o model --set sft.steps=200
+    """
+    from harken.recipes.run import train as run
+
+    result = run(
+        recipe, dataset, out, model=model, config=config, overrides=override or [], seed=seed
+    )
+    finish(result, table([(k, v) for k, v in result.items() if not isinstance(v, dict)]), as_json)

@@ -1,0 +1,76 @@
+"""ESC-10 and ESC-50: environmental sounds of 5 s in 5 official folds (Piczak 2015).
+
+ESC-10: class folders ``NNN - Name`` with ``fold-source-take.ogg``. ESC-50: ``audio/`` and
+``meta/esc50.csv``. Clips cut from one Freesound recording share its id and lie in one fold. ESC-10
+is CC BY, with CC0 clips named in its README; the rest of ESC-50 is CC BY-NC.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from harken.corpora.base import Entry, Layout, Reject, audio_paths
+from harken.corpora.fields import label, licences
+
+_NAME = re.compile(r"(?P<fold>\d)-(?P<source>\d+)-(?P<take>[A-Z])(?:-(?P<target>\d+))?$")
+_CLASS = re.compile(r"\d{3} - \S")
+
+
+def matches(root: Path) -> bool:
+    """``meta/esc50.csv``, or at least two class folders ``NNN - Name``."""
+    if (root / "meta" / "esc50.csv").is_file():
+        return True
+    return sum(bool(_CLASS.match(path.name)) for path in root.iterdir() if path.is_dir()) >= 2
+
+
+def entries(root: Path) -> Iterator[Entry | Reject]:
+    """Every clip with its class, fold, source recording and licence."""
+    meta = root / "meta" / "esc50.csv"
+    table: dict[str, dict[str, str]] = {}
+    if meta.is_file():
+        with meta.open(encoding="utf-8", errors="replace", newline="") as file:
+            table = {row.get("filename") or "": row for row in csv.DictReader(file)}
+    own = read_licences(root / "README.md") if not table else {}
+    seen = set()
+    for path in audio_paths(root):
+        if isinstance(path, Reject):
+            yield path
+            continue
+        name = PurePath(path)
+        seen.add(name.name)
+        match = _NAME.match(name.stem)
+        row = table.get(name.name)
+        if row is not None:
+            esc10 = (row.get("esc10") or "").lower() == "true"
+            labels: tuple[str, ...] = (label(row.get("category") or ""),)
+            licence = "CC BY 3.0" if esc10 else "CC BY-NC 3.0"
+        else:
+            labels = (label(name.parent.name),) if _CLASS.match(name.parent.name) else ()
+            licence = own.get(name.name, "CC BY 3.0" if not table else "")
+        yield Entry(
+            path,
+            id=f"freesound:{match['source']}" if match else "",
+            labels=labels,
+            fold=int(match["fold"]) if match else None,
+            licence=licence,
+        )
+    for missing in sorted(table.keys() - seen - {""}):  # probing will say that it is missing
+        yield Entry(f"audio/{missing}")
+
+
+def read_licences(readme: Path) -> dict[str, str]:
+    """File name -> licence, from the list of clips in ESC-10's README."""
+    found = {}
+    if readme.is_file():
+        for line in readme.read_text("utf-8", errors="replace").splitlines():
+            match = re.match(r"- \*\*\[([^\]]+\.ogg)\]", line)
+            stated = licences(line) if match else set()
+            if match and len(stated) == 1:
+                found[match[1]] = stated.pop()
+    return found
+
+
+LAYOUT = Layout("esc", matches, entries)

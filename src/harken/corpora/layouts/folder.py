@@ -1,0 +1,84 @@
+"""A class a folder: the commonest way in which people keep labelled recordings.
+
+::
+
+    corpus/dog bark/a.wav          label "dog bark"
+    corpus/animals/cat/b.wav       label "cat" (the innermost folder)
+    corpus/train/rain/c.wav        split "train", label "rain"
+    corpus/bell_1.wav, bell_2.wav  no folders: the first word of the name, where files share it
+
+A file ``transcription`` in the form ``<s> words </s> (name)`` gives transcripts (and then nothing
+is guessed from names). A licence is taken from a LICENSE or README beside the files only when it
+gives the address of exactly one Creative Commons licence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from harken.corpora.base import Entry, Layout, Reject, audio_paths
+from harken.corpora.fields import label, sole_licence, split_name
+
+
+def matches(root: Path) -> bool:
+    """Any folder; asked last."""
+    return root.is_dir()
+
+
+def entries(root: Path) -> Iterator[Entry | Reject]:
+    """Every audio file, labelled by its folder or, at the top, by its name."""
+    found = list(audio_paths(root))
+    paths = [path for path in found if isinstance(path, str)]
+    transcripts = read_transcription(root / "transcription")
+    licence = stated_licence(root)
+    shared = Counter(first_word(path) for path in paths if "/" not in path)
+    yield from (reject for reject in found if isinstance(reject, Reject))
+    for path in paths:
+        folders = list(PurePath(path).parts[:-1])
+        split = next((s for s in map(split_name, folders) if s), "")
+        classes = [folder for folder in folders if not split_name(folder)]
+        transcript = transcripts.get(PurePath(path).stem)
+        labels: tuple[str, ...] = ()
+        if classes:
+            labels = (label(classes[-1]),)
+        elif not folders and not transcripts and shared[first_word(path)] > 1:
+            labels = (first_word(path),)
+        yield Entry(
+            path,
+            kind="speech" if transcript is not None else "sound",
+            labels=labels,
+            transcript=transcript,
+            split=split,
+            licence=licence,
+        )
+
+
+def first_word(path: str) -> str:
+    """``"tabla_ghe1.flac"`` -> ``"tabla"``; the letters that a name begins with."""
+    match = re.match(r"[^\W\d_]+", PurePath(path).stem)
+    return match[0].lower() if match else ""
+
+
+def read_transcription(path: Path) -> dict[str, str]:
+    """Lines ``<s> words </s> (name)`` as name -> words; empty when there is no such file."""
+    if not path.is_file():
+        return {}
+    text = path.read_text("utf-8", errors="replace")
+    lines = re.findall(r"^\s*(?:<s>)?(.*?)(?:</s>)?\s*\(([^()\s]+)\)\s*$", text, re.MULTILINE)
+    return {name: words.strip() for words, name in lines}
+
+
+def stated_licence(root: Path) -> str:
+    """The one licence that LICENSE or README files in `root` give, else ``""``."""
+    text = ""
+    for path in sorted(root.iterdir()):
+        if re.match(r"(licen[cs]e|readme|copying)\b", path.name, re.IGNORECASE) and path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                text += file.read(1 << 20)
+    return sole_licence(text)
+
+
+LAYOUT = Layout("folder", matches, entries)

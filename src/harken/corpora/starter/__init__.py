@@ -1,0 +1,1 @@
+"""The starter corpus, generated without data or network: sounds, music, speech."""

@@ -1,0 +1,1 @@
+"""Audio encoder -> projector -> causal language model, composed from parts by name."""

@@ -1,0 +1,54 @@
+"""Audio Spectrogram Transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from harken.audio.clip import RATE_HZ
+from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.engine.features import Array
+
+
+class AstEncoder(AudioEncoder):
+    """Audio Spectrogram Transformer: one frame is the mean of the patches of one time."""
+
+    kind = "ast"
+
+    def __init__(self, encoder: nn.Module, limit_s: float | None = None) -> None:
+        from transformers import ASTFeatureExtractor
+
+        config: Any = encoder.config
+        self_limit = config.max_length / 100
+        super().__init__(encoder, min(limit_s or self_limit, self_limit))
+        self._extract = ASTFeatureExtractor(
+            num_mel_bins=config.num_mel_bins, max_length=config.max_length
+        )
+        self._fill = -self._extract.mean / (2 * self._extract.std)
+
+    def features(self, samples: Array) -> Array:
+        """(T, bins) up to the end of the sound."""
+        config: Any = self.encoder.config
+        samples = np.pad(samples, (0, max(0, 400 - len(samples))))
+        made = self._extract(samples, sampling_rate=RATE_HZ, return_tensors="np")
+        length = min(config.max_length, max(1, (len(samples) - 400) // 160 + 1))
+        return np.ascontiguousarray(made["input_values"][0][:length], dtype=np.float32)
+
+    def frames(self, length: int) -> int:
+        """Patches along time that reach into the sound."""
+        config: Any = self.encoder.config
+        whole = int((config.max_length - config.patch_size) // config.time_stride + 1)
+        short = -int(-(length - config.patch_size) // config.time_stride)
+        return min(whole, max(0, short) + 1)
+
+    def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """Filled up as its extractor does; the two tokens in front are left out."""
+        config: Any = self.encoder.config
+        rows = self._stack(batch, config.max_length, [self._fill] * len(batch))
+        out = self.encoder(rows).last_hidden_state[:, 2:]
+        high = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
+        out = out.reshape(len(batch), high, -1, self.width).mean(1)
+        return out, [self.frames(len(part)) for part in batch]

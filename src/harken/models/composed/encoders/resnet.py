@@ -1,0 +1,60 @@
+"""A ResNet that sees the log-mel as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harken.models.composed.encoders.conformer import ConformerEncoder
+from harken.models.composed.encoders.log_mel import MelSettings
+from harken.models.engine.features import Array
+
+
+class ResNetEncoder(ConformerEncoder):
+    """A ResNet (He et al. 2016, arXiv 1512.03385) that sees the log-mel as a picture.
+
+    What it gives has a time and a frequency axis; the frequencies of one time are laid side by
+    side. In training its batch norm sees clips of like length in one batch, padded with zeros; when
+    asked, it uses what it has learned, and only clips of one padded length share a batch: a clip
+    sounds the same alone and in company.
+    """
+
+    pads_with_silence = True
+
+    def __init__(
+        self, encoder: nn.Module, limit_s: float = 60.0, settings: MelSettings | None = None
+    ) -> None:
+        nn.Module.__init__(self)
+        self.encoder = encoder
+        self.limit_s = limit_s
+        self.settings = settings or MelSettings()
+        config: Any = encoder.config
+        halvings = len(config.hidden_sizes) - 1 + bool(config.downsample_in_first_stage)
+        self.stride = int(4 * 2**halvings)
+        self.width = int(config.hidden_sizes[-1]) * (self.settings.bins // self.stride)
+
+    def frames(self, length: int) -> int:
+        """One for every `stride` features, the last one filled up."""
+        return int(-(-length // self.stride))
+
+    def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """Clips of one padded length together; in training all of them."""
+        counts = [self.frames(len(part)) for part in batch]
+        groups = {max(counts): [*range(len(batch))]} if self.training else {}
+        for i, count in enumerate(() if groups else counts):
+            groups.setdefault(count, []).append(i)
+        out = torch.zeros(len(batch), max(counts), self.width, device=self.device)
+        for count, here in groups.items():
+            rows = self._stack([batch[i] for i in here], count * self.stride, [0.0] * len(here))
+            seen = self.encoder(rows[:, None]).last_hidden_state
+            frames = seen.permute(0, 2, 3, 1).flatten(2)
+            out = out.index_copy(0, torch.tensor(here, device=self.device), padded_to(frames, out))
+        return out, counts
+
+
+def padded_to(frames: Tensor, like: Tensor) -> Tensor:
+    """`frames` (B, T, F) filled up with zeros to the length of `like`."""
+    return nn.functional.pad(frames, (0, 0, 0, like.shape[1] - frames.shape[1]))

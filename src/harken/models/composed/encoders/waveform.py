@@ -1,0 +1,55 @@
+"""Encoders of the raw waveform: wav2vec 2.0, HuBERT, WavLM and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.engine.features import Array
+
+MODEL_TYPES = (
+    "wav2vec2",
+    "hubert",
+    "wavlm",
+    "wav2vec2-conformer",
+    "data2vec-audio",
+    "unispeech",
+    "unispeech-sat",
+)
+
+
+class WaveformEncoder(AudioEncoder):
+    """Encoders of the raw wave. Their first norm runs over time, so nothing may be padded."""
+
+    kind = "wave"
+
+    def __init__(self, encoder: nn.Module, limit_s: float = 60.0) -> None:
+        super().__init__(encoder, limit_s)
+
+    def features(self, samples: Array) -> Array:
+        """(n,) with mean 0 and variance 1, as these encoders were trained."""
+        samples = np.pad(samples, (0, max(0, 400 - len(samples))))
+        return np.asarray((samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), np.float32)
+
+    def frames(self, length: int) -> int:
+        """By its convolutions."""
+        encoder: Any = self.encoder
+        count = encoder._get_feat_extract_output_lengths(torch.tensor(length))
+        return int(count.item())
+
+    def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """Clips of one length together."""
+        counts = [self.frames(len(part)) for part in batch]
+        rows: dict[int, Tensor] = {}
+        for length in sorted({len(part) for part in batch}):
+            here = [i for i, part in enumerate(batch) if len(part) == length]
+            waves = torch.from_numpy(np.stack([batch[i] for i in here])).to(self.device)
+            frames = self.encoder(waves).last_hidden_state
+            rows |= dict(zip(here, frames, strict=True))
+        padded = nn.utils.rnn.pad_sequence([rows[i] for i in range(len(batch))], batch_first=True)
+        return padded, counts

@@ -1,0 +1,86 @@
+"""The first words of harken-tiny: a language model that has practised the questions, on text alone.
+
+A large audio-language model starts from a language model that can read; so does the tiny one. Its
+two layers learned to name, to choose, the order and "the same?" on made-up names that stood where
+clips stand, never on sound; "which clip" and "how many" they did not learn there, the drill on a
+corpus's own names teaches them (`harken.recipes.pretrain_tiny_lm` makes such a file anew). For a
+corpus, `apply_lm_init` copies the layers and the embeddings of the wordings, and gives every label
+an embedding of one of the made-up names: the layers match embeddings and know no names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harken.files import write_json, write_whole
+
+TENSORS = "first_words.safetensors"
+TABLE = "first_words.json"
+FOLDER = Path(__file__).parent / "data"
+
+
+def export_lm_init(learner: Any, names: Iterable[str], folder: Path, about: dict[str, Any]) -> None:
+    """Write what `apply_lm_init` reads: layers, embeddings of tokens and of `names`, in float16."""
+    from safetensors.torch import save
+
+    tokenizer: Any = learner.tokenizer
+    lm: Any = learner.net.lm
+    rows = lm.get_input_embeddings().weight.detach()
+    own = sorted({tokenizer.encode(name)[0] for name in names if len(tokenizer.encode(name)) == 1})
+    common = [i for i in range(tokenizer.size) if i not in set(own)]
+    tensors = {
+        f"lm.{name}": tensor.detach().half().contiguous()
+        for name, tensor in lm.model.named_parameters()
+        if not name.startswith("embed_tokens")
+    }
+    tensors["names"] = rows[own].half().contiguous()
+    tensors["common"] = rows[common].half().contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / TENSORS, save(tensors))
+    table = [tokenizer.token(i) for i in common]
+    write_json(folder / TABLE, {"about": about, "common": table})
+
+
+def apply_lm_init(learner: Any, texts: Iterable[str], folder: Path = FOLDER) -> bool:
+    """Start `learner`'s language model from the file; False if the shapes do not fit.
+
+    Args:
+        learner: freshly made.
+        texts: its texts; those that are one token by themselves and not in the table are names.
+        folder: where the file lies.
+    """
+    from safetensors.torch import load
+
+    if not (folder / TENSORS).is_file():
+        return False
+    tensors = load((folder / TENSORS).read_bytes())
+    common = json.loads((folder / TABLE).read_text(encoding="utf-8"))["common"]
+    tokenizer: Any = learner.tokenizer
+    lm: Any = learner.net.lm
+    own = dict(lm.model.named_parameters())
+    layers = {name[3:]: value for name, value in tensors.items() if name.startswith("lm.")}
+    rows = own["embed_tokens.weight"]
+    fits = set(layers) | {"embed_tokens.weight"} == set(own) and all(
+        own[name].shape == value.shape for name, value in layers.items()
+    )
+    if not fits or rows.shape[1] != tensors["common"].shape[1]:
+        return False
+    place = {token: row for row, token in enumerate(common)}
+    named = sorted(
+        {tokenizer.encode(text)[0] for text in set(texts) if len(tokenizer.encode(text)) == 1}
+    )
+    with torch.no_grad():
+        for name, value in layers.items():
+            own[name].copy_(value.float())
+        for i in range(tokenizer.size):
+            if tokenizer.token(i) in place:
+                rows[i] = tensors["common"][place[tokenizer.token(i)]].float()
+        new = [i for i in named if tokenizer.token(i) not in place]
+        for turn, i in enumerate(new):
+            rows[i] = tensors["names"][turn % len(tensors["names"])].float()
+    return True

@@ -1,0 +1,1 @@
+"""Tokenized prompts, batches, log-probabilities, replies: for composed and native models alike."""

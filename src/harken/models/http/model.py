@@ -1,0 +1,237 @@
+"""Any server that speaks OpenAI's chat completions, with audio: vLLM, SGLang, hosted models.
+
+``openai:MODEL@http://host:port/v1``; settings: `harken.models.http.settings`. All requests of a
+batch are handed to one pooled client, the longest first; each ends as a Reply with words or as one
+with ``stop="failed"`` and its reason. With a folder to keep replies in, a rerun asks only for what
+is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harken.audio.clip import Clip
+from harken.errors import AudioError, MissingExtra
+from harken.hashing import canonical, digest
+from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.models.http.audio import DECODING, ClipPayloads
+from harken.models.http.settings import HttpSettings, read_target
+from harken.models.http.wire import WireAnswer, choice_logprobs, request_head, request_pieces
+from harken.models.reply_store import ReplyStore
+
+if TYPE_CHECKING:
+    from harken.models.http.pool import Failure, HttpJob, RequestPool
+
+_FORM = 1  # form of a kept record
+
+
+def build(target: str, *, replies: Path | str | None = None, **options: Any) -> HttpModel:
+    """The model ``MODEL@URL[?settings]``; `replies` is a folder to keep replies in."""
+    return HttpModel(read_target(target, options), replies)
+
+
+class HttpModel:
+    """A model behind an HTTP address.
+
+    Attributes:
+        name: the model's id at the server.
+        hears: most clips in one prompt.
+        style: how prompts are written for it.
+        batch: prompts that a run should hand over at once.
+    """
+
+    def __init__(self, settings: HttpSettings, replies: Path | str | None = None) -> None:
+        """Nothing is sent before the first prompt."""
+        self.settings = settings
+        self.name = settings.model
+        self.max_clips = settings.max_clips
+        self.batch = settings.batch
+        self.style = PromptStyle(
+            settings.letters, settings.question_first, settings.mark_clips, settings.instruction
+        )
+        self._encoder = ClipPayloads()
+        self._kept = ReplyStore(replies) if replies is not None else None
+        self._own_folder = replies is not None
+        self._pool: RequestPool | None = None
+        self._full = ""
+        self._ends: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+
+    def identity(self) -> str:
+        """Hash of everything that decides an answer: address, id, revision, form of the request."""
+        own = self.settings
+        form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
+        return digest(canonical([form, DECODING, _style(self.style)]))
+
+    def keep(self, folder: Path | str) -> None:
+        """Keep replies in `folder`, and use those that are there; a folder given before stays."""
+        if self._own_folder:
+            return
+        if self._kept is not None:
+            if self._kept.folder == Path(folder):
+                return
+            self._kept.close()
+        self._kept = ReplyStore(folder)
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        """Answer all prompts; those kept, or asked twice in one batch, cost nothing."""
+        answers: list[WireAnswer | str | None] = [None] * len(prompts)
+        places: dict[str, list[int]] = {}
+        for i, prompt in enumerate(prompts):
+            try:
+                key = self._key(prompt, sampling)
+            except AudioError as error:
+                answers[i] = f"audio: {error.reason}: {error.found}"
+                continue
+            if (kept := self._recall(key)) is not None:
+                answers[i] = kept
+                self._ends["kept before"] += 1
+            else:
+                places.setdefault(key, []).append(i)
+        if places:
+            self._ask(places, prompts, sampling, answers)
+        if self._kept is not None:
+            self._kept.sync()
+        return [self._reply(prompt, found) for prompt, found in zip(prompts, answers, strict=True)]
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        """None for each: a server gives them with its replies, and they ride on those."""
+        return [None] * len(prompts)
+
+    def report(self) -> dict[str, Any]:
+        """Counts so far: how prompts ended, faults of attempts by kind, requests, tokens, cost."""
+        pool = self._pool
+        return {
+            "ends": dict(sorted(self._ends.items())),
+            "reasons": dict(sorted(self._reasons.items())),
+            "faults": dict(sorted(pool.faults.items())) if pool else {},
+            "requests": pool.budget.requests if pool else 0,
+            "tokens_in": pool.budget.tokens_in if pool else 0,
+            "tokens_out": pool.budget.tokens_out if pool else 0,
+            "cost": pool.budget.cost if pool else 0.0,
+            "in_flight": [pool.pace.lowest, pool.pace.highest] if pool else [],
+            "notes": list(pool.notes) if pool else [],
+            "clips_encoded": self._encoder.made,
+            "damaged_lines": self._kept.damaged if self._kept else 0,
+        }
+
+    def close(self) -> None:
+        """Let go of connections and of the folder."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _ask(
+        self,
+        places: dict[str, list[int]],
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        answers: list[WireAnswer | str | None],
+    ) -> None:
+        """Ask for every key once and put the answer in all its places."""
+        firsts = {key: prompts[found[0]] for key, found in places.items()}
+        # The longest first, so that no long one is left running alone at the end; requests on the
+        # same clips side by side, so that each clip is still at hand when it is needed again.
+        keys = sorted(firsts, key=lambda key: (-_length(firsts[key]), _names(firsts[key]), key))
+
+        def arrived(number: int, outcome: WireAnswer | Failure) -> None:
+            key = keys[number]
+            if isinstance(outcome, WireAnswer) and not self._full:
+                try:
+                    self._remember(key, outcome)
+                except OSError as error:
+                    self._full = pool.stopped = f"replies cannot be kept: {error.strerror}"
+            for i in places[key]:
+                answers[i] = outcome if isinstance(outcome, WireAnswer) else outcome.reason
+
+        if self._full:  # what cannot be kept is not paid for
+            for i in (i for found in places.values() for i in found):
+                answers[i] = self._full
+            return
+        pool = self._open()
+        pool.ask([self._job(key, firsts[key], sampling) for key in keys], arrived)
+
+    def _open(self) -> RequestPool:
+        if self._pool is None:
+            try:
+                from harken.models.http.pool import RequestPool
+            except ImportError:
+                raise MissingExtra("aiohttp", "http") from None
+            self._pool = RequestPool(self.settings)
+        return self._pool
+
+    def _job(self, key: str, prompt: Prompt, sampling: Sampling) -> HttpJob:
+        from harken.models.http.pool import HttpJob
+
+        clips = prompt.clips
+        return HttpJob(
+            key,
+            lambda ask: request_pieces(prompt, sampling, self.settings, self._encoder, ask),
+            lambda: self._encoder.ready(clips),
+        )
+
+    def _key(self, prompt: Prompt, sampling: Sampling) -> str:
+        """Hash of the sound, the words, the sampling, the model and how all that is sent."""
+        heard = self._encoder.identity
+        parts = [part if isinstance(part, str) else {"clip": heard(part)} for part in prompt.parts]
+        own = self.settings
+        head = request_head(prompt, sampling, own, True)
+        where = [own.url, own.revision, own.block]
+        return digest(canonical([_FORM, where, DECODING, head, prompt.system, parts]), 32)
+
+    def _recall(self, key: str) -> WireAnswer | None:
+        record = self._kept.get(key) if self._kept is not None else None
+        if record is None:
+            return None
+        try:
+            top = tuple((str(token), float(value)) for token, value in record["top"])
+            return WireAnswer(**{**record, "top": top})
+        except (KeyError, TypeError, ValueError):  # another form, or edited: ask again
+            return None
+
+    def _remember(self, key: str, answer: WireAnswer) -> None:
+        if self._kept is not None:
+            names = WireAnswer.__dataclass_fields__
+            self._kept.add(key, {name: getattr(answer, name) for name in names})
+
+    def _reply(self, prompt: Prompt, found: WireAnswer | str | None) -> Reply:
+        if isinstance(found, WireAnswer):
+            self._ends["answered"] += 1
+            logprobs = choice_logprobs(prompt, found.top)
+            return Reply(found.text, found.stop, None, logprobs, found.explanation)
+        reason = found or "the request was not finished"
+        self._ends["failed"] += 1
+        self._reasons[reason.split(":")[0]] += 1
+        return Reply("", stop="failed", error=reason)
+
+
+def _style(style: PromptStyle) -> list[Any]:
+    return [style.letters, style.question_first, style.mark_clips, style.instruction]
+
+
+def _names(prompt: Prompt) -> list[str]:
+    return [f"{clip.key} {clip.path}" for clip in prompt.clips]
+
+
+def _length(prompt: Prompt) -> float:
+    """About how long a request is: seconds of sound, and words at 20 characters a second."""
+    words = sum(len(part) for part in prompt.parts if isinstance(part, str))
+    return sum(_seconds(clip) for clip in prompt.clips) + words / 20
+
+
+def _seconds(clip: Clip) -> float:
+    if clip.duration_s is not None:
+        return clip.duration_s
+    if clip.plan is not None:
+        return clip.plan.duration_s
+    try:
+        return os.path.getsize(clip.path) / 32_000
+    except OSError:
+        return 0.0

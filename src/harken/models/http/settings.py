@@ -1,0 +1,178 @@
+"""What can be set about a model behind an HTTP address, and how its name is read.
+
+``openai:MODEL@URL`` names a model of any server that speaks OpenAI's chat completions; settings may
+follow as in a link: ``openai:qwen2-audio@http://127.0.0.1:8000/v1?block=audio_url&rpm=600``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from harken.errors import ConfigError
+
+Block = Literal["input_audio", "audio_url"]
+
+_TARGET = re.compile(r"(?P<model>.+?)@(?P<url>https?://.+)\Z", re.DOTALL)
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How a server is asked. 0 means "no limit" for every budget and rate.
+
+    Attributes:
+        model: the model's id at the server.
+        url: base address, ending before ``/chat/completions``.
+        revision: which weights stand behind the id, where the id does not say; part of every key.
+        block: how audio is put in a message: ``input_audio`` (OpenAI) or ``audio_url`` (a data URI;
+            vLLM, SGLang).
+        hears: most clips in one prompt; 0 for a text-only model.
+        key_env: environment variable that holds the API key; empty: ``HARKEN_API_KEY``, or for
+            OpenAI's own host ``OPENAI_API_KEY``. A key itself is never a setting.
+        concurrency: most requests in flight; how many there are adapts to what the server bears.
+        timeout_s: for one attempt, from sending to the last byte.
+        retries: further attempts after a fault that may pass.
+        backoff_s: wait before the first retry; doubles, with jitter, up to `longest_wait_s`.
+        longest_wait_s: a server that asks for a longer wait has refused.
+        give_up_after: requests that may fail in a row, without one answer between, before the rest
+            is not asked; a quarter as many time-outs.
+        top_logprobs: alternatives asked for at each token (choice questions only); 0: none.
+        max_requests: attempts that may be sent in all, retries included.
+        max_tokens: tokens, of prompts and replies, that may be used in all.
+        max_cost: what may be spent in all, in the currency of `price_in` and `price_out`.
+        price_in: price of a million prompt tokens.
+        price_out: price of a million reply tokens.
+        rpm: requests a minute.
+        tpm: tokens a minute.
+        tokens_field: what the server calls the limit of a reply's length.
+        seed: for the jitter of waits.
+        batch: prompts that a run hands over at once.
+        letters: see `harken.models.base.PromptStyle`, as the following three.
+        question_first: the question stands before the clips.
+        mark_clips: several clips are announced by number.
+        instruction: the sentence after the question.
+    """
+
+    model: str
+    url: str
+    revision: str = ""
+    block: Block = "input_audio"
+    max_clips: int = 64
+    key_env: str = ""
+    concurrency: int = 64
+    timeout_s: float = 120.0
+    retries: int = 8
+    backoff_s: float = 0.5
+    longest_wait_s: float = 60.0
+    give_up_after: int = 64
+    top_logprobs: int = 20
+    max_requests: int = 0
+    max_tokens: int = 0
+    max_cost: float = 0.0
+    price_in: float = 0.0
+    price_out: float = 0.0
+    rpm: float = 0.0
+    tpm: float = 0.0
+    tokens_field: str = "max_tokens"
+    seed: int = 0
+    batch: int = 512
+    letters: bool = True
+    question_first: bool = False
+    mark_clips: bool = True
+    instruction: str = "Give the answer only; if there are options, the letter of the right one."
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant; all faults at once."""
+        faults = [
+            f"{name} is {value}, below {low}"
+            for name, low in _LOWEST.items()
+            if (value := getattr(self, name)) < low
+        ]
+        if self.block not in ("input_audio", "audio_url"):
+            faults.append(f"block is {self.block!r}, not input_audio or audio_url")
+        if self.max_cost and not (self.price_in or self.price_out):
+            faults.append("max_cost is set without price_in or price_out")
+        parts = urlsplit(self.url)
+        if parts.username or parts.password:
+            faults.append("the address holds a user name or password")
+        if not parts.hostname:
+            faults.append("the address has no host")
+        if faults:
+            raise ConfigError(
+                "; ".join(faults), where=f"model openai:{self.model}", hint="Mend the settings."
+            )
+
+    @property
+    def endpoint(self) -> str:
+        """Where completions are asked."""
+        return self.url.rstrip("/") + "/chat/completions"
+
+    @property
+    def key_name(self) -> str:
+        """The environment variable that is looked at; no key goes to a host it is not meant for."""
+        if self.key_env:
+            return self.key_env
+        official = urlsplit(self.url).hostname == "api.openai.com"
+        return "OPENAI_API_KEY" if official else "HARKEN_API_KEY"
+
+
+_LOWEST: dict[str, float] = {
+    "max_clips": 0,
+    "concurrency": 1,
+    "timeout_s": 0.001,
+    "retries": 0,
+    "backoff_s": 0,
+    "longest_wait_s": 0,
+    "give_up_after": 1,
+    "top_logprobs": 0,
+    "batch": 1,
+    **dict.fromkeys(
+        ("max_requests", "max_tokens", "max_cost", "price_in", "price_out", "rpm", "tpm"), 0.0
+    ),
+}
+
+
+def read_target(target: str, options: Mapping[str, Any]) -> HttpSettings:
+    """The settings in ``MODEL@URL[?name=value&…]``, with `options` (already typed) over them.
+
+    Raises:
+        ConfigError: no address, an unknown setting, or a value that does not fit.
+    """
+    match = _TARGET.match(target)
+    if match is None:
+        raise ConfigError(
+            f"{target!r} names no model at an address",
+            where="openai:",
+            hint="Write openai:MODEL@http://host:port/v1",
+        )
+    url, _, query = match["url"].partition("?")
+    written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    values: dict[str, Any] = {name: _typed(name, text) for name, text in written.items()}
+    for name in options:
+        _known(name)
+    return HttpSettings(**{**values, **options, "model": match["model"], "url": url})
+
+
+def _known(name: str) -> type:
+    kinds = {f.name: type(f.default) for f in fields(HttpSettings) if f.name not in _NAMED}
+    if name not in kinds:
+        near = difflib.get_close_matches(name, kinds, n=2, cutoff=0.6)
+        known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
+        raise ConfigError(f"openai has no setting {name!r}", hint=known)
+    return kinds[name]
+
+
+_NAMED = ("model", "url")
+
+
+def _typed(name: str, text: str) -> Any:
+    kind = _known(name)
+    try:
+        return _TRUTH[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{name}={text!r} is no {kind.__name__}", where="openai:") from None

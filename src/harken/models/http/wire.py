@@ -1,0 +1,264 @@
+"""The words on the wire: a prompt becomes pieces of a request, bytes an Answer or a Fault.
+
+A message interleaves text blocks and audio blocks in the prompt's order. The base64 of a clip is
+spliced between JSON pieces as it lies in the cache: it is never copied into a larger string.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harken.audio.clip import Clip
+from harken.models.base import Prompt, Sampling
+from harken.models.http.settings import HttpSettings
+
+Pieces = tuple[bytes, ...]
+
+_MASS = 0.5  # share of probability the letters must hold for the token to be an answer at all
+_LONGEST = 300  # characters of a server's own words that are kept in a reason
+
+
+class WireFault(Exception):
+    """One attempt that brought no answer.
+
+    Args:
+        kind: short name, counted in tables: ``http 500``, ``timeout``, ``cut``, ``unreachable``,
+            ``malformed JSON``, ``wrong schema``, ``empty reply``, ``filtered`` …
+        detail: what was found.
+        passing: whether asking again may help.
+        crowded: whether the server says or shows that it is asked too much at once.
+        fatal: whether every other request would fail the same way (key, model name, quota).
+        wait_s: how long the server asks to wait.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str = "",
+        *,
+        passing: bool = True,
+        crowded: bool = False,
+        fatal: bool = False,
+        wait_s: float | None = None,
+    ) -> None:
+        self.kind = kind
+        self.detail = detail
+        self.passing = passing
+        self.crowded = crowded
+        self.fatal = fatal
+        self.wait_s = wait_s
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+
+
+@dataclass(frozen=True, slots=True)
+class WireAnswer:
+    """What a server answered, as it is kept.
+
+    Attributes:
+        text: the reply.
+        stop: ``"end"`` or ``"length"``.
+        explanation: reasoning, where the server parts it from the reply.
+        top: the alternatives of the first token that is not blank: (token, natural log).
+        tokens_in: prompt tokens, or -1 if the server does not count them.
+        tokens_out: reply tokens, likewise.
+        model: the id that the server says has answered.
+        fingerprint: the server's own name of its weights and settings.
+    """
+
+    text: str
+    stop: str = "end"
+    explanation: str = ""
+    top: tuple[tuple[str, float], ...] = ()
+    tokens_in: int = -1
+    tokens_out: int = -1
+    model: str = ""
+    fingerprint: str = ""
+
+
+def request_pieces(
+    prompt: Prompt,
+    sampling: Sampling,
+    settings: HttpSettings,
+    encoded: Callable[[Clip], bytes],
+    logprobs: bool = True,
+) -> Pieces:
+    """The body of one request; `encoded` gives the base64 of a clip's WAV."""
+    head = _dumps(request_head(prompt, sampling, settings, logprobs))[:-1] + b',"messages":['
+    if prompt.system:
+        head += _dumps({"role": "system", "content": prompt.system}) + b","
+    head += b'{"role":"user","content":'
+    if not prompt.clips:  # text-only servers often take nothing but a plain string
+        words = "\n".join(part for part in prompt.parts if isinstance(part, str))
+        return (head + _dumps(words) + b"}]}",)
+    pieces: list[bytes] = []  # [words, audio, words, audio, … words]: few pieces, few system calls
+    words_so_far = head + b"["
+    for number, part in enumerate(prompt.parts):
+        words_so_far += b"," if number else b""
+        if isinstance(part, str):
+            words_so_far += _dumps({"type": "text", "text": part})
+            continue
+        opening, closing = _BLOCKS[settings.block]
+        pieces += [words_so_far + opening, encoded(part)]
+        words_so_far = closing
+    return (*pieces, words_so_far + b"]}]}")
+
+
+_BLOCKS = {
+    "input_audio": (
+        b'{"type":"input_audio","input_audio":{"data":"',
+        b'","format":"wav"}}',
+    ),
+    "audio_url": (b'{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}}'),
+}
+"""What stands before and after the base64 of a clip."""
+
+
+def request_head(
+    prompt: Prompt, sampling: Sampling, settings: HttpSettings, logprobs: bool
+) -> dict[str, Any]:
+    """Everything of a request but its messages."""
+    head: dict[str, Any] = {
+        "model": settings.model,
+        settings.tokens_field: sampling.max_tokens,
+        "temperature": sampling.temperature,
+    }
+    if sampling.temperature > 0:
+        head["seed"] = sampling.seed
+    if sampling.top_k > 0:
+        head["top_k"] = sampling.top_k
+    if logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
+        head |= {"logprobs": True, "top_logprobs": settings.top_logprobs}
+    return head
+
+
+def read_answer(raw: bytes) -> WireAnswer:
+    """The answer in the body of a 200.
+
+    Raises:
+        Fault: ``malformed JSON``, ``wrong schema``, ``filtered`` or ``empty reply``: four ways of
+            not having answered, none of which may pass for an empty answer.
+    """
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise WireFault("malformed JSON", f"{error} in {_shown(raw)}") from None
+    try:
+        choice = body["choices"][0]
+        message = choice["message"]
+        text = _text(message)
+        finish = choice.get("finish_reason")
+        thought = message.get("reasoning_content") or message.get("reasoning") or ""
+        top = _first_token(choice.get("logprobs"))
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        if isinstance(body, dict) and body.get("error"):
+            raise WireFault("error in a 200", _shown(body["error"])) from None
+        found = f"{type(error).__name__} {error} in {_shown(raw)}"
+        raise WireFault("wrong schema", found) from None
+    if finish == "content_filter":
+        raise WireFault("filtered", "the server held the reply back", passing=False)
+    if not text.strip():
+        raise WireFault("empty reply", f"finish_reason {finish!r}")
+    usage = body.get("usage")
+    return WireAnswer(
+        text=text,
+        stop="length" if finish == "length" else "end",
+        explanation=thought if isinstance(thought, str) else "",
+        top=top,
+        tokens_in=_count(usage, "prompt_tokens"),
+        tokens_out=_count(usage, "completion_tokens"),
+        model=_name(body.get("model")),
+        fingerprint=_name(body.get("system_fingerprint")),
+    )
+
+
+def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFault:
+    """The fault that a status other than 200 is."""
+    try:
+        body = json.loads(raw)
+        told = body.get("error", body) if isinstance(body, dict) else body
+        code = str(told.get("code") or told.get("type") or "") if isinstance(told, dict) else ""
+        words = told.get("message", told) if isinstance(told, dict) else told
+    except (ValueError, RecursionError):
+        words, code = raw, ""
+    empty_purse = status == 402 or "insufficient_quota" in code
+    return WireFault(
+        f"http {status}",
+        _shown(words) if words else "",
+        passing=(status in (408, 409, 425, 429) or status >= 500) and not empty_purse,
+        crowded=status in (429, 503, 529),
+        fatal=status in (401, 403, 404) or empty_purse or 300 <= status < 400,
+        wait_s=wait_s,
+    )
+
+
+def choice_logprobs(prompt: Prompt, top: tuple[tuple[str, float], ...]) -> tuple[float, ...] | None:
+    """Normalised log-probability (nats) of each shown letter, from a token's alternatives.
+
+    All tokens that are the letter but for blanks and signs (``" B"``, ``"(b)"`` is not one token)
+    are added up. A letter outside the listed alternatives gets the least listed probability, which
+    it cannot exceed. None where the style has no letters, or where the letters hold less than half
+    of the probability: then the token was no answer.
+    """
+    if not top or not prompt.choices or not prompt.style.letters:
+        return None
+    mass = dict.fromkeys(prompt.targets, 0.0)
+    for token, value in top:
+        name = token.strip(" \t\n\"'*().:▁Ġ")
+        if name in mass:
+            mass[name] += math.exp(min(value, 0.0))
+    if sum(mass.values()) < _MASS:
+        return None
+    least = math.exp(min(min(value for _, value in top), 0.0)) or 1e-30
+    held = [value or least for value in mass.values()]
+    total = sum(held)
+    return tuple(math.log(value / total) for value in held)
+
+
+def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...]:
+    """The alternatives of the first token that is not blank; () when there are none to read."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    for token in content if isinstance(content, list) else []:
+        if not str(token["token"]).strip():
+            continue
+        listed = token.get("top_logprobs") or []
+        found = [(str(one["token"]), float(one["logprob"])) for one in listed]
+        return tuple((name, value) for name, value in found if math.isfinite(value))
+    return ()
+
+
+def _text(message: Any) -> str:
+    """The reply's words: a string, text blocks, or what the model said in refusing."""
+    content = message["content"]
+    if isinstance(content, list):
+        content = "".join(block["text"] for block in content if block.get("type") == "text")
+    if content is None and isinstance(message.get("refusal"), str):
+        content = message["refusal"]
+    if content is None:  # a reply of nothing, as servers write it when the thinking used it all up
+        return ""
+    if not isinstance(content, str):
+        raise TypeError(f"content is a {type(content).__name__}")
+    return content.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+
+
+def _count(usage: Any, name: str) -> int:
+    found = usage.get(name) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and found >= 0 else -1
+
+
+def _name(value: Any) -> str:
+    return value[:100] if isinstance(value, str) else ""
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _shown(words: Any) -> str:
+    """A server's own words, short and on one line."""
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+    line = "".join(c if c.isprintable() else " " for c in text[: 2 * _LONGEST])
+    return " ".join(line.split())[:_LONGEST]

@@ -1,0 +1,30 @@
+"""``native:TARGET``: a class of transformers, by folder or hub id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harken.errors import MissingExtra
+from harken.models.base import Model
+from harken.models.native.settings import read_target
+
+
+def build(target: str, **options: Any) -> Model:
+    """The registry's factory: `target` is a folder, or an id on the hub, and ``?settings``.
+
+    Args:
+        target: for example ``Qwen/Qwen2-Audio-7B-Instruct?device=cuda``.
+        options: settings (see `harken.models.native.settings.NativeSettings`), which go before
+            those of the target.
+
+    Raises:
+        MissingExtra: transformers is not installed.
+        ConfigError: no target, or a setting that does not exist.
+        ModelError: it cannot be opened; see `harken.models.native.open.open_model`.
+    """
+    name, settings = read_target(target, options)
+    try:
+        from harken.models.native.model import NativeModel
+    except ImportError as error:
+        raise MissingExtra(str(error.name or "transformers"), "models") from None
+    return NativeModel.open(name, settings)

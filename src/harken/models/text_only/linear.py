@@ -1,0 +1,170 @@
+"""linear: a bag-of-words model that learns what a dataset gives away in its text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from harken.errors import ConfigError
+from harken.item import Item
+from harken.models.base import Model, Prompt
+from harken.models.text_only.base import TextOnlyBaseline, Vector
+
+Places = npt.NDArray[np.int64]
+
+
+class Linear(TextOnlyBaseline):
+    """A bag-of-words linear model that learns what a dataset gives away in its text.
+
+    Each choice gets a score w · x(question, choice, position); the probabilities are the softmax
+    over the item's choices. x holds hashed words of the choice, hashed (question word, choice word)
+    pairs, the choice's length against its rivals, its word overlap with the question, and its
+    position. w minimises the mean negative log-likelihood plus `decay`/2 · |w|², by L-BFGS.
+
+    Items it was fitted on are answered by the model of the fold that did not see them (10 folds by
+    hash of the item's id, clips included), so no item is remembered, and what a template gives away
+    is: that is just what is to be measured. Folds by text and answer would hold all of one answer
+    to a template together, teach the others, and drive the score far below chance.
+    """
+
+    name = "linear"
+    folds = 10
+
+    def __init__(
+        self, items: Iterable[Item] = (), *, decay: float = 1e-4, size: int = 1 << 15
+    ) -> None:
+        """Fits at once if `items` are given; unfitted, all choices are even."""
+        self.decay = decay
+        self.size = size
+        self._fold_of: dict[str, int] = {}
+        self._weights: list[Vector] = []
+        known = list(items)
+        if known:
+            self.fit(known)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it has learned from items."""
+        return bool(self._weights)
+
+    def fit(self, items: Sequence[Item]) -> Linear:
+        """Learn from the choice questions among `items`: one model a fold, and one on all."""
+        closed_ended = [item for item in items if len(item.choices) > 1]
+        if not closed_ended:
+            raise ConfigError("there are no choice questions to fit the linear baseline on")
+        self._fold_of = {item.id: _fold(item, self.folds) for item in closed_ended}
+        rows, starts, golds = self._design(closed_ended)
+        folds = np.array([self._fold_of[item.id] for item in closed_ended])
+        self._weights = [
+            self._minimise(rows, starts, golds, folds != fold) for fold in range(self.folds)
+        ]
+        self._weights.append(self._minimise(rows, starts, golds, folds >= 0))
+        return self
+
+    def chances(self, prompt: Prompt) -> Vector:
+        """Softmax over the scores, by the model that has not seen the item."""
+        if not self._weights:
+            return np.full(len(prompt.choices), 1 / len(prompt.choices))
+        weights = self._weights[self._fold_of.get(prompt.item_id, self.folds)]
+        scores = np.zeros(len(prompt.choices))
+        for i, row in enumerate(_features(prompt.question, prompt.choices, self.size)):
+            scores[i] = sum(weights[place] * value for place, value in row.items())
+        powers = np.exp(scores - scores.max())
+        return np.asarray(powers / powers.sum())
+
+    def settings(self) -> object:
+        """The weights, rounded, and who was in which fold."""
+        sums = [[round(float(w.sum()), 6), round(float(np.abs(w).sum()), 6)] for w in self._weights]
+        return [self.decay, self.size, sums, sorted(self._fold_of.items())]
+
+    def _design(self, items: Sequence[Item]) -> tuple[Any, Places, Places]:
+        """Sparse rows (choices of all items, features), first row of each item, its gold row."""
+        from scipy.sparse import csr_matrix
+
+        values: list[float] = []
+        places: list[int] = []
+        ends = [0]
+        starts: list[int] = []
+        golds: list[int] = []
+        for item in items:
+            starts.append(len(ends) - 1)
+            golds.append(len(ends) - 1 + item.gold)
+            for row in _features(item.question, item.choices, self.size):
+                places += row.keys()
+                values += row.values()
+                ends.append(len(places))
+        matrix = csr_matrix((values, places, ends), shape=(len(ends) - 1, self.size))
+        return matrix, np.array(starts), np.array(golds)
+
+    def _minimise(
+        self, rows: Any, starts: Places, golds: Places, use: npt.NDArray[np.bool_]
+    ) -> Vector:
+        """The weights that fit the items marked in `use` best."""
+        from scipy.optimize import minimize
+
+        ends = np.append(starts[1:], rows.shape[0])
+        chosen = np.flatnonzero(use)
+        picked = np.concatenate([np.arange(starts[i], ends[i]) for i in chosen])
+        matrix = rows[picked]
+        sizes = (ends - starts)[chosen]
+        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        gold = first + (golds - starts)[chosen]
+        owner = np.repeat(np.arange(len(chosen)), sizes)
+
+        def loss(weights: Vector) -> tuple[float, Vector]:
+            scores = matrix @ weights
+            scores = scores - np.maximum.reduceat(scores, first)[owner]
+            powers = np.exp(scores)
+            totals = np.add.reduceat(powers, first)
+            likelihood = (scores[gold] - np.log(totals)).mean()
+            residual = powers / totals[owner]
+            residual[gold] -= 1
+            slope = matrix.T @ residual / len(chosen)
+            penalty = self.decay / 2 * float(weights @ weights)
+            return penalty - float(likelihood), slope + self.decay * weights
+
+        found = minimize(
+            loss, np.zeros(self.size), jac=True, method="L-BFGS-B", options={"maxiter": 60}
+        )
+        return np.asarray(found.x, dtype=np.float64)
+
+
+def _fold(item: Item, folds: int) -> int:
+    return crc32(item.id.encode()) % folds
+
+
+def _features(question: str, choices: Sequence[str], size: int) -> list[Mapping[int, float]]:
+    """One sparse row a choice: feature place -> value. The last 16 places are not hashed into."""
+    asked = list(dict.fromkeys(_words(question)))
+    lengths = [len(choice) for choice in choices]
+    mean = sum(lengths) / len(lengths)
+    rows: list[Mapping[int, float]] = []
+    for position, choice in enumerate(choices):
+        row: dict[int, float] = {}
+        said = list(dict.fromkeys(_words(choice)))
+        names = [f"c {word}" for word in said]
+        names += [f"p {ask} {word}" for ask in asked for word in said]
+        for name in names:
+            place = crc32(name.encode()) % (size - 16)
+            row[place] = row.get(place, 0.0) + 1 / math.sqrt(len(names))
+        row[size - 16] = (len(choice) - mean) / (mean + 1)
+        row[size - 15] = float(len(choice) == max(lengths))
+        row[size - 14] = len(set(said) & set(asked)) / max(1, len(said))
+        row[size - 13 + min(position, 11)] = 1.0
+        rows.append(row)
+    return rows
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def build_linear(target: str = "", *, items: Iterable[Item] = ()) -> Model:
+    """``linear``; fitted on `items`, or by whoever asks it (`harken.curate.run.run` does)."""
+    return Linear(items)

@@ -1,0 +1,250 @@
+"""The walk: from recordings to a proof of listening. What `harken demo` runs.
+
+Run:  harken demo        or        harken demo --corpus ESC-50 -o esc50
+
+Every stage leaves a folder that says when it is finished; a killed walk goes on where it stopped:
+
+    corpus/  items/  practice/            recordings, questions, and practice on the same clips
+    teaching/  aligned/  tuned/  model/   training runs and the model after each step
+    curated/                              weak, strong and dropped questions, with bits
+    before/  after/                       the exams of the aligned and of the final model
+    report.html  summary.json
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harken.corpora.base import Corpus, Recording
+from harken.corpora.read import read_corpus
+from harken.corpora.splits import assign_splits
+from harken.curate.run import run as curate_items
+from harken.errors import DataError
+from harken.evaluate.compare import compare
+from harken.evaluate.run import Guards
+from harken.evaluate.run import run as evaluate
+from harken.files import write_json
+from harken.hashing import canonical, digest
+from harken.item import Item
+from harken.models.composed.model import ComposedModel
+from harken.models.load import load_model
+from harken.recipes.mixed_to_strong import align_first, reward, tune
+from harken.recipes.steps import start
+from harken.report import terminal
+from harken.report.html import write_report
+from harken.shards.read import open_dataset
+from harken.synth.make import FAMILIES, make_dataset
+from harken.train.curriculum import curriculum
+
+T = TypeVar("T")
+
+PER_FAMILY = {"train": 400, "test": 60, "dev": 0}
+"""Questions of each family."""
+
+PRACTICE = 12_000
+"""Questions of practice: a thousand sets of clips, twelve questions each."""
+
+CURATED = 360
+"""Training questions kept from fine-tuning: they are measured, and GRPO uses the strong ones."""
+
+NAMES = 16
+"""Labels of sounds, and words, that are used at most: what a few minutes on a CPU can teach."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """How the walk ended: all numbers, and a short text."""
+
+    result: dict[str, Any]
+    summary: str
+
+
+def run_demo(
+    out: Path,
+    *,
+    corpus: Path | None = None,
+    minutes: float = 5.0,
+    layout: str | None = None,
+    seed: int = 0,
+) -> DemoResult:
+    """Tell the whole story in the folder `out`; the same call goes on with an unfinished one.
+
+    Args:
+        out: everything made lies here.
+        corpus: labelled recordings; None: the starter corpus is generated.
+        minutes: training time on two CPU cores; scales the number of steps.
+        layout: of the corpus, if it is not to be recognised.
+        seed: of everything drawn.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    clock = _Clock()
+    plan = curriculum(minutes, seed)
+    read = clock("recordings", lambda: _recordings(out, corpus, layout, seed))
+    made = clock("questions", lambda: _questions(out, read, seed))
+    test, pool, mixed, practice = _shares(out)
+    learner = start("harken-tiny", [*practice, *mixed, *pool, *test], seed)
+    clock("align", lambda: align_first(learner, practice, mixed, plan, out))
+    clock("exam before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
+    clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
+    sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
+    strong = list(open_dataset(out / "curated" / "strong"))
+    clock("rewards", lambda: reward(learner, strong, plan, out))
+    results = clock("exam after", lambda: _evaluate(out, "after", learner, test, seed))
+    change = compare(out / "before", out / "after")
+    page = clock("report", lambda: _page(out))
+    result = {
+        "report": str(page),
+        "corpus": read.name,
+        "clips": len(read.recordings),
+        "rejects": len(read.rejects),
+        "notes": list(read.notes),
+        "questions": made["items"],
+        "skipped": made["skipped"],
+        "contribution": sorting["counts"],
+        "by_task": sorting["by_task"],
+        "after": results,
+        "change": change,
+    }
+    write_json(out / "summary.json", result)
+    return DemoResult({**result, "seconds": clock.seconds}, _summary(result, clock.seconds))
+
+
+class _Clock:
+    """Runs a stage and remembers how long it took."""
+
+    def __init__(self) -> None:
+        """Nothing has run yet."""
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, name: str, stage: Callable[[], T]) -> T:
+        """Run `stage`."""
+        start = time.monotonic()
+        made = stage()
+        self.seconds[name] = round(time.monotonic() - start, 1)
+        return made
+
+
+def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int) -> Corpus:
+    """Read the user's recordings, or generate some; every recording has a split."""
+    if corpus is None:
+        from harken.corpora.starter.generate import generate_starter
+
+        corpus = out / "corpus"
+        generate_starter(corpus, seed=seed, size="full")
+    read = read_corpus(corpus, layout)
+    if not read.recordings:
+        raise DataError(
+            f"none of the {len(read.rejects)} files can be used",
+            where=str(corpus),
+            hint=f"See why: harken scan {corpus}",
+        )
+    kept, left_out = _fewer(assign_splits(read.recordings, seed), seed)
+    notes = (*read.notes, left_out) if left_out else read.notes
+    return Corpus(read.name, read.layout, read.root, kept, read.rejects, notes)
+
+
+def _fewer(recordings: Sequence[Recording], seed: int) -> tuple[tuple[Recording, ...], str]:
+    """Recordings of at most `NAMES` sounds and `NAMES` words, and what was left out."""
+    keep: set[str] = set()
+    said = []
+    for what, names in (
+        ("labels", {n for r in recordings if r.kind != "speech" for n in r.labels}),
+        ("words", {r.transcript for r in recordings if r.transcript and " " not in r.transcript}),
+    ):
+        order = sorted(names, key=lambda name: digest(canonical([seed, name])))
+        keep |= {*order[:NAMES]}
+        if len(order) > NAMES:
+            said.append(f"{NAMES} of {len(order)} {what}")
+    kept = tuple(
+        r
+        for r in recordings
+        if (r.transcript in keep if r.kind == "speech" else keep.issuperset(r.labels))
+        or (r.kind == "speech" and not said)
+    )
+    return kept, f"the demo uses {' and '.join(said)}" if said else ""
+
+
+def _questions(out: Path, read: Corpus, seed: int) -> dict[str, Any]:
+    """All families of questions, and the practice for training."""
+    families = [name for name in FAMILIES if name != "talk"]
+    made = make_dataset(read, out / "items", families=families, per_family=PER_FAMILY, seed=seed)
+    amount = {"train": PRACTICE, "test": 0, "dev": 0}
+    make_dataset(read, out / "practice", families=["talk"], per_family=amount, seed=seed)
+    return made
+
+
+def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
+    """Questions for the exam, for curation, for fine-tuning, and practice.
+
+    The leaky control is curated and not examined: its point is that the text gives it away.
+    """
+    items = list(open_dataset(out / "items"))
+    test = [item for item in items if item.split == "test" and item.task != "leaky"]
+    train = sorted((i for i in items if i.split == "train"), key=lambda i: i.id)
+    leaky = [item for item in train if item.task == "leaky"][: CURATED // 2]
+    closed_ended = [i for i in train if i.choices and len(i.clips) < 3 and i.task != "leaky"]
+    pool = [*closed_ended[: CURATED - len(leaky)], *leaky]
+    held = {item.id for item in pool}
+    mixed = [item for item in train if item.id not in held and item.task != "leaky"]
+    return test, pool, mixed, list(open_dataset(out / "practice"))
+
+
+def _evaluate(
+    out: Path,
+    name: str,
+    learner: ComposedModel,
+    test: Sequence[Item],
+    seed: int,
+    floor: bool = True,
+) -> dict[str, Any]:
+    """Ask under every condition; the blind floor is of the items, so one of two exams has it."""
+    return evaluate(
+        learner,
+        test,
+        out / name,
+        dataset=out / "items",
+        guards=Guards(floor=floor),
+        seed=seed,
+        batch=64,
+    )
+
+
+def _curate(
+    out: Path, learner: ComposedModel, pool: Sequence[Item], read: Corpus, seed: int
+) -> dict[str, Any]:
+    """Bits by the tuned model; what deaf voters know of the text decides what is weak."""
+    known = [i for i in open_dataset(out / "items") if i.split == "train" and i.choices]
+    voters = [learner, load_model("linear", items=known), load_model("longest")]
+    return curate_items(pool, voters, out / "curated", seed=seed, root=read.root)
+
+
+def _page(out: Path) -> Path:
+    """The report of both exams."""
+    return write_report(
+        out / "report.html",
+        after=out / "after",
+        before=out / "before",
+        dataset=out / "items",
+        curate=out / "curated",
+        train=sorted(p.parent for p in (out / "teaching").glob("*/run.json")),
+    )
+
+
+def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
+    """The end of the story in a few lines; the path of the report is the last."""
+    counts = result["contribution"]
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    lines = [
+        f"{result['corpus']}: {result['clips']} clips, {result['questions']} questions",
+        *(f"note: {text}" for text in result["notes"]),
+        terminal.results(result["after"]),
+        terminal.comparison(result["change"]),
+        "contribution of the audio: " + ", ".join(f"{n} {label}" for label, n in counts.items()),
+        f"time: {times}; {sum(seconds.values()):.0f} s in all",
+        f"report: {result['report']}",
+    ]
+    return "\n".join(lines)

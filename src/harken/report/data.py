@@ -1,0 +1,56 @@
+"""What corpora and curated sets look like in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harken.report.text import table
+
+
+def scan_text(found: dict[str, Any], show_rejects: int) -> str:
+    """A scan as a person reads it: counts first, then labels, then what cannot be used and why."""
+    lines = [
+        f"{found['name']}: layout {found['layout']}, {found['clips']} clips of "
+        f"{found['recordings']} recordings, {found['hours']:.2f} h",
+    ]
+    for name in ("labels", "speakers", "splits", "folds", "licences", "kinds", "rates"):
+        counts = found[name]
+        if counts:
+            most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            shown = ", ".join(f"{label} {n}" for label, n in most[:12])
+            more = f" … {len(most) - 12} more" if len(most) > 12 else ""
+            lines.append(f"{name} ({len(most)}): {shown}{more}")
+    if found["transcripts"]:
+        lines.append(f"transcripts: {found['transcripts']}")
+    lines += [f"note: {text}" for text in found["notes"]]
+    reasons = ", ".join(f"{why} {n}" for why, n in found["reasons"].items())
+    lines.append(f"rejected: {found['rejected']}" + (f" ({reasons})" if reasons else ""))
+    rejects = found["rejects"]
+    lines += [f"  {r['path']}: {r['reason']}: {r['found']}" for r in rejects[:show_rejects]]
+    if len(rejects) > show_rejects:
+        lines.append(f"  … {len(rejects) - show_rejects} more; see them all with --json")
+    return "\n".join(lines)
+
+
+def curate_text(summary: dict[str, Any], out: Path) -> str:
+    """The outcome of curation: how many went where, and why."""
+    counts = summary["counts"]
+    total = sum(counts.values())
+    lines = [f"{total} questions by the rule {summary['rule']}:"]
+    lines += [
+        f"  {label:8}{n:7}  {100 * n / total:5.1f} %  {out / label}" for label, n in counts.items()
+    ]
+    if summary["undecided"]:
+        lines.append(f"  (of the strong, {summary['undecided']} undecided: too few voters to tell)")
+    lines += [f"dropped {n}: {why}" for why, n in sorted(summary["dropped"].items())]
+    rows: list[tuple[object, ...]] = [
+        (task, *(own[label] for label in counts)) for task, own in summary["by_task"].items()
+    ]
+    lines += ["", table(rows, ("task", *counts))]
+    if summary["bits"]:
+        bits = summary["bits"]
+        lines.append(
+            f"bits: median {bits['p50']:+.2f}, middle half {bits['p25']:+.2f} to {bits['p75']:+.2f}"
+        )
+    return "\n".join(lines)

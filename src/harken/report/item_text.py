@@ -1,0 +1,36 @@
+"""An item as a person reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harken.item import Item
+
+
+def describe(item: Item) -> str:
+    """An item as a person reads it: question, clips, choices with the answer starred, reasons."""
+    from harken.audio.clip import ScenePlan
+
+    lines = [f"{item.id}  {item.task}  {item.split}", f"  {item.question}"]
+    for number, clip in enumerate(item.clips, 1):
+        length = f"{clip.duration_s:.2f} s" if clip.duration_s is not None else "whole"
+        what = Path(clip.path).name if clip.path else clip.kind
+        if isinstance(clip.plan, ScenePlan):
+            what = f"scene of {len(clip.plan.parts)} sounds"
+        lines.append(f"  clip {number}: {what}, {length}")
+    for choice in item.choices:
+        lines.append(f"  {'*' if choice == item.answer else '-'} {choice}")
+    if not item.choices:
+        lines.append(f"  answer: {item.answer}")
+    lines += [f"  because {text}" for text in item.rationales]
+    own = item.contribution
+    if own is not None:
+        bits = "" if own.bits is None else f", {own.bits:+.2f} bits"
+        lines.append(f"  audio contribution: {own.label} by {own.rule}{bits}")
+        if own.shapley:
+            lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
+    lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {item.licence or '?'}")
+    lines += [f"  {mark.step}: {mark.note}" for mark in item.history]
+    return "\n".join(lines)

@@ -1,0 +1,40 @@
+"""What leaks look like in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harken.report.text import table
+
+if TYPE_CHECKING:
+    pass
+
+
+def leaks_text(found: dict[str, Any]) -> str:
+    """What was found, as a table and a list of matches."""
+    train, bench = found["train"], found["bench"]
+    lines = [
+        f"{bench['source']}: {bench['items']} items, {bench['clips']} clips",
+        f"{train['source']}: {train['items']} items, {train['clips']} clips",
+        "",
+        table(
+            [(kind, *counts.values()) for kind, counts in found["kinds"].items()],
+            ("match", "test items", "training items", "pairs"),
+        ),
+        "",
+        f"{len(found['leaked'])} of {bench['items']} test items leaked "
+        f"({100 * found['share']:.2f} %); name and near are hints and do not count",
+    ]
+    if found["matches"]:
+        rows = [
+            (m["kind"], f"{m['strength']:.2f}", m["bench"], m["train"], m["found"])
+            for m in found["matches"][:SHOWN]
+        ]
+        lines += ["", table(rows, ("match", "strength", "test item", "training item", "found"))]
+        if len(found["matches"]) > SHOWN:
+            more = len(found["matches"]) - SHOWN
+            lines.append(f"and {more} more: --json lists three an item, --matches FILE all")
+    return "\n".join([*lines, *(f"note: {line}" for line in found["warnings"])])
+
+
+SHOWN = 40

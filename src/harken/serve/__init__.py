@@ -1,0 +1,1 @@
+"""harken's models behind OpenAI's chat completions (`harken serve`)."""

@@ -1,0 +1,188 @@
+"""Tokens of replies: how many, and how probable, for those who ask a served model.
+
+`token_reporter` gives what a model has to say of its tokens. harken's own models and native ones
+draw as they always do; the log-probabilities are then read off one pass over the reply, so they are
+those of the very tokens that were drawn, before temperature. Other models count no tokens: nothing
+is made up for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+from harken.errors import HarkenError
+from harken.models.base import Model, Prompt, Reply, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply.
+
+    Attributes:
+        text: its letters; those of all tokens make the reply. Empty where a token is but a part of
+            a letter, which the last of its parts has.
+        logprob: natural log of its probability.
+        top: the most probable tokens in its place, (text, natural log), the best first.
+    """
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedReply:
+    """A reply and its tokens.
+
+    Attributes:
+        reply: as `Model.generate` gives it.
+        tokens: those of the text; None if they were not asked for.
+        prompt: tokens of the prompt, audio included; None: not counted.
+        audio: of these, those that stand for audio.
+        drawn: tokens drawn, the end of the reply included; None: not counted.
+    """
+
+    reply: Reply
+    tokens: tuple[Token, ...] | None = None
+    prompt: int | None = None
+    audio: int | None = None
+    drawn: int | None = None
+
+
+@runtime_checkable
+class TokenReporter(Protocol):
+    """A model that tells of its tokens."""
+
+    def spoken(
+        self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
+    ) -> list[TokenizedReply]:
+        """The replies of `generate` with their tokens, and the `top` alternatives of each."""
+        ...
+
+
+def token_reporter(model: Model) -> TokenReporter | None:
+    """Who tells of the tokens of `model`; None if nobody can."""
+    if isinstance(model, TokenReporter):
+        return model
+    parts = ("tokenizer", "engine", "line", "sample", "net")
+    return _EngineTokens(model) if all(hasattr(model, name) for name in parts) else None
+
+
+class _EngineTokens:
+    """Tells of the tokens of composed and native models."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def spoken(
+        self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
+    ) -> list[TokenizedReply]:
+        """All prompts in batches; where memory is short, one by one."""
+        import torch
+
+        try:
+            return self._spoken(prompts, sampling, top)
+        except torch.OutOfMemoryError:
+            if len(prompts) == 1:
+                return [
+                    TokenizedReply(Reply("", "failed", "the prompt does not fit into the memory"))
+                ]
+        torch.cuda.empty_cache()
+        return [one for prompt in prompts for one in self.spoken([prompt], sampling, top)]
+
+    def _spoken(
+        self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
+    ) -> list[TokenizedReply]:
+        from harken.models.engine.generate import prompt_seed
+
+        found = [TokenizedReply(Reply("", "failed", "no reply")) for _ in prompts]
+        lines: dict[int, Any] = {}
+        for i, prompt in enumerate(prompts):
+            try:
+                lines[i] = self.model.line(prompt)
+            except HarkenError as error:
+                found[i] = TokenizedReply(Reply("", "failed", str(error)))
+        # The draws of `generate`: whether tokens are counted changes no reply.
+        seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
+        tokenizer = self.model.tokenizer
+        for i, said in self.model.sample(lines, sampling, seeds).items():
+            ids = lines[i].ids
+            found[i] = TokenizedReply(
+                Reply(said.text, "end" if said.ended else "length"),
+                None if top is None else self._tokens(lines[i], said.ids, top),
+                len(ids),
+                sum(one == tokenizer.audio for one in ids),
+                len(said.ids),
+            )
+        return found
+
+    def _tokens(self, line: Any, ids: Sequence[int], top: int) -> tuple[Token, ...]:
+        """The drawn tokens without the end, with the alternatives of each."""
+        import torch
+
+        from harken.models.engine.engine import eval_mode
+
+        tokenizer = self.model.tokenizer
+        kept = [one for one in ids if one != tokenizer.eos]
+        if not kept:
+            return ()
+        whole = replace(line, ids=(*line.ids, *kept), answer=len(kept))
+        with eval_mode(self.model.net), torch.no_grad():
+            logits, _, _ = self.model.engine.answer_logits([whole])
+            logits = logits.float()
+            logits[:, tokenizer.audio] = -torch.inf  # it is never drawn
+            logs = logits.log_softmax(-1)
+        best = logs.topk(min(top, logs.shape[1]), dim=-1) if top else None
+        tokens = []
+        texts = spelling(tokenizer, kept)
+        for at, (one, text) in enumerate(zip(kept, texts, strict=True)):
+            others: tuple[tuple[str, float], ...] = ()
+            if best is not None:
+                places = [int(i) for i in best.indices[at]]
+                names = [_named(tokenizer, kept[:at], other) for other in places]
+                others = tuple(zip(names, map(float, best.values[at]), strict=True))
+            tokens.append(Token(text, float(logs[at, one]), others))
+        return tuple(tokens)
+
+
+def spelling(tokenizer: Any, ids: Sequence[int]) -> list[str]:
+    """The letters that each token adds to the text of `ids`; together they are that text."""
+    texts: list[str] = []
+    whole = tokenizer.decode(ids)
+    before = ""
+    for end in range(1, len(ids) + 1):
+        now = _shared(tokenizer.decode(ids[:end]), whole)
+        texts.append(now[len(before) :] if now.startswith(before) else "")
+        before = now if now.startswith(before) else before
+    return texts
+
+
+def _shared(one: str, other: str) -> str:
+    """What two texts begin with."""
+    size = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    return one[: min(len(one), len(other)) if size is None else size]
+
+
+def _named(tokenizer: Any, before: Sequence[int], one: int) -> str:
+    """What a token would have added; as the vocabulary spells it where that is no letter."""
+    if one in tokenizer.marks.values():
+        return str(tokenizer.token(one))
+    near = before[-8:]  # enough for a letter's first parts, and for the space that is taken off
+    start = tokenizer.decode(near)
+    text = tokenizer.decode([*near, one])
+    added = text[len(start) :] if text.startswith(start) else ""
+    return added if added and "\ufffd" not in added else str(tokenizer.token(one))
+
+
+def cut(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
+    """The tokens of a reply of which only `text`, its beginning, is given."""
+    kept: list[Token] = []
+    length = 0
+    for token in tokens:
+        if length >= len(text):
+            break
+        kept.append(token)
+        length += len(token.text)
+    return tuple(kept)

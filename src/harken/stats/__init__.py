@@ -1,0 +1,1 @@
+"""Intervals, paired tests, bootstrap, power: plain functions over arrays and records."""

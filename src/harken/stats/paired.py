@@ -1,0 +1,203 @@
+"""Two sets of marked trials, paired: the comparison behind audio − none and before/after.
+
+A trial is compared only with its partner: same item, same rotation of the choices, same rotation of
+the clips. Items are the unit: with several rotations, an item's mark is the share of them in which
+it is right, so that one item never counts as several independent observations, and the test is the
+exact sign-flip test of the mean difference; with one rotation that is the exact McNemar test.
+Failed trials have no mark and pair with nothing; they are counted by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harken.stats import measures as stats
+from harken.stats.bootstrap import Resampling, numbered
+from harken.stats.table import Table, has_mark, table
+
+Record = Mapping[str, Any]
+Json = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Key = tuple[str, int, int]
+"""(item id, rotation of the choices, rotation of the clips)."""
+ALL = "all tasks"
+
+
+def key_of(record: Record) -> Key:
+    """What pairs a trial with another; trials of older runs show their clips as they are."""
+    return record["item"], record["rotation"], record.get("clip_rotation", 0)
+
+
+def marks(records: Iterable[Record], condition: str) -> dict[Key, bool]:
+    """Right or not for each trial under `condition`; failed and withheld ones are left out."""
+    return {
+        key_of(t): t["outcome"] == "correct"
+        for t in records
+        if t["condition"] == condition and has_mark(t)
+    }
+
+
+def gold_bits(records: Iterable[Record], condition: str) -> dict[Key, float]:
+    """log2 p(gold) for each trial under `condition` that has probabilities."""
+    return {
+        key_of(t): t["logprobs"][t["gold_shown"]] / float(np.log(2))
+        for t in records
+        if t["condition"] == condition and t.get("logprobs") and t["gold_shown"] >= 0
+    }
+
+
+def clusters(records: Iterable[Record]) -> dict[str, str]:
+    """Item id -> the recording it is clustered by."""
+    return {t["item"]: str(t["group"]) for t in records}
+
+
+def by_item(values: Mapping[Key, float]) -> dict[str, float]:
+    """Mean over rotations."""
+    found: dict[str, list[float]] = {}
+    for (item, _, _), value in values.items():
+        found.setdefault(item, []).append(float(value))
+    return {item: sum(v) / len(v) for item, v in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A − B over paired items.
+
+    Attributes:
+        items: items with at least one pair; 0 leaves every number None.
+        difference: mean of the items' differences (for marks: shares of right answers).
+        low, high: 95 % bootstrap interval, resampling whole recordings.
+        p: exact McNemar; with several rotations the exact sign-flip test of the mean, which is
+            McNemar's where marks are 0 or 1 (`harken.stats.measures.sign_flip_exact`).
+        p_bootstrap: two-sided, from the same draws (`harken.stats.bootstrap.two_sided`).
+        better, worse: ids of the items where A resp. B is ahead.
+    """
+
+    items: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_bootstrap: float | None
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """Plain values."""
+        return {**asdict(self), "better": list(self.better), "worse": list(self.worse)}
+
+
+def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block: str = "") -> Json:
+    """The numbers of `Paired` as a dict, its interval filled in when `resampling` runs.
+
+    Args:
+        resampling: over items.
+        values: paired differences, one an item, NaN where nothing is paired.
+        units: which items they are of, if not of all in order.
+        block: see `harken.stats.bootstrap.Resampling.want`.
+    """
+    known = values[~np.isnan(values)]
+    found: Json = {
+        "items": known.size,
+        "difference": float(known.mean()) if known.size else None,
+        "low": None,
+        "high": None,
+        "p": stats.sign_flip_exact(known) if known.size else None,
+    }
+    resampling.want(values, found, ("low", "high", "p_bootstrap"), units, block)
+    return found
+
+
+def pair(
+    a: Mapping[Key, float], b: Mapping[Key, float], groups: Mapping[str, str], seed: int = 0
+) -> Paired:
+    """Compare `a` with `b` on what both have."""
+    shared = [key for key in a if key in b]
+    gaps = by_item({key: float(a[key]) - float(b[key]) for key in shared})
+    if not gaps:
+        return Paired(0, None, None, None, None, None, (), ())
+    resampling = Resampling(numbered([groups[name] for name in gaps]), seed)
+    found = gap(resampling, np.array(list(gaps.values())))
+    resampling.run()
+    better = tuple(name for name, value in gaps.items() if value > 0)
+    worse = tuple(name for name, value in gaps.items() if value < 0)
+    return Paired(**found, better=better, worse=worse)
+
+
+def holm(rows: Sequence[Json], name: str) -> None:
+    """Correct ``row[name]`` over `rows` by Holm's rule into ``row[name_holm]``; None stays None."""
+    tested = [row for row in rows if row[name] is not None]
+    for row in rows:
+        row[f"{name}_holm"] = None
+    for row, p in zip(tested, stats.holm([row[name] for row in tested]), strict=True):
+        row[f"{name}_holm"] = p
+
+
+def compare(a: Sequence[Record], b: Sequence[Record], condition: str, seed: int = 0) -> list[Json]:
+    """B − A under one condition: a row for all tasks, then one for each task.
+
+    ``p_holm`` of the tasks is corrected by Holm's rule over the tasks; the row of all tasks is one
+    test and keeps its p. ``a`` and ``b`` are the shares of right answers over the paired trials.
+    """
+    return compare_all(a, b, (condition,), seed)[condition]
+
+
+def compare_all(
+    a: Sequence[Record], b: Sequence[Record], conditions: Sequence[str], seed: int = 0
+) -> dict[str, list[Json]]:
+    """`compare` under several conditions, all intervals from the same draws."""
+    wanted = set(conditions)
+    both = [t for records in (b, a) for t in records if t["condition"] in wanted]
+    runs = ["b"] * sum(t["condition"] in wanted for t in b)
+    runs += ["a"] * (len(both) - len(runs))
+    own = table(
+        both,
+        [f"{run} {t['condition']}" for run, t in zip(runs, both, strict=True)],
+        marks_only=True,
+    )
+    resampling = Resampling(own.member, seed)
+    tasks = sorted({t["task"] for t in b})
+    found = {name: _rows(own, name, tasks, resampling) for name in conditions}
+    resampling.run()
+    for rows in found.values():
+        for p in ("p", "p_bootstrap"):
+            holm([row["paired"] for row in rows[1:]], p)
+            rows[0]["paired"][f"{p}_holm"] = rows[0]["paired"][p]
+            for row in rows:
+                row[f"{p}_holm"] = row["paired"].pop(f"{p}_holm")
+    return found
+
+
+def _rows(own: Table, condition: str, names: Sequence[str], resampling: Resampling) -> list[Json]:
+    """The rows of one condition, their intervals to be filled in when `resampling` runs."""
+    right = {run: _column(own, f"{run} {condition}") for run in ("a", "b")}
+    paired = ~np.isnan(right["a"] - right["b"])
+    mine = {run: own.by_item(np.where(paired, right[run], np.nan)) for run in ("a", "b")}
+    gaps = own.by_item(right["b"] - right["a"])
+    tasks = np.array(own.tasks, dtype=object)
+    parts = [np.arange(len(tasks)), *(np.flatnonzero(tasks == name) for name in names)]
+    rows: list[Json] = []
+    for task, items in zip((ALL, *names), parts, strict=True):
+        found = gap(resampling, gaps[items], items, str(len(rows)))
+        for name, which in (("better", gaps[items] > 0), ("worse", gaps[items] < 0)):
+            found[name] = [own.items[i] for i in items[which].tolist()]
+        shares = {run: _mean(mine[run][items]) for run in ("a", "b")}
+        rows.append({"task": task, **shares, "paired": found})
+    return rows
+
+
+def _column(own: Table, name: str) -> Floats:
+    """(K,) marks under a condition; NaN throughout if it was not asked."""
+    at = own.column(name)
+    return own.right[:, at] if at >= 0 else np.full(len(own.key_item), np.nan)
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None

@@ -1,0 +1,133 @@
+"""The door: verbs work from a shell, --json gives one object, exit codes mean something."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harken.audio.load import write_wav
+from harken.cli.main import VERBS
+from harken.report.text import printable, table
+
+
+def harken(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from harken.cli.main import main; main()", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five classes of tones, eight recordings each, and one broken file."""
+    root = tmp_path_factory.mktemp("tones")
+    for place, name in enumerate(["hum", "low tone", "tone", "high tone", "whistle"]):
+        (root / name).mkdir()
+        for number in range(8):
+            rng = np.random.default_rng([place, number])
+            time = np.arange(8_000) / 16_000
+            wave = 0.3 * np.sin(2 * np.pi * (110 * 2**place + 3 * number) * time)
+            noise = 0.01 * rng.standard_normal(len(time))
+            write_wav(root / name / f"{number}.wav", wave + noise, 16_000)
+    (root / "hum" / "broken.wav").write_bytes(b"RIFF")
+    return root
+
+
+@pytest.fixture(scope="module")
+def items(corpus: Path) -> Path:
+    out = corpus.parent / "items"
+    done = harken("synth", str(corpus), "-o", str(out), "--per-family", "24")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+    done = harken(verb, "--help")
+    assert done.returncode == 0
+    assert "Example" in done.stdout and "--json" in done.stdout
+
+
+def test_scan_counts_and_lists_rejects_as_one_json_object(corpus: Path) -> None:
+    done = harken("scan", str(corpus), "--json")
+    found = json.loads(done.stdout)
+    assert (found["clips"], len(found["labels"])) == (40, 5)
+    assert [r["path"] for r in found["rejects"]] == ["hum/broken.wav"]
+    assert found["rejects"][0]["reason"]
+    assert "broken.wav" in harken("scan", str(corpus)).stdout
+
+
+def test_show_prints_items_and_writes_clips(items: Path, tmp_path: Path) -> None:
+    done = harken("show", str(items), "-n", "2", "--clips", str(tmp_path), "--json")
+    shown = json.loads(done.stdout)
+    assert len(shown["items"]) == 2 and all(Path(p).is_file() for p in shown["clips"])
+    again = harken("show", str(items), shown["items"][0]["id"])
+    assert shown["items"][0]["answer"] in again.stdout
+
+
+def test_eval_compare_report_of_deaf_models(items: Path, tmp_path: Path) -> None:
+    for name in ("random", "oracle"):
+        out = str(tmp_path / name)
+        done = harken("eval", name, str(items), "-o", out, "--condition", "audio", "--json")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+    assert found["overall"]["cells"]["audio"]["accuracy"] == 1.0
+    runs = [str(tmp_path / "random"), str(tmp_path / "oracle")]
+    assert json.loads(harken("compare", *runs, "--json").stdout)["items"] == found["items"]
+    page = tmp_path / "page.html"
+    done = harken("report", *runs, "-o", str(page), "--max-items", "4")
+    assert done.returncode == 0, done.stderr
+    assert page.stat().st_size > 10_000
+
+
+def test_curate_splits_and_explains(items: Path, tmp_path: Path) -> None:
+    words = ["curate", str(items), "-o", str(tmp_path / "c"), "--limit", "60"]
+    done = harken(*words, "--voter", "longest", "--voter", "random", "--json")
+    assert done.returncode == 0, done.stderr
+    assert sum(json.loads(done.stdout)["counts"].values()) == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["scan", "nowhere"], 3, "nowhere"),
+        (["eval", "lonegst", "items.jsonl", "-o", "x"], 3, "items.jsonl"),
+        (["show", "nowhere"], 3, "harken synth"),
+        (["compare", "nowhere", "nowhere"], 6, "nowhere"),
+        (["scan"], 2, "Missing argument"),
+        (["no-such-verb"], 2, "No such command"),
+    ],
+)
+def test_errors_say_what_where_and_the_mend(
+    words: list[str], code: int, says: str, tmp_path: Path
+) -> None:
+    done = harken(*words, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_model_is_answered_with_its_neighbours(items: Path, tmp_path: Path) -> None:
+    done = harken("eval", "lonegst", str(items), "-o", str(tmp_path / "x"))
+    assert done.returncode == 2 and "longest" in done.stderr
+
+
+def test_doctor_tries_the_codecs() -> None:
+    found = json.loads(harken("doctor", "--json").stdout)
+    assert found["ok"] and all(found["codecs"].values())
+
+
+def test_terminal_text_cannot_drive_the_terminal() -> None:
+    assert printable("dog\x1b[2Jbark\n") == "dog\\x1b[2Jbark\n"
+
+
+def test_table_aligns_numbers_to_the_right() -> None:
+    assert table([("a", 5), ("bb", 10)], ("name", "n")) == "name   n\na      5\nbb    10"

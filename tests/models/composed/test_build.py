@@ -1,0 +1,167 @@
+"""Encoders and language models of other kinds, tiny and random, saved and opened as strangers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as tf
+
+from harken.ask.prompt import make_prompt
+from harken.audio.clip import silence
+from harken.errors import ModelError
+from harken.models.base import Sampling
+from harken.models.composed.model import ComposedModel, compose_pretrained
+from harken.models.engine.tokenizer import TextTokenizer
+from tiny_audio import TEXTS, alike, named
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+WAVE: dict[str, Any] = {
+    **SMALL,
+    "conv_dim": (8, 8),
+    "conv_kernel": (10, 8),
+    "conv_stride": (80, 4),
+    "num_feat_extract_layers": 2,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2,
+}
+
+
+def encoder(kind: str) -> Any:
+    torch.manual_seed(0)
+    if kind == "whisper":
+        config = tf.WhisperConfig(
+            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, num_mel_bins=80,
+            max_source_positions=150, vocab_size=64, pad_token_id=0, bos_token_id=1,
+            eos_token_id=2, decoder_start_token_id=1,
+        )  # fmt: skip
+        return tf.WhisperModel(config)
+    if kind == "ast":
+        return tf.ASTModel(tf.ASTConfig(**SMALL, max_length=304, num_mel_bins=32))
+    if kind == "wav2vec2":
+        return tf.Wav2Vec2Model(tf.Wav2Vec2Config(**WAVE))
+    return tf.WavLMModel(tf.WavLMConfig(**WAVE))
+
+
+def lm(kind: str, vocabulary: int) -> Any:
+    torch.manual_seed(1)
+    options = {"vocab_size": vocabulary, "num_key_value_heads": 2, "eos_token_id": 0, **SMALL}
+    if kind == "qwen2":
+        return tf.Qwen2ForCausalLM(tf.Qwen2Config(**options))
+    if kind == "gpt2":  # positions are learned, the head is not a plain one to us
+        return tf.GPT2LMHeadModel(
+            tf.GPT2Config(
+                vocab_size=vocabulary, n_embd=16, n_layer=1, n_head=2, n_positions=512,
+                eos_token_id=0, bos_token_id=0,
+            )
+        )  # fmt: skip
+    return tf.LlamaForCausalLM(tf.LlamaConfig(**options))
+
+
+def folders(folder: Path, max_clips: str, speaks: str) -> tuple[Path, Path]:
+    """Saved by transformers, with a tokenizer of their own that has no marks."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        TEXTS,
+        trainers.BpeTrainer(
+            vocab_size=320,
+            special_tokens=["<|end|>"],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        ),
+    )
+    encoder(max_clips).save_pretrained(folder / "encoder")
+    lm(speaks, tokenizer.get_vocab_size()).save_pretrained(folder / "lm")
+    tokenizer.save(str(folder / "lm" / "tokenizer.json"))
+    return folder / "encoder", folder / "lm"
+
+
+@pytest.mark.parametrize(
+    ("max_clips", "speaks"),
+    [("whisper", "qwen2"), ("ast", "llama"), ("wav2vec2", "gpt2"), ("wavlm", "qwen2")],
+)
+def test_strangers_are_joined(max_clips: str, speaks: str, tmp_path: Path) -> None:
+    learner = compose_pretrained(*folders(tmp_path, max_clips, speaks), pool=5, name="joined")
+    assert learner.tokenizer.eos == 0 and learner.tokenizer.audio >= 257
+    items = [
+        named(tmp_path, "noise", seconds=0.31),
+        alike(tmp_path, "noise", "low tone"),
+        replace(named(tmp_path, "noise"), clips=(silence(1.3),)),
+        replace(named(tmp_path, "noise"), clips=()),
+    ]
+    prompts = [make_prompt(item, learner.style) for item in items]
+    answers = [prompt.targets[0] for prompt in prompts]
+    together = learner.logprobs(prompts, answers)
+    together.sum().backward()  # type: ignore[no-untyped-call]
+    audio = learner.engine.audio
+    assert audio is not None and audio.grad is not None and float(audio.grad.norm()) > 0
+    with torch.no_grad():
+        alone = [learner.logprobs([p], [a]).item() for p, a in zip(prompts, answers, strict=True)]
+    assert together.tolist() == pytest.approx(alone, abs=1e-4)
+    sampling = Sampling(max_tokens=3, temperature=1.0)
+    replies = learner.generate(prompts, sampling)
+    assert replies == [learner.generate([prompt], sampling)[0] for prompt in prompts]
+    learner.save(tmp_path / "saved")
+    again = ComposedModel.load(tmp_path / "saved")
+    assert again.identity() == learner.identity()
+    assert again.choice_logprobs(prompts) == learner.choice_logprobs(prompts)
+
+
+def test_whisper_hears_what_its_own_extractor_hears(tmp_path: Path) -> None:
+    """Filled up on the device, the features equal those padded by transformers."""
+    from harken.audio.load import load
+
+    learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
+    clip = named(tmp_path, "clicks", seconds=0.77).clips[0]
+    extract = tf.WhisperFeatureExtractor(feature_size=80, chunk_length=3)
+    whole = extract(load(clip), sampling_rate=16000, return_tensors="pt")["input_features"]
+    with torch.no_grad():
+        expected = learner.net.audio_encoder.encoder(whole).last_hidden_state
+        frames, (count,) = learner.net.audio_encoder.encode([learner.sound(clip).features])
+    torch.testing.assert_close(frames, expected, atol=1e-5, rtol=0)
+    assert count == 40  # 0.77 s at 50 a second, and the frame in which it ends
+
+
+def test_whisper_refuses_what_it_would_cut(tmp_path: Path) -> None:
+    learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
+    item = replace(named(tmp_path, "noise"), clips=(silence(3.5),))
+    with pytest.raises(ModelError, match=r"3\.50 s long.*at most 3 s"):
+        learner.line(make_prompt(item, learner.style))
+
+
+def test_lora_teaches_the_adapters_only(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    learner = compose_pretrained(*folders(tmp_path, "whisper", "llama"), lora_rank=2)
+    learner.trainable(["projector", "lm"])
+    names = [name for name, p in learner.net.named_parameters() if p.requires_grad]
+    assert names and all(name.startswith("projector.") or ".lora_" in name for name in names)
+    assert sum(".lora_" in name for name in names) == 8
+    prompt = make_prompt(named(tmp_path, "noise"), learner.style)
+    learner.save(tmp_path / "saved")
+    assert ComposedModel.load(tmp_path / "saved").choice_logprobs(
+        [prompt]
+    ) == learner.choice_logprobs([prompt])
+
+
+def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        compose_pretrained(tmp_path / "none", tmp_path / "none")
+    heard, spoken = folders(tmp_path, "whisper", "llama")
+    with pytest.raises(ModelError, match="no ear is written for a 'llama'"):
+        ComposedModel.compose(lm("llama", 300), lm("llama", 300), TextTokenizer.train(TEXTS, 300))
+    (spoken / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"no tokenizer\.json"):
+        compose_pretrained(heard, spoken)

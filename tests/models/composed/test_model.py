@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harken.ask.prompt import make_prompt
+from harken.audio.clip import Clip, silence
+from harken.errors import ModelError
+from harken.models.base import Learner, Prompt, Sampling
+from harken.models.composed.model import WEIGHTS_FILE, ComposedModel
+from harken.models.engine.batch import TokenizedPrompt, check_placeholders, collate
+from harken.models.load import load_model
+from tiny_audio import NAMES, alike, mini, named, sound
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("llama", {}), ("lfm2-ca", {"tied_places": True, "question_first": False})],
+    ids=["llama", "lfm2"],
+)
+def learner(request: pytest.FixtureRequest) -> ComposedModel:
+    return mini(lm=request.param[0], **request.param[1])
+
+
+def prompts_of(learner: ComposedModel, folder: Path) -> list[Prompt]:
+    items = [
+        named(folder, "noise", seconds=0.3),
+        alike(folder, "low tone", "clicks"),
+        named(folder, "high tone", seconds=1.7),
+        replace(named(folder, "noise"), clips=()),
+        replace(named(folder, "noise"), clips=(silence(0.9),)),
+        replace(alike(folder, "low tone", "clicks"), clips=(sound(folder, "noise", 0.05),) * 5),
+    ]
+    return [make_prompt(item, learner.style) for item in items]
+
+
+def test_it_is_a_learner(learner: ComposedModel) -> None:
+    assert isinstance(learner, Learner)
+
+
+def test_a_batch_gives_what_each_prompt_gives_alone(learner: ComposedModel, tmp_path: Path) -> None:
+    prompts = prompts_of(learner, tmp_path)
+    lines = [learner.line(prompt, prompt.targets[0]) for prompt in prompts]
+    with torch.no_grad():
+        alone = torch.cat([learner.engine.logprobs([line]) for line in lines])
+        together = learner.engine.logprobs(lines)
+    taught = learner.logprobs(prompts, [prompt.targets[0] for prompt in prompts])
+    assert taught.requires_grad
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+    torch.testing.assert_close(taught.detach(), alone, atol=1e-4, rtol=0)
+
+
+def test_features_of_any_length_are_encoded_alike_alone_and_together(
+    learner: ComposedModel,
+) -> None:
+    draw = np.random.default_rng(0)
+    lengths = (1, 8, 9, 40, 41, 47, 48, 200)
+    parts = [draw.standard_normal((n, 64)).astype(np.float32) for n in lengths]
+    with torch.no_grad():
+        frames, counts = learner.net.audio_encoder.encode(parts)
+        for row, part in enumerate(parts):
+            single, (count,) = learner.net.audio_encoder.encode([part])
+            assert (
+                count
+                == counts[row]
+                == single.shape[1]
+                == learner.net.audio_encoder.frames(len(part))
+            )
+            torch.testing.assert_close(frames[row, :count], single[0], atol=1e-4, rtol=0)
+
+
+def test_choices_sum_to_one_and_equal_brute_force(learner: ComposedModel, tmp_path: Path) -> None:
+    prompts = prompts_of(learner, tmp_path)
+    found = learner.choice_logprobs(prompts)
+    for prompt, values in zip(prompts, found, strict=True):
+        assert values is not None
+        assert np.exp(values).sum() == pytest.approx(1.0, abs=1e-6)
+        with torch.no_grad():
+            sums = [learner.logprobs([prompt], [text]).item() for text in prompt.targets]
+        expected = torch.tensor(sums).double().log_softmax(0)
+        np.testing.assert_allclose(values, expected, atol=1e-4)
+    opened = replace(prompts[0], choices=(), order=())
+    assert learner.choice_logprobs([opened]) == [None]
+
+
+def test_greedy_replies_are_the_argmax_step_by_step(learner: ComposedModel, tmp_path: Path) -> None:
+    prompts = prompts_of(learner, tmp_path)
+    lines = {i: learner.line(prompt) for i, prompt in enumerate(prompts)}
+    sampling = Sampling(max_tokens=6)
+    said = learner.sample(lines, sampling, [[0]] * len(prompts))
+    for i, line in lines.items():
+        ids: list[int] = []
+        while len(ids) < 6 and (not ids or ids[-1] != learner.tokenizer.eos):
+            asked = TokenizedPrompt((*line.ids, *ids, 0), line.places, line.sounds, 1)
+            with torch.no_grad():
+                logits, _, _ = learner.engine.answer_logits([asked])
+            logits[:, learner.tokenizer.audio] = -torch.inf
+            ids.append(int(logits.argmax()))
+        assert said[i].ids == tuple(ids)
+
+
+def test_sampled_replies_do_not_depend_on_the_batch(learner: ComposedModel, tmp_path: Path) -> None:
+    prompts = prompts_of(learner, tmp_path)
+    sampling = Sampling(max_tokens=6, temperature=1.0, top_k=50, seed=3)
+    together = learner.generate(prompts, sampling)
+    alone = [learner.generate([prompt], sampling)[0] for prompt in reversed(prompts)]
+    assert together == alone[::-1]
+    other = learner.generate(prompts, replace(sampling, seed=4))
+    assert [r.text for r in other] != [r.text for r in together]
+
+
+def test_swapping_two_clips_changes_the_answer(learner: ComposedModel, tmp_path: Path) -> None:
+    item = alike(tmp_path, "low tone", "noise")
+    turned = replace(item, clips=item.clips[::-1])
+    one, two = learner.choice_logprobs([make_prompt(i, learner.style) for i in (item, turned)])
+    assert one is not None and two is not None
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) > 1e-5
+
+
+def test_without_audio_there_is_no_audio_part(learner: ComposedModel, tmp_path: Path) -> None:
+    item = replace(named(tmp_path, "noise"), clips=())
+    line = learner.line(make_prompt(item, learner.style))
+    assert not line.sounds and not any(line.places)
+    tokenizer = learner.tokenizer
+    assert not {tokenizer.audio, tokenizer.clip_begin, tokenizer.clip_end} & set(line.ids)
+
+
+def test_clips_stand_where_the_prompt_has_them(learner: ComposedModel, tmp_path: Path) -> None:
+    clips = [sound(tmp_path, name, 0.4) for name in NAMES[:3]]
+    parts = (clips[0], "yes", clips[1], clips[2], "no")
+    line = learner.line(Prompt(parts=parts, question="yes"))
+    tokenizer = learner.tokenizer
+    size = line.sounds[0].tokens
+    clip = [tokenizer.clip_begin, *[tokenizer.audio] * size, tokenizer.clip_end]
+    expected = [
+        tokenizer.bos,
+        *clip,
+        *tokenizer.encode("yes"),
+        *clip,
+        *clip,
+        *tokenizer.encode("no"),
+    ]
+    assert list(line.ids) == [*expected, tokenizer.answer]
+
+
+def test_placeholders_must_equal_frames(learner: ComposedModel, tmp_path: Path) -> None:
+    line = learner.line(make_prompt(named(tmp_path, "noise"), learner.style))
+    count = line.sounds[0].tokens
+    check_placeholders([line, line], [count, count], learner.tokenizer)
+    with pytest.raises(ModelError, match=f"row 1 has {count} audio placeholders.*gave {count + 1}"):
+        check_placeholders([line, line], [count, count + 1], learner.tokenizer)
+    # The sum over the batch is right, and yet both rows are wrong.
+    with pytest.raises(ModelError, match="row 0"):
+        check_placeholders([line, line], [count - 1, count + 1], learner.tokenizer)
+    short = TokenizedPrompt(
+        tuple(i for i in line.ids if i != learner.tokenizer.audio), (), line.sounds, 1
+    )
+    with pytest.raises(ModelError, match="row 0 has 0 audio placeholders"):
+        learner.engine.logprobs([short])
+
+
+def test_a_prompt_that_fails_is_a_failed_reply_and_the_others_go_on(
+    learner: ComposedModel, tmp_path: Path
+) -> None:
+    good = make_prompt(named(tmp_path, "noise"), learner.style)
+    gone = replace(good, parts=("x", Clip(path=str(tmp_path / "gone.wav"))))
+    long = replace(good, parts=("x", silence(99.0)))
+    many = replace(good, parts=("yes " * 600,))
+    replies = learner.generate([good, gone, long, many], Sampling(max_tokens=3))
+    assert [reply.stop == "failed" for reply in replies] == [False, True, True, True]
+    assert "99.00 s" in (replies[2].error or "") and "tokens long" in (replies[3].error or "")
+    found = learner.choice_logprobs([good, gone, long, many])
+    assert [value is None for value in found] == [False, True, True, True]
+
+
+def test_a_remembered_clip_is_forgotten_when_weights_change(tmp_path: Path) -> None:
+    learner = mini()
+    prompt = make_prompt(named(tmp_path, "noise"), learner.style)
+    before, mark = learner.choice_logprobs([prompt]), learner.identity()
+    assert learner.choice_logprobs([prompt]) == before
+    with torch.no_grad():
+        learner.net.projector.second.bias.add_(0.5)
+    assert learner.identity() != mark
+    assert learner.choice_logprobs([prompt]) != before
+
+
+def test_saved_and_loaded(learner: ComposedModel, tmp_path: Path) -> None:
+    prompts = prompts_of(learner, tmp_path)
+    learner.save(tmp_path / "model")
+    again = load_model(str(tmp_path / "model"))
+    assert again.identity() == learner.identity() and again.style == learner.style
+    assert again.choice_logprobs(prompts) == learner.choice_logprobs(prompts)
+    assert str(tmp_path) not in (tmp_path / "model" / "harken-model.json").read_text()
+    first = (tmp_path / "model" / WEIGHTS_FILE).read_bytes()
+    assert isinstance(again, ComposedModel)
+    again.save(tmp_path / "again")
+    assert (tmp_path / "again" / WEIGHTS_FILE).read_bytes() == first
+    (tmp_path / "model" / WEIGHTS_FILE).write_bytes(first[:-4] + b"\0\0\1\1")
+    with pytest.raises(ModelError, match="not those that were saved"):
+        ComposedModel.load(tmp_path / "model")
+
+
+def test_same_seed_same_model_and_the_global_state_is_left_alone() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    one, two, other = mini(5), mini(5), mini(6)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert one.identity() == two.identity() != other.identity()
+
+
+def test_fresh_ears_tell_sounds_apart(tmp_path: Path) -> None:
+    """Before anything is learned, other sounds give other tokens: nothing is lost on the way."""
+    learner = mini()
+    sounds = [learner.sound(sound(tmp_path, name, 0.3)).features for name in NAMES]
+    with torch.no_grad():
+        tokens = torch.stack([found[0] for found in learner.net.encode(sounds)])
+    assert float(tokens.std(0).mean()) > 0.02 * float(tokens.abs().mean())
+
+
+def test_silence_does_not_drown_the_gradient_of_a_batch(tmp_path: Path) -> None:
+    learner = mini()
+    prompt = make_prompt(replace(named(tmp_path, "noise"), clips=(silence(1.0),)), learner.style)
+    learner.logprobs([prompt], ["noise"]).sum().backward()  # type: ignore[no-untyped-call]
+    norms = [float(p.grad.norm()) for p in learner.parameters() if p.grad is not None]
+    assert max(norms) < 1e3
+
+
+def test_freezing_by_group(learner: ComposedModel) -> None:
+    names = {
+        name: {id(p) for n, p in learner.net.named_parameters() if n.startswith(name)}
+        for name in ("audio_encoder", "projector", "lm")
+    }
+    assert {id(p) for p in learner.trainable(["projector", "lm"])} == names["projector"] | names[
+        "lm"
+    ]
+    assert {id(p) for p in learner.parameters()} == names["projector"] | names["lm"]
+    with pytest.raises(ModelError, match="decoder"):
+        learner.trainable(["decoder"])
+    learner.trainable(["audio_encoder", "projector", "lm"])
+
+
+def test_pages_pad_on_either_side(learner: ComposedModel) -> None:
+    lines = [TokenizedPrompt((7, 8, 9), (0, 1, 0)), TokenizedPrompt((7,), (0,))]
+    right, left = collate(lines, learner.tokenizer), collate(lines, learner.tokenizer, left=True)
+    pad = learner.tokenizer.pad
+    assert right.ids.tolist() == [[7, 8, 9], [7, pad, pad]]
+    assert left.ids.tolist() == [[7, 8, 9], [pad, pad, 7]]
+    assert left.true.tolist() == [[True] * 3, [False, False, True]]

@@ -1,0 +1,85 @@
+"""The walk, whole: killed at five random moments and run again, it ends with the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harken.audio.load import write_wav
+
+SMALL = (
+    "from harken.recipes import demo as walk; walk.PRACTICE, walk.CURATED = 240, 24; "
+    "walk.PER_FAMILY = {'train': 24, 'test': 6, 'dev': 0}; "
+    "from harken.cli.main import main; main()"
+)
+DEMO = ["demo", "--corpus", "tones", "-o", "out", "--minutes", "0.02", "--json"]
+
+
+def start(cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SMALL, *DEMO],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def tones(root: Path) -> None:
+    """Five kinds of tones, eight recordings each."""
+    for place, name in enumerate(["hum", "low tone", "tone", "high tone", "whistle"]):
+        (root / name).mkdir(parents=True)
+        for number in range(8):
+            rng = np.random.default_rng([place, number])
+            wave = 0.3 * np.sin(2 * np.pi * (110 * 2**place + 3 * number) * np.arange(8000) / 16000)
+            noise = 0.01 * rng.standard_normal(8000)
+            write_wav(root / name / f"{number}.wav", wave + noise, 16_000)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Hash of every file; logs, which hold times, are left out."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "log.jsonl"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_walk_killed_five_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    for place in (calm, rough):
+        tones(place / "tones")
+    before = time.monotonic()
+    process = start(calm)
+    text, _ = process.communicate()
+    whole_s = time.monotonic() - before
+    assert process.returncode == 0
+    told = json.loads(text)
+    assert told["after"]["items"] > 40 and (calm / "out" / "report.html").is_file()
+
+    rng = np.random.default_rng(5)
+    killed = 0
+    for share in sorted(rng.uniform(0.1, 0.8, 5)):
+        process = start(rough)
+        try:
+            # Each start goes on where the last one stopped, so a kill falls ever later.
+            process.communicate(timeout=float(max(3.0, share * whole_s)))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    process = start(rough)
+    process.communicate()
+    assert process.returncode == 0 and killed >= 3
+    assert content(rough / "out") == content(calm / "out")
