@@ -186,12 +186,14 @@ class Passes:
             lines = []
             for prompt in prompts[start : start + self.batch]:
                 audio_encoder = model.net.audio_encoder
-                sounds = [model.prepared(audio_encoder.features(load(c))) for c in prompt.clips]
-                lines.append(model.line(prompt, sounds=sounds))
+                audio_inputs = [
+                    model.prepare(audio_encoder.features(load(c))) for c in prompt.clips
+                ]
+                lines.append(model.tokenize(prompt, audio_inputs=audio_inputs))
             sheet = collate(lines, model.tokenizer, left=True)
             rows = lm.get_input_embeddings()(sheet.ids)
-            if sheet.sounds:
-                heard = torch.cat(model.net.encode([s.features for s in sheet.sounds]))
+            if sheet.audio_inputs:
+                heard = torch.cat(model.net.encode([s.features for s in sheet.audio_inputs]))
                 rows = rows.flatten(0, 1).index_copy(0, sheet.audio, heard).view(rows.shape)
             out = lm.generate(
                 inputs_embeds=rows,

@@ -9,11 +9,11 @@ import pytest
 from harken.errors import ConfigError, RunError
 
 
-def test_a_deaf_baseline_cannot_be_taught() -> None:
+def test_a_text_only_baseline_cannot_be_trained() -> None:
     pytest.importorskip("torch")
     from harken.recipes.steps import start
 
-    with pytest.raises(ConfigError, match="cannot be taught"):
+    with pytest.raises(ConfigError, match="cannot be trained"):
         start("longest", [], 0)
 
 

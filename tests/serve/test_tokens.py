@@ -53,7 +53,7 @@ def test_it_says_what_generate_says_and_how_probable_that_was(
     found = spoken(lalm, prompts, sampling, 3)
     assert [one.reply for one in found] == lalm.generate(prompts, sampling)
     for prompt, one in zip(prompts, found, strict=True):
-        line = lalm.line(prompt)
+        line = lalm.tokenize(prompt)
         assert one.prompt == len(line.ids) and one.audio == line.ids.count(lalm.tokenizer.audio) > 0
         assert one.tokens is not None and one.drawn is not None
         ended = one.reply.stop == "end"
@@ -70,10 +70,10 @@ def test_it_says_what_generate_says_and_how_probable_that_was(
 def test_the_numbers_are_those_of_the_drawn_tokens(lalm: ComposedModel) -> None:
     prompt = Prompt((WORDS[0],), WORDS[0])
     (one,) = spoken(lalm, [prompt], Sampling(8, 1.5, 0, 2), 0)
-    line = lalm.line(prompt)
+    line = lalm.tokenize(prompt)
     (said,) = lalm.sample({0: line}, Sampling(8, 1.5, 0, 2), [_seed(prompt, 2)]).values()
     kept = [i for i in said.ids if i != lalm.tokenizer.eos]
-    whole = TokenizedPrompt((*line.ids, *kept), line.places, line.sounds, len(kept))
+    whole = TokenizedPrompt((*line.ids, *kept), line.clip_numbers, line.audio_inputs, len(kept))
     total = float(lalm.engine.logprobs([whole])[0].detach())
     assert one.tokens is not None and one.tokens[0].top == ()
     # The placeholder for audio is never drawn, so its share is given to the others.
@@ -163,9 +163,9 @@ def test_a_conversation_is_put_to_a_model_that_can_take_one(
     assert found["usage"]["prompt_tokens"] == inside.prompt
     # As the model was taught several questions about one clip: `Writer.turns`.
     first = Prompt((clip, WORDS[0]), WORDS[0])
-    taught = lalm.turns([first, Prompt(("a bell",), "a bell")], ["dog", "x"])
+    taught = lalm.tokenize_turns([first, Prompt(("a bell",), "a bell")], ["dog", "x"])
     plain = Prompt((clip, WORDS[0], Earlier("dog"), "a bell"), "a bell")
-    assert lalm.line(plain, "x").ids == taught.ids
+    assert lalm.tokenize(plain, "x").ids == taught.ids
     for messages, words in (
         ([turn("assistant", "dog"), *talk], "cannot stand there"),
         (talk[:3], "the last message must be the user's"),

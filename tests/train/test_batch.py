@@ -12,7 +12,7 @@ from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import DataError
 from harken.models.engine.batch import ClipText
 from harken.train.augment import augment, loose, mask
-from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_line
+from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_example
 from harken.train.text_clips import as_text, heard_names
 from tiny_audio import NAMES, alike, mini, named
 
@@ -31,23 +31,23 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
     items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
     recipe = BatchSettings(modality_dropout=0.3, augment=True)
     one, two = (make_batch(learner, grouped(items, 1), recipe, 6, 3, 4) for _ in range(2))
-    assert [line.ids for line in one.lines] == [line.ids for line in two.lines]
-    for a, b in zip(one.lines, two.lines, strict=True):
-        for left, right in zip(a.sounds, b.sounds, strict=True):
+    assert [line.ids for line in one.examples] == [line.ids for line in two.examples]
+    for a, b in zip(one.examples, two.examples, strict=True):
+        for left, right in zip(a.audio_inputs, b.audio_inputs, strict=True):
             np.testing.assert_array_equal(left.features, right.features)
     other = make_batch(learner, grouped(items, 1), recipe, 6, 3, 5)
-    assert [line.ids for line in one.lines] != [line.ids for line in other.lines]
+    assert [line.ids for line in one.examples] != [line.ids for line in other.examples]
 
 
 def test_only_the_answer_carries_loss(tmp_path: Path) -> None:
     learner = mini()
     batch = make_batch(learner, [[alike(tmp_path, "noise", "noise")]], BatchSettings(), 3, 0, 0)
     said = (*learner.tokenizer.encode("yes"), learner.tokenizer.eos)
-    for line in batch.lines:
+    for line in batch.examples:
         assert (
             line.ids[line.start :] == said and line.ids[line.start - 1] == learner.tokenizer.answer
         )
-    _, ids, rows = learner.engine.answer_logits(batch.lines)
+    _, ids, rows = learner.engine.answer_logits(batch.examples)
     assert ids.tolist() == [*said] * 3 and batch.answer_tokens == len(said) * 3
     assert rows.tolist() == [row for row in range(3) for _ in said]
 
@@ -56,7 +56,7 @@ def test_options_are_shuffled_and_the_answer_stays_true(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    lines = [make_line(learner, [item], BatchSettings(), rng)[0] for _ in range(40)]
+    lines = [make_example(learner, [item], BatchSettings(), rng)[0] for _ in range(40)]
     assert len({line.ids for line in lines}) > 10
     assert {learner.tokenizer.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
 
@@ -66,19 +66,19 @@ def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
     made = [
-        make_line(learner, [item], BatchSettings(modality_dropout=1.0), rng) for _ in range(400)
+        make_example(learner, [item], BatchSettings(modality_dropout=1.0), rng) for _ in range(400)
     ]
     assert all(without for _, without in made)
     said = Counter(learner.tokenizer.decode(line.ids[line.start :]) for line, _ in made)
     assert set(said) == {*NAMES} and min(said.values()) > 70
-    bare = sum(not line.sounds for line, _ in made)
+    bare = sum(not line.audio_inputs for line, _ in made)
     assert 150 < bare < 250
-    assert not any(sound.features.any() for line, _ in made for sound in line.sounds)
+    assert not any(sound.features.any() for line, _ in made for sound in line.audio_inputs)
 
 
 def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
     item = replace(named(tmp_path, "clicks"), choices=())
-    _, without = make_line(
+    _, without = make_example(
         mini(), [item], BatchSettings(modality_dropout=1.0), np.random.default_rng(0)
     )
     assert not without
@@ -93,10 +93,12 @@ def test_words_stand_for_clips(tmp_path: Path) -> None:
     )
     words = [part for part in prompt.parts if isinstance(part, ClipText)]
     assert {w.replace("noise noise", "noise") for w in words[:1]} == {"noise"}
-    line = learner.line(prompt)
-    assert not line.sounds and learner.tokenizer.audio not in line.ids
+    line = learner.tokenize(prompt)
+    assert not line.audio_inputs and learner.tokenizer.audio not in line.ids
     marked = [
-        learner.tokenizer.decode([i for i, k in zip(line.ids, line.places, strict=False) if k == n])
+        learner.tokenizer.decode(
+            [i for i, k in zip(line.ids, line.clip_numbers, strict=False) if k == n]
+        )
         for n in (1, 2)
     ]
     assert marked[0] == words[0] and marked[1] == words[1]
@@ -158,15 +160,17 @@ def test_no_items_is_an_error(tmp_path: Path) -> None:
 
 
 def test_questions_about_the_same_clips_share_a_line(tmp_path: Path) -> None:
-    learner = mini(question_first=False, tied_places=True)
+    learner = mini(question_first=False, tied_clip_numbers=True)
     item = alike(tmp_path, "noise", "low tone")
     more = [item, replace(item, question="Which?", answer="clip 2", choices=("clip 1", "clip 2"))]
     other = alike(tmp_path, "noise", "noise", 5)
     groups = grouped([more[0], other, more[1], replace(item, question="Again?")], 2)
     assert [len(group) for group in groups] == [2, 1, 1]
     assert [len(group) for group in grouped([*more, other], 1)] == [1, 1, 1]
-    line, _ = make_line(learner, groups[0], BatchSettings(augment=True), np.random.default_rng(0))
-    assert len(line.sounds) == 2 and len(line.spans) == 2
+    line, _ = make_example(
+        learner, groups[0], BatchSettings(augment=True), np.random.default_rng(0)
+    )
+    assert len(line.audio_inputs) == 2 and len(line.spans) == 2
     said = {learner.tokenizer.decode(line.ids[start:end]) for start, end in line.spans}
     assert said == {"no", "clip 2"}
     assert all(line.ids[end - 1] == learner.tokenizer.eos for _, end in line.spans)
@@ -178,8 +182,8 @@ def test_the_first_turn_is_asked_as_it_would_be_alone(tmp_path: Path) -> None:
     learner = mini(question_first=False)
     item = alike(tmp_path, "noise", "low tone")
     prompt = make_prompt(item, learner.style)
-    alone = learner.line(prompt, "no")
-    both = learner.turns([prompt, prompt], ["no", "yes"])
+    alone = learner.tokenize(prompt, "no")
+    both = learner.tokenize_turns([prompt, prompt], ["no", "yes"])
     assert both.ids[: len(alone.ids)] == alone.ids
     one, _ = learner.engine.token_logprobs([alone])
     two, _ = learner.engine.token_logprobs([both])

@@ -18,9 +18,9 @@ from harken.models.base import Sampling
 from harken.runs import Run, read_run
 from harken.train.align import AlignSettings, align
 from harken.train.grpo import GrpoSettings, grpo
-from harken.train.loop import rate
 from harken.train.sft import SftSettings, sft
 from harken.train.stages import STAGES
+from harken.train.train_loop import rate
 from made_items import contents
 from paths import REPO
 from tiny_audio import NAMES, mini, named
@@ -36,16 +36,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_stage_has_one_shape() -> None:
     for name in STAGES:
-        stage, settings = STAGES.get(name)
-        assert callable(stage) and settings().name == name
+        stage = STAGES.get(name)
+        assert stage.name == name == stage.settings().name
+        assert stage.about and callable(stage.run) and stage.takes([]) == []
 
 
 def test_metrics_say_that_audio_arrived(finished: Path) -> None:
     records = read_run(finished / "run").records("metrics")
     by = {name: [r for r in records if r["stage"] == name] for name in STAGES}
-    assert [len(by[name]) for name in ("warm", "align", "sft", "grpo")] == [4, 4, 6, 6]
+    assert [len(by[name]) for name in ("text-warmup", "align", "sft", "grpo")] == [4, 4, 6, 6]
     assert [r["step"] for r in by["sft"]] == list(range(6))
-    assert all(r["clips"] == 0 and r["audio_grad_norm"] == 0 for r in by["warm"])
+    assert all(r["clips"] == 0 and r["audio_grad_norm"] == 0 for r in by["text-warmup"])
     assert all(r["clips"] > 0 and r["audio_grad_norm"] > 0 for r in by["align"] + by["sft"])
     assert all(r["answer_tokens"] > 0 for r in by["sft"])
     assert all({"reward", "groups_left_out"} <= set(r) for r in by["grpo"])
@@ -83,7 +84,7 @@ def test_a_finished_course_is_loaded_and_not_taught_again(finished: Path) -> Non
 
 
 def test_half_a_checkpoint_is_no_checkpoint(finished: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run" / "checkpoint" / "warm" / "step-000002"
+    folder = tmp_path / "run" / "checkpoint" / "text-warmup" / "step-000002"
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"torn")
     course(tmp_path)

@@ -9,6 +9,7 @@ import typer
 
 from harken.cli.benchmarks import benchmarks
 from harken.cli.compare import compare
+from harken.cli.compose import compose
 from harken.cli.curate import curate
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
@@ -43,6 +44,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "synth": synth,
     "curate": curate,
     "show": show,
+    "compose": compose,
     "train": train,
     "eval": evaluate,
     "rescore": rescore,

@@ -15,14 +15,18 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="weak-to-strong, mixed-to-strong, or one stage: warm, align, sft, grpo."
+            help="weak-to-strong, mixed-to-strong, or a stage: text-warmup, align, sft, grpo."
         ),
     ],
     dataset: Annotated[Path, typer.Argument(help="A dataset, or a folder written by curate.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],
-    model: Annotated[str, typer.Option(help="harken-tiny (from scratch), or a saved model.")] = (
-        "harken-tiny"
-    ),
+    model: Annotated[
+        str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
+    ] = "harken-tiny",
+    device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
+    dtype: Annotated[
+        str, typer.Option(help="What its weights become first: float32, bfloat16, float16.")
+    ] = "",
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
@@ -38,6 +42,14 @@ def train(
     from harken.recipes.run import train as run
 
     result = run(
-        recipe, dataset, out, model=model, config=config, overrides=override or [], seed=seed
+        recipe,
+        dataset,
+        out,
+        model=model,
+        config=config,
+        overrides=override or [],
+        seed=seed,
+        device=device,
+        dtype=dtype,
     )
     finish(result, table([(k, v) for k, v in result.items() if not isinstance(v, dict)]), as_json)

@@ -17,7 +17,7 @@ from harken.registry import Registry
 MODELS: Registry[Callable[..., Model]] = Registry(
     "model",
     {
-        "lalm": "harken.models.composed.model:build",
+        "composed": "harken.models.composed.model:build",
         "random": "harken.models.text_only.random:build_random",
         "constant": "harken.models.text_only.constant:build_constant",
         "longest": "harken.models.text_only.longest:build_longest",
@@ -35,13 +35,15 @@ MODELS: Registry[Callable[..., Model]] = Registry(
 def load_model(spec: str, **options: Any) -> Model:
     """Build the model that `spec` names: a saved model's folder, or ``name[:target]``.
 
+    Settings stand behind a folder as in ``FOLDER?device=cuda&dtype=bfloat16``.
+
     Raises:
         ModelError: a folder without a finished model in it.
         ConfigError: an unknown name, answered with its neighbours.
     """
-    folder = Path(spec)
+    folder = Path(spec.partition("?")[0])
     if (folder / MODEL_FILE).is_file():
-        return MODELS.get(_kind(folder / MODEL_FILE))(str(folder), **options)
+        return MODELS.get(_kind(folder / MODEL_FILE))(spec, **options)
     if folder.is_dir():
         raise ModelError(
             f"{spec} holds no finished model",
@@ -61,5 +63,5 @@ def _kind(file: Path) -> str:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "lalm"
-    return "native" if isinstance(found, dict) and found.get("kind") == "native" else "lalm"
+        return "composed"
+    return "native" if isinstance(found, dict) and found.get("kind") == "native" else "composed"

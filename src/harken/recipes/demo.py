@@ -30,15 +30,15 @@ from harken.evaluate.run import run as evaluate
 from harken.files import write_json
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
+from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
 from harken.recipes.steps import start
+from harken.recipes.tiny_curriculum import tiny_plan
 from harken.report import terminal
 from harken.report.html import write_report
 from harken.shards.read import open_dataset
 from harken.synth.make import FAMILIES, make_dataset
-from harken.train.curriculum import curriculum
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def run_demo(
     """
     out.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
-    plan = curriculum(minutes, seed)
+    plan = tiny_plan(minutes, seed)
     read = clock("recordings", lambda: _recordings(out, corpus, layout, seed))
     made = clock("questions", lambda: _questions(out, read, seed))
     test, pool, mixed, practice = _shares(out)
@@ -196,7 +196,7 @@ def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
 def _evaluate(
     out: Path,
     name: str,
-    learner: ComposedModel,
+    learner: Learner,
     test: Sequence[Item],
     seed: int,
     floor: bool = True,
@@ -214,7 +214,7 @@ def _evaluate(
 
 
 def _curate(
-    out: Path, learner: ComposedModel, pool: Sequence[Item], read: Corpus, seed: int
+    out: Path, learner: Learner, pool: Sequence[Item], read: Corpus, seed: int
 ) -> dict[str, Any]:
     """Bits by the tuned model; what deaf voters know of the text decides what is weak."""
     known = [i for i in open_dataset(out / "items") if i.split == "train" and i.choices]
@@ -230,7 +230,7 @@ def _page(out: Path) -> Path:
         before=out / "before",
         dataset=out / "items",
         curate=out / "curated",
-        train=sorted(p.parent for p in (out / "teaching").glob("*/run.json")),
+        train=sorted(p.parent for p in (out / "training").glob("*/run.json")),
     )
 
 

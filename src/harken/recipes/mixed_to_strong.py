@@ -13,46 +13,54 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
-from harken.recipes.steps import items_of, keep, run_stage, start
-from harken.train.curriculum import Curriculum, drills, naming
+from harken.models.learner import Learner
+from harken.recipes.steps import Plan, items_of, keep, preset_of, run_stage, start
+from harken.recipes.tiny_curriculum import drills, naming
 
 
 def align_first(
-    learner: ComposedModel,
+    learner: Learner,
     practice: Sequence[Item],
     mixed: Sequence[Item],
-    plan: Curriculum,
+    plan: Plan,
     out: Path,
 ) -> None:
     """Teach a model that knows nothing to read questions (as words), then to name what it hears."""
-    run_stage("warm", learner, drills(practice), plan.drill, out / "teaching")
-    run_stage("warm", learner, [*practice, *mixed, *mixed], plan.text_warmup, out / "teaching")
-    run_stage("align", learner, naming([*practice, *mixed]), plan.align, out / "teaching")
+    run_stage("text-warmup", learner, drills(practice), plan["drill"], out / "training")
+    run_stage(
+        "text-warmup", learner, [*practice, *mixed, *mixed], plan["text-warmup"], out / "training"
+    )
+    run_stage(
+        "align",
+        learner,
+        naming([*practice, *mixed]),
+        plan["align"],
+        out / "training",
+    )
     keep(learner, out / "aligned")
 
 
-def tune(learner: ComposedModel, mixed: Sequence[Item], plan: Curriculum, out: Path) -> None:
+def tune(learner: Learner, mixed: Sequence[Item], plan: Plan, out: Path) -> None:
     """Supervised fine-tuning on the answers."""
-    run_stage("sft", learner, mixed, plan.sft, out / "teaching")
+    run_stage("sft", learner, mixed, plan["sft"], out / "training")
     keep(learner, out / "tuned")
 
 
-def reward(learner: ComposedModel, strong: Sequence[Item], plan: Curriculum, out: Path) -> None:
+def reward(learner: Learner, strong: Sequence[Item], plan: Plan, out: Path) -> None:
     """GRPO; the reward is the marker that examines."""
-    run_stage("grpo", learner, [i for i in strong if i.choices], plan.grpo, out / "teaching")
+    run_stage("grpo", learner, [i for i in strong if i.choices], plan["grpo"], out / "training")
     keep(learner, out / "model")
 
 
 def mixed_to_strong(
-    curated: Path, out: Path, model: str, plan: Curriculum, seed: int
-) -> ComposedModel:
+    curated: Path, out: Path, model: str, plan: Plan, seed: int, device: str = "", dtype: str = ""
+) -> Learner:
     """Teach on a folder written by `harken curate`; the model is ``out/model``."""
     weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
     open_ones = items_of(curated / "dropped")
     half = len(strong) // 2
-    learner = start(model, [*weak, *strong, *open_ones], seed)
-    if model == "harken-tiny":
+    learner = start(model, [*weak, *strong, *open_ones], seed, device=device, dtype=dtype)
+    if model == preset_of(model):
         align_first(learner, open_ones, [*weak, *strong[:half]], plan, out)
     tune(learner, [*weak, *strong[:half]], plan, out)
     reward(learner, strong[half:], plan, out)

@@ -5,7 +5,8 @@ Run:  python -m harken.recipes.pretrain_tiny_lm OUT      (about ten minutes on o
 Three rounds of `harken.train.text_warmup`: sets of one or two clips, then of up to four, then all
 families of questions. It learns to name, to choose, to tell the order and whether two are the same;
 "which clip" and "is it there" stay near chance with so many names, and are learned afterwards, on
-the few names of a corpus, by `harken.train.curriculum`'s drill (docs/log.md has the figures).
+the few names of a corpus, by `harken.recipes.tiny_curriculum`'s drill (docs/log.md has the
+figures).
 
 The file in the package was made with an earlier wording of `harken.synth.families.talk`: made
 again, it is as good, and not the same bytes.
@@ -81,13 +82,13 @@ def practice(seed: int, most: int) -> Iterator[Item]:
 
 
 def pretrain_tiny_lm(out: Path, seed: int = 0) -> ComposedModel:
-    """Teach and write ``pretrain_tiny_lm.safetensors`` and its table into `out`."""
+    """Teach and write ``lm_init.safetensors`` and its table into `out`."""
     rounds = [list(practice(seed, most)) for _, _, most in ROUNDS]
     texts = sorted(
         {t for items in rounds for i in items for t in (i.question, i.answer, *i.choices)}
     )
-    learner = ComposedModel.preset("harken-tiny", texts=texts, seed=seed, pretrain_tiny_lm=False)
-    with Run.open(out / "run", {"first words": seed, "rounds": ROUNDS}) as run:
+    learner = ComposedModel.preset("harken-tiny", texts=texts, seed=seed, pretrained_lm=False)
+    with Run.open(out / "run", {"pretrain tiny lm": seed, "rounds": ROUNDS}) as run:
         for number, (items, (steps, lr, _)) in enumerate(zip(rounds, ROUNDS, strict=True)):
             settings = TextWarmupSettings(
                 name=f"round-{number + 1}",
@@ -97,6 +98,8 @@ def pretrain_tiny_lm(out: Path, seed: int = 0) -> ComposedModel:
                 turns=12,
                 seed=seed + number,
                 threads=1,
+                warmup=0.1,
+                decay=0.02,
             )
             text_warmup(learner, items, settings, run)
     sounds, words = made_up(seed)

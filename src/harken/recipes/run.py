@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harken.config import settings_of
 from harken.errors import ConfigError
+from harken.recipes import tiny_curriculum
+from harken.recipes.steps import Plan, items_of, keep, plan_for, preset_of, run_stage, start
 from harken.registry import Registry
+from harken.train.stages import STAGES
 
 RECIPES: Registry[Any] = Registry(
     "recipe",
@@ -17,9 +21,6 @@ RECIPES: Registry[Any] = Registry(
         "weak-to-strong": "harken.recipes.weak_to_strong:weak_to_strong",
     },
 )
-
-
-STAGE_NAMES = ("warm", "align", "sft", "grpo")
 
 
 def train(
@@ -31,6 +32,8 @@ def train(
     config: Path | None = None,
     overrides: Sequence[str] = (),
     seed: int = 0,
+    device: str = "",
+    dtype: str = "",
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -38,52 +41,55 @@ def train(
         recipe: a name in `RECIPES`, or a stage.
         dataset: a folder written by `harken curate` (recipes) or a dataset (stages).
         out: folder of the runs and models.
-        model: ``harken-tiny``, or a saved model.
+        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
         config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
         overrides: the same as ``stage.key=value``.
         seed: of everything drawn.
+        device: where it is trained, such as ``cuda``; dtype: what its weights become first, such
+            as ``bfloat16``; empty: as they are.
+        dtype: see device.
 
     Raises:
         ConfigError: an unknown recipe or setting.
     """
-    from harken.config import settings_of
-    from harken.train.curriculum import curriculum
-
-    plan = curriculum(seed=seed)
-    stages = {f.name: getattr(plan, f.name) for f in fields(plan)}
-    asked = settings_of(stages, config, overrides)
-    plan = replace(plan, **asked)
-    if recipe in STAGE_NAMES:
-        return _one_stage(recipe, dataset, out, model, asked[recipe], seed)
-    if recipe not in RECIPES:
+    if recipe not in RECIPES and recipe not in STAGES:
         raise ConfigError(
             f"no recipe or stage is called {recipe!r}",
-            hint="Known: " + ", ".join((*RECIPES, *STAGE_NAMES)),
+            hint="Known: " + ", ".join((*RECIPES, *STAGES)),
         )
-    learner = RECIPES.get(recipe)(dataset, out, model, plan, seed)
+    plan = settings_of(plan_for(model, seed), config, overrides)
+    found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
+    if recipe in STAGES:
+        return {**_one_stage(recipe, dataset, out, model, plan, seed, device, dtype), **found}
+    learner = RECIPES.get(recipe)(dataset, out, model, plan, seed, device, dtype)
     return {
         "recipe": recipe,
-        "model": str(out / "model"),
         "identity": learner.identity(),
-        "settings": {name: asdict(value) for name, value in asked.items()},
+        "settings": {name: asdict(value) for name, value in plan.items()},
+        **found,
     }
 
 
 def _one_stage(
-    stage: str, dataset: Path, out: Path, model: str, settings: Any, seed: int
+    name: str,
+    dataset: Path,
+    out: Path,
+    model: str,
+    plan: Plan,
+    seed: int,
+    device: str,
+    dtype: str,
 ) -> dict[str, Any]:
-    from harken.recipes.steps import items_of, keep, run_stage, start
-    from harken.train.curriculum import naming
-
     items = items_of(dataset)
-    learner = start(model, items, seed)
-    taught = {"align": naming(items), "grpo": [i for i in items if i.choices]}.get(stage, items)
-    run_stage(stage, learner, taught, settings, out)
+    learner = start(model, items, seed, device=device, dtype=dtype)
+    chosen = (
+        tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)
+    )
+    run_stage(name, learner, chosen, plan[name], out)
     keep(learner, out / "model")
     return {
-        "stage": stage,
-        "items": len(taught),
-        "model": str(out / "model"),
+        "stage": name,
+        "items": len(chosen),
         "identity": learner.identity(),
-        "settings": asdict(settings),
+        "settings": asdict(plan[name]),
     }

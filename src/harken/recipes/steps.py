@@ -1,22 +1,28 @@
-"""What recipes of teaching share: a stage in its own run, and a model saved when it is done."""
+"""What recipes share: a model to train, a stage in its own run, and saving when it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.errors import ConfigError, RunError
+from harken.errors import RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
-from harken.models.composed.build import PRESETS
 from harken.models.composed.model import ComposedModel
-from harken.models.load import load_model
+from harken.models.composed.presets import PRESETS
+from harken.models.learner import Learner, load_learner
+from harken.recipes import tiny_curriculum
 from harken.runs import Run
 from harken.shards.read import open_dataset
+from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
+
+Plan = Mapping[str, LoopSettings]
+"""Stage -> its settings; a stage that is run twice has two names."""
 
 
 def texts(items: Iterable[Item]) -> list[str]:
@@ -24,31 +30,49 @@ def texts(items: Iterable[Item]) -> list[str]:
     return sorted({t for item in items for t in (item.question, item.answer, *item.choices)})
 
 
-def start(model: str, items: Sequence[Item], seed: int) -> ComposedModel:
-    """A fresh preset whose tokenizer knows `items`, or a saved model.
+def preset_of(model: str) -> str:
+    """The preset that `model` is, or that its saved folder was made from; empty if none."""
+    if model in PRESETS:
+        return model
+    try:
+        marker = json.loads((Path(model) / MODEL_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    name = marker.get("name", "") if isinstance(marker, dict) else ""
+    return name if name in PRESETS else ""
+
+
+def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
+    """The settings of every stage before anything is changed.
+
+    Presets begin from nothing and have a curriculum of their own; every other model gets the
+    neutral defaults of the stages.
+    """
+    neutral = {name: STAGES.get(name).settings(seed=seed) for name in STAGES}
+    return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
+
+
+def start(
+    model: str, items: Sequence[Item], seed: int, *, device: str = "", dtype: str = ""
+) -> Learner:
+    """A fresh preset whose tokenizer knows `items`, or the model that `model` names.
 
     Raises:
-        ConfigError: a model that cannot be taught, such as a deaf baseline.
+        ConfigError: a model that cannot be trained, such as a text-only baseline.
     """
     if model in PRESETS:
-        return ComposedModel.preset(model, texts=texts(items), seed=seed)
-    found = load_model(model)
-    if not isinstance(found, ComposedModel):
-        raise ConfigError(
-            f"{model!r} cannot be taught", hint="Name a saved model or: " + ", ".join(PRESETS)
-        )
-    return found
+        return ComposedModel.preset(model, texts=texts(items), seed=seed).to(device, dtype)
+    return load_learner(model, device=device, dtype=dtype)
 
 
 def run_stage(
-    stage: str, learner: ComposedModel, items: Sequence[Item], settings: Any, folder: Path
+    stage: str, learner: Learner, items: Sequence[Item], settings: Any, folder: Path
 ) -> None:
     """Run one stage as the run ``folder/<settings.name>``; a finished one is loaded.
 
     Raises:
         RunError: the folder holds the same stage with other settings or items.
     """
-    function, _ = STAGES.get(stage)
     spec = {
         "kind": "train",
         "stage": stage,
@@ -57,20 +81,25 @@ def run_stage(
         "start": learner.identity(),
     }
     with Run.open(folder / settings.name, spec) as run:
-        function(learner, items, settings, run)
+        STAGES.get(stage).run(learner, items, settings, run)
         if not run.done:
             run.finish({"items": len(items), "model": learner.identity()})
 
 
-def keep(learner: ComposedModel, folder: Path) -> None:
+def keep(learner: Learner, folder: Path) -> None:
     """Save the model; one that is there already must be the same.
 
     Raises:
         RunError: the folder holds another model, which is left as it is.
     """
-    if not (folder / MODEL_FILE).is_file():
+    try:
+        marker = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
         learner.save(folder)
-    elif ComposedModel.load(folder).identity() != learner.identity():
+        return
+    except (OSError, ValueError):
+        marker = {}
+    if marker.get("identity") != learner.identity():
         raise RunError(
             "the folder holds another model", where=str(folder), hint="Choose another --out."
         )

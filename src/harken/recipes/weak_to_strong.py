@@ -11,30 +11,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from harken.errors import DataError
-from harken.models.composed.model import ComposedModel
+from harken.models.learner import Learner
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import items_of, start
-from harken.train.curriculum import Curriculum
+from harken.recipes.steps import Plan, items_of, preset_of, start
 
 
 def weak_to_strong(
-    curated: Path, out: Path, model: str, plan: Curriculum, seed: int
-) -> ComposedModel:
+    curated: Path, out: Path, model: str, plan: Plan, seed: int, device: str = "", dtype: str = ""
+) -> Learner:
     """Teach on a folder written by `harken curate`; the model is ``out/model``.
 
     Raises:
         DataError: there are fewer weak questions than a batch of SFT holds.
     """
     weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
-    if len(weak) < plan.sft.batch:
+    batch = getattr(plan["sft"], "batch", 1)
+    if len(weak) < batch:
         raise DataError(
-            f"{len(weak)} questions are weak, fewer than a batch of {plan.sft.batch}",
+            f"{len(weak)} questions are weak, fewer than a batch of {batch}",
             where=str(curated / "weak"),
             hint="Use mixed-to-strong: balanced questions leave little to a deaf model.",
         )
     open_ones = items_of(curated / "dropped")
-    learner = start(model, [*weak, *strong, *open_ones], seed)
-    if model == "harken-tiny":
+    learner = start(model, [*weak, *strong, *open_ones], seed, device=device, dtype=dtype)
+    if model == preset_of(model):
         align_first(learner, open_ones, weak, plan, out)
     tune(learner, weak, plan, out)
     reward(learner, strong, plan, out)

@@ -8,6 +8,7 @@ is made up for them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -63,11 +64,14 @@ class TokenReporter(Protocol):
 
 
 def token_reporter(model: Model) -> TokenReporter | None:
-    """Who tells of the tokens of `model`; None if nobody can."""
+    """Who counts the tokens of `model`; None if nothing can."""
     if isinstance(model, TokenReporter):
         return model
-    parts = ("tokenizer", "engine", "line", "sample", "net")
-    return _EngineTokens(model) if all(hasattr(model, name) for name in parts) else None
+    if "torch" not in sys.modules:  # nothing that was loaded without torch has an engine
+        return None
+    from harken.models.learner import Learner
+
+    return _EngineTokens(model) if isinstance(model, Learner) else None
 
 
 class _EngineTokens:
@@ -101,7 +105,7 @@ class _EngineTokens:
         lines: dict[int, Any] = {}
         for i, prompt in enumerate(prompts):
             try:
-                lines[i] = self.model.line(prompt)
+                lines[i] = self.model.tokenize(prompt)
             except HarkenError as error:
                 found[i] = TokenizedReply(Reply("", "failed", str(error)))
         # The draws of `generate`: whether tokens are counted changes no reply.

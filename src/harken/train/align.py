@@ -1,7 +1,7 @@
-"""align: the audio side learns to speak the language model's language, which is frozen.
+"""align: the projector learns to put audio into the language model's embedding space.
 
-The encoder and the projector are taught on items with open answers that name what is heard; the
-gradient passes through the language model and leaves it as it is.
+Trained on items with open answers that name or transcribe what is heard; the gradient passes
+through the language model and leaves it as it is.
 """
 
 from __future__ import annotations
@@ -11,35 +11,38 @@ from dataclasses import dataclass
 
 from harken.errors import DataError
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
+from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.loop import TrainSettings, train_on_answers
+from harken.train.stage import Stage
+from harken.train.train_loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignSettings(TrainSettings):
-    """`TrainSettings` with the defaults of this stage."""
+    """`TrainSettings` with the defaults of this stage: the projector alone, at a high rate."""
 
     name: str = "align"
-    steps: int = 150
-    batch: int = 24
-    lr: float = 2e-3
-    modality_dropout: float = 0.0
-    groups: tuple[str, ...] = ("audio_encoder", "projector")
+    lr: float = 1e-3
+    groups: tuple[str, ...] = ("projector",)
 
 
-def align(learner: ComposedModel, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
-    """Teach the audio side to name what is heard; items without clips are refused.
+def align(learner: Learner, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
+    """Train the audio side on answers that name what is heard; items without clips are refused.
 
     Raises:
         DataError: an item has no clips: nothing could be aligned to it.
     """
-    deaf = sum(not item.clips for item in items)
-    if deaf:
+    without = sum(not item.clips for item in items)
+    if without:
         raise DataError(
-            f"{deaf} of {len(items)} items have no clips", hint="Align on items with audio only."
+            f"{without} of {len(items)} items have no clips", hint="Align on items with audio only."
         )
     train_on_answers(learner, items, settings, run)
 
 
-STAGE = (align, AlignSettings)
+def takes(items: Sequence[Item]) -> list[Item]:
+    """Open-ended items with clips."""
+    return [item for item in items if item.clips and not item.choices]
+
+
+STAGE = Stage("align", "projector only, on captions and transcripts", AlignSettings, align, takes)

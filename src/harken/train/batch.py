@@ -14,10 +14,11 @@ import numpy as np
 
 from harken.ask.prompt import make_prompt, target
 from harken.audio.load import silenced
+from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.base import Prompt
-from harken.models.composed.model import ComposedModel
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
+from harken.models.learner import Learner
 from harken.train.augment import augment, loose, mask
 from harken.train.text_clips import as_text, heard_names
 
@@ -27,32 +28,45 @@ class BatchSettings:
     """How items become lines.
 
     Attributes:
-        absent: share of choice items shown without their audio (half without any trace of it,
-            half silenced); their answer is drawn from the choices, so that a model that hears
-            nothing learns to be undecided, not to guess by the text.
-        words: clips are replaced by the words for what they hold.
+        modality_dropout: share of closed-ended items shown without their audio (half without any
+            trace of it, half silenced); their answer is drawn from the choices, so that without
+            audio the model learns to be undecided, not to guess by the text.
+        clips_as_text: clips are replaced by the names of what is heard in them.
         augment: change the features (log-mel encoders only).
         turns: up to so many items with the same clips become one line, whose clips are heard once.
     """
 
     modality_dropout: float = 0.0
-    words: bool = False
+    clips_as_text: bool = False
     augment: bool = False
     turns: int = 1
+
+    def check(self, learner: Learner) -> None:
+        """Raise ConfigError for what this learner cannot do."""
+        if self.augment and not learner.augmentable:
+            raise ConfigError(
+                f"augment is set, and {learner.name} has no log-mel features to augment",
+                hint="Set augment to false.",
+            )
+        if self.turns > 1 and not learner.packs_questions:
+            raise ConfigError(
+                f"turns is {self.turns}, and {learner.name} takes one question in a prompt",
+                hint="Set turns to 1.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Lines with answers, and what is in them."""
 
-    lines: tuple[TokenizedPrompt, ...]
+    examples: tuple[TokenizedPrompt, ...]
     clips: int
     modality_dropout: int
 
     @property
     def answer_tokens(self) -> int:
         """Tokens that carry loss."""
-        return sum(line.answer_tokens for line in self.lines)
+        return sum(example.answer_tokens for example in self.examples)
 
 
 def epoch_picks(count: int, size: int, seed: int, step: int) -> list[int]:
@@ -93,9 +107,9 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
 
 
 def make_batch(
-    learner: ComposedModel,
+    learner: Learner,
     groups: Sequence[Sequence[Item]],
-    recipe: BatchSettings,
+    how: BatchSettings,
     size: int,
     seed: int,
     step: int,
@@ -107,17 +121,19 @@ def make_batch(
             what is left out of training in silence is missed by nobody.
     """
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
-    lines = []
+    examples = []
     modality_dropout = 0
     for pick in epoch_picks(len(groups), size, seed, step):
-        line, without = make_line(learner, groups[pick], recipe, rng)
-        lines.append(line)
+        example, without = make_example(learner, groups[pick], how, rng)
+        examples.append(example)
         modality_dropout += without
-    return Batch(tuple(lines), sum(len(line.sounds) for line in lines), modality_dropout)
+    return Batch(
+        tuple(examples), sum(len(example.audio_inputs) for example in examples), modality_dropout
+    )
 
 
-def make_line(
-    learner: ComposedModel, group: Sequence[Item], recipe: BatchSettings, rng: np.random.Generator
+def make_example(
+    learner: Learner, group: Sequence[Item], how: BatchSettings, rng: np.random.Generator
 ) -> tuple[TokenizedPrompt, bool]:
     """Items with the same clips as one line with answers, and whether the audio was left out.
 
@@ -125,12 +141,12 @@ def make_line(
     """
     asked = [group[int(i)] for i in rng.permutation(len(group))]
     closed_ended = [item for item in asked if item.choices]
-    without = bool(closed_ended) and bool(group[0].clips) and rng.random() < recipe.modality_dropout
+    without = bool(closed_ended) and bool(group[0].clips) and rng.random() < how.modality_dropout
     asked = closed_ended if without else asked
     first = asked[0]
     clips = first.clips
     if without:
-        silent = rng.random() < 0.5 and not recipe.words
+        silent = rng.random() < 0.5 and not how.clips_as_text
         clips = tuple(silenced(clip) for clip in clips) if silent else ()
     prompts, answers = [], []
     for item in asked:
@@ -140,26 +156,23 @@ def make_line(
         right = target(shown, prompts[-1])
         targets = prompts[-1].targets
         answers.append(targets[int(rng.integers(len(targets)))] if without else right)
-    sounds = None
-    if recipe.words and clips:
+    audio_inputs = None
+    if how.clips_as_text and clips:
         names = heard_names(first)
         assert names is not None, "items without names are left out before"
         prompts[0] = as_text(prompts[0], names, rng)
-    elif recipe.augment:
-        sounds = _sounds(learner, first, prompts[0], rng)
-    return learner.turns(prompts, answers, sounds), without
+    elif how.augment:
+        audio_inputs = _sounds(learner, first, prompts[0], rng)
+    return learner.tokenize_turns(prompts, answers, audio_inputs), without
 
 
 def _sounds(
-    learner: ComposedModel, item: Item, prompt: Prompt, rng: np.random.Generator
-) -> list[AudioInput] | None:
-    """The clips' features, changed; None for encoders that are not fed log-mel."""
-    audio_encoder = learner.net.audio_encoder
-    if audio_encoder.kind != "mel":
-        return None
+    learner: Learner, item: Item, prompt: Prompt, rng: np.random.Generator
+) -> list[AudioInput]:
+    """The clips' features, changed."""
     free = loose(item)
-    sounds = []
+    audio_inputs = []
     for clip in prompt.clips:
-        sound = learner.prepared(augment(learner.features(clip), rng, loose=free))
-        sounds.append(replace(sound, given=mask(sound.features, rng)))
-    return sounds
+        sound = learner.prepare(augment(learner.features(clip), rng, loose=free))
+        audio_inputs.append(replace(sound, given=mask(sound.features, rng)))
+    return audio_inputs

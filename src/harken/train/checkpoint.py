@@ -21,7 +21,7 @@ import torch
 
 from harken.errors import RunError
 from harken.files import sweep, write_json, write_whole
-from harken.models.composed.model import ComposedModel
+from harken.models.learner import Learner
 from harken.runs import Run
 
 LATEST = "latest.json"
@@ -50,7 +50,7 @@ class Checkpoint:
         self._metrics: int | None = latest.get("metrics")
 
     def restore(
-        self, learner: ComposedModel, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
+        self, learner: Learner, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
     ) -> int:
         """Load the latest checkpoint, if there is one; returns the step to go on with.
 
@@ -76,7 +76,7 @@ class Checkpoint:
 
     def keep(
         self,
-        learner: ComposedModel,
+        learner: Learner,
         optimiser: torch.optim.Optimizer,
         names: Mapping[int, str],
         step: int,

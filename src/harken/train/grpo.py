@@ -26,61 +26,51 @@ from harken.errors import ConfigError, DataError
 from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
-from harken.models.composed.model import ComposedModel
-from harken.models.composed.net import GROUPS
 from harken.models.engine.batch import TokenizedPrompt
+from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.batch import epoch_picks
 from harken.train.checkpoint import REFERENCE, open_stage
-from harken.train.loop import deterministic, train_loop
 from harken.train.losses import advantages, grpo_loss, kl_k3
+from harken.train.stage import LoopSettings, Stage
+from harken.train.train_loop import deterministic, train_loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrpoSettings:
-    """What the stage is told.
+class GrpoSettings(LoopSettings):
+    """Settings of the stage.
 
     Attributes:
-        name: of the stage within its run.
-        steps, items: how many batches of how many items.
+        items: questions in a step.
         group: replies drawn for each item.
         temperature, top_k, max_tokens: how replies are drawn; at temperature 1 without top-k they
-            come from the very distribution that is taught.
+            come from the very distribution that is trained.
         reuse: how many steps are taken on the same replies (the ratio is 1 in the first).
         clip: how far a token's ratio may go from 1 and still be paid for.
         kl: weight of the divergence from the model at the start.
-        lr, warmup, decay, clip_norm, groups, seed, checkpoint_every, threads: as in
-            `harken.train.loop.TrainSettings`.
     """
 
     name: str = "grpo"
-    steps: int = 60
-    items: int = 12
+    lr: float = 1e-6
+    items: int = 8
     group: int = 8
     temperature: float = 1.0
     top_k: int = 0
-    max_tokens: int = 24
+    max_tokens: int = 256
     clip: float = 0.2
     kl: float = 0.02
     reuse: int = 1
-    lr: float = 1e-4
-    warmup: float = 0.1
-    decay: float = 0.0
-    clip_norm: float = 1.0
-    groups: tuple[str, ...] = GROUPS
-    seed: int = 0
-    checkpoint_every: int = 20
-    threads: int = 2
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        if self.group < 2:
-            raise ConfigError(f"group is {self.group}", hint="A group needs 2 replies or more.")
-        if self.temperature <= 0:
+        LoopSettings.__post_init__(self)
+        self.require("group", least=2)
+        for name in ("items", "reuse", "max_tokens"):
+            self.require(name, least=1)
+        for name in ("top_k", "clip", "kl", "temperature"):
+            self.require(name)
+        if self.temperature == 0:
             raise ConfigError("temperature is 0", hint="All replies of a group would be the same.")
-        for name in ("items", "reuse", "checkpoint_every", "threads", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}", hint="Use 1 or more.")
         if self.checkpoint_every % self.reuse or self.steps % self.reuse:
             raise ConfigError(
                 "steps and checkpoint_every must be multiples of reuse",
@@ -99,14 +89,14 @@ class Rollouts:
         about: counts and the mean reward.
     """
 
-    lines: list[TokenizedPrompt]
+    examples: list[TokenizedPrompt]
     advantage: Tensor
     old: Tensor | None
     reference: Tensor | None
     about: dict[str, Any]
 
 
-def grpo(learner: ComposedModel, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
+def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
     """Teach by reward.
 
     Raises:
@@ -123,9 +113,9 @@ def grpo(learner: ComposedModel, items: Sequence[Item], settings: GrpoSettings, 
         if step % settings.reuse == 0 or not held:
             held[:] = [_draw(learner, reference, items, settings, step // settings.reuse)]
         drawn_now = held[0]
-        if not drawn_now.lines:
+        if not drawn_now.examples:
             return None, drawn_now.about
-        new, rows = learner.engine.token_logprobs(drawn_now.lines)
+        new, rows = learner.engine.token_logprobs(drawn_now.examples)
         old = new.detach() if drawn_now.old is None else drawn_now.old
         loss = grpo_loss(
             new,
@@ -142,8 +132,8 @@ def grpo(learner: ComposedModel, items: Sequence[Item], settings: GrpoSettings, 
 
 
 def _draw(
-    learner: ComposedModel,
-    reference: ComposedModel | None,
+    learner: Learner,
+    reference: Learner | None,
     items: Sequence[Item],
     settings: GrpoSettings,
     turn: int,
@@ -157,7 +147,7 @@ def _draw(
         prompts += [make_prompt(item, learner.style, order=order)] * settings.group
     seeds = [[settings.seed, crc32(b"reply"), turn, row] for row in range(len(prompts))]
     sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_k)
-    asked = {row: learner.line(prompt) for row, prompt in enumerate(prompts)}
+    asked = {row: learner.tokenize(prompt) for row, prompt in enumerate(prompts)}
     replies = learner.sample(asked, sampling, seeds)
     earned = torch.tensor(
         [
@@ -168,27 +158,29 @@ def _draw(
     gains = advantages(earned)
     useful = (gains != 0).any(1).repeat_interleave(settings.group)
     kept = [row for row in range(len(prompts)) if bool(useful[row])]
-    lines = [_with(asked[row], replies[row].ids) for row in kept]
+    examples = [_with(asked[row], replies[row].ids) for row in kept]
     about = {
         "reward": round(float(earned.mean()), 6),
         "groups": len(picks),
         "groups_left_out": len(picks) - len(kept) // settings.group,
         "cut_off": sum(not reply.ended for reply in replies.values()),
-        "answer_tokens": sum(line.answer for line in lines),
-        "clips": sum(len(line.sounds) for line in lines),
+        "answer_tokens": sum(example.answer for example in examples),
+        "clips": sum(len(example.audio_inputs) for example in examples),
     }
     old = then = None
     with torch.no_grad():
-        if lines and settings.reuse > 1:
-            old = learner.engine.token_logprobs(lines)[0]
-        if lines and reference is not None:
-            then = reference.engine.token_logprobs(lines)[0]
-    return Rollouts(lines, gains.flatten()[kept].to(learner.engine.device), old, then, about)
+        if examples and settings.reuse > 1:
+            old = learner.engine.token_logprobs(examples)[0]
+        if examples and reference is not None:
+            then = reference.engine.token_logprobs(examples)[0]
+    return Rollouts(examples, gains.flatten()[kept].to(learner.engine.device), old, then, about)
 
 
-def _with(line: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
-    """`line` with the tokens that were drawn behind it, and no others."""
-    return TokenizedPrompt((*line.ids, *ids), line.places, line.sounds, len(ids))
+def _with(example: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
+    """`example` with the tokens that were drawn behind it, and no others."""
+    return TokenizedPrompt(
+        (*example.ids, *ids), example.clip_numbers, example.audio_inputs, len(ids)
+    )
 
 
 def _seen(
@@ -202,24 +194,27 @@ def _seen(
     return seen
 
 
-def _reference(learner: ComposedModel, settings: GrpoSettings, run: Run) -> ComposedModel:
+def _reference(learner: Learner, settings: GrpoSettings, run: Run) -> Learner:
     """The model as it was at the start of the stage; kept beside the checkpoints until the end."""
-    from copy import deepcopy
-
     from safetensors.torch import load, save
 
     found = open_stage(run, settings.name)
     path = found.folder / REFERENCE
-    reference = ComposedModel(deepcopy(learner.net), learner.tokenizer, learner.config)
+    reference = learner.clone()
     if path.is_file():
         reference.load_state(load(path.read_bytes()))
     elif not found.finished:
         found.folder.mkdir(parents=True, exist_ok=True)
         whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
         write_whole(path, save(whole))
-    for parameter in reference.net.parameters():
-        parameter.requires_grad_(False)
     return reference
 
 
-STAGE = (grpo, GrpoSettings)
+def takes(items: Sequence[Item]) -> list[Item]:
+    """Closed-ended items: their answers are scored without a judge."""
+    return [item for item in items if item.choices]
+
+
+STAGE = Stage(
+    "grpo", "group relative policy optimisation on sampled replies", GrpoSettings, grpo, takes
+)

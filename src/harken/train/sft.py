@@ -1,4 +1,4 @@
-"""sft: supervised fine-tuning of all parts on the answers (cross-entropy on answer tokens only)."""
+"""sft: supervised fine-tuning on the answers (cross-entropy on answer tokens only)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
+from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.loop import TrainSettings, train_on_answers
+from harken.train.stage import Stage
+from harken.train.train_loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +17,11 @@ class SftSettings(TrainSettings):
     """`TrainSettings` with the defaults of this stage."""
 
     name: str = "sft"
-    steps: int = 200
-    lr: float = 1e-3
 
 
-def sft(learner: ComposedModel, items: Sequence[Item], settings: SftSettings, run: Run) -> None:
-    """Teach the answers, all parts together."""
+def sft(learner: Learner, items: Sequence[Item], settings: SftSettings, run: Run) -> None:
+    """Train the groups of the settings, together, on the answers."""
     train_on_answers(learner, items, settings, run)
 
 
-STAGE = (sft, SftSettings)
+STAGE = Stage("sft", "supervised fine-tuning on the answers", SftSettings, sft, list)

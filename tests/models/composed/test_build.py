@@ -130,7 +130,7 @@ def test_whisper_hears_what_its_own_extractor_hears(tmp_path: Path) -> None:
     whole = extract(load(clip), sampling_rate=16000, return_tensors="pt")["input_features"]
     with torch.no_grad():
         expected = learner.net.audio_encoder.encoder(whole).last_hidden_state
-        frames, (count,) = learner.net.audio_encoder.encode([learner.sound(clip).features])
+        frames, (count,) = learner.net.audio_encoder.encode([learner.audio_input(clip).features])
     torch.testing.assert_close(frames, expected, atol=1e-5, rtol=0)
     assert count == 40  # 0.77 s at 50 a second, and the frame in which it ends
 
@@ -139,7 +139,7 @@ def test_whisper_refuses_what_it_would_cut(tmp_path: Path) -> None:
     learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
     item = replace(named(tmp_path, "noise"), clips=(silence(3.5),))
     with pytest.raises(ModelError, match=r"3\.50 s long.*at most 3 s"):
-        learner.line(make_prompt(item, learner.style))
+        learner.tokenize(make_prompt(item, learner.style))
 
 
 def test_lora_teaches_the_adapters_only(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no config\.json"):
         compose_pretrained(tmp_path / "none", tmp_path / "none")
     heard, spoken = folders(tmp_path, "whisper", "llama")
-    with pytest.raises(ModelError, match="no ear is written for a 'llama'"):
+    with pytest.raises(ModelError, match="no audio encoder is known for model_type 'llama'"):
         ComposedModel.compose(lm("llama", 300), lm("llama", 300), TextTokenizer.train(TEXTS, 300))
     (spoken / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):

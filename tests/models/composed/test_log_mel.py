@@ -7,7 +7,7 @@ import pytest
 
 from harken.audio.clip import silence
 from harken.errors import ModelError
-from harken.models.composed.encoders.log_mel import (
+from harken.models.composed.log_mel import (
     MelSettings,
     frame_count,
     log_mel,

@@ -19,7 +19,7 @@ from tiny_audio import NAMES, alike, mini, named, sound
 
 @pytest.fixture(
     scope="module",
-    params=[("llama", {}), ("lfm2-ca", {"tied_places": True, "question_first": False})],
+    params=[("llama", {}), ("lfm2-ca", {"tied_clip_numbers": True, "question_first": False})],
     ids=["llama", "lfm2"],
 )
 def learner(request: pytest.FixtureRequest) -> ComposedModel:
@@ -44,7 +44,7 @@ def test_it_is_a_learner(learner: ComposedModel) -> None:
 
 def test_a_batch_gives_what_each_prompt_gives_alone(learner: ComposedModel, tmp_path: Path) -> None:
     prompts = prompts_of(learner, tmp_path)
-    lines = [learner.line(prompt, prompt.targets[0]) for prompt in prompts]
+    lines = [learner.tokenize(prompt, prompt.targets[0]) for prompt in prompts]
     with torch.no_grad():
         alone = torch.cat([learner.engine.logprobs([line]) for line in lines])
         together = learner.engine.logprobs(lines)
@@ -89,13 +89,13 @@ def test_choices_sum_to_one_and_equal_brute_force(learner: ComposedModel, tmp_pa
 
 def test_greedy_replies_are_the_argmax_step_by_step(learner: ComposedModel, tmp_path: Path) -> None:
     prompts = prompts_of(learner, tmp_path)
-    lines = {i: learner.line(prompt) for i, prompt in enumerate(prompts)}
+    lines = {i: learner.tokenize(prompt) for i, prompt in enumerate(prompts)}
     sampling = Sampling(max_tokens=6)
     said = learner.sample(lines, sampling, [[0]] * len(prompts))
     for i, line in lines.items():
         ids: list[int] = []
         while len(ids) < 6 and (not ids or ids[-1] != learner.tokenizer.eos):
-            asked = TokenizedPrompt((*line.ids, *ids, 0), line.places, line.sounds, 1)
+            asked = TokenizedPrompt((*line.ids, *ids, 0), line.clip_numbers, line.audio_inputs, 1)
             with torch.no_grad():
                 logits, _, _ = learner.engine.answer_logits([asked])
             logits[:, learner.tokenizer.audio] = -torch.inf
@@ -123,8 +123,8 @@ def test_swapping_two_clips_changes_the_answer(learner: ComposedModel, tmp_path:
 
 def test_without_audio_there_is_no_audio_part(learner: ComposedModel, tmp_path: Path) -> None:
     item = replace(named(tmp_path, "noise"), clips=())
-    line = learner.line(make_prompt(item, learner.style))
-    assert not line.sounds and not any(line.places)
+    line = learner.tokenize(make_prompt(item, learner.style))
+    assert not line.audio_inputs and not any(line.clip_numbers)
     tokenizer = learner.tokenizer
     assert not {tokenizer.audio, tokenizer.clip_begin, tokenizer.clip_end} & set(line.ids)
 
@@ -132,9 +132,9 @@ def test_without_audio_there_is_no_audio_part(learner: ComposedModel, tmp_path: 
 def test_clips_stand_where_the_prompt_has_them(learner: ComposedModel, tmp_path: Path) -> None:
     clips = [sound(tmp_path, name, 0.4) for name in NAMES[:3]]
     parts = (clips[0], "yes", clips[1], clips[2], "no")
-    line = learner.line(Prompt(parts=parts, question="yes"))
+    line = learner.tokenize(Prompt(parts=parts, question="yes"))
     tokenizer = learner.tokenizer
-    size = line.sounds[0].tokens
+    size = line.audio_inputs[0].tokens
     clip = [tokenizer.clip_begin, *[tokenizer.audio] * size, tokenizer.clip_end]
     expected = [
         tokenizer.bos,
@@ -148,8 +148,8 @@ def test_clips_stand_where_the_prompt_has_them(learner: ComposedModel, tmp_path:
 
 
 def test_placeholders_must_equal_frames(learner: ComposedModel, tmp_path: Path) -> None:
-    line = learner.line(make_prompt(named(tmp_path, "noise"), learner.style))
-    count = line.sounds[0].tokens
+    line = learner.tokenize(make_prompt(named(tmp_path, "noise"), learner.style))
+    count = line.audio_inputs[0].tokens
     check_placeholders([line, line], [count, count], learner.tokenizer)
     with pytest.raises(ModelError, match=f"row 1 has {count} audio placeholders.*gave {count + 1}"):
         check_placeholders([line, line], [count, count + 1], learner.tokenizer)
@@ -157,7 +157,7 @@ def test_placeholders_must_equal_frames(learner: ComposedModel, tmp_path: Path) 
     with pytest.raises(ModelError, match="row 0"):
         check_placeholders([line, line], [count - 1, count + 1], learner.tokenizer)
     short = TokenizedPrompt(
-        tuple(i for i in line.ids if i != learner.tokenizer.audio), (), line.sounds, 1
+        tuple(i for i in line.ids if i != learner.tokenizer.audio), (), line.audio_inputs, 1
     )
     with pytest.raises(ModelError, match="row 0 has 0 audio placeholders"):
         learner.engine.logprobs([short])
@@ -215,9 +215,9 @@ def test_same_seed_same_model_and_the_global_state_is_left_alone() -> None:
 def test_fresh_ears_tell_sounds_apart(tmp_path: Path) -> None:
     """Before anything is learned, other sounds give other tokens: nothing is lost on the way."""
     learner = mini()
-    sounds = [learner.sound(sound(tmp_path, name, 0.3)).features for name in NAMES]
+    audio_inputs = [learner.audio_input(sound(tmp_path, name, 0.3)).features for name in NAMES]
     with torch.no_grad():
-        tokens = torch.stack([found[0] for found in learner.net.encode(sounds)])
+        tokens = torch.stack([found[0] for found in learner.net.encode(audio_inputs)])
     assert float(tokens.std(0).mean()) > 0.02 * float(tokens.abs().mean())
 
 

@@ -18,6 +18,7 @@ from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.composed.model import ComposedModel, _features
 from harken.models.engine.tree_forward import TreeReader
+from harken.models.load import load_model
 from tiny_audio import NAMES, mini, named, sound
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -106,7 +107,7 @@ def test_most_of_the_work_is_shared(learner: ComposedModel, items: list[Item]) -
     hook = lm.get_decoder().register_forward_pre_hook(count, with_kwargs=True)
     learner.choice_logprobs(prompts)
     hook.remove()
-    alone = sum(len(learner.line(prompt, prompt.targets[0]).ids) for prompt in prompts)
+    alone = sum(len(learner.tokenize(prompt, prompt.targets[0]).ids) for prompt in prompts)
     assert sum(read) < 0.7 * alone  # though the clips are short
     assert sum(read) < 0.2 * 4 * alone  # every choice behind a prompt of its own
 
@@ -132,7 +133,7 @@ def test_silence_of_as_many_frames_is_one_clip(items: list[Item]) -> None:
     learner = mini()  # its ear fills up with silence: 16 features are a frame
     asked = [replace(items[0], clips=(silence(length),)) for length in (0.5, 0.501, 0.51, 0.9)]
     prompts = [make_prompt(item, learner.style) for item in asked]
-    lengths = [learner.line(prompt).sounds[0].tokens for prompt in prompts]
+    lengths = [learner.tokenize(prompt).audio_inputs[0].tokens for prompt in prompts]
     assert len(set(lengths)) == 2
     found = learner.choice_logprobs(prompts)
     assert learner.engine.encodes == 2
@@ -146,8 +147,8 @@ def test_a_clip_that_was_encoded_is_not_decoded_again(items: list[Item]) -> None
     prompt = make_prompt(items[0], learner.style)
     before = learner.choice_logprobs([prompt])
     _features.clear()
-    line = learner.line(prompt)
-    assert callable(line.sounds[0].given) and not _features._held.held
+    line = learner.tokenize(prompt)
+    assert callable(line.audio_inputs[0].given) and not _features._held.held
     assert learner.choice_logprobs([prompt]) == before
     learner.engine.clear_cache()  # between writing the line and reading it
     assert learner.engine.choices([(line, [(5, learner.tokenizer.eos)])])[0][0] < 0
@@ -178,13 +179,13 @@ def test_what_was_read_is_not_used_with_other_weights(items: list[Item]) -> None
     learner = mini()
     prompts = [make_prompt(items[0], learner.style, turn) for turn in range(2)]
     learner.choice_logprobs(prompts)
-    assert learner.engine.cached([learner.line(prompts[1])])
+    assert learner.engine.cached([learner.tokenize(prompts[1])])
     with torch.no_grad():
         learner.net.projector.second.bias.add_(0.5)
-    assert not learner.engine.cached([learner.line(prompts[1])])
+    assert not learner.engine.cached([learner.tokenize(prompts[1])])
 
 
 def test_memory_is_a_setting(learner: ComposedModel, tmp_path: Path) -> None:
     learner.save(tmp_path / "model")
     assert ComposedModel.load(tmp_path / "model").engine._encoded.limit == 512 << 20
-    assert ComposedModel.load(tmp_path / "model", remember_mb=3).engine._encoded.limit == 3 << 20
+    assert load_model(f"{tmp_path / 'model'}?remember_mb=3").engine._encoded.limit == 3 << 20

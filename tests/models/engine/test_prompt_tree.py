@@ -33,8 +33,8 @@ GPT2: dict[str, Any] = {"vocab_size": 100, "n_embd": 16, "n_layer": 2, "n_head":
 ENDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 
 
-def line(*ids: int, sounds: tuple[AudioInput, ...] = ()) -> TokenizedPrompt:
-    return TokenizedPrompt(ids, (0,) * len(ids), sounds)
+def line(*ids: int, audio_inputs: tuple[AudioInput, ...] = ()) -> TokenizedPrompt:
+    return TokenizedPrompt(ids, (0,) * len(ids), audio_inputs)
 
 
 def sound(tokens: int, key: str) -> AudioInput:
@@ -44,7 +44,7 @@ def sound(tokens: int, key: str) -> AudioInput:
 def test_a_tree_by_hand() -> None:
     lines = [(line(1, 2, 3, 4, 9), (6,)), (line(1, 2, 3, 5, 9), (6, 7)), (line(1, 2, 3, 5, 9), ())]
     (tree,) = build_trees(lines, CODER)
-    assert tree.line.ids == (1, 2, 3, 4, 9, 6, 5, 9, 6, 7)
+    assert tree.prompt.ids == (1, 2, 3, 4, 9, 6, 5, 9, 6, 7)
     assert tree.depth.tolist() == [0, 1, 2, 3, 4, 5, 3, 4, 5, 6]
     assert tree.trunk == 3
     paths = dict(zip(tree.rows, (path.tolist() for path in tree.paths), strict=True))
@@ -54,17 +54,17 @@ def test_a_tree_by_hand() -> None:
 def test_lines_that_share_little_stand_apart_and_sounds_tell_lines_apart() -> None:
     one, other = sound(2, "one"), sound(2, "other")
     heard = [
-        (line(1, AUDIO, AUDIO, 3, 4, sounds=(clip,)), (behind,))
+        (line(1, AUDIO, AUDIO, 3, 4, audio_inputs=(clip,)), (behind,))
         for clip, behind in ((one, 5), (other, 5), (one, 6))
     ]
     first, second = sorted(build_trees(heard, CODER), key=lambda tree: min(tree.rows))
     assert sorted(first.rows) == [0, 2] and second.rows == (1,)
-    assert first.line.sounds == (one,) and first.line.ids == (1, AUDIO, AUDIO, 3, 4, 5, 6)
+    assert first.prompt.audio_inputs == (one,) and first.prompt.ids == (1, AUDIO, AUDIO, 3, 4, 5, 6)
     # Without a key nobody knows that two sounds are one.
-    nameless = [(line(AUDIO, AUDIO, 3, sounds=(sound(2, ""),)), ()) for _ in range(2)]
+    nameless = [(line(AUDIO, AUDIO, 3, audio_inputs=(sound(2, ""),)), ()) for _ in range(2)]
     assert len(build_trees(nameless, CODER)) == 2
     with pytest.raises(ModelError, match="2 audio placeholders and the encoder gave 3"):
-        build_trees([(line(AUDIO, AUDIO, sounds=(sound(3, "x"),)), ())], CODER)
+        build_trees([(line(AUDIO, AUDIO, audio_inputs=(sound(3, "x"),)), ())], CODER)
 
 
 def drawn_lines(seed: int) -> list[tuple[TokenizedPrompt, tuple[int, ...]]]:
@@ -78,7 +78,7 @@ def drawn_lines(seed: int) -> list[tuple[TokenizedPrompt, tuple[int, ...]]]:
         for clip in heard:
             ids += [AUDIO] * clip.tokens + [7]
         ids += [*draw.integers(3, 5, draw.integers(1, 4)).tolist(), 9]  # a mark ends each prompt
-        here = line(*ids, sounds=tuple(heard))
+        here = line(*ids, audio_inputs=tuple(heard))
         for _ in range(int(draw.integers(1, 4))):
             found.append((here, tuple(draw.integers(3, 5, draw.integers(0, 3)).tolist())))
     return found
@@ -90,9 +90,9 @@ def test_every_line_stands_in_one_tree_and_reads_itself_only(seed: int) -> None:
     trees = build_trees(lines, CODER)
     assert sorted(row for tree in trees for row in tree.rows) == list(range(len(lines)))
     for tree in trees:
-        ids = np.array(tree.line.ids)
+        ids = np.array(tree.prompt.ids)
         reads = tree.reads[tree.segment][:, tree.segment] & np.tri(len(ids), dtype=bool)
-        assert sum(s.tokens for s in tree.line.sounds) == int((ids == AUDIO).sum())
+        assert sum(s.tokens for s in tree.prompt.audio_inputs) == int((ids == AUDIO).sum())
         for row, path in zip(tree.rows, tree.paths, strict=True):
             here, behind = lines[row]
             assert ids[path].tolist() == [*here.ids, *behind]
@@ -119,12 +119,12 @@ def read_all(
         longest = max(len(tree.depth) for tree in here)
         rows = torch.zeros(len(here), longest, embeddings.weight.shape[1])
         for row, tree in enumerate(here):
-            rows[row, : len(tree.depth)] = embeddings(torch.tensor(tree.line.ids))
+            rows[row, : len(tree.depth)] = embeddings(torch.tensor(tree.prompt.ids))
         read = reader.read(rows, here)
         for tree, where in zip(here, read.where, strict=True):
             for number, (row, columns) in zip(tree.rows, where, strict=True):
-                places = columns[-len(lines[number][1]) - 1 :].tolist()
-                found[number] = reader.logits(read.hidden[row, places])
+                clip_numbers = columns[-len(lines[number][1]) - 1 :].tolist()
+                found[number] = reader.logits(read.hidden[row, clip_numbers])
     return [found[number] for number in range(len(lines))]
 
 
@@ -184,9 +184,9 @@ def test_positions_can_be_told_in_another_way() -> None:
     lm = tf.LlamaForCausalLM(tf.LlamaConfig(**HEADS)).eval()
     told: list[Tensor] = []
 
-    def positions(places: Tensor) -> Tensor:
-        told.append(places)
-        return places + 100
+    def positions(clip_numbers: Tensor) -> Tensor:
+        told.append(clip_numbers)
+        return clip_numbers + 100
 
     with torch.no_grad():
         found = read_all(TreeReader(lm, positions), some_lines())

@@ -60,7 +60,7 @@ class Both:
 
     def ours(self, prompt: Prompt) -> torch.Tensor:
         """Logits (L, V) of a prompt."""
-        return self.logits([self.model.line(prompt)])[0]
+        return self.logits([self.model.tokenize(prompt)])[0]
 
     def theirs(self, prompt: Prompt) -> tuple[torch.Tensor, list[int], list[int]]:
         """Logits, ids and placeholders a clip, the class's own way."""

@@ -172,7 +172,7 @@ def off(both: Both, prompts: Sequence[Any]) -> float:
     found = []
     for prompt in prompts:
         theirs, ids, _ = both.theirs(prompt)
-        line = both.model.line(prompt)
+        line = both.model.tokenize(prompt)
         assert list(line.ids) == ids
         found.append(float((both.logits([line])[0] - theirs).abs().max()))
     return max(found)
@@ -182,7 +182,7 @@ def beside(both: Both) -> float:
     """Largest difference of logits between a prompt alone and beside others."""
     one, two = both.clip(0.41), both.clip(1.7, 1)
     prompts = [both.prompt(), both.prompt(one), both.prompt(two, one, one), both.prompt(two)]
-    lines = [both.model.line(prompt) for prompt in prompts]
+    lines = [both.model.tokenize(prompt) for prompt in prompts]
     pairs = zip(both.logits(lines), lines, strict=True)
     return max(float((row - both.logits([line])[0]).abs().max()) for row, line in pairs)
 

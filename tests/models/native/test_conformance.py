@@ -43,10 +43,10 @@ def test_logits_are_the_official_ones(both: Both) -> None:
     """Same ids, same logits as the class's own ``forward`` on the official features."""
     one, two = both.clip(1.3), both.clip(1.3 if both.tiny.alone else 1.07, 1)
     for prompt in (both.prompt(one), both.prompt(one, two), both.prompt()):
-        line = both.model.line(replace(prompt, system="yes"))
+        line = both.model.tokenize(replace(prompt, system="yes"))
         logits, ids, counts = both.theirs(replace(prompt, system="yes"))
         assert list(line.ids) == ids
-        assert [sound.tokens for sound in line.sounds] == counts
+        assert [sound.tokens for sound in line.audio_inputs] == counts
         torch.testing.assert_close(both.logits([line])[0], logits, **CLOSE)
 
 
@@ -71,17 +71,17 @@ def test_two_clips_are_told_apart(both: Both) -> None:
     logits = both.ours(both.prompt(one, two))[-1]
     for clips in ((two, one), (one, other), (one, one)):
         assert (both.ours(both.prompt(*clips))[-1] - logits).abs().max() > 1e-3
-    line = both.model.line(both.prompt(one, two))
-    counts = [len(made) for made in both.model.net.encode([s.features for s in line.sounds])]
-    for number, (sound, count) in enumerate(zip(line.sounds, counts, strict=True), 1):
-        assert sound.tokens == count == line.places.count(number) > 0
+    line = both.model.tokenize(both.prompt(one, two))
+    counts = [len(made) for made in both.model.net.encode([s.features for s in line.audio_inputs])]
+    for number, (sound, count) in enumerate(zip(line.audio_inputs, counts, strict=True), 1):
+        assert sound.tokens == count == line.clip_numbers.count(number) > 0
     assert line.ids.count(both.model.tokenizer.audio) == sum(counts)
 
 
 def test_a_batch_gives_what_each_gives_alone(both: Both) -> None:
     one, two = both.clip(0.41), both.clip(1.7, 1)
     prompts = [both.prompt(), both.prompt(one), both.prompt(two, one, one), both.prompt(two)]
-    lines = [both.model.line(prompt) for prompt in prompts]
+    lines = [both.model.tokenize(prompt) for prompt in prompts]
     for alone, together in zip(
         [both.logits([line])[0] for line in lines], both.logits(lines), strict=True
     ):
@@ -98,7 +98,7 @@ def test_choices_equal_brute_force(both: Both) -> None:
     for prompt, values in zip(prompts, found, strict=True):
         sums = []
         for text in prompt.targets:
-            line = both.model.line(prompt, text)
+            line = both.model.tokenize(prompt, text)
             said = torch.tensor(line.ids[line.start :])
             whole = both.logits([line])[0].double().log_softmax(-1)
             sums.append(whole[line.start - 1 : -1].gather(1, said[:, None]).sum())
@@ -127,8 +127,8 @@ def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
         (reply,) = both.model.generate([prompt], Sampling())
         assert reply.stop == "failed" and "hears at most" in (reply.error or "")
         return
-    line = both.model.line(prompt)
-    assert line.sounds[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))
+    line = both.model.tokenize(prompt)
+    assert line.audio_inputs[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))
     logits = both.logits([line])[0]
     assert (both.ours(both.prompt(both.wav(changed)))[-1] - logits[-1]).abs().max() > 1e-4
     if both.tiny.long:
@@ -156,7 +156,7 @@ def test_greedy_replies_are_repeated(both: Both) -> None:
     assert first.text and first.stop in ("end", "length")
     assert both.model.generate([prompt], Sampling(max_tokens=6)) == [first]
     ids: list[int] = []
-    line = both.model.line(prompt)
+    line = both.model.tokenize(prompt)
     while len(ids) < 6:  # step by step, without a cache
         whole = replace(line, ids=(*line.ids, *ids))
         last = both.logits([whole])[0][-1]

@@ -46,11 +46,11 @@ def test_templates_of_texts_and_of_blocks_are_read(tmp_path: Path, content: str)
     """Checkpoints of one class bring either."""
     both = open_both(TINIES["phi4_multimodal"], tmp_path)
     prompt = both.prompt(both.clip(0.5), both.clip(0.6))
-    expected = both.model.line(prompt).ids
+    expected = both.model.tokenize(prompt).ids
     (tmp_path / "chat_template.jinja").write_text(
         "{% for m in messages %}<|{{ m.role }}|>" + content + "<|end|>{% endfor %}<|assistant|>"
     )
-    assert opened(tmp_path).line(prompt).ids == expected
+    assert opened(tmp_path).tokenize(prompt).ids == expected
 
 
 def test_a_template_that_leaves_out_a_text_is_refused(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_template_that_leaves_out_a_text_is_refused(tmp_path: Path) -> None:
         "{% for m in messages %}<|{{ m.role }}|>{{ m.words }}<|end|>{% endfor %}<|assistant|>"
     )
     with pytest.raises(ModelError, match="leaves out texts"):
-        opened(tmp_path).line(both.prompt())
+        opened(tmp_path).tokenize(both.prompt())
 
 
 @dataclass
@@ -137,7 +137,7 @@ def merge(adapted: Path, folder: Path) -> None:
 
 
 def logits(both: Both, model: NativeModel, *prompts: Prompt) -> list[torch.Tensor]:
-    return replace(both, model=model).logits([model.line(prompt) for prompt in prompts])
+    return replace(both, model=model).logits([model.tokenize(prompt) for prompt in prompts])
 
 
 def test_the_adapter_is_on_where_there_is_a_clip(three: Three) -> None:
@@ -239,7 +239,7 @@ def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path
     both = open_both(tiny, tmp_path)
     prompt = both.prompt(both.clip(0.7, 1), both.clip(1.3))
     theirs, ids, _ = both.theirs(prompt)
-    assert ids == list(both.model.line(prompt).ids)
+    assert ids == list(both.model.tokenize(prompt).ids)
     assert (both.ours(prompt)[-1] - theirs[-1]).abs().max() > 1e-3
 
 
@@ -311,7 +311,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 def test_rotary_frequencies_turn_row_by_row(turning: Both) -> None:
     near, far = turning.prompt(turning.clip(0.3)), turning.prompt(turning.clip(3.9))
-    lines = [turning.model.line(prompt) for prompt in (near, far)]
+    lines = [turning.model.tokenize(prompt) for prompt in (near, far)]
     assert len(lines[0].ids) < 48 < len(lines[1].ids)
     version = turning.model.engine.version()
     for made, prompt in zip(turning.logits(lines), (near, far), strict=True):
@@ -321,12 +321,12 @@ def test_rotary_frequencies_turn_row_by_row(turning: Both) -> None:
 
 def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> None:
     prompt = turning.prompt(turning.clip(0.3))
-    line = turning.model.line(prompt)
+    line = turning.model.tokenize(prompt)
     more = 48 - len(line.ids) + 4
     assert 5 < more < 40
     (said,) = turning.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
     ids = list(line.ids)
-    heard = tiny_phi4.phi4_hear(turning.model.family.extractor, [line.sounds[0].features])
+    heard = tiny_phi4.phi4_hear(turning.model.family.extractor, [line.audio_inputs[0].features])
     for token in said.ids:
         with torch.no_grad():
             whole = turning.official(input_ids=torch.tensor([ids]), **heard.inputs).logits[0, -1]
@@ -364,7 +364,7 @@ def test_voxtral_needs_no_mistral_common(tmp_path: Path) -> None:
     (tmp_path / "tekken.json").write_text(json.dumps(tekken))
     rewrite(tmp_path / "config.json", audio_token_id=6)
     model = opened(tmp_path)
-    line = model.line(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
+    line = model.tokenize(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
     begin, spelt = (1, 3, 5, *[6] * 50), [i - len(names) for i in line.ids[53:-1]]
     assert line.ids[:53] == begin and line.ids[-1] == 4
     assert b"".join(words[i] for i in spelt) == b"see the [INST]" and 258 in spelt

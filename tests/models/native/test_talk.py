@@ -18,7 +18,7 @@ TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 @pytest.mark.parametrize("kind", ["qwen2_audio", "phi4_multimodal", "voxtral"])
 def test_turns_are_those_of_the_template(kind: str, tmp_path: Path) -> None:
     both = open_both(TINIES[kind], tmp_path)
-    scribe: Any = both.model.writer
+    scribe: Any = both.model.prompt_tokenizer
     first, second = both.clip(0.5), both.clip(0.7, 1)
     parts = (first, "What is it?", Earlier("A dog."), second, "And this?")
     prompt = Prompt(parts, "And this?")
@@ -29,18 +29,18 @@ def test_turns_are_those_of_the_template(kind: str, tmp_path: Path) -> None:
     mark = scribe.family.placeholder
     order = [whole.index("What is"), whole.index("A dog."), whole.rindex(mark), whole.index("And")]
     assert order == sorted(order) and whole.count(mark) == 2 and whole.count("A dog.") == 1
-    line = both.model.line(prompt)
-    alone = [both.model.line(turn) for turn in turns]
+    line = both.model.tokenize(prompt)
+    alone = [both.model.tokenize(turn) for turn in turns]
     assert line.ids.count(both.model.tokenizer.audio) == sum(
         one.ids.count(both.model.tokenizer.audio) for one in alone
     )
-    assert line.ids[: len(alone[0].ids)] == alone[0].ids and len(line.sounds) == 2
+    assert line.ids[: len(alone[0].ids)] == alone[0].ids and len(line.audio_inputs) == 2
 
 
 def test_a_template_of_blocks_takes_the_assistants_too(tmp_path: Path) -> None:
     both = open_both(TINIES["phi4_multimodal"], tmp_path)
     prompt = Prompt(("Is it?", Earlier("Yes {{ 7 }} <|end|>."), "Why?"), "Why?", system="Be brief.")
-    expected = both.model.line(prompt).ids
+    expected = both.model.tokenize(prompt).ids
     # Texts from the others, blocks alone from the assistant.
     words = (
         "{% if m.content is string and m.role != 'assistant' %}{{ m.content }}{% else %}"
@@ -50,4 +50,4 @@ def test_a_template_of_blocks_takes_the_assistants_too(tmp_path: Path) -> None:
     (tmp_path / "chat_template.jinja").write_text(
         "{% for m in messages %}<|{{ m.role }}|>" + words + "<|end|>{% endfor %}<|assistant|>"
     )
-    assert load_model(f"native:{tmp_path}").line(prompt).ids == expected  # type: ignore[attr-defined]
+    assert load_model(f"native:{tmp_path}").tokenize(prompt).ids == expected  # type: ignore[attr-defined]

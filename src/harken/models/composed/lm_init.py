@@ -1,4 +1,4 @@
-"""The first words of harken-tiny: a language model that has practised the questions, on text alone.
+"""First weights of harken-tiny's language model, which was trained on the questions as text.
 
 A large audio-language model starts from a language model that can read; so does the tiny one. Its
 two layers learned to name, to choose, the order and "the same?" on made-up names that stood where
@@ -19,13 +19,13 @@ import torch
 
 from harken.files import write_json, write_whole
 
-TENSORS = "first_words.safetensors"
-TABLE = "first_words.json"
+TENSORS = "lm_init.safetensors"
+TABLE = "lm_init.json"
 FOLDER = Path(__file__).parent / "data"
 
 
 def export_lm_init(learner: Any, names: Iterable[str], folder: Path, about: dict[str, Any]) -> None:
-    """Write what `apply_lm_init` reads: layers, embeddings of tokens and of `names`, in float16."""
+    """Write what `apply_lm_init` reads: layers, embeddings of tokens and of `names`, float16."""
     from safetensors.torch import save
 
     tokenizer: Any = learner.tokenizer

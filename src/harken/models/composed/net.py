@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from harken.errors import ModelError
 from harken.models.composed.encoders.base import AudioEncoder
-from harken.models.composed.projectors.mlp import MlpProjector
+from harken.models.composed.projectors.base import Projector
 from harken.models.engine.features import Array
-
-GROUPS = ("audio_encoder", "projector", "lm")
-
-
-"""Names of the module groups that can be frozen."""
+from harken.models.engine.net import LearnerNet
 
 
-class Net(nn.Module):
-    """Encoder, projector and language model, under the names by which they are frozen."""
+class ComposedNet(LearnerNet):
+    """An `AudioEncoder`, a `Projector` and a causal language model of transformers."""
 
-    def __init__(self, audio_encoder: AudioEncoder, projector: MlpProjector, lm: nn.Module) -> None:
-        super().__init__()
-        self.audio_encoder = audio_encoder
-        self.projector = projector
-        self.lm = lm
+    audio_encoder: AudioEncoder
+    projector: Projector
+
+    def __init__(self, audio_encoder: AudioEncoder, projector: Projector, lm: nn.Module) -> None:
+        super().__init__(audio_encoder, projector, lm)
+        self.pads_with_silence = audio_encoder.pads_with_silence
 
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
         """Tokens (n, width of the LM) of each clip's prepared features.
@@ -48,20 +46,17 @@ class Net(nn.Module):
             start = end
         return [found[i] for i in range(len(features))]
 
+    def frames(self, length: int) -> int:
+        """Encoder frames of features of `length`, where silence is padded with silence."""
+        return self.audio_encoder.frames(length) if self.pads_with_silence else length
 
-def set_trainable(net: Net, groups: Sequence[str]) -> list[nn.Parameter]:
-    """Freeze all but `groups`; returns what is left to train. LoRA keeps the LM's own frozen.
-
-    Raises:
-        ModelError: no such group.
-    """
-    unknown = sorted({*groups} - {*GROUPS})
-    if unknown:
-        raise ModelError(
-            f"no module group is called {', '.join(unknown)}", hint=f"Known: {', '.join(GROUPS)}"
-        )
-    adapted = any("lora_" in name for name, _ in net.named_parameters())
-    for name, parameter in net.named_parameters():
-        own = name.startswith("lm.") and adapted and "lora_" not in name
-        parameter.requires_grad_(name.split(".")[0] in groups and not own)
-    return [parameter for parameter in net.parameters() if parameter.requires_grad]
+    def clip_number_embeddings(self) -> Tensor | None:
+        """The projector's own, or the language model's embeddings of the numbers."""
+        if self.projector.clip_numbers is not None:
+            return self.projector.clip_numbers.weight
+        if self.projector.number_ids:
+            lm: Any = self.lm
+            ids = torch.tensor(self.projector.number_ids, device=self.device)
+            embedded: Tensor = lm.get_input_embeddings()(ids)
+            return embedded
+        return None

@@ -63,8 +63,8 @@ class TokenizedPrompt:
     """
 
     ids: tuple[int, ...]
-    places: tuple[int, ...]
-    sounds: tuple[AudioInput, ...] = ()
+    clip_numbers: tuple[int, ...]
+    audio_inputs: tuple[AudioInput, ...] = ()
     answer: int = 0
     earlier: tuple[tuple[int, int], ...] = ()
 
@@ -86,22 +86,26 @@ class TokenizedPrompt:
 
 @dataclass(slots=True)
 class PromptTokenizer:
-    """Writes lines; `sound` turns a clip into what is heard of it."""
+    """Writes lines; `audio_input` turns a clip into what is heard of it."""
 
     tokenizer: TextTokenizer
-    sound: Callable[[Clip], AudioInput]
+    audio_input: Callable[[Clip], AudioInput]
     context: int
-    most_places: int = 0
+    max_clip_number: int = 0
 
-    def line(
-        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[AudioInput] | None = None
+    def tokenize(
+        self,
+        prompt: Prompt,
+        answer: str | None = None,
+        audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
         """Write `prompt`, and `answer` behind it.
 
         Args:
             prompt: text and clips in any order; `ClipText` stand for clips.
             answer: what is to be said, if it is known.
-            sounds: what is heard of the clips instead of `self.sound` (augmented features).
+            audio_inputs: what is heard of the clips instead of `self.audio_input` (augmented
+            features).
 
         Raises:
             ModelError: the line is longer than the language model reads, or a clip too long.
@@ -109,38 +113,42 @@ class PromptTokenizer:
         """
         tokenizer = self.tokenizer
         ids = [tokenizer.bos, *(tokenizer.encode(prompt.system) if prompt.system else ())]
-        places = [0] * len(ids)
-        heard: list[AudioInput] = []
+        clip_numbers = [0] * len(ids)
+        inputs: list[AudioInput] = []
         number = 0
         for part in prompt.parts:
             if isinstance(part, Earlier):  # as in `turns`
                 ids += [tokenizer.answer, *tokenizer.encode(str(part)), tokenizer.eos]
-                places += [0] * (len(ids) - len(places))
+                clip_numbers += [0] * (len(ids) - len(clip_numbers))
                 continue
             if isinstance(part, str) and not isinstance(part, ClipText):
                 ids += tokenizer.encode(part)
-                places += [0] * (len(ids) - len(places))
+                clip_numbers += [0] * (len(ids) - len(clip_numbers))
                 continue
             number += 1
             if isinstance(part, Clip):
-                sound = self.sound(part) if sounds is None else sounds[len(heard)]
-                heard.append(sound)
-                inner: Sequence[int] = [tokenizer.audio] * sound.tokens
+                audio_input = (
+                    self.audio_input(part) if audio_inputs is None else audio_inputs[len(inputs)]
+                )
+                inputs.append(audio_input)
+                inner: Sequence[int] = [tokenizer.audio] * audio_input.tokens
             else:
                 inner = tokenizer.encode(str(part))
             ids += [tokenizer.clip_begin, *inner, tokenizer.clip_end]
-            places += [0, *[min(number, self.most_places)] * len(inner), 0]
+            clip_numbers += [0, *[min(number, self.max_clip_number)] * len(inner), 0]
         ids.append(tokenizer.answer)
-        places.append(0)
-        said = [] if answer is None else [*tokenizer.encode(answer), tokenizer.eos]
-        self._check(len(ids) + len(said))
-        return TokenizedPrompt((*ids, *said), tuple(places), tuple(heard), len(said))
+        clip_numbers.append(0)
+        answer_ids = [] if answer is None else [*tokenizer.encode(answer), tokenizer.eos]
+        self._check(len(ids) + len(answer_ids))
+        return TokenizedPrompt(
+            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
+        )
 
-    def turns(
+    def tokenize_turns(
         self,
         prompts: Sequence[Prompt],
         answers: Sequence[str],
-        sounds: Sequence[AudioInput] | None = None,
+        audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
         """Several questions about the same clips as one line: the clips are heard once.
 
@@ -150,18 +158,22 @@ class PromptTokenizer:
         Raises:
             ModelError: the line is longer than the language model reads.
         """
-        line = self.line(prompts[0], answers[0], sounds)
-        ids, spans = list(line.ids), [(line.start, len(line.ids))]
+        tokenized = self.tokenize(prompts[0], answers[0], audio_inputs)
+        ids, spans = list(tokenized.ids), [(tokenized.start, len(tokenized.ids))]
         for prompt, answer in zip(prompts[1:], answers[1:], strict=True):
             asked = str(prompt.parts[0 if prompt.style.question_first else -1])
             ids += [*self.tokenizer.encode(asked), self.tokenizer.answer]
-            said = [*self.tokenizer.encode(answer), self.tokenizer.eos]
-            spans.append((len(ids), len(ids) + len(said)))
-            ids += said
+            answer_ids = [*self.tokenizer.encode(answer), self.tokenizer.eos]
+            spans.append((len(ids), len(ids) + len(answer_ids)))
+            ids += answer_ids
         self._check(len(ids))
         last = spans.pop()
         return TokenizedPrompt(
-            tuple(ids), line.places, line.sounds, last[1] - last[0], tuple(spans)
+            tuple(ids),
+            tokenized.clip_numbers,
+            tokenized.audio_inputs,
+            last[1] - last[0],
+            tuple(spans),
         )
 
     def _check(self, length: int) -> None:
@@ -185,42 +197,42 @@ class TokenizedBatch:
     """
 
     ids: Tensor
-    places: Tensor
+    clip_numbers: Tensor
     true: Tensor
     audio: Tensor
-    sounds: tuple[AudioInput, ...]
+    audio_inputs: tuple[AudioInput, ...]
 
 
 def collate(
-    lines: Sequence[TokenizedPrompt], tokenizer: TextTokenizer, *, left: bool = False
+    prompts: Sequence[TokenizedPrompt], tokenizer: TextTokenizer, *, left: bool = False
 ) -> TokenizedBatch:
-    """Pad `lines`; on the left for generation, so that all go on from the same column."""
-    length = max(len(line.ids) for line in lines)
-    ids = np.full((len(lines), length), tokenizer.pad, np.int64)
-    places = np.zeros((len(lines), length), np.int64)
-    true = np.zeros((len(lines), length), bool)
-    for row, line in enumerate(lines):
-        start = length - len(line.ids) if left else 0
-        ids[row, start : start + len(line.ids)] = line.ids
-        places[row, start : start + len(line.places)] = line.places
-        true[row, start : start + len(line.ids)] = True
+    """Pad `prompts`; on the left for generation, so that all go on from the same column."""
+    length = max(len(tokenized.ids) for tokenized in prompts)
+    ids = np.full((len(prompts), length), tokenizer.pad, np.int64)
+    clip_numbers = np.zeros((len(prompts), length), np.int64)
+    true = np.zeros((len(prompts), length), bool)
+    for row, tokenized in enumerate(prompts):
+        start = length - len(tokenized.ids) if left else 0
+        ids[row, start : start + len(tokenized.ids)] = tokenized.ids
+        clip_numbers[row, start : start + len(tokenized.clip_numbers)] = tokenized.clip_numbers
+        true[row, start : start + len(tokenized.ids)] = True
     audio = np.flatnonzero(ids == tokenizer.audio)
     return TokenizedBatch(
         torch.from_numpy(ids),
-        torch.from_numpy(places),
+        torch.from_numpy(clip_numbers),
         torch.from_numpy(true),
         torch.from_numpy(audio),
-        tuple(sound for line in lines for sound in line.sounds),
+        tuple(audio_input for tokenized in prompts for audio_input in tokenized.audio_inputs),
     )
 
 
 def check_placeholders(
-    lines: Sequence[TokenizedPrompt], frames: Sequence[int], tokenizer: TextTokenizer
+    prompts: Sequence[TokenizedPrompt], frames: Sequence[int], tokenizer: TextTokenizer
 ) -> None:
     """Check that each line has a placeholder for each audio token, and no other.
 
     Args:
-        lines: as they were put on the page.
+        prompts: as they were put on the page.
         frames: tokens that the encoder gave for each clip, over all lines in order.
         tokenizer: knows the placeholder.
 
@@ -228,14 +240,14 @@ def check_placeholders(
         ModelError: with both numbers and the row.
     """
     at = 0
-    for row, line in enumerate(lines):
-        placeholders = line.ids.count(tokenizer.audio)
-        given = sum(frames[at : at + len(line.sounds)])
-        at += len(line.sounds)
+    for row, tokenized in enumerate(prompts):
+        placeholders = tokenized.ids.count(tokenizer.audio)
+        given = sum(frames[at : at + len(tokenized.audio_inputs)])
+        at += len(tokenized.audio_inputs)
         if placeholders != given:
             raise ModelError(
                 f"row {row} has {placeholders} audio placeholders and the encoder gave {given} "
-                f"audio tokens for its {len(line.sounds)} clips",
+                f"audio tokens for its {len(tokenized.audio_inputs)} clips",
                 hint="The encoder's frame count is wrong for this clip: report its length.",
             )
     if at != len(frames):

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from harken.cache import LruCache
 from harken.models.base import Sampling
-from harken.models.composed.net import Net
 from harken.models.engine.batch import (
     AudioInput,
     TokenizedBatch,
@@ -28,6 +27,7 @@ from harken.models.engine.batch import (
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
+from harken.models.engine.net import LearnerNet
 from harken.models.engine.prefix_cache import CachedPrompt, PrefixCache
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.engine.tree_forward import LOGITS, Mode, TreeOutput, TreeReader
@@ -39,7 +39,7 @@ CACHE_BYTES = 512 << 20
 
 
 @contextmanager
-def eval_mode(net: Net) -> Iterator[None]:
+def eval_mode(net: LearnerNet) -> Iterator[None]:
     """Evaluation mode for a block."""
     before = net.training
     if before:
@@ -69,9 +69,9 @@ class Engine:
 
     def __init__(
         self,
-        net: Net,
+        net: LearnerNet,
         tokenizer: TextTokenizer,
-        set_cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int = CACHE_BYTES,
         *,
         positions: Callable[[Tensor], Tensor] | None = None,
         mode: Mode | None = None,
@@ -81,14 +81,14 @@ class Engine:
         self.reader = TreeReader(net.lm, positions, mode)
         self.encodes = 0
         self.audio: Tensor | None = None
-        self._encoded: LruCache[Tensor] = LruCache(set_cache_bytes)
+        self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
         self._version = -1
 
     @property
     def device(self) -> torch.device:
         """Where the net is."""
-        return self.net.audio_encoder.device
+        return self.net.device
 
     def version(self) -> int:
         """A number that rises with every change of a weight in place."""
@@ -109,31 +109,31 @@ class Engine:
         tokens = self._encoded.get(key)
         return 0 if tokens is None else len(tokens)
 
-    def answer_logits(self, lines: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, V), ids (N,) and row (N,) of every answer token of `lines`, in order."""
-        sheet = collate(lines, self.tokenizer)
-        hidden = self._read(sheet, lines)
-        rows = np.repeat(np.arange(len(lines)), [line.answer_tokens for line in lines])
-        spans = [span for line in lines for span in line.spans]
+    def answer_logits(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order."""
+        batch = collate(prompts, self.tokenizer)
+        hidden = self._read(batch, prompts)
+        rows = np.repeat(np.arange(len(prompts)), [prompt.answer_tokens for prompt in prompts])
+        spans = [span for prompt in prompts for span in prompt.spans]
         columns = np.concatenate([np.arange(start, end) for start, end in spans])
         logits = self._logits(hidden, torch.from_numpy(rows), torch.from_numpy(columns - 1))
-        ids = sheet.ids[rows, columns].to(self.device)
+        ids = batch.ids[rows, columns].to(self.device)
         return logits, ids, torch.from_numpy(rows).to(self.device)
 
-    def token_logprobs(self, lines: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor]:
+    def token_logprobs(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor]:
         """Log-probability (N,) of every answer token, and its row (N,)."""
-        logits, ids, rows = self.answer_logits(lines)
+        logits, ids, rows = self.answer_logits(prompts)
         picked = logits.float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
         return picked, rows
 
-    def logprobs(self, lines: Sequence[TokenizedPrompt]) -> Tensor:
+    def logprobs(self, prompts: Sequence[TokenizedPrompt]) -> Tensor:
         """Summed answer log-probability of each line (B,)."""
-        picked, rows = self.token_logprobs(lines)
-        return torch.zeros(len(lines), device=self.device).index_add(0, rows, picked)
+        picked, rows = self.token_logprobs(prompts)
+        return torch.zeros(len(prompts), device=self.device).index_add(0, rows, picked)
 
-    def branches(self, line: TokenizedPrompt, answers: Sequence[Sequence[int]]) -> list[float]:
+    def branches(self, prompt: TokenizedPrompt, answers: Sequence[Sequence[int]]) -> list[float]:
         """Log-probability of each answer (ids, ``<eos>`` included) behind one prompt."""
-        return self.choices([(line, answers)])[0]
+        return self.choices([(prompt, answers)])[0]
 
     @torch.no_grad()
     def choices(
@@ -148,16 +148,16 @@ class Engine:
         if not asked:
             return []
         said = [ids for _, answers in asked for ids in answers]
-        rows = [(line, ids[:-1]) for line, answers in asked for ids in answers]
+        rows = [(prompt, ids[:-1]) for prompt, answers in asked for ids in answers]
         trees = self.reader.build_trees(rows, self.tokenizer)
-        lines = [line for line, _ in rows]
+        prompts = [prompt for prompt, _ in rows]
         sums = np.zeros(len(said))
         self._prefixes.clear()
         for pack in self.reader.packs(trees):
             here = [trees[i] for i in pack]
-            embedded = self.embedded([tree.line for tree in here])[0]
+            embedded = self.embedded([tree.prompt for tree in here])[0]
             read = self.reader.read(embedded, here, cache=self._prefixes.room(self.reader, here))
-            self._prefixes.add(read, here, lines)
+            self._prefixes.add(read, here, prompts)
             numbers = [number for tree in here for number in tree.rows]
             sums[numbers] = self._sums(read, [said[number] for number in numbers])
         ends = np.cumsum([len(answers) for _, answers in asked])
@@ -167,9 +167,11 @@ class Engine:
         """Summed log-probability of what is said at the end of each line that was read."""
         width = read.hidden.shape[1]
         rows = [found for tree in read.where for found in tree]
-        places = [row * width + at[-len(ids) :] for (row, at), ids in zip(rows, said, strict=True)]
+        clip_numbers = [
+            row * width + at[-len(ids) :] for (row, at), ids in zip(rows, said, strict=True)
+        ]
         # Answers begin behind the same token: logits are worked out once a place.
-        where, which = np.unique(np.concatenate(places), return_inverse=True)
+        where, which = np.unique(np.concatenate(clip_numbers), return_inverse=True)
         hidden = read.hidden.flatten(0, 1)
         ids = np.concatenate([np.array(ids, np.int64) for ids in said])
         picked = np.zeros(len(ids))
@@ -186,34 +188,34 @@ class Engine:
         found: Floats = np.add.reduceat(picked, starts)
         return found
 
-    def generate_replies(
+    def generate(
         self,
-        lines: Sequence[TokenizedPrompt],
+        prompts: Sequence[TokenizedPrompt],
         sampling: Sampling,
         draws: Sequence[np.random.Generator],
     ) -> list[GeneratedReply]:
         """Replies to each prompt; see `harken.models.engine.generate.generate_replies`."""
-        return generate_replies(self, lines, sampling, draws)
+        return generate_replies(self, prompts, sampling, draws)
 
-    def cached(self, lines: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
-        """Where `lines` were read for the last `choices`; None unless all were."""
+    def cached(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
+        """Where `prompts` were read for the last `choices`; None unless all were."""
         self._check_version()
-        return self._prefixes.find(lines)
+        return self._prefixes.find(prompts)
 
     def embedded(
-        self, lines: Sequence[TokenizedPrompt], *, left: bool = False
+        self, prompts: Sequence[TokenizedPrompt], *, left: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Embeddings (B, L, width) of padded lines, audio put in, and what is true of them."""
-        sheet = collate(lines, self.tokenizer, left=left)
-        return self._embed(sheet, lines), sheet.true.to(self.device)
+        batch = collate(prompts, self.tokenizer, left=left)
+        return self._embed(batch, prompts), batch.true.to(self.device)
 
-    def _read(self, sheet: TokenizedBatch, lines: Sequence[TokenizedPrompt]) -> Tensor:
+    def _read(self, batch: TokenizedBatch, prompts: Sequence[TokenizedPrompt]) -> Tensor:
         """Last hidden states (B, L, width), or logits where the head is not a plain one.
 
         Lines are padded on the right and read from left to right, so padding needs no mask: nothing
         true comes after it.
         """
-        embedded = self._embed(sheet, lines)
+        embedded = self._embed(batch, prompts)
         lm: Any = self.net.lm
         if self.reader.plain_head:
             decoder = lm.get_decoder()
@@ -226,45 +228,33 @@ class Engine:
         """Logits (N, V) at the given places of what `_read` gave."""
         return self.reader.logits(hidden[rows.to(hidden.device), columns.to(hidden.device)])
 
-    def _embed(self, sheet: TokenizedBatch, lines: Sequence[TokenizedPrompt]) -> Tensor:
+    def _embed(self, batch: TokenizedBatch, prompts: Sequence[TokenizedPrompt]) -> Tensor:
         """Embeddings (B, L, width) with the clips' tokens in place of the placeholders."""
         lm: Any = self.net.lm
-        embedded: Tensor = lm.get_input_embeddings()(sheet.ids.to(self.device))
-        numbers = self._numbers()
-        number = sheet.places.to(self.device)
-        if numbers is not None and bool((sheet.places > 0).any()):
+        embedded: Tensor = lm.get_input_embeddings()(batch.ids.to(self.device))
+        numbers = self.net.clip_number_embeddings()
+        number = batch.clip_numbers.to(self.device)
+        if numbers is not None and bool((batch.clip_numbers > 0).any()):
             embedded = embedded + numbers[number] * (number > 0)[..., None]
-        heard = self._encode_clips(sheet.sounds)
-        check_placeholders(lines, [len(tokens) for tokens in heard], self.tokenizer)
+        encoded = self._encode_clips(batch.audio_inputs)
+        check_placeholders(prompts, [len(tokens) for tokens in encoded], self.tokenizer)
         self.audio = None
-        if not heard:
+        if not encoded:
             return embedded
-        audio = torch.cat(heard)
+        audio = torch.cat(encoded)
         if torch.is_grad_enabled():
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
         if numbers is not None:
-            audio = audio + numbers[number.flatten()[sheet.audio.to(self.device)]]
-        flat = embedded.flatten(0, 1).index_copy(0, sheet.audio.to(self.device), audio)
+            audio = audio + numbers[number.flatten()[batch.audio.to(self.device)]]
+        flat = embedded.flatten(0, 1).index_copy(0, batch.audio.to(self.device), audio)
         return flat.view(embedded.shape)
 
-    def _numbers(self) -> Tensor | None:
-        """What is added to every token of clip k (row k), if anything is."""
-        between = self.net.projector
-        if between.places is not None:
-            return between.places.weight
-        if between.numbers:
-            lm: Any = self.net.lm
-            ids = torch.tensor(between.numbers, device=self.device)
-            said: Tensor = lm.get_input_embeddings()(ids)
-            return said
-        return None
-
-    def _encode_clips(self, sounds: Sequence[AudioInput]) -> list[Tensor]:
+    def _encode_clips(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
         """The tokens (n, width) of each sound, each distinct one encoded once."""
-        names = [sound.key or f"#{i}" for i, sound in enumerate(sounds)]
-        first = dict(reversed(list(zip(names, sounds, strict=True))))
+        names = [audio_input.key or f"#{i}" for i, audio_input in enumerate(audio_inputs)]
+        first = dict(reversed(list(zip(names, audio_inputs, strict=True))))
         order = list(dict.fromkeys(names))
         if torch.is_grad_enabled() or self.net.training:
             made = self.net.encode([first[name].features for name in order]) if order else []
@@ -281,29 +271,27 @@ class Engine:
             self.clear_cache()
             self._version = version
 
-    def _encoded_clip(self, sound: AudioInput) -> Tensor:
+    def _encoded_clip(self, audio_input: AudioInput) -> Tensor:
         """A sound's tokens, kept while the weights stay as they are.
 
         Encoded alone and not beside others, so that the last bit of an answer does not depend on
         what was asked before: a run that is taken up again gives the same bytes.
         """
-        tokens = self._encoded.get(sound.key) if sound.key else None
+        tokens = self._encoded.get(audio_input.key) if audio_input.key else None
         if tokens is None:
-            features = sound.features
-            still = self._silence_key(features) if sound.key else ""
-            tokens = self._encoded.get(still) if still else None
+            features = audio_input.features
+            silence_key = self._silence_key(features) if audio_input.key else ""
+            tokens = self._encoded.get(silence_key) if silence_key else None
             if tokens is None:
                 tokens = self.net.encode([features])[0]
                 self.encodes += 1
-            for name in filter(None, {sound.key, still}):
+            for name in filter(None, {audio_input.key, silence_key}):
                 self._encoded.put(name, tokens, tokens.nbytes)
         return tokens
 
     def _silence_key(self, features: Array) -> str:
-        """What silence is remembered by as well: its length, as far as the encoder can tell."""
-        audio_encoder: Any = self.net.audio_encoder
+        """What silence is cached by as well: its length, as far as the encoder can tell."""
         if not isinstance(features, np.ndarray) or (features != features[:1]).any():
             return ""
-        quiet = getattr(audio_encoder, "pads_with_silence", False)
-        length = audio_encoder.frames(len(features)) if quiet else len(features)
-        return f"still {features[:1].tobytes().hex()} {quiet} {length}"
+        length = self.net.frames(len(features))
+        return f"silence {features[:1].tobytes().hex()} {self.net.pads_with_silence} {length}"

@@ -37,11 +37,11 @@ class GeneratedReply:
     ended: bool
 
 
-def length_batches(lines: Mapping[int, TokenizedPrompt], more: int) -> list[list[int]]:
+def length_batches(prompts: Mapping[int, TokenizedPrompt], more: int) -> list[list[int]]:
     """Lines in order of length, cut into groups of at most `TOKENS` tokens with `more` behind."""
     groups: list[list[int]] = []
-    for i in sorted(lines, key=lambda i: len(lines[i].ids), reverse=True):
-        room = len(lines[groups[-1][0]].ids) + more if groups else 0
+    for i in sorted(prompts, key=lambda i: len(prompts[i].ids), reverse=True):
+        room = len(prompts[groups[-1][0]].ids) + more if groups else 0
         if groups and (len(groups[-1]) + 1) * room <= TOKENS:
             groups[-1].append(i)
         else:
@@ -52,7 +52,7 @@ def length_batches(lines: Mapping[int, TokenizedPrompt], more: int) -> list[list
 @torch.no_grad()
 def generate_replies(
     engine: Any,
-    lines: Sequence[TokenizedPrompt],
+    prompts: Sequence[TokenizedPrompt],
     sampling: Sampling,
     draws: Sequence[np.random.Generator],
 ) -> list[GeneratedReply]:
@@ -60,17 +60,19 @@ def generate_replies(
 
     Args:
         engine: a `harken.models.engine.engine.Engine`.
-        lines: prompts, without answers.
+        prompts: prompts, without answers.
         sampling: temperature 0 is greedy; `top_k` 0 keeps all tokens.
         draws: one generator a line: a reply does not depend on what else is in the batch.
     """
-    spots = engine.cached(lines)
-    begun = prefill_cached(engine.reader, spots) if spots else prefill_trees(engine, lines, _WORTH)
-    begun = begun or _alone(engine, lines)
+    spots = engine.cached(prompts)
+    begun = (
+        prefill_cached(engine.reader, spots) if spots else prefill_trees(engine, prompts, _WORTH)
+    )
+    begun = begun or _alone(engine, prompts)
     logits, cache, true = begun.logits, begun.cache, begun.true
     lm, end, device = engine.net.lm, engine.tokenizer.eos, true.device
-    said: list[list[int]] = [[] for _ in lines]
-    ended = [False] * len(lines)
+    said: list[list[int]] = [[] for _ in prompts]
+    ended = [False] * len(prompts)
     position = true.long().sum(1, keepdim=True) - 1
     for _ in range(sampling.max_tokens):
         chosen = _choose(logits, sampling, draws, ended, engine.tokenizer)
@@ -80,7 +82,7 @@ def generate_replies(
                 said[row] += [] if ended[row] else [token]
         if all(ended):
             break
-        true = torch.cat([true, true.new_ones(len(lines), 1)], 1)
+        true = torch.cat([true, true.new_ones(len(prompts), 1)], 1)
         position = position + 1
         out = lm(
             input_ids=torch.tensor(chosen, device=device)[:, None],
@@ -97,9 +99,9 @@ def generate_replies(
     ]
 
 
-def _alone(engine: Any, lines: Sequence[TokenizedPrompt]) -> Prefill:
+def _alone(engine: Any, prompts: Sequence[TokenizedPrompt]) -> Prefill:
     """Each line in a row of its own, padded on the left."""
-    embedded, true = engine.embedded(lines, left=True)
+    embedded, true = engine.embedded(prompts, left=True)
     positions = (true.long().cumsum(1) - 1).clamp(min=0)
     asked = {
         "attention_mask": true.long(),
@@ -132,10 +134,10 @@ def _choose(
         if ended[row]:
             chosen.append(tokenizer.eos)
             continue
-        line = values[row]
-        if 0 < sampling.top_k < len(line):
-            line = np.where(line >= np.sort(line)[-sampling.top_k], line, -np.inf)
-        powers = np.exp(line - line.max()).cumsum()
+        prompt = values[row]
+        if 0 < sampling.top_k < len(prompt):
+            prompt = np.where(prompt >= np.sort(prompt)[-sampling.top_k], prompt, -np.inf)
+        powers = np.exp(prompt - prompt.max()).cumsum()
         chosen.append(int(np.searchsorted(powers, draw.random() * powers[-1], side="right")))
     return chosen
 

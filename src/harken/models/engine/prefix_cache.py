@@ -81,68 +81,68 @@ class PrefixCache:
         return True
 
     def add(
-        self, read: TreeOutput, trees: Sequence[PromptTree], lines: Sequence[TokenizedPrompt]
+        self, read: TreeOutput, trees: Sequence[PromptTree], prompts: Sequence[TokenizedPrompt]
     ) -> None:
-        """Keep the prompts (`lines` by the numbers of the trees' rows) of a pass."""
+        """Keep the prompts (`prompts` by the numbers of the trees' rows) of a pass."""
         if not _plain(read.cache):
             return
-        for number, spot in cached_prompts(read, trees, lines).items():
-            name = _name(lines[number])
+        for number, spot in cached_prompts(read, trees, prompts).items():
+            name = _name(prompts[number])
             if name is not None:
                 self._spots.setdefault(name, spot)
 
-    def find(self, lines: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
-        """Where `lines` were read; None unless all are kept."""
-        found = [self._spots.get(_name(line)) for line in lines] if self._spots else [None]
+    def find(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
+        """Where `prompts` were read; None unless all are kept."""
+        found = [self._spots.get(_name(prompt)) for prompt in prompts] if self._spots else [None]
         spots = [spot for spot in found if spot is not None]
-        return spots if len(spots) == len(lines) else None
+        return spots if len(spots) == len(prompts) else None
 
 
-def _name(line: TokenizedPrompt) -> Any:
+def _name(prompt: TokenizedPrompt) -> Any:
     """What two lines that are read alike have in common; None if nobody knows."""
-    keys = tuple(sound.key for sound in line.sounds)
-    return (line.ids, keys) if all(keys) else None
+    keys = tuple(audio_input.key for audio_input in prompt.audio_inputs)
+    return (prompt.ids, keys) if all(keys) else None
 
 
 def cached_prompts(
-    read: TreeOutput, trees: Sequence[PromptTree], lines: Sequence[TokenizedPrompt]
+    read: TreeOutput, trees: Sequence[PromptTree], prompts: Sequence[TokenizedPrompt]
 ) -> dict[int, CachedPrompt]:
     """Where each prompt of `trees` stands in a pass that kept keys and values."""
     found: dict[int, CachedPrompt] = {}
     for row, (tree, where) in enumerate(zip(trees, read.where, strict=True)):
         for number, path, (_, columns) in zip(tree.rows, tree.paths, where, strict=True):
-            size = len(lines[number].ids)
+            size = len(prompts[number].ids)
             last = int(columns[size - 1 - tree.trunk])
             found[number] = CachedPrompt(read, row, read.columns[row][path[:size]], last)
     return found
 
 
-def prefill_trees(engine: Any, lines: Sequence[TokenizedPrompt], worth: float) -> Prefill | None:
+def prefill_trees(engine: Any, prompts: Sequence[TokenizedPrompt], worth: float) -> Prefill | None:
     """Read lines that begin alike as trees.
 
     Args:
         engine: a `harken.models.engine.engine.Engine`.
-        lines: prompts.
+        prompts: prompts.
         worth: the largest share of the tokens that may be left.
 
     Returns:
         None where more is left, or the language model cannot be read so.
     """
-    if engine.reader.mode(max(len(line.ids) for line in lines)) != "tree":
+    if engine.reader.mode(max(len(prompt.ids) for prompt in prompts)) != "tree":
         return None
-    trees = engine.reader.build_trees([(line, ()) for line in lines], engine.tokenizer)
-    if sum(len(tree.depth) for tree in trees) > worth * sum(len(line.ids) for line in lines):
+    trees = engine.reader.build_trees([(prompt, ()) for prompt in prompts], engine.tokenizer)
+    if sum(len(tree.depth) for tree in trees) > worth * sum(len(prompt.ids) for prompt in prompts):
         return None
     spots: dict[int, CachedPrompt] = {}
     for pack in engine.reader.packs(trees):
         here = [trees[i] for i in pack]
         read = engine.reader.read(
-            engine.embedded([tree.line for tree in here])[0], here, cache=True
+            engine.embedded([tree.prompt for tree in here])[0], here, cache=True
         )
         if not _plain(read.cache):
             return None
-        spots |= cached_prompts(read, here, lines)
-    return prefill_cached(engine.reader, [spots[i] for i in range(len(lines))])
+        spots |= cached_prompts(read, here, prompts)
+    return prefill_cached(engine.reader, [spots[i] for i in range(len(prompts))])
 
 
 def prefill_cached(reader: TreeReader, spots: Sequence[CachedPrompt]) -> Prefill:

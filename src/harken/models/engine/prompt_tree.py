@@ -47,7 +47,7 @@ class PromptTree:
         paths: for each of `rows` the places (n,) of its tokens.
     """
 
-    line: TokenizedPrompt
+    prompt: TokenizedPrompt
     segment: Ints
     depth: Ints
     reads: npt.NDArray[np.bool_]
@@ -66,9 +66,9 @@ class _Row:
         size: tokens of all of them.
     """
 
-    line: TokenizedPrompt
+    prompt: TokenizedPrompt
     codes: Ints
-    places: Ints
+    clip_numbers: Ints
     starts: tuple[int, ...]
     key: bytes
     behind: list[tuple[int, Sequence[int]]]
@@ -76,24 +76,24 @@ class _Row:
 
 
 def build_trees(
-    lines: Sequence[tuple[TokenizedPrompt, Sequence[int]]],
+    prompts: Sequence[tuple[TokenizedPrompt, Sequence[int]]],
     tokenizer: TextTokenizer,
     *,
     apart: bool = False,
 ) -> list[PromptTree]:
-    """Trees of `lines`: two stand in one tree if a third or more of one is the other's beginning.
+    """Trees of `prompts`: two stand in one tree if a third or more of one is the other's beginning.
 
     Lines with and without clips stand apart: some models read the two differently.
 
     Args:
-        lines: each with the tokens that are read behind it (without the last one said).
+        prompts: each with the tokens that are read behind it (without the last one said).
         tokenizer: knows the placeholder.
         apart: only what is read behind one and the same line stands in one tree.
 
     Raises:
         ModelError: a line's placeholders are not as many as its sounds' tokens.
     """
-    rows = sorted(_rows(lines, tokenizer), key=lambda row: row.key)
+    rows = sorted(_rows(prompts, tokenizer), key=lambda row: row.key)
     trees: list[PromptTree] = []
     group: list[_Row] = []
     grown = 0
@@ -101,7 +101,7 @@ def build_trees(
         shared = _common_prefix(group[-1].codes, row.codes) if group else 0
         grown += len(row.codes) - shared + row.size
         if group and (
-            _kept_apart(group[-1].line, row.line, apart)
+            _kept_apart(group[-1].prompt, row.prompt, apart)
             or 3 * shared < len(row.codes)
             or grown > MAX_TOKENS
         ):
@@ -117,47 +117,52 @@ def build_trees(
 
 def _kept_apart(one: TokenizedPrompt, other: TokenizedPrompt, apart: bool) -> bool:
     """Whether two lines must not stand in one tree, however alike they begin."""
-    return one is not other and (apart or bool(one.sounds) != bool(other.sounds))
+    return one is not other and (apart or bool(one.audio_inputs) != bool(other.audio_inputs))
 
 
 def _rows(
-    lines: Sequence[tuple[TokenizedPrompt, Sequence[int]]], tokenizer: TextTokenizer
+    prompts: Sequence[tuple[TokenizedPrompt, Sequence[int]]], tokenizer: TextTokenizer
 ) -> list[_Row]:
     """A row for each Line object; several if very much is read behind it."""
     names: dict[Any, int] = {}
     parts: dict[int, list[list[tuple[int, Sequence[int]]]]] = {}
     left: dict[int, int] = {}
-    for number, (line, behind) in enumerate(lines):
-        mine = parts.setdefault(id(line), [])
-        if not mine or len(behind) > left[id(line)]:
+    for number, (prompt, behind) in enumerate(prompts):
+        mine = parts.setdefault(id(prompt), [])
+        if not mine or len(behind) > left[id(prompt)]:
             mine.append([])
-            left[id(line)] = MAX_TOKENS
+            left[id(prompt)] = MAX_TOKENS
         mine[-1].append((number, behind))
-        left[id(line)] -= len(behind)
+        left[id(prompt)] -= len(behind)
     rows = []
-    for line in {id(line): line for line, _ in lines}.values():
-        codes, places, starts = _codes(line, tokenizer, names)
+    for prompt in {id(prompt): prompt for prompt, _ in prompts}.values():
+        codes, clip_numbers, starts = _codes(prompt, tokenizer, names)
         key = codes.astype(">i8").tobytes()
-        for part in parts[id(line)]:
+        for part in parts[id(prompt)]:
             size = sum(len(behind) for _, behind in part)
-            rows.append(_Row(line, codes, places, starts, key, part, size))
+            rows.append(_Row(prompt, codes, clip_numbers, starts, key, part, size))
     return rows
 
 
 def _codes(
-    line: TokenizedPrompt, tokenizer: TextTokenizer, names: dict[Any, int]
+    prompt: TokenizedPrompt, tokenizer: TextTokenizer, names: dict[Any, int]
 ) -> tuple[Ints, Ints, tuple[int, ...]]:
     """Codes (n,) and clip numbers (n,) of a line, and where its sounds begin."""
-    check_placeholders([line], [sound.tokens for sound in line.sounds], tokenizer)
-    codes = np.array(line.ids, np.int64)
-    places = np.zeros(len(codes), np.int64)
-    places[: len(line.places)] = line.places
+    check_placeholders(
+        [prompt], [audio_input.tokens for audio_input in prompt.audio_inputs], tokenizer
+    )
+    codes = np.array(prompt.ids, np.int64)
+    clip_numbers = np.zeros(len(codes), np.int64)
+    clip_numbers[: len(prompt.clip_numbers)] = prompt.clip_numbers
     here = np.flatnonzero(codes == tokenizer.audio)
-    numbers = [names.setdefault(sound.key or id(sound), len(names)) for sound in line.sounds]
-    sizes = [sound.tokens for sound in line.sounds]
+    numbers = [
+        names.setdefault(audio_input.key or id(audio_input), len(names))
+        for audio_input in prompt.audio_inputs
+    ]
+    sizes = [audio_input.tokens for audio_input in prompt.audio_inputs]
     codes[here] = np.repeat(np.array(numbers, np.int64) + _SOUND, sizes)
     begins = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.int64)
-    return codes, places, tuple(int(here[at]) for at in begins)
+    return codes, clip_numbers, tuple(int(here[at]) for at in begins)
 
 
 def _common_prefix(one: Ints, other: Ints) -> int:
@@ -172,19 +177,19 @@ class _TreeBuilder:
 
     def __init__(self) -> None:
         self.codes: list[int] = []
-        self.places: list[int] = []
+        self.clip_numbers: list[int] = []
         self.depth: list[int] = []
         self.segment: list[int] = []
         self.above: list[list[int]] = []  # twig -> the twigs it reads, itself included
-        self.sounds: list[AudioInput] = []
+        self.audio_inputs: list[AudioInput] = []
         self.paths: dict[int, Ints] = {}
 
-    def add_segment(self, codes: list[int], places: list[int], at: int, parent: int) -> int:
+    def add_segment(self, codes: list[int], clip_numbers: list[int], at: int, parent: int) -> int:
         """Add a twig whose first token stands at `at` in its line; returns its number."""
         number = len(self.above)
         self.above.append([*(self.above[parent] if parent >= 0 else ()), number])
         self.codes += codes
-        self.places += places
+        self.clip_numbers += clip_numbers
         self.depth += range(at, at + len(codes))
         self.segment += [number] * len(codes)
         return number
@@ -229,9 +234,11 @@ def _build(group: Sequence[_Row], tokenizer: TextTokenizer) -> PromptTree:
         root = root or end
         path = np.concatenate([path, np.arange(len(tree.codes), len(tree.codes) + end - at)])
         segment = tree.add_segment(
-            row.codes[at:end].tolist(), row.places[at:end].tolist(), at, parent
+            row.codes[at:end].tolist(), row.clip_numbers[at:end].tolist(), at, parent
         )
-        tree.sounds += row.line.sounds[bisect_left(row.starts, at) : bisect_left(row.starts, end)]
+        tree.audio_inputs += row.prompt.audio_inputs[
+            bisect_left(row.starts, at) : bisect_left(row.starts, end)
+        ]
         cached_tokens: dict[Any, tuple[int, int]] = {}
         while low < high and len(group[low].codes) == end:  # sorted, so the short ones come first
             for number, behind in group[low].behind:
@@ -245,7 +252,7 @@ def _build(group: Sequence[_Row], tokenizer: TextTokenizer) -> PromptTree:
         reads[number, upward] = True
     ids = np.where(codes >= _SOUND, tokenizer.audio, codes).tolist()
     return PromptTree(
-        line=TokenizedPrompt(tuple(ids), tuple(tree.places), tuple(tree.sounds)),
+        prompt=TokenizedPrompt(tuple(ids), tuple(tree.clip_numbers), tuple(tree.audio_inputs)),
         segment=np.array(tree.segment, np.int64),
         depth=np.array(tree.depth, np.int64),
         reads=reads,

@@ -120,10 +120,10 @@ class TreeReader:
         return self._mode
 
     def build_trees(
-        self, lines: Sequence[tuple[TokenizedPrompt, Sequence[int]]], tokenizer: TextTokenizer
+        self, prompts: Sequence[tuple[TokenizedPrompt, Sequence[int]]], tokenizer: TextTokenizer
     ) -> list[PromptTree]:
-        """The trees of `lines`; see `harken.models.engine.prompt_tree.build_trees`."""
-        return build_trees(lines, tokenizer, apart=self.by_row)
+        """The trees of `prompts`; see `harken.models.engine.prompt_tree.build_trees`."""
+        return build_trees(prompts, tokenizer, apart=self.by_row)
 
     def trunk(self, tree: PromptTree) -> int:
         """How much of a tree is read first and without a mask; 0 if it is all read at once."""
@@ -161,7 +161,7 @@ class TreeReader:
         mode = self.mode(longest)
         if mode == "tree":
             return self._branches(embedded, trees, cache)
-        return self._lines(embedded, trees, prefix=mode == "prefix")
+        return self._forward_prompts(embedded, trees, prefix=mode == "prefix")
 
     def _branches(self, embedded: Tensor, trees: Sequence[PromptTree], cache: bool) -> TreeOutput:
         """One row a tree."""
@@ -188,7 +188,9 @@ class TreeReader:
             where.append([(row, path[tree.trunk :] - trunk) for path in tree.paths])
         return TreeOutput(hidden, where, kept, tuple(lies))
 
-    def _lines(self, embedded: Tensor, trees: Sequence[PromptTree], *, prefix: bool) -> TreeOutput:
+    def _forward_prompts(
+        self, embedded: Tensor, trees: Sequence[PromptTree], *, prefix: bool
+    ) -> TreeOutput:
         """One row a line; with `prefix`, behind one reading of the trunk of each tree."""
         parts: list[Tensor] = []
         where: list[list[tuple[int, Ints]]] = []
@@ -341,11 +343,11 @@ def _shown(reader: TreeReader, mode: Mode) -> bool:
     tokenizer: Any = SimpleNamespace(audio=-1)
 
     def said(mode: Mode, trunk: list[int]) -> Tensor:
-        lines = [(TokenizedPrompt(tuple(trunk + branch), ()), ()) for branch in branches]
+        prompts = [(TokenizedPrompt(tuple(trunk + branch), ()), ()) for branch in branches]
         read = TreeReader(reader.lm, reader.positions, mode)
         found: dict[int, Tensor] = {}
-        for tree in build_trees(lines, tokenizer):
-            here = embeddings(torch.tensor([tree.line.ids], device=embeddings.weight.device))
+        for tree in build_trees(prompts, tokenizer):
+            here = embeddings(torch.tensor([tree.prompt.ids], device=embeddings.weight.device))
             got = read.read(here, [tree])
             for number, (row, columns) in zip(tree.rows, got.where[0], strict=True):
                 size = len(branches[number])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class AudioAdapter:
             layer = known[name]
             pair = (down.to(layer.weight), up.to(layer.weight))
             self.layers[name] = pair
-            layer.register_forward_hook(self._beside(name, self._scale(name, len(down))))
+            layer.register_forward_hook(partial(self._add, name, self._scale(name, len(down))))
 
     def save(self, folder: Path) -> None:
         """Write what `read` reads."""
@@ -125,15 +126,18 @@ class AudioAdapter:
         alpha = float(alphas[0] if alphas else self.settings["lora_alpha"])
         return alpha / (rank**0.5 if self.settings.get("use_rslora") else rank)
 
-    def _beside(self, name: str, scale: float) -> Any:
-        def add(_: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-            if self.rows is None:
-                return out
-            down, up = self.layers[name]
-            more = nn.functional.linear(nn.functional.linear(given[0], down), up) * scale
-            return out + more * self.rows.to(out).view(-1, *[1] * (out.ndim - 1))
+    def _add(
+        self, name: str, scale: float, _: nn.Module, given: tuple[Tensor, ...], out: Tensor
+    ) -> Tensor:
+        """What the layer `name` gives, and B A x in the rows that have the adapter.
 
-        return add
+        A method and no closure, so that a deep copy of the model has an adapter of its own.
+        """
+        if self.rows is None:
+            return out
+        down, up = self.layers[name]
+        more = nn.functional.linear(nn.functional.linear(given[0], down), up) * scale
+        return out + more * self.rows.to(out).view(-1, *[1] * (out.ndim - 1))
 
 
 class AdapterFamily(NativeFamily):

@@ -150,9 +150,10 @@ class NativeFamily(ABC):
         """
         del folder, hf_tokenizer  # most classes need nothing more
 
-    def save(self, folder: Path) -> None:
-        """Write weights and extractor into a folder."""
-        self.model.save_pretrained(folder)
+    def save(self, folder: Path, state: dict[str, Tensor] | None = None) -> None:
+        """Write weights and extractor into a folder; `state` goes before the model's own."""
+        given = {} if state is None else {"state_dict": state}
+        self.model.save_pretrained(folder, **given)
         self.extractor.save_pretrained(folder)
 
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -52,45 +52,54 @@ class ChatTokenizer(PromptTokenizer):
         names = sorted(self._marks, key=len, reverse=True)
         self._split = re.compile("(" + "|".join(map(re.escape, names)) + ")")
 
-    def line(
-        self, prompt: Prompt, answer: str | None = None, sounds: Sequence[AudioInput] | None = None
+    def tokenize(
+        self,
+        prompt: Prompt,
+        answer: str | None = None,
+        audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
-        """Write `prompt`, and `answer` behind it; see `PromptTokenizer.line`.
+        """Write `prompt`, and `answer` behind it; see `PromptTokenizer.tokenized`.
 
         Raises:
             ModelError: the line is longer than the model reads, a clip too long, or the chat
                 template has no place for the clips.
             AudioError: a clip that cannot be loaded.
         """
-        heard = [self.sound(clip) for clip in prompt.clips] if sounds is None else list(sounds)
+        inputs = (
+            [self.audio_input(clip) for clip in prompt.clips]
+            if audio_inputs is None
+            else list(audio_inputs)
+        )
         ids: list[int] = []
-        places: list[int] = []
+        clip_numbers: list[int] = []
         number = 0
         for piece in self.pieces(prompt):
             if isinstance(piece, str):
                 ids += self._spelt(piece)
             elif piece == self.tokenizer.audio:
                 number += 1
-                count = heard[number - 1].tokens if number <= len(heard) else 0
+                count = inputs[number - 1].tokens if number <= len(inputs) else 0
                 ids += [piece] * count
-                places += [0] * (len(ids) - count - len(places)) + [number] * count
+                clip_numbers += [0] * (len(ids) - count - len(clip_numbers)) + [number] * count
             else:
                 ids.append(piece)
-        if number != len(heard):
+        if number != len(inputs):
             raise ModelError(
-                f"the chat template has places for {number} clips and the prompt has {len(heard)}",
+                f"the chat template has places for {number} clips and the prompt has {len(inputs)}",
                 hint="Use the chat template that belongs to this model's processor.",
             )
-        places += [0] * (len(ids) - len(places))
-        said = [] if answer is None else [*self.tokenizer.encode(answer), self.tokenizer.eos]
-        self._check(len(ids) + len(said))
-        return TokenizedPrompt((*ids, *said), tuple(places), tuple(heard), len(said))
+        clip_numbers += [0] * (len(ids) - len(clip_numbers))
+        answer_ids = [] if answer is None else [*self.tokenizer.encode(answer), self.tokenizer.eos]
+        self._check(len(ids) + len(answer_ids))
+        return TokenizedPrompt(
+            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
+        )
 
-    def turns(
+    def tokenize_turns(
         self,
         prompts: Sequence[Prompt],
         answers: Sequence[str],
-        sounds: Sequence[AudioInput] | None = None,
+        audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
         """One question a line is all there is here.
 
@@ -101,7 +110,7 @@ class ChatTokenizer(PromptTokenizer):
             raise ModelError(
                 "a native model takes one question in a line", hint="Teach it one at a time."
             )
-        return self.line(prompts[0], answers[0], sounds)
+        return self.tokenize(prompts[0], answers[0], audio_inputs)
 
     def pieces(self, prompt: Prompt) -> list[str | int]:
         """The chat as stretches of text and ids of control tokens; one placeholder a clip."""

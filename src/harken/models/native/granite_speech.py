@@ -150,9 +150,9 @@ class GraniteSpeech(AdapterFamily):
                 hint=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
             )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, state: dict[str, Tensor] | None = None) -> None:
         """Model, extractor and adapter."""
-        super().save(folder)
+        super().save(folder, state)
         if self.adapter is not None:
             self.adapter.save(folder)
 

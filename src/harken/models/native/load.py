@@ -6,7 +6,7 @@ from typing import Any
 
 from harken.errors import MissingExtra
 from harken.models.base import Model
-from harken.models.native.settings import read_target
+from harken.models.native.settings import read_native
 
 
 def build(target: str, **options: Any) -> Model:
@@ -22,7 +22,7 @@ def build(target: str, **options: Any) -> Model:
         ConfigError: no target, or a setting that does not exist.
         ModelError: it cannot be opened; see `harken.models.native.open.open_model`.
     """
-    name, settings = read_target(target, options)
+    name, settings = read_native(target, options)
     try:
         from harken.models.native.model import NativeModel
     except ImportError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 
@@ -15,16 +17,19 @@ from harken.audio.load import duration_s, load
 from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
-from harken.models.composed.model import ComposedModel
 from harken.models.engine.batch import AudioInput
-from harken.models.engine.engine import Engine
 from harken.models.engine.features import check_length
+from harken.models.engine.lora import base_state, lora_state
+from harken.models.learner import Learner
 from harken.models.native.chat import ChatTokenizer
 from harken.models.native.net import NativeNet
-from harken.models.native.open import OpenedModel, open_model
+from harken.models.native.open import OpenedModel, file_hashes, open_model
 from harken.models.native.settings import NativeSettings
 
 A = TypeVar("A")
+
+LORA_FILE = "lora.safetensors"
+"""Adapters of a saved model, beside the weights of the class, which are saved as they were."""
 
 _FULL = Reply("", "failed", "the prompt does not fit into the device's memory, even alone")
 
@@ -44,43 +49,46 @@ def _halved(
     return _halved(prompts[:half], ask, none) + _halved(prompts[half:], ask, none)
 
 
-class NativeModel(ComposedModel):
-    """A Learner around one class of transformers.
+class NativeModel(Learner):
+    """A `Learner` around one class of transformers.
 
     Attributes:
         family: the class, opened up.
-        style: letters after the clips, as these models were taught.
+        style: letters after the clips, as these models were trained.
     """
 
+    saved_kind = "native"
+
     def __init__(self, target: str, opened: OpenedModel, settings: NativeSettings) -> None:
-        """Use `load`."""
+        """Use `open`."""
         family = opened.family
         self.family = family
-        self.name = f"native:{Path(target).resolve().name if Path(target).is_dir() else target}"
-        self.style = PromptStyle(
+        self._settings = settings
+        self._opened = opened
+        self._limit_s = settings.max_clip_s or family.max_clip_s
+        style = PromptStyle(
             letters=settings.letters,
             question_first=settings.question_first,
             mark_clips=settings.mark_clips,
             instruction=settings.instruction,
         )
-        self.net = NativeNet(family).eval()
-        self.tokenizer = opened.tokenizer
-        self.engine = Engine(self.net, self.tokenizer, settings.remember_mb << 20)
-        self._limit_s = settings.max_clip_s or family.max_clip_s
-        self._opened = opened
-        self.config = {
+        config = {
             "family": family.name,
             "files": opened.files,
             "dtype": str(family.like.dtype),
             "attention": settings.attention,
             "max_clip_s": self._limit_s,
             "template": digest(opened.template),
-            "style": asdict(self.style),
+            "style": asdict(style),
         }
-        self._mark = (self.engine.version(), digest(canonical(self.config)))
-        self.writer = ChatTokenizer(
+        name = f"native:{Path(target).resolve().name if Path(target).is_dir() else target}"
+        super().__init__(NativeNet(family), opened.tokenizer, config, name=name, style=style)
+        self.engine.set_cache_bytes(settings.remember_mb << 20)
+        # The files tell the weights: gigabytes need not be hashed once more.
+        self._identity = (self.engine.version(), digest(canonical(self.config)))
+        self.prompt_tokenizer = ChatTokenizer(
             self.tokenizer,
-            self.sound,
+            self.audio_input,
             family.context,
             family=family,
             hf_tokenizer=opened.hf_tokenizer,
@@ -88,24 +96,24 @@ class NativeModel(ComposedModel):
         )
 
     @staticmethod
-    def open(target: str, settings: NativeSettings) -> NativeModel:
-        """Open a folder, or an id on the hub.
+    def open(target: str, settings: NativeSettings | None = None) -> NativeModel:
+        """Open a folder, or an id on the hub; a folder that `save` wrote comes with its adapters.
 
         Raises:
-            ModelError: it cannot be opened; the message says why, and the mend.
+            ModelError: it cannot be opened; the message says why, and the hint what to do.
         """
-        return NativeModel(target, open_model(target, settings), settings)
+        settings = settings or NativeSettings()
+        model = NativeModel(target, open_model(target, settings), settings)
+        marker = Path(target) / MODEL_FILE
+        if marker.is_file():
+            model._restore(Path(target), json.loads(marker.read_text(encoding="utf-8")))
+        return model
 
-    @staticmethod
-    def load(folder: Path | str, device: str = "cpu", remember_mb: int = 512) -> NativeModel:
-        """Open a folder; see `open` for more settings."""
-        return NativeModel.open(str(folder), NativeSettings(device=device, remember_mb=remember_mb))
-
-    def _sound(self, clip: Clip) -> AudioInput:
-        """The wave of a clip, and how many tokens it becomes.
+    def load_audio(self, clip: Clip) -> AudioInput:
+        """The waveform of a clip, and how many tokens it becomes.
 
         Raises:
-            ModelError: it is longer than the longest that this family hears.
+            ModelError: it is longer than the family allows.
             AudioError: it cannot be loaded.
         """
         check_length(duration_s(clip), self._limit_s)
@@ -114,34 +122,54 @@ class NativeModel(ComposedModel):
         return AudioInput(wave, self.family.tokens(len(wave)), clip.key)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """See `ComposedModel.generate`; what does not fit into memory is asked in halves."""
+        """See `Learner.generate`; what does not fit into memory is asked in halves."""
         return _halved(
             prompts, lambda part: super(NativeModel, self).generate(part, sampling), _FULL
         )
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """See `ComposedModel.choice_logprobs`; what does not fit into memory is asked in halves."""
+        """See `Learner.choice_logprobs`; what does not fit into memory is asked in halves."""
         return _halved(prompts, super().choice_logprobs, None)
 
-    def features(self, clip: Clip) -> Any:
-        """Not for native models: their mel is made in the class's own way, when they listen.
+    def clone(self) -> Self:
+        """A frozen copy with the same weights, in evaluation mode."""
+        opened = replace(self._opened, family=deepcopy(self.family))
+        copy = type(self)(self.name.removeprefix("native:"), opened, self._settings)
+        copy.config = dict(self.config)
+        copy.net.requires_grad_(False)
+        return copy
 
-        Raises:
-            ModelError: always.
-        """
-        raise ModelError(
-            "a native model has no features to augment",
-            hint="`harken train` teaches harken's own models; `logprobs` is differentiable here.",
-        )
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write a folder of transformers, with the class's own weights, and the adapters beside."""
+        from safetensors.torch import save as to_bytes
 
-    def save(self, folder: Path) -> None:
-        """Write a folder of transformers that `load` opens again, with `MODEL_FILE` last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
-        self.family.save(folder)
+        lora = {n: t.cpu().contiguous() for n, t in sorted(lora_state(self.state()).items())}
+        (folder / LORA_FILE).unlink(missing_ok=True)
+        self.family.save(folder, base_state(self.family.model.state_dict()) if lora else None)
         self._opened.hf_tokenizer.save_pretrained(folder)
         files.write_whole(folder / "chat_template.jinja", self._opened.template)
-        files.write_json(
-            folder / MODEL_FILE, {"kind": "native", "format": 1, "identity": self.identity()}
-        )
+        if lora:
+            files.write_whole(folder / LORA_FILE, to_bytes(lora))
+        kept = {"lora": self.config.get("lora"), "dtype": str(self.family.like.dtype)}
+        return {**kept, "files": dict(file_hashes(folder, type(self.family)))}
+
+    def _restore(self, folder: Path, marker: dict[str, Any]) -> None:
+        """Take up adapters and identity of a folder that `save` wrote."""
+        from safetensors.torch import load_file
+
+        changed = dict(self._opened.files) != marker.get("files")
+        if marker.get("lora"):
+            self.add_lora(**marker["lora"])
+            tensors = load_file(folder / LORA_FILE)
+            own = lora_state(self.state())
+            if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in own.items()}:
+                raise ModelError(
+                    f"{LORA_FILE} does not fit the model",
+                    where=str(folder),
+                    hint="Copy the folder again, or train again.",
+                )
+            with torch.no_grad():
+                for name, tensor in own.items():
+                    tensor.copy_(tensors[name])
+        if not changed and marker.get("dtype") == str(self.family.like.dtype):
+            self._identity = (self.engine.version(), str(marker["identity"]))

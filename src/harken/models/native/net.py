@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harken.models.composed.net import Net
 from harken.models.engine.features import Array
+from harken.models.engine.net import LearnerNet
 from harken.models.native.base import NativeFamily
 
 
@@ -104,46 +104,39 @@ class NativeLanguageModel(nn.Module):
 
 
 class NativeAudioEncoder(nn.Module):
-    """The audio tower, where `Net` has its ear."""
-
-    kind = "native"
+    """The audio tower, under the name by which it is frozen."""
 
     def __init__(self, family: NativeFamily) -> None:
         super().__init__()
         self.encoder = family.tower
-        self._family = family
-
-    @property
-    def device(self) -> torch.device:
-        """Where ids and embeddings are put."""
-        return self._family.device
 
 
 class NativeProjector(nn.Module):
-    """The projector, if the tower has none of its own; nothing is added to a clip's tokens."""
-
-    places = None
-    numbers: tuple[int, ...] = ()
+    """The projector, if the tower has none of its own."""
 
     def __init__(self, inner: nn.Module | None) -> None:
         super().__init__()
         self.inner = inner
 
 
-class NativeNet(Net):
+class NativeNet(LearnerNet):
     """Tower, projector and text model under the names by which they are frozen.
 
-    What a clip's features are for other nets is its wave here: the mel is made when it is encoded,
-    once, since its tokens are remembered.
+    What a clip's features are for other nets is its waveform here: the mel is made when it is
+    encoded, once, since its tokens are cached.
     """
 
     def __init__(self, family: NativeFamily) -> None:
-        tower: Any = NativeAudioEncoder(family)
-        between: Any = NativeProjector(family.projector)
-        super().__init__(tower, between, NativeLanguageModel(family))
+        encoder, projector = NativeAudioEncoder(family), NativeProjector(family.projector)
+        super().__init__(encoder, projector, NativeLanguageModel(family))
         self.family = family
 
+    @property
+    def device(self) -> torch.device:
+        """Where ids and embeddings are put, of a model that may be spread over several."""
+        return self.family.device
+
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
-        """Embeddings (tokens, width) of each wave (n,), every clip by itself."""
+        """Embeddings (tokens, width) of each waveform (n,), every clip by itself."""
         family = self.family
         return [family.encode(family.windows(wave)).to(family.like) for wave in features]

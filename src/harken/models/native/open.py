@@ -13,6 +13,7 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.files import sha256_of
+from harken.models.base import MODEL_FILE
 from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, TextTokenizer
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
@@ -54,8 +55,7 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
             where=str(folder / "config.json"),
             hint="Known: " + ", ".join(FAMILIES) + ". Else serve it and use openai:.",
         )
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
+    if not [*folder.glob("*.safetensors")]:
         raise ModelError(
             "the folder holds no safetensors",
             where=target,
@@ -73,11 +73,14 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
             where=target,
             hint="Add chat_template.jinja from the model's page.",
         )
-    small = {path for form in (*_SMALL, *made.extra_files) for path in folder.glob(form)}
-    files = tuple(
-        (path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted({*weights, *small})
-    )
-    return OpenedModel(family, hf_tokenizer, tokenizer, template, files)
+    return OpenedModel(family, hf_tokenizer, tokenizer, template, file_hashes(folder, made))
+
+
+def file_hashes(folder: Path, made: type[NativeFamily]) -> tuple[tuple[str, str], ...]:
+    """Name and SHA-256 of every file that decides the model, sorted."""
+    forms = ("*.safetensors", *_SMALL, *made.extra_files)
+    found = {path for form in forms for path in folder.glob(form) if path.name != MODEL_FILE}
+    return tuple((path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted(found))
 
 
 def _folder(target: str, settings: NativeSettings) -> Path:

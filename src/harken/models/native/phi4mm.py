@@ -83,9 +83,9 @@ class Phi4Multimodal(AdapterFamily):
                 'write "speech_lora": "merged" into config.json.',
             )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, state: dict[str, Tensor] | None = None) -> None:
         """Model, extractor and adapter."""
-        super().save(folder)
+        super().save(folder, state)
         if self.adapter is not None:
             self.adapter.save(folder / FOLDER)
 

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from harken.errors import ConfigError
-
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+from harken.models.target import read_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +45,15 @@ class NativeSettings:
     instruction: str = "Give the answer only; if there are options, the letter of the right one."
 
 
-def read_target(target: str, options: Mapping[str, Any]) -> tuple[str, NativeSettings]:
+def read_native(target: str, options: Mapping[str, Any]) -> tuple[str, NativeSettings]:
     """Folder or hub id, and the settings behind it, with `options` (already typed) over them.
 
     Raises:
         ConfigError: nothing is named, an unknown setting, or a value that does not fit.
     """
-    name, _, query = target.partition("?")
-    if not name:
-        raise ConfigError("native names no model", hint="Write native:FOLDER")
-    kinds = {entry.name: type(entry.default) for entry in fields(NativeSettings)}
-    try:
-        written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise ConfigError(
-            f"{query!r} is no setting", where=f"native:{name}", hint="Write ?name=value&name=value"
-        ) from None
-    for setting in (*written, *options):
-        if setting not in kinds:
-            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
-            known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
-            raise ConfigError(f"native has no setting {setting!r}", hint=known)
-    typed = {key: _typed(key, kinds[key], text) for key, text in written.items()}
-    settings = NativeSettings(**{**typed, **options})
+    name, settings = read_target("native", target, NativeSettings, options)
     if settings.dtype not in ("", "float32", "bfloat16", "float16"):
         raise ConfigError(
             f"dtype is {settings.dtype!r}", hint="Use float32, bfloat16 or float16, or leave it."
         )
     return name, settings
-
-
-def _typed(name: str, kind: type, text: str) -> Any:
-    try:
-        return _TRUTH[text.lower()] if kind is bool else kind(text)
-    except (KeyError, ValueError):
-        raise ConfigError(f"{name}={text!r} is no {kind.__name__}", where="native:") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,17 @@ from harken.models.engine.features import Array
 class AstEncoder(AudioEncoder):
     """Audio Spectrogram Transformer: one frame is the mean of the patches of one time."""
 
-    kind = "ast"
+    name = "ast"
+    about = "Audio Spectrogram Transformer, patches averaged over frequency"
+    model_types = ("audio-spectrogram-transformer",)
 
-    def __init__(self, encoder: nn.Module, limit_s: float | None = None) -> None:
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         from transformers import ASTFeatureExtractor
 
+        super().__init__(encoder, settings)
         config: Any = encoder.config
         self_limit = config.max_length / 100
-        super().__init__(encoder, min(limit_s or self_limit, self_limit))
+        self.limit_s = min(float(self.settings.get("limit_s") or self_limit), self_limit)
         self._extract = ASTFeatureExtractor(
             num_mel_bins=config.num_mel_bins, max_length=config.max_length
         )

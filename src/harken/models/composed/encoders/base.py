@@ -1,49 +1,89 @@
-"""The parts of the composed model: ears (audio encoders of one shape), the projector, their net.
+"""The shape of an audio encoder: what it is given, how many frames come out, and the frames.
 
-An `AudioEncoder` makes every encoder alike: it says what it is fed (`features` of a clip's
-samples), how many frames come out for it (`frames`, known before anything is computed) and gives
-them (`encode`), the same for a clip whether it is alone or in a batch.
+One file an encoder, each a subclass of `AudioEncoder` in the registry
+`harken.models.composed.encoders.registry.ENCODERS`::
 
-======== ============================================== ==========================================
-kind     encoder                                        padding
-======== ============================================== ==========================================
-mel      Parakeet (FastConformer) on our own log-mel    masked in attention and convolutions
-mel      ResNet on our own log-mel, as on a picture     only clips of one length share a batch
-whisper  Whisper's encoder                              to its fixed length, with its own silence
-ast      AST; patches averaged over frequency           to its fixed length, as its extractor does
-wave     wav2vec 2.0, HuBERT, WavLM, …                  none: only clips of one length share a batch
-======== ============================================== ==========================================
+    name, about, model_types     what it is called, and the ``model_type`` values it serves
+    build(settings)              with fresh weights; `settings` is plain values, kept with the model
+    open(folder, settings)       with pretrained weights, from a folder
+    features(samples)            what is kept of a clip: numpy, time first
+    prepare(features)            the last step before the encoder; augmentation comes before it
+    frames(length)               frames that come out, known before anything is computed
+    encode(batch)                the frames, the same for a clip alone and in a batch
+
+============ ============================================== ======================================
+name         encoder                                        padding
+============ ============================================== ======================================
+conformer    Parakeet (FastConformer) on harken's log-mel   masked in attention and convolutions
+resnet       ResNet on harken's log-mel, as on a picture    only clips of one length share a batch
+whisper      Whisper's encoder                              to 30 s, with its own value of silence
+ast          AST; patches averaged over frequency           to its fixed length
+waveform     wav2vec 2.0, HuBERT, WavLM, …                  only clips of one length share a batch
+============ ============================================== ======================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harken.models.composed.transformers_parts import config_of, open_part, plain_config
 from harken.models.engine.features import Array
 
 
 class AudioEncoder(nn.Module):
-    """An audio encoder with one face.
+    """An audio encoder with the interface that projector and engine need.
 
     Attributes:
-        kind: see the table above.
+        name: in the registry; `about`: one sentence.
+        model_types: of transformers' configurations that this class serves.
+        augmentable: its features are log-mel frames that `harken.train.augment` may change.
+        pads_with_silence: clips of silence with as many frames are encoded alike.
+        encoder: the network.
+        settings: plain values from which `build` makes it again.
         width: size of a frame's vector.
-        limit_s: longest clip it takes.
-        fills_with_silence: silent clips of as many frames are one to it.
+        limit_s: longest clip it takes, in seconds.
     """
 
-    kind = ""
-    pads_with_silence = False
+    name: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+    model_types: ClassVar[tuple[str, ...]] = ()
+    longest_s: ClassVar[float] = 60.0
+    augmentable: ClassVar[bool] = False
+    pads_with_silence: ClassVar[bool] = False
 
-    def __init__(self, encoder: nn.Module, limit_s: float) -> None:
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        given = dict(settings or {})
         self.encoder = encoder
-        self.limit_s = limit_s
-        self.width = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        if "config" not in given and hasattr(encoder, "config"):
+            given["config"] = plain_config(encoder.config)
+        self.settings = given
+        self.limit_s = float(given.get("limit_s") or self.longest_s)
+        self.width = self._width()
+
+    @classmethod
+    def build(cls, settings: Mapping[str, Any]) -> Self:
+        """With fresh weights, from ``settings["config"]`` of transformers."""
+        from transformers import AutoModel
+
+        return cls(AutoModel.from_config(config_of(settings["config"])), settings)
+
+    @classmethod
+    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
+        """With pretrained weights, from a folder on this disk, in float32.
+
+        Raises:
+            ModelError: no such folder, no safetensors in it, or weights of another kind.
+        """
+        from transformers import AutoModel
+
+        return cls(open_part(AutoModel, folder), settings)
 
     def features(self, samples: Array) -> Array:
         """What is kept of a clip's samples (n,): time first."""
@@ -64,7 +104,16 @@ class AudioEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return next(self.encoder.parameters()).device
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in; inputs are brought to it."""
+        return next(self.parameters()).dtype
+
+    def _width(self) -> int:
+        config: Any = self.encoder.config
+        return int(config.hidden_size)
 
     def _stack(self, batch: Sequence[Array], length: int, fill: Sequence[float]) -> Tensor:
         """(B, length, F), each row filled up with its own value."""
@@ -72,4 +121,4 @@ class AudioEncoder(nn.Module):
         for row, (part, value) in enumerate(zip(batch, fill, strict=True)):
             out[row, : len(part)] = part
             out[row, len(part) :] = value
-        return torch.from_numpy(out).to(self.device)
+        return torch.from_numpy(out).to(self.device, self.dtype)

@@ -1,99 +1,34 @@
-"""Log-mel features of a clip: numpy only, at the clip's own length, made once a process.
-
-Frames of 400 samples (25 ms) every 160 (10 ms), Hann window, 1024-point FFT, 64 triangular bands
-from 50 Hz to 8 kHz on the mel scale 2595 log10(1 + f / 700), log10 of the band power. No padding to
-30 s and no cutting: a clip longer than the limit is refused with its length.
-"""
+"""What encoders on harken's own log-mel have in common."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
+from torch import nn
 
-from harken.audio.clip import RATE_HZ
+from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.log_mel import MelSettings, log_mel, normalise
 from harken.models.engine.features import Array
 
-_LEAST = np.float32(1e-8)  # power of a band in which there is nothing
 
-
-_BLOCK = 4096  # frames transformed at once: bounds the memory of a long clip
-
-
-@dataclass(frozen=True, slots=True)
-class MelSettings:
-    """What the features are.
+class LogMelEncoder(AudioEncoder):
+    """An encoder on `harken.models.composed.log_mel`; training may augment its features.
 
     Attributes:
-        rate_hz: sampling rate; window, hop and size are counted in its samples.
-        window, hop, size: frame length, step, and length of the transform.
-        bins: number of mel bands between `low_hz` and `high_hz`.
-        span: after normalisation nothing is more than `span` decades below the clip's maximum.
-        scale: decades that become one unit.
+        mel: what the features are.
     """
 
-    rate_hz: int = RATE_HZ
-    window: int = 400
-    hop: int = 160
-    size: int = 1024
-    bins: int = 64
-    low_hz: float = 50.0
-    high_hz: float = 8000.0
-    span: float = 6.0
-    scale: float = 1.5
+    augmentable = True
 
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
+        self.mel = MelSettings(**((settings or {}).get("mel") or {}))
+        super().__init__(encoder, settings)
 
-def mel_bank(settings: MelSettings) -> Array:
-    """Triangular filters, shape (bins, size // 2 + 1), each of peak 1."""
-    return _bank(settings)
+    def features(self, samples: Array) -> Array:
+        """Log-mel (T, bins), not normalised: augmentation wants the true level."""
+        return log_mel(samples, self.mel)
 
-
-def frame_count(samples: int, settings: MelSettings) -> int:
-    """Frames of a clip of `samples` samples; at least one."""
-    return 1 + max(0, samples - settings.window) // settings.hop
-
-
-def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
-    """log10 band powers (T, bins) of mono float32 (n,); -8 where there is nothing."""
-    settings = settings or MelSettings()
-    short = settings.window - len(samples)
-    if short > 0:
-        samples = np.pad(samples, (0, short))
-    if not samples.any():
-        count = frame_count(len(samples), settings)
-        return np.full((count, settings.bins), np.log10(_LEAST), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.window)[:: settings.hop]
-    window = np.hanning(settings.window).astype(np.float32)
-    bank = mel_bank(settings).T
-    out = np.empty((len(frames), settings.bins), np.float32)
-    for first in range(0, len(frames), _BLOCK):
-        part = np.fft.rfft(frames[first : first + _BLOCK] * window, settings.size)
-        power = (part.real**2 + part.imag**2).astype(np.float32)
-        out[first : first + _BLOCK] = np.log10(np.maximum(power @ bank, _LEAST))
-    return out
-
-
-def normalise(mel: Array, settings: MelSettings | None = None) -> Array:
-    """Loudness taken out: cut `span` decades below the maximum, mean 0, one unit = `scale` decades.
-
-    Silence has one value everywhere and becomes zeros: it is no special case, and nothing is
-    divided by a spread that could be zero.
-    """
-    settings = settings or MelSettings()
-    level = np.maximum(mel, mel.max() - settings.span)
-    return np.asarray((level - level.mean(dtype=np.float64)) / settings.scale, np.float32)
-
-
-@lru_cache(maxsize=4)
-def _bank(settings: MelSettings) -> Array:
-    def mel(hz: float) -> float:
-        return 2595.0 * math.log10(1.0 + hz / 700.0)
-
-    places = np.linspace(mel(settings.low_hz), mel(settings.high_hz), settings.bins + 2)
-    edges = 700.0 * (10.0 ** (places / 2595.0) - 1.0)
-    hz = np.linspace(0.0, settings.rate_hz / 2, settings.size // 2 + 1)
-    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rows = np.minimum((hz - low) / (mid - low), (high - hz) / (high - mid))
-    return np.asarray(np.maximum(0.0, rows), np.float32)
+    def prepare(self, features: Array) -> Array:
+        """Normalised."""
+        return normalise(features, self.mel)

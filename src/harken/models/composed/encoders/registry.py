@@ -1,36 +1,81 @@
-"""Encoders by the ``model_type`` of their configuration."""
+"""Audio encoders by name, and by the ``model_type`` of their configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from torch import nn
 
-from harken.errors import ModelError
-from harken.models.composed.encoders.ast import AstEncoder
+from harken.errors import ConfigError, ModelError
 from harken.models.composed.encoders.base import AudioEncoder
-from harken.models.composed.encoders.conformer import ConformerEncoder
-from harken.models.composed.encoders.resnet import ResNetEncoder
-from harken.models.composed.encoders.waveform import MODEL_TYPES, WaveformEncoder
-from harken.models.composed.encoders.whisper import WhisperAudioEncoder
+from harken.models.composed.transformers_parts import model_type_of
+from harken.registry import Registry
+
+_HERE = "harken.models.composed.encoders"
+
+ENCODERS: Registry[type[AudioEncoder]] = Registry(
+    "encoder",
+    {
+        "whisper": f"{_HERE}.whisper:WhisperAudioEncoder",
+        "ast": f"{_HERE}.ast:AstEncoder",
+        "waveform": f"{_HERE}.waveform:WaveformEncoder",
+        "conformer": f"{_HERE}.conformer:ConformerEncoder",
+        "resnet": f"{_HERE}.resnet:ResNetEncoder",
+    },
+)
 
 
-def audio_encoder_for(encoder: nn.Module, limit_s: float | None = None) -> AudioEncoder:
-    """The ear for an encoder, by its kind.
+def encoder_class(model_type: str) -> type[AudioEncoder]:
+    """The class that serves encoders of `model_type`.
 
     Raises:
-        ModelError: no ear is written for it.
+        ModelError: none does.
     """
-    kind = str(encoder.config.model_type)  # type: ignore[union-attr]
-    if kind == "parakeet_encoder":
-        return ConformerEncoder(encoder, limit_s or 60.0)
-    if kind == "resnet":
-        return ResNetEncoder(encoder, limit_s or 60.0)
-    if kind == "whisper":
-        return WhisperAudioEncoder(encoder, limit_s)
-    if kind == "audio-spectrogram-transformer":
-        return AstEncoder(encoder, limit_s)
-    if kind in MODEL_TYPES:
-        return WaveformEncoder(encoder, limit_s or 60.0)
-    known = "parakeet_encoder, resnet, whisper, audio-spectrogram-transformer, " + ", ".join(
-        MODEL_TYPES
+    classes = [ENCODERS.get(name) for name in ENCODERS]
+    for known in classes:
+        if model_type in known.model_types:
+            return known
+    types = ", ".join(name for known in classes for name in known.model_types)
+    raise ModelError(
+        f"no audio encoder is known for model_type {model_type!r}",
+        hint=f"Known: {types}. Add one: docs/plugins.md",
     )
-    raise ModelError(f"no ear is written for a {kind!r} encoder", hint=f"Known: {known}")
+
+
+def audio_encoder_for(
+    encoder: nn.Module, settings: Mapping[str, Any] | None = None
+) -> AudioEncoder:
+    """`encoder` of transformers with the interface of an `AudioEncoder`, by its kind."""
+    if isinstance(encoder, AudioEncoder):
+        return encoder
+    config: Any = encoder.config
+    return encoder_class(str(config.model_type))(encoder, settings)
+
+
+def build_encoder(settings: Mapping[str, Any]) -> AudioEncoder:
+    """An encoder with fresh weights, by ``kind``, else by ``model_type`` of its configuration."""
+    kind = settings.get("kind")
+    made = ENCODERS.get(kind) if kind else encoder_class(settings["config"]["model_type"])
+    return made.build(settings)
+
+
+def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioEncoder:
+    """The encoder that `spec` names: a folder of pretrained weights, or a name in `ENCODERS`.
+
+    Raises:
+        ModelError: a folder without a model that is known.
+        ConfigError: no encoder has this name.
+    """
+    folder = Path(spec)
+    if folder.is_dir():
+        return encoder_class(model_type_of(folder)).open(folder, settings)
+    made = ENCODERS.get(spec)
+    try:
+        return made.build({"kind": spec, **(settings or {})})
+    except KeyError as error:
+        raise ConfigError(
+            f"the encoder {spec!r} cannot be built by its name alone: {error} is missing",
+            hint="Give the folder of a pretrained one.",
+        ) from None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harken.models.composed.encoders.conformer import ConformerEncoder
-from harken.models.composed.encoders.log_mel import MelSettings
+from harken.models.composed.encoders.log_mel import LogMelEncoder
 from harken.models.engine.features import Array
 
 
-class ResNetEncoder(ConformerEncoder):
+class ResNetEncoder(LogMelEncoder):
     """A ResNet (He et al. 2016, arXiv 1512.03385) that sees the log-mel as a picture.
 
     What it gives has a time and a frequency axis; the frequencies of one time are laid side by
@@ -24,21 +23,24 @@ class ResNetEncoder(ConformerEncoder):
 
     pads_with_silence = True
 
-    def __init__(
-        self, encoder: nn.Module, limit_s: float = 60.0, settings: MelSettings | None = None
-    ) -> None:
-        nn.Module.__init__(self)
-        self.encoder = encoder
-        self.limit_s = limit_s
-        self.settings = settings or MelSettings()
+    name = "resnet"
+    about = "a ResNet on harken's own log-mel: learns from few recordings"
+    model_types = ("resnet",)
+
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         config: Any = encoder.config
         halvings = len(config.hidden_sizes) - 1 + bool(config.downsample_in_first_stage)
         self.stride = int(4 * 2**halvings)
-        self.width = int(config.hidden_sizes[-1]) * (self.settings.bins // self.stride)
+        super().__init__(encoder, settings)
 
     def frames(self, length: int) -> int:
         """One for every `stride` features, the last one filled up."""
         return int(-(-length // self.stride))
+
+    def _width(self) -> int:
+        """The frequencies of one time, side by side."""
+        config: Any = self.encoder.config
+        return int(config.hidden_sizes[-1]) * (self.mel.bins // self.stride)
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """Clips of one padded length together; in training all of them."""
@@ -46,7 +48,7 @@ class ResNetEncoder(ConformerEncoder):
         groups = {max(counts): [*range(len(batch))]} if self.training else {}
         for i, count in enumerate(() if groups else counts):
             groups.setdefault(count, []).append(i)
-        out = torch.zeros(len(batch), max(counts), self.width, device=self.device)
+        out = torch.zeros(len(batch), max(counts), self.width, device=self.device, dtype=self.dtype)
         for count, here in groups.items():
             rows = self._stack([batch[i] for i in here], count * self.stride, [0.0] * len(here))
             seen = self.encoder(rows[:, None]).last_hidden_state

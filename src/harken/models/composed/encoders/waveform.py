@@ -12,24 +12,21 @@ from torch import Tensor, nn
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.engine.features import Array
 
-MODEL_TYPES = (
-    "wav2vec2",
-    "hubert",
-    "wavlm",
-    "wav2vec2-conformer",
-    "data2vec-audio",
-    "unispeech",
-    "unispeech-sat",
-)
-
 
 class WaveformEncoder(AudioEncoder):
     """Encoders of the raw wave. Their first norm runs over time, so nothing may be padded."""
 
-    kind = "wave"
-
-    def __init__(self, encoder: nn.Module, limit_s: float = 60.0) -> None:
-        super().__init__(encoder, limit_s)
+    name = "waveform"
+    about = "wav2vec 2.0, HuBERT, WavLM and their like, on the raw waveform"
+    model_types = (
+        "wav2vec2",
+        "hubert",
+        "wavlm",
+        "wav2vec2-conformer",
+        "data2vec-audio",
+        "unispeech",
+        "unispeech-sat",
+    )
 
     def features(self, samples: Array) -> Array:
         """(n,) with mean 0 and variance 1, as these encoders were trained."""
@@ -48,7 +45,7 @@ class WaveformEncoder(AudioEncoder):
         rows: dict[int, Tensor] = {}
         for length in sorted({len(part) for part in batch}):
             here = [i for i, part in enumerate(batch) if len(part) == length]
-            waves = torch.from_numpy(np.stack([batch[i] for i in here])).to(self.device)
+            waves = torch.from_numpy(np.stack([batch[i] for i in here])).to(self.device, self.dtype)
             frames = self.encoder(waves).last_hidden_state
             rows |= dict(zip(here, frames, strict=True))
         padded = nn.utils.rnn.pad_sequence([rows[i] for i in range(len(batch))], batch_first=True)

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ
 from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.transformers_parts import config_of, open_part
 from harken.models.engine.features import Array
 
 
 class WhisperAudioEncoder(AudioEncoder):
-    """Whisper's encoder; hears at most the length it was trained on (30 s)."""
+    """Whisper's encoder, for clips up to the length it was trained on (30 s)."""
 
-    kind = "whisper"
+    name = "whisper"
+    about = "Whisper's encoder, padded to 30 s with its own value of silence"
+    model_types = ("whisper",)
     pads_with_silence = True
 
-    def __init__(self, encoder: nn.Module, limit_s: float | None = None) -> None:
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         from transformers import WhisperFeatureExtractor
 
+        super().__init__(encoder, settings)
         config: Any = encoder.config
         self_limit = config.max_source_positions * 2 / 100
-        super().__init__(encoder, min(limit_s or self_limit, self_limit))
+        self.limit_s = min(float(self.settings.get("limit_s") or self_limit), self_limit)
         self._extract = WhisperFeatureExtractor(
             feature_size=config.num_mel_bins, chunk_length=math.ceil(self_limit)
         )
         self._length = config.max_source_positions * 2
+
+    @classmethod
+    def build(cls, settings: Mapping[str, Any]) -> Self:
+        """The encoder half alone, with fresh weights."""
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        return cls(WhisperEncoder(config_of(settings["config"])), settings)
+
+    @classmethod
+    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
+        """The encoder half of a folder's model."""
+        from transformers import AutoModel
+
+        return cls(open_part(AutoModel, folder).encoder, settings)
 
     def features(self, samples: Array) -> Array:
         """(T, bins) up to the end of the sound."""

@@ -1,4 +1,4 @@
-"""The order in which harken-tiny is taught, as plain values: which stage, how long, on which items.
+"""The curriculum of harken-tiny, as plain values: which stage, how long, on which items.
 
 Steps scale with the minutes asked for; rates do not. What was seen decides the shape (docs/log.md):
 
@@ -13,70 +13,72 @@ Steps scale with the minutes asked for; rates do not. What was seen decides the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.train.align import AlignSettings
 from harken.train.grpo import GrpoSettings
 from harken.train.sft import SftSettings
+from harken.train.stage import LoopSettings
 from harken.train.text_warmup import TextWarmupSettings
 
 MEASURED_MINUTES = 5.0
 """The time that the step counts below take together, on two cores (ESC-10: 5 s clips)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Curriculum:
-    """The settings of each stage, in the order in which they are called.
+def tiny_plan(
+    minutes: float = MEASURED_MINUTES, seed: int = 0, threads: int = 2
+) -> dict[str, LoopSettings]:
+    """The settings of each stage, in the order in which they are run, for `minutes` of training.
 
-    Attributes:
-        drill: on `drills(items)`, as words.
-        warm: on all items, as words.
-        align: on `naming(items)`, with sound; the language model frozen.
-        sft: on all items, with sound.
-        grpo: on items with choices.
-    """
-
-    drill: TextWarmupSettings
-    text_warmup: TextWarmupSettings
-    align: AlignSettings
-    sft: SftSettings
-    grpo: GrpoSettings
-
-
-def curriculum(minutes: float = MEASURED_MINUTES, seed: int = 0, threads: int = 2) -> Curriculum:
-    """The curriculum for about `minutes` of teaching.
+    ``drill`` is text warm-up on `drills(items)`, ``text-warmup`` on all items; ``align`` is trained
+    on `naming(items)`, ``sft`` on all items and ``grpo`` on those with choices.
 
     Raises:
         ConfigError: no time at all.
     """
     if minutes <= 0:
-        raise ConfigError(f"minutes is {minutes}", hint="Give the time that teaching may take.")
+        raise ConfigError(f"minutes is {minutes}", hint="Give the time that training may take.")
 
     def steps(number: int) -> int:
         return max(1, round(number * minutes / MEASURED_MINUTES))
 
-    audio_encoder = ("audio_encoder", "projector")
-    return Curriculum(
-        TextWarmupSettings(
-            name="drill", steps=steps(800), batch=16, lr=2e-3, turns=12, seed=seed, threads=threads
-        ),
-        TextWarmupSettings(
-            steps=steps(150), batch=24, lr=1.5e-3, turns=6, seed=seed, threads=threads
-        ),
+    # A model that begins from nothing: high rates, weight decay, a long warm-up of the rate.
+    loop: dict[str, Any] = {"warmup": 0.1, "decay": 0.02, "seed": seed, "threads": threads}
+    plan: list[LoopSettings] = [
+        TextWarmupSettings(name="drill", steps=steps(800), batch=16, lr=2e-3, turns=12, **loop),
+        TextWarmupSettings(steps=steps(150), batch=24, lr=1.5e-3, turns=6, **loop),
         AlignSettings(
             steps=steps(150),
             batch=24,
             lr=3e-3,
-            turns=1,
-            groups=audio_encoder,
-            seed=seed,
-            threads=threads,
+            augment=True,
+            groups=("audio_encoder", "projector"),
+            **loop,
         ),
-        SftSettings(steps=steps(240), batch=32, lr=1e-3, turns=1, seed=seed, threads=threads),
-        GrpoSettings(steps=steps(60), items=12, lr=1e-4, seed=seed, threads=threads),
-    )
+        SftSettings(
+            steps=steps(240), batch=32, lr=1e-3, augment=True, modality_dropout=0.12, **loop
+        ),
+        GrpoSettings(
+            steps=steps(60),
+            items=12,
+            lr=1e-4,
+            max_tokens=24,
+            checkpoint_every=20,
+            **{**loop, "decay": 0.0},
+        ),
+    ]
+    return {settings.name: settings for settings in plan}
+
+
+def takes(stage: str, items: Iterable[Item]) -> list[Item]:
+    """The items that harken-tiny is trained on in `stage`."""
+    if stage == "drill":
+        return drills(items)
+    if stage == "align":
+        return naming(items)
+    return [item for item in items if stage != "grpo" or item.choices]
 
 
 def drills(items: Iterable[Item]) -> list[Item]:

@@ -20,60 +20,45 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from harken.errors import ConfigError, DataError, RunError
+from harken.errors import DataError, RunError
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
-from harken.models.composed.net import GROUPS
+from harken.models.engine.net import GROUPS
+from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
 from harken.train import checkpoint
 from harken.train.batch import Batch, BatchSettings, grouped, make_batch
 from harken.train.losses import answer_loss
+from harken.train.stage import LoopSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
-    """What all offline stages are told.
+class TrainSettings(LoopSettings):
+    """Settings of the stages that learn from given answers.
 
     Attributes:
-        name: of the stage within its run (two stages of one kind need two names).
-        steps, batch: how many batches of how many lines (of one item, or of `turns`).
-        lr: highest learning rate; warmup: share of the steps until it is reached.
-        decay: AdamW's weight decay; clip_norm: longest gradient; smoothing: of the labels.
-        absent, words, augment, turns: see `harken.train.batch.BatchSettings`.
-        groups: the module groups that are taught; the others are frozen.
-        seed: of order, options, augmentation and dropout.
-        checkpoint_every: steps between checkpoints.
-        threads: of torch; part of what the result depends on.
+        batch: prompts in a step (of one item each, or of up to `turns`).
+        smoothing: of the labels.
+        modality_dropout, clips_as_text, augment, turns: see `harken.train.batch.BatchSettings`.
     """
 
-    name: str = "teach"
-    steps: int = 200
-    batch: int = 48
-    lr: float = 1e-3
-    warmup: float = 0.1
-    decay: float = 0.02
-    clip_norm: float = 1.0
+    batch: int = 8
     smoothing: float = 0.0
-    modality_dropout: float = 0.12
-    words: bool = False
-    augment: bool = True
+    modality_dropout: float = 0.0
+    clips_as_text: bool = False
+    augment: bool = False
     turns: int = 1
-    groups: tuple[str, ...] = GROUPS
-    seed: int = 0
-    checkpoint_every: int = 100
-    threads: int = 2
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        for name in ("batch", "checkpoint_every", "threads", "turns"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}", hint="Use 1 or more.")
-        if self.steps < 0 or not 0 <= self.modality_dropout <= 1 or not 0 <= self.warmup <= 1:
-            raise ConfigError("steps must not be negative; absent and warmup lie between 0 and 1")
+        LoopSettings.__post_init__(self)
+        for name in ("batch", "turns"):
+            self.require(name, least=1)
+        for name in ("modality_dropout", "smoothing"):
+            self.require(name, most=1)
 
 
-def rate(settings: Any, step: int) -> float:
+def rate(settings: LoopSettings, step: int) -> float:
     """The learning rate of `step`, by the rule at the top of this file."""
     rise = min(1.0, (step + 1) / max(1.0, settings.warmup * settings.steps))
     fall = 0.05 + 0.95 * (1 + math.cos(math.pi * step / max(1, settings.steps))) / 2
@@ -81,7 +66,7 @@ def rate(settings: Any, step: int) -> float:
 
 
 def train_on_answers(
-    learner: ComposedModel, items: Sequence[Item], settings: TrainSettings, run: Run
+    learner: Learner, items: Sequence[Item], settings: TrainSettings, run: Run
 ) -> None:
     """Teach `learner` the answers of `items`.
 
@@ -91,22 +76,23 @@ def train_on_answers(
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items to teach")
-    recipe = BatchSettings(
-        settings.modality_dropout, settings.words, settings.augment, settings.turns
+    how = BatchSettings(
+        settings.modality_dropout, settings.clips_as_text, settings.augment, settings.turns
     )
+    how.check(learner)
     groups = grouped(items, settings.turns)
 
     def batch_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
-        batch = make_batch(learner, groups, recipe, settings.batch, settings.seed, step)
-        logits, ids, _ = learner.engine.answer_logits(batch.lines)
+        batch = make_batch(learner, groups, how, settings.batch, settings.seed, step)
+        logits, ids, _ = learner.engine.answer_logits(batch.examples)
         return answer_loss(logits, ids, settings.smoothing), _about(batch)
 
     train_loop(learner, settings, run, batch_loss, training=True)
 
 
 def train_loop(
-    learner: ComposedModel,
-    settings: Any,
+    learner: Learner,
+    settings: LoopSettings,
     run: Run,
     step_loss: Callable[[int], tuple[Tensor | None, dict[str, Any]]],
     *,
@@ -116,7 +102,7 @@ def train_loop(
 
     Args:
         learner: taught in place.
-        settings: `TrainSettings` or settings with the same names.
+        settings: of the stage.
         run: where metrics and checkpoints go.
         step_loss: step -> the loss (None: nothing to learn from) and what to write down.
         training: whether dropout is on.
@@ -149,7 +135,7 @@ def train_loop(
 
 
 def _step(
-    learner: ComposedModel,
+    learner: Learner,
     settings: Any,
     optimiser: torch.optim.Optimizer,
     step: int,
@@ -194,7 +180,7 @@ def deterministic(threads: int) -> Iterator[None]:
     """Fixed threads, deterministic algorithms and a random state of its own, for a block."""
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         with torch.random.fork_rng(devices=[]):
@@ -208,6 +194,8 @@ def _about(batch: Batch) -> dict[str, Any]:
     return {
         "answer_tokens": batch.answer_tokens,
         "clips": batch.clips,
-        "absent": batch.modality_dropout,
-        "audio_tokens": sum(sound.tokens for line in batch.lines for sound in line.sounds),
+        "modality_dropout": batch.modality_dropout,
+        "audio_tokens": sum(
+            sound.tokens for example in batch.examples for sound in example.audio_inputs
+        ),
     }

@@ -1,0 +1,58 @@
+"""Verb: compose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harken.cli.options import Json, Seed, finish
+
+
+def compose(
+    encoder: Annotated[
+        str, typer.Option(help="Folder of an audio encoder (Whisper, AST, wav2vec …), or a name.")
+    ],
+    lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new model.")],
+    projector: Annotated[str, typer.Option(help="What joins them: mlp, linear.")] = "mlp",
+    pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
+    lora: Annotated[int, typer.Option(min=0, help="Rank of LoRA in the LM; 0: none.")] = 0,
+    name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Join an audio encoder, a projector and a language model into one model to train.
+
+    Only safetensors are read, no code, and nothing is fetched. The projector is fresh: train it
+    with `harken train align` first.
+
+    Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
+
+    harken compose --encoder ast --lm qwen3-0.6b --projector linear --lora 16 -o model
+    """
+    from harken.errors import RunError
+    from harken.models.base import MODEL_FILE
+    from harken.models.composed.model import compose_pretrained
+    from harken.report.text import table
+
+    if (out / MODEL_FILE).exists():
+        raise RunError("the folder holds a model", where=str(out), hint="Choose another --out.")
+    made = compose_pretrained(
+        encoder,
+        lm,
+        lora_rank=lora,
+        projector=projector,
+        pool=pool,
+        name=name or out.name,
+        seed=seed,
+    )
+    made.save(out)
+    parts = {
+        group: sum(p.numel() for p in getattr(made.net, group).parameters())
+        for group in ("audio_encoder", "projector", "lm")
+    }
+    found = {"model": str(out), "identity": made.identity(), "parameters": parts}
+    rows = [(group, f"{count:,}") for group, count in parts.items()]
+    finish(found, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)

@@ -1,0 +1,59 @@
+"""The shape of a projector: encoder frames -> tokens of the language model.
+
+One file a projector, each a subclass of `Projector` in
+`harken.models.composed.projectors.registry.PROJECTORS`: ``name``, ``about``, ``build``, ``tokens``
+(known before anything is computed) and ``forward``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Projector(nn.Module):
+    """`pool` neighbouring frames become one token.
+
+    Attributes:
+        name: in the registry; `about`: one sentence.
+        pool: frames in a token.
+        number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the embedding of k is added to
+            the tokens of clip k.
+        clip_numbers: an embedding of its own for the number of the clip a token belongs to.
+    """
+
+    name: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+
+    def __init__(self, out: int, settings: Mapping[str, Any]) -> None:
+        """`out` is the width of the language model."""
+        super().__init__()
+        self.pool = int(settings.get("pool", 1))
+        self.number_ids = tuple(settings.get("number_ids") or ())
+        count = int(settings.get("clip_numbers") or 0)
+        # For LMs too small to count the marks before a token.
+        self.clip_numbers = nn.Embedding(count + 1, out) if count and not self.number_ids else None
+
+    @classmethod
+    def build(cls, width: int, out: int, settings: Mapping[str, Any]) -> Self:
+        """A projector with fresh weights, from frames of `width` to tokens of `out`."""
+        raise NotImplementedError
+
+    def tokens(self, frames: int) -> int:
+        """Tokens made of `frames` frames."""
+        return -(-frames // self.pool)
+
+    def forward(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
+        """(B, T, width) -> (B, tokens, out); frames past a row's count are zero."""
+        raise NotImplementedError
+
+    def stacked(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
+        """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""
+        short = -frames.shape[1] % self.pool
+        frames = nn.functional.pad(frames, (0, 0, 0, short))
+        place = torch.arange(frames.shape[1], device=frames.device)[None]
+        frames = frames * (place < torch.tensor(counts, device=frames.device)[:, None])[..., None]
+        return frames.reshape(len(frames), frames.shape[1] // self.pool, -1)

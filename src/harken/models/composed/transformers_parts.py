@@ -1,0 +1,75 @@
+"""Parts of transformers from folders on this disk: safetensors only, no code from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harken.errors import ModelError
+
+_PASSING = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """A transformers configuration as JSON values, without where it came from."""
+    values = {name: value for name, value in config.to_diff_dict().items() if name not in _PASSING}
+    return {"model_type": config.model_type, **values}
+
+
+def config_of(values: Mapping[str, Any]) -> Any:
+    """The configuration that `plain_config` gave as values.
+
+    Raises:
+        ModelError: a kind of model that this release of transformers does not know.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.for_model(**values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the configuration cannot be built: {error}",
+            hint="Install a transformers release that knows this kind of model.",
+        ) from error
+
+
+def model_type_of(folder: Path) -> str:
+    """``model_type`` of a folder's ``config.json``.
+
+    Raises:
+        ModelError: the folder holds no model, or its configuration cannot be read.
+    """
+    import json
+
+    try:
+        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+    except FileNotFoundError:
+        raise ModelError(
+            "the folder holds no model (there is no config.json)",
+            where=str(folder),
+            hint="Give the folder of a model that is on this disk.",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"config.json cannot be read: {error}", where=str(folder)) from error
+
+
+def open_part(loader: Any, folder: Path) -> Any:
+    """``loader.from_pretrained(folder)`` in float32.
+
+    Raises:
+        ModelError: the folder holds no model, no safetensors, or damaged ones.
+    """
+    model_type_of(folder)
+    try:
+        return loader.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"the model cannot be opened: {error}", where=str(folder)) from error

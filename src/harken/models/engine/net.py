@@ -1,0 +1,68 @@
+"""What the engine computes with: audio encoder, projector and language model in one module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from harken.errors import ModelError
+from harken.models.engine.features import Array
+
+GROUPS = ("audio_encoder", "projector", "lm")
+"""Names of the module groups that can be frozen."""
+
+
+class LearnerNet(nn.Module):
+    """Base of the nets of composed and native models.
+
+    Attributes:
+        audio_encoder, projector, lm: the module groups, under the names by which they are frozen;
+            `lm` has the interface of a causal language model of transformers.
+        pads_with_silence: clips of silence with as many frames are encoded alike, whatever their
+            length in samples.
+    """
+
+    pads_with_silence = False
+
+    def __init__(self, audio_encoder: nn.Module, projector: nn.Module, lm: nn.Module) -> None:
+        super().__init__()
+        self.audio_encoder = audio_encoder
+        self.projector = projector
+        self.lm = lm
+
+    @property
+    def device(self) -> torch.device:
+        """Where ids, features and embeddings are put."""
+        return next(self.lm.parameters()).device
+
+    def encode(self, features: Sequence[Array]) -> list[Tensor]:
+        """Audio tokens (n, width of the LM) of each clip's prepared features."""
+        raise NotImplementedError
+
+    def frames(self, length: int) -> int:
+        """What tells apart two clips of silence with features of `length`."""
+        return length
+
+    def clip_number_embeddings(self) -> Tensor | None:
+        """What is added to every token of clip k (row k), shape (clips + 1, width), if anything."""
+        return None
+
+
+def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
+    """Freeze all but `groups`; returns what is left to train. LoRA keeps the LM's own frozen.
+
+    Raises:
+        ModelError: no such group.
+    """
+    unknown = sorted({*groups} - {*GROUPS})
+    if unknown:
+        raise ModelError(
+            f"no module group is called {', '.join(unknown)}", hint=f"Known: {', '.join(GROUPS)}"
+        )
+    adapted = any("lora_" in name for name, _ in net.named_parameters())
+    for name, parameter in net.named_parameters():
+        frozen_base = name.startswith("lm.") and adapted and "lora_" not in name
+        parameter.requires_grad_(name.split(".")[0] in groups and not frozen_base)
+    return [parameter for parameter in net.parameters() if parameter.requires_grad]

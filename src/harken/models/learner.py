@@ -1,0 +1,319 @@
+"""Learner: the base of every model that can be trained, composed or native.
+
+A learner is a net, a tokenizer, an engine that computes with them, and what the trainers need: the
+audio inputs of a clip, tokenized prompts, log-probabilities, trainable groups, adapters, a copy for
+a reference, an identity, and a folder that `harken.models.load.load_model` opens again. `train` and
+`recipes` know this class only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harken import files
+from harken.audio.clip import Clip
+from harken.errors import ConfigError, HarkenError, ModelError
+from harken.hashing import canonical, digest
+from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
+from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
+from harken.models.engine.engine import Engine, eval_mode
+from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
+from harken.models.engine.lora import add_lora, lora_settings
+from harken.models.engine.net import LearnerNet, set_trainable
+from harken.models.engine.tokenizer import TextTokenizer
+from harken.models.load import load_model
+from harken.models.target import with_settings
+
+FORMAT = 1
+"""Of saved models; raised when an older release could not open them."""
+
+MAX_CLIPS = 64
+"""Clips in one prompt. The context of the language model sets the true limit, loudly."""
+
+
+class Learner(ABC):
+    """A model that can be trained.
+
+    Attributes:
+        name: for people.
+        style: how its prompts are written.
+        net: the modules ``audio_encoder``, ``projector`` and ``lm``.
+        tokenizer: text to ids.
+        prompt_tokenizer: prompts to ids, with placeholders for audio.
+        engine: computes log-probabilities and replies.
+        config: plain values that decide the model, beside its weights.
+        max_clips: clips it takes in one prompt.
+        multi_turn: whether a prompt may hold earlier turns.
+        augmentable: whether `features` are log-mel frames that training may augment.
+        packs_questions: whether several questions about the same clips fit into one prompt.
+        saved_kind: what its saved folders say they are.
+    """
+
+    max_clips: int = MAX_CLIPS
+    multi_turn: bool = True
+    augmentable: bool = False
+    packs_questions: bool = False
+    saved_kind: ClassVar[str]
+    prompt_tokenizer: PromptTokenizer
+
+    def __init__(
+        self,
+        net: LearnerNet,
+        tokenizer: TextTokenizer,
+        config: Mapping[str, Any],
+        *,
+        name: str,
+        style: PromptStyle,
+    ) -> None:
+        self.net = net.eval()
+        self.tokenizer = tokenizer
+        self.config = dict(config)
+        self.name = name
+        self.style = style
+        self.engine = Engine(net, tokenizer)
+        self._identity: tuple[int, str] = (-1, "")
+
+    # What a subclass must say -----------------------------------------------------------------
+
+    @abstractmethod
+    def load_audio(self, clip: Clip) -> AudioInput:
+        """A clip's features, and how many tokens they become; see `audio_input`."""
+
+    @abstractmethod
+    def clone(self) -> Self:
+        """A frozen copy with the same weights, in evaluation mode: a reference to stay near to."""
+
+    @abstractmethod
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write all files but the marker into `folder`; returns what the marker holds."""
+
+    def features(self, clip: Clip) -> Any:
+        """The features of a clip before augmentation and `prepare`; read-only.
+
+        Raises:
+            ModelError: the model is not `augmentable`.
+        """
+        raise ModelError(f"{self.name} has no features that training could augment")
+
+    def prepare(self, features: Any, key: str = "") -> AudioInput:
+        """Features -> what the encoder is given; without a key it is not cached.
+
+        Raises:
+            ModelError: the model is not `augmentable`.
+        """
+        raise ModelError(f"{self.name} has no features that training could augment")
+
+    # Prompts ----------------------------------------------------------------------------------
+
+    def audio_input(self, clip: Clip) -> AudioInput:
+        """What the encoder is given of a clip, and how many tokens it becomes.
+
+        Of a clip that was encoded before, features are made only if it left the cache since.
+        """
+        tokens = self.engine.cached_tokens(clip.key)
+        if tokens:
+            return AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
+        return self.load_audio(clip)
+
+    def tokenize(
+        self,
+        prompt: Prompt,
+        answer: str | None = None,
+        audio: Sequence[AudioInput] | None = None,
+    ) -> TokenizedPrompt:
+        """A prompt, and an answer if given, as ids; see `PromptTokenizer.tokenize`."""
+        return self.prompt_tokenizer.tokenize(prompt, answer, audio)
+
+    def tokenize_turns(
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[str],
+        audio: Sequence[AudioInput] | None = None,
+    ) -> TokenizedPrompt:
+        """Several questions about the same clips as one; see `PromptTokenizer.tokenize_turns`."""
+        return self.prompt_tokenizer.tokenize_turns(prompts, answers, audio)
+
+    # Answers ----------------------------------------------------------------------------------
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        """Answer each prompt in words; a reply depends on its prompt and the seed only."""
+        seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
+        replies: list[Reply] = [Reply("", "failed")] * len(prompts)
+        tokenized: dict[int, TokenizedPrompt] = {}
+        for i, prompt in enumerate(prompts):
+            try:
+                tokenized[i] = self.tokenize(prompt)
+            except HarkenError as error:
+                replies[i] = Reply("", "failed", str(error))
+        for i, reply in self.sample(tokenized, sampling, seeds).items():
+            replies[i] = Reply(reply.text, "end" if reply.ended else "length")
+        return replies
+
+    def sample(
+        self,
+        prompts: Mapping[int, TokenizedPrompt],
+        sampling: Sampling,
+        seeds: Sequence[Sequence[int]],
+    ) -> dict[int, GeneratedReply]:
+        """A reply to each prompt; that to prompt i is drawn from ``default_rng(seeds[i])``."""
+        found: dict[int, GeneratedReply] = {}
+        with eval_mode(self.net):
+            for group in length_batches(prompts, sampling.max_tokens):
+                draws = [np.random.default_rng(list(seeds[i])) for i in group]
+                replies = self.engine.generate([prompts[i] for i in group], sampling, draws)
+                found |= dict(zip(group, replies, strict=True))
+        return found
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        """The log p(choice | prompt) normalised over the shown choices: log-softmax of the sums.
+
+        Prompts that begin alike, such as the rotations of one question, are read together. None for
+        open-ended questions and for prompts that fail.
+        """
+        found: list[tuple[float, ...] | None] = [None] * len(prompts)
+        asked: dict[int, tuple[TokenizedPrompt, list[tuple[int, ...]]]] = {}
+        for i, prompt in enumerate(prompts):
+            with suppress(HarkenError):
+                answers = [
+                    (*self.tokenizer.encode(text), self.tokenizer.eos) for text in prompt.targets
+                ]
+                if answers:
+                    asked[i] = self.tokenize(prompt), answers
+        with eval_mode(self.net):
+            sums = self.engine.choices(list(asked.values()))
+        for i, values in zip(asked, sums, strict=True):
+            shifted = np.array(values) - max(values)
+            found[i] = tuple(float(v) for v in shifted - np.log(np.exp(shifted).sum()))
+        return found
+
+    def logprobs(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> Tensor:
+        """Summed answer log-probabilities (nats), differentiable, shape (B,)."""
+        pairs = zip(prompts, answers, strict=True)
+        return self.engine.logprobs([self.tokenize(prompt, answer) for prompt, answer in pairs])
+
+    # Weights ----------------------------------------------------------------------------------
+
+    def to(self, device: str = "", dtype: str = "") -> Self:
+        """Move the weights; an empty argument leaves device or dtype as it is.
+
+        Raises:
+            ConfigError: a dtype that is none of float32, bfloat16, float16; an unknown device.
+        """
+        if dtype not in ("", "float32", "bfloat16", "float16"):
+            raise ConfigError(f"dtype is {dtype!r}", hint="Use float32, bfloat16 or float16.")
+        try:
+            if device:
+                self.net.to(device)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"device {device!r} cannot be used: {error}", hint="See: harken doctor"
+            ) from error
+        if dtype:
+            cast(self.net, getattr(torch, dtype))
+        self.engine.clear_cache()
+        self._identity = (-1, "")
+        return self
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The trainable tensors."""
+        return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+
+    def trainable(self, groups: Sequence[str]) -> list[nn.Parameter]:
+        """Freeze all but the module groups given; returns their tensors."""
+        return set_trainable(self.net, groups)
+
+    def add_lora(self, rank: int = 8, alpha: int = 16, targets: Sequence[str] = ()) -> None:
+        """Freeze the language model's own weights and put low-rank adapters beside them.
+
+        Args:
+            rank: of the adapters; alpha: their scale is alpha / rank.
+            alpha: see rank.
+            targets: names of the linear layers; the attention's if not given.
+        """
+        settings = lora_settings(self.net.lm, rank, alpha, targets)
+        add_lora(self.net.lm, settings)
+        self.config["lora"] = settings
+        self._identity = (-1, "")
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors by name, shared ones (tied embeddings) under their first name only."""
+        held: dict[int, str] = {}
+        found: dict[str, Tensor] = {}
+        for name, tensor in self.net.state_dict().items():
+            if tensor.data_ptr() not in held or not tensor.numel():
+                held[tensor.data_ptr()] = name
+                found[name] = tensor.detach()
+        return found
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over all tensors by name; raises ModelError where names or shapes do not fit."""
+        own = self.state()
+        unfit = sorted({*own} ^ {*state})
+        unfit += [n for n in own if n in state and own[n].shape != state[n].shape]
+        if unfit:
+            raise ModelError(
+                f"{len(unfit)} tensors do not fit the model: {', '.join(unfit[:5])}",
+                hint="Load the weights into the model they were saved from.",
+            )
+        with torch.no_grad():
+            for name, tensor in own.items():
+                # What is equal stays untouched: caches and identity go by the tensors' versions.
+                if not torch.equal(tensor, state[name].to(tensor)):
+                    tensor.copy_(state[name])
+
+    def identity(self) -> str:
+        """Hash of the configuration, the tokenizer and all weights."""
+        version = self.engine.version()
+        if self._identity[0] != version:
+            whole = [canonical(self.config), digest(self.tokenizer.to_json())]
+            for name, tensor in sorted(self.state().items()):
+                whole.append(f"{name} {tuple(tensor.shape)} {digest(tensor_bytes(tensor), 32)}")
+            self._identity = (version, digest("\n".join(whole)))
+        return self._identity[1]
+
+    def save(self, folder: Path) -> None:
+        """Write the folder that `load_model` opens; the file that makes it a model comes last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
+        marker = {"kind": self.saved_kind, "format": FORMAT, **self.write(folder)}
+        files.write_json(folder / MODEL_FILE, {**marker, "identity": self.identity()})
+
+
+def cast(net: nn.Module, dtype: torch.dtype) -> None:
+    """Bring weights to `dtype`; buffers that no file holds, such as rotary angles, stay exact."""
+    for module in net.modules():
+        for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+            if tensor is None or not tensor.is_floating_point():
+                continue
+            if name not in module._non_persistent_buffers_set:
+                tensor.data = tensor.data.to(dtype)
+
+
+def tensor_bytes(tensor: Tensor) -> bytes:
+    """The bytes of a tensor in row-major order, whatever its type: numpy knows no bfloat16."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+
+
+def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:
+    """The model that `spec` names, on a device and in a type if these are given.
+
+    Raises:
+        ConfigError: it cannot be trained, such as a text-only baseline or a model over HTTP.
+    """
+    found = load_model(with_settings(spec, device=device, dtype=dtype))
+    if not isinstance(found, Learner):
+        raise ConfigError(
+            f"{spec!r} cannot be trained",
+            hint="Name a saved model, native:FOLDER, or a preset such as harken-tiny.",
+        )
+    return found

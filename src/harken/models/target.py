@@ -1,0 +1,61 @@
+"""Settings behind a model's name, written as in a link: ``FOLDER?device=cuda&dtype=bfloat16``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from harken.errors import ConfigError
+
+S = TypeVar("S")
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_target(
+    kind: str, target: str, settings: type[S], options: Mapping[str, Any]
+) -> tuple[str, S]:
+    """What is named before the question mark, and the settings behind it.
+
+    Args:
+        kind: of model, for messages.
+        target: ``NAME?setting=value&setting=value``.
+        settings: a dataclass in which every setting has a default.
+        options: values already typed; they go before those of `target`.
+
+    Raises:
+        ConfigError: nothing is named, an unknown setting, or a value that does not fit.
+    """
+    name, _, query = target.partition("?")
+    if not name:
+        raise ConfigError(f"{kind} names no model", hint=f"Write {kind}:FOLDER")
+    kinds = {entry.name: type(entry.default) for entry in fields(settings)}  # type: ignore[arg-type]
+    try:
+        written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise ConfigError(
+            f"{query!r} is no setting", where=f"{kind}:{name}", hint="Write ?name=value&name=value"
+        ) from None
+    for setting in (*written, *options):
+        if setting not in kinds:
+            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
+            known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
+            raise ConfigError(f"{kind} has no setting {setting!r}", hint=known)
+    typed = {key: _typed(kind, key, kinds[key], text) for key, text in written.items()}
+    return name, settings(**{**typed, **options})
+
+
+def with_settings(spec: str, **settings: str) -> str:
+    """`spec` with settings put behind it; empty ones are left out."""
+    written = urlencode({name: value for name, value in settings.items() if value})
+    return spec + ("&" if "?" in spec else "?") + written if written else spec
+
+
+def _typed(kind: str, name: str, wanted: type, text: str) -> Any:
+    try:
+        return _TRUTH[text.lower()] if wanted is bool else wanted(text)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{name}={text!r} is no {wanted.__name__}", where=f"{kind}:") from None

@@ -1,0 +1,221 @@
+"""What a trainer needs of every learner: {composed, native} x {fp32, bf16} x {sft, grpo}.
+
+Each of these once ended without a model: bfloat16 died when its weights were hashed, GRPO on a
+native model died making its reference, a native model with LoRA could not be opened again, and a
+finished native training could not be rerun.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_audioflamingo3
+import tiny_granite
+import tiny_qwen2_audio
+import torch
+from tiny import write
+
+from harken.ask.prompt import make_prompt
+from harken.errors import ConfigError, HarkenError, ModelError, RunError
+from harken.item import Item
+from harken.models.base import MODEL_FILE, Sampling
+from harken.models.learner import Learner, load_learner, tensor_bytes
+from harken.models.load import load_model
+from harken.models.native.families import FAMILIES
+from harken.recipes.steps import keep, run_stage
+from harken.runs import read_run
+from harken.train.grpo import GrpoSettings
+from harken.train.sft import SftSettings
+from tiny_audio import NAMES, alike, mini, named
+
+NATIVE = {
+    "qwen2_audio": tiny_qwen2_audio.TINY,
+    "audioflamingo3": tiny_audioflamingo3.TINIES[0],
+    "granite_speech": tiny_granite.TINIES[0],
+}
+"""Three ways of being native: the plain one, another tower, and an adapter of the class's own."""
+
+KINDS = ("composed", *NATIVE)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """kind -> what `load_learner` opens."""
+    root = tmp_path_factory.mktemp("learners")
+    mini().save(root / "composed")
+    found = {"composed": str(root / "composed")}
+    for kind, tiny in NATIVE.items():
+        write(tiny, root / kind, FAMILIES.get(tiny.kind).template)
+        found[kind] = f"native:{root / kind}"
+    return found
+
+
+def items(folder: Path) -> list[Item]:
+    """One clip and two clips a question."""
+    one = [named(folder, name, seed, 0.3) for name in NAMES for seed in range(2)]
+    return [*one, alike(folder, "noise", "noise"), alike(folder, "noise", "low tone")]
+
+
+def logprobs(learner: Learner, asked: list[Item]) -> list[tuple[float, ...] | None]:
+    return learner.choice_logprobs([make_prompt(item, learner.style) for item in asked])
+
+
+def settings(stage: str) -> Any:
+    few = {"steps": 2, "lr": 1e-3, "checkpoint_every": 1, "threads": 1}
+    if stage == "sft":
+        return SftSettings(batch=3, **few)
+    return GrpoSettings(items=2, group=3, max_tokens=3, temperature=2.0, **few)
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_trained_saved_opened_and_rerun(
+    kind: str, dtype: str, stage: str, folders: dict[str, str], tmp_path: Path
+) -> None:
+    learner = load_learner(folders[kind], dtype=dtype)
+    assert {p.dtype for p in learner.parameters()} == {getattr(torch, dtype)}
+    asked = items(tmp_path / "sounds")
+    before = learner.identity()
+    run_stage(stage, learner, asked, settings(stage), tmp_path / "run")
+    records = read_run(tmp_path / "run" / stage).records("metrics")
+    assert len(records) == 2
+    if stage == "sft":
+        assert learner.identity() != before
+        assert all(record["loss"] > 0 and record["audio_grad_norm"] > 0 for record in records)
+    keep(learner, tmp_path / "model")
+    # What is opened again answers as what was saved, to the last bit.
+    again = load_learner(str(tmp_path / "model"), dtype=dtype)
+    assert again.identity() == learner.identity()
+    assert logprobs(again, asked) == logprobs(learner, asked)
+    # Run again, the finished training is loaded and the same model is found in its place.
+    fresh = load_learner(folders[kind], dtype=dtype)
+    run_stage(stage, fresh, asked, settings(stage), tmp_path / "run")
+    assert fresh.identity() == learner.identity()
+    keep(fresh, tmp_path / "model")
+    assert read_run(tmp_path / "run" / stage).count("metrics") == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lora_is_trained_saved_and_opened_again(
+    kind: str, dtype: str, folders: dict[str, str], tmp_path: Path
+) -> None:
+    pytest.importorskip("peft")
+    learner = load_learner(folders[kind], dtype=dtype)
+    learner.add_lora(rank=2, alpha=4)
+    with pytest.raises(ModelError, match="already"):
+        learner.add_lora()
+    asked = items(tmp_path / "sounds")
+    frozen = {n: t.clone() for n, t in learner.state().items() if n.startswith("lm.")}
+    run_stage("sft", learner, asked, settings("sft"), tmp_path / "run")
+    moved = {n for n, t in learner.state().items() if n in frozen and not torch.equal(t, frozen[n])}
+    assert moved and all("lora_" in name for name in moved)
+    learner.save(tmp_path / "model")
+    again = load_learner(str(tmp_path / "model"), dtype=dtype)
+    assert again.identity() == learner.identity()
+    assert again.config["lora"] == {**learner.config["lora"]}
+    assert logprobs(again, asked) == logprobs(learner, asked)
+    plain = load_learner(folders[kind], dtype=dtype)
+    assert logprobs(plain, asked) != logprobs(learner, asked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clone_stays_as_it_was(kind: str, folders: dict[str, str], tmp_path: Path) -> None:
+    """A reference shares nothing with what is trained, and answers alike until it moves."""
+    learner = load_learner(folders[kind])
+    clone = learner.clone()
+    asked = items(tmp_path / "sounds")
+    assert logprobs(clone, asked) == logprobs(learner, asked)
+    ours, theirs = learner.net.named_parameters(), dict(clone.net.named_parameters())
+    assert all(tensor.data_ptr() != theirs[name].data_ptr() for name, tensor in ours)
+    assert not clone.parameters()
+    before = logprobs(clone, asked)
+    with torch.no_grad():
+        for parameter in learner.net.parameters():
+            parameter.mul_(1.5)
+    assert logprobs(clone, asked) == before
+    assert logprobs(learner, asked) != before
+
+
+def test_the_reference_of_grpo_is_the_model_at_the_start(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    """The divergence grows from zero: it is taken from the first weights, not from the present."""
+    learner = load_learner(folders["composed"])
+    asked = [replace(item, clips=()) for item in items(tmp_path / "sounds")]
+    hot = GrpoSettings(
+        steps=6, items=4, group=4, max_tokens=2, temperature=3.0, lr=0.0, kl=0.1, threads=1
+    )
+    run_stage("grpo", learner, asked, hot, tmp_path / "still")
+    still = [r["kl"] for r in read_run(tmp_path / "still" / "grpo").records("metrics") if "kl" in r]
+    assert all(kl == pytest.approx(0.0, abs=1e-6) for kl in still)
+
+
+def test_models_that_cannot_be_trained_are_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot be trained"):
+        load_learner("longest")
+
+
+def test_what_a_learner_cannot_do_is_refused_before_the_first_step(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    learner = load_learner(folders["qwen2_audio"])
+    asked = items(tmp_path / "sounds")
+    for wrong, words in (({"augment": True}, "augment"), ({"turns": 2}, "one question")):
+        with pytest.raises(ConfigError, match=words):
+            run_stage("sft", learner, asked, SftSettings(steps=1, **wrong), tmp_path / words[:3])
+
+
+def test_another_model_is_not_overwritten(folders: dict[str, str], tmp_path: Path) -> None:
+    for kind in KINDS:
+        learner = load_learner(folders[kind])
+        keep(learner, tmp_path / kind)
+        with torch.no_grad():
+            next(iter(learner.net.lm.parameters())).add_(1.0)
+        with pytest.raises(RunError, match="another model"):
+            keep(learner, tmp_path / kind)
+
+
+def test_changed_files_are_not_taken_for_what_was_saved(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    learner = load_learner(folders["qwen2_audio"])
+    learner.save(tmp_path / "model")
+    template = tmp_path / "model" / "chat_template.jinja"
+    template.write_text(template.read_text() + " ")
+    assert load_model(str(tmp_path / "model")).identity() != learner.identity()
+    assert (tmp_path / "model" / MODEL_FILE).is_file()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_device_and_type_stand_behind_the_name(kind: str, folders: dict[str, str]) -> None:
+    learner: Any = load_model(f"{folders[kind]}?dtype=bfloat16&device=cpu")
+    assert {p.dtype for p in learner.parameters()} == {torch.bfloat16}
+    with pytest.raises(ConfigError):
+        load_model(f"{folders[kind]}?dtyp=bfloat16")
+    with pytest.raises(ConfigError, match="int3"):
+        load_learner(folders[kind], dtype="int3")
+    with pytest.raises(HarkenError, match="device"):
+        load_learner(folders[kind], device="nowhere")
+
+
+def test_the_bytes_of_a_tensor_do_not_depend_on_its_type_or_strides() -> None:
+    values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert tensor_bytes(values) == values.numpy().tobytes()
+    assert tensor_bytes(values.T) == values.T.contiguous().numpy().tobytes()
+    assert tensor_bytes(values.bfloat16()) == b"\x80\x3f\x00\x40\x40\x40\x80\x40"
+    assert tensor_bytes(torch.zeros(0)) == b"" and len(tensor_bytes(torch.tensor(1.0))) == 4
+
+
+def test_replies_in_bfloat16_do_not_depend_on_the_batch(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    for kind in ("composed", "qwen2_audio"):
+        learner = load_learner(folders[kind], dtype="bfloat16")
+        prompts = [make_prompt(item, learner.style) for item in items(tmp_path / "sounds")[:3]]
+        replies = learner.generate(prompts, Sampling(max_tokens=3))
+        assert all(reply.stop != "failed" for reply in replies)
