@@ -32,27 +32,11 @@ def compose(
 
     harken compose --encoder ast --lm qwen3-0.6b --projector linear --lora 16 -o model
     """
-    from harken.errors import RunError
-    from harken.models.base import MODEL_FILE
-    from harken.models.composed.model import compose_pretrained
+    from harken.recipes.compose import compose_model
     from harken.report.text import table
 
-    if (out / MODEL_FILE).exists():
-        raise RunError("the folder holds a model", where=str(out), hint="Choose another --out.")
-    made = compose_pretrained(
-        encoder,
-        lm,
-        lora_rank=lora,
-        projector=projector,
-        pool=pool,
-        name=name or out.name,
-        seed=seed,
+    made = compose_model(
+        encoder, lm, out, projector=projector, pool=pool, lora=lora, name=name, seed=seed
     )
-    made.save(out)
-    parts = {
-        group: sum(p.numel() for p in getattr(made.net, group).parameters())
-        for group in ("audio_encoder", "projector", "lm")
-    }
-    found = {"model": str(out), "identity": made.identity(), "parameters": parts}
-    rows = [(group, f"{count:,}") for group, count in parts.items()]
-    finish(found, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)
+    rows = [(group, f"{count:,}") for group, count in made["parameters"].items()]
+    finish(made, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)

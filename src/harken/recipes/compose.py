@@ -1,0 +1,60 @@
+"""compose: an audio encoder, a projector and a language model become one saved model.
+
+Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harken.errors import RunError
+from harken.models.base import MODEL_FILE
+from harken.models.composed.model import compose_pretrained
+from harken.models.engine.net import GROUPS
+
+
+def compose_model(
+    encoder: str,
+    lm: str,
+    out: Path,
+    *,
+    projector: str = "mlp",
+    pool: int = 4,
+    lora: int = 0,
+    name: str = "",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Join the parts, save the model in `out`, and tell its parameters by group.
+
+    Args:
+        encoder: folder of pretrained weights, or a registered encoder's name.
+        lm: folder of a causal language model with its tokenizer.
+        out: folder of the new model.
+        projector: a registered projector's name; its weights are fresh, drawn with `seed`.
+        pool: encoder frames in one audio token.
+        lora: rank of LoRA in the language model; 0: none.
+        name: of the model; the folder's if empty.
+        seed: see projector.
+
+    Raises:
+        RunError: the folder holds a model already.
+        ModelError: a part that cannot be opened or joined.
+        ConfigError: an unknown encoder or projector.
+    """
+    if (out / MODEL_FILE).exists():
+        raise RunError("the folder holds a model", where=str(out), hint="Choose another --out.")
+    model = compose_pretrained(
+        encoder,
+        lm,
+        lora_rank=lora,
+        projector=projector,
+        pool=pool,
+        name=name or out.name,
+        seed=seed,
+    )
+    model.save(out)
+    counts = {
+        group: sum(p.numel() for p in getattr(model.net, group).parameters()) for group in GROUPS
+    }
+    return {"model": str(out), "identity": model.identity(), "parameters": counts}
