@@ -1,5 +1,5 @@
-# make demo   the whole story on the generated corpus; ends with a report
-# make test   all quick tests          make test-slow   the long proofs too
+# make demo   all stages on the generated corpus; ends with a report
+# make test   all quick tests          make test-slow   only the slow tests
 # make check  lint, format, types      make clean       remove what these made
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \

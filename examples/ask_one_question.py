@@ -1,4 +1,4 @@
-"""One question, by hand: an item, a condition, a prompt, a reply, a mark.
+"""One question step by step: item, condition, prompt, reply, score.
 
 Run: ``python examples/ask_one_question.py`` (no audio is read, no model is needed).
 """
@@ -28,7 +28,9 @@ for condition in ("audio", "none", "silence"):
 
 prompt = make_prompt(item, PromptStyle(letters=True), rotation=1)
 for text in ("A", "(a) rain", "I hear rain.", "dog", "rain or dog", "I don't know.", "Hmm"):
-    mark = score(item, prompt, Reply(text))
-    print(f"{text!r:18} {mark.outcome:11} value {mark.value}  parsed {mark.parsed}  ({mark.rule})")
+    found = score(item, prompt, Reply(text))
+    print(
+        f"{text!r:18} {found.outcome:11} value {found.value}  parsed {found.parsed}  ({found.rule})"
+    )
 failed = score(item, prompt, Reply("", stop="failed", error="timeout"))
 print(f"{'(no reply)':18} {failed.outcome:11} value {failed.value}: counted apart, not wrong")

@@ -1,10 +1,10 @@
-"""Join a Whisper encoder and a Llama into one model that hears.
+"""Compose a Whisper encoder and a Llama into one audio-language model.
 
 Run: ``python examples/compose_model.py`` (some seconds; extra ``train``; nothing is downloaded).
 
-Both are tiny and random here, so what it says means nothing. With pretrained folders on your disk
-use ``harken.models.composed.model.compose_pretrained(encoder_folder, lm_folder, lora_rank=8)`` in
-its place.
+Both are tiny and random here, so the reply means nothing. With pretrained folders on your disk
+use ``harken.models.composed.model.compose_pretrained(encoder_folder, lm_folder, lora_rank=8)``
+instead.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from harken.models.load import load_model
 torch.manual_seed(0)
 torch.set_num_threads(1)
 tokenizer = TextTokenizer.train(["Which sound is this?", "rain", "dog bark"], size=300)
-ears = WhisperConfig(d_model=32, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=64)
-words = LlamaConfig(
+encoder = WhisperConfig(d_model=32, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=64)
+lm = LlamaConfig(
     vocab_size=tokenizer.size, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
     num_attention_heads=2, max_position_embeddings=512,
 )  # fmt: skip
 model = ComposedModel.compose(
-    WhisperEncoder(ears), LlamaForCausalLM(words), tokenizer, pool=8, name="my-model"
+    WhisperEncoder(encoder), LlamaForCausalLM(lm), tokenizer, pool=8, name="my-model"
 )
 
 with tempfile.TemporaryDirectory() as name:

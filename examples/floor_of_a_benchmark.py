@@ -1,8 +1,8 @@
-"""What does a benchmark give to those who never listen? No audio is needed to find out.
+"""Text-only floors: what does a benchmark give without the audio? No audio is needed to find out.
 
 Run: ``python examples/floor_of_a_benchmark.py`` (a second or two).
 
-The items made here are flawed on purpose: the longest option is right more often than it should be,
+The items here are biased on purpose: the longest option is right more often than it should be,
 and "rain" is right more often than the other labels. For a published benchmark, use
 ``harken floor mmau --data RELEASE``; for your own items, ``harken floor own --data items.jsonl``.
 """
@@ -40,4 +40,4 @@ print(f"chance           {found['chance']:.3f}")
 for cell in found["constant"]:
     print(f"always option {cell['position'] + 1}  {cell['accuracy']:.3f}")
 print(f"longest option   {found['longest']['accuracy']:.3f}")
-print(f"words alone      {found['linear']['accuracy']:.3f}")
+print(f"linear (words)   {found['linear']['accuracy']:.3f}")

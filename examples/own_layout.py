@@ -2,8 +2,9 @@
 
 Run: ``python examples/own_layout.py`` (a second; makes its own recordings in a temporary folder).
 
-A folder with a ``manifest.csv`` is recognised. Only the column ``path`` must be there. A line that
-cannot be used is a reject with its reason, and stops nothing: the last one here names no file.
+A folder with a ``manifest.csv`` is recognised. Only the column ``path`` is required. A line that
+cannot be used is a reject with its reason, and does not stop the scan: the last one here names a
+file that does not exist.
 """
 
 from __future__ import annotations

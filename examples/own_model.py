@@ -19,10 +19,10 @@ from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 
 
-class PitchEar:
+class PitchModel:
     """Says whether a tone is low or high."""
 
-    name = "pitch-ear"
+    name = "pitch"
     max_clips = 1
     style = PromptStyle(letters=False)
 
@@ -31,20 +31,20 @@ class PitchEar:
         return [Reply(p.choices[int(np.argmax(self._row(p)))]) for p in prompts]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """Natural logs, one a shown choice, that sum to 1 in probability."""
+        """Natural log-probabilities, one per shown choice; the probabilities sum to 1."""
         return [self._row(prompt) for prompt in prompts]
 
     def identity(self) -> str:
-        """What decides the answers; change it when they change."""
-        return "pitch-ear-1"
+        """Identifies what decides the answers; change it when they change."""
+        return "pitch-1"
 
     def _row(self, prompt: Prompt) -> tuple[float, ...]:
         sound = load(prompt.clips[0]) if prompt.clips else np.zeros(1)
         if not sound.any():
-            return (math.log(0.5),) * 2  # nothing to hear: undecided
+            return (math.log(0.5),) * 2  # no audio: undecided
         peak_hz = int(np.argmax(np.abs(np.fft.rfft(sound)))) * RATE_HZ / sound.size
-        heard = "high" if peak_hz > 500 else "low"
-        return tuple(math.log(0.9 if choice == heard else 0.1) for choice in prompt.choices)
+        pitch = "high" if peak_hz > 500 else "low"
+        return tuple(math.log(0.9 if choice == pitch else 0.1) for choice in prompt.choices)
 
 
 with tempfile.TemporaryDirectory() as name:
@@ -56,5 +56,5 @@ with tempfile.TemporaryDirectory() as name:
         write_wav(path, 0.3 * tone, RATE_HZ)
         gold, clip = ("low", "high")[hertz > 500], Clip(path=str(path), duration_s=0.5)
         items.append(Item("Is the tone low or high?", gold, ("low", "high"), (clip,), "pitch"))
-    for condition, cell in run(PitchEar(), items, Path(name, "run"))["overall"]["cells"].items():
+    for condition, cell in run(PitchModel(), items, Path(name, "run"))["overall"]["cells"].items():
         print(f"{condition:8} {cell['accuracy']:.3f}")

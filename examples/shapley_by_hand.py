@@ -2,7 +2,7 @@
 
 Run: ``python examples/shapley_by_hand.py`` (numbers only; no audio, no model).
 
-The value of a set of clips is log2 p(gold) when they are heard and the others are silenced.
+The value of a set of clips is log2 p(gold) when they are audible and the others are silenced.
 """
 
 from __future__ import annotations
