@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harken.ask.condition import subset_name
+from harken.ask.conditions.clip import subset_name
 from harken.curate.contribution import (
     Ballot,
     Quorum,

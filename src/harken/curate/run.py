@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from harken.ask.condition import subset_name
+from harken.ask.conditions.clip import subset_name
 from harken.ask.prompt import Rotations
 from harken.ask.record import Record, ask_and_score
 from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled

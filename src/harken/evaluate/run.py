@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
-from harken.ask.condition import WORDS, named
+from harken.ask.conditions.load import listener_of, named
 from harken.ask.infer import KeepsReplies, ReplyRecord, batch_size, infer
 from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sampling_of
 from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
@@ -232,8 +232,8 @@ def _accuracies(records: Sequence[Mapping[str, Any] | Record]) -> dict[str, floa
 
 def _keep_words(own: Run, condition: str, listener: Listener) -> None:
     """What a listener writes is kept in the run: transcribing is paid for once."""
-    if condition not in WORDS:
-        raise ConfigError(f"{condition!r} needs no listener", hint=f"These do: {', '.join(WORDS)}")
+    if not listener_of(condition):
+        raise ConfigError(f"{condition!r} needs no listener", hint="These do: transcript, caption.")
     keep = getattr(listener, "keep", None)
     if callable(keep):
         keep(own.path(f"words-{condition}"))

@@ -1,21 +1,47 @@
-"""Stories of stages, each about a hundred lines, told by name."""
+"""Recipes by name: training stages one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from harken.errors import ConfigError
-from harken.registry import Registry
+from harken.registry import Registry, later
 
-RECIPES: Registry[Any] = Registry(
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A sequence of training stages.
+
+    Attributes:
+        name: what `harken train` is told.
+        about: what is trained on what, in a sentence.
+        run: ``run(curated, out, model, plan, seed)`` -> the trained model, kept in ``out/model``;
+            `curated` is a folder of `harken curate`, `plan` a `harken.train.curriculum.Curriculum`.
+    """
+
+    name: str
+    about: str
+    run: Callable[..., Any]
+
+
+RECIPES: Registry[Recipe] = Registry(
     "recipe",
     {
-        "mixed-to-strong": "harken.recipes.mixed_to_strong:mixed_to_strong",
-        "weak-to-strong": "harken.recipes.weak_to_strong:weak_to_strong",
+        "mixed-to-strong": Recipe(
+            "mixed-to-strong",
+            "SFT on mixed questions, GRPO on those that the audio contributes most to",
+            later("harken.recipes.mixed_to_strong:mixed_to_strong"),
+        ),
+        "weak-to-strong": Recipe(
+            "weak-to-strong",
+            "SFT on questions that the audio contributes little to, GRPO on the others",
+            later("harken.recipes.weak_to_strong:weak_to_strong"),
+        ),
     },
+    shape="harken.recipes.run:Recipe",
 )
 
 
@@ -60,7 +86,7 @@ def train(
             f"no recipe or stage is called {recipe!r}",
             hint="Known: " + ", ".join((*RECIPES, *STAGE_NAMES)),
         )
-    learner = RECIPES.get(recipe)(dataset, out, model, plan, seed)
+    learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed)
     return {
         "recipe": recipe,
         "model": str(out / "model"),
