@@ -59,6 +59,7 @@ class AskSettings(TypedDict, total=False):
         sampling: how replies are drawn; its seed is the run's unless set; default greedy.
         replies: which requests are asked for words although the model gives probabilities; default
             ``"all"``.
+        scorer: what counts as right, a name of `harken.ask.scorers.load`; default ``"strict"``.
         max_failed: largest share of failed trials that is not an error; default 0.1. With 1, the
             caller checks (`harken.ask.record.check_failures`) after writing what it has.
     """
@@ -72,6 +73,7 @@ class AskSettings(TypedDict, total=False):
     name: str
     sampling: Sampling
     replies: Replies
+    scorer: str
     max_failed: float
 
 

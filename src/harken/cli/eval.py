@@ -63,6 +63,9 @@ def evaluate(
     embed: Annotated[
         str | None, typer.Option(help="An embedding model, where the official rule has one.")
     ] = None,
+    scorer: Annotated[
+        str, typer.Option(help="What counts as right; see: harken plugins scorers.")
+    ] = "strict",
     replies: Wordy = "plain",
     selfcheck: Recheck = 0,
     stage: Until = "score",
@@ -100,6 +103,7 @@ def evaluate(
         "clip_rotations": clip_rotations or "all",
         "seed": seed,
         "replies": replies,
+        "scorer": scorer,
     }
     if condition:
         settings["conditions"] = tuple(condition)

@@ -18,6 +18,7 @@ from harken.ask.conditions.load import listener_of, named
 from harken.ask.infer import KeepsReplies, ReplyRecord, batch_size, infer
 from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sampling_of
 from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
+from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import ConfigError, DataError, RunError
 from harken.evaluate.about import BenchmarkRequest, about, detectable, remarked, versions
 from harken.evaluate.results import tabulate
@@ -112,7 +113,8 @@ def run(
         if until == "infer":
             return _counts(model, made, until, own)
         checks = _selfcheck(model, made, replies, guards or Guards(), own)
-        records = score_all([request.planned for request in made.requests], replies)
+        lines = [request.planned for request in made.requests]
+        records = score_all(lines, replies, own.spec["scorer"])
         keep_records(own, records)
         rows = given if exam else items  # a release may hold one question twice: both count
         floored = guards is None or guards.floor
@@ -181,13 +183,14 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
 
 
 def rescore(folder: Path | str) -> dict[str, Any]:
-    """Mark a finished or interrupted run again by the present marker; no model is asked.
+    """Score a finished or interrupted run again by its scorer as it is now; no model is asked.
 
     Returns ``changed`` (trials whose mark is another), ``records``, and the accuracies by condition
     ``before`` and ``after``.
 
     Raises:
         RunError: the folder has no plan, or not all replies.
+        ConfigError: its scorer is not installed here.
     """
     held = read_run(folder)
     lines: list[Any] = held.records("plan")
@@ -198,7 +201,8 @@ def rescore(folder: Path | str) -> dict[str, Any]:
             hint="Evaluate again into another folder.",
         )
     done, before = held.done, held.records("records")
-    records = score_all(lines, {one["key"]: _replied(one) for one in held.records("replies")})
+    answers = {one["key"]: _replied(one) for one in held.records("replies")}
+    records = score_all(lines, answers, held.spec.get("scorer", STRICT))
     with Run.reopen(folder) as own:  # only now: a run that cannot be marked stays as it is
         keep_records(own, records)
         if own.path("about.json").is_file():
@@ -294,6 +298,7 @@ def _spec(
         "seed": asking.get("seed", 0),
         "batch": batch_size(model, asking),
         "replies": asking.get("replies", "all"),
+        "scorer": SCORERS.get(asking.get("scorer", STRICT)).name,
         "sampling": asdict(asking.get("sampling", Sampling())),
     }
     if exam is not None:
