@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -16,6 +18,7 @@ from harken.cli.eval import evaluate
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
 from harken.cli.parse_report import parse_report
+from harken.cli.plugins import plugins
 from harken.cli.report import report
 from harken.cli.rescore import rescore
 from harken.cli.scan import scan
@@ -25,6 +28,15 @@ from harken.cli.show import show
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.train import train
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE_OR_FILE",
+        help="Load a plugin first: a module, or a .py file; repeat for more.",
+    ),
+]
 
 app = typer.Typer(
     name="harken",
@@ -54,6 +66,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "benchmarks": benchmarks,
     "leaks": leaks,
     "serve": serve,
+    "plugins": plugins,
     "doctor": doctor,
 }
 
@@ -62,12 +75,24 @@ for _verb, _function in VERBS.items():
 
 
 @app.callback()
-def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+    plugin: Plugins = None,
+) -> None:
     if version:
         from importlib import metadata
 
         print(metadata.version("harken"))
         raise typer.Exit
+    from harken.registry import load_plugins
+
+    warnings.showwarning = _warn
+    load_plugins(plugin or ())
+
+
+def _warn(message: Warning | str, category: type[Warning], *where: object) -> None:
+    """A warning as one line for the reader; the place in the code is no use to them."""
+    print(f"harken: warning: {message}", file=sys.stderr)
 
 
 def main() -> None:
