@@ -4,7 +4,7 @@ Every member of a registry is one object with ``name``, ``about`` (one sentence)
 does it. Members come from three places:
 
 * the package itself: a table ``name -> "module:attribute"``, imported when a member is asked for;
-* installed distributions: entry points of the group ``harken.<shelf in the plural>``;
+* installed distributions: entry points of the group ``harken.<registry>``, as `harken.layouts`;
 * plugin modules and files, which call `Registry.add` when they are imported (`load_plugin`,
   ``harken --plugin FILE``, the environment variable ``HARKEN_PLUGINS``).
 
@@ -64,15 +64,18 @@ class Registry(Generic[T]):
 
     Args:
         shelf: what a member is called in messages, for example ``"corpus layout"``; entry points
-            are looked up in the group of its plural, ``harken.corpus_layouts``.
+            are looked up in the group ``harken.<plural>``, unless `group` says otherwise.
         members: name -> ``"package.module:attribute"``, or the member itself where that is light.
+        group: the last part of the group of entry points, for example ``"layouts"``.
         shape: ``"package.module:Class"`` that every member is an instance or a subclass of;
             checked for members from outside. Empty: anything with `name` and `about`.
     """
 
-    def __init__(self, shelf: str, members: Mapping[str, str | T], *, shape: str = "") -> None:
+    def __init__(
+        self, shelf: str, members: Mapping[str, str | T], *, group: str = "", shape: str = ""
+    ) -> None:
         self.shelf = shelf
-        self.group = f"harken.{_plural(shelf).replace(' ', '_')}"
+        self.group = f"harken.{group or _plural(shelf).replace(' ', '_')}"
         self._shape = shape
         self._members = {name: _Entry(BUILT_IN, target) for name, target in members.items()}
         self._looked_up = False

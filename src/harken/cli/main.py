@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -86,13 +86,30 @@ def _root(
         raise typer.Exit
     from harken.registry import load_plugins
 
-    warnings.showwarning = _warn
+    _warn_in_one_line()
     load_plugins(plugin or ())
 
 
-def _warn(message: Warning | str, category: type[Warning], *where: object) -> None:
-    """A warning as one line for the reader; the place in the code is no use to them."""
-    print(f"harken: warning: {message}", file=sys.stderr)
+def _warn_in_one_line() -> None:
+    """A plugin that is left out is told in one line; other warnings with their place, as usual."""
+    from harken.registry import PluginWarning
+
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, PluginWarning):
+            print(f"harken: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ LAYOUTS: Registry[Layout] = Registry(
         "sonicpi": "harken.corpora.layouts.sonicpi:LAYOUT",
         "folder": "harken.corpora.layouts.folder:LAYOUT",
     },
+    group="layouts",
     shape="harken.corpora.base:Layout",
 )
 

@@ -46,6 +46,7 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "leaky": "harken.synth.families.leaky:FAMILY",
         "talk": "harken.synth.families.talk:FAMILY",
     },
+    group="families",
     shape="harken.synth.question:QuestionFamily",
 )
 
