@@ -194,6 +194,22 @@ DISTRIBUTION = {
 }
 
 
+def test_the_plugin_in_the_docs_works(items: Path, tmp_path: Path) -> None:
+    text = (REPO / "docs" / "plugins.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    (tmp_path / "plugin.py").write_text(code)
+    words = ("eval", "random", str(items), "-o", str(tmp_path / "run"), "--condition", "backwards")
+    done = harken("--plugin", str(tmp_path / "plugin.py"), *words)
+    assert done.returncode == 0, done.stderr
+    assert "the clips in reverse order" in " ".join(done.stdout.split())
+
+
+def test_every_group_of_entry_points_is_in_the_docs() -> None:
+    text = (REPO / "docs" / "plugins.md").read_text()
+    for shelf, told in found(harken("plugins", "--json"))["plugins"].items():
+        assert told["group"] == f"harken.{shelf}" and f"`{told['group']}`" in text
+
+
 def test_entry_points_are_found_and_a_broken_one_breaks_no_other(tmp_path: Path) -> None:
     for name, text in DISTRIBUTION.items():
         (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -109,11 +109,12 @@ class Embedder:
 
 
 EMBEDDERS: Registry[Embedder] = Registry(
-    "embedder",
+    "embedding model",
     {
         "ngrams": Embedder("ngrams", "hashed character 3-grams: near in spelling", build_ngrams),
         "hf": Embedder("hf", "a text encoder of transformers, by folder or hub id", build_hf),
     },
+    group="embedders",
     shape="harken.models.embedding:Embedder",
 )
 
