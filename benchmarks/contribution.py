@@ -20,7 +20,7 @@ from zlib import crc32
 import numpy as np
 
 from harken import progress
-from harken.ask.condition import conditioned
+from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import Rotations, make_prompt, rotations_of
 from harken.ask.score import score, score_logprobs
 from harken.audio.clip import Clip

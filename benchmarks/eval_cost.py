@@ -36,7 +36,7 @@ import transformers
 
 from harken import progress
 from harken.ask import record as trial_file
-from harken.ask.condition import conditioned
+from harken.ask.conditions.load import conditioned
 from harken.ask.plan import Replies
 from harken.ask.prompt import make_prompt
 from harken.ask.record import ask_and_score

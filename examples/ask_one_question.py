@@ -5,7 +5,7 @@ Run: ``python examples/ask_one_question.py`` (no audio is read, no model is need
 
 from __future__ import annotations
 
-from harken.ask.condition import conditioned
+from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import make_prompt, prompt_text
 from harken.ask.score import score
 from harken.audio.clip import Clip

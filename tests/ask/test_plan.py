@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harken.ask.condition import conditioned, named
+from harken.ask.conditions.load import conditioned, named
 from harken.ask.infer import batches_of
 from harken.ask.plan import count, plan
 from harken.ask.record import ask_and_score, score_all

@@ -134,11 +134,11 @@ JOB = """
 import sys
 sys.path.insert(0, {here!r})
 from fakes import Fake, items
-from harken.ask.record import run_trials
+from harken.ask.record import ask_and_score
 from harken.runs import Run
 run = Run.open(sys.argv[1], {{"job": "records"}})
 say = lambda prompt: "ABCD"[len(prompt.question) % 4]
-run_trials(Fake(say, pause_s=float(sys.argv[2])), items(30), run=run, batch=4,
+ask_and_score(Fake(say, pause_s=float(sys.argv[2])), items(30), run=run, batch=4,
            conditions=("audio", "none", "swap"), rotations=2)
 run.finish()
 """

@@ -56,7 +56,7 @@ def _everything() -> dict[str, Any]:
         "The audio adds +2.17 bits a question",
         "always the first option 50.0 %",
         "Audio gain: over silence, the hardest control.",
-        "Right under other conditions: caption 0.0 (0.0–",
+        "Right under caption: 0.0 (0.0–",
         "In every order of the options the same answer: 100.0 % of 24 items",
         "In every order of the clips the same answer: 100.0 % of 24 items",
         "Picks by place of the option: 48 48, true ones 48 48; bias p = 1.000.",

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, TypedDict
 
 from harken.ask.clip_order import reorder
-from harken.ask.condition import WORDS, conditioned, named
+from harken.ask.conditions.load import conditioned, listener_of, named
 from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
 from harken.audio.clip import Clip
 from harken.audio.load import duration_s
@@ -48,7 +48,7 @@ class AskSettings(TypedDict, total=False):
     """How items are asked; every key has a default.
 
     Keys:
-        conditions: names of `harken.ask.condition`; default ``("audio",)``.
+        conditions: names of `harken.ask.conditions.load`; default ``("audio",)``.
         rotations: how many rotations of the choices, or ``"all"``; default 1.
         clip_rotations: how many rotations of the clips, or ``"all"``; default 1.
         listeners: condition (``transcript``, ``caption``) -> who writes the words down.
@@ -59,6 +59,7 @@ class AskSettings(TypedDict, total=False):
         sampling: how replies are drawn; its seed is the run's unless set; default greedy.
         replies: which requests are asked for words although the model gives probabilities; default
             ``"all"``.
+        scorer: what counts as right, a name of `harken.ask.scorers.load`; default ``"strict"``.
         max_failed: largest share of failed trials that is not an error; default 0.1. With 1, the
             caller checks (`harken.ask.record.check_failures`) after writing what it has.
     """
@@ -72,6 +73,7 @@ class AskSettings(TypedDict, total=False):
     name: str
     sampling: Sampling
     replies: Replies
+    scorer: str
     max_failed: float
 
 
@@ -260,14 +262,12 @@ def _in_words(
 ) -> list[tuple[_Draft, int]]:
     """The drafts, those of word conditions with a listener's words in the place of clips."""
     found = list(drafts)
-    for name in (name for name in names if name in WORDS):
+    for name in (name for name in names if listener_of(name)):
         listener = asking.get("listeners", {}).get(name)
         if listener is None:
-            option = "--asr" if name == "transcript" else "--captioner"
             raise ConfigError(
                 f"nobody is named who writes the words for the condition {name!r}",
-                hint=f"Name one: {option} MODEL, for example {option} "
-                + ("asr:openai/whisper-tiny" if name == "transcript" else "openai:NAME@URL"),
+                hint=f"Name one, for example {listener_of(name)}",
             )
         places = [i for i, (draft, _) in enumerate(found) if draft.condition == name]
         read = listener.read([found[i][0].prompt for i in places])

@@ -1,8 +1,8 @@
 """Trials: what was asked, what came back, and the mark: the third stage, and all three in one call.
 
 ``plan.jsonl`` (`harken.ask.plan`) and ``replies.jsonl`` (`harken.ask.infer`) are joined by key and
-marked by the one marker (`harken.ask.score`) into ``records.jsonl``. Marking asks nobody, so a run
-is marked again whenever the marker changes, at no cost.
+scored by the run's scorer (`harken.ask.scorers`) into ``records.jsonl``. Scoring asks nobody, so a
+run is scored again whenever the scorer changes, at no cost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any, Unpack
 
 from harken.ask.infer import Keeper, ReplyRecord, infer
 from harken.ask.plan import AskSettings, PlannedRequest, RequestPlan, asked, plan
-from harken.ask.score import Score, score, score_logprobs
+from harken.ask.score import Score, score_logprobs
+from harken.ask.scorers.base import Scorer
+from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import RunError, TooManyFailures
 from harken.item import HIDDEN, Item
 from harken.models.base import Model, Reply
@@ -53,14 +55,17 @@ def ask_and_score(
     Raises:
         TooManyFailures: the share of failed trials is above `max_failed`; all trials are written.
         RunError: the run holds trials of other questions.
-        ConfigError: an unknown condition, a rotation count below 1, a condition without listener.
+        ConfigError: an unknown condition or scorer, a rotation count below 1, a condition without
+            its listener.
     """
     name = asking.get("name", "records")
+    SCORERS.get(asking.get("scorer", STRICT))  # an unknown one is told before anything is asked
     made = plan(model, items, asking)
     if run is not None:
         keep_plan(run, made, name)
     replies = infer(model, made, asking, run, file_of(name, "replies"))
-    records = score_all([request.planned for request in made.requests], replies)
+    lines = [request.planned for request in made.requests]
+    records = score_all(lines, replies, asking.get("scorer", STRICT))
     if run is not None:
         keep_records(run, records, name)
     check_failures(records, asking.get("max_failed", 0.1))
@@ -119,13 +124,16 @@ def keep_records(run: Keeper, records: Sequence[Record], name: str = "records") 
     return True
 
 
-def score_all(lines: Iterable[PlannedRequest], replies: Mapping[str, ReplyRecord]) -> list[Record]:
-    """Every line of a plan with its reply, marked.
+def score_all(
+    lines: Iterable[PlannedRequest], replies: Mapping[str, ReplyRecord], scorer: str = STRICT
+) -> list[Record]:
+    """Every line of a plan with its reply, scored by the scorer of that name.
 
     Raises:
+        ConfigError: no scorer has that name.
         RunError: a request has no reply yet.
     """
-    records = []
+    records, by = [], SCORERS.get(scorer)
     for planned in lines:
         reply = replies.get(planned["key"])
         if reply is None:
@@ -133,16 +141,16 @@ def score_all(lines: Iterable[PlannedRequest], replies: Mapping[str, ReplyRecord
                 f"a request of item {planned['item']} has no reply yet",
                 hint="Run the same `harken eval` again: it asks what is missing.",
             )
-        records.append(score_request(planned, reply))
+        records.append(score_request(planned, reply, by))
     return records
 
 
-def score_request(planned: PlannedRequest, replied: ReplyRecord) -> Record:
-    """One request and its reply, marked. Pure."""
+def score_request(planned: PlannedRequest, replied: ReplyRecord, scorer: Scorer) -> Record:
+    """One request and its reply, scored. Pure."""
     item, prompt = asked(planned)
     text = replied["reply"]
     reply = Reply(text or "", replied["stop"], replied["error"])
-    by_text = score(item, prompt, reply)
+    by_text = scorer.score(item, prompt, reply)
     logprobs = replied["logprobs"]
     by_logprob = score_logprobs(item, prompt, logprobs) if logprobs else None
     found: Score = by_logprob or by_text

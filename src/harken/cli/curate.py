@@ -21,6 +21,9 @@ def curate(
     rule: Annotated[str, typer.Option(help="bits, or silence-vote (AudioMCQ).")] = "bits",
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "train",
     limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
+    scorer: Annotated[str, typer.Option(help="What counts as right: harken plugins scorers.")] = (
+        "strict"
+    ),
     embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
     seed: Seed = 0,
     as_json: Json = False,
@@ -30,6 +33,7 @@ def curate(
     Examples:  harken curate items -o curated --voter model --voter linear
     """
     from harken.cli.items import read_split
+    from harken.curate.labels import CurateSettings
     from harken.curate.run import run
     from harken.models.load import load_model
 
@@ -41,5 +45,6 @@ def curate(
         rule=rule,
         seed=seed,
         embed=embed,
+        settings=CurateSettings(scorer=scorer),
     )
     finish(summary, curate_text(summary, out), as_json)

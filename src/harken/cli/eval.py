@@ -13,9 +13,12 @@ Conditions = Annotated[
     list[str] | None,
     typer.Option(
         help="audio, none, silence, swap (unless told otherwise); clip-1, fragment-4, "
-        "transcript …; once for each that is wanted."
+        "transcript …; once for each that is wanted. All: harken plugins conditions."
     ),
 ]
+
+
+Scorer = Annotated[str, typer.Option(help="What counts as right; see: harken plugins scorers.")]
 
 
 Wordy = Annotated[
@@ -63,6 +66,7 @@ def evaluate(
     embed: Annotated[
         str | None, typer.Option(help="An embedding model, where the official rule has one.")
     ] = None,
+    scorer: Scorer = "strict",
     replies: Wordy = "plain",
     selfcheck: Recheck = 0,
     stage: Until = "score",
@@ -100,6 +104,7 @@ def evaluate(
         "clip_rotations": clip_rotations or "all",
         "seed": seed,
         "replies": replies,
+        "scorer": scorer,
     }
     if condition:
         settings["conditions"] = tuple(condition)

@@ -40,7 +40,7 @@ class EvalRequest:
         """Ask; `settings` are those of `harken.ask.plan.AskSettings`."""
         from harken.evaluate.run import STAGES, Guards, run
         from harken.models.listeners.load import load_listener
-        from harken.models.load import load_model
+        from harken.models.load import load_model, needs_items
 
         modes = {
             "stage": (stage, STAGES),
@@ -56,10 +56,7 @@ class EvalRequest:
                     hint=f"Add --condition {kind}, beside the others that are wanted.",
                 )
         items, exam = self._questions(out)
-        # A deaf linear model is cross-validated on the very items; an oracle must know their
-        # answers.
-        head = self.model.partition(":")[0]
-        known_items = {"items": items} if head in ("linear", "oracle") else {}
+        known_items = {"items": items} if needs_items(self.model) else {}
         settings["listeners"] = {
             kind: load_listener(name, kind) for kind, name in listeners.items() if name
         }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
+from typing import Annotated, TextIO
 
 import typer
 
@@ -17,6 +19,7 @@ from harken.cli.eval import evaluate
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
 from harken.cli.parse_report import parse_report
+from harken.cli.plugins import plugins
 from harken.cli.report import report
 from harken.cli.rescore import rescore
 from harken.cli.scan import scan
@@ -26,6 +29,15 @@ from harken.cli.show import show
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.train import train
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE_OR_FILE",
+        help="Load a plugin first: a module, or a .py file; repeat for more.",
+    ),
+]
 
 app = typer.Typer(
     name="harken",
@@ -56,6 +68,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "benchmarks": benchmarks,
     "leaks": leaks,
     "serve": serve,
+    "plugins": plugins,
     "doctor": doctor,
 }
 
@@ -64,12 +77,41 @@ for _verb, _function in VERBS.items():
 
 
 @app.callback()
-def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+    plugin: Plugins = None,
+) -> None:
     if version:
         from importlib import metadata
 
         print(metadata.version("harken"))
         raise typer.Exit
+    from harken.registry import load_plugins
+
+    _warn_in_one_line()
+    load_plugins(plugin or ())
+
+
+def _warn_in_one_line() -> None:
+    """A plugin that is left out is told in one line; other warnings with their place, as usual."""
+    from harken.registry import PluginWarning
+
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, PluginWarning):
+            print(f"harken: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
 
 
 def main() -> None:

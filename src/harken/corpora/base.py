@@ -5,7 +5,7 @@ file a layout, all of one shape::
 
     def matches(root: Path) -> bool: ...                      # cheap: looks at names, reads headers
     def entries(root: Path) -> Iterator[Entry | Reject]: ...  # files and what is known of them
-    LAYOUT = Layout("name", matches, entries)
+    LAYOUT = Layout("name", "what it is, in a sentence", matches, entries)
 
 `read_corpus` probes every entry. A file that cannot be used becomes a `Reject` with its reason; it
 never stops the reading.
@@ -114,11 +114,21 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one kind of corpus lies on disk."""
+    """How one kind of corpus lies on disk.
+
+    Attributes:
+        name: by which it is chosen.
+        about: what corpora it reads, in a sentence.
+        matches: whether a folder is laid out so; cheap.
+        entries: the files, and what is known of them.
+        generic: it fits folders that say nothing of themselves, so it is tried after all others.
+    """
 
     name: str
+    about: str
     matches: Callable[[Path], bool]
     entries: Callable[[Path], Iterator[Entry | Reject]]
+    generic: bool = False
 
 
 def printable(path: str) -> str:

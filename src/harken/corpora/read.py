@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from harken.audio.clip import Clip
@@ -10,7 +11,7 @@ from harken.audio.probe import probe
 from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, printable
 from harken.errors import AudioError, DataError
 from harken.progress import track
-from harken.registry import Registry
+from harken.registry import PluginWarning, Registry
 
 LAYOUTS: Registry[Layout] = Registry(
     "corpus layout",
@@ -26,15 +27,27 @@ LAYOUTS: Registry[Layout] = Registry(
         "sonicpi": "harken.corpora.layouts.sonicpi:LAYOUT",
         "folder": "harken.corpora.layouts.folder:LAYOUT",
     },
+    group="layouts",
+    shape="harken.corpora.base:Layout",
 )
 
 
 def recognise(root: Path) -> Layout:
-    """The first layout that fits `root`; ``folder`` fits every folder."""
-    for name in LAYOUTS:
-        layout = LAYOUTS.get(name)
-        if layout.matches(root):
-            return layout
+    """The first layout that fits `root`; ``folder`` fits every folder.
+
+    Layouts from outside the package are tried before its own, and generic ones after all others. An
+    outside layout that fails is warned of and passed over.
+    """
+    layouts = [(LAYOUTS.is_built_in(one.name), one) for one in LAYOUTS.members()]
+    for own, layout in sorted(layouts, key=lambda pair: (pair[1].generic, pair[0])):
+        try:
+            if layout.matches(root):
+                return layout
+        except Exception as error:
+            if own:
+                raise
+            told = f"{type(error).__name__}: {error} ({LAYOUTS.origin(layout.name)})"
+            warnings.warn(f"the layout {layout.name!r} failed: {told}", PluginWarning, stacklevel=2)
     return LAYOUTS.get("folder")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harken.ask.condition import subset_name
+from harken.ask.conditions.clip import subset_name
 from harken.curate.contribution import (
     Ballot,
     Quorum,
@@ -32,6 +32,7 @@ class CurateSettings:
         need: silence-vote: voters that must be right; None: a majority (2 of 3).
         shapley: bits: also ask what Shapley shares need (2^k conditions for k clips).
         batch: prompts asked at once.
+        scorer: what counts as right, a name of `harken.ask.scorers.load`.
         max_failed: largest share of failed trials that is not an error.
     """
 
@@ -41,6 +42,7 @@ class CurateSettings:
     shapley: bool = True
     batch: int = 64
     max_failed: float = 0.1
+    scorer: str = "strict"
 
 
 class Labels:

@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from harken.ask.condition import subset_name
+from harken.ask.conditions.clip import subset_name
 from harken.ask.prompt import Rotations
 from harken.ask.record import Record, ask_and_score
 from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled
@@ -173,6 +173,7 @@ def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, 
                     rotations=rotations,
                     seed=panel.seed,
                     batch=panel.settings.batch,
+                    scorer=panel.settings.scorer,
                     name=f"{place}-{name}-{clips}clips-{start // _CHUNK:04d}",
                     replies="none",
                     max_failed=1.0,

@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
-from harken.ask.condition import WORDS, named
+from harken.ask.conditions.load import listener_of, named
 from harken.ask.infer import KeepsReplies, ReplyRecord, batch_size, infer
 from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sampling_of
 from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
+from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import ConfigError, DataError, RunError
 from harken.evaluate.about import BenchmarkRequest, about, detectable, remarked, versions
 from harken.evaluate.results import tabulate
@@ -112,7 +113,8 @@ def run(
         if until == "infer":
             return _counts(model, made, until, own)
         checks = _selfcheck(model, made, replies, guards or Guards(), own)
-        records = score_all([request.planned for request in made.requests], replies)
+        lines = [request.planned for request in made.requests]
+        records = score_all(lines, replies, own.spec["scorer"])
         keep_records(own, records)
         rows = given if exam else items  # a release may hold one question twice: both count
         floored = guards is None or guards.floor
@@ -181,13 +183,14 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
 
 
 def rescore(folder: Path | str) -> dict[str, Any]:
-    """Mark a finished or interrupted run again by the present marker; no model is asked.
+    """Score a finished or interrupted run again by its scorer as it is now; no model is asked.
 
     Returns ``changed`` (trials whose mark is another), ``records``, and the accuracies by condition
     ``before`` and ``after``.
 
     Raises:
         RunError: the folder has no plan, or not all replies.
+        ConfigError: its scorer is not installed here.
     """
     held = read_run(folder)
     lines: list[Any] = held.records("plan")
@@ -198,7 +201,8 @@ def rescore(folder: Path | str) -> dict[str, Any]:
             hint="Evaluate again into another folder.",
         )
     done, before = held.done, held.records("records")
-    records = score_all(lines, {one["key"]: _replied(one) for one in held.records("replies")})
+    answers = {one["key"]: _replied(one) for one in held.records("replies")}
+    records = score_all(lines, answers, held.spec.get("scorer", STRICT))
     with Run.reopen(folder) as own:  # only now: a run that cannot be marked stays as it is
         keep_records(own, records)
         if own.path("about.json").is_file():
@@ -232,8 +236,8 @@ def _accuracies(records: Sequence[Mapping[str, Any] | Record]) -> dict[str, floa
 
 def _keep_words(own: Run, condition: str, listener: Listener) -> None:
     """What a listener writes is kept in the run: transcribing is paid for once."""
-    if condition not in WORDS:
-        raise ConfigError(f"{condition!r} needs no listener", hint=f"These do: {', '.join(WORDS)}")
+    if not listener_of(condition):
+        raise ConfigError(f"{condition!r} needs no listener", hint="These do: transcript, caption.")
     keep = getattr(listener, "keep", None)
     if callable(keep):
         keep(own.path(f"words-{condition}"))
@@ -294,6 +298,7 @@ def _spec(
         "seed": asking.get("seed", 0),
         "batch": batch_size(model, asking),
         "replies": asking.get("replies", "all"),
+        "scorer": SCORERS.get(asking.get("scorer", STRICT)).name,
         "sampling": asdict(asking.get("sampling", Sampling())),
     }
     if exam is not None:

@@ -6,7 +6,7 @@ adapters (``lalm``, ``deaf``, later ``hf``, ``openai``) arrive by name from `har
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -144,6 +144,25 @@ class Model(Protocol):
     def identity(self) -> str:
         """A short hash of weights and settings: two models with one identity answer alike."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """How models of one kind are built from their name.
+
+    Attributes:
+        name: what stands before the colon in ``name:target``.
+        about: what it is, in a sentence.
+        build: ``build(target, **options) -> Model``; `target` is what stands after the colon, or
+            the folder of a saved model whose `MODEL_FILE` has this name as its ``kind``.
+        needs_items: it is built from the very items that it is asked (``items=...``): a text-only
+            baseline that is cross-validated on them, or one that must know their answers.
+    """
+
+    name: str
+    about: str
+    build: Callable[..., Model]
+    needs_items: bool = False
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -92,16 +93,33 @@ def build_hf(target: str = "") -> Hf:
     return Hf(target)
 
 
-EMBEDDERS: Registry[Callable[..., Any]] = Registry(
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """How text embedding models of one kind are built.
+
+    Attributes:
+        name: what stands before the colon in ``name:target``.
+        about: what it is, in a sentence.
+        build: ``build(target)`` -> an object with ``name`` and ``encode(texts)``.
+    """
+
+    name: str
+    about: str
+    build: Callable[..., Any]
+
+
+EMBEDDERS: Registry[Embedder] = Registry(
     "embedding model",
     {
-        "ngrams": "harken.models.embedding:build_ngrams",
-        "hf": "harken.models.embedding:build_hf",
+        "ngrams": Embedder("ngrams", "hashed character 3-grams: near in spelling", build_ngrams),
+        "hf": Embedder("hf", "a text encoder of transformers, by folder or hub id", build_hf),
     },
+    group="embedders",
+    shape="harken.models.embedding:Embedder",
 )
 
 
 def load_embedder(spec: str) -> Any:
     """The embedding model that ``name[:target]`` names; raises ConfigError with its neighbours."""
     name, _, target = spec.partition(":")
-    return EMBEDDERS.get(name)(target)
+    return EMBEDDERS.get(name).build(target)

@@ -1,34 +1,80 @@
 """Models by name: a saved folder, or ``name[:target]``. Libraries are imported when one is built.
 
-A model file holds ``build(target, **options) -> Model``, where `target` is what stands after the
-name (``constant:1`` -> ``"1"``) or, for saved models, the folder.
+A member is a `harken.models.base.ModelKind`, whose ``build(target, **options) -> Model`` gets what
+stands after the name (``constant:1`` -> ``"1"``) or, for saved models, the folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harken.errors import ModelError
-from harken.models.base import MODEL_FILE, Model
-from harken.registry import Registry
+from harken.models.base import MODEL_FILE, Model, ModelKind
+from harken.registry import Registry, later
 
-MODELS: Registry[Callable[..., Model]] = Registry(
-    "model",
-    {
-        "composed": "harken.models.composed.model:build",
-        "random": "harken.models.text_only.random:build_random",
-        "constant": "harken.models.text_only.constant:build_constant",
-        "longest": "harken.models.text_only.longest:build_longest",
-        "linear": "harken.models.text_only.linear:build_linear",
-        "oracle": "harken.models.text_only.oracle:build_oracle",
-        "openai": "harken.models.http.model:build",
-        "cascade": "harken.models.listeners.cascade:build",
-        "asr": "harken.models.listeners.asr:build",
-        "written": "harken.models.listeners.written:build",
-        "native": "harken.models.native.load:build",
-    },
+_KINDS = (
+    ModelKind(
+        "composed",
+        "a saved model of audio encoder, projector and language model",
+        later("harken.models.composed.model:build"),
+    ),
+    ModelKind(
+        "native",
+        "a model class of transformers, by folder or hub id",
+        later("harken.models.native.load:build"),
+    ),
+    ModelKind(
+        "openai",
+        "a server that speaks OpenAI's chat completions, as MODEL@http://host:port/v1",
+        later("harken.models.http.model:build"),
+    ),
+    ModelKind(
+        "cascade",
+        "a listener that writes words and a reader that answers from them, as LISTENER+READER",
+        later("harken.models.listeners.cascade:build"),
+    ),
+    ModelKind(
+        "asr",
+        "a speech recogniser of transformers, by folder or hub id",
+        later("harken.models.listeners.asr:build"),
+    ),
+    ModelKind(
+        "written",
+        "transcripts or captions read from a file",
+        later("harken.models.listeners.written:build"),
+    ),
+    ModelKind(
+        "random",
+        "text-only baseline: one of the choices, drawn",
+        later("harken.models.text_only.random:build_random"),
+    ),
+    ModelKind(
+        "constant",
+        "text-only baseline: always the same position, as constant:0",
+        later("harken.models.text_only.constant:build_constant"),
+    ),
+    ModelKind(
+        "longest",
+        "text-only baseline: the longest choice",
+        later("harken.models.text_only.longest:build_longest"),
+    ),
+    ModelKind(
+        "linear",
+        "text-only baseline: bag of words, cross-validated on the items asked",
+        later("harken.models.text_only.linear:build_linear"),
+        needs_items=True,
+    ),
+    ModelKind(
+        "oracle",
+        "knows the answers: the upper bound of a scorer, for tests",
+        later("harken.models.text_only.oracle:build_oracle"),
+        needs_items=True,
+    ),
+)
+
+MODELS: Registry[ModelKind] = Registry(
+    "model", {kind.name: kind for kind in _KINDS}, shape="harken.models.base:ModelKind"
 )
 
 
@@ -43,7 +89,7 @@ def load_model(spec: str, **options: Any) -> Model:
     """
     folder = Path(spec.partition("?")[0])
     if (folder / MODEL_FILE).is_file():
-        return MODELS.get(_kind(folder / MODEL_FILE))(spec, **options)
+        return MODELS.get(_kind(folder / MODEL_FILE)).build(spec, **options)
     if folder.is_dir():
         raise ModelError(
             f"{spec} holds no finished model",
@@ -53,7 +99,7 @@ def load_model(spec: str, **options: Any) -> Model:
             else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
-    return MODELS.get(name)(target, **options)
+    return MODELS.get(name).build(target, **options)
 
 
 def _kind(file: Path) -> str:
@@ -64,4 +110,14 @@ def _kind(file: Path) -> str:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "composed"
-    return "native" if isinstance(found, dict) and found.get("kind") == "native" else "composed"
+    kind = found.get("kind") if isinstance(found, dict) else None
+    return kind if isinstance(kind, str) and kind in MODELS else "composed"
+
+
+def needs_items(spec: str) -> bool:
+    """Whether the model that `spec` names is built from the very items that it is asked.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    return not Path(spec).is_dir() and MODELS.get(spec.partition(":")[0]).needs_items

@@ -170,7 +170,7 @@ def _fewer(recordings: Sequence[Recording], seed: int) -> tuple[tuple[Recording,
 
 def _questions(out: Path, read: Corpus, seed: int) -> dict[str, Any]:
     """All families of questions, and the practice for training."""
-    families = [name for name in FAMILIES if name != "talk"]
+    families = [n for n in FAMILIES if n != "talk" and FAMILIES.is_built_in(n)]
     made = make_dataset(read, out / "items", families=families, per_family=PER_FAMILY, seed=seed)
     amount = {"train": PRACTICE, "test": 0, "dev": 0}
     make_dataset(read, out / "practice", families=["talk"], per_family=amount, seed=seed)

@@ -10,17 +10,9 @@ from typing import Any
 from harken.config import settings_of
 from harken.errors import ConfigError
 from harken.recipes import tiny_curriculum
+from harken.recipes.registry import RECIPES
 from harken.recipes.steps import Plan, items_of, keep, plan_for, preset_of, run_stage, start
-from harken.registry import Registry
 from harken.train.stages import STAGES
-
-RECIPES: Registry[Any] = Registry(
-    "recipe",
-    {
-        "mixed-to-strong": "harken.recipes.mixed_to_strong:mixed_to_strong",
-        "weak-to-strong": "harken.recipes.weak_to_strong:weak_to_strong",
-    },
-)
 
 
 def train(
@@ -61,7 +53,7 @@ def train(
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
         return {**_one_stage(recipe, dataset, out, model, plan, seed, device, dtype), **found}
-    learner = RECIPES.get(recipe)(dataset, out, model, plan, seed, device, dtype)
+    learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed, device, dtype)
     return {
         "recipe": recipe,
         "identity": learner.identity(),

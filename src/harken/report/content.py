@@ -160,7 +160,7 @@ def drawings(
     """Every plot of the page; an empty string or None where there is nothing to draw."""
     conditions = new.results["conditions"]
     # One clip alone and cuts have charts of their own: small ones would be crowded by them.
-    few = [name for name in conditions if name in findings.DRAWN] or conditions
+    few = [name for name in conditions if findings.is_drawn(name)] or conditions
     shares, note = _shares(measured)
     lines = [(folder.name, curves(folder)) for folder in train]
     return {

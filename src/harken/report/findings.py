@@ -6,19 +6,20 @@ of the kind, as those of older runs do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import harken.report.charts as charts
 import harken.report.words as words
-from harken.report.headline import CONTROLS, headline
+from harken.report.headline import headline
 from harken.report.plots import kind
 
 Json = Mapping[str, Any]
 Found = dict[str, Any]
 
-DRAWN = ("audio", *CONTROLS, "transcript", "caption")
-"""Conditions that are drawn as lines; one clip alone and cuts have charts of their own."""
+_OWN_CHART = re.compile(r"clips?-[0-9+]+|fragment-[0-9]+of[0-9]+")
+"""Conditions that have charts of their own: some clips alone, and cuts."""
 
 
 def scores(results: Json) -> Found:
@@ -121,10 +122,15 @@ def calibration(results: Json) -> Found:
     }
 
 
+def is_drawn(condition: str) -> bool:
+    """Whether a condition is drawn as a line beside the audio."""
+    return not _OWN_CHART.fullmatch(condition)
+
+
 def clips(results: Json) -> Found:
     """Accuracy by number of clips, and with one clip alone; empty where all have a single clip."""
     rows = {
-        name: own for name, own in (results.get("by_clips") or {}).items() if name in DRAWN and own
+        name: own for name, own in (results.get("by_clips") or {}).items() if is_drawn(name) and own
     }
     numbers = {row["clips"] for own in rows.values() for row in own}
     alone = [row for row in results.get("per_clip") or [] if row["clips"] > 1]

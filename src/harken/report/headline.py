@@ -6,16 +6,14 @@ the audio with its p, and what was no answer. The terminal and the page both sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import harken.report.words as words
+from harken.ask.conditions.load import is_control
 
 Json = Mapping[str, Any]
-
-CONTROLS = ("none", "silence", "silence-30", "swap")
-"""Conditions without any sound of the item: what audio has to beat. (A transcript tells of it.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,16 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
     ]  # fmt: skip
 
 
+def controls(names: Iterable[str]) -> list[str]:
+    """Those of `names` without any sound of the item: what audio has to beat, none first.
+
+    A transcript tells of the sound, so it is no control; nor is a condition not installed here.
+    """
+    order = {name: place for place, name in enumerate(("none", "silence", "silence-30", "swap"))}
+    found = [name for name in names if is_control(name)]
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
+
+
 def main_condition(results: Json) -> str:
     """The condition that the score is of: audio, or the first that was asked instead of it."""
     names = list(results["conditions"])
@@ -104,14 +112,11 @@ def hardest(row: Json) -> tuple[str, Json, float | None]:
     p is the largest over all controls asked: that audio beats every one of them is an
     intersection-union test, which needs no correction (Berger 1982).
     """
-    found = {
-        name: gain
-        for name, gain in row["gains"].items()
-        if name in CONTROLS and gain["difference"] is not None
-    }
+    known = [name for name, gain in row["gains"].items() if gain["difference"] is not None]
+    found = {name: row["gains"][name] for name in controls(known)}
     if not found:
         return "", {}, None
-    name = min(found, key=lambda one: (found[one]["difference"], CONTROLS.index(one)))
+    name = min(found, key=lambda one: found[one]["difference"])  # the first of equal ones
     return name, found[name], max(gain["p"] for gain in found.values())
 
 

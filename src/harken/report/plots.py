@@ -68,9 +68,14 @@ def condition_bars(row: Json, conditions: Sequence[str], name: str) -> Markup:
     return svg(parts, height, f"{name}: right answers by condition: {said}")
 
 
+KINDS = ("audio", "none", "silence", "swap", "clip", "fragment", "transcript", "caption")
+"""Conditions that have a colour of their own in the style sheet; all others share one."""
+
+
 def kind(condition: str) -> str:
     """The colour class of a condition: ``clips-1+3`` is of the kind ``clip``."""
-    return condition.split("-")[0].removesuffix("s")
+    found = condition.split("-")[0].removesuffix("s")
+    return found if found in KINDS else "other"
 
 
 def before_after(rows: Sequence[Json]) -> Markup:

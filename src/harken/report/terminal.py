@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import harken.report.words as words
 from harken.report.findings import checks, official
-from harken.report.headline import CONTROLS, hardest, headline
+from harken.report.headline import controls, hardest, headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,6 +88,8 @@ _BROKEN = {
     "abstained": "ab-\nstained",
 }
 """Headings on two lines, so that the headline fits 110 columns."""
+_OWN_TABLE = re.compile(r"clip-[0-9]+|fragment-[0-9]+of[0-9]+")
+"""Conditions that have tables of their own: one clip alone, and cuts."""
 _HEADLINE = 106
 """Columns that it needs, task names of twelve letters included."""
 
@@ -118,13 +121,12 @@ def _over(found: Json) -> str:
 def _others(found: Json) -> str:
     """Conditions that have neither a column of the headline nor a table of their own."""
     cells = found["overall"]["cells"]
-    columns = ("audio", "none", "silence", "swap", "transcript")
-    shown = [
-        f"{name} {_share(cells[name])}"
+    columns = ("audio", "none", "silence", "swap", "transcript")  # the headline's
+    return "\n".join(
+        f"Right under {name}: {_share(cells[name])}; {words.meaning(name)}."
         for name in found["conditions"]
-        if name not in columns and not name.startswith(("clip-", "fragment-"))
-    ]
-    return f"Right under other conditions: {', '.join(shown)}." if shown else ""
+        if name not in columns and not _OWN_TABLE.fullmatch(name)
+    )
 
 
 def _bits(found: Json) -> str:
@@ -208,7 +210,7 @@ def _clips(found: Json) -> list[Table | str]:
     numbers = sorted({row["clips"] for rows in by_clips.values() for row in rows})
     if len(numbers) > 1:
         table = _table("clips", *map(str, numbers))
-        for name in (n for n in ("audio", *CONTROLS, "transcript") if n in by_clips):
+        for name in (n for n in ("audio", *controls(by_clips), "transcript") if n in by_clips):
             own = {row["clips"]: row for row in by_clips[name]}
             _add(table, name, *(_share(own.get(n)) for n in numbers))
         parts.append(table)

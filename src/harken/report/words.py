@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import harken.ask.conditions.load as conditions
+
 ALPHA = 0.05
 
 OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed", "hidden")
@@ -21,15 +23,6 @@ FLIPS = {
     "lost": "right before, wrong after",
     "kept": "right both times",
     "missed": "wrong both times",
-}
-CONDITIONS = {
-    "audio": "the item's own sound",
-    "none": "no audio at all",
-    "silence": "silence of the same length",
-    "silence-30": "30 s of silence for each clip",
-    "swap": "another item's sound",
-    "transcript": "a recogniser's words in place of the sound",
-    "caption": "a captioner's words in place of the sound",
 }
 GAP = "\u00a0"
 
@@ -88,14 +81,8 @@ def gain_interval(low: float | None, high: float | None) -> str:
 
 
 def meaning(condition: str) -> str:
-    """What a condition does to an item's sound."""
-    if condition in CONDITIONS:
-        return CONDITIONS[condition]
-    rest = condition.partition("-")[2]
-    if condition.startswith("fragment-"):
-        part, _, cuts = rest.partition("of")
-        return f"only cut {part} of {cuts} equal cuts of each clip"
-    return f"only clip {rest.replace('+', ' and ')} audible, the others silenced"
+    """What a model is given under a condition, in the condition's own words."""
+    return conditions.meaning(condition) or f"{condition!r}, a condition that is not installed here"
 
 
 def not_asked(excluded: Mapping[str, int]) -> list[str]:

@@ -3,11 +3,11 @@
 One file a family, all of one shape::
 
     '''name: what is asked, after which benchmark, how it is balanced.'''
-    QUESTIONS = (...)                                  # wordings, drawn whatever the answer
-    def lacks(pool: Pool) -> str                       # what the pool lacks for it, "" if nothing
-    def pick(pool: Pool, draw: Draw) -> Picks | None   # all chance: recordings and constants
-    def build(template, values, recordings) -> Made    # no chance: texts, choices, clips, reasoning
-    FAMILY = Family("name", number of wordings, lacks, pick, build)
+    QUESTIONS = (...)                # wordings, drawn whatever the answer
+    def lacks(pool): ...             # what the pool lacks for it, "" if nothing
+    def pick(pool, draw): ...        # all chance: recordings and constants, as `Picks`
+    def build(template, values, recordings): ...  # no chance: a `BuiltQuestion`
+    FAMILY = QuestionFamily("name", "what is asked", number of wordings, lacks, pick, build)
 
 What is drawn is stored in `Item.plan`; `redraw` builds the same item from it. Balanced things
 (answer, place of the answer, labels, number of clips) come from ``draw.design``

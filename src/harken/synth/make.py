@@ -30,7 +30,7 @@ ATTEMPTS = 100
 """Tries at one item before a family counts as used up."""
 
 FAMILIES: Registry[QuestionFamily] = Registry(
-    "family of questions",
+    "question family",
     {
         "identify": "harken.synth.families.identify:FAMILY",
         "presence": "harken.synth.families.presence:FAMILY",
@@ -46,6 +46,8 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "leaky": "harken.synth.families.leaky:FAMILY",
         "talk": "harken.synth.families.talk:FAMILY",
     },
+    group="families",
+    shape="harken.synth.question:QuestionFamily",
 )
 
 

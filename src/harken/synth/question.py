@@ -107,6 +107,7 @@ class QuestionFamily:
 
     Attributes:
         name: registered name, and the `task` of its items.
+        about: what is asked, in a sentence.
         templates: number of wordings.
         lacks: what a pool lacks for this family, as a reason; ``""`` if nothing.
         pick: draws the constants of one item; None: this attempt came to nothing.
@@ -114,6 +115,7 @@ class QuestionFamily:
     """
 
     name: str
+    about: str
     templates: int
     lacks: Callable[[RecordingPool], str]
     pick: Callable[[RecordingPool, Draw], Picks | None]

@@ -13,4 +13,5 @@ STAGES: Registry[Stage] = Registry(
         "sft": "harken.train.sft:STAGE",
         "grpo": "harken.train.grpo:STAGE",
     },
+    shape="harken.train.stage:Stage",
 )

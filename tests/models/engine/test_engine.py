@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from harken.ask.condition import conditioned
+from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import make_prompt
 from harken.audio.clip import silence
 from harken.item import Item

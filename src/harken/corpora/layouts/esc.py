@@ -73,4 +73,6 @@ def read_licences(readme: Path) -> dict[str, str]:
     return found
 
 
-LAYOUT = Layout("esc", matches, entries)
+LAYOUT = Layout(
+    "esc", "ESC-10 and ESC-50: environmental sounds in 5 official folds", matches, entries
+)

@@ -81,4 +81,10 @@ def stated_licence(root: Path) -> str:
     return sole_licence(text)
 
 
-LAYOUT = Layout("folder", matches, entries)
+LAYOUT = Layout(
+    "folder",
+    "a class a folder; fits every folder, so it is tried last",
+    matches,
+    entries,
+    generic=True,
+)

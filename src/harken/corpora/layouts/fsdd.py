@@ -58,4 +58,4 @@ def read_speakers(path: Path) -> dict[str, str]:
     return {r.get("speaker") or "": known.get(r.get("gender") or "", "") for r in rows}
 
 
-LAYOUT = Layout("fsdd", matches, entries)
+LAYOUT = Layout("fsdd", "Free Spoken Digit Dataset: digits 0-9 by six speakers", matches, entries)

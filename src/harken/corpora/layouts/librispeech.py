@@ -71,4 +71,6 @@ def read_speakers(path: Path) -> dict[str, str]:
     return found
 
 
-LAYOUT = Layout("librispeech", matches, entries)
+LAYOUT = Layout(
+    "librispeech", "LibriSpeech: read English with transcripts and speakers", matches, entries
+)

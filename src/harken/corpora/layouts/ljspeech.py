@@ -55,4 +55,4 @@ def _entry(path: str, words: str | None) -> Entry:
     )
 
 
-LAYOUT = Layout("ljspeech", matches, entries)
+LAYOUT = Layout("ljspeech", "LJ Speech: one reader, with transcripts", matches, entries)

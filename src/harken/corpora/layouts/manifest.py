@@ -233,4 +233,9 @@ def _encodable(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-LAYOUT = Layout("manifest", matches, entries)
+LAYOUT = Layout(
+    "manifest",
+    "recordings listed in a manifest (or metadata) .jsonl, .csv or .tsv",
+    matches,
+    entries,
+)

@@ -96,4 +96,6 @@ def read_sources(readme: Path) -> dict[str, str]:
     return {name.replace("_", ""): source_id(address) for name, address in found}
 
 
-LAYOUT = Layout("sonicpi", matches, entries)
+LAYOUT = Layout(
+    "sonicpi", "Sonic Pi's samples: drums, tabla, guitar, bass and ambiences", matches, entries
+)

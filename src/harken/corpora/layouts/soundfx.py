@@ -53,4 +53,4 @@ def _read(card: Path) -> str:
         return file.read(1 << 16)
 
 
-LAYOUT = Layout("soundfx", matches, entries)
+LAYOUT = Layout("soundfx", "short effects with a card of text beside each", matches, entries)

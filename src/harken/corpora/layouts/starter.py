@@ -24,4 +24,6 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
     yield from manifest.entries(root)
 
 
-LAYOUT = Layout("starter", matches, entries)
+LAYOUT = Layout(
+    "starter", "the generated starter corpus, known by its starter.json", matches, entries
+)

@@ -38,6 +38,8 @@ class Benchmark:
 
     name: ClassVar[str]
     title: ClassVar[str]
+    about: ClassVar[str]
+    """What it measures, in a sentence; the title where a benchmark says no more."""
     paper: ClassVar[str]
     rule: ClassVar[str]
     """The official rule in a sentence."""
@@ -70,6 +72,12 @@ class Benchmark:
     """What the official number is measured in: ``"share"`` (0..1) or ``"points"``."""
     share: ClassVar[bool] = True
     """Whether the official number is a share of items (and so has a Wilson interval)."""
+
+    def __init_subclass__(cls) -> None:
+        """A subclass is about what its title says, unless it says more."""
+        super().__init_subclass__()
+        if "about" not in vars(cls) and "title" in vars(cls):
+            cls.about = cls.title
 
     # How a row reads.
 

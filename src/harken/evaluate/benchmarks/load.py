@@ -36,6 +36,7 @@ BENCHMARKS: Registry[type[Benchmark]] = Registry(
         "asr": f"{_HERE}.asr:AsrBenchmark",
         "own": f"{_HERE}.own:Own",
     },
+    shape="harken.evaluate.benchmarks.base:Benchmark",
 )
 
 

@@ -68,7 +68,8 @@ class NativeFamily(ABC):
     """One class of transformers; an instance holds one opened model.
 
     Attributes:
-        name: for people.
+        name: for people; of a family from outside, the ``model_type`` it serves.
+        about: one sentence.
         types: the ``model_type`` values of ``config.json`` it serves.
         opens: name of the class of transformers.
         extracts: name of the feature extractor's class.
@@ -92,6 +93,7 @@ class NativeFamily(ABC):
     """
 
     name: ClassVar[str]
+    about: ClassVar[str] = ""
     types: ClassVar[tuple[str, ...]]
     opens: ClassVar[str]
     extracts: ClassVar[str] = "WhisperFeatureExtractor"

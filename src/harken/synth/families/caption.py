@@ -133,4 +133,11 @@ def _topics(pool: RecordingPool) -> list[Topic]:
     ]
 
 
-FAMILY = QuestionFamily("caption", len(QUESTIONS["which"]) * PATTERNS, lacks, pick, build)
+FAMILY = QuestionFamily(
+    "caption",
+    "which of two clips fits a caption, or which of four captions fits a clip",
+    len(QUESTIONS["which"]) * PATTERNS,
+    lacks,
+    pick,
+    build,
+)

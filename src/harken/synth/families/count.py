@@ -91,4 +91,6 @@ def _designs(pool: RecordingPool) -> list[tuple[Topic, list[int]]]:
     return found
 
 
-FAMILY = QuestionFamily("count", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "count", "two to four clips; in how many is X?", len(QUESTIONS), lacks, pick, build
+)

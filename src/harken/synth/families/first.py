@@ -86,4 +86,11 @@ def _topics(pool: RecordingPool) -> list[Topic]:
     return [topic for topic in pool.events if len(topic.names) >= 2]
 
 
-FAMILY = QuestionFamily("first", len(QUESTIONS["sound"]), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "first",
+    "one scene of two events, one after the other; which came first?",
+    len(QUESTIONS["sound"]),
+    lacks,
+    pick,
+    build,
+)

@@ -57,4 +57,11 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("identify", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "identify",
+    "one clip, four names of sounds; which one is heard?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+)

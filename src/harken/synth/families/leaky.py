@@ -141,4 +141,11 @@ def _topics(pool: RecordingPool) -> list[Topic]:
     return found[:1]
 
 
-FAMILY = QuestionFamily("leaky", len(QUESTIONS["clause"]), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "leaky",
+    "the control: the text alone gives the answer away",
+    len(QUESTIONS["clause"]),
+    lacks,
+    pick,
+    build,
+)

@@ -108,4 +108,11 @@ def _topics(pool: RecordingPool) -> list[Topic]:
     return [topic for topic in pool.events if len(_plain(topic)) >= 2]
 
 
-FAMILY = QuestionFamily("order", len(QUESTIONS["clips"]), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "order",
+    "name all that is heard, in order; an open answer",
+    len(QUESTIONS["clips"]),
+    lacks,
+    pick,
+    build,
+)

@@ -73,4 +73,6 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("presence", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "presence", "one clip, one name; is the sound in it?", len(QUESTIONS), lacks, pick, build
+)

@@ -70,4 +70,11 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("same-sound", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "same-sound",
+    "two clips; is it the same kind of sound in both?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+)

@@ -68,4 +68,11 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("same-speaker", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "same-speaker",
+    "two clips of speech; is it the same person?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+)

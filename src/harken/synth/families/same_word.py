@@ -87,4 +87,11 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("same-word", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "same-word",
+    "two clips of one spoken word each; is it the same word?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+)

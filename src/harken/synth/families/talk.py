@@ -219,5 +219,7 @@ def _inner(values: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-FAMILY = QuestionFamily("talk", 8, lacks, pick, build)
+FAMILY = QuestionFamily(
+    "talk", "twelve questions, one after the other, about one set of clips", 8, lacks, pick, build
+)
 """`pick` retries until a question fits; a set always has several that do."""

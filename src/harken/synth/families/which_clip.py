@@ -89,4 +89,6 @@ def _others(topic: Topic, draw: Draw, query: str, n: int) -> list[str] | None:
     return names if len(names) == n else None
 
 
-FAMILY = QuestionFamily("which-clip", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "which-clip", "two to four clips; in which is X?", len(QUESTIONS), lacks, pick, build
+)

@@ -54,4 +54,11 @@ def build(
     )
 
 
-FAMILY = QuestionFamily("word", len(QUESTIONS), lacks, pick, build)
+FAMILY = QuestionFamily(
+    "word",
+    "one clip of speech, four words; which one is spoken?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+)

@@ -24,6 +24,7 @@ ENCODERS: Registry[type[AudioEncoder]] = Registry(
         "conformer": f"{_HERE}.conformer:ConformerEncoder",
         "resnet": f"{_HERE}.resnet:ResNetEncoder",
     },
+    shape="harken.models.composed.encoders.base:AudioEncoder",
 )
 
 

@@ -15,4 +15,6 @@ LMS: Registry[type[LanguageModel]] = Registry(
         "qwen3": f"{_HERE}.qwen3:Qwen3",
         "lfm2": f"{_HERE}.lfm2:Lfm2",
     },
+    group="lms",
+    shape="harken.models.composed.lms.base:LanguageModel",
 )

@@ -10,4 +10,5 @@ _HERE = "harken.models.composed.projectors"
 PROJECTORS: Registry[type[Projector]] = Registry(
     "projector",
     {"mlp": f"{_HERE}.mlp:MlpProjector", "linear": f"{_HERE}.linear:LinearProjector"},
+    shape="harken.models.composed.projectors.base:Projector",
 )

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harken.ask.condition import clips_kept, conditioned, minus, subset_name
+from harken.ask.conditions.clip import clips_kept, minus, subset_name
+from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import make_prompt, prompt_text, rotations_of, target
 from harken.audio.clip import Clip
 from harken.errors import ConfigError

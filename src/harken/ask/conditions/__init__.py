@@ -1,0 +1,1 @@
+"""Conditions: what becomes of an item's clips before it is asked; one file each."""

@@ -1,0 +1,15 @@
+"""transcript: in place of every clip, what a named recogniser understood of it.
+
+The item stays as it is; `harken.ask.plan` has the listener write the words into its prompt.
+"""
+
+from __future__ import annotations
+
+from harken.ask.conditions.base import Condition, each
+
+CONDITION = Condition(
+    "transcript",
+    "a recogniser's words in place of the sound",
+    each(lambda item: item),
+    listener="--asr asr:openai/whisper-tiny",
+)

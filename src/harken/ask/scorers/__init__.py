@@ -1,0 +1,1 @@
+"""Scorers: (item, prompt, reply) -> Score, for the filter, the reward and the evaluation alike."""

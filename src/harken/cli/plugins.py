@@ -1,0 +1,79 @@
+"""Verb: plugins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harken.cli.options import Json, finish
+from harken.report.text import table
+
+if TYPE_CHECKING:
+    from harken.registry import Registry
+
+SHELVES = {
+    "layouts": "harken.corpora.read:LAYOUTS",
+    "families": "harken.synth.make:FAMILIES",
+    "models": "harken.models.load:MODELS",
+    "embedders": "harken.models.embedding:EMBEDDERS",
+    "conditions": "harken.ask.conditions.load:CONDITIONS",
+    "scorers": "harken.ask.scorers.load:SCORERS",
+    "rewards": "harken.ask.rewards.load:REWARDS",
+    "benchmarks": "harken.evaluate.benchmarks.load:BENCHMARKS",
+    "encoders": "harken.models.composed.encoders.registry:ENCODERS",
+    "projectors": "harken.models.composed.projectors.registry:PROJECTORS",
+    "lms": "harken.models.composed.lms.registry:LMS",
+    "native_families": "harken.models.native.families:FAMILIES",
+    "stages": "harken.train.stages:STAGES",
+    "recipes": "harken.recipes.registry:RECIPES",
+}
+"""What can be added to: a short name -> its registry."""
+
+
+def plugins(
+    shelf: Annotated[str | None, typer.Argument(help=f"Only one of: {', '.join(SHELVES)}.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List everything that is chosen by name, what it is, and where it comes from.
+
+    Built in, an entry point of an installed distribution, or a plugin module or file.
+    docs/plugins.md tells how to write one.
+
+    Examples:  harken plugins conditions     harken --plugin my_layout.py plugins --json
+    """
+    from harken.errors import ConfigError
+    from harken.registry import imported, nearest
+
+    if shelf is not None and shelf not in SHELVES:
+        raise ConfigError(f"nothing is listed as {shelf!r}", hint=nearest(shelf, SHELVES))
+    found: dict[str, Any] = {}
+    for name, target in SHELVES.items():
+        if shelf in (None, name):
+            registry = imported(target)
+            found[name] = {"group": registry.group, "members": _members(registry)}
+    parts = [_text(name, own["group"], own["members"]) for name, own in found.items()]
+    finish({"plugins": found}, "\n\n".join(parts), as_json)
+
+
+def _members(registry: Registry[Any]) -> list[dict[str, str]]:
+    """Name, about, origin and, for a broken one, the fault of every member."""
+    from harken.errors import ConfigError
+
+    found = []
+    for name in registry:
+        row = {"name": name, "about": "", "origin": registry.origin(name), "fault": ""}
+        try:
+            row["about"] = registry.about(name)
+        except ConfigError as error:
+            row["fault"] = str(error)
+        found.append(row)
+    return found
+
+
+def _text(name: str, group: str, members: list[dict[str, str]]) -> str:
+    rows: list[tuple[object, ...]] = [
+        (row["name"], row["origin"], f"BROKEN: {row['fault']}" if row["fault"] else row["about"])
+        for row in members
+    ]
+    return f"{name} (entry points: {group})\n{table(rows)}"
