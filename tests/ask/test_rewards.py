@@ -4,10 +4,10 @@ import pytest
 
 from harken.ask.prompt import make_prompt
 from harken.ask.rewards.load import REWARDS, build_reward, parse_rewards
-from harken.ask.score import reward
+from harken.ask.score import score
 from harken.errors import ConfigError
 from harken.item import Item
-from harken.models.base import PromptStyle
+from harken.models.base import PromptStyle, Reply
 
 ITEM = Item("Which sound is this?", "rain", ("dog", "rain", "clock"))
 OPEN = Item("What is it?", "rain")
@@ -16,7 +16,7 @@ PROMPT = make_prompt(ITEM, PromptStyle())
 
 @pytest.mark.parametrize("text", ["B", "rain", "A", "B or C", "", "I don't know"])
 def test_accuracy_is_the_value_of_the_scorer(text: str) -> None:
-    assert build_reward("accuracy")(ITEM, PROMPT, text) == reward(ITEM, PROMPT, text)
+    assert build_reward("accuracy")(ITEM, PROMPT, text) == (score(ITEM, PROMPT, Reply(text)).value)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from harken.ask.prompt import make_prompt
-from harken.ask.score import OUTCOMES, reward, score, score_logprobs, score_text
+from harken.ask.rewards.load import build_reward
+from harken.ask.score import OUTCOMES, score, score_logprobs, score_text
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply
 
@@ -42,8 +43,9 @@ def test_logprobs_decide_unless_they_tie():
     assert score_logprobs(ITEM, prompt, (-1.0, -1.0, -3.0)) is None
 
 
-def test_the_reward_is_the_mark():
+def test_the_reward_is_the_score():
     prompt = make_prompt(ITEM, PromptStyle())
+    reward = build_reward("accuracy")
     assert [reward(ITEM, prompt, text) for text in ("B", "C", "", "B or C")] == [1.0, 0.0, 0.0, 0.0]
 
 

@@ -23,6 +23,8 @@ LINES = {
     "reward_hedging": 30,
     "scorer_mention": 30,
     "family_longer": 60,
+    "encoder_patches": 60,
+    "stage_lm_only": 35,
 }
 """Plugin -> lines that it may take: one file each, text at its head included."""
 
@@ -268,3 +270,66 @@ def test_a_layout_that_fails_is_told_and_passed_over(recordings: Path, tmp_path:
 def test_a_plugin_that_is_not_there_is_told_with_a_hint(spec: str) -> None:
     done = harken("--plugin", spec, "plugins")
     assert done.returncode == 2 and "my_plugin.py" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Llama with a tokenizer, as transformers saves it."""
+    pytest.importorskip("torch")
+    import transformers as tf
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    folder = tmp_path_factory.mktemp("lm")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["Which clip is longer?", "clip 1", "clip 2"], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = tf.LlamaConfig(
+        vocab_size=300, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=512, eos_token_id=0,
+    )  # fmt: skip
+    tf.LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def test_an_encoder_is_composed_trained_and_evaluated(
+    lm: Path, items: Path, tmp_path: Path
+) -> None:
+    use = {"plugin": "encoder_patches", "HARKEN_PLUGINS": str(PLUGINS / "stage_lm_only.py")}
+    words = ("compose", "--encoder", "patches", "--lm", str(lm), "--projector", "linear")
+    made = found(harken(*words, "-o", str(tmp_path / "model"), "--json", **use))
+    assert made["parameters"]["audio_encoder"] == 4 * 64 * 96 + 96
+    steps = ("--set", "sft.steps=2", "--set", "sft.batch=2")
+    words = ("train", "sft", str(items), "--model", str(tmp_path / "model"), *steps)
+    trained = found(harken(*words, "-o", str(tmp_path / "out"), "--json", **use))
+    assert trained["defaults"] == "neutral" and trained["identity"] != made["identity"]
+    # The stage from outside, on that model; the audio side stays as it was.
+    steps = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2")
+    words = ("train", "lm-only", str(items), "--model", trained["model"], *steps)
+    last = found(harken(*words, "-o", str(tmp_path / "lm"), "--json", **use))
+    assert last["settings"]["groups"] == ["lm"] and last["identity"] != trained["identity"]
+    run = ("eval", last["model"], str(items), "-o", str(tmp_path / "run"), "--json")
+    assert found(harken(*run, **use))["overall"]["cells"]["audio"]["items"] > 0
+    gone = harken(*run[:-2], "elsewhere")
+    assert gone.returncode == 2 and "no encoder is called 'patches'" in gone.stderr
+
+
+def test_a_reward_is_named_beside_others(items: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    few = ("steps=1", "items=2", "group=2", "max_tokens=4", "temperature=3.0", "checkpoint_every=1")
+    words = [word for one in few for word in ("--set", f"grpo.{one}")]
+    words += ["--set", "grpo.rewards=accuracy=1,hedging=0.3", "--model", "harken-mini"]
+    out = tmp_path / "out"
+    told = found(
+        harken("train", "grpo", str(items), "-o", str(out), *words, "--json",
+               plugin="reward_hedging")
+    )  # fmt: skip
+    assert told["settings"]["rewards"] == "accuracy=1,hedging=0.3"
+    wrong = harken("train", "grpo", str(items), "-o", str(out), *words, "--json")
+    assert wrong.returncode == 2 and "no reward is called 'hedging'" in wrong.stderr

@@ -96,11 +96,6 @@ def score_text(item: Item, text: str) -> Score:
     return Score("wrong", 0.0, shown, "open-exact", note, share)
 
 
-def reward(item: Item, prompt: Prompt, text: str) -> float:
-    """1.0 or 0.0 for a sampled reply: what GRPO is rewarded with."""
-    return score(item, prompt, Reply(text)).value or 0.0
-
-
 def _chosen(item: Item, choice: int, rule: str) -> Score:
     right = choice == item.gold
     return Score("correct" if right else "wrong", float(right), item.choices[choice], rule)

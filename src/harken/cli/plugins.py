@@ -67,6 +67,8 @@ def _members(registry: Registry[Any]) -> list[dict[str, str]]:
             row["about"] = registry.about(name)
         except ConfigError as error:
             row["fault"] = str(error)
+        except ImportError as error:
+            row["fault"] = f"{error.name} is not installed"
         found.append(row)
     return found
 

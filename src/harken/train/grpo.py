@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from harken.ask.prompt import make_prompt
-from harken.ask.score import reward
+from harken.ask.rewards.base import RewardFunction
+from harken.ask.rewards.load import build_reward, parse_rewards
 from harken.errors import ConfigError, DataError
 from harken.files import write_whole
 from harken.item import Item
@@ -46,6 +47,8 @@ class GrpoSettings(LoopSettings):
         temperature, top_k, max_tokens: how replies are drawn; at temperature 1 without top-k they
             come from the very distribution that is trained.
         reuse: how many steps are taken on the same replies (the ratio is 1 in the first).
+        rewards: what a reply is worth, as a weighted sum: ``accuracy=1,format=0.2``
+            (`harken.ask.rewards`); accuracy is by the scorer of evaluations.
         clip: how far a token's ratio may go from 1 and still be paid for.
         kl: weight of the divergence from the model at the start.
     """
@@ -57,6 +60,7 @@ class GrpoSettings(LoopSettings):
     temperature: float = 1.0
     top_k: int = 0
     max_tokens: int = 256
+    rewards: str = "accuracy=1"
     clip: float = 0.2
     kl: float = 0.02
     reuse: int = 1
@@ -69,6 +73,7 @@ class GrpoSettings(LoopSettings):
             self.require(name, least=1)
         for name in ("top_k", "clip", "kl", "temperature"):
             self.require(name)
+        parse_rewards(self.rewards)
         if self.temperature == 0:
             raise ConfigError("temperature is 0", hint="All replies of a group would be the same.")
         if self.checkpoint_every % self.reuse or self.steps % self.reuse:
@@ -107,11 +112,12 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
         raise DataError(f"stage {settings.name} has no items to teach")
     with deterministic(settings.threads):
         reference = _reference(learner, settings, run) if settings.kl else None
+    worth = build_reward(settings.rewards)
     held: list[Rollouts] = []
 
     def step_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
         if step % settings.reuse == 0 or not held:
-            held[:] = [_draw(learner, reference, items, settings, step // settings.reuse)]
+            held[:] = [_draw(learner, reference, items, settings, worth, step // settings.reuse)]
         drawn_now = held[0]
         if not drawn_now.examples:
             return None, drawn_now.about
@@ -136,9 +142,10 @@ def _draw(
     reference: Learner | None,
     items: Sequence[Item],
     settings: GrpoSettings,
+    worth: RewardFunction,
     turn: int,
 ) -> Rollouts:
-    """Draw and mark the replies of one batch of items."""
+    """Draw the replies to one batch of items, and say what each is worth."""
     rng = np.random.default_rng([settings.seed, crc32(b"grpo"), turn])
     picks = [items[i] for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
     prompts: list[Prompt] = []
@@ -151,7 +158,7 @@ def _draw(
     replies = learner.sample(asked, sampling, seeds)
     earned = torch.tensor(
         [
-            reward(picks[row // settings.group], prompt, replies[row].text)
+            worth(picks[row // settings.group], prompt, replies[row].text)
             for row, prompt in enumerate(prompts)
         ]
     ).view(len(picks), settings.group)

@@ -115,6 +115,11 @@ class NativeFamily(ABC):
     decoder: Any
     head: nn.Module
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Without an `about` of its own, a family is what the first line of its text says."""
+        super().__init_subclass__(**options)
+        cls.about = cls.about or (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
     def __init__(self, model: Any, extractor: Any) -> None:
         """Take the opened model apart.
 

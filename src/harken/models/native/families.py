@@ -23,6 +23,7 @@ FAMILIES: Registry[type] = Registry(
         "gemma4": "harken.models.native.gemma4:Gemma4",
         "phi4_multimodal": "harken.models.native.phi4mm:Phi4Multimodal",
     },
+    group="native_families",
     shape="harken.models.native.base:NativeFamily",
 )
 
