@@ -7,6 +7,7 @@ import re
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_package_faces_import_nothing_of_their_own() -> None:
     assert not wrong
 
 
-def test_libraries_stay_in_their_rooms() -> None:
+def test_heavy_libraries_stay_in_their_packages() -> None:
     wrong = [
         f"{one.file}:{one.line} imports {one.target}"
         for one in architecture.imports()
@@ -53,7 +54,7 @@ def test_libraries_stay_in_their_rooms() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_ask_and_above_know_models_by_name_only() -> None:
+def test_models_are_known_by_their_front_modules_only() -> None:
     wrong = [
         f"{one.file}:{one.line} imports {one.target}"
         for one in architecture.imports()
@@ -64,7 +65,7 @@ def test_ask_and_above_know_models_by_name_only() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_config_is_read_at_the_door() -> None:
+def test_settings_files_are_read_in_recipes_and_cli_only() -> None:
     wrong = [
         one.file
         for one in architecture.imports()
@@ -74,7 +75,7 @@ def test_config_is_read_at_the_door() -> None:
 
 
 @pytest.mark.parametrize("limit", [400])
-def test_files_can_be_read_in_one_sitting(limit: int) -> None:
+def test_no_file_is_too_long(limit: int) -> None:
     long = {
         str(p.relative_to(architecture.SOURCE)): n
         for p in architecture.files()
@@ -83,7 +84,7 @@ def test_files_can_be_read_in_one_sitting(limit: int) -> None:
     assert not long
 
 
-def test_functions_are_short_typed_and_explained() -> None:
+def test_functions_are_short_typed_and_documented() -> None:
     faults = []
     for where, node, public in architecture.functions():
         if architecture.length(node) > 80:
@@ -147,3 +148,57 @@ def test_the_project_speaks_of_itself_alone() -> None:
         if banned.search(line.replace("/home/someone/", "")) and "banned = " not in line
     ]
     assert not hits, "\n".join(hits)
+
+
+def test_class_names_are_unique() -> None:
+    """One name for one thing: no public class stands in two files."""
+    homes: dict[str, list[str]] = {}
+    for path in architecture.files():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path.name)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_a_verb_is_in_the_file_of_its_name() -> None:
+    from harken.cli.main import VERBS
+
+    for verb, function in VERBS.items():
+        assert function.__module__ == f"harken.cli.{verb.replace('-', '_')}"
+
+
+def test_every_plugin_has_a_file_of_its_own() -> None:
+    """Members of a registry that are looked up by module stand in as many modules."""
+    from harken.cli.plugins import SHELVES
+    from harken.registry import imported
+
+    for shelf, target in SHELVES.items():
+        if shelf == "native_families":  # one class may serve a whole model and a part of it
+            continue
+        entries = imported(target)._members.values()
+        modules = [e.target.partition(":")[0] for e in entries if isinstance(e.target, str)]
+        assert len(modules) == len({*modules}), shelf
+
+
+def test_tests_mirror_the_package() -> None:
+    here = REPO / "tests"
+    folders = {path.parent for path in here.rglob("test_*.py")} - {here}
+    strange = [
+        str(folder.relative_to(here))
+        for folder in folders
+        if not (architecture.SOURCE / folder.relative_to(here)).is_dir()
+    ]
+    assert not strange
+
+
+def test_the_page_on_architecture_is_true() -> None:
+    """docs/architecture.md names the layers from the top down, and only what exists."""
+    text = (REPO / "docs" / "architecture.md").read_text()
+    drawing = text.split("```")[1].strip().splitlines()
+    layers = [set(re.split(r" {4,}", line)[0].split()) for line in drawing]
+    assert layers == [set(layer) for layer in reversed(architecture.LAYERS)]
+    for path in re.findall(r"`((?:\w+/)+\w*(?:\.py)?)`", text):
+        places = (architecture.SOURCE, architecture.SOURCE / "models", REPO)
+        assert any((place / path).exists() for place in places), path
+    own = set(re.findall(r"def (test_\w+)", Path(__file__).read_text()))
+    assert set(re.findall(r"`(test_\w+)`", text)) <= own
