@@ -228,7 +228,7 @@ def _sort(items: Sequence[Item], judge: Labels) -> dict[str, list[Item]]:
     for item in items:
         label, why, contribution = judge.of(item)
         groups[label].append(
-            replace(item, contribution=contribution).marked("curate", f"{label}: {why}")
+            replace(item, contribution=contribution).with_history("curate", f"{label}: {why}")
         )
     return groups
 

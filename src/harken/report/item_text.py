@@ -32,5 +32,5 @@ def describe(item: Item) -> str:
         if own.shapley:
             lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
     lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {item.licence or '?'}")
-    lines += [f"  {mark.step}: {mark.note}" for mark in item.history]
+    lines += [f"  {entry.step}: {entry.note}" for entry in item.history]
     return "\n".join(lines)
