@@ -9,7 +9,7 @@ from typing import Any
 from harken.errors import RunError
 from harken.runs import Run, read_run
 from harken.stats import paired
-from harken.stats.table import has_mark
+from harken.stats.table import is_scored
 
 Records = list[dict[str, Any]]
 Json = dict[str, Any]
@@ -101,7 +101,7 @@ def flips(
 
 def _by_key(records: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
     """The marked trials under a condition."""
-    return {paired.key_of(t): t for t in records if t["condition"] == condition and has_mark(t)}
+    return {paired.key_of(t): t for t in records if t["condition"] == condition and is_scored(t)}
 
 
 def _right(record: Mapping[str, Any]) -> bool:

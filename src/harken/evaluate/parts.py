@@ -23,7 +23,7 @@ _CLIP = re.compile(r"clip-([1-9]\d*)")
 
 def by_clips(sheet: Sheet) -> dict[str, list[Json]]:
     """Condition -> accuracy with intervals for each number of clips that items have (``clips``)."""
-    heard = sheet.table.heard
+    heard = sheet.table.n_clips
     found: dict[str, list[Json]] = {name: [] for name in sheet.table.conditions}
     for clips in np.unique(heard).tolist():
         which = np.flatnonzero(heard == clips)
@@ -96,7 +96,7 @@ def per_clip(sheet: Sheet) -> list[Json]:
     ``drop`` is the whole audio minus that, paired: a clip with a small drop says most of it alone.
     """
     found: list[Json] = []
-    heard, audio = sheet.table.heard, sheet.table.column("audio")
+    heard, audio = sheet.table.n_clips, sheet.table.column("audio")
     for at, name in enumerate(sheet.table.conditions):
         match = _CLIP.fullmatch(name)
         if not match:
@@ -114,4 +114,4 @@ def per_clip(sheet: Sheet) -> list[Json]:
 
 def _block(sheet: Sheet, clips: int) -> str:
     """Where all items have as many clips, their figures are those over all tasks."""
-    return ALL if bool((sheet.table.heard == clips).all()) else f"{clips} clips"
+    return ALL if bool((sheet.table.n_clips == clips).all()) else f"{clips} clips"

@@ -22,7 +22,7 @@ from harken.item import Item
 from harken.report.sound import sound
 from harken.report.words import GAP, MARKS, signed
 from harken.stats.paired import key_of
-from harken.stats.table import has_mark
+from harken.stats.table import is_scored
 
 Record = Mapping[str, Any]
 MAX_SOUND_BYTES = 20_000_000
@@ -100,10 +100,10 @@ def told(
 
     None where no pass differs.
     """
-    old = {key_of(t): t for t in before if t["condition"] == condition and has_mark(t)}
+    old = {key_of(t): t for t in before if t["condition"] == condition and is_scored(t)}
     for record in sorted(after, key=_turns):
         first = old.get(key_of(record)) if record["condition"] == condition else None
-        if first is None or not has_mark(record):
+        if first is None or not is_scored(record):
             continue
         if (first["outcome"] == "correct") != (record["outcome"] == "correct"):
             return first, record

@@ -17,7 +17,7 @@ from harken.item import Contribution
 from harken.report.cards import MAX_SOUND_BYTES, SoundBudget
 from harken.report.gather import Found, LoadedRun, curves
 from harken.report.sound import BANDS, COLUMNS
-from harken.stats.paired import by_item, compare, gold_bits, marks
+from harken.stats.paired import by_item, compare, correctness, gold_bits
 
 Json = dict[str, Any]
 Contributions = Mapping[str, tuple[str, Contribution]]
@@ -58,8 +58,8 @@ def flips(
     """Item -> gained, lost, kept, missed; items that were not answered both times are absent."""
     if old is None:
         return {}
-    after = by_item(marks(new.records, condition))
-    before = by_item(marks(old.records, condition))
+    after = by_item(correctness(new.records, condition))
+    before = by_item(correctness(old.records, condition))
     flips = {i: "kept" if after[i] >= 0.5 else "missed" for i in after if i in before}
     flips.update(dict.fromkeys(paired["better"], "gained"))
     flips.update(dict.fromkeys(paired["worse"], "lost"))
