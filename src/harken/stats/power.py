@@ -60,7 +60,7 @@ def detectable(
 def detectable_above(
     n: int, chance: float, power: float = 0.8, alpha: float = 0.05
 ) -> float | None:
-    """The smallest accuracy that an exact one-sided binomial test of `n` items finds above `chance`.
+    """The smallest accuracy that an exact one-sided binomial test of `n` items finds above chance.
 
     The test says "above chance" from c right answers on, the fewest with P(Bin(n, chance) >= c) <=
     alpha; an accuracy is detectable if P(Bin(n, accuracy) >= c) >= power. Items are independent.
