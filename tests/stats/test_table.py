@@ -12,7 +12,7 @@ import pytest
 from harken.evaluate.results import tabulate
 from harken.item import HIDDEN, Item
 from harken.stats.table import table
-from scored_records import make_items, make_trials, record
+from scored_records import make_items, make_records, record
 
 WHICH = Item("In which clip is a dog?", "clip 2", ("clip 1", "clip 2", "clip 3"), recordings=("r",))
 
@@ -66,7 +66,7 @@ def test_a_question_asked_twice_over_is_two_answers_of_one_item() -> None:
 
 def test_failed_and_not_asked_have_no_score(tmp_path: Any) -> None:
     items = make_items(tmp_path, 9)
-    records = make_trials(items, lambda item, condition, draw: 0.9)
+    records = make_records(items, lambda item, condition, draw: 0.9)
     found = table(records[:20])
     audio, none = found.column("audio"), found.column("none")
     right = found.by_item(found.right)
@@ -77,7 +77,7 @@ def test_failed_and_not_asked_have_no_score(tmp_path: Any) -> None:
 
 def test_the_order_of_the_records_does_not_matter(tmp_path: Any) -> None:
     items = make_items(tmp_path, 9)
-    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    records = make_records(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
     there = table(records)
     random.Random(1).shuffle(records)
     back = table(records)

@@ -1,4 +1,4 @@
-"""Verb: leaks."""
+"""`harken leaks`."""
 
 from __future__ import annotations
 

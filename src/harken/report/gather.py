@@ -51,9 +51,9 @@ def read_run_results(folder: Path | str) -> LoadedRun:
     run = read_run(folder)
     if not run.done or not run.path("results.json").is_file():
         raise RunError(
-            "this run holds no finished evaluation",
+            "this run is not a finished evaluation",
             where=str(folder),
-            hint="Run the same `harken eval` again: it goes on where it stopped.",
+            hint="Run the same `harken eval` again: it resumes where it stopped.",
         )
     return LoadedRun(Path(folder), run.spec, run.read_json("results"), run.records("records"))
 

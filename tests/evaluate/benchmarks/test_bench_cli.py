@@ -50,7 +50,7 @@ def test_replies_alone_need_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "p.json"
     path.write_text('{"m1": "a dog"}')
     monkeypatch.delenv("HARKEN_BENCHMARKS", raising=False)
-    with pytest.raises(DataError, match="where is the release of mmau"):
+    with pytest.raises(DataError, match="no release of mmau"):
         harken("score", "-b", "mmau", "-p", str(path))
     home = tmp_path / "home" / "mmau"
     home.mkdir(parents=True)
