@@ -120,7 +120,7 @@ def standing(tmp_path: Path, verdicts: str) -> Any:
     return judge
 
 
-def test_the_judge_is_kept_counted_and_its_family_warned_of(
+def test_judge_replies_are_cached_counted_and_its_family_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harken.models import load as models
