@@ -190,7 +190,7 @@ def test_a_benchmark_runs_from_the_command_line(
     ]
     plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
     assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout
-    assert "0.1 min of sound" in plan.stdout
+    assert "0.1 min of audio" in plan.stdout
     done = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["benchmark"]["items"] == 12 and found["official"]["submitted"]["n"] == 12

@@ -1,4 +1,4 @@
-"""An item as a person reads it."""
+"""An item as readable text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def describe(item: Item) -> str:
-    """An item as a person reads it: question, clips, choices with the answer starred, reasons."""
+    """An item as readable text: question, clips, choices with the answer starred, reasons."""
     from harken.audio.clip import ScenePlan
 
     lines = [f"{item.id}  {item.task}  {item.split}", f"  {item.question}"]

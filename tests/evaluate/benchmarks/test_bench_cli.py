@@ -140,7 +140,7 @@ def test_judge_replies_are_cached_counted_and_its_family_warned_of(
     assert (tmp_path / "out.jsonl.judge" / "replies.jsonl").is_file()
     assert len(judge.asked) == 2
     text = harken(*words[:-1], "--answered-by", "gpt-4o-audio")
-    assert "1 judged, 0 failed, 0 changed with the order; 0 asked, 2 kept before" in text
+    assert "1 judged, 0 failed, 0 changed with the order; 0 asked, 2 from the cache" in text
     assert "family" not in text
 
 
