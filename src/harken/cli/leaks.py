@@ -49,15 +49,15 @@ def leaks(
     from harken.leaks.find import KINDS, contamination
     from harken.leaks.read import ItemSource, read_entries
 
-    ours, theirs = ItemSource(str(train)), ItemSource(str(bench or benchmark))
-    entries = _bench(bench, benchmark, data, audio, theirs)
-    stream = read_entries(train, ours, train_audio)
+    training, testing = ItemSource(str(train)), ItemSource(str(bench or benchmark))
+    entries = _bench(bench, benchmark, data, audio, testing)
+    stream = read_entries(train, training, train_audio)
     written: list[int] = []
     with _writer(matches, written) as each:
         found = contamination(
-            stream, entries, checks=check or KINDS, jobs=jobs, source=ours, each=each
+            stream, entries, checks=check or KINDS, jobs=jobs, source=training, each=each
         )
-    for name, side in (("train", ours), ("bench", theirs)):
+    for name, side in (("train", training), ("bench", testing)):
         found[name] = {"source": side.name, **found[name], "faulty": side.faulty,
                        "faults": side.faults}  # fmt: skip
     found["warnings"] = _warnings(found)

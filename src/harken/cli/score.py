@@ -26,7 +26,7 @@ def score(
     data: Data = None,
     judge: Annotated[str | None, typer.Option(help="A model that judges open answers.")] = None,
     judge_cache: Annotated[
-        Path | None, typer.Option(help="Cache of its replies; default: beside the predictions.")
+        Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
     judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
     answered_by: Annotated[

@@ -12,8 +12,8 @@ answered and not right; failed requests (no reply) are outside the denominator a
 so are answers to items whose true answer is withheld (hidden). Under ``rates``, abstained and
 unparsable are shares of the answered requests, failed of all. With several rotations an item still
 counts once (its share of right answers), and intervals are over items. All figures over all
-tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None stands where
-there are no values.
+tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None means
+that there are no values.
 """
 
 from __future__ import annotations

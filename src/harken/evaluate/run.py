@@ -36,7 +36,7 @@ STAGES: tuple[Stage, ...] = ("plan", "infer", "score")
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What is checked beside the answers.
+    """Checks made in addition to scoring.
 
     Attributes:
         selfcheck: how many requests are run again alone (a batch of one), to see whether batching

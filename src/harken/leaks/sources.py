@@ -180,10 +180,10 @@ def distinctive(stem: str) -> bool:
 
 def _times(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Start and end in seconds, from two fields or from one that holds a range."""
-    for begins, ends in _TIMES:
-        start = _seconds(row.get(begins))
+    for start_key, end_key in _TIMES:
+        start = _seconds(row.get(start_key))
         if start is not None:
-            return start, _seconds(row.get(ends))
+            return start, _seconds(row.get(end_key))
     pieces = re.split(r"\s*[-–,~]\s*", str(row.get("timestamp") or ""))
     if len(pieces) == 2:
         start, end = (_seconds(piece) for piece in pieces)

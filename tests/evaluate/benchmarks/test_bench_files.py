@@ -71,7 +71,7 @@ def test_audio_is_found_hashed_and_kept_inside(tmp_path: Path) -> None:
     assert load(items[0].clips[0]).shape == (1600,)
     rows[0]["audio_path"] = "../outside.wav"
     write_rows(tmp_path / "dev.json", rows)
-    with pytest.raises(DataError, match="lies outside") as refused:
+    with pytest.raises(DataError, match="is outside") as refused:
         open_benchmark("dcase2026").load(tmp_path, need_audio=True, partial=True)
     assert "--audio" in refused.value.hint
 

@@ -7,8 +7,8 @@ that are reproduced. Then one class, a subclass of `base.Benchmark`, in this ord
 1. facts: ``name title paper rule traps hub files key prediction required task by sizes counts
    versions fewest share``;
 2. how a row reads: ``question options answer audio value faults rows`` (only where they differ);
-3. ``official(items, predictions, helpers) -> Official``: what the benchmark's own script says, bit
-   for bit, with the faults that took effect named;
+3. ``official(items, predictions, helpers) -> Official``: what the benchmark's own script reports,
+   bit for bit, with the faults that took effect named;
 4. ``strict_score(item, predictions) -> ItemScore`` (where a reply is neither option nor text).
 
 Loading, validation (every fault at once), fingerprints and prediction files are in `base`; numbers

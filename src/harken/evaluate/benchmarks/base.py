@@ -156,7 +156,7 @@ class Benchmark:
         version = self.versions.get(print_, "")
         if faults:
             about = f"content fingerprint {print_}" + ("" if version else ", no known version")
-            hint = _AUDIO_HINT if all(": missing audio" in one or " lies outside " in one
+            hint = _AUDIO_HINT if all(": missing audio" in one or " is outside " in one
                                       for one in faults) else ""  # fmt: skip
             raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}", hint)
         if partial:
@@ -223,7 +223,7 @@ class Benchmark:
         for name in names:
             path = os.path.normpath(os.path.join(base, name))
             if os.path.commonpath([base, path]) != base:
-                lost.append(f"audio {name!r} lies outside {root}")
+                lost.append(f"audio {name!r} is outside {root}")
             elif not os.path.isfile(path):
                 lost.append(f"missing audio {name!r}")
             else:

@@ -59,7 +59,7 @@ def unpack(path: Path, folder: Path) -> int:
         for name, data in cells:
             place = (base / name).resolve()
             if base not in place.parents:
-                raise DataError(f"embedded audio {name!r} lies outside the folder", where=str(path))
+                raise DataError(f"embedded audio {name!r} is outside the folder", where=str(path))
             place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists():
                 write_whole(place, data)
