@@ -1,4 +1,4 @@
-"""Hand-made evaluations: run folders written without asking any model."""
+"""Hand-made evaluations: run folders written without any model."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def make_items(folder: Path, count: int, evil: bool = False) -> list[Item]:
 def record(
     item: Item, condition: str, p_gold: float, rotation: int = 0, **changes: Any
 ) -> dict[str, Any]:
-    """One trial record whose answer is the likeliest option."""
+    """One record whose answer is the likeliest option."""
     size = len(item.choices)
     order = [(i + rotation) % size for i in range(size)]
     chances = np.full(size, (1 - p_gold) / (size - 1))
@@ -137,12 +137,12 @@ def listens(item: Item, condition: str, draw: np.random.Generator) -> float:
     return float(draw.uniform(0.55, 0.95) if likely else draw.uniform(0.02, 0.3))
 
 
-def deaf(item: Item, condition: str, draw: np.random.Generator) -> float:
+def text_only(item: Item, condition: str, draw: np.random.Generator) -> float:
     """At chance under every condition."""
     return listens(item, "none", draw)
 
 
-def make_trials(items: Sequence[Item], chance: Chance, seed: int = 0) -> list[dict[str, Any]]:
+def make_records(items: Sequence[Item], chance: Chance, seed: int = 0) -> list[dict[str, Any]]:
     """All items under all conditions, with an abstention, an unparsable and a failed reply."""
     records = []
     for condition in CONDITIONS:
@@ -161,7 +161,7 @@ def make_trials(items: Sequence[Item], chance: Chance, seed: int = 0) -> list[di
     return records
 
 
-def make_exam(
+def make_run(
     folder: Path,
     items: Sequence[Item],
     records: Sequence[dict[str, Any]],
@@ -191,11 +191,11 @@ def make_world(root: Path, count: int = 24, evil: bool = False) -> dict[str, Pat
     name = "model" + (EVIL if evil else "")
     write_dataset(items, root / "items", name="hand", root=root)
     found = {"dataset": root / "items"}
-    for when, chance in (("before", deaf), ("after", listens)):
-        records = make_trials(items, chance, seed=len(when))
+    for when, chance in (("before", text_only), ("after", listens)):
+        records = make_records(items, chance, seed=len(when))
         if evil:
             records[0] |= {"reply": EVIL, "error": None}
-        found[when] = make_exam(root / when, items, records, root / "items", f"{name} {when}")
+        found[when] = make_run(root / when, items, records, root / "items", f"{name} {when}")
     with Run.open(root / "train", {"kind": "train"}) as run:
         steps = range(1, 201)
         run.append(

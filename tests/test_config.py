@@ -1,4 +1,4 @@
-"""Settings: strict, all faults at once, neighbours named."""
+"""Settings: strict, all faults at once, close names suggested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_file_and_overrides_change_what_they_name(tmp_path: Path) -> None:
     assert found == {"sft": Lesson(20), "grpo": Lesson(lr=0.5)}
 
 
-def test_all_faults_are_named_with_their_neighbours() -> None:
+def test_all_faults_are_named_with_suggestions() -> None:
     with pytest.raises(ConfigError) as raised:
         settings_of({"sft": Lesson()}, None, ["sft.step=3", "sft.lr=fast"])
     assert "did you mean steps" in str(raised.value) and "sft.lr" in str(raised.value)

@@ -92,16 +92,16 @@ def test_a_clip_survives_plain_values_and_keeps_its_key(clip: Clip) -> None:
 
 @quick
 @given(items(), text.filter(str.strip))
-def test_the_id_is_of_the_content_and_of_nothing_else(item: Item, other: str) -> None:
+def test_the_id_is_of_the_content_alone(item: Item, other: str) -> None:
     around = replace(item, split="x", licence=other, tags=(other,), plan={"a": 1})
-    assert around.marked("step", other).id == item.id
+    assert around.with_history("step", other).id == item.id
     assert replace(item, question=item.question + "?").id != item.id
     assert replace(item, clips=(*item.clips, silence(1.0))).id != item.id
 
 
 @quick
 @given(file_clips.filter(lambda clip: clip.sha256 is not None))
-def test_a_hashed_clip_is_itself_wherever_it_lies(clip: Clip) -> None:
+def test_a_hashed_clip_is_itself_wherever_it_is_stored(clip: Clip) -> None:
     assert replace(clip, path="somewhere/else").key == clip.key
     embedded = replace(clip, kind="shard", path="s.parquet", row=3, slot=0, origin=clip.key)
     assert embedded.key == clip.key
@@ -125,7 +125,7 @@ def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
         ({"question": "q", "answer": "a", "choices": ("a", "a")}, "repeat"),
     ],
 )
-def test_what_cannot_be_asked_or_marked_is_refused(values: dict[str, object], found: str) -> None:
+def test_what_cannot_be_asked_or_scored_is_refused(values: dict[str, object], found: str) -> None:
     with pytest.raises(DataError, match=found):
         Item(**values)  # type: ignore[arg-type]
 
@@ -136,6 +136,6 @@ def test_an_id_that_does_not_fit_is_refused() -> None:
         Item.from_dict({**raw, "answer": "b"})
 
 
-def test_gold_is_a_place_and_never_a_letter() -> None:
+def test_gold_is_a_position_and_never_a_letter() -> None:
     assert Item("q", "b", choices=("a", "b")).gold == 1
     assert Item("q", "b").gold == -1

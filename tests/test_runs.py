@@ -1,4 +1,4 @@
-"""Run folders: taken up again or refused, torn lines, groups, completion, the store."""
+"""Run folders: resumed or refused, partial lines, groups, completion, the store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harken.runs import Run, Store, read_run
 SPEC = {"model": "tiny", "seed": 1, "train": {"rate": 0.1, "steps": 5}}
 
 
-def test_a_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+def test_a_run_is_resumed_where_it_stopped(tmp_path: Path) -> None:
     first = Run.open(tmp_path, SPEC)
     first.append("records", [{"i": i} for i in range(3)])
     first.close()
@@ -44,31 +44,31 @@ def test_another_spec_is_refused_and_the_keys_are_named(tmp_path: Path) -> None:
     for part in ("seed: 1 -> 2", "train.steps: 5 -> 6", "extra: (absent) -> [1]"):
         assert part in told
     assert "rate" not in told
-    Run.open(tmp_path, SPEC).close()  # the refusal let go of the folder
+    Run.open(tmp_path, SPEC).close()  # the refusal released the folder
 
 
-@pytest.mark.parametrize("torn", [b'{"i": 9', b'{"i": 9}', b"\0\0\0\0", b'{"i"\n', b"\xff\xfe"])
-def test_a_torn_last_line_is_dropped(tmp_path: Path, torn: bytes) -> None:
+@pytest.mark.parametrize("partial", [b'{"i": 9', b'{"i": 9}', b"\0\0\0\0", b'{"i"\n', b"\xff\xfe"])
+def test_a_partial_last_line_is_dropped(tmp_path: Path, partial: bytes) -> None:
     run = Run.open(tmp_path, SPEC)
     run.append("records", [{"i": i, "long": "x" * 70_000} for i in range(3)])
     run.close()
     path = tmp_path / "records.jsonl"
     whole = path.read_bytes()
-    path.write_bytes(whole + torn)
-    assert read_run(tmp_path).count("records") == 3  # a reader passes over it
-    assert path.read_bytes() == whole + torn  # and leaves it alone
+    path.write_bytes(whole + partial)
+    assert read_run(tmp_path).count("records") == 3  # a reader skips it
+    assert path.read_bytes() == whole + partial  # and leaves it alone
     assert Run.open(tmp_path, SPEC).count("records") == 3
     assert path.read_bytes() == whole
 
 
-def test_a_file_that_is_one_torn_line_becomes_empty(tmp_path: Path) -> None:
+def test_a_file_that_is_one_partial_line_becomes_empty(tmp_path: Path) -> None:
     Run.open(tmp_path, SPEC).close()
     (tmp_path / "records.jsonl").write_bytes(b'{"i": 1')
     assert Run.open(tmp_path, SPEC).count("records") == 0
     assert (tmp_path / "records.jsonl").read_bytes() == b""
 
 
-def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path: Path) -> None:
+def test_a_damaged_line_in_the_middle_is_reported_with_its_number(tmp_path: Path) -> None:
     run = Run.open(tmp_path, SPEC)
     run.append("records", [{"i": 0}, {"i": 1}, {"i": 2}])
     path = tmp_path / "records.jsonl"
@@ -78,7 +78,7 @@ def test_a_damaged_line_in_the_middle_is_told_with_its_number(tmp_path: Path) ->
     assert "after line 1" in caught.value.hint
 
 
-def test_a_group_can_be_taken_back(tmp_path: Path) -> None:
+def test_a_group_can_be_truncated(tmp_path: Path) -> None:
     run = Run.open(tmp_path, SPEC)
     run.append("records", [{"i": i, "text": "é\n"} for i in range(10)])
     run.truncate("records", 7)
@@ -90,7 +90,7 @@ def test_a_group_can_be_taken_back(tmp_path: Path) -> None:
     assert run.records("records") == []
 
 
-def test_a_complete_run_takes_nothing_more(tmp_path: Path) -> None:
+def test_a_complete_run_cannot_be_changed(tmp_path: Path) -> None:
     run = Run.open(tmp_path, SPEC)
     run.finish()
     again = Run.open(tmp_path, SPEC)
@@ -128,7 +128,7 @@ def test_results_are_read_back_and_absent_ones_are_named(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), {1, 2}, object()])
-def test_what_json_does_not_know_is_refused_and_nothing_is_written(
+def test_what_json_cannot_hold_is_refused_and_nothing_is_written(
     tmp_path: Path, bad: object
 ) -> None:
     run = Run.open(tmp_path, SPEC)
@@ -141,7 +141,7 @@ def test_what_json_does_not_know_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "run", "done"])
-def test_names_stay_in_the_folder_and_off_the_markers(tmp_path: Path, name: str) -> None:
+def test_names_stay_in_the_folder_and_off_run_and_done_json(tmp_path: Path, name: str) -> None:
     run = Run.open(tmp_path / "run", SPEC)
     with pytest.raises(RunError):
         run.write_json(name, {})
@@ -160,14 +160,14 @@ def test_times_are_in_the_log_only(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="this is no run"):
+    with pytest.raises(RunError, match="this is not a run"):
         read_run(tmp_path)
     (tmp_path / "records.jsonl").write_text("{}\n")
     with pytest.raises(RunError, match="records but no"):
         Run.open(tmp_path, SPEC)
 
 
-def test_one_process_writes_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+def test_one_process_writes_and_a_killed_one_releases_the_lock(tmp_path: Path) -> None:
     code = (
         "import sys, time\nfrom harken.runs import Run\n"
         "run = Run.open(sys.argv[1], {'a': 1})\nprint('open', flush=True)\ntime.sleep(60)\n"
@@ -201,7 +201,7 @@ def test_the_store_finds_runs_and_names_broken_ones(tmp_path: Path) -> None:
     assert len(store.broken()) == 1
 
 
-def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Run.open(tmp_path / "run", {"kind": "x"}) as run:
 
         def full(_: int) -> None:

@@ -1,7 +1,7 @@
-"""Settings: a YAML file plus ``key=value`` overrides become a part's own pydantic model, strictly.
+"""Settings: a YAML file plus ``key=value`` overrides, validated strictly by a pydantic model.
 
 Read by recipes and the command line only; everything below takes plain values. An unknown key is an
-error with its nearest neighbours, and all faults are reported at once.
+error that suggests the closest known keys, and all faults are reported at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def load_config(model: type[M], path: Path | None = None, overrides: Sequence[st
 
 
 def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
-    """Validate `values` against a pydantic model, turning its complaints into one ConfigError."""
+    """Validate `values` against a pydantic model, turning its errors into one ConfigError."""
     from pydantic import ValidationError
 
     try:
@@ -37,7 +37,7 @@ def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
     except ValidationError as error:
         faults = [_explain(model, fault) for fault in error.errors()]
         raise ConfigError(
-            "; ".join(faults), where=where, hint=f"{len(faults)} setting(s) to mend"
+            "; ".join(faults), where=where, hint=f"{len(faults)} setting(s) to fix"
         ) from None
 
 
@@ -47,7 +47,7 @@ def settings_of(
     """Dataclasses by name, some of their values changed by a YAML file and ``part.key=value``.
 
     Raises:
-        ConfigError: as `load_config`; an unknown part or key is named with its neighbours.
+        ConfigError: as `load_config`; an unknown part or key is named with the closest known ones.
     """
     from dataclasses import asdict, fields, is_dataclass
 
@@ -73,7 +73,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read it: {error.strerror}", where=str(path)) from None
+        raise ConfigError(f"cannot read the file: {error.strerror}", where=str(path)) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from None
     if values is None:

@@ -8,12 +8,12 @@
     ├── DataError               exit 3   a corpus, a dataset, a manifest
     │   └── AudioError          exit 3   one recording; carries a short reason code
     ├── ModelError              exit 4   a model that cannot be built, loaded or asked
-    ├── ScoreError              exit 5   an answer that cannot be marked (never "marked wrong")
+    ├── ScoreError              exit 5   an answer that cannot be scored (never scored as wrong)
     ├── RunError                exit 6   a run folder that does not fit what is asked of it
-    └── TooManyFailures         exit 7   more failed trials than the threshold allows
+    └── TooManyFailures         exit 7   more failed requests than the threshold allows
 
-A message says what was found, where, and the mend. The failure of one item is data (a reject, a
-failed trial); only a failure of the whole run is raised.
+A message says what was found, where, and how to fix it. The failure of one item is data (a reject,
+a failed request); only a failure of the whole run is raised.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class HarkenError(Exception):
     Args:
         found: what was found, as a sentence.
         where: the file, key, item or URL it was found at.
-        mend: what the reader can do about it.
+        hint: what the reader can do about it.
     """
 
     exit_code = 1
@@ -37,9 +37,9 @@ class HarkenError(Exception):
         super().__init__(found)
 
     def __str__(self) -> str:
-        """The message in one line: found, where, mend."""
+        """The message in one line: found, where, hint."""
         text = self.found
-        if self.where:  # a list of faults ends its last line itself
+        if self.where:  # a list of faults already ends in a newline
             text += f"{'' if text.endswith(chr(10)) else ' '}(in {self.where})"
         if self.hint:
             text += f"{' ' if text.endswith('?') else '. '}{self.hint}"
@@ -70,7 +70,7 @@ class AudioError(DataError):
 
     Args:
         reason: short code, counted in reports (see `harken.audio.probe.REASONS`).
-        found: the sentence for people.
+        found: the message for people.
         where: the path.
     """
 
@@ -86,7 +86,7 @@ class ModelError(HarkenError):
 
 
 class ScoreError(HarkenError):
-    """An answer that cannot be marked."""
+    """An answer that cannot be scored."""
 
     exit_code = 5
 
@@ -98,6 +98,6 @@ class RunError(HarkenError):
 
 
 class TooManyFailures(HarkenError):
-    """More failed trials than the threshold allows."""
+    """More failed requests than the threshold allows."""
 
     exit_code = 7

@@ -1,7 +1,7 @@
-"""Whole files or none, and one writer a folder: what every artefact on disk is made with.
+"""Atomic file writes and one writer per folder: every artefact on disk is written with these.
 
-A file is written under a hidden temporary name, synced and renamed, so that a name that is there
-is a file that is whole. A kill leaves at most a temporary file, which `sweep` removes.
+A file is written under a hidden temporary name, synced and renamed, so a file under its final
+name is always complete. A kill leaves at most a temporary file, which `sweep` removes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def part_of(path: Path) -> Path:
 
 
 def settle(path: Path) -> None:
-    """Sync the finished temporary file of `path` and give it its name."""
+    """Sync the finished temporary file of `path` and rename it to `path`."""
     part = part_of(path)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(part, path)
-    with suppress(OSError):  # some file systems do not sync folders; the rename stands anyway
+    with suppress(OSError):  # some file systems do not sync folders; the file is renamed already
         handle = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -50,7 +50,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed writer left half written."""
+    """Remove temporary files that a killed writer left."""
     for part in folder.glob(f".*{PART}"):
         part.unlink(missing_ok=True)
 
@@ -63,7 +63,7 @@ def hold(folder: Path, error: type[HarkenError]) -> None:
     """Lock `folder` for writing; raises `error` when another process holds it.
 
     The folder itself is locked, so no lock file is left in an artefact, and a killed process
-    gives its lock back. The lock belongs to the process: it may be taken again, and is free after
+    releases its lock. The lock belongs to the process: it may be taken again, and is free after
     as many calls of `release`. Where the system cannot lock a folder, nothing is locked.
     """
     name = os.path.realpath(folder)
@@ -92,7 +92,7 @@ def hold(folder: Path, error: type[HarkenError]) -> None:
 
 
 def release(folder: Path) -> None:
-    """Give one `hold` back."""
+    """Undo one `hold`."""
     name = os.path.realpath(folder)
     if name not in _held:
         return

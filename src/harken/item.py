@@ -1,7 +1,7 @@
-"""Item: one question about any number of clips, with everything known of it; Mark, Drop, Step.
+"""Item: one question about any number of clips, and all its metadata; Contribution, Drop, Step.
 
 The answer is stored as text, never as a letter. The id is a hash of the content (clips, question,
-choices, answer, task), so the same question made twice has one id, wherever its audio lies.
+choices, answer, task), so the same question made twice has one id, wherever its audio is stored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HIDDEN = "hidden-answer"
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of an item's history: which step touched it, and what it said."""
+    """One line of an item's history: which step changed or checked it, and its note."""
 
     step: str
     note: str = ""
@@ -59,11 +59,11 @@ class Item:
         question: what is asked, without choices and without letters.
         answer: the gold answer as text; for choice questions one of `choices`.
         choices: bare option texts; empty for open questions.
-        clips: 0..n clips in the order in which they are heard.
+        clips: 0..n clips in the order in which they are presented.
         task: tag used for breakdown, for example ``"which-clip"``.
         tags: further breakdown tags (``"single"``, ``"multi"``, ``"leaky"`` …).
         rationales: reasoning texts that lead to the answer.
-        recordings: source recordings used (split hygiene); `speakers`: whose voices.
+        recordings: source recordings used (no recording is in two splits); `speakers`: who speaks.
         split: ``"train"``, ``"dev"`` or ``"test"``.
         licence: licences of all audio used, joined by ``" + "``.
         contribution: None until measured.
@@ -87,7 +87,7 @@ class Item:
     plan: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be asked or marked."""
+        """Refuse what cannot be asked or scored."""
         if not self.question.strip():
             raise DataError("an item has an empty question", hint="Give it a question.")
         hidden = not self.answer and HIDDEN in self.tags
@@ -111,7 +111,7 @@ class Item:
         """Position of the answer in `choices`; -1 for open questions and withheld answers."""
         return self.choices.index(self.answer) if self.answer in self.choices else -1
 
-    def marked(self, step: str, note: str = "", **changes: Any) -> Item:
+    def with_history(self, step: str, note: str = "", **changes: Any) -> Item:
         """A copy with `changes` and one more line of history."""
         return replace(self, history=(*self.history, HistoryEntry(step, note)), **changes)
 
@@ -142,7 +142,7 @@ class Item:
                 "shapley": list(own.shapley),
                 "interaction": own.interaction,
             },
-            "history": [{"step": m.step, "note": m.note} for m in self.history],
+            "history": [{"step": entry.step, "note": entry.note} for entry in self.history],
             "plan": self.plan,
             "clips": [c.to_dict() for c in self.clips],
         }
@@ -172,7 +172,7 @@ class Item:
                     "shapley": tuple(own.get("shapley") or ()),
                 }
             ),
-            history=tuple(HistoryEntry(m["step"], m["note"]) for m in raw.get("history") or ()),
+            history=tuple(HistoryEntry(h["step"], h["note"]) for h in raw.get("history") or ()),
             plan=raw.get("plan") or {},
         )
         if raw.get("id") and raw["id"] != item.id:
@@ -185,7 +185,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """What a filter says of an item that does not go on, and why. Kept items pass unchanged."""
+    """An item that a filter rejects, and why. Items that pass are unchanged."""
 
     item: Item
     reason: str

@@ -1,4 +1,4 @@
-"""Progress with an ETA on stderr for everything that takes long; silent when nobody watches."""
+"""Progress with an ETA on stderr for everything that takes long: a bar, or two lines in a log."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Run: a folder in which something is asked, taught or measured, and can be taken up again.
+"""Run: a folder for one evaluation, training or measurement, which can be resumed.
 
 ::
 
-    run.json      first: what was asked (the spec); a run is resumed only with the same one
+    run.json      first: the settings (the spec); a run is resumed only with the same ones
     <name>.jsonl  records, appended in groups, synced to disk before the next group starts
-    log.jsonl     timings and the like: the only file that may differ between two equal runs
+    log.jsonl     times and events: the only file that may differ between two equal runs
     <name>.json   results
     done.json     last: the run is complete
 
-A kill leaves at most a torn last line, which is dropped when the run is opened again.
+A kill leaves at most a partial last line, which is dropped when the run is opened again.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Run:
     """One run folder. Made by `Run.open` (to write) or `read_run` (to read).
 
     Attributes:
-        folder: where it lies.
-        spec: what was asked, as written in ``run.json``.
+        folder: its path.
+        spec: the settings, as written in ``run.json``.
     """
 
     def __init__(self, folder: Path, spec: dict[str, Any], *, writable: bool) -> None:
@@ -49,7 +49,7 @@ class Run:
 
     @staticmethod
     def open(folder: Path | str, spec: Mapping[str, Any]) -> Run:
-        """Start a run, or take up the one in `folder` if its spec is the same.
+        """Start a run, or resume the one in `folder` if its spec is the same.
 
         Raises:
             RunError: the spec differs (the message names the keys), another process writes to the
@@ -73,7 +73,7 @@ class Run:
                     )
                 write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
             for path in sorted(folder.glob("*.jsonl")):
-                _drop_torn_line(path)
+                _drop_partial_line(path)
             return Run(folder, asked, writable=True)
         except BaseException:
             release(folder)
@@ -81,10 +81,10 @@ class Run:
 
     @staticmethod
     def reopen(folder: Path | str) -> Run:
-        """Take up a run, complete or not, to compute its results anew; it is open until `finish`.
+        """Reopen a run, complete or not, to compute its results again; it is open until `finish`.
 
         Raises:
-            RunError: the folder is no run, or another process writes to it.
+            RunError: the folder is not a run, or another process writes to it.
         """
         spec = read_run(folder).spec
         run = Run.open(folder, spec)
@@ -117,7 +117,7 @@ class Run:
             raise RunError(
                 "the run is not complete",
                 where=str(self.folder),
-                hint="Run the same command again: it goes on where it stopped.",
+                hint="Run the same command again: it resumes where it stopped.",
             )
         summary: dict[str, Any] = self.read_json("done")
         return summary
@@ -130,7 +130,7 @@ class Run:
         """Append `records` to ``<name>.jsonl`` as one group, one line each.
 
         With `sync` the group is on the disk before this returns. Raises RunError for values that
-        JSON does not know, among them infinities and not-a-number.
+        JSON cannot hold, infinities and NaN among them.
         """
         path = self._lines(name)
         self._may_write(path, name)
@@ -142,7 +142,7 @@ class Run:
                 os.fsync(file.fileno())
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Append to ``log.jsonl`` with the time; never part of what a run is compared by."""
+        """Append to ``log.jsonl`` with the time; two runs are never compared by it."""
         if not self._writable:
             raise RunError("the run is open for reading only", where=str(self.folder))
         line = _line({"time": round(time.time(), 3), **record}, "a log line", self.folder)
@@ -155,9 +155,9 @@ class Run:
         return list(self.stream(name))
 
     def stream(self, name: str) -> Iterator[dict[str, Any]]:
-        """The records one at a time; a torn last line is left out.
+        """The records one at a time; a partial last line is left out.
 
-        Raises RunError at a damaged line that is not the last: it was whole once.
+        Raises RunError at a damaged line that is not the last: no kill leaves that.
         """
         path = self._lines(name)
         if not path.is_file():
@@ -179,7 +179,7 @@ class Run:
         return sum(1 for _ in self.stream(name))
 
     def truncate(self, name: str, n_records: int) -> None:
-        """Keep the first `n_records` records only, so that a torn group can be made again."""
+        """Keep the first `n_records` records only, so that a partial group can be written again."""
         path = self._lines(name)
         self._may_write(path, name)
         if not path.is_file():
@@ -191,7 +191,7 @@ class Run:
             os.fsync(file.fileno())
 
     def write_json(self, name: str, value: Any) -> Path:
-        """Write ``<name>.json`` whole or not at all; returns its path."""
+        """Write ``<name>.json`` atomically; returns its path."""
         path = self._json(name)
         self._may_write(path, path.stem)
         _line(value, "the value", path)
@@ -204,7 +204,7 @@ class Run:
         return _read_json(self._json(name))
 
     def finish(self, summary: Mapping[str, Any] | None = None) -> None:
-        """Write ``done.json``, the last file of the run, and let go of the folder."""
+        """Write ``done.json``, the last file of the run, and release the folder."""
         self._may_write(self.folder / LAST, "done.json")
         _line(summary or {}, "the summary", self.folder / LAST)
         write_json(self.folder / LAST, dict(summary or {}))
@@ -223,7 +223,7 @@ class Run:
             raise RunError(f"{path.name} is written by the run itself", where=str(self.folder))
         if self.done:
             raise RunError(
-                "the run is complete; nothing is added to it",
+                "the run is complete and cannot be changed",
                 where=str(path),
                 hint="Open a run in another folder, or delete this one.",
             )
@@ -231,14 +231,14 @@ class Run:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """A disk that takes no more is told as such; the file's last group is cut off on opening."""
+    """Report a full disk as a RunError; a partial last line is dropped on opening."""
     try:
         yield
     except OSError as error:
         raise RunError(
             f"cannot write: {error.strerror or error}",
             where=str(path),
-            hint="Make room, and run the same command again: it goes on where it stopped.",
+            hint="Free some space and run the same command again: it resumes where it stopped.",
         ) from error
 
 
@@ -278,11 +278,13 @@ class Store:
 
 
 def read_run(folder: Path | str) -> Run:
-    """Open a run for reading, complete or not; raises RunError if the folder is none."""
+    """Open a run for reading, complete or not; raises RunError if the folder is not a run."""
     folder = Path(folder)
     if not (folder / FIRST).is_file():
         raise RunError(
-            f"this is no run: there is no {FIRST}", where=str(folder), hint="Check the path."
+            f"this is not a run folder: there is no {FIRST}",
+            where=str(folder),
+            hint="Check the path.",
         )
     return Run(folder, _read_spec(folder), writable=False)
 
@@ -292,9 +294,9 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
     if differ:
         more = f"; and {len(differ) - 8} more" if len(differ) > 8 else ""
         raise RunError(
-            "the folder holds a run that was asked otherwise: " + "; ".join(differ[:8]) + more,
+            "the folder holds a run with other settings: " + "; ".join(differ[:8]) + more,
             where=str(folder),
-            hint="Ask the same again to resume, or choose another folder.",
+            hint="Use the same settings to resume, or choose another folder.",
         )
 
 
@@ -321,7 +323,10 @@ def _checked(name: str, ending: str) -> str:
     """`name` with `ending`; raises RunError for anything that could leave the folder."""
     name = name.removesuffix(ending)
     if not _NAME.match(name):
-        raise RunError(f"{name!r} is no name for a file of a run", hint="Use letters and digits.")
+        raise RunError(
+            f"{name!r} is not a valid name for a file of a run",
+            hint="Use letters, digits, . _ and -.",
+        )
     return name + ending
 
 
@@ -331,7 +336,7 @@ def _line(value: Any, what: str, where: Path) -> str:
         if not text.isascii():
             try:
                 text.encode()
-            except UnicodeEncodeError:  # half a surrogate pair, which models do write
+            except UnicodeEncodeError:  # a lone surrogate, which models do write
                 return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return text
     except (TypeError, ValueError) as error:
@@ -343,7 +348,7 @@ def _line(value: Any, what: str, where: Path) -> str:
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole line, else None."""
+    """The record of a complete line, else None."""
     if not line.endswith(b"\n"):
         return None
     try:
@@ -353,8 +358,8 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut a last line that is not whole; reads from the end, in blocks."""
+def _drop_partial_line(path: Path) -> None:
+    """Cut a last line that is not complete; reads from the end, in blocks."""
     with path.open("rb+") as file:
         end = file.seek(0, os.SEEK_END)
         tail, start = b"", end

@@ -1,4 +1,4 @@
-"""The door: verbs work from a shell, --json gives one object, exit codes mean something."""
+"""The command line: commands work from a shell, --json gives one object, exit codes are set."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def items(corpus: Path) -> Path:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+def test_every_command_has_help_with_an_example(verb: str) -> None:
     done = harken(verb, "--help")
     assert done.returncode == 0
     assert "Example" in done.stdout and "--json" in done.stdout
@@ -73,7 +73,7 @@ def test_show_prints_items_and_writes_clips(items: Path, tmp_path: Path) -> None
     assert shown["items"][0]["answer"] in again.stdout
 
 
-def test_eval_compare_report_of_deaf_models(items: Path, tmp_path: Path) -> None:
+def test_eval_compare_report_of_text_only_models(items: Path, tmp_path: Path) -> None:
     for name in ("random", "oracle"):
         out = str(tmp_path / name)
         done = harken("eval", name, str(items), "-o", out, "--condition", "audio", "--json")
@@ -106,7 +106,7 @@ def test_curate_splits_and_explains(items: Path, tmp_path: Path) -> None:
         (["no-such-verb"], 2, "No such command"),
     ],
 )
-def test_errors_say_what_where_and_the_mend(
+def test_errors_say_what_where_and_a_hint(
     words: list[str], code: int, says: str, tmp_path: Path
 ) -> None:
     done = harken(*words, cwd=tmp_path)
@@ -115,7 +115,7 @@ def test_errors_say_what_where_and_the_mend(
     assert done.stdout == ""
 
 
-def test_an_unknown_model_is_answered_with_its_neighbours(items: Path, tmp_path: Path) -> None:
+def test_an_unknown_model_is_answered_with_similar_names(items: Path, tmp_path: Path) -> None:
     done = harken("eval", "lonegst", str(items), "-o", str(tmp_path / "x"))
     assert done.returncode == 2 and "longest" in done.stderr
 

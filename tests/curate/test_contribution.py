@@ -34,7 +34,7 @@ def test_settled(picks, chances, held):
     assert settled(Ballot(picks, chances)) == held
 
 
-def test_who_failed_has_no_say():
+def test_a_voter_that_failed_does_not_count():
     assert settled(Ballot((1, 1), None, failed=True)) == settled(None) == -1
 
 
@@ -51,7 +51,7 @@ def test_bits_by_hand():
     assert bits_of(Ballot((0,)), deaf, 0) is None
 
 
-def test_one_sure_voter_without_decoys_is_enough_at_four_options():
+def test_one_certain_voter_without_decoys_is_enough_at_four_options():
     held = np.full((400, 1), -1)
     gold = np.arange(400) % 4
     held[:200, 0] = gold[:200]
@@ -62,7 +62,7 @@ def test_one_sure_voter_without_decoys_is_enough_at_four_options():
     assert found.weak([2], 2) and not found.weak([2], 1) and not found.weak([-1], 1)
 
 
-def test_a_taste_speaks_only_together_with_others():
+def test_a_shared_bias_counts_only_together_with_other_voters():
     # Voter 0 always holds option 0; voter 1 knows the first half and holds nothing else.
     gold = np.arange(800) % 4
     held = np.stack([np.zeros(800, dtype=int), np.where(np.arange(800) < 400, gold, -1)], axis=1)
@@ -89,7 +89,7 @@ def test_two_options_need_four_voters_when_items_are_few(voters, sets):
     assert len(found.sets) == sets  # (1/4)^3 = 1.6 %, (1/4)^4 = 0.4 %
 
 
-def test_a_quorum_never_lets_measured_chance_past_alpha():
+def test_a_quorum_keeps_measured_chance_below_alpha():
     rng = np.random.default_rng(0)
     for share in (0.0, 0.004, 0.02, 0.3):
         gold = rng.integers(0, 4, 5000)
@@ -101,7 +101,7 @@ def test_a_quorum_never_lets_measured_chance_past_alpha():
 
 
 @pytest.mark.parametrize("leak", [0.5, 0.9])
-def test_leaky_items_do_not_hide_what_chance_does_to_the_others(leak):
+def test_leaky_items_do_not_hide_the_chance_rate_of_the_others(leak):
     # Known items show no decoys: measured over all items, chance would look (1 - leak) times as
     # large. Both voters hold a random option of 3 % of the audio-only items.
     rng = np.random.default_rng(1)
@@ -121,7 +121,7 @@ def rates(weak, items):
     return (weak & truth).sum() / weak.sum(), weak[truth].mean(), weak[~truth].mean()
 
 
-def test_both_rules_find_leaky_items_and_ours_spares_the_others(capsys):
+def test_both_rules_find_leaky_items_and_bits_spares_the_others(capsys):
     items = proof.make_items(1000, seed=2)
     voters: list[Model] = [proof.Reader(0.9, 1), Linear(items), Longest()]
     precision, recall, false = rates(proof.paper(voters, items), items)
@@ -130,7 +130,7 @@ def test_both_rules_find_leaky_items_and_ours_spares_the_others(capsys):
     assert precision > 0.97 and recall > 0.9 and false < 0.02
 
 
-def test_chance_alone_makes_15_6_percent_weak_by_the_paper_and_under_1_by_ours(capsys):
+def test_chance_alone_makes_15_6_percent_weak_by_silence_vote_and_under_1_by_bits(capsys):
     items = proof.make_items(3000, seed=4, leaky_share=0.0)
     guessers: list[Model] = [Random(1), Random(2), Random(3)]
     low, high = wilson(sum(proof.paper(guessers, items)), len(items), 3.3)

@@ -50,7 +50,7 @@ def make_items(count, clips=1):
 
 
 class Listener:
-    """Hears the gold in clip 1 only, where it is not silenced; reads hints; else knows nothing."""
+    """Knows the gold from clip 1 only, unless it is silenced; reads hints; else guesses."""
 
     name = "listener"
     max_clips = 8
@@ -131,7 +131,7 @@ def test_shapley_of_many_clips_is_sampled_and_can_be_left_out(tmp_path):
     assert all(i.contribution.shapley == () for _, i in labels(tmp_path / "b").values())
 
 
-def test_the_rule_of_the_paper(tmp_path):
+def test_silence_vote(tmp_path):
     items = make_items(12)
     readers = [Listener(items), Listener(items), Random(1)]
     summary = run(items, readers, tmp_path / "c", rule="silence-vote")
@@ -166,7 +166,7 @@ def test_too_many_failures_raise_after_everything_is_written(tmp_path):
     assert (tmp_path / "c" / "curate.json").is_file()
 
 
-def test_a_voter_that_hears_fewer_clips_is_asked_without_audio(tmp_path):
+def test_a_voter_that_accepts_fewer_clips_is_asked_without_audio(tmp_path):
     items = make_items(8, clips=2)
     deaf = Listener(items)
     deaf.max_clips = 1
@@ -177,7 +177,7 @@ def test_a_voter_that_hears_fewer_clips_is_asked_without_audio(tmp_path):
 
 def test_bad_calls_are_refused(tmp_path):
     items = make_items(4)
-    with pytest.raises(ConfigError, match="no rule"):
+    with pytest.raises(ConfigError, match="unknown rule"):
         run(items, [Longest()], tmp_path / "c", rule="bit")
     with pytest.raises(ConfigError, match="no voters"):
         run(items, [], tmp_path / "c")

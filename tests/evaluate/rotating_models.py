@@ -1,4 +1,4 @@
-"""Trials by hand: who picked what under which condition, rotation of options and of clips."""
+"""Records by hand: what was picked under which condition, rotation of options and of clips."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def picks(
     item: Item,
     chosen: Sequence[int | None],
     condition: str = "audio",
-    turn: str = "options",
+    rotate: str = "options",
     **more: Any,
 ) -> list[dict[str, Any]]:
-    """One trial a pass, turning options or clips; `chosen` are places in ``item.choices``.
+    """One record per pass, rotating options or clips; `chosen` are positions in ``item.choices``.
 
-    None is an answer that names no option; -1 a pass that failed. No trial has probabilities.
+    None is an answer that names no option; -1 a pass that failed. No record has probabilities.
     """
     made = []
     for at, pick in enumerate(chosen):
-        own = record(item, condition, 0.9, at if turn == "options" else 0)
-        own |= {"clip_rotation": at if turn == "clips" else 0, "logprobs": None, "how": "text"}
+        own = record(item, condition, 0.9, at if rotate == "options" else 0)
+        own |= {"clip_rotation": at if rotate == "clips" else 0, "logprobs": None, "how": "text"}
         if pick is None or pick < 0:
             own |= {"outcome": "abstained" if pick is None else "failed", "parsed": None}
         else:

@@ -1,4 +1,4 @@
-"""A benchmark from its release to official score, blind floor and guards, in one run folder."""
+"""A benchmark from its release to official score, text-only floor and checks, in one run folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Parrot:
 
 
 @pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkRequest:
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkRequest:
     folder = tmp_path_factory.mktemp("mmau")
     rows = []
     for at in range(12):
@@ -69,11 +69,13 @@ def exam(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkRequest:
     return BenchmarkRequest(bench, release, str(folder))
 
 
-def test_one_folder_holds_plan_replies_marks_official_score_and_floor(
-    exam: BenchmarkRequest, tmp_path: Path
+def test_one_folder_holds_plan_replies_scores_official_score_and_floor(
+    benchmark: BenchmarkRequest, tmp_path: Path
 ) -> None:
-    items = exam.release.items
-    found = evaluate.run(Parrot(), items, tmp_path, exam=exam, guards=Guards(), rotations="all")
+    items = benchmark.release.items
+    found = evaluate.run(
+        Parrot(), items, tmp_path, benchmark=benchmark, guards=Guards(), rotations="all"
+    )
     assert found["overall"]["cells"]["audio"]["accuracy"] == 1.0
     assert found["overall"]["cells"]["none"]["accuracy"] == 0.25
     assert found["benchmark"]["name"] == "mmau" and len(found["benchmark"]["fingerprint"]) == 16
@@ -89,30 +91,30 @@ def test_one_folder_holds_plan_replies_marks_official_score_and_floor(
     assert lines == {"items": 12, "plan": 192, "replies": 192, "records": 192}
 
 
-def test_stages_one_by_one_end_as_all_at_once(exam: BenchmarkRequest, tmp_path: Path) -> None:
-    items, model = exam.release.items, Parrot()
-    evaluate.run(Parrot(), items, tmp_path / "whole", exam=exam)
-    told = evaluate.run(model, items, tmp_path / "steps", exam=exam, until="plan")
-    assert model.asked == 0 and told["requests"] == 48
-    assert told["by"] == dict.fromkeys(evaluate.CONDITIONS, 12) and told["clips"] == 13
-    told = evaluate.run(model, items, tmp_path / "steps", exam=exam, until="infer")
-    assert model.asked == 48 and told["replies"] == 48
-    evaluate.run(model, items, tmp_path / "steps", exam=exam)
+def test_stages_one_by_one_end_as_all_at_once(benchmark: BenchmarkRequest, tmp_path: Path) -> None:
+    items, model = benchmark.release.items, Parrot()
+    evaluate.run(Parrot(), items, tmp_path / "whole", benchmark=benchmark)
+    counts = evaluate.run(model, items, tmp_path / "steps", benchmark=benchmark, until="plan")
+    assert model.asked == 0 and counts["requests"] == 48
+    assert counts["by"] == dict.fromkeys(evaluate.CONDITIONS, 12) and counts["clips"] == 13
+    counts = evaluate.run(model, items, tmp_path / "steps", benchmark=benchmark, until="infer")
+    assert model.asked == 48 and counts["replies"] == 48
+    evaluate.run(model, items, tmp_path / "steps", benchmark=benchmark)
     assert model.asked == 48
     for path in sorted((tmp_path / "whole").glob("*.json*")):
         if path.name != "log.jsonl":
             assert path.read_bytes() == (tmp_path / "steps" / path.name).read_bytes(), path.name
 
 
-def test_marking_again_asks_nobody_and_tells_what_moved(
-    exam: BenchmarkRequest, tmp_path: Path
+def test_rescoring_calls_no_model_and_reports_what_changed(
+    benchmark: BenchmarkRequest, tmp_path: Path
 ) -> None:
-    evaluate.run(Parrot(), exam.release.items, tmp_path, exam=exam)
+    evaluate.run(Parrot(), benchmark.release.items, tmp_path, benchmark=benchmark)
     before = (tmp_path / "results.json").read_bytes()
     same = evaluate.rescore(tmp_path)
     assert same["changed"] == 0 and (tmp_path / "results.json").read_bytes() == before
-    marks = (tmp_path / "records.jsonl").read_text().replace('"correct"', '"wrong"', 1)
-    (tmp_path / "records.jsonl").write_text(marks)
+    changed = (tmp_path / "records.jsonl").read_text().replace('"correct"', '"wrong"', 1)
+    (tmp_path / "records.jsonl").write_text(changed)
     again = evaluate.rescore(tmp_path)
     assert again["changed"] == 1 and again["after"]["audio"] == 1.0
     (tmp_path / "plan.jsonl").unlink()
@@ -121,59 +123,76 @@ def test_marking_again_asks_nobody_and_tells_what_moved(
 
 
 @pytest.mark.parametrize("drift", [False, True])
-def test_the_recheck_finds_answers_that_hang_on_the_batch(
-    exam: BenchmarkRequest, tmp_path: Path, drift: bool
+def test_the_selfcheck_finds_answers_that_depend_on_the_batch(
+    benchmark: BenchmarkRequest, tmp_path: Path, drift: bool
 ) -> None:
-    found = evaluate.run(Parrot(drift), exam.release.items, tmp_path, guards=Guards(selfcheck=5))
+    found = evaluate.run(
+        Parrot(drift), benchmark.release.items, tmp_path, guards=Guards(selfcheck=5)
+    )
     (check,) = [one for one in found["checks"] if one["name"] == "selfcheck"]
     assert check["asked"] == 5 and check["ok"] is not drift
     assert check["differing"] == (5 if drift else 0)
 
 
-def test_a_model_without_ears_is_asked_the_words_alone(
-    exam: BenchmarkRequest, tmp_path: Path
+def test_a_model_without_audio_input_gets_the_text_alone(
+    benchmark: BenchmarkRequest, tmp_path: Path
 ) -> None:
     reader = load_model("constant:1")
     reader.max_clips = 0
-    found = evaluate.run(reader, exam.release.items, tmp_path, exam=exam)
+    found = evaluate.run(reader, benchmark.release.items, tmp_path, benchmark=benchmark)
     assert found["conditions"] == ["none"]
     assert found["official"]["condition"] == "none"
     assert found["official"]["submitted"]["official"]["accuracy"] == 0.25
 
 
-def test_transcripts_from_a_file_are_heard_once_and_kept(
-    exam: BenchmarkRequest, tmp_path: Path
+def test_transcripts_from_a_file_are_read_once_and_cached(
+    benchmark: BenchmarkRequest, tmp_path: Path
 ) -> None:
     words = tmp_path / "words.jsonl"
-    lines = [{"audio": Path(i.clips[0].path).name, "text": i.answer} for i in exam.release.items]
+    lines = [
+        {"audio": Path(i.clips[0].path).name, "text": i.answer} for i in benchmark.release.items
+    ]
     words.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     class Reader(Parrot):
         """Chooses the option whose words stand in the prompt outside the choices."""
 
         def _one(self, prompt, alone):
-            said = [p for p in prompt.parts if isinstance(p, str) and "transcript" in p]
-            at = [i for i, text in enumerate(prompt.choices) if any(text in p for p in said)]
+            transcripts = [p for p in prompt.parts if isinstance(p, str) and "transcript" in p]
+            at = [i for i, text in enumerate(prompt.choices) if any(text in p for p in transcripts)]
             return Reply("ABCD"[at[0]] if at else "A")
 
     listener = load_listener(f"written:{words}", "transcript")
-    found = evaluate.run(Reader(), exam.release.items, tmp_path / "run",
+    found = evaluate.run(Reader(), benchmark.release.items, tmp_path / "run",
                          conditions=("none", "transcript"),
                          listeners={"transcript": listener})  # fmt: skip
     cells = found["overall"]["cells"]
     assert (cells["none"]["accuracy"], cells["transcript"]["accuracy"]) == (0.25, 1.0)
-    with pytest.raises(ConfigError, match="needs no listener"):
-        evaluate.run(Reader(), exam.release.items, tmp_path / "odd", listeners={"none": listener})
+    with pytest.raises(ConfigError, match="needs no transcriber"):
+        evaluate.run(
+            Reader(), benchmark.release.items, tmp_path / "other", listeners={"none": listener}
+        )
 
 
-def test_a_benchmark_is_asked_from_the_command_line(exam: BenchmarkRequest, tmp_path: Path) -> None:
+def test_a_benchmark_runs_from_the_command_line(
+    benchmark: BenchmarkRequest, tmp_path: Path
+) -> None:
     words = [sys.executable, "-c", "from harken.cli.main import main; main()", "eval", "longest"]
-    words += ["-b", "mmau", "--data", exam.data, "-o", str(tmp_path / "run"), "--rotations", "2"]
+    words += [
+        "-b",
+        "mmau",
+        "--data",
+        benchmark.data,
+        "-o",
+        str(tmp_path / "run"),
+        "--rotations",
+        "2",
+    ]
     plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
     assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout
-    assert "0.1 min of sound" in plan.stdout
+    assert "0.1 min of audio" in plan.stdout
     done = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["benchmark"]["items"] == 12 and found["official"]["submitted"]["n"] == 12
     both = subprocess.run([*words, "items.jsonl"], capture_output=True, text=True, check=False)
-    assert both.returncode == 2 and "one of them" in both.stderr
+    assert both.returncode == 2 and "either a dataset" in both.stderr

@@ -24,9 +24,9 @@ def test_accuracy_by_number_of_clips() -> None:
 
 def test_fragments_by_hand() -> None:
     # item: whole, first half, second half
-    marks = ((0, 0, 0), (0, 1, 0), (0, 1, 1), (1, 0, 1), (0, 1, -1))
+    passes = ((0, 0, 0), (0, 1, 0), (0, 1, 1), (1, 0, 1), (0, 1, -1))
     records = []
-    for item, (whole, first, second) in zip(questions(5), marks, strict=True):
+    for item, (whole, first, second) in zip(questions(5), passes, strict=True):
         records += picks(item, (whole,))
         records += picks(item, (first,), "fragment-1of2")
         records += picks(item, (second,), "fragment-2of2")

@@ -1,4 +1,4 @@
-"""From trials to numbers: hand-checkable sums."""
+"""From records to numbers: hand-checkable sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from harken.evaluate.results import tabulate
 from harken.item import Item
-from scored_records import make_items, make_trials, record
+from scored_records import make_items, make_records, record
 
 ITEMS = [
     Item(f"question {i}?", "dog", ("dog", "cat", "hen", "cow"), task="t", recordings=(f"r{i}",))
@@ -17,7 +17,7 @@ ITEMS = [
 ]
 
 
-def test_failed_trials_are_outside_the_denominator_and_counted() -> None:
+def test_failed_requests_are_outside_the_denominator_and_counted() -> None:
     records = [record(item, "audio", 0.9) for item in ITEMS]
     for at, outcome in ((0, "failed"), (1, "abstained"), (2, "unparsable"), (3, "wrong")):
         records[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
@@ -74,9 +74,9 @@ def test_rotations_do_not_multiply_the_items() -> None:
     assert turned["rotations"] == 4 and turned["records"] == 32
 
 
-def test_results_are_a_pure_function_of_the_trials(tmp_path: Path) -> None:
+def test_results_are_a_pure_function_of_the_records(tmp_path: Path) -> None:
     items = make_items(tmp_path, 12)
-    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    records = make_records(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
     assert tabulate(records) == tabulate([dict(t) for t in records])
 
 
@@ -108,7 +108,7 @@ def test_answers_about_one_recording_widen_its_interval() -> None:
     assert (cell["cluster_low"], cell["cluster_high"]) == (0.0, 1.0)
 
 
-def test_rates_of_what_is_no_answer() -> None:
+def test_rates_of_abstained_unparsable_and_failed() -> None:
     records = [record(item, "audio", 0.9) for item in ITEMS]
     for at, outcome in ((0, "failed"), (1, "abstained"), (2, "unparsable"), (3, "abstained")):
         records[at] |= {"outcome": outcome, "parsed": None, "logprobs": None}
@@ -155,9 +155,9 @@ def test_gains_are_corrected_over_tasks() -> None:
     assert t["p_bootstrap_holm"] == pytest.approx(2 * t["p_bootstrap"])
 
 
-def test_no_number_hangs_on_the_order_of_conditions_or_records(tmp_path: Path) -> None:
+def test_no_number_depends_on_the_order_of_conditions_or_records(tmp_path: Path) -> None:
     items = make_items(tmp_path, 30)
-    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    records = make_records(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
     there = tabulate(records)
     random.Random(3).shuffle(records)
     back = tabulate(records)
@@ -165,6 +165,6 @@ def test_no_number_hangs_on_the_order_of_conditions_or_records(tmp_path: Path) -
     assert back == there
 
 
-def test_no_trials_are_empty_tables() -> None:
+def test_no_records_are_empty_tables() -> None:
     found = tabulate([])
     assert found["items"] == 0 and found["tasks"] == [] and found["overall"]["chance"] is None

@@ -1,4 +1,4 @@
-"""Consistency, places and votes, on sets small enough to count by hand."""
+"""Consistency, positions and votes, on sets small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_consistency_by_hand() -> None:
     assert cell["clips"] == {"same": None, "agreement": None, "n": 0}
 
 
-def test_options_and_clips_are_turned_for_themselves() -> None:
+def test_options_and_clips_are_rotated_independently() -> None:
     (item,) = questions(1)
     # Rotating the clips changes the answer; rotating the options does not.
     records = [t | {"clip_rotation": turn} for turn in (0, 1, 2) for t in picks(item, [turn] * 4)]
@@ -34,7 +34,7 @@ def test_options_and_clips_are_turned_for_themselves() -> None:
     assert cell["clips"] == {"same": 0.0, "agreement": 0.0, "n": 1}
 
 
-def test_consistency_is_kept_by_task_and_condition() -> None:
+def test_consistency_is_by_task_and_condition() -> None:
     steady, other = questions(2, task="a"), questions(2, task="b")
     records = [t for item in steady for t in picks(item, (1, 1))]
     records += [t for item in other for t in picks(item, (0, 1))]
@@ -52,7 +52,7 @@ def test_consistency_is_kept_by_task_and_condition() -> None:
     }
 
 
-def test_the_clip_that_is_always_taken_is_seen_whatever_the_order_of_the_options() -> None:
+def test_a_clip_bias_is_found_whatever_the_order_of_the_options() -> None:
     records = []
     for at in range(20):
         item = Item(f"{at}?", f"clip {at % 2 + 1}", ("clip 1", "clip 2"), recordings=(f"r{at}",))
@@ -70,7 +70,7 @@ def test_the_vote_by_hand() -> None:
     chosen = ((0, 0, 0, 1), (0, 1, 1, 1), (0, 0, 2, 2), (None,) * 4)
     items = questions(4)
     records = [
-        t for item, c in zip(items, chosen, strict=True) for t in picks(item, c, turn="clips")
+        t for item, c in zip(items, chosen, strict=True) for t in picks(item, c, rotate="clips")
     ]
     found = tabulate(records)["self_consistency"]
     assert list(found) == ["clips"]
@@ -108,5 +108,5 @@ def test_a_vote_of_both_pools_all_passes() -> None:
     assert found["both"]["accuracy"] == 1.0 and found["both"]["passes"] == 9
 
 
-def test_nothing_turned_is_no_vote() -> None:
+def test_without_rotations_there_is_no_vote() -> None:
     assert tabulate([t for i in questions(3) for t in picks(i, (0,))])["self_consistency"] == {}

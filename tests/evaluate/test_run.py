@@ -1,4 +1,4 @@
-"""A whole evaluation with models that never listen, and one that cheats."""
+"""A whole evaluation with text-only models, and one that knows the answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from harken.shards.write import write_dataset
 from scored_records import make_items
 
 
-class Ears:
+class OracleWithAudio:
     """Right where a prompt has the item's own clips, silent failure or first choice elsewhere."""
 
-    name = "ears"
+    name = "oracle-with-audio"
     max_clips = 9
     style = PromptStyle()
 
@@ -38,15 +38,15 @@ class Ears:
         item = self.items[prompt.item_id]
         if self.fail_without and not prompt.clips:
             return Reply("", stop="failed", error="no clips")
-        heard = [c.key for c in prompt.clips] == [c.key for c in item.clips]
-        shown = prompt.order.index(item.gold) if heard else 0
+        matched = [c.key for c in prompt.clips] == [c.key for c in item.clips]
+        shown = prompt.order.index(item.gold) if matched else 0
         return Reply(prompt.targets[shown])
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         return [None] * len(prompts)
 
     def identity(self) -> str:
-        return "ears"
+        return "oracle-with-audio"
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     return make_items(tmp_path_factory.mktemp("items"), 18)
 
 
-def test_a_model_with_ears_is_found_to_listen(items: list[Item], tmp_path: Path) -> None:
-    found = evaluate.run(Ears(items), items, tmp_path / "run")
+def test_a_model_that_uses_audio_is_found_to_listen(items: list[Item], tmp_path: Path) -> None:
+    found = evaluate.run(OracleWithAudio(items), items, tmp_path / "run")
     cells = found["overall"]["cells"]
     assert list(cells) == ["audio", "none", "silence", "swap"]
     assert cells["audio"]["accuracy"] == 1.0
@@ -65,15 +65,15 @@ def test_a_model_with_ears_is_found_to_listen(items: list[Item], tmp_path: Path)
     assert {"run.json", "records.jsonl", "results.json", "done.json"} <= names
 
 
-@pytest.mark.parametrize("deaf", ["random", "constant:1", "longest"])
-def test_a_deaf_model_gains_nothing(deaf: str, items: list[Item], tmp_path: Path) -> None:
-    found = evaluate.run(load_model(deaf), items, tmp_path / "run", conditions=("audio", "none"))
+@pytest.mark.parametrize("name", ["random", "constant:1", "longest"])
+def test_a_text_only_model_gains_nothing(name: str, items: list[Item], tmp_path: Path) -> None:
+    found = evaluate.run(load_model(name), items, tmp_path / "run", conditions=("audio", "none"))
     gain = found["overall"]["gains"]["none"]
     assert gain["difference"] == 0.0 and gain["p"] == 1.0
 
 
 def test_a_finished_run_is_read_not_asked_again(items: list[Item], tmp_path: Path) -> None:
-    model = Ears(items)
+    model = OracleWithAudio(items)
     first = evaluate.run(model, items, tmp_path / "run")
     asked = model.asked
     assert evaluate.run(model, items, tmp_path / "run") == first
@@ -82,7 +82,7 @@ def test_a_finished_run_is_read_not_asked_again(items: list[Item], tmp_path: Pat
 
 
 def test_a_killed_run_ends_with_the_same_bytes(items: list[Item], tmp_path: Path) -> None:
-    model = Ears(items)
+    model = OracleWithAudio(items)
     evaluate.run(model, items, tmp_path / "a", batch=8)
     evaluate.run(model, items, tmp_path / "b", batch=8)
     for name in ("results.json", "done.json", "records.jsonl"):
@@ -97,15 +97,15 @@ def test_a_killed_run_ends_with_the_same_bytes(items: list[Item], tmp_path: Path
 
 
 def test_another_spec_in_the_same_folder_is_refused(items: list[Item], tmp_path: Path) -> None:
-    evaluate.run(Ears(items), items, tmp_path / "run", conditions=("audio",))
+    evaluate.run(OracleWithAudio(items), items, tmp_path / "run", conditions=("audio",))
     with pytest.raises(RunError, match="seed"):
-        evaluate.run(Ears(items), items, tmp_path / "run", conditions=("audio",), seed=7)
+        evaluate.run(OracleWithAudio(items), items, tmp_path / "run", conditions=("audio",), seed=7)
 
 
 def test_too_many_failures_are_raised_after_everything_is_written(
     items: list[Item], tmp_path: Path
 ) -> None:
-    model = Ears(items, fail_without=True)
+    model = OracleWithAudio(items, fail_without=True)
     with pytest.raises(TooManyFailures):
         evaluate.run(model, items, tmp_path / "run", max_failed=0.1)
     found = json.loads((tmp_path / "run" / "results.json").read_text())
@@ -117,10 +117,10 @@ def test_too_many_failures_are_raised_after_everything_is_written(
     assert again["overall"]["gains"]["none"]["difference"] is None
 
 
-def test_the_dataset_is_recorded_by_place_and_content(items: list[Item], tmp_path: Path) -> None:
+def test_the_dataset_is_recorded_by_path_and_content(items: list[Item], tmp_path: Path) -> None:
     info = write_dataset(items, tmp_path / "data", name="d", root=tmp_path)
     evaluate.run(
-        Ears(items),
+        OracleWithAudio(items),
         items,
         tmp_path / "runs" / "x",
         dataset=tmp_path / "data",
@@ -131,7 +131,9 @@ def test_the_dataset_is_recorded_by_place_and_content(items: list[Item], tmp_pat
 
 
 def test_items_that_cannot_be_asked_are_counted(items: list[Item], tmp_path: Path) -> None:
-    found = evaluate.run(Ears(items), items, tmp_path / "run", conditions=("audio", "clip-2"))
+    found = evaluate.run(
+        OracleWithAudio(items), items, tmp_path / "run", conditions=("audio", "clip-2")
+    )
     single = sum(len(item.clips) == 1 for item in items)
     assert sum(found["excluded"].values()) == single
     assert found["overall"]["cells"]["clip-2"]["asked"] == len(items) - single
@@ -139,7 +141,7 @@ def test_items_that_cannot_be_asked_are_counted(items: list[Item], tmp_path: Pat
 
 def test_compare_finds_the_flips(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(load_model("constant:0"), items, tmp_path / "a")
-    evaluate.run(Ears(items), items, tmp_path / "b")
+    evaluate.run(OracleWithAudio(items), items, tmp_path / "b")
     found = compare(tmp_path / "a", tmp_path / "b")
     whole = found["conditions"]["audio"][0]
     wrong = sum(item.gold != 0 for item in items)
@@ -151,20 +153,20 @@ def test_compare_finds_the_flips(items: list[Item], tmp_path: Path) -> None:
 
 
 def test_runs_on_different_items_are_refused_by_number(items: list[Item], tmp_path: Path) -> None:
-    evaluate.run(Ears(items), items[:12], tmp_path / "a", conditions=("audio",))
-    evaluate.run(Ears(items), items[4:], tmp_path / "b", conditions=("audio",))
+    evaluate.run(OracleWithAudio(items), items[:12], tmp_path / "a", conditions=("audio",))
+    evaluate.run(OracleWithAudio(items), items[4:], tmp_path / "b", conditions=("audio",))
     with pytest.raises(RunError, match="12 in the first, 14 in the second, 8 shared"):
         compare(tmp_path / "a", tmp_path / "b")
 
 
 def test_an_unfinished_run_is_refused(items: list[Item], tmp_path: Path) -> None:
-    evaluate.run(Ears(items), items, tmp_path / "a", conditions=("audio",))
+    evaluate.run(OracleWithAudio(items), items, tmp_path / "a", conditions=("audio",))
     (tmp_path / "a" / "done.json").unlink()
-    with pytest.raises(RunError, match="no finished evaluation"):
+    with pytest.raises(RunError, match="not a finished evaluation"):
         compare(tmp_path / "a", tmp_path / "a")
 
 
 def test_nothing_to_ask_is_an_error_and_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no item to ask"):
+    with pytest.raises(DataError, match="there are no items"):
         evaluate.run(load_model("random"), [], tmp_path / "run")
     assert not (tmp_path / "run").exists()

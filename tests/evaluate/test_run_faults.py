@@ -1,4 +1,4 @@
-"""A run under faults: what is asked again, what is kept apart, and that nothing is lost."""
+"""A run under faults: what is retried, what is excluded, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.glob("*.json*") if p.name != "log.jsonl"}
 
 
-def test_what_a_listener_failed_on_is_asked_again_and_only_that(
-    items: list[Item], tmp_path: Path
-) -> None:
+def test_only_what_a_listener_failed_on_is_retried(items: list[Item], tmp_path: Path) -> None:
     def sit(folder: Path, bad: Sequence[str], reader: Says) -> Any:
         listener = ClipListener(Scribe(bad), "transcript")
         return evaluate.run(reader, items, folder, conditions=("audio", "transcript"),
@@ -100,9 +98,7 @@ def test_what_a_listener_failed_on_is_asked_again_and_only_that(
     [Reply("half a tale", stop="length"), Reply("x", error="gone"), "raise"],
     ids=["cut off", "error", "raises"],
 )
-def test_words_that_are_not_whole_are_no_words(
-    items: list[Item], tmp_path: Path, reply: Any
-) -> None:
+def test_partial_transcripts_are_not_used(items: list[Item], tmp_path: Path, reply: Any) -> None:
     scribe = Scribe([""] if reply == "raise" else (), None if reply == "raise" else reply)
     listener = ClipListener(scribe, "caption")
     (found,) = listener.written(items[0].clips[:1])
@@ -112,9 +108,7 @@ def test_words_that_are_not_whole_are_no_words(
                      conditions=("caption",), listeners={"caption": listener})  # fmt: skip
 
 
-def test_a_run_that_cannot_be_marked_again_stays_as_it_is(
-    items: list[Item], tmp_path: Path
-) -> None:
+def test_a_run_that_cannot_be_rescored_stays_as_it_is(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio",))
     (tmp_path / "run" / "plan.jsonl").unlink()
     before = files(tmp_path / "run")
@@ -123,7 +117,7 @@ def test_a_run_that_cannot_be_marked_again_stays_as_it_is(
     assert files(tmp_path / "run") == before and "done.json" in before
 
 
-def test_marking_again_does_not_end_a_run_that_is_open(items: list[Item], tmp_path: Path) -> None:
+def test_rescoring_does_not_finish_an_open_run(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio",), until="infer")
     assert evaluate.rescore(tmp_path / "run")["records"] == 9
     assert not (tmp_path / "run" / "done.json").exists()
@@ -131,22 +125,20 @@ def test_marking_again_does_not_end_a_run_that_is_open(items: list[Item], tmp_pa
     assert found["blind"] is not None
 
 
-def test_stages_of_a_finished_run_are_told_not_asked(items: list[Item], tmp_path: Path) -> None:
+def test_stages_of_a_finished_run_are_reported_not_run(items: list[Item], tmp_path: Path) -> None:
     from harken.report.plan import planned_text
 
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio", "clip-2"))
     before, model = files(tmp_path / "run"), Says()
     for stage in ("plan", "infer"):
-        told = evaluate.run(model, items, tmp_path / "run", conditions=("audio", "clip-2"),
+        counts = evaluate.run(model, items, tmp_path / "run", conditions=("audio", "clip-2"),
                             until=stage)  # type: ignore[arg-type]  # fmt: skip
-        assert told["requests"] == 12 and "12 requests" in planned_text(told)
-    assert told["replies"] == 12 and model.asked == 0
+        assert counts["requests"] == 12 and "12 requests" in planned_text(counts)
+    assert counts["replies"] == 12 and model.asked == 0
     assert files(tmp_path / "run") == before
 
 
-def test_who_is_not_asked_survives_a_kill_beside_the_plan(
-    items: list[Item], tmp_path: Path
-) -> None:
+def test_exclusions_survive_a_kill_beside_the_plan(items: list[Item], tmp_path: Path) -> None:
     conditions = ("audio", "clip-2")
     whole = evaluate.run(Says(), items, tmp_path / "a", conditions=conditions)
     evaluate.run(Says(), items, tmp_path / "b", conditions=conditions, until="plan")
@@ -176,7 +168,7 @@ def test_other_audio_under_the_same_name_is_another_question(
     [(float("nan"),) * 4, (float("inf"), -1, -1, -1), (float("-inf"),) * 4, (5.0, -1, -1, -1), (),
      ("a",) * 4, 7],
 )  # fmt: skip
-def test_what_is_no_distribution_is_not_believed(
+def test_an_invalid_distribution_is_not_used(
     items: list[Item], tmp_path: Path, chances: Any
 ) -> None:
     four = [item for item in items if len(item.choices) == 4]
@@ -204,13 +196,13 @@ def test_a_failed_reply_is_failed_whatever_else_it_holds(
     assert found["outcomes"]["failed"] == 9 and found["accuracy"] is None
 
 
-def test_half_a_surrogate_is_kept_as_it_came(items: list[Item], tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_stored_unchanged(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says("A \udcff ش"), items, tmp_path / "run", conditions=("audio",))
     (line, *_) = (tmp_path / "run" / "records.jsonl").read_text().splitlines()
     assert json.loads(line)["reply"] == "A \udcff ش"
 
 
-def test_withheld_answers_are_no_marks_even_when_unreadable(
+def test_withheld_answers_have_no_score_even_when_unreadable(
     items: list[Item], tmp_path: Path
 ) -> None:
     hidden = [replace(item, answer="", tags=(*item.tags, HIDDEN))
@@ -228,8 +220,8 @@ def test_withheld_answers_are_no_marks_even_when_unreadable(
     assert {t["text_outcome"] for t in records} <= {"hidden", "unparsable"}
 
 
-def exam_of(folder: Path, count: int = 4) -> BenchmarkRequest:
-    """A tiny MMAU, its last row said twice under two keys."""
+def benchmark_of(folder: Path, count: int = 4) -> BenchmarkRequest:
+    """A tiny MMAU, its last row twice under two keys."""
     rows = []
     for at in range(count):
         chirp(folder / f"{min(at, count - 2)}.wav", min(at, count - 2), 0.3)
@@ -250,14 +242,15 @@ def exam_of(folder: Path, count: int = 4) -> BenchmarkRequest:
 
 
 def test_official_is_of_audio_and_of_every_row_that_was_answered(tmp_path: Path) -> None:
-    exam = exam_of(tmp_path)
+    benchmark = benchmark_of(tmp_path)
 
-    class Deafish(Says):
+    class BusyOnOne(Says):
         def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Any]:
             bad = Reply("", stop="failed", error="busy")
             return [bad if "0?" in p.question else Reply("A" if p.clips else "B") for p in prompts]
 
-    found = evaluate.run(Deafish(), exam.release.items, tmp_path / "run", exam=exam,
+    items = benchmark.release.items
+    found = evaluate.run(BusyOnOne(), items, tmp_path / "run", benchmark=benchmark,
                          conditions=("none", "audio"), replies="plain", max_failed=1)  # fmt: skip
     official = found["official"]
     assert official["condition"] == "audio" and official["failed"] == 1
@@ -267,12 +260,12 @@ def test_official_is_of_audio_and_of_every_row_that_was_answered(tmp_path: Path)
     assert found["items"] == 3 and official["raw"]["n"] == 3
 
 
-def test_marking_again_moves_the_official_score_with_the_marks(tmp_path: Path) -> None:
-    exam = exam_of(tmp_path, 5)
+def test_rescoring_moves_the_official_score_with_the_scores(tmp_path: Path) -> None:
+    benchmark = benchmark_of(tmp_path, 5)
     # Without the row that is there twice, which the run's own copy of the items cannot hold.
-    own = exam.release
-    exam = replace(exam, release=Release("mmau", own.items[:-1], own.fingerprint, "", ()))
-    evaluate.run(Says(), exam.release.items, tmp_path / "run", exam=exam)
+    own = benchmark.release
+    benchmark = replace(benchmark, release=Release("mmau", own.items[:-1], own.fingerprint, "", ()))
+    evaluate.run(Says(), benchmark.release.items, tmp_path / "run", benchmark=benchmark)
     about = json.loads((tmp_path / "run" / "about.json").read_text())
     stale = json.loads(json.dumps(about))
     stale["official"]["submitted"]["official"]["accuracy"] = 0.123
@@ -281,11 +274,11 @@ def test_marking_again_moves_the_official_score_with_the_marks(tmp_path: Path) -
     assert json.loads((tmp_path / "run" / "about.json").read_text()) == about
 
 
-def test_open_answers_are_submitted_in_the_words_they_came_in(tmp_path: Path) -> None:
+def test_open_answers_are_submitted_as_generated(tmp_path: Path) -> None:
     from harken.evaluate.about import official
 
-    exam, seen = exam_of(tmp_path), []
-    item = replace(exam.release.items[0], choices=(), answer="Two dogs are barking")
+    benchmark, seen = benchmark_of(tmp_path), []
+    item = replace(benchmark.release.items[0], choices=(), answer="Two dogs are barking")
 
     def catch(bench: Any, items: Any, texts: Any, helpers: Any) -> Any:
         seen.append(dict(texts))
@@ -295,7 +288,7 @@ def test_open_answers_are_submitted_in_the_words_they_came_in(tmp_path: Path) ->
         record = {"item": item.id, "condition": "audio", "rotation": 0, "clip_rotation": 0,
                  "outcome": "wrong", "parsed": "3 cat were singing", "words": True,
                  "reply": "Three cats were singing, loudly."}  # fmt: skip
-        official([item], exam, [record])
+        official([item], benchmark, [record])
     assert [set(one.values()) for one in seen] == [{"Three cats were singing, loudly."}] * 2
 
 

@@ -1,4 +1,4 @@
-"""k prompts asked again alone: what must agree, what may differ, and what is told."""
+"""k prompts run again alone: what must agree, what may differ, and what is reported."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_draw_is_by_seed() -> None:
     }  # fmt: skip
 
 
-def test_a_tie_that_tips_is_a_rounding_and_a_failure_is_not_ok() -> None:
+def test_a_changed_near_tie_is_rounding_and_a_failure_is_not_ok() -> None:
     model = Moody(leaks=False)
     prompt = asked(1)[0]
     near: Earlier = (prompt, "", [math.log(0.25) + 5e-4, *[math.log(0.25)] * 3])
@@ -105,7 +105,7 @@ def test_a_tie_that_tips_is_a_rounding_and_a_failure_is_not_ok() -> None:
     assert "gone" in lost["items"][0]["alone"]["error"]
 
 
-def test_open_answers_are_compared_by_their_words() -> None:
+def test_open_answers_are_compared_by_their_text() -> None:
     model = Moody()
     model.generate = lambda prompts, sampling: [Reply("rain")] * len(prompts)  # type: ignore[method-assign]
     prompt = Prompt(("q",), "q")
@@ -117,16 +117,16 @@ def test_open_answers_are_compared_by_their_words() -> None:
     assert same["ok"] and same["texts"] == 1, "other words, same choice"
 
 
-def test_a_model_that_keeps_replies_needs_another_folder(tmp_path: Path) -> None:
+def test_a_model_with_a_reply_cache_needs_another_folder(tmp_path: Path) -> None:
     model: Any = Moody(leaks=False)
-    kept: list[Any] = []
-    model.keep = kept.append
+    folders: list[Any] = []
+    model.keep = folders.append
     answers = batch(model, asked(3))
-    assert selfcheck(model, answers, 1)["fresh"] is False and not kept
-    assert selfcheck(model, answers, 1, folder=tmp_path)["fresh"] is True and kept == [tmp_path]
+    assert selfcheck(model, answers, 1)["fresh"] is False and not folders
+    assert selfcheck(model, answers, 1, folder=tmp_path)["fresh"] is True and folders == [tmp_path]
 
 
-def test_the_built_in_model_is_the_same_alone(tmp_path: Path) -> None:
+def test_the_built_in_model_answers_the_same_alone(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from harken.models.composed.model import ComposedModel
 

@@ -1,4 +1,4 @@
-"""A benchmark looked for in a training set: every kind of match, on generated sound."""
+"""A benchmark looked for in a training set: every kind of match, on generated audio."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_the_strongest_few_are_listed_and_all_are_counted(tmp_path: Path) -> Non
     assert found["kinds"]["source"] == {"bench_items": 1, "train_items": 3, "pairs": 3}
 
 
-def test_hints_touch_nothing(tmp_path: Path) -> None:
+def test_hints_do_not_count_as_leaks(tmp_path: Path) -> None:
     bench = [
         ComparedItem("speaker", names=("84-121123-0000.flac",)),
         ComparedItem("video", names=("Yb0RFKhbpFJA_30000_40000.wav",)),
@@ -164,7 +164,7 @@ def test_hints_touch_nothing(tmp_path: Path) -> None:
     assert match["kind"] == "bytes" and match["strength"] == 0.5, "half of the stretch"
 
 
-def test_a_speaker_of_half_the_benchmark_tells_nothing() -> None:
+def test_a_speaker_of_half_the_benchmark_is_no_evidence() -> None:
     bench = [ComparedItem(f"b{n}", speakers=("ann",)) for n in range(60)]
     found = contamination([ComparedItem("t", speakers=("ann",))], bench)
     assert found["matches"] == [] and found["common_names"] == {"speaker named ann": 60}
@@ -185,7 +185,7 @@ def test_a_scene_leaks_what_it_is_mixed_from(tmp_path: Path) -> None:
     assert found["leaked"] == [bench.id]
 
 
-def test_rows_of_many_shapes(tmp_path: Path) -> None:
+def test_rows_of_many_layouts(tmp_path: Path) -> None:
     rows: list[Any] = [
         {"instruction": "Describe.", "audio_path": ["a.wav", "b.wav"], "youtube_id": "b0RFKhbpFJA"},
         {
@@ -227,7 +227,7 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, ["leaks", *map(str, words)])
 
 
-def test_the_verb_tells_and_ends_with_eight(sets: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_command_reports_and_exits_with_8(sets: tuple[Path, Path], tmp_path: Path) -> None:
     every = tmp_path / "every.jsonl"
     done = run(*sets, "--matches", every, "--json", "--jobs", 2)
     assert done.exit_code == 8, done.output
@@ -236,7 +236,7 @@ def test_the_verb_tells_and_ends_with_eight(sets: tuple[Path, Path], tmp_path: P
     assert [json.loads(line)["kind"] for line in every.read_text().splitlines()] == [
         "bytes", "samples", "print", "source", "text",
     ]  # fmt: skip
-    assert found["warnings"] == ["1 of 11 clips of train could not be heard: missing"]
+    assert found["warnings"] == ["1 of 11 clips of train could not be decoded: missing"]
     text = run(*sets)
     assert "5 of 6 test items leaked (83.33 %)" in text.stdout and text.exit_code == 8
     clean = run(sets[1], sets[1].with_name("train.jsonl"), "--check", "name")
@@ -252,7 +252,7 @@ def test_a_benchmark_by_name_without_its_audio(tmp_path: Path) -> None:
                                          "choices": rows[0]["choices"][::-1]}])  # fmt: skip
     found = json.loads(run(path, "-b", "mmau", "--data", release, "--json").stdout)
     assert found["bench"]["items"] == 4
-    assert any("clips of bench could not be heard: missing" in w for w in found["warnings"])
+    assert any("clips of bench could not be decoded: missing" in w for w in found["warnings"])
     assert any("train has no audio" in w for w in found["warnings"])
 
 

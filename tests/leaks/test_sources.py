@@ -1,10 +1,10 @@
-"""What names say of where a recording comes from, and how surely."""
+"""What names tell about where a recording comes from, and how certainly."""
 
 from __future__ import annotations
 
 import pytest
 
-from harken.leaks.sources import Origin, certainty, keys, origins, telling
+from harken.leaks.sources import Origin, certainty, distinctive, keys, origins
 
 
 def read(name: str, row: dict[str, object] | None = None) -> set[tuple[str, str]]:
@@ -12,7 +12,7 @@ def read(name: str, row: dict[str, object] | None = None) -> set[tuple[str, str]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "found"),
     [
         ("esc/1-100032-A-0.wav", {("freesound", "100032")}),
         ("5-9032-A.ogg", {("freesound", "9032")}),
@@ -42,8 +42,8 @@ def read(name: str, row: dict[str, object] | None = None) -> set[tuple[str, str]
         ("", set()),
     ],
 )  # fmt: skip
-def test_names(name: str, said: set[tuple[str, str]]) -> None:
-    assert read(name) == said
+def test_names(name: str, found: set[tuple[str, str]]) -> None:
+    assert read(name) == found
 
 
 def test_seconds_of_a_video() -> None:
@@ -64,10 +64,10 @@ def test_seconds_of_a_video() -> None:
     assert certainty(here, Origin("youtube", "x")) == 0.5
 
 
-def test_how_surely() -> None:
+def test_certainty() -> None:
     sure, number = Origin("freesound", "1234"), Origin("number", "1234")
     assert certainty(sure, sure) == 1.0 and certainty(sure, number) == 0.5
     assert certainty(number, number) == 0.5 == certainty(Origin("name", "a"), Origin("name", "a"))
     assert certainty(Origin("speaker", "a"), Origin("speaker", "a")) == 0.25
     assert ("freesound", "1234") in keys(number) and ("number", "1234") in keys(sure)
-    assert not telling("audio12") and not telling("abcdefgh") and telling("kitchen7a")
+    assert not distinctive("audio12") and not distinctive("abcdefgh") and distinctive("kitchen7a")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harken.leaks.text import Questions, levelled
+from harken.leaks.text import Questions, normalised
 
 LONG = [f"w{n}" for n in range(30)]
 
@@ -15,9 +15,9 @@ def index(*texts: tuple[str, ...]) -> Questions:
     return Questions(texts)
 
 
-def test_levelling_hides_neither_case_nor_order_of_choices() -> None:
-    one = levelled("Which SOUND is heard?", ("Dog bark", "a bell"))
-    assert one == levelled("which sound is heard", ("a bell", "dog bark!"))
+def test_case_and_order_of_choices_are_normalised_away() -> None:
+    one = normalised("Which SOUND is heard?", ("Dog bark", "a bell"))
+    assert one == normalised("which sound is heard", ("a bell", "dog bark!"))
     assert one == ("which", "sound", "is", "heard", "a", "bell", "dog", "bark")
 
 
@@ -45,7 +45,7 @@ def test_short_questions_must_be_the_same() -> None:
     assert own.find(text("yes", "or", "no")) == [] and own.generic == 1
 
 
-def test_what_many_questions_say_is_a_template() -> None:
+def test_text_of_many_questions_is_a_template() -> None:
     head = LONG[:14]
     many = [text(*head, f"v{n}", *[f"u{n}{k}" for k in range(8)]) for n in range(5)]
     own = index(*many)

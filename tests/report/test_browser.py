@@ -156,7 +156,7 @@ def test_a_link_opens_its_item(browser: Any, path: Path, tab: Tab) -> None:
     tab.until(f"document.getElementById('{anchor}').open")
 
 
-def test_flipped_items_are_sifted_and_told_both_ways(tab: Tab) -> None:
+def test_flipped_items_are_filtered_and_shown_both_ways(tab: Tab) -> None:
     page = tab.page
     flips = page.locator("#flips details.item")
     whole = flips.count()
@@ -175,8 +175,8 @@ def test_flipped_items_are_sifted_and_told_both_ways(tab: Tab) -> None:
     first = flips.first
     first.locator("summary").click()
     tab.until("document.querySelector('#flips audio') !== null")
-    told = first.locator("dl.facts").first.text_content()
-    assert "true answer" in told and "before" in told and "after" in told
+    text = first.locator("dl.facts").first.text_content()
+    assert "true answer" in text and "before" in text and "after" in text
     assert tab.shown() == 24  # the other list is not touched
 
 
@@ -206,7 +206,7 @@ def test_hostile_strings_run_nothing(browser: Any, tmp_path: Path) -> None:
     page.context.close()
 
 
-def test_the_policy_stops_scripts_that_are_not_ours(browser: Any, path: Path) -> None:
+def test_the_policy_stops_foreign_scripts(browser: Any, path: Path) -> None:
     """Were a string ever to come through unescaped, the browser still would not run it."""
     hurt = path.with_name("hurt.html")
     text = path.read_text("utf-8").replace("<main>", "<main><script>window.ran = 1</script>", 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.item import Item
-from harken.report.cards import SoundBudget, card, choose, clip_name, picked, told
+from harken.report.cards import SoundBudget, card, changed_answers, choose, clip_name, picked
 from scored_records import chirp, make_items, record
 
 GROUPS = st.dictionaries(
@@ -33,7 +33,7 @@ def test_groups_take_turns(groups: dict[str, tuple[str, ...]], most: int) -> Non
         assert n == whole or n >= max(counts.values()) - 1
 
 
-def test_the_choice_hangs_on_ids_and_seed_only() -> None:
+def test_the_choice_depends_on_ids_and_seed_only() -> None:
     groups = {f"{n:016x}": ("t",) for n in range(50)}
     backwards = dict(reversed(groups.items()))
     assert choose(groups, 10) == choose(backwards, 10)
@@ -50,7 +50,7 @@ def test_a_shared_clip_is_stored_once(tmp_path: Path) -> None:
     assert sounds.used == pytest.approx(sum(len(stored[k]) for k in ("uri", "wave", "mel")), abs=50)
 
 
-def test_the_budget_of_sound_is_kept(tmp_path: Path) -> None:
+def test_the_audio_budget_is_kept(tmp_path: Path) -> None:
     items = make_items(tmp_path, 9)
     sounds = SoundBudget(budget=150_000)
     fitted = [sounds.take(item) is not None for item in items]
@@ -58,7 +58,7 @@ def test_the_budget_of_sound_is_kept(tmp_path: Path) -> None:
     assert sounds.used <= 150_000
 
 
-def test_a_broken_clip_is_a_fact_of_its_card(tmp_path: Path) -> None:
+def test_a_broken_clip_is_noted_on_its_card(tmp_path: Path) -> None:
     item = Item("q?", "a", ("a", "b"), clips=(Clip(path=str(tmp_path / "no.wav")),))
     entries = SoundBudget().take(item)
     assert entries is not None
@@ -90,7 +90,7 @@ def test_no_parsed_answer_is_no_pick() -> None:
     assert picked(record(item, "audio", 0.9, rotation=1)) == 0
 
 
-def test_names_of_clips_tell_no_folders() -> None:
+def test_names_of_clips_show_no_folders() -> None:
     clip = Clip(path="/home/someone/secret/dog.wav", start_s=1.0, duration_s=2.5)
     assert clip_name(clip) == "dog.wav 1.0–3.5 s"
     plan = ScenePlan((Part(clip), Part(clip, 3.0)), 6.0)
@@ -98,7 +98,7 @@ def test_names_of_clips_tell_no_folders() -> None:
     assert clip_name(silence(2.0)) == "silence, 2.0 s"
 
 
-def test_picks_are_found_where_the_clips_stood_in_another_order() -> None:
+def test_picks_are_found_where_the_clips_were_in_another_order() -> None:
     item = Item("Which?", "clip 1", ("clip 1", "clip 2"), recordings=("r",))
     plain = record(item, "audio", 0.9)
     # Clips exchanged: the clip that is clip 1 is shown as clip 2; the answer is brought back.
@@ -107,19 +107,19 @@ def test_picks_are_found_where_the_clips_stood_in_another_order() -> None:
     assert answer["picks"] == [2, 0] and answer["right"] == 2
 
 
-def test_a_flip_tells_the_pass_that_differs() -> None:
+def test_a_flip_shows_the_pass_that_differs() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
     before = [record(item, "audio", p, r) for r, p in enumerate((0.9, 0.1, 0.9))]
     after = [record(item, "audio", 0.9, r) for r in range(3)]
-    change = told(before, after, "audio")
+    change = changed_answers(before, after, "audio")
     assert change is not None and [t["rotation"] for t in change] == [1, 1]
     shown = card(item, (after, before), "gained", [])["change"]
     assert [one["outcome"] for one in shown] == ["wrong", "correct"]
-    assert shown[1]["word"] == "hen" and told(after, after, "audio") is None
+    assert shown[1]["word"] == "hen" and changed_answers(after, after, "audio") is None
     assert card(item, (after, before), "kept", [])["change"] is None
 
 
-def test_flipped_items_come_first_and_leave_room() -> None:
+def test_flipped_items_come_first_but_do_not_fill_the_page() -> None:
     groups = {f"{n:016x}": ("t", "wrong", "gained" if n % 2 else "missed") for n in range(40)}
     picked = choose(groups, 8)
     flipped = [groups[item][-1] == "gained" for item in picked]

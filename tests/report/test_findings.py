@@ -51,7 +51,7 @@ def test_every_section_is_there(page: str) -> None:
     for text in (
         "over none", "orders of the options and clips", "Right over confidence",
         "Right over coverage", "1 of 2", "only with the whole", "2 items shared",
-        "Official score of the options chosen", "blind floor", "transcript", "hidden",
+        "Official score of the options chosen", "text-only floor", "transcript", "hidden",
     ):  # fmt: skip
         assert text in shown, text
 
@@ -63,11 +63,13 @@ def test_hostile_names_of_checks_and_floors_stay_text(page: str) -> None:
     assert page.count("</script>") == 2
 
 
-def test_a_page_of_results_of_before_these_sections(world: dict[str, Path], tmp_path: Path) -> None:
+def test_a_page_of_older_results_without_these_sections(
+    world: dict[str, Path], tmp_path: Path
+) -> None:
     """Results of an older version lack the new keys; the page is made all the same."""
     path = world["before"] / "results.json"
-    kept = path.read_text()
-    old = json.loads(kept)
+    before = path.read_text()
+    old = json.loads(before)
     for name in ("by_clips", "fragments", "per_clip", "self_consistency", "checks", "blind"):
         del old[name]
     for row in (old["overall"], *old["tasks"]):
@@ -81,7 +83,7 @@ def test_a_page_of_results_of_before_these_sections(world: dict[str, Path], tmp_
         page = write_report(tmp_path / "old.html", after=world["before"]).read_text("utf-8")
         shown = terminal.results(old)
     finally:
-        path.write_text(kept)
+        path.write_text(before)
     ids = {a.get("id") for t, a in Reader(page).tags if t == "section"}
     assert ids == {"tasks", "conditions", "contribution", "outcomes", "browse"}
     assert "all tasks" in " ".join(shown.split()) and "Vote" not in shown
@@ -105,7 +107,7 @@ def test_charts_stay_inside_and_hold_every_dot(values: list[tuple[float, float, 
         assert charts.TOP <= float(spot.get("cy") or 0) <= charts.BASE
 
 
-def test_a_dot_stands_at_its_share() -> None:
+def test_a_dot_is_at_its_share() -> None:
     own: dict[str, Any] = {"bins": [[0.9, 0.5, 4]], "curve": [[0.5, 1.0], [1.0, 0.5]], "ece": 0.4}
     (spot,) = ET.fromstring(charts.reliability({"audio": own})).iter("circle")
     assert float(spot.get("cy") or 0) == (charts.TOP + charts.BASE) / 2

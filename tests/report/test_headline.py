@@ -36,11 +36,11 @@ def test_every_column_is_there_and_absent_ones_have_a_dash() -> None:
     found = results(audio=12, none=4, swap=8)
     shown = texts(found)
     assert list(shown) == [
-        "items", "score", "95 % interval", "chance", "blind floor", "none", "silence", "swap",
+        "items", "score", "95 % interval", "chance", "text-only floor", "none", "silence", "swap",
         "transcript", "audio gain", "p", "unparsable", "abstained", "failed",
     ]  # fmt: skip
     assert (shown["score"], shown["none"], shown["swap"]) == ("75.0 %", "25.0 %", "50.0 %")
-    assert shown["silence"] == shown["transcript"] == shown["blind floor"] == "–"
+    assert shown["silence"] == shown["transcript"] == shown["text-only floor"] == "–"
     assert (shown["unparsable"], shown["failed"], shown["chance"]) == ("0.0 %", "0", "25.0 %")
     assert list(texts(found, found["tasks"][0])) == list(shown)
 
@@ -59,14 +59,14 @@ def test_a_transcript_is_no_control_without_sound() -> None:
     assert hardest(results(audio=12, transcript=2)["overall"]) == ("", {}, None)
 
 
-def test_the_blind_floor_is_known_for_all_tasks_together() -> None:
+def test_the_text_only_floor_is_known_for_all_tasks_together() -> None:
     found = results(audio=12, none=4) | {"blind": {"name": "linear", "accuracy": 0.41}}
-    column = {c.name: c for c in headline(found)}["blind floor"]
+    column = {c.name: c for c in headline(found)}["text-only floor"]
     assert (column.text, column.small) == ("41.0\u00a0%", "linear")
-    assert texts(found, found["tasks"][0])["blind floor"] == "–"
+    assert texts(found, found["tasks"][0])["text-only floor"] == "–"
 
 
-def test_a_run_without_audio_is_told_by_what_was_asked() -> None:
+def test_a_run_without_audio_uses_the_first_condition() -> None:
     found = results(none=8)
     assert main_condition(found) == "none"
     assert texts(found)["score"] == "50.0 %" and texts(found)["audio gain"] == "–"

@@ -18,9 +18,9 @@ from harken.shards.write import write_dataset
 from scored_records import (
     EVIL,
     listens,
-    make_exam,
     make_items,
-    make_trials,
+    make_records,
+    make_run,
     make_world,
     page_data,
     record,
@@ -55,7 +55,7 @@ def page(world: dict[str, Path]) -> str:
     return path.read_text("utf-8")
 
 
-def test_the_page_fetches_nothing(page: str) -> None:
+def test_the_page_loads_nothing(page: str) -> None:
     for tag, attributes in Reader(page).tags:
         for name in ("src", "href", "action", "poster", "srcset"):
             value = attributes.get(name) or ""
@@ -135,7 +135,7 @@ def test_the_same_runs_give_the_same_bytes(world: dict[str, Path], tmp_path: Pat
     assert pages[0] == pages[1]
 
 
-def test_the_number_of_items_is_capped_and_said(world: dict[str, Path], tmp_path: Path) -> None:
+def test_the_number_of_items_is_capped_and_stated(world: dict[str, Path], tmp_path: Path) -> None:
     page = write_report(tmp_path / "p.html", after=world["after"], max_items=7).read_text("utf-8")
     assert len(page_data(page)["items"]) == 7
     assert "7 of 24 items are in this page" in page
@@ -144,9 +144,9 @@ def test_the_number_of_items_is_capped_and_said(world: dict[str, Path], tmp_path
 
 def test_a_run_without_its_dataset_still_makes_a_page(tmp_path: Path) -> None:
     items = make_items(tmp_path, 6)
-    make_exam(tmp_path / "run", items, make_trials(items, listens), None, "m")
+    make_run(tmp_path / "run", items, make_records(items, listens), None, "m")
     page = write_report(tmp_path / "p.html", after=tmp_path / "run").read_text("utf-8")
-    assert "the run does not say where its items lie" in page
+    assert "the run does not record where its items are" in page
     assert len(page_data(page)["items"]) == 6
     moved = write_dataset(items, tmp_path / "elsewhere", name="d", root=tmp_path)
     assert moved.items == 6
@@ -156,30 +156,30 @@ def test_a_run_without_its_dataset_still_makes_a_page(tmp_path: Path) -> None:
     assert page_data(page)["sounds"]
 
 
-def test_a_lost_dataset_is_a_fact_of_the_page(tmp_path: Path) -> None:
+def test_a_lost_dataset_is_noted_on_the_page(tmp_path: Path) -> None:
     items = make_items(tmp_path, 6)
-    make_exam(tmp_path / "run", items, make_trials(items, listens), tmp_path / "gone", "m")
+    make_run(tmp_path / "run", items, make_records(items, listens), tmp_path / "gone", "m")
     page = write_report(tmp_path / "p.html", after=tmp_path / "run").read_text("utf-8")
     assert "could not be read" in page
 
 
-def test_unfinished_runs_and_strangers_are_refused(tmp_path: Path) -> None:
+def test_unfinished_and_unrelated_runs_are_refused(tmp_path: Path) -> None:
     items = make_items(tmp_path, 6)
     for name, some in (("a", items[:3]), ("b", items[3:])):
-        make_exam(tmp_path / name, some, make_trials(some, listens), None, name)
+        make_run(tmp_path / name, some, make_records(some, listens), None, name)
     with pytest.raises(RunError, match="share no item"):
         write_report(tmp_path / "p.html", after=tmp_path / "a", before=tmp_path / "b")
     (tmp_path / "a" / "done.json").unlink()
-    with pytest.raises(RunError, match="no finished evaluation"):
+    with pytest.raises(RunError, match="not a finished evaluation"):
         write_report(tmp_path / "p.html", after=tmp_path / "a")
     with pytest.raises(DataError, match="no measured items"):
         write_report(tmp_path / "p.html", after=tmp_path / "b", curate=tmp_path)
     assert not (tmp_path / "p.html").exists()
 
 
-def test_contributions_come_from_the_curator_if_it_is_given(tmp_path: Path) -> None:
+def test_contributions_come_from_curation_if_given(tmp_path: Path) -> None:
     items = make_items(tmp_path, 12)
-    make_exam(tmp_path / "run", items, make_trials(items, listens), None, "m")
+    make_run(tmp_path / "run", items, make_records(items, listens), None, "m")
     for label in ("weak", "strong"):
         some = [i for i in items if i.contribution and i.contribution.label == label]
         write_dataset(some, tmp_path / "curated" / label, name=label, root=tmp_path)
@@ -197,14 +197,14 @@ def test_contributions_come_from_the_curator_if_it_is_given(tmp_path: Path) -> N
 def test_a_run_of_any_conditions_makes_a_page(tmp_path: Path, conditions: tuple[str, ...]) -> None:
     items = make_items(tmp_path, 6)
     records = [record(item, condition, 0.6) for condition in conditions for item in items]
-    make_exam(tmp_path / "run", items, records, None, "m")
+    make_run(tmp_path / "run", items, records, None, "m")
     page = write_report(tmp_path / "p.html", after=tmp_path / "run").read_text("utf-8")
-    assert "no number to judge by" in page or "never asked without" in page
+    assert "no accuracy to report" in page or "nothing was asked without" in page
 
 
 def test_items_may_come_from_a_jsonl_file(tmp_path: Path) -> None:
     items = make_items(tmp_path, 6)
-    make_exam(tmp_path / "run", items, make_trials(items, listens), None, "m")
+    make_run(tmp_path / "run", items, make_records(items, listens), None, "m")
     write_jsonl(items, tmp_path / "items.jsonl")
     page = write_report(
         tmp_path / "p.html", after=tmp_path / "run", dataset=tmp_path / "items.jsonl"

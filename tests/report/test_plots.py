@@ -29,7 +29,7 @@ def test_bars_have_the_length_of_their_value() -> None:
     assert "80.0" in texts and "no answers" in texts and "chance 25" in texts
 
 
-def test_strange_conditions_have_a_colour() -> None:
+def test_other_conditions_have_a_colour() -> None:
     assert [plots.kind(c) for c in ("audio", "clip-2", "clips-1+3", "silence-30")] == [
         "audio", "clip", "clip", "silence",
     ]  # fmt: skip
@@ -85,10 +85,10 @@ def test_the_verdict_needs_both_the_test_and_the_interval() -> None:
     assert verdict(none=gain(-0.3, -0.5, -0.1, 0.001)) == "The audio makes it worse."
 
 
-def test_a_model_that_only_wants_some_audio_does_not_listen() -> None:
+def test_a_model_that_gains_from_any_audio_does_not_listen() -> None:
     sure, nothing = gain(0.3, 0.1, 0.5, 0.001), gain(0.01, -0.1, 0.1, 0.9)
     assert verdict(none=sure, swap=sure) == "It listens."
-    assert verdict(none=sure, swap=nothing).startswith("It wants some audio")
+    assert verdict(none=sure, swap=nothing).startswith("It gains from any audio")
 
 
 def test_one_reason_under_several_conditions_is_one_line() -> None:

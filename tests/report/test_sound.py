@@ -28,7 +28,7 @@ def test_the_waveform_shows_where_the_sound_is() -> None:
     assert tall[COLUMNS // 2 + 2 :] == pytest.approx(127, abs=3)
 
 
-def test_a_higher_tone_lies_higher_and_a_sweep_rises() -> None:
+def test_a_higher_tone_is_drawn_higher_and_a_sweep_rises() -> None:
     places = []
     for frequency in (200, 1000, 5000):
         mel = np.frombuffer(mel_picture(tone(frequency), RATE), np.uint8).reshape(COLUMNS, BANDS)

@@ -59,15 +59,15 @@ def _everything() -> dict[str, Any]:
         "Right under caption: 0.0 (0.0–",
         "In every order of the options the same answer: 100.0 % of 24 items",
         "In every order of the clips the same answer: 100.0 % of 24 items",
-        "Picks by place of the option: 48 48, true ones 48 48; bias p = 1.000.",
+        "Picks by position of the option: 48 48, true ones 48 48; bias p = 1.000.",
         "Calibration, audio: ECE 10.0 %",
         "Vote of 2 passes over the orders of the clips: 100.0 %, a single pass 100.0 %",
         "Vote of 4 passes over the orders of the options and clips",
-        "A cut keeps 0.0 % of the score (0.0 % of 100.0 %)",
-        "look: selfcheck: 2 of 8 items differ [bold]alone[/]",
+        "A cut retains 0.0 % of the score (0.0 % of 100.0 %)",
+        "failed: selfcheck: 2 of 8 items differ [bold]alone[/]",
     ],
 )
-def test_there_is_a_line_for_whatever_is_there(everything: str, line: str) -> None:
+def test_there_is_a_line_for_each_result(everything: str, line: str) -> None:
     assert line in " ".join(everything.split())
 
 

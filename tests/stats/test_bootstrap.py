@@ -86,7 +86,7 @@ def test_it_covers_the_truth_as_often_as_it_says() -> None:
     for seed in range(200):
         draw = np.random.default_rng(seed)
         member = np.arange(240) // 4
-        marks = draw.random(240) < draw.beta(4, 2, 60)[member]  # answers of one recording agree
-        found = interval(marks, member, seed=seed, draws=400)
+        right = draw.random(240) < draw.beta(4, 2, 60)[member]  # answers of one recording agree
+        found = interval(right, member, seed=seed, draws=400)
         held += found["low"] <= 4 / 6 <= found["high"]
     assert held / 200 == pytest.approx(0.95, abs=0.045)  # 3 standard errors

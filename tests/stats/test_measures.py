@@ -54,7 +54,7 @@ def test_position_bias():
     assert stats.position_bias([100, 0, 0, 0], [25, 25, 25, 25]) < 1e-20
     # chi2 = (30 - 20)^2/20 + (10 - 20)^2/20 = 10, one degree of freedom
     assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(0.00157, abs=1e-4)
-    # An uneven key answered rightly is no bias of the model.
+    # An uneven key answered correctly is no bias of the model.
     assert stats.position_bias([70, 10, 10, 10], [70, 10, 10, 10]) == pytest.approx(1.0)
     assert stats.position_bias([0, 0], [1, 1]) == 1.0
 
@@ -101,7 +101,7 @@ def test_accuracy_over_coverage_by_hand():
     assert stats.coverage_curve([], [])[1] == []
 
 
-def test_the_exact_tests_agree_with_the_library():
+def test_the_exact_tests_agree_with_scipy():
     from scipy.stats import binom, chi2
 
     for better, worse in ((3, 10), (100, 160), (0, 60), (7, 7)):
@@ -110,10 +110,10 @@ def test_the_exact_tests_agree_with_the_library():
     assert stats.position_bias([30, 10], [20, 20]) == pytest.approx(chi2.sf(10, 1), rel=1e-9)
 
 
-def test_sign_flips_of_whole_marks_are_mcnemar():
+def test_sign_flips_of_whole_scores_are_mcnemar():
     for better, worse in ((6, 1), (1, 6), (0, 0), (30, 12)):
-        marks = [1] * better + [-1] * worse + [0] * 5
-        assert stats.sign_flip_exact(marks) == pytest.approx(stats.mcnemar_exact(better, worse))
+        signs = [1] * better + [-1] * worse + [0] * 5
+        assert stats.sign_flip_exact(signs) == pytest.approx(stats.mcnemar_exact(better, worse))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -133,7 +133,7 @@ def test_many_small_losses_do_not_outweigh_few_large_gains():
     assert stats.sign_flip_exact(values) > 0.9
 
 
-def test_very_many_flips_follow_the_normal_law():
+def test_very_many_flips_follow_the_normal_approximation():
     values = np.random.default_rng(0).normal(0.02, 1.0, 5000)
     z = abs(values.sum()) / np.sqrt((values**2).sum())
     assert stats.sign_flip_exact(values) == pytest.approx(math.erfc(z / math.sqrt(2)), rel=0.01)

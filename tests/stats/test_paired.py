@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harken.stats.paired import by_item, compare, gold_bits, marks, pair
+from harken.stats.paired import by_item, compare, correctness, gold_bits, pair
 
 
 def record(item: str, condition: str, outcome: str, **more: Any) -> dict[str, Any]:
@@ -29,14 +29,14 @@ def record(item: str, condition: str, outcome: str, **more: Any) -> dict[str, An
     }
 
 
-def test_failed_trials_have_no_mark_and_abstained_ones_are_not_right() -> None:
+def test_failed_requests_have_no_score_and_abstained_ones_are_not_right() -> None:
     records = [
         record("a", "audio", "correct"),
         record("b", "audio", "failed"),
         record("c", "audio", "abstained"),
         record("d", "none", "correct"),
     ]
-    assert marks(records, "audio") == {("a", 0, 0): True, ("c", 0, 0): False}
+    assert correctness(records, "audio") == {("a", 0, 0): True, ("c", 0, 0): False}
 
 
 def test_bits_are_log2_of_the_gold_choice() -> None:
@@ -96,7 +96,7 @@ def test_clips_in_another_order_pair_with_the_same_order_only() -> None:
         for turn, outcome in enumerate(("correct", "wrong"))
     ]
     plain = [record("a", "audio", "wrong")]
-    assert marks(turned, "audio") == {("a", 0, 0): True, ("a", 0, 1): False}
+    assert correctness(turned, "audio") == {("a", 0, 0): True, ("a", 0, 1): False}
     (whole, _) = compare(plain, turned, "audio")
     assert (whole["paired"]["items"], whole["b"], whole["paired"]["difference"]) == (1, 1.0, 1.0)
 
@@ -104,7 +104,9 @@ def test_clips_in_another_order_pair_with_the_same_order_only() -> None:
 def test_a_pair_alone_and_in_a_table_has_the_same_interval() -> None:
     old = [record(f"i{i}", "audio", "wrong" if i % 3 else "correct") for i in range(30)]
     new = [record(f"i{i}", "audio", "wrong" if i % 4 else "correct") for i in range(30)]
-    alone = pair(marks(new, "audio"), marks(old, "audio"), {f"i{i}": f"i{i}" for i in range(30)})
+    alone = pair(
+        correctness(new, "audio"), correctness(old, "audio"), {f"i{i}": f"i{i}" for i in range(30)}
+    )
     (whole, _) = compare(old, list(reversed(new)), "audio")
     found = alone.to_json()
     assert {k: sorted(v) if isinstance(v, list) else v for k, v in found.items()} == whole["paired"]

@@ -12,7 +12,7 @@ import pytest
 from harken.evaluate.results import tabulate
 from harken.item import HIDDEN, Item
 from harken.stats.table import table
-from scored_records import make_items, make_trials, record
+from scored_records import make_items, make_records, record
 
 WHICH = Item("In which clip is a dog?", "clip 2", ("clip 1", "clip 2", "clip 3"), recordings=("r",))
 
@@ -25,7 +25,7 @@ def turned(clip_rotation: int, rotation: int, picked: int) -> dict[str, Any]:
     return made
 
 
-def test_a_choice_is_found_by_option_by_place_and_by_clip() -> None:
+def test_a_choice_is_found_by_option_by_position_and_by_clip() -> None:
     # Clips shifted by 1, options by 2: shown are [old clip 3, old 1, old 2] as clips [2, 3, 1].
     found = table([turned(0, 0, 1), turned(1, 2, 0)])
     assert turned(1, 2, 0)["choices"] == ["clip 2", "clip 3", "clip 1"]
@@ -53,8 +53,8 @@ def test_older_records_lack_what_came_later() -> None:
         record(item, name, 0.9) | {"clips": clips} for name, clips in (("none", 0), ("audio", 2))
     ]
     found = table(old)
-    assert found.heard.tolist() == [2] and found.clip_rotation.tolist() == [0]
-    assert table([old[0] | {"heard": 3}]).heard.tolist() == [3]
+    assert found.n_clips.tolist() == [2] and found.clip_rotation.tolist() == [0]
+    assert table([old[0] | {"heard": 3}]).n_clips.tolist() == [3]
 
 
 def test_a_question_asked_twice_over_is_two_answers_of_one_item() -> None:
@@ -64,9 +64,9 @@ def test_a_question_asked_twice_over_is_two_answers_of_one_item() -> None:
     assert found.by_item(found.right).tolist() == [[0.75]]
 
 
-def test_failed_and_not_asked_are_no_marks(tmp_path: Any) -> None:
+def test_failed_and_not_asked_have_no_score(tmp_path: Any) -> None:
     items = make_items(tmp_path, 9)
-    records = make_trials(items, lambda item, condition, draw: 0.9)
+    records = make_records(items, lambda item, condition, draw: 0.9)
     found = table(records[:20])
     audio, none = found.column("audio"), found.column("none")
     right = found.by_item(found.right)
@@ -75,9 +75,9 @@ def test_failed_and_not_asked_are_no_marks(tmp_path: Any) -> None:
     assert right[place(items[8].id), none] == 1.0 and found.column("swap") == -1
 
 
-def test_the_order_of_the_records_is_nothing(tmp_path: Any) -> None:
+def test_the_order_of_the_records_does_not_matter(tmp_path: Any) -> None:
     items = make_items(tmp_path, 9)
-    records = make_trials(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
+    records = make_records(items, lambda item, condition, draw: float(draw.uniform(0.1, 0.9)))
     there = table(records)
     random.Random(1).shuffle(records)
     back = table(records)
@@ -87,12 +87,12 @@ def test_the_order_of_the_records_is_nothing(tmp_path: Any) -> None:
         np.testing.assert_array_equal(getattr(back, name)[:, order], getattr(there, name))
 
 
-def test_no_trials_make_an_empty_table() -> None:
+def test_no_records_make_an_empty_table() -> None:
     found = table([])
     assert found.items == [] and found.right.shape == (0, 0) and found.bits.shape == (0, 0)
 
 
-def test_withheld_answers_have_no_mark_whatever_was_said() -> None:
+def test_withheld_answers_have_no_score_whatever_the_reply() -> None:
     open_item, shut = (Item(f"{i}?", "a", ("a", "b"), recordings=(str(i),)) for i in range(2))
     withheld = {"tags": [HIDDEN]}
     records = [

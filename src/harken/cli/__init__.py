@@ -1,1 +1,1 @@
-"""The command line: one file a verb, named like the verb; `main` is the table of them."""
+"""The command line: one file per command, named like the command; `main` registers them."""

@@ -1,4 +1,4 @@
-"""Verb: benchmarks."""
+"""`harken benchmarks`."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from harken.report.text import warned
 
 
 def benchmarks(
-    name: Annotated[str | None, typer.Argument(help="One of them: tells its rule.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show this one and its official rule.")] = None,
     data: Data = None,
     items: Annotated[
         Path | None, typer.Option(help="Write its items here (.jsonl), for harken eval.")
     ] = None,
     audio: Annotated[
         Path | None,
-        typer.Option(help="Where its audio names start; embedded audio is unpacked here."),
+        typer.Option(help="Root folder of its audio; embedded audio is unpacked here."),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="A run on those items: take its replies under audio.")
+        Path | None, typer.Option(help="A run on those items: use its replies under audio.")
     ] = None,
     submit: Annotated[
-        Path | None, typer.Option(help="Write the replies of --run here, in official format.")
+        Path | None, typer.Option(help="Write the replies of --run here, in the official format.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the benchmarks; check a release; turn it into items, and a run into its predictions.
+    """List the benchmarks; check a release; convert it to items, and a run to predictions.
 
     Examples:  harken benchmarks     harken benchmarks mmau --data MMAU --items mmau.jsonl
     """
     from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
 
     if name is None:
-        all_of = [open_benchmark(one) for one in BENCHMARKS]
-        rows: list[tuple[object, ...]] = [(b.name, b.title, b.paper) for b in all_of]
-        listed = {"benchmarks": [_facts(b) for b in all_of]}
+        known = [open_benchmark(one) for one in BENCHMARKS]
+        rows: list[tuple[object, ...]] = [(b.name, b.title, b.paper) for b in known]
+        listed = {"benchmarks": [_facts(b) for b in known]}
         finish(listed, table(rows, ("name", "benchmark", "source")), as_json)
         return
     bench = open_benchmark(name)
@@ -83,9 +83,9 @@ def _converted(
         for path in locate(data, bench.files):
             if path.suffix == ".parquet":
                 unpack(path, audio)
-    # The ids of a run's items come from the sound, so it must be at hand again.
-    heard = items is not None or run is not None
-    release = bench.release(data, audio, need_audio=heard, partial=submit is not None)
+    # The ids of a run's items are hashes of the audio, so the audio is needed again.
+    need_audio = items is not None or run is not None
+    release = bench.release(data, audio, need_audio=need_audio, partial=submit is not None)
     found = {**about_release(release), "n": len(release.items), "warnings": list(release.notes)}
     if items is not None:
         found["written"] = write_jsonl(release.items, items)

@@ -1,4 +1,4 @@
-"""Verb: compare."""
+"""`harken compare`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verb: curate."""
+"""`harken curate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb that shows all the others: demo."""
+"""`harken demo`: all stages, end to end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ def demo(
         Path | None,
         typer.Option(help="A folder of your own labelled recordings; default: generated ones."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of everything made.")] = Path(
-        "demo"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("demo"),
     minutes: Annotated[
         float, typer.Option(help="Minutes of training on two CPU cores; scales the steps.")
     ] = 5.0,
@@ -25,13 +23,13 @@ def demo(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """The whole story: recordings, questions, contribution, training, exam, report.
+    """All stages end to end: recordings, questions, contribution, training, evaluation, report.
 
-    Runs on a laptop without network or GPU. A killed demo goes on where it stopped.
+    Runs on a laptop without network or GPU. A killed demo resumes where it stopped.
 
     Examples:  harken demo     harken demo --corpus ESC-50 -o esc50 --minutes 8
     """
     from harken.recipes.demo import run_demo
 
-    told = run_demo(out, corpus=corpus, minutes=minutes, layout=layout, seed=seed)
-    finish(told.result, told.summary, as_json)
+    done = run_demo(out, corpus=corpus, minutes=minutes, layout=layout, seed=seed)
+    finish(done.result, done.summary, as_json)

@@ -36,9 +36,9 @@ LIBRARIES = (
 
 
 def doctor(as_json: Json = False) -> None:
-    """Say what works on this computer, and what each missing extra would add.
+    """Check what works on this computer, and what each missing extra would add.
 
-    Exit code 0 if the base library is whole, 1 if a part of it is missing or broken.
+    Exit code 0 if the base installation is complete, 1 if a part of it is missing or broken.
 
     Example:  harken doctor --json
     """
@@ -75,7 +75,7 @@ def _library(name: str, extra: str, use: str) -> dict[str, str]:
 
 
 def _warnings() -> list[str]:
-    """Known traps of the installed stack."""
+    """Known problems of the installed libraries."""
     found = []
     if importlib.util.find_spec("torchaudio") is not None:
         try:

@@ -1,4 +1,4 @@
-"""Verb: eval."""
+"""`harken eval`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harken.cli.options import Json, Seed, finish
 Conditions = Annotated[
     list[str] | None,
     typer.Option(
-        help="audio, none, silence, swap (unless told otherwise); clip-1, fragment-4, "
-        "transcript …; once for each that is wanted. All: harken plugins conditions."
+        help="audio, none, silence, swap (default); clip-1, fragment-4, transcript …; "
+        "repeat for more. All: harken plugins conditions."
     ),
 ]
 
@@ -21,17 +21,15 @@ Conditions = Annotated[
 Scorer = Annotated[str, typer.Option(help="What counts as right; see: harken plugins scorers.")]
 
 
-Wordy = Annotated[
-    str, typer.Option(help="Ask for words although there are probabilities: all, plain, none.")
+Replies = Annotated[
+    str, typer.Option(help="Generate text although there are probabilities: all, plain, none.")
 ]
 
 
-Recheck = Annotated[
-    int, typer.Option(help="Ask so many again alone: does batching change answers?")
-]
+Recheck = Annotated[int, typer.Option(help="Repeat this many alone: does batching change answers?")]
 
 
-Until = Annotated[str, typer.Option(help="Stop after: plan (nothing is asked), infer, or score.")]
+Until = Annotated[str, typer.Option(help="Stop after: plan (no model is called), infer, or score.")]
 
 
 def evaluate(
@@ -43,47 +41,44 @@ def evaluate(
         Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
     ] = None,
     benchmark: Annotated[
-        str | None, typer.Option("--benchmark", "-b", help="Ask a benchmark instead of a dataset.")
+        str | None,
+        typer.Option("--benchmark", "-b", help="Evaluate on a benchmark instead of a dataset."),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="The benchmark's release: file, folder, hub:owner/name.")
     ] = None,
-    audio: Annotated[
-        Path | None, typer.Option(help="Where the audio names of the release start.")
-    ] = None,
+    audio: Annotated[Path | None, typer.Option(help="Root folder of the release's audio.")] = None,
     condition: Conditions = None,
     rotations: Annotated[int, typer.Option(help="Rotations of the options; 0 = all.")] = 1,
     clip_rotations: Annotated[int, typer.Option(help="Rotations of the clips; 0 = all.")] = 1,
     asr: Annotated[
-        str | None, typer.Option(help="Who writes transcripts: asr:ID, written:FILE, any model.")
+        str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
     ] = None,
     captioner: Annotated[
-        str | None, typer.Option(help="Who writes captions: any model that hears.")
+        str | None, typer.Option(help="Source of captions: any model with audio input.")
     ] = None,
     judge: Annotated[
-        str | None, typer.Option(help="Marks what the benchmark's rule leaves to a judge.")
+        str | None, typer.Option(help="Judge model, where the official rule needs one.")
     ] = None,
     embed: Annotated[
-        str | None, typer.Option(help="An embedding model, where the official rule has one.")
+        str | None, typer.Option(help="An embedding model, where the official rule needs one.")
     ] = None,
     scorer: Scorer = "strict",
-    replies: Wordy = "plain",
+    replies: Replies = "plain",
     selfcheck: Recheck = 0,
     stage: Until = "score",
-    batch: Annotated[
-        int, typer.Option(help="Questions asked at once; 0: as the model wishes.")
-    ] = 0,
+    batch: Annotated[int, typer.Option(help="Batch size; 0: the model's own.")] = 0,
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "test",
     limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
-    max_failed: Annotated[float, typer.Option(help="Share of failed trials allowed.")] = 0.0,
+    max_failed: Annotated[float, typer.Option(help="Share of failed requests allowed.")] = 0.0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Examine a model with the audio and without it, and test the difference.
+    """Evaluate a model with the audio and without it, and test the difference.
 
-    Three stages: plan, infer, score. A killed run goes on where it stopped;
-    `harken rescore` marks one again without asking. Exit code 7 if more trials
-    failed than allowed.
+    Three stages: plan, infer, score. A killed run resumes where it stopped;
+    `harken rescore` scores a run again without the model. Exit code 7 if more
+    requests failed than allowed.
 
     Examples:  harken eval model items -o runs/after
 
@@ -97,7 +92,7 @@ def evaluate(
     from harken.report import terminal
     from harken.report.plan import planned_text
 
-    sitting = EvalRequest(model, dataset, benchmark, data, audio, split, limit, judge, embed)
+    request = EvalRequest(model, dataset, benchmark, data, audio, split, limit, judge, embed)
     settings: dict[str, Any] = {
         "max_failed": max_failed,
         "rotations": rotations or "all",
@@ -111,6 +106,6 @@ def evaluate(
     if batch:
         settings["batch"] = batch
     listeners = {"transcript": asr, "caption": captioner}
-    found = sitting.run(out, listeners, selfcheck, stage, settings)
+    found = request.run(out, listeners, selfcheck, stage, settings)
     text = terminal.results(found) if stage == "score" else planned_text(found)
     finish(found, text, as_json)

@@ -1,4 +1,4 @@
-"""Who is asked what: from the words of the command line to models, items, listeners and guards."""
+"""From the options of `harken eval` to model, items, listeners and checks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class EvalRequest:
         stage: str,
         settings: dict[str, Any],
     ) -> dict[str, Any]:
-        """Ask; `settings` are those of `harken.ask.plan.AskSettings`."""
+        """Run the evaluation; `settings` are those of `harken.ask.plan.AskSettings`."""
         from harken.evaluate.run import STAGES, Guards, run
         from harken.models.listeners.load import load_listener
         from harken.models.load import load_model, needs_items
@@ -52,10 +52,12 @@ class EvalRequest:
         for kind, option in (("transcript", "--asr"), ("caption", "--captioner")):
             if listeners.get(kind) and kind not in settings.get("conditions", ()):
                 raise ConfigError(
-                    f"{option} is named, and nobody is asked under the condition {kind!r}",
-                    hint=f"Add --condition {kind}, beside the others that are wanted.",
+                    f"{option} is given, but the condition {kind!r} is not",
+                    hint=f"Add --condition {kind}, beside the other conditions.",
                 )
-        items, exam = self._questions(out)
+        items, benchmark = self._questions(out)
+        # The linear text-only model is cross-validated on the items themselves; an oracle needs
+        # their answers.
         known_items = {"items": items} if needs_items(self.model) else {}
         settings["listeners"] = {
             kind: load_listener(name, kind) for kind, name in listeners.items() if name
@@ -65,17 +67,17 @@ class EvalRequest:
             items,
             out,
             dataset=self.dataset,
-            exam=exam,
+            benchmark=benchmark,
             guards=Guards(selfcheck=selfcheck),
             until=stage,  # type: ignore[arg-type]
             **settings,
         )
 
     def _questions(self, out: Path) -> tuple[list[Item], BenchmarkRequest | None]:
-        """The items, and the benchmark they are of."""
+        """The items, and their benchmark if they are of one."""
         if (self.dataset is None) == (self.benchmark is None):
             raise ConfigError(
-                "name a dataset or a benchmark, one of them",
+                "give either a dataset or a benchmark",
                 hint="harken eval MODEL ITEMS, or harken eval MODEL --benchmark mmau --data MMAU",
             )
         if self.dataset is not None:

@@ -1,4 +1,4 @@
-"""Verb: floor."""
+"""`harken floor`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def floor(
     benchmark: Annotated[str, typer.Argument(help="Its name; or a .yaml.")],
     data: Data = None,
     model: Annotated[
-        str | None, typer.Option(help="Also ask this model, without the audio.")
+        str | None, typer.Option(help="Also evaluate this model, without the audio.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a benchmark gives to those who never listen: no audio, and no model unless named.
+    """The text-only floor of a benchmark: no audio, and no model unless one is named.
 
     Examples:  harken floor mmau --data mmau-test-mini.json     harken floor own --data items.jsonl
     """

@@ -1,4 +1,4 @@
-"""Items at the door: reading a dataset or a .jsonl file, and printing items with their clips."""
+"""Items for commands: read a dataset or a .jsonl file, and write the clips of items."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ def open_items(source: Path) -> Iterator[Item]:
         return read_items(source)
     if source.is_file():
         return read_jsonl(source)
-    raise DataError("there is nothing", where=str(source), hint="Make a dataset: harken synth")
+    raise DataError(
+        "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
+    )
 
 
 def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
     """The items of one split (all if empty), at most `limit` (0: all), evenly spread over it.
 
     Raises:
-        DataError: none is left; the splits that are there are named.
+        DataError: none is left; the error lists the splits found.
     """
     seen: dict[str, int] = {}
     found: list[Item] = []
@@ -44,7 +46,7 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
             where=str(source),
             hint=f"Splits found: {there or 'no items at all'}. Use --split with one of them.",
         )
-    # Datasets lie task by task: the first so many would be of one task only.
+    # Datasets are stored task by task: the first few would be of one task only.
     return (
         [found[i * len(found) // limit] for i in range(limit)] if 0 < limit < len(found) else found
     )

@@ -1,4 +1,4 @@
-"""Verb: leaks."""
+"""`harken leaks`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def leaks(
         str | None, typer.Option("--benchmark", "-b", help="A benchmark by name, with --data.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Its release.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="Where the test set's audio lies.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Root folder of the test set's audio.")] = None,
     train_audio: Annotated[
-        Path | None, typer.Option(help="Where the training set's audio lies.")
+        Path | None, typer.Option(help="Root folder of the training set's audio.")
     ] = None,
     check: Annotated[
         list[str] | None,
@@ -37,27 +37,27 @@ def leaks(
     matches: Annotated[
         Path | None, typer.Option(help="Write every match here (.jsonl), as it is found.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Threads that listen.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Threads that decode audio.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Look for a test set in a training set: by sound, by source, by words. Nothing is dropped.
+    """Look for a test set in a training set: by audio, by source, by text. Nothing is dropped.
 
-    Exit code 0: no item is leaked; 8: some are, by a match that is no mere hint.
+    Exit code 0: no item is leaked; 8: some are, by a match that is more than a hint.
 
     Examples:  harken leaks train.jsonl -b mmau --data MMAU --audio MMAU     harken leaks a b
     """
     from harken.leaks.find import KINDS, contamination
     from harken.leaks.read import ItemSource, read_entries
 
-    ours, theirs = ItemSource(str(train)), ItemSource(str(bench or benchmark))
-    entries = _bench(bench, benchmark, data, audio, theirs)
-    stream = read_entries(train, ours, train_audio)
+    training, testing = ItemSource(str(train)), ItemSource(str(bench or benchmark))
+    entries = _bench(bench, benchmark, data, audio, testing)
+    stream = read_entries(train, training, train_audio)
     written: list[int] = []
     with _writer(matches, written) as each:
         found = contamination(
-            stream, entries, checks=check or KINDS, jobs=jobs, source=ours, each=each
+            stream, entries, checks=check or KINDS, jobs=jobs, source=training, each=each
         )
-    for name, side in (("train", ours), ("bench", theirs)):
+    for name, side in (("train", training), ("bench", testing)):
         found[name] = {"source": side.name, **found[name], "faulty": side.faulty,
                        "faults": side.faults}  # fmt: skip
     found["warnings"] = _warnings(found)
@@ -75,7 +75,7 @@ def _bench(
     audio: Path | None,
     source: ItemSource,
 ) -> list[ComparedItem]:
-    """The items that are looked for."""
+    """The test items."""
     from harken.errors import ConfigError
     from harken.leaks.read import entry_of, read_entries
 
@@ -95,7 +95,7 @@ def _bench(
 
 
 def _writer(path: Path | None, written: list[int]) -> Any:
-    """A context whose value is told of every match; a line each, flushed as it comes."""
+    """A context whose value writes each match, one per line."""
     from contextlib import contextmanager, nullcontext
 
     if path is None:
@@ -119,20 +119,20 @@ def _writer(path: Path | None, written: list[int]) -> Any:
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
-    """What was not looked at: absence of a match there says nothing."""
-    told = []
+    """What was not compared: the absence of a match there says nothing."""
+    notes = []
     for name in ("bench", "train"):
         side = found[name]
         for reason, count in side["unreadable"].items():
-            told.append(f"{count} of {side['clips']} clips of {name} could not be heard: {reason}")
+            notes.append(
+                f"{count} of {side['clips']} clips of {name} could not be decoded: {reason}"
+            )
         if side["faulty"]:
-            told.append(f"{side['faulty']} lines of {name} could not be read: {side['faults'][0]}")
+            notes.append(f"{side['faulty']} lines of {name} could not be read: {side['faults'][0]}")
         if not side["clips"]:
-            told.append(f"{name} has no audio: only sources and words were compared")
+            notes.append(f"{name} has no audio: only sources and text were compared")
     if found["generic"]:
-        told.append(
-            f"{found['generic']} questions have no words of their own: not compared by words"
-        )
+        notes.append(f"{found['generic']} questions are all template: not compared by text")
     for name, count in found["common_names"].items():
-        told.append(f"{name} stands in {count} items of the test set and was left out")
-    return told
+        notes.append(f"{name} is in {count} items of the test set and was left out")
+    return notes

@@ -1,4 +1,4 @@
-"""What all verbs share: the --json switch, and how a command ends."""
+"""What all commands share: the --json switch, and how a command ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Seed = Annotated[int, typer.Option(help="Same seed, same bytes.")]
 
 
 def finish(result: dict[str, Any], summary: str, as_json: bool) -> None:
-    """End a command: the same numbers as JSON on stdout, or as a short readable summary."""
+    """End a command: print the result as JSON, or as a short readable summary."""
     if as_json:
         text = json.dumps(result, ensure_ascii=True, allow_nan=False, default=str)
         sys.stdout.write(text + "\n")

@@ -1,4 +1,4 @@
-"""Verb: parse-report."""
+"""`harken parse-report`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_report(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """How the score of one set of replies moves with the parser that reads them.
+    """How the score of one set of replies depends on the parser that reads them.
 
     Example:  harken parse-report -b mmau -p replies.json
     """

@@ -1,4 +1,4 @@
-"""Where the release of a benchmark lies, and the options that name it."""
+"""Where the release of a benchmark is stored, and the options that name it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HOME = "HARKEN_BENCHMARKS"
 
 
-"""Environment variable: a folder that holds one folder of each benchmark's release."""
+"""Environment variable: a folder with one sub-folder per benchmark release."""
 
 
 Data = Annotated[
@@ -32,9 +32,9 @@ Replies = Annotated[Path, typer.Option("--predictions", "-p", help="Replies, off
 
 
 def source_of(bench: Benchmark, data: str | None) -> str:
-    """Where the release lies: as told, as described, or below ``$HARKEN_BENCHMARKS``.
+    """Where the release is: as given, as described, or below ``$HARKEN_BENCHMARKS``.
 
-    Raises DataError if none of them says.
+    Raises DataError if none of them is there.
     """
     from harken.errors import DataError
 
@@ -46,13 +46,13 @@ def source_of(bench: Benchmark, data: str | None) -> str:
     if home and (Path(home) / bench.name).is_dir():
         return str(Path(home) / bench.name)
     raise DataError(
-        f"where is the release of {bench.name}?",
+        f"no release of {bench.name} is given",
         hint=f"Use --data FILE, or set {HOME} to a folder that holds {bench.name}/.",
     )
 
 
 def release_of(bench: Benchmark, data: str | None, path: Path, replies: Predictions) -> Release:
-    """The gold: from --data, a YAML's own table, prediction rows that hold it, or the home."""
+    """The gold: from --data, a YAML's own table, prediction rows that hold it, or `HOME`."""
     rows = list(replies.raw.values())
     holds = not bench.default and bool(rows)
     holds = holds and all(name in row for row in rows for name in bench.required)

@@ -1,4 +1,4 @@
-"""Verb: report."""
+"""`harken report`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from harken.cli.options import Json, finish
 
 def report(
     run: Annotated[list[Path], typer.Argument(help="A run; or two: before, after.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset, if it moved since the run.")
     ] = None,
     curate: Annotated[
-        Path | None, typer.Option(help="Folder of `harken curate`: draws what the audio adds.")
+        Path | None, typer.Option(help="Folder of `harken curate`: plots what the audio adds.")
     ] = None,
     train: Annotated[
-        list[Path] | None, typer.Option(help="A training run whose curves are drawn; repeatable.")
+        list[Path] | None, typer.Option(help="A training run whose curves are plotted; repeatable.")
     ] = None,
     max_items: Annotated[int, typer.Option(help="Items with sound in the page.")] = 120,
     as_json: Json = False,
 ) -> None:
-    """Make one self-contained page of a run, with items to filter and play.
+    """Write one self-contained HTML page of a run, with items to filter and play.
 
     Examples:  harken report runs/after     harken report runs/before runs/after -o page.html
     """

@@ -1,4 +1,4 @@
-"""Verb: rescore."""
+"""`harken rescore`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rescore(
     run: Annotated[Path, typer.Argument(help="A run, complete or with all its replies.")],
     as_json: Json = False,
 ) -> None:
-    """Mark the replies of a run again by the present rules; no model is asked.
+    """Score the replies of a run again by the current rules; no model is called.
 
     Example:  harken rescore runs/after
     """
@@ -29,5 +29,5 @@ def rescore(
         )
         for name in found["after"]
     ]
-    text = f"{found['changed']} of {found['records']} marks changed\n"
+    text = f"{found['changed']} of {found['records']} scores changed\n"
     finish(found, text + table(rows, ("condition", "before %", "after %")), as_json)

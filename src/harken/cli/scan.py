@@ -1,4 +1,4 @@
-"""Verb: scan."""
+"""`harken scan`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from harken.report.data import scan_text
 
 def scan(
     folder: Annotated[Path, typer.Argument(help="A folder of recordings.")],
-    layout: Annotated[
-        str | None, typer.Option(help="Layout name, if it is not to be recognised.")
-    ] = None,
+    layout: Annotated[str | None, typer.Option(help="Layout name; default: recognised.")] = None,
     show_rejects: Annotated[int, typer.Option(help="How many rejects to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Tell what a folder of recordings holds, and which files cannot be used and why.
+    """List what a folder of recordings holds, and which files cannot be used and why.
 
     Examples:  harken scan ESC-50     harken scan recordings --json > scan.json
     """

@@ -1,4 +1,4 @@
-"""Verb: score."""
+"""`harken score`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def score(
         typer.Option("--predictions", "-p", help="Replies, official format; again for more runs."),
     ],
     data: Data = None,
-    judge: Annotated[str | None, typer.Option(help="A model that marks open answers.")] = None,
+    judge: Annotated[str | None, typer.Option(help="A model that judges open answers.")] = None,
     judge_cache: Annotated[
-        Path | None, typer.Option(help="Keeps its replies; default: beside the predictions.")
+        Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
     judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
     answered_by: Annotated[
-        str, typer.Option(help="The model that answered: a judge of its family is warned of.")
+        str, typer.Option(help="The model that answered: warns if the judge is of its family.")
     ] = "",
     embed: Annotated[str | None, typer.Option(help="An embedding model, by name.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Mark replies made anywhere: the benchmark's official number beside a strict one.
+    """Score replies made anywhere: the benchmark's official number beside a strict one.
 
     Without --data, the gold is taken from the prediction file itself if its rows hold it, as the
     official formats do. Exit code 3 with every fault listed if data or replies do not fit. With
@@ -49,13 +49,13 @@ def score(
     from harken.models.load import load_model
 
     bench = open_benchmark(benchmark)
-    marker = None
+    judge_model = None
     if judge:
         beside = predictions[0].with_name(f"{predictions[0].name}.judge")
-        marker = ReplyCache(load_model(judge), judge_cache or beside)
-    words = load_embedder(embed) if embed else None
-    asked = {"judge": marker, "embed": words, "runs": judge_runs}
-    results = [_scored(bench, path, data, asked, answered_by) for path in predictions]
+        judge_model = ReplyCache(load_model(judge), judge_cache or beside)
+    embedder = load_embedder(embed) if embed else None
+    helpers = {"judge": judge_model, "embed": embedder, "runs": judge_runs}
+    results = [_scored(bench, path, data, helpers, answered_by) for path in predictions]
     if len(results) == 1:
         finish(results[0], score_text(results[0]), as_json)
         return
@@ -64,20 +64,20 @@ def score(
 
 
 def _scored(
-    bench: Benchmark, path: Path, data: str | None, asked: dict[str, Any], answered_by: str
+    bench: Benchmark, path: Path, data: str | None, given: dict[str, Any], answered_by: str
 ) -> dict[str, Any]:
-    """One prediction file, marked."""
+    """One prediction file, scored."""
     from harken.evaluate.benchmarks.helpers import Helpers
-    from harken.evaluate.benchmarks.scoring import score as mark
+    from harken.evaluate.benchmarks.scoring import score as score_file
 
     replies = bench.read_predictions(path)
     release = release_of(bench, data, path, replies)
-    helpers = Helpers(**asked)
-    found = {**about_release(release), **mark(bench, release.items, replies, helpers)}
+    helpers = Helpers(**given)
+    found = {**about_release(release), **score_file(bench, release.items, replies, helpers)}
     found["warnings"] = [*release.notes, *found.pop("notes")]
-    if told := helpers.report(answered_by or _answered_by(replies)):
-        found["judge"] = told
-        found["warnings"] += told["warnings"]
+    if judged := helpers.report(answered_by or _answered_by(replies)):
+        found["judge"] = judged
+        found["warnings"] += judged["warnings"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Verb: serve."""
+"""`harken serve`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def serve(
     model: Annotated[str, typer.Argument(help="A saved model's folder, or a name.")],
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 8000,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; beyond the loopback only if you say so.")
+        str, typer.Option(help="Address to listen on; default: this computer only.")
     ] = "127.0.0.1",
-    name: Annotated[str, typer.Option(help="Id under which the model is offered.")] = "",
-    batch: Annotated[int, typer.Option(help="Requests asked together at most.")] = 16,
+    name: Annotated[str, typer.Option(help="Model id in the API.")] = "",
+    batch: Annotated[int, typer.Option(help="Largest batch of requests.")] = 16,
     max_mb: Annotated[int, typer.Option(help="Largest request, in megabytes.")] = 64,
     max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.")] = 1800.0,
     as_json: Json = False,
 ) -> None:
-    """Put a model behind OpenAI's chat completions, with audio, for other harnesses to ask.
+    """Serve a model as OpenAI chat completions with audio input, for other harnesses.
 
-    Prints the address on stdout once it listens. With HARKEN_SERVE_KEY set, only those who send
-    that key are answered.
+    Prints the address on stdout once it listens. With HARKEN_SERVE_KEY set, requests
+    need that key.
 
     Examples:  harken serve runs/model     harken eval openai:tiny@http://127.0.0.1:8000/v1 items …
     """
@@ -37,7 +37,7 @@ def serve(
 
     def ready(url: str) -> None:
         finish({"address": url, "model": model}, url, as_json)
-        print(f"Ask it as openai:{served}@{url}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+        print(f"Use it as openai:{served}@{url}. Ctrl-C ends it.", file=sys.stderr, flush=True)
 
     serve_model(
         opened,

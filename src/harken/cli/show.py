@@ -1,4 +1,4 @@
-"""Verb: show."""
+"""`harken show`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verb: starter."""
+"""`harken starter`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harken.report.text import table
 
 
 def starter(
-    folder: Annotated[Path, typer.Argument(help="Where the corpus is written.")],
-    size: Annotated[str, typer.Option(help="full, or smoke (a small slice).")] = "full",
+    folder: Annotated[Path, typer.Argument(help="Output folder.")],
+    size: Annotated[str, typer.Option(help="full, or smoke (a small part).")] = "full",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

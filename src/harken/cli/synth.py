@@ -1,4 +1,4 @@
-"""Verb: synth."""
+"""`harken synth`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def synth(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Make questions about recordings whose answers are true by construction.
+    """Make questions about recordings, with answers that are true by construction.
 
-    A killed run goes on where it stopped; the same seed gives the same bytes.
+    A killed run resumes where it stopped; the same seed gives the same bytes.
 
     Examples:  harken synth ESC-50 -o items     harken synth ESC-50 -o pairs --family which-clip
     """

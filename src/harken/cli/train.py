@@ -1,4 +1,4 @@
-"""The verb about learning: train."""
+"""`harken train`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def train(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Teach a model. Killed and started again, it ends with the same weights.
+    """Train a model. Killed and started again, it ends with the same weights.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200

@@ -1,4 +1,4 @@
-"""Sorts items by how much their audio contributes: weak (the text gives it away) or strong.
+"""Sorts items by how much their audio contributes: weak (answerable from text) or strong.
 
 `run` asks the voters and writes ``weak/``, ``strong/`` and ``dropped/``; `contribution` holds the
 two rules, `labels` applies them, `shapley` shares the contribution among several clips.

@@ -27,13 +27,13 @@ class CurateSettings:
     """How votes become labels.
 
     Attributes:
-        alpha: bits: largest share of audio-only items that chance may make weak.
+        alpha: bits: largest share of audio-only items that may be weak by chance.
         mass: bits: probability a voter must give the option it is settled on.
         need: silence-vote: voters that must be right; None: a majority (2 of 3).
         shapley: bits: also ask what Shapley shares need (2^k conditions for k clips).
-        batch: prompts asked at once.
+        batch: prompts per batch.
         scorer: what counts as right, a name of `harken.ask.scorers.load`.
-        max_failed: largest share of failed trials that is not an error.
+        max_failed: largest share of failed requests that is not an error.
     """
 
     alpha: float = 0.01
@@ -60,12 +60,10 @@ class Labels:
         """`quorums` is empty for the silence vote."""
         self._names, self._votes, self._quorums = names, votes, quorums
         self._settings, self._rule, self._seed = settings, rule, seed
-        self.hearing = [changes(own["audio"], own["none"]) for own in votes]
-        # A voter that never listens has 0 bits everywhere; beside one that does, it would only
-        # water the pooled bits down.
-        self._pool = [i for i, max_clips in enumerate(self.hearing) if max_clips] or range(
-            len(votes)
-        )
+        self.uses_audio = [changes(own["audio"], own["none"]) for own in votes]
+        # A voter that ignores the audio has 0 bits everywhere; pooled with one that uses it, it
+        # would only dilute the bits.
+        self._pool = [i for i, uses in enumerate(self.uses_audio) if uses] or range(len(votes))
 
     def of(self, item: Item) -> tuple[str, str, Contribution | None]:
         """(label, why, contribution)."""

@@ -2,14 +2,14 @@
 
 ::
 
-    <out>/votes/        a Run: every trial of every voter; resumed batch by batch
+    <out>/votes/        a Run: every request to every voter; resumed batch by batch
     <out>/weak/         datasets; each item says in its history why it is there
     <out>/strong/
     <out>/dropped/      what no rule can label: open questions, items on which all voters failed
     <out>/curate.json   last: counts, quorums, voters
 
-Everything after the votes is a pure function of them, so a job that is killed and run again ends
-with the same bytes.
+Everything after the votes is a pure function of them, so a job that is killed and run again writes
+the same bytes.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from harken.runs import Run
 from harken.shards.write import write_dataset
 
 SUMMARY = "curate.json"
-_CHUNK = 512  # items asked between two looks at memory; part of what a resumed job must match
+_CHUNK = 512  # items per records file; a resumed job must have the same
 
 
 @runtime_checkable
-class _Learns(Protocol):
-    """A voter that learns from the items before it votes (the linear baseline)."""
+class _Fits(Protocol):
+    """A voter that is fitted to the items before it votes (the linear baseline)."""
 
     @property
     def fitted(self) -> bool:
-        """Whether it has learned already."""
+        """Whether it is fitted already."""
         ...
 
     def fit(self, items: Sequence[Item]) -> Any:
-        """Learn."""
+        """Fit."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """Who votes, by what rule, and into which run."""
+    """The voters, the rule, and the run that holds the votes."""
 
     voters: Sequence[Model]
     names: Sequence[str]
@@ -80,11 +80,11 @@ def run(
     """Label `items` by `rule` and write the three datasets below `out`; returns the summary.
 
     Args:
-        items: what is to be sorted; open questions are dropped with a reason.
-        voters: models that answer. One with a ``fit`` that has not learned yet learns the items
-            first (cross-validated). One that hears fewer clips than an item has is asked without
+        items: the items to label; open-ended questions are dropped with a reason.
+        voters: models that answer. One with a ``fit`` that is not fitted yet is fitted to the items
+            first (cross-validated). One that accepts fewer clips than an item has is asked without
             audio only.
-        out: the folder; the same call takes up an unfinished job in it.
+        out: the folder; the same call resumes an unfinished job in it.
         rule: ``"bits"`` or ``"silence-vote"`` (see `harken.curate.contribution`).
         seed: for sampled Shapley orders.
         settings: thresholds.
@@ -93,7 +93,7 @@ def run(
 
     Raises:
         ConfigError: unknown rule, or no voters.
-        DataError: an item twice, or no items.
+        DataError: a duplicate item, or no items.
         RunError: `out` holds another job.
         TooManyFailures: after everything is written.
     """
@@ -101,7 +101,7 @@ def run(
     _check(known, voters, rule)
     closed_ended = [item for item in known if len(item.choices) > 1]
     for voter in voters:
-        if isinstance(voter, _Learns) and not voter.fitted and closed_ended:
+        if isinstance(voter, _Fits) and not voter.fitted and closed_ended:
             voter.fit(closed_ended)
     names = _names(voters)
     spec = {
@@ -112,19 +112,19 @@ def run(
         "seed": seed,
         "settings": asdict(settings),
     }
-    with Run.open(out / "votes", spec) as kept:
-        panel = _Panel(voters, names, rule, seed, settings, kept)
+    with Run.open(out / "votes", spec) as votes_run:
+        panel = _Panel(voters, names, rule, seed, settings, votes_run)
         votes, tallies = _vote(panel, closed_ended)
-        if not kept.done:
-            kept.finish({"voters": tallies})
+        if not votes_run.done:
+            votes_run.finish({"voters": tallies})
     by_bits = rule == "bits"
     quorums = _quorums(closed_ended, votes, settings) if by_bits else {}
-    judge = Labels(names, votes, quorums, settings, rule, seed)
-    sorted_items = _sort(known, judge)
+    labeller = Labels(names, votes, quorums, settings, rule, seed)
+    sorted_items = _sort(known, labeller)
     for label, group in sorted_items.items():
         plan = {"curate": spec, "label": label}
         write_dataset(group, out / label, name=label, plan=plan, embed=embed, root=root)
-    summary = _summary(spec, sorted_items, quorums, names, judge.hearing, tallies)
+    summary = _summary(spec, sorted_items, quorums, names, labeller.uses_audio, tallies)
     write_json(out / SUMMARY, summary)
     _check_failures(tallies, settings.max_failed)
     return summary
@@ -132,18 +132,20 @@ def run(
 
 def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
     if rule not in RULES:
-        raise ConfigError(f"no rule is called {rule!r}", hint="Known: " + ", ".join(RULES))
+        raise ConfigError(f"unknown rule {rule!r}", hint="Known: " + ", ".join(RULES))
     if not voters:
         raise ConfigError(
             "there are no voters", hint="Name at least one; three or more are better."
         )
     twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if twice or not items:
-        raise DataError(f"item {twice[0]} comes twice" if twice else "there are no items to curate")
+        raise DataError(
+            f"item {twice[0]} is there twice" if twice else "there are no items to curate"
+        )
 
 
 def _names(voters: Sequence[Model]) -> list[str]:
-    """One name a voter that can be part of a file name, none twice."""
+    """One unique name per voter that is valid in a file name."""
     names: list[str] = []
     for voter in voters:
         plain = "".join(c if c.isalnum() else "-" for c in Path(voter.name).name) or "voter"
@@ -153,7 +155,7 @@ def _names(voters: Sequence[Model]) -> list[str]:
 
 
 def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, dict[str, int]]]:
-    """Ask everyone everything; returns the ballots and the outcome counts, by voter."""
+    """Ask every voter every item; returns the ballots and the outcome counts, by voter."""
     groups: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         groups[len(item.clips)].append(item)
@@ -216,20 +218,20 @@ def _quorums(
     found: dict[int, Quorum] = {}
     for options in sorted({len(item.choices) for item in items}):
         group = [item for item in items if len(item.choices) == options]
-        held = [
+        picks = [
             [settled(own["none"].get(item.id), settings.mass) for own in votes] for item in group
         ]
         gold = [item.gold for item in group]
-        found[options] = quorum(np.array(held), gold, options, settings.alpha)
+        found[options] = quorum(np.array(picks), gold, options, settings.alpha)
     return found
 
 
-def _sort(items: Sequence[Item], judge: Labels) -> dict[str, list[Item]]:
+def _sort(items: Sequence[Item], labeller: Labels) -> dict[str, list[Item]]:
     groups: dict[str, list[Item]] = {"weak": [], "strong": [], "dropped": []}
     for item in items:
-        label, why, contribution = judge.of(item)
+        label, why, contribution = labeller.of(item)
         groups[label].append(
-            replace(item, contribution=contribution).marked("curate", f"{label}: {why}")
+            replace(item, contribution=contribution).with_history("curate", f"{label}: {why}")
         )
     return groups
 
@@ -239,7 +241,7 @@ def _summary(
     groups: Mapping[str, Sequence[Item]],
     quorums: Mapping[int, Quorum],
     names: Sequence[str],
-    hearing: Sequence[bool],
+    uses_audio: Sequence[bool],
     tallies: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     tasks = sorted({item.task for group in groups.values() for item in group})
@@ -249,7 +251,7 @@ def _summary(
         for item in group
         if item.contribution and item.contribution.bits is not None
     ]
-    marks = [0, 5, 25, 50, 75, 95, 100]
+    percentiles = [0, 5, 25, 50, 75, 95, 100]
     return {
         **spec,
         "counts": {label: len(group) for label, group in groups.items()},
@@ -259,14 +261,14 @@ def _summary(
         },
         "undecided": sum("undecided" in item.history[-1].note for item in groups["strong"]),
         "dropped": dict(Counter(item.history[-1].note for item in groups["dropped"])),
-        "bits": {f"p{m}": round(float(np.percentile(measured, m)), 6) for m in marks}
+        "bits": {f"p{m}": round(float(np.percentile(measured, m)), 6) for m in percentiles}
         if measured
         else None,
         "quorums": [
             {**asdict(q), "sets": [[names[i] for i in members] for members in q.sets]}
             for q in quorums.values()
         ],
-        "listens": dict(zip(names, hearing, strict=True)),
+        "listens": dict(zip(names, uses_audio, strict=True)),
         "outcomes": {name: dict(tally) for name, tally in tallies.items()},
     }
 
@@ -276,6 +278,6 @@ def _check_failures(tallies: Mapping[str, Mapping[str, int]], max_failed: float)
         failed, asked = tally.get("failed", 0), sum(tally.values())
         if failed > max_failed * asked:
             raise TooManyFailures(
-                f"{failed} of {asked} trials of the voter {name} failed",
-                hint="Mend or leave out the voter; the labels were written all the same.",
+                f"{failed} of {asked} requests to the voter {name} failed",
+                hint="Fix or leave out the voter; the labels were written anyway.",
             )

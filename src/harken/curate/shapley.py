@@ -1,6 +1,6 @@
 """Which clip matters: Shapley shares and the two-clip interaction, in bits.
 
-The game: v(S) = log2 p(gold) when exactly the clips in S are heard and all others are silenced. A
+The game: v(S) = log2 p(gold) when exactly the clips in S are audible and all others are silenced. A
 clip's share is its mean marginal contribution over all orders in which clips could be added
 (Shapley 1953); the shares sum to v(all) − v(none).
 """
@@ -14,19 +14,19 @@ from math import factorial
 import numpy as np
 
 Subset = frozenset[int]
-"""Positions (from 0) of the clips that are heard."""
+"""Positions (from 0) of the audible clips."""
 
 EXACT = 4
 """Up to this many clips all subsets are asked (2^k); beyond it, sampled orders."""
 
-_ORDERS = 6  # sampled orders for more clips; each is taken forwards and backwards
+_ORDERS = 6  # sampled orders for more clips; each is used forwards and backwards
 
 
 def orders(size: int, seed: int = 0) -> list[tuple[int, ...]]:
     """The orders in which clips are added: all of them up to `EXACT` clips, else a seeded sample.
 
-    A sampled order comes with its reverse, which takes out most of the noise that stems from a
-    clip being early or late; the shares still sum to v(all) − v(none).
+    A sampled order comes with its reverse, which removes most of the noise from a clip's
+    position in the order; the shares still sum to v(all) − v(none).
     """
     if size <= EXACT:
         return list(permutations(range(size)))
@@ -36,7 +36,7 @@ def orders(size: int, seed: int = 0) -> list[tuple[int, ...]]:
 
 
 def subsets(size: int, seed: int = 0) -> list[Subset]:
-    """Every subset whose value `shapley` will need, smallest first, none and all included."""
+    """Every subset whose value `shapley` needs, smallest first, empty and full ones included."""
     if size <= EXACT:
         return [frozenset(s) for n in range(size + 1) for s in combinations(range(size), n)]
     needed = {frozenset(order[:n]) for order in orders(size, seed) for n in range(size + 1)}
@@ -48,7 +48,7 @@ def shapley(values: Mapping[Subset, float], size: int, seed: int = 0) -> tuple[f
 
     With all 2^k values this is the exact sum: sum over S without i of
     |S|! (k − |S| − 1)! / k! · (v(S + i) − v(S)); otherwise the mean over the sampled `orders`.
-    Raises KeyError for a value that is needed and absent.
+    Raises KeyError for a value that is missing.
     """
     shares = [0.0] * size
     if size <= EXACT:

@@ -1,7 +1,7 @@
-"""What stands beside the numbers of a run: the blind floor, the official score, the versions.
+"""What is reported beside the numbers of a run: text-only floor, official score, versions.
 
-All of it is computed from items and trials, none by asking the model. It is kept in the run's
-``about.json``, because a floor takes longer than a table.
+All of it is computed from items and records, without the model. It is stored in the run's
+``about.json``, because a floor takes longer to compute than a table.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from harken.evaluate.benchmarks.types import Release, key_of
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
 
-_LINEAR_ITEMS = range(50, 5001)  # fewer teach a text-only linear model nothing; more take long
+_LINEAR_ITEMS = range(50, 5001)  # too few to train a text-only linear model; too many take long
 _LIBRARIES = ("harken", "numpy", "scipy", "soundfile", "soxr", "torch", "transformers", "peft")
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRequest:
-    """A benchmark as it is asked.
+    """A benchmark to evaluate on.
 
     Attributes:
         bench: its rules.
-        release: its items, with their audio found.
-        data: where the release lies, as the user said it.
+        release: its items, with their audio resolved.
+        data: where the release is, as the user gave it.
         helpers: the judge or embedding its official rule may need.
     """
 
@@ -54,7 +54,7 @@ class BenchmarkRequest:
         }
 
     def write_items(self, path: Path) -> None:
-        """The items, so that reports find question and sound."""
+        """Write the items, so that reports find questions and audio."""
         from harken.shards.jsonl import write_jsonl
 
         write_jsonl({item.id: item for item in self.release.items}.values(), path)
@@ -63,41 +63,43 @@ class BenchmarkRequest:
 def about(
     model: str,
     items: Sequence[Item],
-    exam: BenchmarkRequest | None,
+    benchmark: BenchmarkRequest | None,
     records: Sequence[Mapping[str, Any]],
     checks: Sequence[Mapping[str, Any]],
     floored: bool,
 ) -> dict[str, Any]:
-    """``blind``, ``official`` and ``checks`` of a run of `model`; what there is not is None."""
-    told: dict[str, Any] = {
-        "blind": blind(items, exam) if floored else None,
-        "official": official(items, exam, records) if exam is not None else None,
+    """``blind``, ``official`` and ``checks`` of a run of `model`; what is absent is None."""
+    found: dict[str, Any] = {
+        "blind": text_only_floor(items, benchmark) if floored else None,
+        "official": official(items, benchmark, records) if benchmark is not None else None,
         "checks": [dict(one) for one in checks],
     }
-    if exam is None:
-        return told
-    told["benchmark"] = exam.facts()
-    told["judge"] = judge = exam.helpers.report(model)
-    notes = [("release", note) for note in exam.release.notes]
+    if benchmark is None:
+        return found
+    found["benchmark"] = benchmark.facts()
+    found["judge"] = judge = benchmark.helpers.report(model)
+    notes = [("release", note) for note in benchmark.release.notes]
     notes += [("judge", note) for note in (judge or {}).get("warnings", ())]
-    told["checks"] += [{"name": name, "ok": None, "text": note} for name, note in notes]
-    return told
+    found["checks"] += [{"name": name, "ok": None, "text": note} for name, note in notes]
+    return found
 
 
-def blind(items: Sequence[Item], exam: BenchmarkRequest | None = None) -> dict[str, Any] | None:
-    """The best that needs neither audio nor model, and every floor behind it.
+def text_only_floor(
+    items: Sequence[Item], benchmark: BenchmarkRequest | None = None
+) -> dict[str, Any] | None:
+    """The best baseline that needs neither audio nor the model, and every floor behind it.
 
     Candidates: best constant position, longest option, best position of each task (held out), and
-    the cross-validated text-only linear model. The best of several is itself a little optimistic,
-    which is the safe side: a model that does not pass it has shown nothing.
+    the cross-validated text-only linear model. The best of several is a little too high,
+    which is the safe side: a model that does not beat it has shown nothing.
     """
     closed_ended = [item for item in items if item.choices and HIDDEN not in item.tags]
     if not closed_ended:
         return None
-    bench = exam.bench if exam is not None else Own()
+    bench = benchmark.bench if benchmark is not None else Own()
     rows = (
         closed_ended
-        if exam is not None
+        if benchmark is not None
         else [bench.item({**i.to_dict(), "item": i}, ()) for i in closed_ended]
     )
     found = floor(bench, rows, linear=len(closed_ended) in _LINEAR_ITEMS)
@@ -123,73 +125,75 @@ def blind(items: Sequence[Item], exam: BenchmarkRequest | None = None) -> dict[s
 
 
 def official(
-    items: Sequence[Item], exam: BenchmarkRequest, records: Sequence[Mapping[str, Any]]
+    items: Sequence[Item], benchmark: BenchmarkRequest, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
-    """The benchmark's own score of the replies under ``audio``, as they came and as submitted.
+    """The benchmark's own score of the replies under ``audio``, raw and as submitted.
 
-    *Submitted* is the bare text of the option that was read out of a reply, which every official
-    rule reads rightly; *raw* is the reply as it came. None where answers are withheld or nothing
-    was asked under ``audio`` (or ``none``, for a model that hears nothing). A request that failed
+    *Submitted* is the bare text of the option parsed from a reply, which every official rule reads
+    correctly; *raw* is the reply as generated. None where answers are withheld or nothing
+    was asked under ``audio`` (or ``none``, for a model without audio input). A request that failed
     was never answered: its item is left out, and counted under ``failed``.
     """
     asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
-    told = {
+    by_item = {
         t["item"]: t
         for t in records
         if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
     }
-    known = [item for item in items if HIDDEN not in item.tags and item.id in told]
-    marked = [item for item in known if told[item.id]["outcome"] != "failed"]
-    if not marked:
+    known = [item for item in items if HIDDEN not in item.tags and item.id in by_item]
+    answered = [item for item in known if by_item[item.id]["outcome"] != "failed"]
+    if not answered:
         return None
     raw, submitted = {}, {}
-    for item in marked:
-        record = told[item.id]
-        # What was read of an open answer is levelled for comparing: no words to be judged by.
+    for item in answered:
+        record = by_item[item.id]
+        # What is parsed from an open answer is normalised for comparison: not to be judged.
         chosen = record["parsed"] if item.choices else None
         submitted[key_of(item)] = chosen or record["reply"]
         if record["reply"] or record.get("words"):
             raw[key_of(item)] = record["reply"]
     return {
         "condition": first,
-        "failed": len(known) - len(marked),
-        "submitted": score(exam.bench, marked, submitted, exam.helpers),
-        "raw": score(exam.bench, marked, raw, exam.helpers) if any(raw.values()) else None,
+        "failed": len(known) - len(answered),
+        "submitted": score(benchmark.bench, answered, submitted, benchmark.helpers),
+        "raw": score(benchmark.bench, answered, raw, benchmark.helpers)
+        if any(raw.values())
+        else None,
     }
 
 
-def remarked(
-    folder: Path, spec: Mapping[str, Any], told: Mapping[str, Any], records: Sequence[Any]
+def rescored_about(
+    folder: Path, spec: Mapping[str, Any], before: Mapping[str, Any], records: Sequence[Any]
 ) -> dict[str, Any]:
-    """``about.json`` after trials were marked again: the official score is computed anew.
+    """``about.json`` after rescoring: the official score is computed again.
 
-    Where that needs a judge or an embedding, or the items are not all there, it stays as it was,
-    and a check says so.
+    Where that needs a judge or an embedding, or items are missing, it stays as it was, and a check
+    says so.
     """
     from harken.evaluate.benchmarks.load import open_benchmark
     from harken.shards.jsonl import read_jsonl
 
     facts, path = spec.get("benchmark"), folder / "items.jsonl"
-    if not facts or not told.get("official"):
-        return dict(told)
-    checks = [check for check in told.get("checks", ()) if check["name"] != "rescore"]
+    if not facts or not before.get("official"):
+        return dict(before)
+    checks = [check for check in before.get("checks", ()) if check["name"] != "rescore"]
     try:
         items = tuple(read_jsonl(path))
-        if told.get("judge") or len(items) != facts["items"]:
-            raise DataError("it needs the judge, or rows that are not kept", where=str(path))
+        if before.get("judge") or len(items) != facts["items"]:
+            raise DataError("it needs the judge, or items that are not stored", where=str(path))
         bench = open_benchmark(facts["name"])
         release = Release(bench.name, items, facts["fingerprint"], facts["version"], ())
-        anew = official(items, BenchmarkRequest(bench, release, str(path)), records)
+        rescored = official(items, BenchmarkRequest(bench, release, str(path)), records)
     except HarkenError as error:
-        text = f"the official score is of the marks before rescoring: {error}"
+        text = f"the official score is from before rescoring: {error}"
         checks.append({"name": "rescore", "ok": None, "text": text})
-        return {**told, "checks": checks}
-    return {**told, "official": anew, "checks": checks}
+        return {**before, "checks": checks}
+    return {**before, "official": rescored, "checks": checks}
 
 
 def versions() -> dict[str, str]:
-    """Python and the libraries that decide numbers; those that are not installed are left out."""
+    """Versions of Python and of the libraries that affect numbers, if installed."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -200,6 +204,6 @@ def versions() -> dict[str, str]:
 
 
 def detectable(made: RequestPlan) -> dict[str, Any]:
-    """Before anything is asked: the smallest audio gain that this many items can show."""
+    """Before inference: the smallest audio gain that this many items can show."""
     items = len({request.planned["item"] for request in made.requests})
     return {"items": items, "power": 0.8, "alpha": 0.05, "difference": stats.detectable(items)}

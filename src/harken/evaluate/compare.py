@@ -9,7 +9,7 @@ from typing import Any
 from harken.errors import RunError
 from harken.runs import Run, read_run
 from harken.stats import paired
-from harken.stats.table import has_mark
+from harken.stats.table import is_scored
 
 Records = list[dict[str, Any]]
 Json = dict[str, Any]
@@ -21,15 +21,15 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Json:
     Returns, under ``conditions``, for each condition that both runs asked, rows: all tasks first,
     then each task, with both accuracies, the difference, its 95 % bootstrap interval by recording,
     the exact McNemar p and the bootstrap p (both also Holm-corrected over tasks), and the ids of
-    the items that flipped: ``better`` and ``worse``. ``flips`` has each flipped item once a
-    condition with what either run said (see `flips`); ``only`` names the conditions of one run.
+    the items that flipped: ``better`` and ``worse``. ``flips`` has each flipped item once per
+    condition with both replies (see `flips`); ``only`` names the conditions of one run.
 
     Raises:
-        RunError: a folder is no finished evaluation, the runs share no condition, or asked
+        RunError: a folder is not a finished evaluation, the runs share no condition, or asked
             different items or rotations under those they share (the message says how many).
     """
     runs = [read_run(folder) for folder in (first, second)]
-    old, new = (_trials(run) for run in runs)
+    old, new = (_records(run) for run in runs)
     names = [_conditions(records) for records in (old, new)]
     shared = [c for c in names[0] if c in names[1]]
     if not shared:
@@ -38,13 +38,13 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Json:
             where=f"{first} and {second}",
             hint="Evaluate both under at least one condition in common.",
         )
-    old, new = ([t for t in records if t["condition"] in shared] for records in (old, new))
+    old, new = ([r for r in records if r["condition"] in shared] for records in (old, new))
     _same_items(old, new, f"{first} and {second}")
     conditions = paired.compare_all(old, new, shared, seed)
     return {
-        "first": _who(runs[0]),
-        "second": _who(runs[1]),
-        "items": len({t["item"] for t in new}),
+        "first": _model(runs[0]),
+        "second": _model(runs[1]),
+        "items": len({r["item"] for r in new}),
         "conditions": conditions,
         "flips": {c: flips(old, new, c, rows[0]["paired"]) for c, rows in conditions.items()},
         "only": {
@@ -60,18 +60,18 @@ def flips(
     condition: str,
     found: Mapping[str, Any],
 ) -> list[Json]:
-    """The items that flipped, those gained first, with what was said before and after.
+    """The items that flipped, those gained first, with the replies before and after.
 
     Args:
-        old: trials of the first run.
-        new: trials of the second.
+        old: records of the first run.
+        new: records of the second.
         condition: the one that is compared.
         found: ``better`` and ``worse``, as in `harken.stats.paired.Paired`.
 
     Returns:
         ``item``, ``task``, ``question``, ``gold`` (the true answer), ``to`` (better or worse), and
         under ``first`` and ``second``: ``right`` of ``answered`` passes, and of the first pair of
-        passes marked differently ``outcome``, ``parsed`` and ``reply``.
+        passes scored differently ``outcome``, ``parsed`` and ``reply``.
     """
     sides = [_by_key(records, condition) for records in (old, new)]
     items: dict[str, list[paired.Key]] = {}
@@ -92,23 +92,23 @@ def flips(
                     "question": shown.get("question") or shown.get("prompt", ""),
                     "gold": shown["answer"],
                     "to": to,
-                    "first": _said([sides[0][k] for k in keys], sides[0][at]),
-                    "second": _said([sides[1][k] for k in keys], shown),
+                    "first": _answer([sides[0][k] for k in keys], sides[0][at]),
+                    "second": _answer([sides[1][k] for k in keys], shown),
                 }
             )
     return out
 
 
 def _by_key(records: Sequence[Mapping[str, Any]], condition: str) -> dict[paired.Key, Any]:
-    """The marked trials under a condition."""
-    return {paired.key_of(t): t for t in records if t["condition"] == condition and has_mark(t)}
+    """The scored records under a condition."""
+    return {paired.key_of(r): r for r in records if r["condition"] == condition and is_scored(r)}
 
 
 def _right(record: Mapping[str, Any]) -> bool:
     return bool(record["outcome"] == "correct")
 
 
-def _said(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json:
+def _answer(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json:
     return {
         "right": sum(map(_right, passes)),
         "answered": len(passes),
@@ -116,18 +116,18 @@ def _said(passes: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> Json
     }
 
 
-def _trials(run: Run) -> Records:
+def _records(run: Run) -> Records:
     if not run.done:
         raise RunError(
-            "this run holds no finished evaluation",
+            "this run is not a finished evaluation",
             where=str(run.folder),
-            hint="Run the same `harken eval` again: it goes on where it stopped.",
+            hint="Run the same `harken eval` again: it resumes where it stopped.",
         )
     return run.records("records")
 
 
 def _conditions(records: Records) -> list[str]:
-    return list(dict.fromkeys(t["condition"] for t in records))
+    return list(dict.fromkeys(r["condition"] for r in records))
 
 
 def _same_items(old: Records, new: Records, where: str) -> None:
@@ -135,7 +135,7 @@ def _same_items(old: Records, new: Records, where: str) -> None:
         ("items", "Evaluate both on the same dataset and split.", 1),
         ("rotations", "Evaluate both with the same rotations.", 3),
     ):
-        a, b = ({paired.key_of(t)[:size] for t in records} for records in (old, new))
+        a, b = ({paired.key_of(r)[:size] for r in records} for records in (old, new))
         if a != b:
             raise RunError(
                 f"the runs asked different {what}: {len(a):,} in the first, {len(b):,} in the "
@@ -145,5 +145,5 @@ def _same_items(old: Records, new: Records, where: str) -> None:
             )
 
 
-def _who(run: Run) -> dict[str, Any]:
+def _model(run: Run) -> dict[str, Any]:
     return {"model": run.spec.get("model"), "identity": run.spec.get("identity")}

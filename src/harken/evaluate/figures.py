@@ -1,9 +1,9 @@
-"""Shares and gaps with their intervals: the two kinds of number that every table is made of.
+"""Shares and gaps with their intervals: the two kinds of number in every table.
 
-A share is a mean of marks over items, with Wilson's interval (items independent) and a bootstrap by
-recording (`cluster_low`, `cluster_high`; the wider one is the honest one where items share
-recordings). A gap is a mean of paired differences over items, with a bootstrap interval and two
-p-values: the exact McNemar test (with rotations the exact sign-flip test) and the bootstrap's.
+A share is a mean of scores over items, with Wilson's interval (items independent) and a bootstrap
+by recording (`cluster_low`, `cluster_high`; use the wider one where items share recordings).
+A gap is a mean of paired differences over items, with a bootstrap interval and two p-values: the
+exact McNemar test (with rotations the exact sign-flip test) and the bootstrap's.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Json = dict[str, Any]
 
 @dataclass(slots=True, eq=False)
 class Sheet:
-    """A table with its marks worked out, and the resampling that all its intervals come from.
+    """A table with its scores, and the resampling that all its intervals come from.
 
     Attributes:
-        table: the trials, K keys of N items under C conditions.
+        table: the records, K keys of N items under C conditions.
         resampling: collects every interval; `tabulate` runs it once at the end.
         right: (K, C) 1 right, 0 not, NaN not answered.
         mine: (N, C) the same, mean over an item's keys.
         bits: (K, C) log2 p(gold).
         sizes: (N,) number of options.
-        longest: (N,) mark of who always takes the longest option, a point shared by equally long
-            ones; NaN for open questions.
+        longest: (N,) score of always choosing the longest option, ties sharing the point; NaN for
+            open questions.
     """
 
     table: Table
@@ -48,13 +48,13 @@ class Sheet:
     longest: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out the marks."""
+        """Compute the scores."""
         own = self.table
         self.right, self.bits = own.right, own.bits
         self.mine = own.by_item(self.right)
         self.sizes = np.array([len(names) for names in own.options], dtype=np.int64)
-        marks = map(_longest, own.options, own.gold.tolist())
-        self.longest = np.array(list(marks), dtype=np.float64)
+        longest = map(_longest, own.options, own.gold.tolist())
+        self.longest = np.array(list(longest), dtype=np.float64)
 
     def share(self, into: Json, values: Floats, units: Ints | None = None, block: str = "") -> Json:
         """``items``, ``accuracy`` and both intervals of the mean of `values`, NaN left out.
@@ -62,7 +62,7 @@ class Sheet:
         Args:
             into: receives them (the interval by recording when the resampling runs, so a copy of
                 this dict would lack it), and is returned.
-            values: one an item, 0..1.
+            values: one per item, 0..1.
             units: which items, if not all.
             block: see `harken.stats.bootstrap.Resampling.want`.
         """
@@ -77,7 +77,7 @@ class Sheet:
         return gap(self.resampling, values, units, block)
 
     def between(self, condition: str, other: str) -> Floats:
-        """(N,) mark under `condition` minus mark under `other`, over the keys that both answered.
+        """(N,) score under `condition` minus score under `other`, over the keys that both answered.
 
         NaN where nothing is paired; both must have been asked.
         """
@@ -86,7 +86,7 @@ class Sheet:
 
 
 def mean(values: Floats) -> float | None:
-    """Mean without NaN; None of nothing."""
+    """Mean without NaN; None without values."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else None
 

@@ -1,6 +1,6 @@
-"""What several clips, and cuts of clips, tell: how much of the audio an item needs.
+"""Results by clips and by cuts of clips: how much of the audio an item needs.
 
-All of it is over all tasks, paired item by item with the whole audio where that was asked.
+All figures are over all tasks, paired item by item with the whole audio where that was asked.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _CLIP = re.compile(r"clip-([1-9]\d*)")
 
 def by_clips(sheet: Sheet) -> dict[str, list[Json]]:
     """Condition -> accuracy with intervals for each number of clips that items have (``clips``)."""
-    heard = sheet.table.heard
+    n_clips = sheet.table.n_clips
     found: dict[str, list[Json]] = {name: [] for name in sheet.table.conditions}
-    for clips in np.unique(heard).tolist():
-        which = np.flatnonzero(heard == clips)
+    for clips in np.unique(n_clips).tolist():
+        which = np.flatnonzero(n_clips == clips)
         for at, name in enumerate(sheet.table.conditions):
-            marks = sheet.mine[which, at]
-            if not np.isnan(marks).all():
+            scores = sheet.mine[which, at]
+            if not np.isnan(scores).all():
                 cell = {"clips": int(clips)}
-                found[name].append(sheet.share(cell, marks, which, _block(sheet, clips)))
+                found[name].append(sheet.share(cell, scores, which, _block(sheet, clips)))
     return found
 
 
 def fragments(sheet: Sheet) -> list[Json]:
-    """Accuracy with only the K-th of N equal cuts of every clip (arXiv 2604.24401), one entry an N.
+    """Accuracy with only the K-th of N equal cuts of every clip (arXiv 2604.24401), an entry per N.
 
-    ``positions`` has each cut's own accuracy over what it answered. The rest is over the keys that
+    ``positions`` has each cut's own accuracy over the answered keys. The rest is over the keys that
     all N cuts and the whole audio answered, averaged over an item's keys, with ``n`` items:
 
     * ``whole``: accuracy of the whole audio, ``mean``: of a cut, over all N;
-    * ``retained``: mean / whole, the share of the score that a cut keeps (None if whole is 0);
+    * ``retained``: mean / whole, the share of the score that a cut retains (None if whole is 0);
     * ``any``: share of items right with at least one cut;
     * ``needs_whole``: share right with the whole audio and with no cut.
     """
@@ -67,24 +67,24 @@ def _fragment(sheet: Sheet, cuts: int, columns: dict[int, int]) -> Json:
     audio = sheet.table.column("audio")
     if audio < 0 or len(columns) < cuts:
         return {**found, "n": 0, **empty}
-    marks = sheet.right[:, [columns[k] for k in sorted(columns)]]
+    scores = sheet.right[:, [columns[k] for k in sorted(columns)]]
     whole = sheet.right[:, audio]
-    both = ~np.isnan(marks).any(axis=1) & ~np.isnan(whole)
-    hit = np.where(both, (marks == 1).any(axis=1), np.nan)
+    both = ~np.isnan(scores).any(axis=1) & ~np.isnan(whole)
+    hit = np.where(both, (scores == 1).any(axis=1), np.nan)
     parts = {
         "whole": np.where(both, whole, np.nan),
-        "mean": np.where(both, marks.mean(axis=1), np.nan),
+        "mean": np.where(both, scores.mean(axis=1), np.nan),
         "any": hit,
         "needs_whole": np.where(both, (whole == 1) & (hit == 0), np.nan),
     }
     items = {name: sheet.table.by_item(values) for name, values in parts.items()}
     numbers = {name: mean(values) for name, values in items.items()}
-    kept = (
+    retained = (
         numbers["mean"] / numbers["whole"]
         if numbers["whole"] and numbers["mean"] is not None
         else None
     )
-    found |= {"n": int((~np.isnan(items["whole"])).sum()), **numbers, "retained": kept}
+    found |= {"n": int((~np.isnan(items["whole"])).sum()), **numbers, "retained": retained}
     for name in ("any", "needs_whole"):
         sheet.resampling.want(items[name], found, (f"{name}_low", f"{name}_high", ""), None, block)
     return found
@@ -93,16 +93,16 @@ def _fragment(sheet: Sheet, cuts: int, columns: dict[int, int]) -> Json:
 def per_clip(sheet: Sheet) -> list[Json]:
     """Accuracy with only clip k audible (conditions ``clip-k``), by k and number of clips.
 
-    ``drop`` is the whole audio minus that, paired: a clip with a small drop says most of it alone.
+    ``drop`` is the whole audio minus that, paired: a clip with a small drop is nearly enough alone.
     """
     found: list[Json] = []
-    heard, audio = sheet.table.heard, sheet.table.column("audio")
+    n_clips, audio = sheet.table.n_clips, sheet.table.column("audio")
     for at, name in enumerate(sheet.table.conditions):
         match = _CLIP.fullmatch(name)
         if not match:
             continue
-        for clips in np.unique(heard[~np.isnan(sheet.mine[:, at])]).tolist():
-            which = np.flatnonzero(heard == clips)
+        for clips in np.unique(n_clips[~np.isnan(sheet.mine[:, at])]).tolist():
+            which = np.flatnonzero(n_clips == clips)
             block = _block(sheet, clips)
             cell: Json = {"clips": int(clips), "clip": int(match.group(1)), "drop": None}
             sheet.share(cell, sheet.mine[which, at], which, block)
@@ -113,5 +113,5 @@ def per_clip(sheet: Sheet) -> list[Json]:
 
 
 def _block(sheet: Sheet, clips: int) -> str:
-    """Where all items have as many clips, their figures are those over all tasks."""
-    return ALL if bool((sheet.table.heard == clips).all()) else f"{clips} clips"
+    """Where all items have this many clips, the figures are those over all tasks."""
+    return ALL if bool((sheet.table.n_clips == clips).all()) else f"{clips} clips"

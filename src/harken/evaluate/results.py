@@ -1,19 +1,19 @@
-"""From trials to numbers: a pure function, so a rescored run never asks the model again.
+"""From records to numbers: a pure function, so a rescored run never calls the model again.
 
 For each task and for all together: accuracy under each condition with its 95 % intervals (Wilson,
 and bootstrap by recording), the gain of audio over every other condition (paired, exact McNemar and
 bootstrap, both corrected over tasks by Holm's rule), bits per question, consistency over rotations,
-position bias, calibration, outcome counts, and what needs no listening at all: chance, always the
-first choice, the longest choice. What several clips, cuts of clips and rotations tell is in
+position bias, calibration, outcome counts, and baselines without audio: chance, always the first
+choice, the longest choice. Results by clips, cuts of clips and rotations are in
 `harken.evaluate.parts` and `harken.evaluate.rotations`.
 
-Conventions: accuracy = right answers / answered trials. Abstained and unparsable answers are
-answered and not right; failed trials (no reply came) are outside the denominator and counted, and
+Conventions: accuracy = right answers / answered requests. Abstained and unparsable answers are
+answered and not right; failed requests (no reply) are outside the denominator and counted, and
 so are answers to items whose true answer is withheld (hidden). Under ``rates``, abstained and
-unparsable are shares of the answered trials, failed of those asked. With several rotations an item
-still counts once (its share of right answers), and intervals are over items. All figures over all
-tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None stands where
-there is nothing to compute from.
+unparsable are shares of the answered requests, failed of all. With several rotations an item still
+counts once (its share of right answers), and intervals are over items. All figures over all
+tasks are micro (each item weighs the same); ``macro`` is the mean over tasks. None means
+that there are no values.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Json:
-    """The whole of ``results.json`` from the trials of one evaluation.
+    """The whole of ``results.json`` from the records of one evaluation.
 
     Args:
         records: records as in ``records.jsonl``, in any order.
@@ -126,8 +126,8 @@ def _gain(part: _Part, other: str) -> Json:
     found = sheet.gap(gaps, part.items, part.name)
     for name, which in (("better", gaps > 0), ("worse", gaps < 0)):
         found[name] = [own.items[i] for i in part.items[which].tolist()]
-    told = sheet.bits[:, own.column("audio")] - sheet.bits[:, own.column(other)]
-    bits = own.by_item(told)[part.items]
+    gains = sheet.bits[:, own.column("audio")] - sheet.bits[:, own.column(other)]
+    bits = own.by_item(gains)[part.items]
     found["bits"] = {"items": int((~np.isnan(bits)).sum()), "mean": mean(bits)}
     sheet.resampling.want(bits, found["bits"], ("low", "high", ""), part.items, part.name)
     return found
@@ -164,10 +164,10 @@ def _cell(part: _Part, keys: Ints, at: int) -> Json:
 
 
 def _calibration(part: _Part, keys: Ints, at: int) -> Json | None:
-    """How far the probability of the chosen option is the chance of being right; None without any.
+    """Whether the probability of the chosen option is its accuracy; None without probabilities.
 
-    The unit is the answered trial, each rotation for itself: it is the single answer whose
-    confidence is believed or not.
+    The unit is the answered request, each rotation separately, since confidence belongs to a single
+    answer.
     """
     own, right = part.sheet.table, part.sheet.right[keys, at]
     chances, gold = own.chances[keys, at], own.gold[own.key_item[keys]]
@@ -192,7 +192,7 @@ def _calibration(part: _Part, keys: Ints, at: int) -> Json | None:
 
 
 def _floors(part: _Part, keys: Ints) -> dict[str, float | None]:
-    """What never listening scores: always the first shown option, always the longest one.
+    """Scores without audio: always the first shown option, always the longest one.
 
     Options of equal length share the point.
     """

@@ -1,8 +1,8 @@
-"""What rotations tell: whether answers hold, where the picks stand, and what a vote is worth.
+"""Results over rotations: consistency of answers, position bias, and majority votes.
 
-A series is one item asked several times, with only one thing turned: its options (at one order of
-the clips), or its clips (at one order of the options). A model that hears and reads gives one
-and the same answer all along a series (consistency rate, arXiv 2510.04584).
+A series is one item asked several times, with only one thing rotated: its options (at one order of
+the clips), or its clips (at one order of the options). A model that does not depend on position
+gives the same answer all along a series (consistency rate, arXiv 2510.04584).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Json = dict[str, Any]
 
-TURNED = ("options", "clips")
-"""What is turned along a series."""
+ROTATED = ("options", "clips")
+"""What is rotated along a series."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,22 +48,22 @@ class Agreement:
 
 
 def agreements(sheet: Sheet) -> dict[str, Agreement]:
-    """`Agreement` for each of `TURNED`.
+    """`Agreement` for each of `ROTATED`.
 
     An answer that names no option (abstained, unparsable) agrees with nothing, not even with
-    another such. Failed trials are left out; a series with fewer than two answers is none.
+    another such. Failed requests are left out; a series with fewer than two answers does not count.
     """
-    return {name: _agreement(sheet, series(sheet.table, name)) for name in TURNED}
+    return {name: _agreement(sheet, series(sheet.table, name)) for name in ROTATED}
 
 
-def series(own: Table, turned: str) -> Ints:
-    """(K,) the number of the series that each key is in: the same but for what is turned."""
-    still = {
+def series(own: Table, rotated: str) -> Ints:
+    """(K,) the number of the series that each key is in: equal but for what is rotated."""
+    fixed = {
         "options": own.clip_rotation,
         "clips": own.rotation,
         "both": np.zeros_like(own.rotation),
-    }[turned]
-    code = (own.key_item * (int(still.max(initial=0)) + 1) + still) * (
+    }[rotated]
+    code = (own.key_item * (int(fixed.max(initial=0)) + 1) + fixed) * (
         int(own.again.max(initial=0)) + 1
     ) + own.again
     number: Ints = np.unique(code, return_inverse=True)[1]
@@ -95,11 +95,11 @@ def _agreement(sheet: Sheet, line: Ints) -> Agreement:
 
 
 def positions(sheet: Sheet, keys: Ints, condition: int) -> Json:
-    """How often each shown place, and each shown clip, was chosen, and how likely that is unbiased.
+    """How often each shown position, and each shown clip, was chosen, with the p of no bias.
 
-    ``position`` counts questions of the most common number of options: places of a yes/no question
-    and of a four-way one do not mean the same. ``clip_position`` counts questions whose options are
-    the clips, likewise, by the number under which the chosen clip was shown.
+    ``position`` counts questions of the most common number of options: positions of a yes/no
+    question and of a four-way one are not comparable. ``clip_position`` counts questions whose
+    options are the clips, likewise, by the number under which the chosen clip was shown.
     """
     own = sheet.table
     asked = keys[own.outcome[keys, condition] >= 0]
@@ -116,7 +116,7 @@ def positions(sheet: Sheet, keys: Ints, condition: int) -> Json:
 
 
 def _position(what: str, sizes: Ints, chosen: Ints, gold: Ints) -> Json:
-    """Counts by place for the most common size (the smallest of equally common ones)."""
+    """Counts by position for the most common size (the smallest of equally common ones)."""
     counts = np.bincount(sizes[sizes > 0], minlength=1)
     size = int(counts.argmax()) if counts.any() else 0
     used = (
@@ -129,37 +129,38 @@ def _position(what: str, sizes: Ints, chosen: Ints, gold: Ints) -> Json:
 
 
 def self_consistency(sheet: Sheet, condition: str = "audio") -> dict[str, Json]:
-    """The vote of several passes against the single pass, by what is turned.
+    """The vote of several passes against the single pass, by what is rotated.
 
     Audio-permutational self-consistency (MUGEN, arXiv 2603.09714): ask with the clips in each
     cyclic order, map the answers back to the item's own numbering, and take the majority.
     ``clips`` is that; ``options`` votes over the orders of the options; ``both`` over all passes,
-    where both were turned.
+    where both were rotated.
 
     The vote of a series is the option named most. A tie goes to the option with the larger sum of
     probabilities where all passes have them, and is wrong otherwise. Answers that name no option
-    have no vote, failed passes are none, and a series needs two answered passes.
+    do not vote, failed passes are left out, and a series needs two answered passes.
 
     Returns:
-        For each with at least one series: ``items``, mean ``passes`` a series, ``single`` (mean
-        mark of the single passes), the vote's accuracy with intervals, ``gain`` (vote minus single,
-        paired by item; see `Sheet.gap`), how many series tied, how many stayed tied, and a note.
+        For each with at least one series: ``items``, mean ``passes`` per series, ``single`` (mean
+        score of the single passes), the vote's accuracy with intervals, ``gain`` (vote minus
+        single, paired by item; see `Sheet.gap`), how many series tied, how many stayed tied,
+        and a note.
     """
     at = sheet.table.column(condition)
     found: dict[str, Json] = {}
     if at < 0:
         return found
-    turned = [name for name in TURNED if _turns(sheet.table, name)]
-    for name in [*turned, *(["both"] if len(turned) > 1 else [])]:
+    rotated = [name for name in ROTATED if _rotates(sheet.table, name)]
+    for name in [*rotated, *(["both"] if len(rotated) > 1 else [])]:
         one = _vote(sheet, series(sheet.table, name), at)
         if one is not None:
             found[name] = one
     return found
 
 
-def _turns(own: Table, name: str) -> bool:
-    turns = own.rotation if name == "options" else own.clip_rotation
-    return len(np.unique(turns)) > 1
+def _rotates(own: Table, name: str) -> bool:
+    rotations = own.rotation if name == "options" else own.clip_rotation
+    return len(np.unique(rotations)) > 1
 
 
 def _vote(sheet: Sheet, line: Ints, at: int) -> Json | None:
@@ -209,6 +210,6 @@ def _summed(where: Ints, picks: Ints, size: int, wide: int) -> Ints:
 
 
 def _only(values: Floats) -> Ints:
-    """The place of each row's largest value; -1 where the largest is not alone."""
+    """The column of each row's largest value; -1 where it is tied."""
     best = np.nanmax(values, axis=1, keepdims=True, initial=-1.0)
     return np.where((values == best).sum(axis=1) == 1, values.argmax(axis=1), -1)

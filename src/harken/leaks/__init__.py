@@ -1,1 +1,1 @@
-"""Is a test set in the training data? By sound, by source, by words (`harken leaks`)."""
+"""Is a test set in the training data? By audio, by source, by text (`harken leaks`)."""

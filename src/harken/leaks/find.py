@@ -1,17 +1,17 @@
-"""Is a benchmark in the training data? Matches by sound, source and words; nothing is dropped.
+"""Is a benchmark in the training data? Matches by audio, source and text; nothing is dropped.
 
 The index is built over the benchmark, the training set is streamed past it, so memory is bounded by
-the benchmark. Kinds of match, the surest first (strength in brackets):
+the benchmark. Kinds of match, the most certain first (strength in brackets):
 
-* ``bytes`` (1, or the share of the benchmark's clip that the same stretch of the file covers): the
+* ``bytes`` (1, or the share of the benchmark's clip that the training clip covers): the
   same file, by SHA-256 of its encoded bytes; the same scene, by its plan;
-* ``samples`` (1): the same sound in another file (`harken.audio.fingerprint.sample_hash`);
+* ``samples`` (1): the same samples in another file (`harken.audio.fingerprint.sample_hash`);
 * ``print`` (1 - 2 · share of differing bits): the same recording, re-encoded, resampled, louder,
   cut or noisy (`harken.audio.fingerprint`, Haitsma and Kalker 2002);
 * ``source`` (0.5 to 1): the same Freesound id, seconds of a video, utterance (`leaks.sources`);
 * ``text`` (share of the question's own 8-grams): the same question (`leaks.text`);
-* ``name`` (0.5) and ``near`` (0.25): the same telling file name; the same speaker, or other seconds
-  of the same video. These two are hints, and make no item leaked.
+* ``name`` (0.5) and ``near`` (0.25): the same distinctive file name; the same speaker, or other
+  seconds of the same video. These two are hints, and do not count an item as leaked.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from harken.errors import AudioError, ConfigError
 from harken.hashing import digest
 from harken.leaks.read import ComparedItem, ItemSource
 from harken.leaks.sources import WEAK, Origin, certainty, keys, origins
-from harken.leaks.text import Questions, levelled
+from harken.leaks.text import Questions, normalised
 from harken.progress import track
 
 KINDS = ("bytes", "samples", "print", "source", "text", "name", "near")
 HINTS = ("name", "near")
-"""Kinds that may be chance; they are listed and make no item leaked."""
+"""Kinds that may be chance; they are listed but do not count an item as leaked."""
 
 SOUND = ("bytes", "samples", "print")
-_REMEMBERED = 4096  # clips of the training set whose matches are kept: items share recordings
-_AHEAD = 32  # training items heard at once, for each thread
-_COMMON = 50  # a name that more items of the benchmark share tells nothing (or 5 % of them)
+_REMEMBERED = 4096  # training clips whose matches are cached: items share recordings
+_AHEAD = 32  # training items decoded at once, for each thread
+_COMMON = 50  # a name in more benchmark items than this (or 5 % of them) is no evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Match:
     Attributes:
         kind: one of `KINDS`.
         strength: 0..1, in the kind's own terms.
-        bench: the benchmark's item, `bench_clip` its audio, where sound matched.
+        bench: the benchmark's item, `bench_clip` its clip, where audio matched.
         train: the training item, likewise.
         found: what matched, in words.
     """
@@ -68,7 +68,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class ClipFeatures:
-    """What is compared of one clip; `fault` says why it could not be heard, its hashes stay."""
+    """What is compared of one clip; `fault` says why it could not be decoded."""
 
     hash: str = ""
     samples: str = ""
@@ -85,12 +85,12 @@ class _Side:
     questions: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
 
-    def see(self, entry: ComparedItem, heard: Sequence[ClipFeatures]) -> None:
-        """Count an item and what could not be heard of it."""
+    def count(self, entry: ComparedItem, features: Sequence[ClipFeatures]) -> None:
+        """Count an item and its clips that could not be decoded."""
         self.items += 1
-        self.clips += len(heard)
+        self.clips += len(features)
         self.questions += bool(entry.question)
-        self.unreadable.update(one.fault for one in heard if one.fault)
+        self.unreadable.update(one.fault for one in features if one.fault)
 
 
 def contamination(
@@ -112,13 +112,13 @@ def contamination(
         shown: matches listed for each benchmark item and kind, the strongest; all are counted.
         jobs: threads that decode and take fingerprints.
         source: knows the number of training items, for the progress bar.
-        each: told of every match as it is found, in the order of the training set.
+        each: called with every match as it is found, in the order of the training set.
 
     Returns:
         ``train`` and ``bench`` (items, clips, questions, unreadable clips by reason), ``checks``,
         ``kinds`` (for each: benchmark items, training items, pairs), ``leaked`` (ids of benchmark
-        items with a match that is no hint), ``share`` of them, ``generic`` (questions with nothing
-        of their own), ``common_names`` (names and speakers that too many items share, left out),
+        items with a match that is no hint), ``share`` of them, ``generic`` (questions that are all
+        template), ``common_names`` (names and speakers that too many items share, left out),
         and ``matches``.
 
     Raises:
@@ -130,21 +130,21 @@ def contamination(
     index = _Index(bench, checks, jobs)
     found = _Found(shown)
     side = _Side()
-    for entry, heard in track(
-        _hear_all(train, index.decodes_audio, jobs),
+    for entry, features in track(
+        _with_features(train, index.decodes_audio, jobs),
         "compare",
         None if source is None else source.total,
     ):
-        side.see(entry, heard)
-        matches = index.find(entry, heard)
+        side.count(entry, features)
+        matches = index.find(entry, features)
         found.take(matches)
         if each is not None:
             for match in matches:
                 each(match)
     leaked = [entry.id for entry in bench if entry.id in found.leaked]
     return {
-        "train": _told(side),
-        "bench": _told(index.side),
+        "train": _side_json(side),
+        "bench": _side_json(index.side),
         "checks": list(checks),
         "kinds": found.kinds(checks),
         "leaked": leaked,
@@ -156,7 +156,7 @@ def contamination(
 
 
 class _Index:
-    """The benchmark, ready to be asked what a training item repeats of it."""
+    """The benchmark, indexed for look-ups by training item."""
 
     def __init__(self, bench: Sequence[ComparedItem], checks: Sequence[str], jobs: int) -> None:
         self.bench = bench
@@ -169,16 +169,16 @@ class _Index:
         self._prints = FingerprintIndex()
         self._origins: dict[tuple[str, str], list[tuple[int, Origin]]] = {}
         self._remembered: OrderedDict[str, list[tuple[int, str, float, str]]] = OrderedDict()
-        steps = track(_hear_all(bench, self.decodes_audio, jobs), "index", len(bench))
-        for number, (entry, heard) in enumerate(steps):
-            self.side.see(entry, heard)
-            for clip, one in zip(entry.clips, heard, strict=False):
+        steps = track(_with_features(bench, self.decodes_audio, jobs), "index", len(bench))
+        for number, (entry, features) in enumerate(steps):
+            self.side.count(entry, features)
+            for clip, one in zip(entry.clips, features, strict=False):
                 self._add_clip(number, clip, one)
             for origin in _origins(entry):
                 for key in keys(origin):
                     self._origins.setdefault(key, []).append((number, origin))
         self.common = self._without_common()
-        self.questions = Questions(levelled(entry.question, entry.choices) for entry in bench)
+        self.questions = Questions(normalised(entry.question, entry.choices) for entry in bench)
 
     def _without_common(self) -> dict[str, int]:
         """Drop names and speakers that many items share; returns them with their counts."""
@@ -192,10 +192,10 @@ class _Index:
             del self._origins[key]
         return {f"{kind} {id_}": count for (kind, id_), count in sorted(common.items())}
 
-    def find(self, entry: ComparedItem, heard: Sequence[ClipFeatures]) -> list[Match]:
-        """All matches of one training item, one a benchmark item, kind and clip."""
+    def find(self, entry: ComparedItem, features: Sequence[ClipFeatures]) -> list[Match]:
+        """All matches of one training item, one per benchmark item, kind and clip."""
         found: dict[tuple[str, int, str], Match] = {}
-        for clip, one in zip(entry.clips, heard, strict=False):
+        for clip, one in zip(entry.clips, features, strict=False):
             for place, kind, strength, what in self._sounds(clip, one):
                 number, theirs = self._clips[place]
                 match = self._match(kind, strength, number, entry, what, theirs, clip)
@@ -207,7 +207,7 @@ class _Index:
                     match = self._match(kind, strength, number, entry, what)
                     found[kind, number, ""] = match
         if "text" in self.checks and entry.question:
-            for overlap in self.questions.find(levelled(entry.question, entry.choices)):
+            for overlap in self.questions.find(normalised(entry.question, entry.choices)):
                 what = "the same words" if overlap.same else f"{overlap.run} words in a row"
                 match = self._match("text", overlap.share, overlap.number, entry, what)
                 found["text", overlap.number, ""] = match
@@ -240,7 +240,7 @@ class _Index:
     def _sounds(self, clip: Clip, one: ClipFeatures) -> list[tuple[int, str, float, str]]:
         """(place, kind, strength, what) of every clip of the benchmark that this one repeats.
 
-        A clip that is the same by its bytes is not told again by its samples, and so on.
+        A clip that matches by its bytes is not listed again for its samples, and so on.
         """
         if clip.key in self._remembered:
             self._remembered.move_to_end(clip.key)
@@ -268,7 +268,7 @@ class _Index:
         return self._remembered[clip.key]
 
     def _named(self, entry: ComparedItem) -> Iterator[tuple[int, str, float, str]]:
-        """(item, kind, strength, what) of every benchmark item of the same origin."""
+        """(item, kind, strength, what) of every benchmark item with the same origin."""
         for origin in _origins(entry):
             for number, other in self._origins.get((origin.kind, origin.id), ()):
                 sure = certainty(origin, other)
@@ -321,18 +321,18 @@ class _Found:
         return [asdict(match) for match in every]
 
 
-def _hear_all(
+def _with_features(
     entries: Iterable[ComparedItem], decodes_audio: bool, jobs: int
 ) -> Iterator[tuple[ComparedItem, list[ClipFeatures]]]:
-    """Each entry with what is heard of its clips, in order."""
+    """Each entry with the features of its clips, in order."""
     stream = iter(entries)
     if not decodes_audio:
         yield from ((entry, [ClipFeatures() for _ in entry.clips]) for entry in stream)
         return
     known: OrderedDict[str, ClipFeatures] = OrderedDict()
-    with ThreadPoolExecutor(max(1, jobs), "hear") as pool:
+    with ThreadPoolExecutor(max(1, jobs), "features") as pool:
         while some := list(islice(stream, _AHEAD * max(1, jobs))):
-            # A recording that several items share is heard once.
+            # A recording that several items share is decoded once.
             clips = {c.key: c for entry in some for c in entry.clips if c.key not in known}
             known |= zip(clips, pool.map(features_of, clips.values()), strict=True)
             for entry in some:
@@ -342,7 +342,7 @@ def _hear_all(
 
 
 def features_of(clip: Clip) -> ClipFeatures:
-    """The hashes and the fingerprint of a clip; one that cannot be read has a fault, no error."""
+    """The hashes and the fingerprint of a clip; a fault, not an error, if unreadable."""
     known = clip.sha256 or (clip.key if clip.plan is not None else "")
     try:
         if clip.kind == "file" and not known:
@@ -379,7 +379,7 @@ def _covered(train: Clip, bench: Clip) -> float:
     return min(1.0, max(0.0, shared / bench.duration_s)) if bench.duration_s > 0 else 1.0
 
 
-def _told(side: _Side) -> dict[str, Any]:
+def _side_json(side: _Side) -> dict[str, Any]:
     return {
         "items": side.items,
         "clips": side.clips,

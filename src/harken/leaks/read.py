@@ -1,8 +1,8 @@
 """Manifests as a leak check reads them: one `ComparedItem` each, streamed, faults counted.
 
 A harken dataset folder, a harken JSONL, or any JSON lines, CSV or TSV whose columns have common
-names (`QUESTION`, `CHOICES`, `AUDIO`, `NAMES`): training sets come in many shapes, and what cannot
-be read must be told, not refuse the rest.
+names (`QUESTION`, `CHOICES`, `AUDIO`, `NAMES`): training sets come in many layouts, and a line that
+cannot be read is counted and must not stop the rest.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """One item of either side.
+    """One item of the training set or the benchmark.
 
     Attributes:
-        id: what it is called; by its place in the file where it has no id.
+        id: its id, or its line in the file where it has none.
         question: its words, without choices.
         choices: bare texts.
-        clips: what can be heard of it; parts of a mixed scene stand beside the scene.
+        clips: its clips; the parts of a mixed scene are listed beside the scene.
         names: paths, addresses and ids that say where its audio comes from.
-        speakers: whose voices.
+        speakers: who speaks.
         row: the raw row, for times of videos.
     """
 
@@ -57,12 +57,12 @@ class ComparedItem:
 
 @dataclass(slots=True)
 class ItemSource:
-    """A side of the comparison as it was read.
+    """The training set or the benchmark, as it was read.
 
     Attributes:
         name: where it was read.
         total: items, where that is known beforehand.
-        faults: lines that could not be read, the first `KEPT` spelt out.
+        faults: lines that could not be read, the first `KEPT` of them.
         faulty: how many there are.
     """
 
@@ -87,7 +87,7 @@ def read_entries(
 
     Args:
         path: dataset folder, ``.jsonl``, ``.csv`` or ``.tsv``.
-        source: told of faults and of the number of items.
+        source: receives the faults and the number of items.
         audio_root: where relative audio paths start; default: beside the file.
 
     Raises:
@@ -107,7 +107,7 @@ def read_entries(
             where=str(path),
             hint="Use a dataset folder, .jsonl, .csv or .tsv.",
         )
-    if path.suffix.lower() not in (".csv", ".tsv"):  # a cell of a table may hold lines
+    if path.suffix.lower() not in (".csv", ".tsv"):  # a table's cell may hold line breaks
         with path.open("rb") as file:
             source.total = sum(
                 block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")
@@ -116,7 +116,7 @@ def read_entries(
 
 
 def entry_of(item: Item, row: Row | None = None) -> ComparedItem:
-    """An Item as an Entry; names of its raw row, where it has one, are taken too."""
+    """An Item as a `ComparedItem`; names in its raw row, where it has one, are taken too."""
     clips = [piece for clip in item.clips for piece in pieces(clip)]
     raw = row or {}
     names = [*item.recordings, *(_file(clip) for clip in clips), *_names(raw)]
@@ -132,7 +132,7 @@ def entry_of(item: Item, row: Row | None = None) -> ComparedItem:
 
 
 def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from: a scene that holds a test recording leaks it."""
+    """A clip, and what it is mixed from: a scene that contains a test recording leaks it."""
     if clip.kind == "silence":
         return
     yield clip
@@ -181,7 +181,7 @@ def _rows(path: Path, source: ItemSource) -> Iterator[tuple[int, Row]]:
 
 
 def entry_from_row(row: Row, name: str, root: Path) -> ComparedItem:
-    """A raw row as an Entry; raises ValueError for one that holds nothing to be compared."""
+    """A raw row as a `ComparedItem`; raises ValueError if it holds nothing to compare."""
     question, choices = _question(row), _choices(row)
     clips = [piece for clip in _clips(row, root) for piece in pieces(clip)]
     names = [*_names(row), *(_file(clip) for clip in clips)]
@@ -229,7 +229,7 @@ def _choices(row: Row) -> tuple[str, ...]:
 
 
 def _clips(row: Row, root: Path) -> Iterator[Clip]:
-    """The clips of a row: harken's own, or whatever its audio columns name."""
+    """The clips of a row: harken's own, or what its audio columns name."""
     held = row.get("clips")
     if isinstance(held, list) and held and all(isinstance(one, dict) for one in held):
         for one in held:
@@ -280,5 +280,5 @@ def _list(value: Any) -> Iterable[Any]:
 
 
 def _file(clip: Clip) -> str:
-    """The file's name; a shard's says nothing of what lies in it."""
+    """The file's name; a shard's says nothing about its content."""
     return clip.path if clip.kind == "file" else ""

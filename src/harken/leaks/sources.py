@@ -1,4 +1,4 @@
-"""Where a recording comes from, as its names tell: Freesound and YouTube ids, utterances, stems.
+"""Where a recording comes from, by its names: Freesound and YouTube ids, utterances, stems.
 
 Datasets of audio are cut from a few sources and keep their ids in file names: ESC
 (``1-100032-A-0``), UrbanSound8K (``100032-3-0-0``), FSD50K (the bare number), AudioSet and
@@ -20,7 +20,7 @@ SURE, LIKELY, WEAK = 1.0, 0.5, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One thing that a name says.
+    """One source that a name identifies.
 
     Attributes:
         kind: ``freesound``, ``youtube``, ``utterance``, ``speaker``, ``number`` or ``name``.
@@ -50,7 +50,7 @@ _UTTERANCE = (
     ("vctk", re.compile(r"^((p\d{3})_\d{3})(?:_mic\d)?$")),
 )
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
-_DULL = re.compile(
+_GENERIC = re.compile(
     r"^(?:audio|clip|sample|sound|track|file|wav|item|test|train|dev|valid|recording|rec|output|"
     r"speech|music|noise|id|utt|utterance|segment|seg|data|example|question|q|a|x)?[\s_.#-]*\d{0,5}"
     r"(?:[\s_.-]+\d{1,5})*$",
@@ -60,11 +60,11 @@ _TIMES = (("start_s", "end_s"), ("start_time", "end_time"), ("start", "end"), ("
 
 
 def origins(names: Iterable[str], row: Mapping[str, Any] | None = None) -> frozenset[Origin]:
-    """All that `names` (paths, addresses, ids of recordings) say, each path by its stem.
+    """All origins that `names` (paths, URLs, ids of recordings) identify, a path by its stem.
 
     Args:
         names: of one item.
-        row: its raw row, where times may stand beside the id of a video (``start_time``).
+        row: its raw row, which may hold times beside the id of a video (``start_time``).
     """
     start, end = _times(row or {})
     found: set[Origin] = set()
@@ -77,9 +77,9 @@ def origins(names: Iterable[str], row: Mapping[str, Any] | None = None) -> froze
 
 
 def certainty(one: Origin, other: Origin) -> float:
-    """How surely two origins of one kind and id are one recording: `SURE`, `LIKELY` or `WEAK`.
+    """How certainly two origins of one kind and id are one recording: `SURE`, `LIKELY` or `WEAK`.
 
-    Other seconds of one video are `WEAK`: the same place and voices, but not the same sound.
+    Other seconds of one video are `WEAK`: the same place and speakers, not the same audio.
     """
     if one.kind == "youtube" and other.kind == "youtube":
         if one.start_s is None or other.start_s is None:
@@ -126,24 +126,24 @@ def _read(name: str) -> Iterator[Origin]:
         return
     if re.fullmatch(r"\d{4,}", stem):
         yield Origin("number", stem.lstrip("0") or "0")
-    elif telling(stem):
+    elif distinctive(stem):
         yield Origin("name", stem.casefold())
 
 
 def _video(stem: str) -> Origin | None:
-    """A stem in the way of AudioSet: the id of a video, with its seconds or milliseconds."""
+    """A stem as in AudioSet: the id of a video, with its seconds or milliseconds."""
     match = _YOUTUBE.match(stem)
     if match is None:
         return None
     id_ = match["id"]
-    # Random signs change their kind all the time, words and dates do not.
-    turns = sum(_class(a) != _class(b) for a, b in pairwise(id_))
-    random = turns >= 4 and id_ != id_.lower() and id_ != id_.upper()
-    if not (random or (match["y"] and turns)):
+    # Random characters switch class often, words and dates do not.
+    switches = sum(_class(a) != _class(b) for a, b in pairwise(id_))
+    random = switches >= 4 and id_ != id_.lower() and id_ != id_.upper()
+    if not (random or (match["y"] and switches)):
         return None
     start, end = (float(match[part]) if match[part] else None for part in ("start", "end"))
     if start is not None and end is not None and end - start >= 500:
-        start, end = start / 1000, end / 1000  # cut by milliseconds
+        start, end = start / 1000, end / 1000  # given in milliseconds
     return Origin("youtube", id_, start, end)
 
 
@@ -169,21 +169,21 @@ def _address(name: str) -> Iterator[Origin]:
             yield Origin("youtube", id_, at)
     elif host == "bilibili.com" and last.upper().startswith("BV"):
         yield Origin("name", f"bilibili {last}".casefold())
-    elif telling(os.path.splitext(last)[0]):
+    elif distinctive(os.path.splitext(last)[0]):
         yield Origin("name", os.path.splitext(last)[0].casefold())
 
 
-def telling(stem: str) -> bool:
-    """Whether a bare name is one that two datasets would hardly give to different things."""
-    return len(stem) >= 6 and any(c.isdigit() for c in stem) and not _DULL.match(stem)
+def distinctive(stem: str) -> bool:
+    """Whether a bare name is unlikely to be used for different recordings in two datasets."""
+    return len(stem) >= 6 and any(c.isdigit() for c in stem) and not _GENERIC.match(stem)
 
 
 def _times(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Begin and end in seconds, from two fields or from one that holds a range."""
-    for begins, ends in _TIMES:
-        start = _seconds(row.get(begins))
+    """Start and end in seconds, from two fields or from one that holds a range."""
+    for start_key, end_key in _TIMES:
+        start = _seconds(row.get(start_key))
         if start is not None:
-            return start, _seconds(row.get(ends))
+            return start, _seconds(row.get(end_key))
     pieces = re.split(r"\s*[-–,~]\s*", str(row.get("timestamp") or ""))
     if len(pieces) == 2:
         start, end = (_seconds(piece) for piece in pieces)

@@ -1,14 +1,14 @@
-"""Questions that stand in both sets: runs of words in common, templates left aside.
+"""Questions that are in both sets: runs of words in common, template text excluded.
 
-A question is levelled (`harken.ask.words`: case, accents, punctuation), its choices follow in
-alphabetical order, so that reordering them hides nothing; the answer does not enter. A match is
+A question is normalised (`harken.ask.words`: case, accents, punctuation), its choices follow in
+alphabetical order, so that reordering them changes nothing; the answer is not used. A match is
 
 * at least `RUN` words in a row in common (13-grams: Brown et al., arXiv 2005.14165, app. C), or
 * at least `SHARE` of the question's own 8-grams (Chowdhery et al., arXiv 2204.02311, sec. 8), or
 * the same words throughout, for questions of fewer than 8.
 
 Datasets are written from templates: an 8-gram in more than `COMMON` questions of the benchmark (or
-0.5 % of them, if that is more) is a template's, and no evidence; nor are whole texts as common.
+0.5 % of them, if that is more) belongs to a template and is no evidence; nor are texts as common.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RUN = 13
 SHARE = 0.7
 COMMON = 3
 FEWEST = 4
-"""Texts of fewer words are compared by nothing: "yes or no" is no leak."""
+"""Texts of fewer words are not compared: "yes or no" is no leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Overlap:
     same: bool
 
 
-def levelled(question: str, choices: Sequence[str] = ()) -> tuple[str, ...]:
+def normalised(question: str, choices: Sequence[str] = ()) -> tuple[str, ...]:
     """The words of a question and its choices, the choices in alphabetical order."""
     shown = sorted(words(choice) for choice in choices)
     return (*words(question), *(word for choice in shown for word in choice))
@@ -53,7 +53,7 @@ class Questions:
     """An index of questions by their 8-grams.
 
     Attributes:
-        generic: questions without anything of their own (templates, or too short): never matched.
+        generic: questions that are all template, or too short: never matched.
     """
 
     def __init__(self, texts: Iterable[tuple[str, ...]]) -> None:

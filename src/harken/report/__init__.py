@@ -1,1 +1,1 @@
-"""Turns run folders into a page that people look at and listen to. Knows no model."""
+"""Turns run folders into an HTML page with tables, plots and audio. Calls no model."""

@@ -1,9 +1,9 @@
 """The items of a page: which are shown, and what is shown of each.
 
 The rule, stated on the page: items are grouped by task, outcome with audio, and before/after flip;
-the groups take turns, each in an order drawn from the item ids and the seed, until the page has
-enough items or enough sound. So every task and every kind of outcome is there, whatever is rare.
-Where two runs are compared, items that flipped may take three quarters of the page first.
+they are taken from the groups in turn, each in an order drawn from the item ids and the seed, until
+the page has enough items or enough audio. So every task and every outcome is there, however rare.
+Where two runs are compared, items that flipped come first, for up to three quarters of the page.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from harken.errors import AudioError
 from harken.hashing import digest
 from harken.item import Item
 from harken.report.sound import sound
-from harken.report.words import GAP, MARKS, signed
+from harken.report.words import GAP, SYMBOLS, signed
 from harken.stats.paired import key_of
-from harken.stats.table import has_mark
+from harken.stats.table import is_scored
 
 Record = Mapping[str, Any]
 MAX_SOUND_BYTES = 20_000_000
@@ -30,14 +30,14 @@ MAX_SOUND_BYTES = 20_000_000
 
 @dataclass(slots=True)
 class SoundBudget:
-    """Sounds of a page by clip key: a clip that several items share is stored once."""
+    """Audio of a page by clip key: a clip that several items share is stored once."""
 
     budget: int = MAX_SOUND_BYTES
     used: int = 0
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def take(self, item: Item) -> list[dict[str, Any]] | None:
-        """What the page says of each clip of `item`; None if its sounds no longer fit."""
+        """The page's entry for each clip of `item`; None if its audio no longer fits."""
         fresh, clips, cost = {}, [], 0
         for clip in item.clips:
             entry = {"name": clip_name(clip), "sound": clip.key, "fault": None}
@@ -57,7 +57,7 @@ class SoundBudget:
 
 
 def choose(groups: Mapping[str, tuple[str, ...]], most: int, seed: int = 0) -> list[str]:
-    """Pick up to `most` item ids, the groups taking turns.
+    """Pick up to `most` item ids, from the groups in turn.
 
     Args:
         groups: item id -> its group; one that ends in ``gained`` or ``lost`` has flipped.
@@ -84,26 +84,26 @@ def _in_turn(groups: Mapping[str, tuple[str, ...]], most: int, seed: int) -> lis
 
 def outcome(records: Sequence[Record], condition: str) -> str:
     """Outcome of an item under `condition`: that of its first pass; "" if it was not asked."""
-    asked = [t for t in records if t["condition"] == condition]
-    return str(min(asked, key=_turns)["outcome"]) if asked else ""
+    asked = [r for r in records if r["condition"] == condition]
+    return str(min(asked, key=_pass_order)["outcome"]) if asked else ""
 
 
-def _turns(record: Record) -> tuple[int, int]:
-    """Passes in order: as it is first, then other orders of the options, then of the clips."""
+def _pass_order(record: Record) -> tuple[int, int]:
+    """Sort key of passes: unrotated first, then other orders of the options, then of the clips."""
     return int(record.get("clip_rotation", 0)), int(record["rotation"])
 
 
-def told(
+def changed_answers(
     before: Sequence[Record], after: Sequence[Record], condition: str
 ) -> tuple[Record, Record] | None:
-    """What was said before and after: the first pass that both answered and were marked apart.
+    """The records before and after: the first pass that both answered and that scored differently.
 
     None where no pass differs.
     """
-    old = {key_of(t): t for t in before if t["condition"] == condition and has_mark(t)}
-    for record in sorted(after, key=_turns):
+    old = {key_of(r): r for r in before if r["condition"] == condition and is_scored(r)}
+    for record in sorted(after, key=_pass_order):
         first = old.get(key_of(record)) if record["condition"] == condition else None
-        if first is None or not has_mark(record):
+        if first is None or not is_scored(record):
             continue
         if (first["outcome"] == "correct") != (record["outcome"] == "correct"):
             return first, record
@@ -121,15 +121,15 @@ def card(
 
     Args:
         item: the item, if the dataset could be read.
-        passes: its trials after, and before.
+        passes: its records after, and before.
         flip: gained, lost, kept, missed; empty where nothing is compared.
-        clips: what `SoundBudget.take` says of its clips.
+        clips: what `SoundBudget.take` returns for its clips.
         condition: the one that before and after are compared under.
     """
     after, before = passes
-    first = min(after, key=_turns)
+    first = min(after, key=_pass_order)
     names = list(item.choices) if item else _choices(first)
-    change = told(before, after, condition) if flip in ("gained", "lost") else None
+    change = changed_answers(before, after, condition) if flip in ("gained", "lost") else None
     answers = [
         *_answers(after, ""),
         *_answers(before, "before ", dict.fromkeys((condition, "none"))),
@@ -150,7 +150,7 @@ def card(
         "answers": answers,
         "replies": _replies(answers),
         "outcome": outcome(after, condition),
-        "outcomes": {c: outcome(after, c) for c in dict.fromkeys(t["condition"] for t in after)},
+        "outcomes": {c: outcome(after, c) for c in dict.fromkeys(r["condition"] for r in after)},
         "flip": flip,
         "change": [_words(one) for one in change] if change else None,
         "label": label,
@@ -160,7 +160,7 @@ def card(
 
 
 def _words(record: Record) -> dict[str, str]:
-    """An answer in a word (the option, or why there is none), and as it was said."""
+    """An answer as a word (the option, or why there is none), and the generated reply."""
     return {
         "word": str(record.get("parsed") or record["outcome"]),
         "outcome": str(record["outcome"]),
@@ -169,7 +169,7 @@ def _words(record: Record) -> dict[str, str]:
 
 
 def clip_name(clip: Clip) -> str:
-    """A clip in words: file names, never folders (a shared page tells nobody's folders)."""
+    """A clip in words: file names, never folders (a shared page must not show local paths)."""
     if clip.kind == "silence":
         return f"silence, {clip.duration_s or 0:.1f} s"
     if clip.plan is not None:
@@ -195,12 +195,12 @@ def _choices(record: Record) -> list[str]:
 def _answers(
     records: Sequence[Record], prefix: str, only: Iterable[str] | None = None
 ) -> list[dict[str, Any]]:
-    """One entry a condition: outcome, mean probability and number of picks of each option."""
+    """One entry per condition: outcome, mean probability and number of picks of each option."""
     out = []
-    for condition in dict.fromkeys(t["condition"] for t in records):
+    for condition in dict.fromkeys(r["condition"] for r in records):
         if only is not None and condition not in only:
             continue
-        asked = sorted((t for t in records if t["condition"] == condition), key=_turns)
+        asked = sorted((r for r in records if r["condition"] == condition), key=_pass_order)
         names = _choices(asked[0])
         size = len(asked[0]["order"])
         chances, picks = [], [0] * size
@@ -217,7 +217,7 @@ def _answers(
                 "heading": prefix + condition,
                 "outcome": outcome(asked, condition),
                 "asked": len(asked),
-                "right": sum(t["outcome"] == "correct" for t in asked),
+                "right": sum(r["outcome"] == "correct" for r in asked),
                 "p": [round(float(p), 4) for p in np.mean(chances, axis=0)] if chances else None,
                 "picks": picks,
                 "said": asked[0].get("reply") or "",
@@ -229,7 +229,7 @@ def _answers(
 
 
 def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """What was said, in the model's words; conditions with one and the same reply on one line."""
+    """The generated replies; conditions with the same reply on one line."""
     found: dict[tuple[str, str], list[str]] = {}
     for answer in answers:
         if answer["error"]:
@@ -237,7 +237,7 @@ def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         else:
             line = (answer["said"], answer["rule"] and f"read by rule {answer['rule']}")
         if line[0]:
-            who = f"{MARKS[answer['outcome']]}{GAP}{answer['heading']}"
+            who = f"{SYMBOLS[answer['outcome']]}{GAP}{answer['heading']}"
             found.setdefault(line, []).append(who)
     return [{"who": ", ".join(w), "said": said, "rule": rule} for (said, rule), w in found.items()]
 
@@ -245,8 +245,8 @@ def _replies(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 def picked(record: Record, names: Sequence[str] | None = None) -> int | None:
     """Position in the item's choices that the model chose; None if it chose none.
 
-    `names` are the choices in the item's own words: where the clips stood in another order, those
-    shown carry other numbers.
+    `names` are the choices in the item's own words: where the clips were in another order, those
+    shown have other numbers.
     """
     parsed = record.get("parsed")
     if parsed is None or not record["order"]:
@@ -264,7 +264,7 @@ def _facts(item: Item) -> list[tuple[str, str]]:
         ("licence", item.licence),
         ("split", item.split),
         ("tags", ", ".join(item.tags)),
-        ("history", " → ".join(f"{m.step}: {m.note}" if m.note else m.step for m in item.history)),
+        ("history", " → ".join(f"{h.step}: {h.note}" if h.note else h.step for h in item.history)),
         ("item", item.id),
     ]
     return [(name, value) for name, value in lines if value]

@@ -107,32 +107,36 @@ _TENTHS = [(at / 4, f"{25 * at}") for at in range(5)]
 
 
 def reliability(cells: Mapping[str, Json]) -> Markup:
-    """Accuracy over confidence, a dot a bin (larger: more answers), and the diagonal."""
+    """Accuracy over confidence, one dot per bin (larger: more answers), and the diagonal."""
     diagonal = [line(_x(0.0), _y(0.0), _x(1.0), _y(1.0), "chance")]
     lines = []
     for name, own in cells.items():
         most = max(n for _, _, n in own["bins"])
         dots = [Dot(x, y, size=3 + 6 * (n / most) ** 0.5) for x, y, n in own["bins"]]
         lines.append(PlotLine(kind(name), dots))
-    said = ", ".join(f"{name}: ECE {percent(own['ece'])}" for name, own in cells.items())
-    return chart(lines, _TENTHS, f"Right over confidence: {said}", "confidence, percent", diagonal)
+    values = ", ".join(f"{name}: ECE {percent(own['ece'])}" for name, own in cells.items())
+    return chart(
+        lines, _TENTHS, f"Right over confidence: {values}", "confidence, percent", diagonal
+    )
 
 
 def coverage(cells: Mapping[str, Json]) -> Markup:
-    """Accuracy over the share of answers kept, the surest first."""
+    """Accuracy over the share of answers kept, the most confident first."""
     lines = [
         PlotLine(kind(name), [Dot(x, y, size=2.5) for x, y in own["curve"]])
         for name, own in cells.items()
     ]
-    said = ", ".join(
+    values = ", ".join(
         f"{name}: {percent(own['curve'][0][1])} to {percent(own['curve'][-1][1])}"
         for name, own in cells.items()
     )
-    return chart(lines, _TENTHS, f"Right over coverage: {said}", "surest answers kept, percent")
+    return chart(
+        lines, _TENTHS, f"Right over coverage: {values}", "most confident answers kept, percent"
+    )
 
 
 def by_clips(rows: Mapping[str, Sequence[Json]]) -> Markup:
-    """Accuracy over the number of clips, a line a condition."""
+    """Accuracy over the number of clips, one line per condition."""
     numbers = sorted({row["clips"] for own in rows.values() for row in own})
     place = {n: at / max(len(numbers) - 1, 1) for at, n in enumerate(numbers)}
     shift = {name: 0.012 * (at - (len(rows) - 1) / 2) for at, name in enumerate(rows)}
@@ -146,12 +150,14 @@ def by_clips(rows: Mapping[str, Sequence[Json]]) -> Markup:
         )
         for name, own in rows.items()
     ]
-    said = "; ".join(
+    values = "; ".join(
         f"{name}: " + ", ".join(f"{percent(row['accuracy'])} of {row['clips']}" for row in own)
         for name, own in rows.items()
     )
     ticks = [(place[n], str(n)) for n in numbers]
-    return chart(lines, ticks, f"Right answers by number of clips: {said}", "clips in the question")
+    return chart(
+        lines, ticks, f"Right answers by number of clips: {values}", "clips in the question"
+    )
 
 
 def fragments(own: Json, chance: float | None) -> Markup:
@@ -168,6 +174,6 @@ def fragments(own: Json, chance: float | None) -> Markup:
     if chance is not None:
         under += level(chance, "chance", f"chance {percent(chance)}")
     ticks = [((k - 0.5) / cuts, f"{k} of {cuts}") for k in range(1, cuts + 1)]
-    said = ", ".join(f"{row['position']}: {percent(row['accuracy'])}" for row in own["positions"])
-    says = f"Right answers with one cut of {cuts}: {said}; whole {percent(own['whole'])}"
-    return chart([PlotLine("fragment", dots, False)], ticks, says, "cut that is heard", under)
+    values = ", ".join(f"{row['position']}: {percent(row['accuracy'])}" for row in own["positions"])
+    says = f"Right answers with one cut of {cuts}: {values}; whole {percent(own['whole'])}"
+    return chart([PlotLine("fragment", dots, False)], ticks, says, "audible cut", under)

@@ -1,4 +1,4 @@
-"""What the page says, section by section, as values that the template lays out."""
+"""The content of the page, section by section, as values for the template."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harken.item import Contribution
 from harken.report.cards import MAX_SOUND_BYTES, SoundBudget
 from harken.report.gather import Found, LoadedRun, curves
 from harken.report.sound import BANDS, COLUMNS
-from harken.stats.paired import by_item, compare, gold_bits, marks
+from harken.stats.paired import by_item, compare, correctness, gold_bits
 
 Json = dict[str, Any]
 Contributions = Mapping[str, tuple[str, Contribution]]
@@ -55,11 +55,11 @@ def compared(old: LoadedRun | None, new: LoadedRun, condition: str = "audio") ->
 def flips(
     paired: Json, old: LoadedRun | None, new: LoadedRun, condition: str = "audio"
 ) -> dict[str, str]:
-    """Item -> gained, lost, kept, missed; items that were not answered both times are absent."""
+    """Item -> gained, lost, kept, missed; items that were not answered in both runs are absent."""
     if old is None:
         return {}
-    after = by_item(marks(new.records, condition))
-    before = by_item(marks(old.records, condition))
+    after = by_item(correctness(new.records, condition))
+    before = by_item(correctness(old.records, condition))
     flips = {i: "kept" if after[i] >= 0.5 else "missed" for i in after if i in before}
     flips.update(dict.fromkeys(paired["better"], "gained"))
     flips.update(dict.fromkeys(paired["worse"], "lost"))
@@ -72,7 +72,7 @@ def sections(drawn: Json) -> list[tuple[str, str]]:
         ("tasks", "Scores", True),
         ("conditions", "Conditions", True),
         ("change", "Before and after", bool(drawn["change"])),
-        ("orders", "Orders", drawn["steadiness"]["there"]),
+        ("orders", "Orders", drawn["consistency"]["there"]),
         ("calibration", "Calibration", bool(drawn["calibration"])),
         ("clips", "Clips", bool(drawn["clips"])),
         ("fragments", "Cuts", bool(drawn["fragments"])),
@@ -90,11 +90,11 @@ def headline(
 ) -> Json:
     """The verdict, the sentence on before and after, and the key figures."""
     whole = new.results["overall"]
-    heard, deaf = whole["cells"].get("audio"), whole["cells"].get("none")
+    audio, none = whole["cells"].get("audio"), whole["cells"].get("none")
     gain = whole["gains"].get("none")
     figures = [
-        ("right with its audio", words.percent(heard["accuracy"]) if heard else "–", ""),
-        ("right without any audio", words.percent(deaf["accuracy"]) if deaf else "–", ""),
+        ("right with its audio", words.percent(audio["accuracy"]) if audio else "–", ""),
+        ("right without any audio", words.percent(none["accuracy"]) if none else "–", ""),
         ("chance", words.percent(whole["chance"]), ""),
     ]
     if gain:
@@ -132,7 +132,7 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
     )
     if new.results.get("hidden"):
         asked_note += (
-            f"{new.results['hidden']:,} answers are to questions whose truth is withheld. "
+            f"{new.results['hidden']:,} answers are to questions whose true answer is withheld. "
         )
     asked_note += "".join(f"Not asked: {line}. " for line in words.not_asked(excluded))
     if new.results.get("one_order"):
@@ -146,7 +146,7 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
         "cells": cells,
         "outcomes": [o for o in words.OUTCOMES if o in used],
         "floors": {"chance": whole["chance"], **whole["floors"]},
-        "blind_floors": findings.floors(new.results),
+        "text_only_floors": findings.floors(new.results),
         "official": findings.official(new.results),
         "macro": {"audio": None, **new.results["macro"]},
         "asked_note": asked_note,
@@ -159,7 +159,7 @@ def drawings(
 ) -> Json:
     """Every plot of the page; an empty string or None where there is nothing to draw."""
     conditions = new.results["conditions"]
-    # One clip alone and cuts have charts of their own: small ones would be crowded by them.
+    # One clip alone and cuts have their own charts; they would crowd these.
     few = [name for name in conditions if findings.is_drawn(name)] or conditions
     shares, note = _shares(measured)
     lines = [(folder.name, curves(folder)) for folder in train]
@@ -178,7 +178,7 @@ def drawings(
             for folder, found in lines
             if found
         ],
-        "steadiness": findings.steadiness(new.results),
+        "consistency": findings.consistency(new.results),
         "calibration": findings.calibration(new.results),
         "clips": findings.clips(new.results),
         "fragments": findings.fragments(new.results),
@@ -187,7 +187,7 @@ def drawings(
 
 
 def _bits(new: LoadedRun, measured: Contributions) -> Json | None:
-    """The histogram of contribution: measured by the curator if it was, else by this exam."""
+    """The histogram of contribution: from curation if there is one, else from this run."""
     groups: dict[str, list[float]] = {}
     for _, own in measured.values():
         if own.bits is not None:
@@ -196,8 +196,8 @@ def _bits(new: LoadedRun, measured: Contributions) -> Json | None:
     formula = "log2 p(true answer | audio) − log2 p(true answer | no audio)"
     note = f"{formula}, pooled over the voters that labelled the items: weak ones need no audio."
     if not groups:
-        heard, deaf = (by_item(gold_bits(new.records, c)) for c in ("audio", "none"))
-        groups = {"all": [heard[i] - deaf[i] for i in heard if i in deaf]}
+        audio, none = (by_item(gold_bits(new.records, c)) for c in ("audio", "none"))
+        groups = {"all": [audio[i] - none[i] for i in audio if i in none]}
         title = "Bits of contribution, item by item"
         note = f"{formula} for {new.model}: right of the line, the audio helps."
     if not any(groups.values()):
@@ -232,17 +232,17 @@ def browser(cards: Sequence[Json], sounds: SoundBudget, asked: int, trouble: str
     rule = (
         f"{len(cards):,} of {asked:,} items are in this page: "
         + ("items that flipped first, then " if flipped else "")
-        + "tasks and outcomes take turns, each in an order drawn from the item ids by seed 0, "
-        f"until it is full ({sounds.used / 1e6:.1f} of {MAX_SOUND_BYTES / 1e6:.0f} MB of sound)."
+        + "tasks and outcomes in turn, each in an order drawn from the item ids by seed 0, "
+        f"until it is full ({sounds.used / 1e6:.1f} of {MAX_SOUND_BYTES / 1e6:.0f} MB of audio)."
     )
     if trouble:
-        rule += f" Sound is missing where the items could not be read: {trouble}."
+        rule += f" Audio is missing where the items could not be read: {trouble}."
     data = {
         "items": cards,
         "sounds": sounds.stored,
         "columns": COLUMNS,
         "bands": BANDS,
-        "marks": words.MARKS,
+        "symbols": words.SYMBOLS,
     }
     return {
         "cards": cards,
@@ -255,28 +255,30 @@ def browser(cards: Sequence[Json], sounds: SoundBudget, asked: int, trouble: str
             "labels": labels,
         },
         "flipped": sorted(flipped, key=lambda one: one["flip"]),
-        "marks": words.MARKS,
+        "symbols": words.SYMBOLS,
         "data": data,
     }
 
 
 def sources(new: LoadedRun, old: LoadedRun | None, found: Found) -> list[tuple[str, str]]:
-    """Where all of it comes from."""
+    """The sources of the page's numbers and audio."""
     lines = []
-    for name, exam in (("model", new), ("model before", old)):
-        if exam is not None:
-            identity = exam.spec.get("identity", "not given")
-            lines.append((name, f"{exam.model}, identity {identity}"))
+    for name, run in (("model", new), ("model before", old)):
+        if run is not None:
+            identity = run.spec.get("identity", "not given")
+            lines.append((name, f"{run.model}, identity {identity}"))
     dataset = new.spec.get("dataset") or {}
     if dataset:
         name = Path(dataset.get("path") or "").name
         lines.append(("dataset", f"{name}, content {dataset.get('digest')}"))
-    told = new.results.get("benchmark")
-    if told:
+    benchmark = new.results.get("benchmark")
+    if benchmark:
         facts = (
-            f"{name} {told[name]}" for name in ("version", "fingerprint", "items") if told.get(name)
+            f"{name} {benchmark[name]}"
+            for name in ("version", "fingerprint", "items")
+            if benchmark.get(name)
         )
-        lines.append(("benchmark", f"{told.get('name')}: {', '.join(facts)}"))
+        lines.append(("benchmark", f"{benchmark.get('name')}: {', '.join(facts)}"))
     spec = new.spec
     orders = f"rotations {spec.get('rotations')}, of the clips {spec.get('clip_rotations', 1)}"
     lines.append(("asked with", f"seed {spec.get('seed')}, {orders}"))
@@ -285,5 +287,5 @@ def sources(new: LoadedRun, old: LoadedRun | None, found: Found) -> list[tuple[s
         lines.append(("versions", ", ".join(f"{name} {own}" for name, own in found_versions)))
     licences = sorted({item.licence for item in found.items.values() if item.licence})
     if licences:
-        lines.append(("licences of the sound here", "; ".join(licences)))
+        lines.append(("licences of the audio here", "; ".join(licences)))
     return lines

@@ -1,4 +1,4 @@
-"""What corpora and curated sets look like in a terminal."""
+"""Corpora and curated sets as text for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harken.report.text import table
 
 
 def scan_text(found: dict[str, Any], show_rejects: int) -> str:
-    """A scan as a person reads it: counts first, then labels, then what cannot be used and why."""
+    """A scan as text: counts first, then labels, then what cannot be used and why."""
     lines = [
         f"{found['name']}: layout {found['layout']}, {found['clips']} clips of "
         f"{found['recordings']} recordings, {found['hours']:.2f} h",
@@ -34,7 +34,7 @@ def scan_text(found: dict[str, Any], show_rejects: int) -> str:
 
 
 def curate_text(summary: dict[str, Any], out: Path) -> str:
-    """The outcome of curation: how many went where, and why."""
+    """The outcome of curation: counts by label, and why items were dropped."""
     counts = summary["counts"]
     total = sum(counts.values())
     lines = [f"{total} questions by the rule {summary['rule']}:"]

@@ -1,7 +1,7 @@
-"""What a run says beyond right and wrong: steadiness, calibration, clips, cuts, checks, floors.
+"""Results beyond accuracy: consistency, calibration, clips, cuts, checks, floors.
 
-Each function gives the values of one section of the page; an empty one where results hold nothing
-of the kind, as those of older runs do.
+Each function gives the values of one section of the page; empty where the results lack them, as in
+older runs.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def floors(results: Json) -> list[tuple[str, str, str]]:
 
 
 def official(results: Json) -> list[str]:
-    """The benchmark's own score of the replies, as submitted and as they came, faults named."""
-    told = results.get("official") or {}
+    """The benchmark's own score of the replies, as submitted and raw, with faults."""
+    scores_by_form = results.get("official") or {}
     lines = []
-    for name, what in (("submitted", "options chosen"), ("raw", "replies as they came")):
-        own = told.get(name) or {}
+    for name, what in (("submitted", "options chosen"), ("raw", "replies as generated")):
+        own = scores_by_form.get(name) or {}
         found = own.get("official") or {}
         if not found:
             continue
@@ -69,13 +69,13 @@ def _official(found: Json) -> str:
     return f"{found.get('metric', '')} {value:.4g} {found.get('unit', '')}".strip()
 
 
-def steadiness(results: Json) -> Found:
-    """Consistency over orders, picks by place, and votes; ``there`` says whether anything is."""
+def consistency(results: Json) -> Found:
+    """Consistency over orders, picks by position, and votes; ``there`` is False without any."""
     cells = results["overall"]["cells"]
     rows = []
     for name, cell in cells.items():
-        consistency = cell.get("consistency") or {}
-        own = {turned: consistency.get(turned) or {"n": 0} for turned in ("options", "clips")}
+        by_kind = cell.get("consistency") or {}
+        own = {kind: by_kind.get(kind) or {"n": 0} for kind in ("options", "clips")}
         if any(one["n"] for one in own.values()):
             rows.append((name, own["options"], own["clips"]))
     places = [
@@ -92,7 +92,7 @@ def steadiness(results: Json) -> Found:
 
 
 def _picks(own: Json | None) -> Found:
-    """Shares of the picks and of the true answers by place, and the p of no bias."""
+    """Shares of the picks and of the true answers by position, and the p of no bias."""
     own = own or {"chosen": [], "gold": [], "p": None}
     total = sum(own["chosen"]) or 1
     return {
@@ -157,7 +157,7 @@ def _cuts(own: Json) -> str:
         return "Not every cut was asked together with the whole audio, so no shares are given."
     return (
         f"On the {words.count(own['n'])} that all cuts and the whole audio answered, a cut alone "
-        f"keeps {words.percent(own['retained'])} of the score ({words.percent(own['mean'])} of "
+        f"retains {words.percent(own['retained'])} of the score ({words.percent(own['mean'])} of "
         f"{words.percent(own['whole'])}). {words.percent(own['any'])} are right with some cut; "
         f"{words.percent(own['needs_whole'])} ({words.interval(*_edges(own))}) only with the whole."
     )
@@ -168,9 +168,9 @@ def _edges(own: Json) -> tuple[float | None, float | None]:
 
 
 def checks(results: Json) -> list[tuple[str, str, str]]:
-    """(mark, name, what was found) of every guard that was run."""
-    marks = {True: "ok", False: "look", None: "note"}
+    """(status, name, text) of every check that was run."""
+    statuses = {True: "ok", False: "failed", None: "note"}
     return [
-        (marks[one.get("ok")], str(one["name"]), str(one["text"]))
+        (statuses[one.get("ok")], str(one["name"]), str(one["text"]))
         for one in results.get("checks") or []
     ]

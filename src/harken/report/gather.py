@@ -1,6 +1,6 @@
-"""Reads what a page is made of: run folders, the items they asked, contributions, curves.
+"""Reads the data of a page: run folders, their items, contributions, curves.
 
-Nothing here knows a model or asks one again; a copied run folder is enough for all but the sound.
+Nothing here calls a model; a copied run folder is enough for everything but the audio.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class LoadedRun:
 
     @property
     def dataset(self) -> Path | None:
-        """Where the asked items lay, from the run's own place; None if it was not recorded."""
+        """Path of the items, relative to the run folder's place; None if it was not recorded."""
         path = (self.spec.get("dataset") or {}).get("path")
         return None if path is None else Path(os.path.normpath(self.folder / path))
 
     def by_item(self) -> dict[str, list[dict[str, Any]]]:
-        """Item id -> its trials, items in the order in which they were asked."""
+        """Item id -> its records, items in the order in which they were asked."""
         found: dict[str, list[dict[str, Any]]] = {}
         for record in self.records:
             found.setdefault(record["item"], []).append(record)
@@ -47,13 +47,13 @@ class LoadedRun:
 
 
 def read_run_results(folder: Path | str) -> LoadedRun:
-    """Read an evaluation's run folder; raises RunError if it is none or is not finished."""
+    """Read an evaluation's run folder; raises RunError if it is not a finished evaluation."""
     run = read_run(folder)
     if not run.done or not run.path("results.json").is_file():
         raise RunError(
-            "this run holds no finished evaluation",
+            "this run is not a finished evaluation",
             where=str(folder),
-            hint="Run the same `harken eval` again: it goes on where it stopped.",
+            hint="Run the same `harken eval` again: it resumes where it stopped.",
         )
     return LoadedRun(Path(folder), run.spec, run.read_json("results"), run.records("records"))
 
@@ -71,7 +71,7 @@ def read_dataset(path: Path) -> Iterator[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one pass over the dataset gives: the wanted items, and every item's contribution."""
+    """Result of one pass over the dataset: the wanted items, and every item's contribution."""
 
     items: dict[str, Item]
     contributions: dict[str, tuple[str, Contribution]]
@@ -79,9 +79,9 @@ class Found:
 
 
 def find_items(path: Path | None, wanted: Iterable[str]) -> Found:
-    """Read the dataset once; a missing or unreadable one is a fact of the page, not a failure."""
+    """Read the dataset once; a missing or unreadable one is noted on the page, not an error."""
     if path is None:
-        return Found({}, {}, "the run does not say where its items lie")
+        return Found({}, {}, "the run does not record where its items are")
     keep = set(wanted)
     items: dict[str, Item] = {}
     contributions: dict[str, tuple[str, Contribution]] = {}
@@ -118,7 +118,7 @@ IGNORED = {"step", "epoch", "seed", "lr", "learning_rate", "tokens", "items", "b
 def curves(folder: Path, limit: int = 6) -> list[tuple[str, list[tuple[float, float]]]]:
     """(name, [(step, value)]) for up to `limit` numbers recorded in a training run's metrics.
 
-    A run of several stages (records with ``stage``) gives one curve a stage.
+    A run of several stages (records with ``stage``) gives one curve per stage.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for at, record in enumerate(read_run(folder).stream("metrics")):
@@ -133,7 +133,7 @@ def curves(folder: Path, limit: int = 6) -> list[tuple[str, list[tuple[float, fl
 
 
 def thinned(line: Sequence[tuple[float, float]], most: int = 300) -> list[tuple[float, float]]:
-    """At most `most` points: means of equal stretches, the last point kept as it is."""
+    """At most `most` points: means of equal segments, the last point unchanged."""
     if len(line) <= most:
         return list(line)
     out = []

@@ -1,7 +1,7 @@
-"""The headline of every table: the score among all that it must beat.
+"""The headline of every table: the score beside all baselines that it must beat.
 
-One row, whatever the table: score with interval, chance, the blind floor, the controls, the gain of
-the audio with its p, and what was no answer. The terminal and the page both show it.
+One row, in every table: score with interval, chance, the text-only floor, the controls, the gain of
+the audio with its p, and the rates of missing answers. The terminal and the page both show it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Column:
         name: the column's heading.
         text: the figure as shown; a dash where there is none.
         value: the figure to sort by, or None.
-        small: what stands below it in small print.
+        small: what is shown below it in small print.
         about: what it is, in a sentence.
     """
 
@@ -39,15 +39,15 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
     """The columns of one row, always the same ones in the same order.
 
     Args:
-        results: as in ``results.json``; ``blind`` in it, if any, is the floor of those who never
-            listen (name, accuracy, low, high), known for all tasks together only.
+        results: as in ``results.json``; ``blind`` in it, if any, is the text-only floor (name,
+            accuracy, low, high), known for all tasks together only.
         row: the task; default all tasks.
     """
     whole = results["overall"]
     row = whole if row is None else row
     asked = main_condition(results)
     cell = row["cells"].get(asked) or {}
-    blind = (results.get("blind") or {}) if row is whole else {}
+    floor = (results.get("blind") or {}) if row is whole else {}
     name, gain, p = hardest(row)
     rates = cell.get("rates") or {}
     failed = (cell.get("outcomes") or {}).get("failed")
@@ -66,11 +66,11 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
         ),
         Column("chance", words.percent(row["chance"]), row["chance"], about="uniform guessing"),
         Column(
-            "blind floor",
-            words.percent(blind.get("accuracy")),
-            blind.get("accuracy"),
-            str(blind.get("name") or ""),
-            "the best of those who never listen: constant, longest, majority, text model",
+            "text-only floor",
+            words.percent(floor.get("accuracy")),
+            floor.get("accuracy"),
+            str(floor.get("name") or ""),
+            "the best baseline without audio: constant, longest, majority, text model",
         ),
         *(_control(row, control) for control in ("none", "silence", "swap", "transcript")),
         Column(
@@ -78,7 +78,7 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
             words.points(gain.get("difference")),
             gain.get("difference"),
             f"over {name}" if name else "",
-            "points over the hardest control without the item's sound",
+            "points over the hardest control without the item's audio",
         ),
         Column("p", words.p_value(p), p, about="largest exact p over those controls"),
         Column("unparsable", words.percent(rates.get("unparsable")), rates.get("unparsable"),
@@ -121,7 +121,7 @@ def hardest(row: Json) -> tuple[str, Json, float | None]:
 
 
 def widest(cell: Json) -> tuple[float | None, float | None]:
-    """The wider of a cell's two intervals; runs of before they were two have Wilson's."""
+    """The wider of a cell's two intervals; older runs have Wilson's only."""
     pairs: Sequence[tuple[Any, Any]] = [
         (cell.get("low"), cell.get("high")),
         (cell.get("cluster_low"), cell.get("cluster_high")),

@@ -1,7 +1,7 @@
 """One self-contained page of an evaluation: headline, plots, tables, and items to filter and play.
 
 Nothing is fetched: style, script, plots and sound are in the file. A content security policy allows
-only the very style and script below, by hash, so that no string of a dataset, a model's name or a
+only the style and script below, by hash, so that no string of a dataset, a model's name or a
 reply could run even if it came through the escaping (Jinja autoescape for markup; JSON with
 ``< > &`` escaped for the script).
 """
@@ -46,13 +46,13 @@ def write_report(
         after: run folder of a finished evaluation.
         before: run folder of the evaluation it is compared with.
         title: shown above the headline.
-        dataset: where the items lie, if not where the run says.
+        dataset: where the items are, if not where the run says.
         curate: folder of `harken curate`, for the contribution plots.
         train: training runs whose curves are drawn.
         max_items: items with sound, at most; see `harken.report.cards` for which.
 
     Raises:
-        RunError: a folder is no finished evaluation, or the two runs share no item.
+        RunError: a folder is not a finished evaluation, or the two runs share no item.
         DataError: `curate` holds no measured items.
     """
     new = read_run_results(after)
@@ -95,7 +95,7 @@ def _cards(
     flips: Mapping[str, str],
     condition: str,
 ) -> tuple[list[Json], SoundBudget]:
-    """The cards of the chosen items, as many as the sound budget lets in, sorted for reading."""
+    """The cards of the chosen items, as many as the audio budget allows, sorted for reading."""
     sounds = SoundBudget()
     cards = []
     for one in track(chosen, "report: items"):

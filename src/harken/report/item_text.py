@@ -1,4 +1,4 @@
-"""An item as a person reads it."""
+"""An item as readable text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def describe(item: Item) -> str:
-    """An item as a person reads it: question, clips, choices with the answer starred, reasons."""
+    """An item as readable text: question, clips, choices with the answer starred, reasons."""
     from harken.audio.clip import ScenePlan
 
     lines = [f"{item.id}  {item.task}  {item.split}", f"  {item.question}"]
@@ -32,5 +32,5 @@ def describe(item: Item) -> str:
         if own.shapley:
             lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
     lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {item.licence or '?'}")
-    lines += [f"  {mark.step}: {mark.note}" for mark in item.history]
+    lines += [f"  {entry.step}: {entry.note}" for entry in item.history]
     return "\n".join(lines)

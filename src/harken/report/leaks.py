@@ -1,4 +1,4 @@
-"""What leaks look like in a terminal."""
+"""Leaks as text for the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def leaks_text(found: dict[str, Any]) -> str:
-    """What was found, as a table and a list of matches."""
+    """Counts and matches, as tables."""
     train, bench = found["train"], found["bench"]
     lines = [
         f"{bench['source']}: {bench['items']} items, {bench['clips']} clips",

@@ -1,4 +1,4 @@
-"""What a plan of requests looks like in a terminal."""
+"""A plan of requests as text for the terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def planned_text(found: dict[str, Any]) -> str:
-    """What a plan would cost, and what it could show, for people."""
+    """What a plan costs, and what it could show."""
     from harken.report.text import table
 
     seconds = found["seconds"]
-    length = "unknown length" if seconds is None else f"{seconds / 60:.1f} min of sound"
+    length = "unknown length" if seconds is None else f"{seconds / 60:.1f} min of audio"
     lines = [
-        f"{found['model']}: {found['requests']:,} requests, {found['words']:,} of them for words; "
+        f"{found['model']}: {found['requests']:,} requests, {found['words']:,} of them for text; "
         f"{found['clips']:,} distinct clips, {length}"
     ]
     rows: list[tuple[object, ...]] = [
@@ -23,15 +23,15 @@ def planned_text(found: dict[str, Any]) -> str:
     ]
     lines.append(table(rows, ("condition", "requests", "items not asked")))
     if "replies" in found:
-        lines.append(f"{found['replies']:,} replies are there; the stage score marks them")
+        lines.append(f"{found['replies']:,} replies are there; the score stage comes next")
     else:
-        lines.append("nothing was asked; the same command without --stage goes on from here")
-    told = found.get("detectable")
-    if told and told["difference"] is None:
-        lines.append(f"{told['items']:,} items are too few to show any difference")
-    elif told:
+        lines.append("nothing was run; the same command without --stage continues from here")
+    power = found.get("detectable")
+    if power and power["difference"] is None:
+        lines.append(f"{power['items']:,} items are too few to show any difference")
+    elif power:
         lines.append(
-            f"{told['items']:,} items can show a difference of {100 * told['difference']:.1f} "
-            f"points between two conditions (power {told['power']:.0%}, p < {told['alpha']})"
+            f"{power['items']:,} items can show a difference of {100 * power['difference']:.1f} "
+            f"points between two conditions (power {power['power']:.0%}, p < {power['alpha']})"
         )
     return "\n".join(lines)

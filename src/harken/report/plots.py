@@ -1,8 +1,8 @@
 """Plots as inline SVG that fits any width: positions in percent, sizes in pixels, colours by class.
 
 No viewBox is used for text, so letters keep their size on a phone; colours come from the page's
-style sheet (``c-audio``, ``o-correct`` …), so they follow light and dark. Every value is put in by
-`harken.report.svg.tag`, which escapes it. Each plot carries one sentence for screen readers.
+style sheet (``c-audio``, ``o-correct`` …), so they follow light and dark. Every value is inserted
+by `harken.report.svg.tag`, which escapes it. Each plot carries one sentence for screen readers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from harken.report.words import percent, points, signed
 Json = Mapping[str, Any]
 
 LEFT = 22.0
-"""Where a plot's scale starts, in percent of its width: room for the names at the left."""
+"""Where a plot's scale starts, in percent of its width; names are to the left."""
 RIGHT = 86.0
-"""Where it ends: room for the numbers at the right."""
+"""Where it ends; numbers are to the right."""
 
 
 def _at(value: float, low: float = 0.0, high: float = 1.0) -> float:
@@ -62,10 +62,10 @@ def condition_bars(row: Json, conditions: Sequence[str], name: str) -> Markup:
         x = _at(row["chance"])
         parts.append(line(x, top - 4, x, height - 4, "chance"))
         parts.append(text(x, 8, f"chance {round(100 * row['chance'], 1):g}", "tick", "middle"))
-    said = ", ".join(
+    values_text = ", ".join(
         f"{c} {percent(row['cells'][c]['accuracy'])}" for c in conditions if c in row["cells"]
     )
-    return svg(parts, height, f"{name}: right answers by condition: {said}")
+    return svg(parts, height, f"{name}: right answers by condition: {values_text}")
 
 
 KINDS = ("audio", "none", "silence", "swap", "clip", "fragment", "transcript", "caption")
@@ -98,10 +98,10 @@ def before_after(rows: Sequence[Json]) -> Markup:
 
 
 def strips(rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
-    """One line a name: every value in bits a faint dot, the mean a strong tick with its number."""
+    """One line per name: a faint dot per value in bits, and a strong tick with the mean."""
     low, high = _bounds(np.concatenate([np.asarray(v, dtype=float) for _, v in rows]))
-    marks = _ticks(low, high, 4)
-    lines = [("", _axis([(_near(t, low, high), _tick(t)) for t in marks]), "")]
+    ticks = _ticks(low, high, 4)
+    lines = [("", _axis([(_near(t, low, high), _tick(t)) for t in ticks]), "")]
     zero = _near(0.0, low, high)
     for name, values in rows:
         mean = float(np.mean(values))
@@ -119,11 +119,11 @@ def strips(rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FURTHEST = 8.0
-"""Bits beyond this are drawn at the edge: a certain model would squeeze everything else flat."""
+"""Bits beyond this are drawn at the edge, or outliers would compress all other values."""
 
 
 def _rows(lines: Sequence[tuple[str, Markup, str]]) -> Markup:
-    """A grid of (name, plot, number): names are text of the page, so that they can wrap."""
+    """A grid of (name, plot, number): names are HTML text, so that they can wrap."""
     cells = [
         tag("span", name, cls="row-name") + tag("div", plot) + tag("span", number, cls="row-number")
         for name, plot, number in lines
@@ -131,8 +131,8 @@ def _rows(lines: Sequence[tuple[str, Markup, str]]) -> Markup:
     return tag("div", Markup("").join(cells), cls="rows")
 
 
-def _axis(marks: Sequence[tuple[float, str]]) -> Markup:
-    parts = [text(x, 11, name, "tick", "middle") for x, name in marks]
+def _axis(ticks: Sequence[tuple[float, str]]) -> Markup:
+    parts = [text(x, 11, name, "tick", "middle") for x, name in ticks]
     body = Markup("").join(parts)
     return tag("svg", body, width="100%", height=16, aria_hidden="true", cls="plot")
 
@@ -188,21 +188,21 @@ def histogram(groups: Mapping[str, Sequence[float]], unit: str) -> Markup:
     for value in _ticks(low, high):
         parts.append(text(_near(value, low, high), base + 18, _tick(value), "tick", "middle"))
     parts.append(text(50, base + 36, unit, "tick", "middle"))
-    said = ", ".join(
+    values_text = ", ".join(
         f"{len(v)} {name}, median {signed(float(np.median(v)))}"
         for name, v in arrays.items()
         if len(v)
     )
-    return svg(parts, base + 42, f"Histogram of {unit}: {said}")
+    return svg(parts, base + 42, f"Histogram of {unit}: {values_text}")
 
 
 def curve(points_xy: Sequence[tuple[float, float]], name: str) -> Markup:
     """A line over training steps; first, last, lowest and highest values are written out."""
     xs, ys = np.array(points_xy, dtype=float).T
     low, high = float(ys.min()), float(ys.max())
-    room = (high - low) or abs(high) or 1.0
+    span = (high - low) or abs(high) or 1.0
     left = 100 * (xs - xs.min()) / ((xs.max() - xs.min()) or 1.0)
-    down = 100 * (high - ys) / room if high > low else np.full_like(ys, 50.0)
+    down = 100 * (high - ys) / span if high > low else np.full_like(ys, 50.0)
     path = " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(left, down, strict=True))
     trace = tag("polyline", points=path, cls="curve", vector_effect="non-scaling-stroke")
     plot = tag(

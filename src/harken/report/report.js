@@ -6,7 +6,7 @@
   const cards = [...document.querySelectorAll("#items details.item")];
   const flips = [...document.querySelectorAll("#flips details.item")];
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const MARKS = data.marks;
+  const SYMBOLS = data.symbols;
 
   const make = (tag, cls, text) => {
     const node = document.createElement(tag);
@@ -52,7 +52,7 @@
     canvas.height = tall;
     const context = canvas.getContext("2d");
     context.fillStyle = getComputedStyle(document.body).getPropertyValue("--audio");
-    let peak = 8;  // quiet clips are drawn larger, but never noise at the floor as if it were loud
+    let peak = 8;  // quiet clips are scaled up, but near-silence is not
     for (const value of wave) peak = Math.max(peak, Math.abs(value - 127.5));
     for (let x = 0; x < data.columns; x++) {
       const high = ((wave[2 * x + 1] - 127.5) / peak) * (tall / 2 - 4);
@@ -67,7 +67,7 @@
     figure.append(caption);
     const sound = clip.sound === null ? null : data.sounds[clip.sound];
     if (!sound) {
-      figure.append(make("p", "fault", clip.fault || "Its sound is not in this page."));
+      figure.append(make("p", "fault", clip.fault || "Its audio is not in this page."));
       return figure;
     }
     const [wave, mel] = [bytes(sound.wave), bytes(sound.mel)];
@@ -110,7 +110,7 @@
   const outcome = (answer) => {
     const cell = make("th");
     cell.scope = "col";
-    cell.append(make("span", `mark o-${answer.outcome}`, `${MARKS[answer.outcome]} `), answer.heading);
+    cell.append(make("span", `mark o-${answer.outcome}`, `${SYMBOLS[answer.outcome]} `), answer.heading);
     if (answer.asked > 1) cell.append(make("small", "", ` ${answer.right}/${answer.asked}`));
     return cell;
   };
@@ -165,7 +165,7 @@
     if (item.clips.length) body.append(clips);
     const [was, now] = item.change || [];
     if (was && card.closest("#flips")) body.append(facts([["true answer", item.answer],
-      ["before", was.said || was.word, "quote", MARKS[was.outcome]], ["after", now.said || now.word, "quote", MARKS[now.outcome]]]));
+      ["before", was.said || was.word, "quote", SYMBOLS[was.outcome]], ["after", now.said || now.word, "quote", SYMBOLS[now.outcome]]]));
     if (item.choices.length) body.append(choices(item));
     body.append(facts([
       ...(item.choices.length ? [] : [["true answer", item.answer]]),
@@ -192,7 +192,7 @@
         && (!want.label || item.label === want.label)
         && words.every((word) => item.search.includes(word)));
       const mark = card.querySelector(".mark");
-      mark.textContent = MARKS[got] || "·";
+      mark.textContent = SYMBOLS[got] || "·";
       mark.className = `mark o-${got}`;
       mark.title = got ? `${got}, condition ${want.condition}` : "not asked";
     }

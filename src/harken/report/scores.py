@@ -1,4 +1,4 @@
-"""What benchmark scores look like in a terminal."""
+"""Benchmark scores as text for the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def value_text(official: dict[str, Any]) -> str:
 
 
 def _parts(parts: dict[str, Any], under: str = "") -> list[str]:
-    """The script's own breakdown, one line a figure; figures as the script has them."""
+    """The script's own breakdown, one line per figure."""
     lines: list[str] = []
     for name, value in parts.items():
         if isinstance(value, dict):
@@ -60,7 +60,7 @@ def score_text(found: dict[str, Any]) -> str:
     if judge := found.get("judge"):
         lines.append(f"judge     {judge['name']}: {judge['judged']} judged, "
                      f"{judge['failed']} failed, {judge['disagreed']} changed with the order; "
-                     f"{judge['asked']} asked, {judge['cached']} kept before")  # fmt: skip
+                     f"{judge['asked']} asked, {judge['cached']} from the cache")  # fmt: skip
     for name, values in found["by"].items():
         rows: list[tuple[object, ...]] = [
             (value, row["n"], percent(row["official"]), row["official_n"], percent(row["strict"]))
@@ -71,7 +71,7 @@ def score_text(found: dict[str, Any]) -> str:
 
 
 def several_text(found: dict[str, Any], paths: list[Path]) -> str:
-    """A line a run, then mean and standard deviation."""
+    """One line per run, then mean and standard deviation."""
     rows: list[tuple[object, ...]] = [
         (path.name, value_text(one["official"]), percent(one["strict"]["accuracy"]))
         for path, one in zip(paths, found["each"], strict=True)
@@ -91,7 +91,7 @@ def several_text(found: dict[str, Any], paths: list[Path]) -> str:
 def floor_text(found: dict[str, Any]) -> str:
     """The floors as a table."""
     if not found["n"]:
-        return "\n".join(["no choice questions: there is no blind floor", *warned(found)])
+        return "\n".join(["no closed-ended questions: there is no text-only floor", *warned(found)])
 
     def line(name: str, cell: dict[str, Any]) -> tuple[object, ...]:
         return name, percent(cell["accuracy"]), percent(cell["low"]), percent(cell["high"])
@@ -104,7 +104,7 @@ def floor_text(found: dict[str, Any]) -> str:
         rows.append(line(f"best position by {name}", cell))
         rows.append(line(f"best position by {name}, held out", cell["held_out"]))
     if found["linear"]:
-        rows.append(line(f"linear, words only, {found['linear']['folds']} folds", found["linear"]))
+        rows.append(line(f"linear, text only, {found['linear']['folds']} folds", found["linear"]))
     if found["text_model"] and found["text_model"]["accuracy"] is not None:
         rows.append(line(f"{found['text_model']['name']}, without audio", found["text_model"]))
     head = f"{found['benchmark']}: {found['n']} choice questions, without the audio"

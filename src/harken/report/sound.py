@@ -80,8 +80,8 @@ def mel_picture(samples: NDArray[np.float32], rate_hz: int) -> bytes:
     """Log-mel energies, column after column from low to high band; COLUMNS x BANDS bytes."""
     power = _power(samples)  # (frames, bins)
     mel = power @ _filters(rate_hz).T  # (frames, BANDS)
-    # Columns take the mean energy of their frames, so a long clip shows every event and a short
-    # one repeats frames instead of inventing some.
+    # Columns take the mean energy of their frames: a long clip shows every event, and a short one
+    # repeats frames.
     edges = np.linspace(0, len(mel), COLUMNS + 1)
     starts = np.minimum(edges[:-1].astype(int), len(mel) - 1)
     ends = np.maximum(np.ceil(edges[1:]).astype(int), starts + 1)

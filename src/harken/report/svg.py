@@ -24,7 +24,7 @@ def tag(name: str, inside: str = "", **attributes: object) -> Markup:
 
 
 def svg(parts: Sequence[Markup], height: int, says: str) -> Markup:
-    """A plot as wide as its place, `height` pixels tall, that says one sentence."""
+    """A plot of full width and `height` pixels, with `says` as its accessible label."""
     body = tag("title", says) + Markup("").join(parts)
     return tag("svg", body, width="100%", height=height, role="img", aria_label=says, cls="plot")
 
@@ -35,7 +35,7 @@ def pct(position: float) -> str:
 
 
 def text(x: float, y: float, words: str, cls: str = "", anchor: str = "start") -> Markup:
-    """Words at x percent and y pixels."""
+    """Text at x percent and y pixels."""
     return tag("text", words, x=pct(x), y=y, cls=cls, text_anchor=anchor)
 
 

@@ -20,20 +20,20 @@ WIDE = 110
 
 
 def results(found: Json, width: int | None = None) -> str:
-    """One evaluation: the verdict, the headline table, and a short section for whatever is there.
+    """One evaluation: the verdict, the headline table, and a short section per further result.
 
-    Shares are percentages, gains are points; a dash stands where nothing was asked.
+    Shares are percentages, gains are points; a dash means that nothing was asked.
     """
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    told = (_over(found), _others(found), _bits(found), _floors(found), _turned(found))
-    parts += [line for line in told if line]
+    lines = (_over(found), _others(found), _bits(found), _floors(found), _consistent(found))
+    parts += [line for line in lines if line]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
     parts += _fragments(found)
     parts += official(found)
-    parts += [f"{mark}: {name}: {text}" for mark, name, text in checks(found)]
+    parts += [f"{status}: {name}: {text}" for status, name, text in checks(found)]
     return _shown(parts, wide)
 
 
@@ -80,18 +80,18 @@ def _compared(first: str, rows: list[tuple[str, Any]]) -> Table:
 
 _BROKEN = {
     "95 % interval": "95 %\ninterval",
-    "blind floor": "blind\nfloor",
+    "text-only floor": "text-\nonly\nfloor",
     "silence": "si-\nlence",
     "transcript": "tran-\nscript",
     "audio gain": "audio\ngain",
     "unparsable": "unpars-\nable",
     "abstained": "ab-\nstained",
 }
-"""Headings on two lines, so that the headline fits 110 columns."""
+"""Headings on two or three lines, so that the headline fits 110 columns."""
 _OWN_TABLE = re.compile(r"clip-[0-9]+|fragment-[0-9]+of[0-9]+")
 """Conditions that have tables of their own: one clip alone, and cuts."""
 _HEADLINE = 106
-"""Columns that it needs, task names of twelve letters included."""
+"""Columns it needs, with task names of twelve letters."""
 
 
 def _headlines(found: Json, width: int) -> list[Table | str]:
@@ -105,7 +105,7 @@ def _headlines(found: Json, width: int) -> list[Table | str]:
         heads = [_BROKEN.get(columns[0][at].name, columns[0][at].name) for at in inside]
         table = _table("task", *heads, tight=True)
         for row, own in zip(rows, columns, strict=True):
-            # The sign of percent stands in no cell: there are nine columns of them.
+            # The percent sign is left out of cells: nine columns would repeat it.
             cells = [own[at].text.removesuffix(f"{words.GAP}%") for at in inside]
             _add(table, row["task"], *(cell.replace("< 0.001", "<.001") for cell in cells))
         tables.append(table)
@@ -113,7 +113,7 @@ def _headlines(found: Json, width: int) -> list[Table | str]:
 
 
 def _over(found: Json) -> str:
-    """What the gain of the headline is over, where the verdict speaks of another control."""
+    """The control of the headline's gain, where the verdict uses another one."""
     name = hardest(found["overall"])[0]
     return f"Audio gain: over {name}, the hardest control." if name not in ("", "none") else ""
 
@@ -141,18 +141,20 @@ def _bits(found: Json) -> str:
 
 
 def _floors(found: Json) -> str:
-    """The rule behind the blind floor, and two rules on the orders that were shown."""
-    floors, blind = found["overall"]["floors"], found.get("blind")
+    """The rule behind the text-only floor, and two rules on the orders that were shown."""
+    floors, floor = found["overall"]["floors"], found.get("blind")
     if floors["first"] is None:
         return ""
-    best = f"Blind floor: {blind['name']}, {words.percent(blind['accuracy'])}. " if blind else ""
+    best = (
+        f"Text-only floor: {floor['name']}, {words.percent(floor['accuracy'])}. " if floor else ""
+    )
     return (
         f"{best}As shown: always the first option {words.percent(floors['first'])}, always the "
         f"longest {words.percent(floors['longest'])} (equally long ones share the point)."
     )
 
 
-def _turned(found: Json) -> str:
+def _consistent(found: Json) -> str:
     """Consistency over rotations, and position bias, with audio."""
     cell = found["overall"]["cells"].get("audio") or {}
     lines = []
@@ -166,7 +168,7 @@ def _turned(found: Json) -> str:
         own = cell.get(name) or {"p": None}
         if own["p"] is not None:
             lines.append(
-                f"Picks by place of the {what}: {' '.join(map(str, own['chosen']))}, true ones "
+                f"Picks by position of the {what}: {' '.join(map(str, own['chosen']))}, true ones "
                 f"{' '.join(map(str, own['gold']))}; bias {words.p_clause(own['p'])}."
             )
     return "\n".join(lines)
@@ -181,7 +183,7 @@ def _calibrated(found: Json) -> str:
             lines.append(
                 f"Calibration, {name}: ECE {words.percent(own['ece'])} (equal mass "
                 f"{words.percent(own['ece_mass'])}), Brier {own['brier']:.3f}, right "
-                f"{words.percent(half[1])} of the surer half, area {own['area']:.3f}, "
+                f"{words.percent(half[1])} of the more confident half, area {own['area']:.3f}, "
                 f"{own['n']:,} answers."
             )
     return "\n".join(lines)
@@ -192,9 +194,9 @@ def _voted(found: Json) -> str:
     for name, own in (found.get("self_consistency") or {}).items():
         gain = own["gain"]
         p, items = words.p_clause(gain.get("p_bootstrap")), words.count(own["items"])
-        turned = {"both": "options and clips"}.get(name, name)
+        rotated = {"both": "options and clips"}.get(name, name)
         lines.append(
-            f"Vote of {own['passes']:.3g} passes over the orders of the {turned}: "
+            f"Vote of {own['passes']:.3g} passes over the orders of the {rotated}: "
             f"{words.percent(own['accuracy'])}, a single pass {words.percent(own['single'])}: "
             f"{words.points(gain['difference'])} points "
             f"({words.gain_interval(gain['low'], gain['high'])}, "
@@ -242,7 +244,7 @@ def _fragments(found: Json) -> list[Table | str]:
         parts.append(table)
         if own["n"]:
             parts.append(
-                f"A cut keeps {words.percent(own['retained'])} of the score "
+                f"A cut retains {words.percent(own['retained'])} of the score "
                 f"({words.percent(own['mean'])} of {words.percent(own['whole'])}); right with some "
                 f"cut {words.percent(own['any'])}; only with the whole clip "
                 f"{words.percent(own['needs_whole'])}; {words.count(own['n'])}."
@@ -292,15 +294,15 @@ def _shown(parts: list[Table | str], width: int | None) -> str:
 
 def _counted(found: Json) -> str:
     """Answers that are neither right nor wrong, and items that were not asked."""
-    odd = []
+    counted = []
     for name in found["conditions"]:
         outcomes = found["overall"]["cells"][name]["outcomes"]
         counts = [f"{outcomes[o]:,} {o}" for o in words.OUTCOMES[2:] if outcomes.get(o)]
         if counts:
-            odd.append(f"{name}: {', '.join(counts)}")
+            counted.append(f"{name}: {', '.join(counts)}")
     if found.get("hidden"):
-        odd.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
-    odd += [f"not asked: {line}" for line in words.not_asked(found.get("excluded") or {})]
+        counted.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
+    counted += [f"not asked: {line}" for line in words.not_asked(found.get("excluded") or {})]
     if found.get("one_order"):
-        odd.append(f"{found['one_order']:,} items have one order of clips only")
-    return "; ".join(odd) if odd else "Every question was answered right or wrong."
+        counted.append(f"{found['one_order']:,} items have one order of clips only")
+    return "; ".join(counted) if counted else "Every question was answered right or wrong."

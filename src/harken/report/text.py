@@ -1,4 +1,4 @@
-"""Plain text for terminals: tables, and text that cannot drive the terminal."""
+"""Plain text for terminals: tables, and text without terminal control characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """`text` without control characters, so that a file name cannot drive the terminal."""
+    """`text` without control characters, so that a file name cannot control the terminal."""
     return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -30,5 +30,5 @@ def table(rows: Sequence[tuple[object, ...]], head: tuple[str, ...] = ()) -> str
 
 
 def warned(found: dict[str, Any]) -> list[str]:
-    """The warnings of a result, a line each."""
+    """The warnings of a result, one line each."""
     return [f"note: {line}" for line in found.get("warnings", ())]

@@ -1,4 +1,4 @@
-"""Numbers and findings as words: one way to write a percentage, a p, an interval, the verdict."""
+"""How numbers and findings are written: percentages, p-values, intervals, the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import harken.ask.conditions.load as conditions
 ALPHA = 0.05
 
 OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed", "hidden")
-MARKS = {
+SYMBOLS = {
     "correct": "✓",
     "wrong": "✗",
     "abstained": "–",
@@ -86,7 +86,7 @@ def meaning(condition: str) -> str:
 
 
 def not_asked(excluded: Mapping[str, int]) -> list[str]:
-    """``3 under audio, none (reason)`` from ``{"audio: reason": 3, …}``, a line a reason."""
+    """``3 under audio, none (reason)`` from ``{"audio: reason": 3, …}``, one line per reason."""
     found: dict[tuple[str, int], list[str]] = {}
     for key, items in excluded.items():
         condition, _, reason = key.partition(": ")
@@ -100,29 +100,29 @@ def verdict(results: Json) -> tuple[str, str]:
     """The headline: (does it listen, the numbers behind that) for one evaluation.
 
     It listens only if audio beats none by both the exact test and the bootstrap interval, and,
-    where that was asked, beats another item's audio too: a deaf model that refuses to answer
-    without any clip gains over none, but not over the wrong clip.
+    where that was asked, beats mismatched audio too: a model that ignores the audio but refuses to
+    answer without a clip gains over none, but not over mismatched audio.
     """
     whole = results["overall"]
     cells, gain = whole["cells"], whole["gains"].get("none")
-    heard, swap = cells.get("audio"), whole["gains"].get("swap")
-    if heard is None or heard["accuracy"] is None:
-        return "Nothing was answered with audio.", "There is no number to judge by."
+    audio, swap = cells.get("audio"), whole["gains"].get("swap")
+    if audio is None or audio["accuracy"] is None:
+        return "Nothing was answered with audio.", "There is no accuracy to report."
     if gain is None or gain["difference"] is None:
         return (
             "Not known whether it listens.",
-            f"It is right on {percent(heard['accuracy'])} with audio, and was never asked without.",
+            f"It is right on {percent(audio['accuracy'])} with audio; nothing was asked without.",
         )
     if _sure(gain, 1):
         proven = swap is None or swap["difference"] is None or _sure(swap, 1)
-        short = "It listens." if proven else "It wants some audio, but not the right one."
+        short = "It listens." if proven else "It gains from any audio, not from the item's own."
     else:
         short = "The audio makes it worse." if _sure(gain, -1) else "No proof that it listens."
     swapped = ""
     if swap is not None and swap["difference"] is not None:
         swapped = f", {percent(cells['swap']['accuracy'])} with another item's"
     numbers = (
-        f"{percent(heard['accuracy'])} right with the audio, "
+        f"{percent(audio['accuracy'])} right with the audio, "
         f"{percent(cells['none']['accuracy'])} without{swapped}: a paired gain over none of "
         f"{points(gain['difference'])} points "
         f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, {test_of(results)} "
@@ -132,13 +132,13 @@ def verdict(results: Json) -> tuple[str, str]:
 
 
 def test_of(results: Json) -> str:
-    """The paired test: with one order a question it is McNemar's, with several of the mean."""
+    """The paired test: McNemar's with one order per question, with several the sign-flip test."""
     several = max(results.get("rotations", 1), results.get("clip_rotations", 1)) > 1
     return "exact sign-flip test" if several else "exact McNemar"
 
 
 def _sure(gain: Json, sign: int) -> bool:
-    """Whether test and interval agree that the gain has this sign."""
+    """Whether test and interval both show a gain of this sign."""
     edge = gain["low"] if sign > 0 else -gain["high"]
     return bool(gain["p"] < ALPHA and edge > 0)
 

@@ -128,7 +128,7 @@ class _Flow:
     def _put_aside(self, drop: Drop, step: str) -> None:
         counts = self.counts.dropped
         counts[drop.reason] = counts.get(drop.reason, 0) + 1
-        item = drop.item.marked(step, drop.reason)
+        item = drop.item.with_history(step, drop.reason)
         if self._dropped is not None:
             self._dropped.add(item)
         if self._waiting is not None:

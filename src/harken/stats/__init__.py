@@ -1,1 +1,1 @@
-"""Intervals, paired tests, bootstrap, power: plain functions over arrays and records."""
+"""Intervals, paired tests, bootstrap, power: plain functions over arrays and scored records."""

@@ -1,14 +1,14 @@
 """Intervals of means by resampling whole recordings, for a whole table of results at once.
 
-Answers to questions about the same recording hang together, so recordings (clusters), not
+Answers to questions about the same recording are correlated, so recordings (clusters), not
 questions, are drawn with replacement (Efron 1979; clusters: Davison and Hinkley 1997, §3.8). A draw
-is a vector of weights, one a cluster, and one set of draws serves every figure of a run: all
-conditions and all tasks see the same resampled recordings. That is what pairs them, and it makes
-one figure a product of two matrices, so that a table costs little more than a single interval.
+is a vector of weights, one per cluster, and one set of draws serves every figure of a run: all
+conditions and all tasks see the same resampled recordings. That pairs them, and makes each figure
+a matrix product, so a whole table costs little more than a single interval.
 
 Sums go into the product as whole numbers of a small unit, where float64 adds without rounding:
-every interval is the same to the last bit whatever else is asked with it, in whatever order,
-with whatever BLAS.
+every interval is the same to the last bit whatever else is computed with it, in whatever
+order, with whatever BLAS.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 DRAWS = 2000
-"""Bootstrap samples: a 95 % edge is the 50th draw of its side, and no p is below 0.001."""
+"""Bootstrap samples: each end of a 95 % interval is the 50th draw, and no p is below 0.001."""
 LEVEL = 0.95
-_BLOCK = 500_000  # weights made at once: 4 MB, which stays in the cache
+_BLOCK = 500_000  # weights drawn at once: 4 MB, which fits the CPU cache
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One mean whose interval is to be written into `into`."""
+    """One requested mean whose interval is to be written into `into`."""
 
     sums: Floats  # (clusters,) whole numbers of `unit`
     sizes: Floats  # (clusters,) how many values
@@ -49,7 +49,7 @@ class Resampling:
     def __init__(
         self, member: Sequence[int] | Ints, seed: int = 0, draws: int = DRAWS, level: float = LEVEL
     ) -> None:
-        """Say what is drawn.
+        """Set up the draws.
 
         Args:
             member: the cluster of each unit (item), numbered from 0.
@@ -70,16 +70,16 @@ class Resampling:
         units: Ints | None = None,
         block: Hashable = "",
     ) -> None:
-        """Have the interval of the mean of `values` written into a dict when `run` is called.
+        """Request the interval of the mean of `values`; `run` writes it into a dict.
 
         Args:
-            values: one a unit, NaN where a unit has none.
+            values: one per unit, NaN where a unit has none.
             into: receives percentile interval and two-sided bootstrap p of mean = 0; None where
                 there is no value.
             names: the keys of low, high and p; no p is written under an empty name.
             units: which units the values are of, if not of all in order.
-            block: a name for means over much the same units, which are computed together. It
-                changes the time taken and nothing else.
+            block: a name for means over nearly the same units, which are computed together. It
+                affects speed only.
         """
         known = ~np.isnan(values)
         low, high, p = names
@@ -97,13 +97,13 @@ class Resampling:
         self._wanted.setdefault(block, []).append(wanted)
 
     def run(self) -> None:
-        """Draw, and fill in every interval that is wanted; then nothing is wanted any more."""
+        """Draw, and fill in every interval requested since the last `run`."""
         blocks = list(self._wanted.values())
         self._wanted = {}
         if not blocks:
             return
         made = [_distinct(own) for own in blocks]
-        # Only the clusters that a block has are multiplied: a task costs what its own items cost.
+        # Only the clusters that a block has are multiplied, so a task costs no more than its items.
         support = [_support(table) for table, _ in made]
         columns = [table[own] for (table, _), own in zip(made, support, strict=True)]
         totals = [np.empty((self.draws, table.shape[1])) for table in columns]
@@ -160,7 +160,7 @@ def _distinct(wanted: Sequence[_Wanted]) -> tuple[Floats, list[tuple[int, int]]]
 
 
 def _support(table: Floats) -> Ints | slice:
-    """The rows that are not zero; as a slice, which copies nothing, where they lie together."""
+    """The rows that are not zero; as a slice (no copy) where they are close together."""
     rows = np.flatnonzero(np.any(table != 0, axis=1))
     first, last = int(rows[0]), int(rows[-1]) + 1
     return slice(first, last) if last - first < 2 * len(rows) else rows
@@ -169,7 +169,7 @@ def _support(table: Floats) -> Ints | slice:
 def two_sided(means: Floats) -> float:
     """The level at which the percentile interval of `means` just reaches 0, one draw added.
 
-    p = 2 (k + 1) / (draws + 1) for k draws on the rarer side of 0, those at 0 on both; at most 1
+    p = 2 (k + 1) / (draws + 1) for k draws on the rarer side of 0 (0 itself is on both); at most 1
     (Davison and Hinkley 1997, §4.2: the draw that is added is the sample itself).
     """
     rarer = min(int((means <= 0).sum()), int((means >= 0).sum()))
@@ -177,6 +177,6 @@ def two_sided(means: Floats) -> float:
 
 
 def numbered(names: Sequence[Hashable]) -> Ints:
-    """Names as numbers from 0, in the order of their text, so that no order of rows matters."""
+    """Names as numbers from 0, sorted by their text: the order of the rows does not matter."""
     place = {name: i for i, name in enumerate(sorted(set(names), key=repr))}
     return np.array([place[name] for name in names], dtype=np.int64)

@@ -1,6 +1,6 @@
 """The statistics of answers: intervals, paired tests, power, clusters, position bias, calibration.
 
-All functions are pure; what is random takes a seed. scipy is imported where it is used, and of it
+All functions are pure; random ones take a seed. scipy is imported where it is used, and of it
 only ``scipy.special``: ``scipy.stats`` takes half a second to import.
 """
 
@@ -22,7 +22,7 @@ Z95 = 1.959963984540054
 """Two-sided 95 % point of the normal distribution."""
 
 _MOST_UNITS = 1 << 17  # of a sign-flip distribution
-_FEWEST_CLUSTERS = 20  # below this, resampling whole clusters says little
+_FEWEST_CLUSTERS = 20  # below this, resampling whole clusters is unreliable
 
 
 def wilson(right: float, total: int, z: float = Z95) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def mcnemar_exact(better: int, worse: int) -> float:
 
 
 def sign_flip_exact(differences: npt.ArrayLike) -> float:
-    """Two-sided exact sign-flip p-value of paired differences (Fisher 1935): is their sum chance?
+    """Two-sided exact sign-flip p-value of paired differences (Fisher 1935): is the mean 0?
 
     Under the null every difference is as likely to have the other sign; p is the share of all sign
     patterns whose sum is at least as far from 0. For differences of 0 and ±1 this is
@@ -63,8 +63,8 @@ def sign_flip_exact(differences: npt.ArrayLike) -> float:
     Differences are taken as whole multiples of the largest unit that fits them (shares of up to 12
     rotations have one), else of a 2,000th of the largest. The distribution of the sum is the
     inverse Fourier transform of the product of (1 + exp(i w m)) / 2 over the sizes m. Above 2^17
-    units the normal law with variance sum d^2 stands in, whose error is then far below any p that
-    is read.
+    units the normal approximation with variance sum d^2 is used; its error is then far below any p
+    that is reported.
     """
     values = np.asarray(differences, dtype=np.float64)
     values = values[values != 0]
@@ -82,7 +82,9 @@ def sign_flip_exact(differences: npt.ArrayLike) -> float:
     turn = -2j * np.pi * np.arange(waves.size) / (total + 1)
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
         waves *= ((1.0 + np.exp(turn * size)) / 2.0) ** count
-    chance = np.fft.irfft(waves, n=total + 1)  # of the sum of the positive ones, 0..total
+    chance = np.fft.irfft(
+        waves, n=total + 1
+    )  # probability of each sum of the positive ones, 0..total
     far = np.abs(2 * np.arange(total + 1) - total) >= seen
     return float(min(1.0, max(0.0, chance[far].sum())))
 
@@ -101,12 +103,13 @@ def _whole(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 def clusters(recordings: Sequence[Sequence[str]]) -> list[str]:
-    """One cluster name a unit, from the recordings each unit holds.
+    """One cluster name per unit, from the recordings each unit holds.
 
     Units that share a recording, directly or through others, form one cluster. Where questions
     about several clips tie nearly everything together (fewer than 20 clusters, or one with over
-    half of the units), each unit is put with its most shared recording instead: an approximation,
-    without which there would be nothing left to resample. Units without recordings stand alone.
+    half of the units), each unit is clustered by its most shared recording instead: an
+    approximation, without which there would be nothing left to resample. Units without recordings
+    are clusters of one.
     """
     parent: dict[str, str] = {}
 
@@ -136,8 +139,8 @@ def position_bias(chosen: Sequence[int], gold: Sequence[int]) -> float:
     """p-value (chi², n − 1 degrees) of the picks by shown position against no position bias.
 
     A model without bias that is right in a share w of its picks spreads them like
-    w · gold + (1 − w) · uniform. The w that fits best is granted, so an uneven key is not blamed on
-    the model; with an even key every w is the same and this is the plain goodness-of-fit test.
+    w · gold + (1 − w) · uniform. The w that fits best is used, so an uneven answer key does not
+    count against the model; with an even key every w is the same: the plain goodness-of-fit test.
     """
     from scipy.special import chdtrc
 
@@ -175,7 +178,7 @@ def ece(
     """Expected calibration error: mean gap of confidence and accuracy over bins (arXiv 1706.04599).
 
     `bins` of equal width over 0..1, or with `mass` of equally many answers (arXiv 1904.01685),
-    where answers of one confidence are never parted. nan without answers.
+    where answers of equal confidence stay in one bin. nan without answers.
     """
     sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if sure.size == 0:
@@ -224,9 +227,9 @@ def brier(chances: npt.NDArray[np.float64], gold: Sequence[int] | npt.NDArray[np
 def coverage_curve(
     confidence: Vector, right: Sequence[bool] | Vector, points: int = 10
 ) -> tuple[float, list[tuple[float, float]]]:
-    """Accuracy when only the surest answers are kept (selective prediction, arXiv 1705.08500).
+    """Accuracy of the most confident answers only (selective prediction, arXiv 1705.08500).
 
-    Answers of equal confidence are kept in random order: their expected share of right ones stands.
+    Answers of equal confidence come in random order: each counts as their mean accuracy.
 
     Returns:
         (area, curve): the mean accuracy over all numbers of answers kept, 1..n (1 − AURC), and

@@ -1,10 +1,10 @@
-"""Two sets of marked trials, paired: the comparison behind audio − none and before/after.
+"""Two sets of scored records, paired: the comparison behind audio − none and before/after.
 
-A trial is compared only with its partner: same item, same rotation of the choices, same rotation of
-the clips. Items are the unit: with several rotations, an item's mark is the share of them in which
-it is right, so that one item never counts as several independent observations, and the test is the
+A record is compared only with its partner: same item, same rotation of the choices, same rotation
+of the clips. Items are the unit: with several rotations, an item's score is the share of them in
+which it is right, so one item never counts as several independent observations, and the test is the
 exact sign-flip test of the mean difference; with one rotation that is the exact McNemar test.
-Failed trials have no mark and pair with nothing; they are counted by the caller.
+Failed requests have no score and pair with nothing; they are counted by the caller.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harken.stats import measures as stats
 from harken.stats.bootstrap import Resampling, numbered
-from harken.stats.table import Table, has_mark, table
+from harken.stats.table import Table, is_scored, table
 
 Record = Mapping[str, Any]
 Json = dict[str, Any]
@@ -30,31 +30,31 @@ ALL = "all tasks"
 
 
 def key_of(record: Record) -> Key:
-    """What pairs a trial with another; trials of older runs show their clips as they are."""
+    """What pairs two records; records of older runs have their clips in the item's own order."""
     return record["item"], record["rotation"], record.get("clip_rotation", 0)
 
 
-def marks(records: Iterable[Record], condition: str) -> dict[Key, bool]:
-    """Right or not for each trial under `condition`; failed and withheld ones are left out."""
+def correctness(records: Iterable[Record], condition: str) -> dict[Key, bool]:
+    """Right or not for each record under `condition`; failed and hidden ones are left out."""
     return {
-        key_of(t): t["outcome"] == "correct"
-        for t in records
-        if t["condition"] == condition and has_mark(t)
+        key_of(r): r["outcome"] == "correct"
+        for r in records
+        if r["condition"] == condition and is_scored(r)
     }
 
 
 def gold_bits(records: Iterable[Record], condition: str) -> dict[Key, float]:
-    """log2 p(gold) for each trial under `condition` that has probabilities."""
+    """log2 p(gold) for each record under `condition` that has probabilities."""
     return {
-        key_of(t): t["logprobs"][t["gold_shown"]] / float(np.log(2))
-        for t in records
-        if t["condition"] == condition and t.get("logprobs") and t["gold_shown"] >= 0
+        key_of(r): r["logprobs"][r["gold_shown"]] / float(np.log(2))
+        for r in records
+        if r["condition"] == condition and r.get("logprobs") and r["gold_shown"] >= 0
     }
 
 
 def clusters(records: Iterable[Record]) -> dict[str, str]:
     """Item id -> the recording it is clustered by."""
-    return {t["item"]: str(t["group"]) for t in records}
+    return {r["item"]: str(r["group"]) for r in records}
 
 
 def by_item(values: Mapping[Key, float]) -> dict[str, float]:
@@ -71,12 +71,12 @@ class Paired:
 
     Attributes:
         items: items with at least one pair; 0 leaves every number None.
-        difference: mean of the items' differences (for marks: shares of right answers).
+        difference: mean of the items' differences (of correctness: of shares of right answers).
         low, high: 95 % bootstrap interval, resampling whole recordings.
         p: exact McNemar; with several rotations the exact sign-flip test of the mean, which is
-            McNemar's where marks are 0 or 1 (`harken.stats.measures.sign_flip_exact`).
+            McNemar's where scores are 0 or 1 (`harken.stats.measures.sign_flip_exact`).
         p_bootstrap: two-sided, from the same draws (`harken.stats.bootstrap.two_sided`).
-        better, worse: ids of the items where A resp. B is ahead.
+        better, worse: ids of the items where A, or B, has the higher score.
     """
 
     items: int
@@ -98,7 +98,7 @@ def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block
 
     Args:
         resampling: over items.
-        values: paired differences, one an item, NaN where nothing is paired.
+        values: paired differences, one per item, NaN where nothing is paired.
         units: which items they are of, if not of all in order.
         block: see `harken.stats.bootstrap.Resampling.want`.
     """
@@ -117,7 +117,7 @@ def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block
 def pair(
     a: Mapping[Key, float], b: Mapping[Key, float], groups: Mapping[str, str], seed: int = 0
 ) -> Paired:
-    """Compare `a` with `b` on what both have."""
+    """Compare `a` with `b` on the keys that both have."""
     shared = [key for key in a if key in b]
     gaps = by_item({key: float(a[key]) - float(b[key]) for key in shared})
     if not gaps:
@@ -143,7 +143,7 @@ def compare(a: Sequence[Record], b: Sequence[Record], condition: str, seed: int 
     """B − A under one condition: a row for all tasks, then one for each task.
 
     ``p_holm`` of the tasks is corrected by Holm's rule over the tasks; the row of all tasks is one
-    test and keeps its p. ``a`` and ``b`` are the shares of right answers over the paired trials.
+    test and keeps its p. ``a`` and ``b`` are the shares of right answers over the paired records.
     """
     return compare_all(a, b, (condition,), seed)[condition]
 
@@ -153,16 +153,16 @@ def compare_all(
 ) -> dict[str, list[Json]]:
     """`compare` under several conditions, all intervals from the same draws."""
     wanted = set(conditions)
-    both = [t for records in (b, a) for t in records if t["condition"] in wanted]
-    runs = ["b"] * sum(t["condition"] in wanted for t in b)
+    both = [r for records in (b, a) for r in records if r["condition"] in wanted]
+    runs = ["b"] * sum(r["condition"] in wanted for r in b)
     runs += ["a"] * (len(both) - len(runs))
     own = table(
         both,
-        [f"{run} {t['condition']}" for run, t in zip(runs, both, strict=True)],
-        marks_only=True,
+        [f"{run} {r['condition']}" for run, r in zip(runs, both, strict=True)],
+        correct_only=True,
     )
     resampling = Resampling(own.member, seed)
-    tasks = sorted({t["task"] for t in b})
+    tasks = sorted({r["task"] for r in b})
     found = {name: _rows(own, name, tasks, resampling) for name in conditions}
     resampling.run()
     for rows in found.values():
@@ -193,7 +193,7 @@ def _rows(own: Table, condition: str, names: Sequence[str], resampling: Resampli
 
 
 def _column(own: Table, name: str) -> Floats:
-    """(K,) marks under a condition; NaN throughout if it was not asked."""
+    """(K,) scores under a condition; NaN throughout if it was not asked."""
     at = own.column(name)
     return own.right[:, at] if at >= 0 else np.full(len(own.key_item), np.nan)
 

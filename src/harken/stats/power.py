@@ -1,6 +1,6 @@
-"""Before a run: the smallest difference that so many items can show.
+"""Before a run: the smallest difference that a given number of items can show.
 
-Both functions give the exact power of the exact test that is made afterwards, and look for the
+Both functions compute the exact power of the exact test that is made afterwards, and find the
 smallest effect that reaches it by bisection: power grows with the effect.
 """
 
@@ -17,17 +17,17 @@ def detectable(
 ) -> float | None:
     """The smallest paired difference that the exact McNemar test finds in `n` items.
 
-    Assumed: items are independent, and each is marked differently by the two sides with probability
+    Assumed: items are independent, and each is scored differently on the two sides with probability
     `discordant` = P(better) + P(worse), whatever the difference δ = P(better) − P(worse). So the
     number of flips is m ~ Bin(n, discordant), of which b ~ Bin(m, q) are better, q = (1 + δ /
     discordant) / 2, and the power is P(p(b, m − b) <= alpha) with p the two-sided exact test
     (`harken.stats.measures.mcnemar_exact`), summed over all m and b: no normal approximation. Items
-    that share recordings are fewer than they look: count recordings for a safe answer.
+    that share recordings are not independent: use the number of recordings to be safe.
 
     Args:
         n: items answered by both sides.
-        discordant: share of items that the two sides mark differently; fewer flips show smaller
-            differences. 0.5 is two guesses of one bit that have nothing to do with each other.
+        discordant: share of items that the two sides score differently; with fewer flips smaller
+            differences show. 0.5: two independent guesses at 50 % accuracy.
         power: probability of finding it.
         alpha: level of the two-sided test.
 
@@ -60,7 +60,7 @@ def detectable(
 def detectable_above(
     n: int, chance: float, power: float = 0.8, alpha: float = 0.05
 ) -> float | None:
-    """The smallest accuracy that an exact one-sided binomial test of `n` items tells from `chance`.
+    """The smallest accuracy that an exact one-sided binomial test of `n` items finds above chance.
 
     The test says "above chance" from c right answers on, the fewest with P(Bin(n, chance) >= c) <=
     alpha; an accuracy is detectable if P(Bin(n, accuracy) >= c) >= power. Items are independent.

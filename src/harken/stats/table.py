@@ -1,8 +1,8 @@
-"""Trials as columns: one pass over the records, after which every number is array arithmetic.
+"""Records as columns: one pass over the records, after which every number is array arithmetic.
 
 Cells are (key, condition), a key being one question as it was asked: item, rotation of the options,
-rotation of the clips. What pairs two conditions is the key, so a paired difference is a difference
-of columns; what is counted once is the item, so a mean is taken over keys, then over items. Items
+rotation of the clips. Conditions are paired by key, so a paired difference is a difference of
+columns; an item counts once, so a mean is taken over keys, then over items. Items
 and keys are sorted by name: no number depends on the order of the records.
 """
 
@@ -27,31 +27,33 @@ OUTCOMES = ("correct", "wrong", "abstained", "unparsable", "failed", "hidden")
 """Outcome -> its number in `Table.outcome`; -1 is "not asked"."""
 
 
-def has_mark(record: Record) -> bool:
-    """Whether a trial is right or not right: it was answered, and the answer is not withheld."""
+def is_scored(record: Record) -> bool:
+    """Whether a record is right or wrong: it was answered, and the true answer is not withheld."""
     return record["outcome"] not in ("failed", "hidden") and HIDDEN not in record.get("tags", ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """The trials of one evaluation, K keys of N items under C conditions.
+    """The records of one evaluation, K keys of N items under C conditions.
 
     Attributes:
         items: item ids, sorted, (N,).
         tasks: task of each item.
         groups: recording that each item is clustered by.
         member: the number of that recording, (N,), for `harken.stats.bootstrap.Resampling`.
-        heard: each item's own number of clips, (N,).
+        n_clips: each item's own number of clips, (N,).
         options: each item's choices in its own order; () for open questions.
         conditions: names, in the order in which they were first asked.
         key_item: the item of each key, (K,).
-        rotation, clip_rotation, again: what else makes a key, (K,). `again` counts questions that
-            were asked more than once in the very same way.
-        gold_shown: place at which the right option was shown, (K,); -1 for open questions.
+        rotation, clip_rotation, again: the rest of each key, (K,). `again` numbers repetitions of
+            one question in the same rotation.
+        gold: position of the right option in `options`, (N,); -1 for open questions.
+        gold_shown: position at which the right option was shown, (K,); -1 for open questions.
+        gold_clip: number of the right clip, as shown, where the options are clips, (K,); -1.
         outcome: (K, C) as in `OUTCOMES`.
-        right: (K, C) 1 correct, 0 any other answer, NaN unmarked (failed, withheld, not asked).
-        pick: (K, C) the option chosen, as its place in `options`; -1 if none was.
-        shown: (K, C) the same as its place on display.
+        right: (K, C) 1 correct, 0 any other answer, NaN unscored (failed, withheld, not asked).
+        pick: (K, C) the option chosen, as its position in `options`; -1 if none was.
+        shown: (K, C) the same as the position at which it was shown.
         shown_clip: (K, C) the number of the clip chosen, as shown, where the options are clips; -1.
         chances: (K, C, most options) probabilities in the order of `options`, NaN where absent.
     """
@@ -60,7 +62,7 @@ class Table:
     tasks: list[str]
     groups: list[str]
     member: Ints
-    heard: Ints
+    n_clips: Ints
     options: list[tuple[str, ...]]
     conditions: list[str]
     key_item: Ints
@@ -78,7 +80,7 @@ class Table:
     chances: Floats
 
     def column(self, condition: str) -> int:
-        """The place of a condition; -1 if it was not asked."""
+        """The column of a condition; -1 if it was not asked."""
         return self.conditions.index(condition) if condition in self.conditions else -1
 
     @property
@@ -109,63 +111,63 @@ def means(values: Floats, group: Ints, count: int) -> Floats:
 
 
 def table(
-    records: Sequence[Record], names: Sequence[str] | None = None, marks_only: bool = False
+    records: Sequence[Record], names: Sequence[str] | None = None, correct_only: bool = False
 ) -> Table:
     """Read the columns of `records`.
 
     Args:
         records: records as in ``records.jsonl``. Older ones lack ``clip_rotation`` (0: as is) and
             ``heard`` (the most clips that any of the item's prompts held).
-        names: what to call the condition of each trial, if not by its own name: how two runs are
-            put side by side.
-        marks_only: leave out what was picked and the probabilities (it takes half of the time);
-            their columns then say that there are none.
+        names: another name for the condition of each record: how two runs are compared in one
+            table.
+        correct_only: leave out picks and probabilities (it takes half of the time); their columns
+            are then empty.
     """
-    called = [t["condition"] for t in records] if names is None else list(names)
+    called = [r["condition"] for r in records] if names is None else list(names)
     conditions = list(dict.fromkeys(called))
     column = {name: i for i, name in enumerate(conditions)}
-    ids = sorted({t["item"] for t in records})
+    ids = sorted({r["item"] for r in records})
     place = {name: i for i, name in enumerate(ids)}
-    item = _ints([place[t["item"]] for t in records])
+    item = _ints([place[r["item"]] for r in records])
     condition = _ints([column[name] for name in called])
-    turns = _ints([t["rotation"] for t in records])
-    clip_turns = _ints([t.get("clip_rotation", 0) for t in records])
+    turns = _ints([r["rotation"] for r in records])
+    clip_turns = _ints([r.get("clip_rotation", 0) for r in records])
     order = np.lexsort((condition, turns, clip_turns, item))
     again = np.zeros(len(records), dtype=np.int64)
     same = np.ones(max(len(records) - 1, 0), dtype=bool)
     for column_ in (item, clip_turns, turns, condition):
         same &= np.diff(column_[order]) == 0
-    for at in np.flatnonzero(same) + 1:  # rare: the same question asked twice over
+    for at in np.flatnonzero(same) + 1:  # rare: the same question asked twice in the same rotation
         again[order[at]] = again[order[at - 1]] + 1
     keys, key = _unique(np.stack([item, turns, clip_turns, again], axis=1))
     first = _first_records(records, item, order, len(ids))
     rows = _Rows(records, key, condition, item, (len(keys), len(conditions)))
-    options = [_options(t) for t in first]
-    answers = _answers(rows, [] if marks_only else options)
+    options = [_options(r) for r in first]
+    answers = _answers(rows, [] if correct_only else options)
     return Table(
         items=ids,
-        tasks=[str(t["task"]) for t in first],
-        groups=[str(t["group"]) for t in first],
+        tasks=[str(r["task"]) for r in first],
+        groups=[str(r["group"]) for r in first],
         member=_members(first),
-        heard=_heard(records, item, len(ids)),
+        n_clips=_n_clips(records, item, len(ids)),
         options=options,
         conditions=conditions,
         key_item=keys[:, 0],
         rotation=keys[:, 1],
         clip_rotation=keys[:, 2],
         again=keys[:, 3],
-        gold=_ints([_gold(t) for t in first]),
-        gold_shown=rows.per_key([t["gold_shown"] for t in records]),
-        outcome=rows.grid([OUTCOMES.index(t["outcome"]) for t in records]),
+        gold=_ints([_gold(r) for r in first]),
+        gold_shown=rows.per_key([r["gold_shown"] for r in records]),
+        outcome=rows.grid([OUTCOMES.index(r["outcome"]) for r in records]),
         right=_right(rows),
-        chances=_chances(rows, 0 if marks_only else max(map(len, options), default=0)),
+        chances=_chances(rows, 0 if correct_only else max(map(len, options), default=0)),
         **answers,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The trials, and the cell of each."""
+    """The records, and the cell of each."""
 
     records: Sequence[Record]
     key: Ints
@@ -174,7 +176,7 @@ class _Rows:
     shape: tuple[int, int]
 
     def grid(self, values: Sequence[int]) -> Ints:
-        """(K, C) from one value a trial; -1 where nothing was asked."""
+        """(K, C) from one value per record; -1 where nothing was asked."""
         out = np.full(self.shape, -1, dtype=np.int64)
         out[self.key, self.condition] = values
         return out
@@ -189,7 +191,7 @@ class _Rows:
 def _right(rows: _Rows) -> Floats:
     out = np.full(rows.shape, np.nan)
     out[rows.key, rows.condition] = [
-        float(t["outcome"] == "correct") if has_mark(t) else np.nan for t in rows.records
+        float(r["outcome"] == "correct") if is_scored(r) else np.nan for r in rows.records
     ]
     return out
 
@@ -199,7 +201,7 @@ def _ints(values: Sequence[int]) -> Ints:
 
 
 def _unique(rows: Ints) -> tuple[Ints, Ints]:
-    """Sorted distinct rows of small numbers, and the place of each row among them."""
+    """Sorted distinct rows of small numbers, and the position of each row among them."""
     radix = rows.max(axis=0, initial=0) + 1
     code = np.zeros(len(rows), dtype=np.int64)
     for at in range(rows.shape[1]):
@@ -209,23 +211,23 @@ def _unique(rows: Ints) -> tuple[Ints, Ints]:
 
 
 def _first_records(records: Sequence[Record], item: Ints, order: Ints, count: int) -> list[Record]:
-    """One trial of each item, with its clips in their own order if it was ever asked so."""
+    """One record of each item, with its clips in their own order if it was ever asked so."""
     first = np.full(count, -1, dtype=np.int64)
     first[item[order[::-1]]] = order[::-1]
     return [records[int(at)] for at in first]
 
 
 def _members(first: Sequence[Record]) -> Ints:
-    """The cluster of each item; clusters of one task have neighbouring numbers (it is faster)."""
+    """The cluster of each item; clusters of one task have neighbouring numbers (faster)."""
     task: dict[str, str] = {}
     for record in first:
         group, own = str(record["group"]), str(record["task"])
         task[group] = min(task.get(group, own), own)
-    return numbered([(task[str(t["group"])], str(t["group"])) for t in first])
+    return numbered([(task[str(r["group"])], str(r["group"])) for r in first])
 
 
 def _options(record: Record) -> tuple[str, ...]:
-    """The choices in the item's own order and words; records of older runs only have them shown."""
+    """The choices in the item's own order and words; older records only have them as shown."""
     if record.get("options"):
         return tuple(record["options"])
     names = [""] * len(record["order"])
@@ -238,14 +240,14 @@ def _gold(record: Record) -> int:
     return int(record["order"][record["gold_shown"]]) if record["gold_shown"] >= 0 else -1
 
 
-def _heard(records: Sequence[Record], item: Ints, count: int) -> Ints:
-    heard = np.zeros(count, dtype=np.int64)
-    np.maximum.at(heard, item, _ints([t.get("heard", t["clips"]) for t in records]))
-    return heard
+def _n_clips(records: Sequence[Record], item: Ints, count: int) -> Ints:
+    found = np.zeros(count, dtype=np.int64)
+    np.maximum.at(found, item, _ints([r.get("heard", r["clips"]) for r in records]))
+    return found
 
 
 def _answers(rows: _Rows, options: Sequence[tuple[str, ...]]) -> dict[str, Ints]:
-    """What was chosen, by its place among the options, on display, and as a clip's number."""
+    """What was chosen: its position among the options, the position shown, the clip's number."""
     if not options:
         none = np.full(rows.shape, -1, dtype=np.int64)
         gold_clip = np.full(rows.shape[0], -1, dtype=np.int64)

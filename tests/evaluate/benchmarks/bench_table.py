@@ -34,9 +34,9 @@ def table() -> str:
             found, test, faults = _own(), "`test_bench_own.py`", ""
         else:
             found, test = _scored(name), f"`…by_hand[{name}]`"
-            faults = f"; broken: {_faults(name)} faults told"
+            faults = f"; broken: {_faults(name)} faults reported"
         rule = benchmark.rule.replace("|", "\\|")
-        lines.append(f"| {name} | {rule} | {test} | {_told(found)}{faults} |")
+        lines.append(f"| {name} | {rule} | {test} | {_summary(found)}{faults} |")
     return "\n".join(lines)
 
 
@@ -64,14 +64,14 @@ def _faults(name: str) -> int:
     raise AssertionError(f"the broken release of {name} was taken")
 
 
-def _told(found: dict[str, Any]) -> str:
+def _summary(found: dict[str, Any]) -> str:
     official, strict = found["official"], found["strict"]
     value = "–" if official["value"] is None else f"{official['value']:.3f}"
-    official_told = f"{official['metric']} {value} over {official['n']}"
+    official_text = f"{official['metric']} {value} over {official['n']}"
     if official["stops"]:
-        official_told = f"{official['metric']}: the script stops"
+        official_text = f"{official['metric']}: the script stops"
     count = f"{strict['n']} of {found['n']}" if strict["failed"] else str(strict["n"])
-    return f"{official_told}; strict {strict['accuracy']:.3f} over {count}"
+    return f"{official_text}; strict {strict['accuracy']:.3f} over {count}"
 
 
 def documented(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A judge that says what it is told to, and an embedding of three words."""
+"""A judge with scripted replies, and an embedding of three words."""
 
 from __future__ import annotations
 

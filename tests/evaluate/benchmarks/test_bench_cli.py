@@ -50,7 +50,7 @@ def test_replies_alone_need_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "p.json"
     path.write_text('{"m1": "a dog"}')
     monkeypatch.delenv("HARKEN_BENCHMARKS", raising=False)
-    with pytest.raises(DataError, match="where is the release of mmau"):
+    with pytest.raises(DataError, match="no release of mmau"):
         harken("score", "-b", "mmau", "-p", str(path))
     home = tmp_path / "home" / "mmau"
     home.mkdir(parents=True)
@@ -120,7 +120,7 @@ def standing(tmp_path: Path, verdicts: str) -> Any:
     return judge
 
 
-def test_the_judge_is_kept_counted_and_its_family_warned_of(
+def test_judge_replies_are_cached_counted_and_its_family_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harken.models import load as models
@@ -140,7 +140,7 @@ def test_the_judge_is_kept_counted_and_its_family_warned_of(
     assert (tmp_path / "out.jsonl.judge" / "replies.jsonl").is_file()
     assert len(judge.asked) == 2
     text = harken(*words[:-1], "--answered-by", "gpt-4o-audio")
-    assert "1 judged, 0 failed, 0 changed with the order; 0 asked, 2 kept before" in text
+    assert "1 judged, 0 failed, 0 changed with the order; 0 asked, 2 from the cache" in text
     assert "family" not in text
 
 

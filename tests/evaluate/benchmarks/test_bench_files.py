@@ -39,7 +39,7 @@ def test_an_object_of_texts_is_rows(tmp_path: Path) -> None:
     assert read_rows(path) == [{"id": "a", "prediction": "x"}, {"id": "b", "response": "y"}]
 
 
-def test_all_bad_lines_are_told(tmp_path: Path) -> None:
+def test_all_bad_lines_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"id": 1}\nnot json\n[1]\n')
     with pytest.raises(DataError) as refused:
@@ -49,7 +49,7 @@ def test_all_bad_lines_are_told(tmp_path: Path) -> None:
         locate(tmp_path, ("mmau-test-mini.json",))
 
 
-def test_duplicate_and_keyless_predictions_are_all_told(tmp_path: Path) -> None:
+def test_duplicate_and_keyless_predictions_are_all_reported(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(json.dumps([{"id": 1, "prediction": "a"}, {"prediction": "b"},
                                 {"id": 1, "prediction": "c"}]))  # fmt: skip
@@ -71,7 +71,7 @@ def test_audio_is_found_hashed_and_kept_inside(tmp_path: Path) -> None:
     assert load(items[0].clips[0]).shape == (1600,)
     rows[0]["audio_path"] = "../outside.wav"
     write_rows(tmp_path / "dev.json", rows)
-    with pytest.raises(DataError, match="lies outside") as refused:
+    with pytest.raises(DataError, match="is outside") as refused:
         open_benchmark("dcase2026").load(tmp_path, need_audio=True, partial=True)
     assert "--audio" in refused.value.hint
 
@@ -101,7 +101,7 @@ def test_embedded_audio_of_a_multi_audio_set_is_unpacked(tmp_path: Path) -> None
     json.dumps([item.to_dict() for item in items])  # no bytes ride along
 
 
-def test_an_odd_name_in_embedded_audio_stays_in_the_folder(tmp_path: Path) -> None:
+def test_an_unsafe_name_in_embedded_audio_stays_in_the_folder(tmp_path: Path) -> None:
     rows = [{"id": "1", "audio": {"bytes": b"RIFF", "path": "../../evil.wav"}}]
     path = tmp_path / "x.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
@@ -134,7 +134,7 @@ def test_mmau_pro_is_read_from_parquet_with_its_nulls(tmp_path: Path) -> None:
     found = open_benchmark("mmau-pro").official(
         items, Predictions.of({key_of(items[2]): "one two three"}), Helpers()
     )
-    assert found.marks["f2"] == 1.0
+    assert found.scores["f2"] == 1.0
 
 
 def test_a_transformers_embedding_by_folder(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 `tests/data/<name>/`: ``release/`` (made up, in the official layout), a prediction file in the
 benchmark's own format, ``expected.json`` (with the working under ``why``), ``broken/`` and the
-faults that must all be told at once.
+faults that must all be reported at once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ NAMES = [name for name in BENCHMARKS if name != "own"]
 
 
 SIZED = [name for name in NAMES if open_benchmark(name).sizes]
-HEARD = [name for name in NAMES if name != "jailbreak"]  # its rows may name no audio
-SHUT = [
+WITH_AUDIO = [name for name in NAMES if name != "jailbreak"]  # its rows may name no audio
+CLOSED = [
     name
     for name in NAMES
     if name
@@ -71,8 +71,8 @@ def test_official_and_strict_are_as_worked_out_by_hand(name: str) -> None:
     assert official["n"] == wanted["n"], official
     assert near(official["parts"], wanted.get("parts", {})), official["parts"]
     assert len(official["faults"]) == len(wanted["faults"]), official["faults"]
-    for told, begins in zip(official["faults"], wanted["faults"], strict=True):
-        assert told.startswith(begins)
+    for text, begins in zip(official["faults"], wanted["faults"], strict=True):
+        assert text.startswith(begins)
     if wanted["strict"] is not None:
         assert near(found["strict"]["accuracy"], float(wanted["strict"])), found["strict"]
         assert near(found["parse_rate"], float(wanted["parse_rate"])), found["counts"]
@@ -85,17 +85,17 @@ def test_a_broken_release_is_refused_with_every_fault(name: str) -> None:
     wanted = json.loads((DATA / name / "faults.json").read_text())
     with pytest.raises(DataError) as refused:
         open_benchmark(name).load(source(name, "broken"))
-    told = refused.value.found
-    lines = [line.strip() for line in told.splitlines()[1:] if line.strip()]
+    text = refused.value.found
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
     for fault in wanted:
-        assert any(line.startswith(fault) for line in lines), told
+        assert any(line.startswith(fault) for line in lines), text
     if name not in ("mae", "compa", "deafness"):  # these tell more than is listed
-        assert len(lines) == len(wanted), told
+        assert len(lines) == len(wanted), text
     assert "fingerprint" in refused.value.where
 
 
 @pytest.mark.parametrize("name", SIZED)
-def test_a_shrunken_release_is_refused_unless_it_is_said_to_be_partial(name: str) -> None:
+def test_a_shrunken_release_is_refused_unless_partial(name: str) -> None:
     benchmark = open_benchmark(name)
     with pytest.raises(DataError, match="known releases hold"):
         benchmark.load(source(name))
@@ -103,8 +103,8 @@ def test_a_shrunken_release_is_refused_unless_it_is_said_to_be_partial(name: str
         source(name), partial=True).notes)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", HEARD)
-def test_missing_audio_is_told_for_every_clip(name: str) -> None:
+@pytest.mark.parametrize("name", WITH_AUDIO)
+def test_missing_audio_is_reported_for_every_clip(name: str) -> None:
     benchmark, items = opened(name)
     clips = sum(len(item.clips) for item in items)
     with pytest.raises(DataError) as refused:
@@ -113,7 +113,7 @@ def test_missing_audio_is_told_for_every_clip(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_said_is_never_a_strict_success(name: str) -> None:
+def test_an_empty_reply_is_never_a_strict_success(name: str) -> None:
     benchmark, items = opened(name)
     keys = [key_of(item) for item in items]
     for texts, state in (({}, "missing"), (dict.fromkeys(keys, ""), "empty")):
@@ -123,7 +123,7 @@ def test_nothing_said_is_never_a_strict_success(name: str) -> None:
         assert found["parse_rate"] == 0
 
 
-@pytest.mark.parametrize("name", SHUT)
+@pytest.mark.parametrize("name", CLOSED)
 def test_all_wrong_choices_score_nothing_and_all_right_ones_everything(name: str) -> None:
     benchmark, items = opened(name)
     shut = [item for item in items if len(item.choices) > 1]
@@ -156,7 +156,7 @@ def test_a_file_without_predictions_is_refused_not_scored(name: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_predictions_for_strangers_are_all_listed(name: str) -> None:
+def test_predictions_for_unknown_keys_are_all_listed(name: str) -> None:
     benchmark, items = opened(name)
     with pytest.raises(DataError) as refused:
         score(benchmark, items, {"nobody-1": "x", "nobody-2": "y"})
@@ -173,26 +173,39 @@ def test_the_fingerprint_is_of_the_content(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "own"])
-def test_every_file_has_the_shape(name: str) -> None:
+def test_every_file_has_the_same_structure(name: str) -> None:
     benchmark = open_benchmark(name)
     assert benchmark.name == name
     assert benchmark.title and benchmark.paper and benchmark.rule and benchmark.files
     import sys
 
-    told = sys.modules[type(benchmark).__module__].__doc__ or ""
-    assert "harken score --benchmark" in told
+    text = sys.modules[type(benchmark).__module__].__doc__ or ""
+    assert "harken score --benchmark" in text
 
 
-ODD = [None, 3, 1.5, True, ["a", 1], {"a": 1}, "x" * 50_000, "\0", "🦊", "<think>", "AAA", "%s{}"]
+UNUSUAL = [
+    None,
+    3,
+    1.5,
+    True,
+    ["a", 1],
+    {"a": 1},
+    "x" * 50_000,
+    "\0",
+    "🦊",
+    "<think>",
+    "AAA",
+    "%s{}",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_replies_are_marked_never_raised(name: str) -> None:
+def test_unusual_replies_are_scored_without_an_error(name: str) -> None:
     benchmark, items = opened(name)
-    for odd in ODD:
+    for reply in UNUSUAL:
         # Two instructions of mmau-pro are obeyed by anything, and its open item is not judged.
-        most = 0.5 if odd == "AAA" else 0.4 if name == "mmau-pro" else 0.34
-        found = score(benchmark, items, {key_of(item): odd for item in items})
+        most = 0.5 if reply == "AAA" else 0.4 if name == "mmau-pro" else 0.34
+        found = score(benchmark, items, {key_of(item): reply for item in items})
         # Words that all references lack: nothing here is right; None where only a judge could say.
-        assert (found["strict"]["accuracy"] or 0) <= most, (odd, found)
+        assert (found["strict"]["accuracy"] or 0) <= most, (reply, found)
         json.dumps(found, allow_nan=False)

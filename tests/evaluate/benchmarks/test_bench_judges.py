@@ -34,9 +34,9 @@ def test_mmau_pro_open(swapped: str, failed: int, strict: float | None) -> None:
     found = score(benchmark, item, {"o1": "A storm."}, helpers)
     assert found["official"]["value"] == 0.8, "the script's order alone"
     assert found["strict"]["accuracy"] == strict and found["strict"]["failed"] == failed
-    told = helpers.report("gpt-4o")
-    assert told is not None and told["judged"] == 1
-    assert told["disagreed"] == (swapped == "2") and told["failed"] == (swapped == "?")
+    report = helpers.report("gpt-4o")
+    assert report is not None and report["judged"] == 1
+    assert report["disagreed"] == (swapped == "2") and report["failed"] == (swapped == "?")
     once = score(benchmark, item, {"o1": "A storm."}, Helpers(Says(judge), orders=1))
     assert once["strict"]["accuracy"] == 0.8
 
@@ -70,7 +70,7 @@ def test_longaudiobench_reads_a_second_column() -> None:
     assert found["official"]["value"] == 0.8 and found["counts"] == {"failed": 1}
 
 
-def test_air_bench_chat_a_preference_that_turns_with_the_places() -> None:
+def test_air_bench_chat_a_preference_that_changes_with_the_order() -> None:
     benchmark, items = opened("air-bench-chat")
     texts = {key_of(item): "model" for item in items}
     leans = score(benchmark, items, texts, helpers := Helpers(Says(lambda text: "9 4")))
@@ -81,7 +81,7 @@ def test_air_bench_chat_a_preference_that_turns_with_the_places() -> None:
     assert tied["strict"]["accuracy"] == pytest.approx(0.7)
 
 
-def test_mae_counts_what_turned() -> None:
+def test_mae_counts_changed_judgements() -> None:
     benchmark, items = opened("mae")
 
     def judge(text: str) -> str:

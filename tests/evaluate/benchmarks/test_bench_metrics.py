@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harken.evaluate.benchmarks import caption_metrics as m
-from harken.evaluate.benchmarks.asr import edits, level
+from harken.evaluate.benchmarks.asr import edits, normalise
 from harken.evaluate.benchmarks.grounding import iou, onsets_met, segments
 from harken.evaluate.benchmarks.retrieval import precision_at
 
@@ -47,16 +47,16 @@ def test_cider_d_of_two_clips_by_hand() -> None:
     assert longer[0] == pytest.approx(10 * gauss * (2 / math.sqrt(6) + 1 / math.sqrt(2)) / 4)
 
 
-def test_words_of_everywhere_weigh_nothing() -> None:
+def test_words_in_every_reference_weigh_nothing() -> None:
     refs = [[["a", "dog"]], [["a", "cat"]]]
     assert m.cider_d([["a"], ["a"]], refs) == [0, 0]
 
 
 @given(TOKENS, TOKENS)
-def test_edits_are_a_shortest_way(gold: list[str], said: list[str]) -> None:
-    wrong, gone, more = edits(gold, said)
-    assert len(gold) - gone + more == len(said)
-    assert wrong + gone + more == _distance(tuple(gold), tuple(said))
+def test_edits_are_minimal(gold: list[str], predicted: list[str]) -> None:
+    wrong, gone, more = edits(gold, predicted)
+    assert len(gold) - gone + more == len(predicted)
+    assert wrong + gone + more == _distance(tuple(gold), tuple(predicted))
     assert edits(gold, gold) == (0, 0, 0)
 
 
@@ -71,13 +71,13 @@ def _distance(a: tuple[str, ...], b: tuple[str, ...]) -> int:
 def test_word_error_rate_is_that_of_jiwer() -> None:
     jiwer = pytest.importorskip("jiwer")
     gold = ["a b c d", "e f", "g"]
-    said = ["a x c", "e f h i", ""]
-    ours = sum(sum(edits(g.split(), s.split())) for g, s in zip(gold, said, strict=True)) / 7
-    assert ours == pytest.approx(jiwer.wer(gold, said))
+    predicted = ["a x c", "e f h i", ""]
+    ours = sum(sum(edits(g.split(), s.split())) for g, s in zip(gold, predicted, strict=True)) / 7
+    assert ours == pytest.approx(jiwer.wer(gold, predicted))
 
 
-def test_levelling_keeps_apostrophes_and_other_scripts() -> None:
-    assert level("It’s  Ten, METRES — über!") == "it's ten metres über"
+def test_normalising_keeps_apostrophes_and_other_scripts() -> None:
+    assert normalise("It’s  Ten, METRES — über!") == "it's ten metres über"
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_five_sets_of_replies_on_the_real_file(mini: list[Item]) -> None:
     assert found["half"]["parse_rate"] == 0.5
 
 
-def test_blind_floors_of_the_real_file(mini: list[Item]) -> None:
+def test_text_only_floors_of_the_real_file(mini: list[Item]) -> None:
     found = floor(open_benchmark("mmau"), mini)
     assert found["chance"] == pytest.approx(0.2554, abs=1e-4)
     assert [c["accuracy"] for c in found["constant"][:4]] == [0.395, 0.271, 0.212, 0.133]
@@ -103,7 +103,7 @@ def test_blind_floors_of_the_real_file(mini: list[Item]) -> None:
     linear = found["linear"]
     assert 0.428 <= linear["accuracy"] <= 0.53
     assert linear["low"] < linear["accuracy"] < linear["high"]
-    assert linear["low"] > found["chance"]  # blind, and far above chance
+    assert linear["low"] > found["chance"]  # text only, and far above chance
     fields = found["fields"]["sub-category"]
     assert fields["held_out"]["accuracy"] < fields["accuracy"]  # 27 positions overfit
 
@@ -133,7 +133,7 @@ def test_withheld_answers_load_and_make_a_submission_but_no_score(tmp_path: Path
     assert floor(benchmark, items)["n"] == 0
 
 
-def test_both_names_of_the_prediction_field_are_read_and_told(tmp_path: Path) -> None:
+def test_both_names_of_the_prediction_field_are_read_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(json.dumps([{"id": "m1", "model_prediction": "a dog"}]))
     found = open_benchmark("mmau").read_predictions(path)

@@ -60,7 +60,7 @@ def test_mmsu_unreadable_replies_alone_give_zero_as_the_script_prints() -> None:
     assert found["official"]["accuracy"] == 0 and found["official"]["n"] == 0
 
 
-def test_air_bench_stops_at_a_missing_response_and_at_a_barren_task() -> None:
+def test_air_bench_stops_at_a_missing_response_and_at_an_unreadable_task() -> None:
     benchmark, items = opened("air-bench")
     keys = [key_of(item) for item in items]
     missing = Predictions({keys[0]: "A"}, tuple(keys))
@@ -217,26 +217,26 @@ def test_every_fixture_names_its_working() -> None:
 )  # fmt: skip
 def test_officially_all_wrong_is_zero_and_all_right_is_one(name: str) -> None:
     benchmark, items = opened(name)
-    shut = [item for item in items if len(item.choices) > 1]
+    closed = [item for item in items if len(item.choices) > 1]
     by_letter = name in ("mmsu", "air-bench", "dcase2025")
 
     def said(right: bool) -> dict[str, str]:
         places = [
             next(i for i, one in enumerate(item.choices) if (one == item.answer) is right)
-            for item in shut
+            for item in closed
         ]
         return {
             key_of(item): "ABCD"[place] if by_letter else item.choices[place]
-            for item, place in zip(shut, places, strict=True)
+            for item, place in zip(closed, places, strict=True)
         }
 
     for right in (True, False):
-        found = benchmark.official(shut, Predictions.of(said(right)), Helpers())
+        found = benchmark.official(closed, Predictions.of(said(right)), Helpers())
         assert found.value == float(right), found
         assert found.n and not found.stops
 
 
-def test_strict_takes_a_judges_word_but_not_its_silence() -> None:
+def test_strict_takes_a_judges_score_and_a_failed_judge_is_failed() -> None:
     benchmark, items = opened("mmau-pro")
     given = Predictions.of({"o1": "A storm."})
     open_item = [item for item in items if key_of(item) == "o1"]
@@ -249,14 +249,14 @@ def test_strict_takes_a_judges_word_but_not_its_silence() -> None:
     assert score(benchmark, open_item, given)["counts"] == {"failed": 1}
 
 
-def test_what_is_not_on_the_hub_is_an_error_with_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_on_the_hub_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = pytest.importorskip("huggingface_hub")
 
     def refuse(*args: object, **options: object) -> str:
         raise OSError("no route")
 
     monkeypatch.setattr(hub, "snapshot_download", refuse)
-    with pytest.raises(DataError, match="the hub did not give the dataset"):
+    with pytest.raises(DataError, match="the hub download failed"):
         open_benchmark("mmar").load("hub:nobody/nothing")
     with pytest.raises(DataError, match="no route"):
         open_benchmark("mmar").load("hub")

@@ -12,7 +12,7 @@ from harken.evaluate.benchmarks.load import open_benchmark
 from harken.item import Item
 
 
-def test_the_first_order_is_handed_in_and_open_replies_as_they_came(
+def test_the_first_order_is_submitted_and_open_replies_as_generated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shut = Item("Which?", "clip 1", ("clip 1", "clip 2"), plan={"key": "a", "row": {}})

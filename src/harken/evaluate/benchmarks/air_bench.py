@@ -10,7 +10,7 @@ with GPT-4).
 
 Official rule: line breaks out, then the first character if A-D, else the last but one; the letter
 is compared with the first option that equals the gold. Accuracy per (task_name, dataset_name); the
-script prints no total: the micro mean over all counted items is given here, and said to be ours.
+script prints no total: the micro mean over all counted items, given here, is harken's own.
 
 Traps reproduced: unreadable, empty and "None" replies leave the denominator (open issue #8 of the
 repository); rows of no task are skipped; a row without ``response``, a null, or a task in which
@@ -34,12 +34,12 @@ NAMES = ("choice_a", "choice_b", "choice_c", "choice_d")
 
 
 class AirBench(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "air-bench"
     title = "AIR-Bench foundation"
     paper = "arXiv 2402.07729"
-    rule = "letter by position in the reply, per (task, dataset); the total is ours (micro)"
+    rule = "letter by position in the reply, per (task, dataset); the total is harken's (micro)"
     traps = (
         "unreadable and empty replies leave the denominator",
         "a missing response, or a task without a readable reply, stops the script",
@@ -80,11 +80,11 @@ class AirBench(Benchmark):
     ) -> Official:
         """Accuracy per (task, dataset) over the readable replies."""
         known = {key_of(item): item for item in items}
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         groups: dict[str, list[float]] = {}
         failed = 0
         for key in predictions.rows:
-            row, marks[key] = row_of(known[key]), None
+            row, scores[key] = row_of(known[key]), None
             if row["task_name"] is None:
                 continue
             reply = predictions.texts.get(key)
@@ -92,19 +92,19 @@ class AirBench(Benchmark):
                 why = f"the row {key} has no response that is text"
                 return Official("accuracy", None, 0, {}, stops=why)
             own = groups.setdefault(f"{row['task_name']}_{row['dataset_name']}", [])
-            said = reply.strip().replace("\n", "")
-            letter = letter_by_place(said) if said and said != "None" else None
+            bare = reply.strip().replace("\n", "")
+            letter = letter_by_place(bare) if bare and bare != "None" else None
             if letter is None:
                 failed += 1
                 continue
             gold = next(name for name in NAMES if row.get(name) == row["answer_gt"])
-            marks[key] = float(letter == gold[-1].upper())
+            scores[key] = float(letter == gold[-1].upper())
             own.append(float(letter == gold[-1].upper()))
-        value, n = micro(marks)
-        barren = [name for name, own in groups.items() if not own]
-        if barren:
-            why = f"no reply of {barren[0]} could be read, and the script looks its total up"
-            return Official("accuracy", None, n, marks, stops=why)
+        value, n = micro(scores)
+        unread = [name for name, own in groups.items() if not own]
+        if unread:
+            why = f"no reply of {unread[0]} could be read, and the script needs its total"
+            return Official("accuracy", None, n, scores, stops=why)
         faults = []
         if failed:
             faults.append(f"{failed} unreadable or empty replies left the denominator")
@@ -114,4 +114,4 @@ class AirBench(Benchmark):
             name: {"n": len(own), "correct": int(sum(own)), "accuracy": sum(own) / len(own)}
             for name, own in groups.items()
         }
-        return Official("accuracy", value, n, marks, tuple(faults), parts)
+        return Official("accuracy", value, n, scores, tuple(faults), parts)

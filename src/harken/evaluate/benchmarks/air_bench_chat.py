@@ -5,18 +5,18 @@ Yang et al., ACL 2024, arXiv 2402.07729.
 
 Release: ``Chat_meta.json``; rows with ``meta_info`` (the audio in words), ``question``,
 ``answer_gt``, ``path``, ``task_name``, ``dataset_name``. Predictions: JSON lines with the rows'
-fields and ``response``; the judge's lines may stand there already, as ``gpt-score`` (reference
+fields and ``response``; the judge's lines may be there already, as ``gpt-score`` (reference
 first) and ``gpt-score-cir`` (model first).
 
 Official rule: the judge (gpt-4-0125-preview) gives two whole numbers 1-10, for the reference and
-for the model, in one line; asked again with places swapped; a group's score is the mean of both
+for the model, in one line; asked again with positions swapped; a group's score is the mean of both
 runs' means. Groups: speech, sound, music, speech_and_sound, speech_and_music; mixed is the mean of
 the last two. The headline (mean of speech, sound, music, mixed) is the paper's average.
 
 Traps reproduced: a line that is not two whole numbers up to 10 is left out of its run; rows without
 a response are never judged; a group without a readable line stops the script (it divides by zero).
 Not reproduced: half of the script's requests run at temperature 2.0 by chance. Strict: an item with
-an unreadable line, or whose orders prefer opposite sides, was not judged.
+an unreadable line, or whose two orders prefer opposite answers, counts as not judged.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GROUPS: Mapping[str, str] = {
 
 
 class AirBenchChat(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "air-bench-chat"
     title = "AIR-Bench chat"
@@ -81,7 +81,7 @@ class AirBenchChat(Benchmark):
         return str(row["answer_gt"])
 
     def audio(self, row: Row) -> list[str]:
-        """Clips lie under ``<task_name>_<dataset_name>/<path>``."""
+        """Clips are under ``<task_name>_<dataset_name>/<path>``."""
         return [f"{row['task_name']}_{row.get('dataset_name')}/{row['path']}"]
 
     def value(self, row: Row, field: str) -> str:
@@ -108,9 +108,9 @@ class AirBenchChat(Benchmark):
             for column, first in (("gpt-score", False), ("gpt-score-cir", True))
         ]
         if any(run is None for run in runs):
-            return Official("judge score 1-10", None, 0, {}, ("not marked: needs --judge",))
-        kept: dict[str, list[list[int]]] = {name: [[], []] for name in GROUPS.values()}
-        marks: dict[str, float | None] = {}
+            return Official("judge score 1-10", None, 0, {}, ("not scored: needs --judge",))
+        lines: dict[str, list[list[int]]] = {name: [[], []] for name in GROUPS.values()}
+        scores: dict[str, float | None] = {}
         first, second = (_preferences(run or {}, bool(n)) for n, run in enumerate(runs))
         open_ = unsettled(helpers, first, second, 1)
         failed = 0
@@ -119,23 +119,23 @@ class AirBenchChat(Benchmark):
             for number, run in enumerate(runs):
                 if run is None or key_of(item) not in run:
                     continue
-                scores = read_pair(run[key_of(item)] or "")
-                if scores is None:
+                pair = read_pair(run[key_of(item)] or "")
+                if pair is None:
                     failed += 1
                     continue
-                own.append(scores[0] if number else scores[1])
-                kept[GROUPS[row_of(item)["task_name"]]][number].append(own[-1])
-            marks[key_of(item)] = sum(own) / len(own) / 10 if own else None
-        parts, stops = _groups(kept)
+                own.append(pair[0] if number else pair[1])
+                lines[GROUPS[row_of(item)["task_name"]]][number].append(own[-1])
+            scores[key_of(item)] = sum(own) / len(own) / 10 if own else None
+        parts, stops = _groups(lines)
         value = None if stops else sum(parts[g] for g in FOUR) / len(FOUR)
         faults = []
         if failed:
             faults.append(f"{failed} judge lines were unreadable and left out")
-        unjudged = sum(mark is None for mark in marks.values())
+        unjudged = sum(one is None for one in scores.values())
         if unjudged:
             faults.append(f"{unjudged} of {len(items)} items have no judged reply and do not count")
         n = len(items) - unjudged
-        return Official("judge score 1-10", value, n, marks, tuple(faults), parts, stops, open_)
+        return Official("judge score 1-10", value, n, scores, tuple(faults), parts, stops, open_)
 
 
 def _preferences(run: Mapping[str, str | None], model_first: bool) -> dict[str, float | None]:
@@ -151,11 +151,11 @@ def _preferences(run: Mapping[str, str | None], model_first: bool) -> dict[str, 
 FOUR = ("speech", "sound", "music", "mixed")
 
 
-def _groups(kept: Mapping[str, list[list[int]]]) -> tuple[dict[str, Any], str]:
+def _groups(lines: Mapping[str, list[list[int]]]) -> tuple[dict[str, Any], str]:
     """Group -> mean of both runs' means, and why the script would stop."""
     parts: dict[str, Any] = {}
     stops = ""
-    for name, both in kept.items():
+    for name, both in lines.items():
         if not all(both):
             stops = stops or f"the group {name} has no readable judgement: division by zero"
         else:
@@ -166,7 +166,7 @@ def _groups(kept: Mapping[str, list[list[int]]]) -> tuple[dict[str, Any], str]:
 
 
 def read_pair(line: str) -> tuple[int, int] | None:
-    """Two whole numbers up to 10, parted by one space; else None."""
+    """Two whole numbers up to 10, separated by one space; else None."""
     pieces = line.strip().replace("\n", "").split(" ")
     try:
         first, second = (int(piece) for piece in pieces)
@@ -176,11 +176,11 @@ def read_pair(line: str) -> tuple[int, int] | None:
 
 
 def _prompt(model_first: bool) -> Any:
-    """Own wording; the line asked for is the one that `read_pair` reads."""
+    """Harken's wording; the line asked for is the one that `read_pair` reads."""
 
     def write(item: Item, reply: str) -> str:
         answers = [reply, item.answer] if model_first else [item.answer, reply]
-        told = material(
+        values = material(
             audio=row_of(item)["meta_info"],
             question=item.question,
             answer_1=answers[0],
@@ -188,7 +188,7 @@ def _prompt(model_first: bool) -> Any:
         )
         return (
             "You compare two answers to a question about audio that is described in words.\n"
-            + told
+            + values
             + "Rate how helpful, relevant, accurate and complete each answer is, from 1 to 10. "
             "Write one line with the two whole numbers, parted by a space, and nothing else."
         )

@@ -6,11 +6,12 @@ Release: LibriSpeech's folders (``*.trans.txt``: an utterance's id and its words
 ``id``, ``audio`` and ``text``. Predictions: rows by ``id`` with ``prediction``.
 
 Rule: (substitutions + deletions + insertions) / words of the references, over all utterances (not
-the mean of utterances), as jiwer has it; CER the same on characters. Both sides are lower-cased,
-punctuation (apostrophes within words aside) is taken off and spaces are levelled; numbers and
-spellings stay as they are: no language-specific normaliser. Scripts score the utterances they are
-given: rows absent from the file do not count (said under ``faults``); an empty reply is all
-deletions. Strict: missing replies are all deletions, and an item is worth max(0, 1 - its WER).
+the mean of utterances), as jiwer computes it; CER the same on characters. Both sides are
+lower-cased, punctuation (except apostrophes within words) is removed and spaces are normalised;
+numbers and spellings stay as they are: no language-specific normaliser. Scripts score the
+utterances they are given: rows absent from the file do not count (see ``faults``); an empty reply
+is all deletions. Strict: missing replies are all deletions, and an item is worth
+max(0, 1 - its WER).
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Mark, Official, key_of
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
 
 
 class AsrBenchmark(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "asr"
     title = "Speech recognition (WER, CER)"
     paper = "–"
-    rule = "corpus WER; low is good; absent rows do not count"
+    rule = "corpus WER; lower is better; absent rows do not count"
     traps = ("rows absent from the prediction file leave the denominator",)
     files = ("*.jsonl", "*.json", "*.csv", "*.tsv", "**/*.trans.txt")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"text": (str,)}
@@ -52,8 +53,8 @@ class AsrBenchmark(Benchmark):
         for path in found:
             for line in path.read_text(encoding="utf-8").splitlines():
                 name, _, text = line.partition(" ")
-                sound = (path.parent / f"{name}.flac").relative_to(folder)
-                rows.append({"id": name, "text": text, "audio": sound.as_posix(),
+                audio = (path.parent / f"{name}.flac").relative_to(folder)
+                rows.append({"id": name, "text": text, "audio": audio.as_posix(),
                              "speaker": name.split("-")[0]})  # fmt: skip
         return rows
 
@@ -71,35 +72,38 @@ class AsrBenchmark(Benchmark):
 
     def faults(self, row: Row) -> list[str]:
         """A reference needs words."""
-        return [] if level(row["text"]) else ["a reference without words"]
+        return [] if normalise(row["text"]) else ["a reference without words"]
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """1 - WER, not below 0."""
-        gold, said = level(item.answer).split(), level(predictions.text(key_of(item))).split()
-        wrong = sum(edits(gold, said))
-        return Mark(max(0.0, 1 - wrong / len(gold)), "parsed", "wer")
+        gold, predicted = (
+            normalise(item.answer).split(),
+            normalise(predictions.text(key_of(item))).split(),
+        )
+        wrong = sum(edits(gold, predicted))
+        return ItemScore(max(0.0, 1 - wrong / len(gold)), "parsed", "wer")
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """WER; CER and the kinds of errors under ``parts``."""
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         kinds = [0, 0, 0]
         total = letters = letter_errors = 0
         for item in items:
             if key_of(item) not in predictions.rows:
-                marks[key_of(item)] = None
+                scores[key_of(item)] = None
                 continue
-            gold, said = level(item.answer), level(predictions.text(key_of(item)))
-            own = edits(gold.split(), said.split())
+            gold, predicted = normalise(item.answer), normalise(predictions.text(key_of(item)))
+            own = edits(gold.split(), predicted.split())
             kinds = [a + b for a, b in zip(kinds, own, strict=True)]
             total += len(gold.split())
             letters += len(gold)
-            letter_errors += sum(edits(gold, said))
-            marks[key_of(item)] = sum(own) / len(gold.split())
-        n = sum(mark is not None for mark in marks.values())
+            letter_errors += sum(edits(gold, predicted))
+            scores[key_of(item)] = sum(own) / len(gold.split())
+        n = sum(one is not None for one in scores.values())
         if not n:
-            return Official("WER", None, 0, marks, stops="no utterance has a prediction")
+            return Official("WER", None, 0, scores, stops="no utterance has a prediction")
         parts: dict[str, Any] = {
             "WER": sum(kinds) / total,
             "CER": letter_errors / letters,
@@ -107,21 +111,21 @@ class AsrBenchmark(Benchmark):
             "words": total,
         }
         faults = (f"{len(items) - n} absent rows do not count",) if n < len(items) else ()
-        return Official("WER", parts["WER"], n, marks, faults, parts)
+        return Official("WER", parts["WER"], n, scores, faults, parts)
 
 
-def level(text: str) -> str:
-    """Lower case, words parted by one space, punctuation off."""
+def normalise(text: str) -> str:
+    """Lower case, words separated by one space, without punctuation."""
     return " ".join(re.findall(r"\w+(?:'\w+)*", text.lower().replace("’", "'")))
 
 
-def edits(gold: Sequence[str], said: Sequence[str]) -> tuple[int, int, int]:
-    """(substitutions, deletions, insertions) of a shortest way from `gold` to `said`."""
+def edits(gold: Sequence[str], predicted: Sequence[str]) -> tuple[int, int, int]:
+    """(substitutions, deletions, insertions) of a minimum edit path from `gold` to `predicted`."""
     # Cell: (errors, substitutions, deletions, insertions); the least errors, then as tuples.
-    row = [(j, 0, 0, j) for j in range(len(said) + 1)]
+    row = [(j, 0, 0, j) for j in range(len(predicted) + 1)]
     for i, want in enumerate(gold, 1):
         before, row[0] = row[0], (i, 0, i, 0)
-        for j, word in enumerate(said, 1):
+        for j, word in enumerate(predicted, 1):
             e, s, d, n = before
             before = row[j]
             if want == word:

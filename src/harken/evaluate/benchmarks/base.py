@@ -1,8 +1,8 @@
-"""What every benchmark is: a Release of Items, read and checked, and rules that mark replies.
+"""What every benchmark has: a Release of Items, read and checked, and rules that score replies.
 
-A benchmark file subclasses `Benchmark`, fills in its facts, says how a row reads (`question`,
-`options`, `answer`, `audio`) and how its official script marks (`official`). All else is written
-once, here: loading, validation with every fault at once, the content fingerprint, prediction files.
+A benchmark file subclasses `Benchmark`, fills in its facts, says how a row is read (`question`,
+`options`, `answer`, `audio`) and how its official script scores (`official`). All else is here:
+loading, validation with every fault at once, the content fingerprint, prediction files.
 """
 
 from __future__ import annotations
@@ -22,19 +22,25 @@ from harken.evaluate.benchmarks import predictions as files
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, faulty, locate, read_rows, write_rows
-from harken.evaluate.benchmarks.types import Mark, Official, Release, key_of, options_of, row_of
+from harken.evaluate.benchmarks.types import (
+    ItemScore,
+    Official,
+    Release,
+    key_of,
+    options_of,
+    row_of,
+)
 from harken.hashing import canonical, digest
 from harken.item import HIDDEN, Item
 from harken.models.base import Prompt, PromptStyle
 
-_AUDIO_MEND = (
-    "Name the folder that its audio names start from with --audio; links that lead out of it are "
-    "not followed."
+_AUDIO_HINT = (
+    "Name the root folder of its audio with --audio; links that lead out of it are not followed."
 )
 
 
 class Benchmark:
-    """One benchmark; see the package's docstring for the shape of a file."""
+    """One benchmark; see the package's docstring for the structure of a file."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -64,10 +70,10 @@ class Benchmark:
     """Fingerprint -> known version."""
     fewest: ClassVar[int] = 2
     """Fewest options of a row; 0 where questions may be open."""
-    heard: ClassVar[bool] = True
+    requires_audio: ClassVar[bool] = True
     """Whether every row must name a clip."""
     default: str = ""
-    """Where the release lies if nobody says."""
+    """Where the release is, if not given."""
     unit: ClassVar[str] = "share"
     """What the official number is measured in: ``"share"`` (0..1) or ``"points"``."""
     share: ClassVar[bool] = True
@@ -79,7 +85,7 @@ class Benchmark:
         if "about" not in vars(cls) and "title" in vars(cls):
             cls.about = cls.title
 
-    # How a row reads.
+    # How a row is read.
 
     def question(self, row: Row) -> str:
         """What is asked."""
@@ -139,13 +145,13 @@ class Benchmark:
 
         Args:
             source: its file or folder, ``hub:owner/name``, or ``hub`` for its own repository.
-            audio_root: where its audio names start; default: beside the file.
+            audio_root: root folder of its audio; default: the file's folder.
             need_audio: look up every clip (a missing one is a fault) and record its SHA-256;
-                otherwise clips keep their official names, which is enough to mark replies.
-            partial: a number of items that no release has is a note, not a fault.
+                otherwise clips keep their official names, which is enough to score replies.
+            partial: a number of items that no known release has is a note, not a fault.
 
         Raises:
-            DataError: with every fault of every row, and the release's own.
+            DataError: lists every fault of every row and of the release.
         """
         rows = [self.keyed(row, number) for number, row in enumerate(self.rows(source))]
         here = Path(str(source))
@@ -158,7 +164,7 @@ class Benchmark:
         version = self.versions.get(print_, "")
         if faults:
             about = f"content fingerprint {print_}" + ("" if version else ", no known version")
-            hint = _AUDIO_MEND if all(": missing audio" in one or " lies outside " in one
+            hint = _AUDIO_HINT if all(": missing audio" in one or " is outside " in one
                                       for one in faults) else ""  # fmt: skip
             raise faulty([*faults, *([] if not partial else short)], f"{source}; {about}", hint)
         if partial:
@@ -169,7 +175,7 @@ class Benchmark:
         if repeats:
             notes.append(
                 f"{repeats} items have repeated options: kept, each text shown once; "
-                "the official rule sees them all"
+                "the official rule uses them all"
             )
         return Release(self.name, tuple(items), print_, version, tuple(notes))
 
@@ -220,17 +226,17 @@ class Benchmark:
         if root is None:
             return tuple(Clip(path=os.path.normpath(name)) for name in names), []
         clips, lost = [], []
-        # By words, not by links: in the hub's cache every file is a link to another folder.
+        # By path, not by link target: in the hub's cache every file links to another folder.
         base = os.path.abspath(root)
         for name in names:
             path = os.path.normpath(os.path.join(base, name))
             if os.path.commonpath([base, path]) != base:
-                lost.append(f"audio {name!r} lies outside {root}")
+                lost.append(f"audio {name!r} is outside {root}")
             elif not os.path.isfile(path):
                 lost.append(f"missing audio {name!r}")
             else:
                 clips.append(Clip(path=path, sha256=files_hash(path)))
-        if not names and self.heard:
+        if not names and self.requires_audio:
             lost.append("names no audio")
         return tuple(clips), lost
 
@@ -251,7 +257,7 @@ class Benchmark:
         return faults, []
 
     def item(self, row: Row, clips: tuple[Clip, ...]) -> Item:
-        """One row as an Item; the raw row rides in ``plan["row"]``."""
+        """One row as an Item; the raw row is in ``plan["row"]``."""
         options, answer = self.options(row), self.answer(row)
         unique = tuple(dict.fromkeys(options))
         tags = [self.name]
@@ -276,23 +282,23 @@ class Benchmark:
             },
         )
 
-    # Marking.
+    # Scoring.
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """What the benchmark's own script says, fault for fault."""
+        """The result of the benchmark's own script, faults included."""
         raise NotImplementedError
 
     def understand(self, item: Item, text: str) -> Parsed:
-        """Which option a reply names, by harken's cascade; letters stand for official order.
+        """Which option a reply names, by harken's cascade; letters are in official order.
 
         A reply that is an option's text as written is that option, even where it is also a letter
         (a musical key, say). Options that repeat are one option. A reply that merely mentions one
-        and also holds another with inner commas or stops, where a mention ends, names several.
+        and also contains another with inner commas or stops, where a mention ends, names several.
         """
-        said = text.strip().casefold()
-        same = [i for i, one in enumerate(item.choices) if one.casefold() == said]
+        plain = text.strip().casefold()
+        same = [i for i, one in enumerate(item.choices) if one.casefold() == plain]
         if len(same) == 1:
             return Parsed(same[0], "text")
         options = options_of(item)
@@ -311,21 +317,21 @@ class Benchmark:
         return found
 
     def judged(self, item: Item) -> bool:
-        """Whether only a judge can mark the item: strict then takes its word from `official`."""
+        """Whether only a judge can score the item: strict then uses the score in `official`."""
         return False
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """The strict mark of a reply that is there: its option by the cascade, or its words."""
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
+        """The strict score of a reply that is there: its option by the cascade, or its text."""
         text = predictions.text(key_of(item))
         if not item.choices:
             found = score_text(item, text)
             unread = found.outcome in ("abstained", "unparsable")
-            return Mark(found.value or 0.0, found.outcome if unread else "parsed", found.rule)
+            return ItemScore(found.value or 0.0, found.outcome if unread else "parsed", found.rule)
         parsed = self.understand(item, text)
         if parsed.choice is None:
             declined = parsed.abstained or is_refusal(text)
-            return Mark(0.0, "abstained" if declined else "unparsable", parsed.rule)
-        return Mark(float(parsed.choice == item.gold), "parsed", parsed.rule)
+            return ItemScore(0.0, "abstained" if declined else "unparsable", parsed.rule)
+        return ItemScore(float(parsed.choice == item.gold), "parsed", parsed.rule)
 
     # Prediction files.
 
@@ -347,9 +353,9 @@ class Benchmark:
 
 
 def _holds(text: str, option: str) -> bool:
-    """Whether the option's words stand in the text, one after the other."""
-    said, own = (" ".join(re.findall(r"[^\W_]+", one.casefold())) for one in (text, option))
-    return bool(own) and f" {own} " in f" {said} "
+    """Whether the option's words are in the text, one after the other."""
+    whole, own = (" ".join(re.findall(r"[^\W_]+", one.casefold())) for one in (text, option))
+    return bool(own) and f" {own} " in f" {whole} "
 
 
 def files_hash(path: str) -> str:

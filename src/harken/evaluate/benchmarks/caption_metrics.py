@@ -2,9 +2,9 @@
 
 Papineni et al. 2002 (corpus BLEU, closest reference length); Lin 2004 (ROUGE-L, beta 1.2, best
 precision and best recall over the references); Vedantam et al. 2015 (CIDEr-D: n = 1…4, sigma 6,
-clipped, times 10, document frequencies from the references at hand). Words: lower case, punctuation
-off; the Java tokeniser of the COCO tools differs in rare marks. SPICE, METEOR and FENSE need Java
-or weights and are not here.
+clipped, times 10, document frequencies from the references at hand). Words: lower case, without
+punctuation; the Java tokeniser of the COCO tools differs for rare characters. SPICE, METEOR and
+FENSE need Java or weights and are not here.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def grams(text: Words, size: int) -> Counter[tuple[str, ...]]:
     return Counter(tuple(text[i : i + size]) for i in range(len(text) - size + 1))
 
 
-def bleu(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
+def bleu(predicted: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
     """Corpus BLEU-1 to BLEU-4."""
-    length = sum(map(len, said))
+    length = sum(map(len, predicted))
     closest = sum(
         min((abs(len(one) - len(own)), len(one)) for one in refs)[1]
-        for own, refs in zip(said, references, strict=True)
+        for own, refs in zip(predicted, references, strict=True)
     )
     penalty = 1.0 if length > closest else math.exp(1 - closest / length) if length else 0.0
     logs, found = 0.0, []
     for size in range(1, 5):
         met = total = 0
-        for own, refs in zip(said, references, strict=True):
+        for own, refs in zip(predicted, references, strict=True):
             counts = grams(own, size)
             most: Counter[tuple[str, ...]] = Counter()
             for one in refs:
@@ -50,12 +50,12 @@ def bleu(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[f
     return found
 
 
-def rouge_l(said: Words, references: Sequence[Words]) -> float:
+def rouge_l(predicted: Words, references: Sequence[Words]) -> float:
     """ROUGE-L of one caption."""
-    if not said:
+    if not predicted:
         return 0.0
-    common = [_longest_common(said, one) for one in references]
-    precision = max(n / len(said) for n in common)
+    common = [_longest_common(predicted, one) for one in references]
+    precision = max(n / len(predicted) for n in common)
     recall = max(n / len(one) for n, one in zip(common, references, strict=True) if one)
     if not precision or not recall:
         return 0.0
@@ -68,12 +68,12 @@ def _longest_common(a: Words, b: Words) -> int:
     for one in a:
         before = 0
         for j, other in enumerate(b, 1):
-            kept, row[j] = row[j], before + 1 if one == other else max(row[j], row[j - 1])
-            before = kept
+            old, row[j] = row[j], before + 1 if one == other else max(row[j], row[j - 1])
+            before = old
     return row[-1]
 
 
-def cider_d(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
+def cider_d(predicted: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
     """CIDEr-D of each caption; the corpus score is their mean. 0..10, in practice 0..1 and more."""
     seen: Counter[tuple[str, ...]] = Counter()
     for refs in references:
@@ -85,7 +85,7 @@ def cider_d(said: Sequence[Words], references: Sequence[Sequence[Words]]) -> lis
                 for gram, count in grams(text, size).items()}  # fmt: skip
 
     found = []
-    for own, refs in zip(said, references, strict=True):
+    for own, refs in zip(predicted, references, strict=True):
         total = 0.0
         for size in range(1, 5):
             mine = vector(own, size)

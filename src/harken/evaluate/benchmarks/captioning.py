@@ -1,17 +1,17 @@
-"""Captioning: AudioCaps and Clotho, one caption a clip against several references.
+"""Captioning: AudioCaps and Clotho, one caption per clip against several references.
 
 Kim et al., "AudioCaps", NAACL 2019; Drossos et al., "Clotho", ICASSP 2020, arXiv 1910.09387.
 ``harken score --benchmark captioning --data FILE --predictions FILE``.
 
 Release: Clotho's ``clotho_captions_evaluation.csv`` (``file_name``, ``caption_1`` to ``caption_5``;
 1045 clips) or AudioCaps' ``test.csv`` (``audiocap_id``, ``youtube_id``, ``start_time``,
-``caption``; a row a caption, grouped here by clip). Predictions: rows by ``file_name`` (or
-``youtube_id``) with
-``caption_predicted``, as in DCASE.
+``caption``; one row per caption, grouped here by clip). Predictions: rows by ``file_name`` (or
+``youtube_id``) with ``caption_predicted``, as in DCASE.
 
 Rule: BLEU-1…4, ROUGE-L and CIDEr-D (the headline) over all clips (`caption_metrics`). The COCO
-tools, on which the published numbers stand, compare equal sets of clips: a missing caption stops
-them. Strict: the mean ROUGE-L with 0 for missing captions. SPICE, METEOR, FENSE: not computed.
+tools, with which the published numbers were computed, compare equal sets of clips: a missing
+caption stops them. Strict: the mean ROUGE-L with 0 for missing captions. SPICE, METEOR, FENSE: not
+computed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
 from harken.evaluate.benchmarks.rows import Row, read_rows
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of
 from harken.item import Item
 
 
 class Captioning(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "captioning"
     title = "AudioCaps / Clotho captioning"
@@ -49,7 +49,7 @@ class Captioning(Benchmark):
     unit = "points"
 
     def rows(self, source: Path | str) -> list[Row]:
-        """One row a clip with all its ``references``."""
+        """One row per clip with all its ``references``."""
         clips: dict[str, Row] = {}
         for number, row in enumerate(super().rows(source)):
             key = clip_key(row, number)
@@ -72,8 +72,10 @@ class Captioning(Benchmark):
 
     def faults(self, row: Row) -> list[str]:
         """A clip needs a reference with words."""
-        worded = [one for one in row["references"] if metrics.words(one)]
-        return [] if len(worded) == len(row["references"]) > 0 else ["a reference without words"]
+        with_words = [one for one in row["references"] if metrics.words(one)]
+        return (
+            [] if len(with_words) == len(row["references"]) > 0 else ["a reference without words"]
+        )
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """Rows by clip."""
@@ -81,11 +83,11 @@ class Captioning(Benchmark):
                 for number, row in enumerate(read_rows(Path(path)))]  # fmt: skip
         return predictions_of(rows, Path(path), self.key, self.prediction)
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """ROUGE-L of the caption."""
-        said = metrics.words(predictions.text(key_of(item)))
+        predicted = metrics.words(predictions.text(key_of(item)))
         refs = [metrics.words(one) for one in row_of(item)["references"]]
-        return Mark(metrics.rouge_l(said, refs), "parsed", "rouge-l")
+        return ItemScore(metrics.rouge_l(predicted, refs), "parsed", "rouge-l")
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
@@ -95,16 +97,16 @@ class Captioning(Benchmark):
         if missing:
             why = f"{len(missing)} of {len(items)} clips have no caption, the first {missing[0]}"
             return Official("CIDEr-D", None, 0, {}, stops=why)
-        said = [metrics.words(predictions.text(key_of(item))) for item in items]
+        predicted = [metrics.words(predictions.text(key_of(item))) for item in items]
         refs = [[metrics.words(one) for one in row_of(item)["references"]] for item in items]
-        cider = metrics.cider_d(said, refs)
-        rouge = [metrics.rouge_l(own, one) for own, one in zip(said, refs, strict=True)]
-        bleus = metrics.bleu(said, refs)
+        cider = metrics.cider_d(predicted, refs)
+        rouge = [metrics.rouge_l(own, one) for own, one in zip(predicted, refs, strict=True)]
+        bleus = metrics.bleu(predicted, refs)
         parts: dict[str, Any] = {f"BLEU-{n}": value for n, value in enumerate(bleus, 1)}
         parts["ROUGE-L"] = sum(rouge) / len(rouge)
         parts["CIDEr-D"] = sum(cider) / len(cider)
-        marks: dict[str, float | None] = dict(zip(map(key_of, items), cider, strict=True))
-        return Official("CIDEr-D", parts["CIDEr-D"], len(items), marks, parts=parts)
+        scores: dict[str, float | None] = dict(zip(map(key_of, items), cider, strict=True))
+        return Official("CIDEr-D", parts["CIDEr-D"], len(items), scores, parts=parts)
 
 
 def clip_key(row: Row, number: int) -> str:

@@ -8,11 +8,11 @@ Release: a CSV with ``pair_caption``, ``reversed_pair_caption``, ``pair_file``,
 ``reversed_pair_file`` (triplet columns are not used by the script). Each pair gives four questions:
 ``<n>-text0`` and ``-text1`` (one clip, two captions), ``<n>-audio0`` and ``-audio1`` (one caption,
 two clips), n from 0. Predictions: rows by these ids with ``prediction``; or, from models that give
-similarities, one row a pair with ``sim_0_0 sim_0_1 sim_1_0 sim_1_1`` (text, then audio).
+similarities, one row per pair with ``sim_0_0 sim_0_1 sim_1_0 sim_1_1`` (text, then audio).
 
-Official rule: text score f: both captions rightly chosen; audio score g: both clips; group score h:
-all four (strictly greater similarities; a tie is wrong). Chance 25, 25 and 16.67 %. A model that is
-asked the four questions one by one, not by similarities, has chance 6.25 % at h.
+Official rule: text score f: both captions chosen correctly; audio score g: both clips; group score
+h: all four (strictly greater similarities; a tie is wrong). Chance 25, 25 and 16.67 %. A model that
+is asked the four questions one by one, not by similarities, has chance 6.25 % at h.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _COLUMNS = ("pair_caption", "reversed_pair_caption", "pair_file", "reversed_pair
 
 
 class Compa(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "compa"
     title = "CompA order / attribute"
     paper = "arXiv 2310.08753"
-    rule = "group score: both captions and both clips of a pair rightly chosen"
+    rule = "group score: both captions and both clips of a pair chosen correctly"
     traps = ("ties of similarities are wrong",)
     files = ("*order*.csv", "*attribute*.csv", "*.csv")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = dict.fromkeys(_COLUMNS, (str,))
@@ -47,7 +47,7 @@ class Compa(Benchmark):
     by = ("kind",)
 
     def rows(self, source: Path | str) -> list[Row]:
-        """Four rows a pair."""
+        """Four rows per pair."""
         return [
             {**row, "id": f"{pair}-{kind}{side}", "kind": kind, "side": side, "pair": str(pair)}
             for pair, row in enumerate(super().rows(source))
@@ -95,13 +95,13 @@ class Compa(Benchmark):
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """Group score; text and audio scores under ``parts``. A question unanswered is wrong."""
-        marks: dict[str, float | None] = {}
+        """Group score; text and audio scores under ``parts``. An unanswered question is wrong."""
+        scores: dict[str, float | None] = {}
         pairs: dict[str, dict[str, bool]] = {}
         for item in items:
             text = predictions.text(key_of(item))
             right = self.understand(item, text).choice == item.gold
-            marks[key_of(item)] = float(right)
+            scores[key_of(item)] = float(right)
             row = row_of(item)
             pairs.setdefault(row["pair"], {})[f"{row['kind']}{row['side']}"] = right
         text_right = [own["text0"] and own["text1"] for own in pairs.values()]
@@ -109,7 +109,7 @@ class Compa(Benchmark):
         both = [t and a for t, a in zip(text_right, audio_right, strict=True)]
         n = len(pairs)
         parts = {"text": sum(text_right) / n, "audio": sum(audio_right) / n, "group": sum(both) / n}
-        return Official("group score", parts["group"], n, marks, parts=parts)
+        return Official("group score", parts["group"], n, scores, parts=parts)
 
 
 def _chosen(pair: str, sims: Sequence[float]) -> dict[str, str]:

@@ -5,13 +5,13 @@ Yang et al., "Multi-Domain Audio Question Answering Toward Acoustic Content Reas
 ``harken score --benchmark dcase2025 --predictions FILE``.
 
 Release: JSON rows with ``id``, ``audio_url``, ``question``, ``choice`` (lettered texts, "A. …"),
-``answer`` (one of them), ``question_type``. Letters are taken off on loading. The domain follows
+``answer`` (one of them), ``question_type``. Letters are removed on loading. The domain follows
 from the audio's file name: ``fold…`` temporal soundscapes, ``audio…`` complex, all else
 bioacoustics. Predictions: the rows with ``prediction``.
 
 Official rule: top-1 accuracy in each domain; the ranking is their *unweighted mean*. The task's
 scorer is not public: a reply is read as by its baselines, by the first stand-alone capital A-D in
-the upper-cased reply, compared with the gold's letter. Unread and missing replies are wrong.
+the upper-cased reply, compared with the gold's letter. Unreadable and missing replies are wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*)$", re.S)
 
 
 class Dcase2025(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "dcase2025"
     title = "DCASE 2025 Task 5"
@@ -55,7 +55,7 @@ class Dcase2025(Benchmark):
         return [_bare(str(one)) for one in row["choice"]]
 
     def answer(self, row: Row) -> str | None:
-        """The gold without its letter; a bare letter stands for its option."""
+        """The gold without its letter; a bare letter names its option."""
         if not row.get("answer"):
             return None
         gold, options = str(row["answer"]), self.options(row)
@@ -69,27 +69,27 @@ class Dcase2025(Benchmark):
         return [str(row["audio_url"]).lstrip("/")]
 
     def value(self, row: Row, field: str) -> str:
-        """``domain`` is read off the file name."""
+        """``domain`` is taken from the file name."""
         return domain(str(row["audio_url"])) if field == "domain" else super().value(row, field)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """The mean of the domains' accuracies; each domain's under ``parts``."""
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         groups: dict[str, list[float]] = {}
         for item in items:
-            said = re.search(r"\b([A-D])\b", predictions.text(key_of(item)).strip().upper())
+            letter = re.search(r"\b([A-D])\b", predictions.text(key_of(item)).strip().upper())
             gold = "ABCDEFGH"[options_of(item).index(item.answer)]
-            right = float(said is not None and said.group(1) == gold)
-            marks[key_of(item)] = right
+            right = float(letter is not None and letter.group(1) == gold)
+            scores[key_of(item)] = right
             groups.setdefault(domain(str(row_of(item)["audio_url"])), []).append(right)
         parts = {name: sum(own) / len(own) for name, own in groups.items()}
         missing = {"bioacoustics", "temporal", "complex"} - set(groups)
         faults = tuple(f"the domain {name} has no items: the mean leaves it out"
                        for name in sorted(missing))  # fmt: skip
         mean = sum(parts.values()) / len(parts) if parts else None
-        return Official("domain average", mean, len(items), marks, faults, parts)
+        return Official("domain average", mean, len(items), scores, faults, parts)
 
 
 def domain(audio: str) -> str:

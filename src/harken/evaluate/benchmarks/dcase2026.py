@@ -1,6 +1,6 @@
 """DCASE 2026 Challenge, Task 5: audio-dependent question answering.
 
-Questions that stood a filter against answering without audio (silence, common sense of a language
+Questions that passed a filter against answering without audio (silence, common sense of a language
 model, perplexity, people); arXiv 2607.18718; hub Harland/ADQA-Bench.
 ``harken score --benchmark dcase2026 --predictions FILE``.
 
@@ -10,7 +10,7 @@ with `harken benchmarks dcase2026 --submit`). Predictions: the rows with ``predi
 
 Official rule: top-1 accuracy over all items (micro). How the organisers read a reply is not
 public: here it is right if it equals the gold text without regard to case and outer spaces, which
-is what a submission of bare option texts is marked by. Missing and other replies are wrong.
+fits a submission of bare option texts. Missing and other replies are wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harken.item import Item
 
 
 class Dcase2026(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "dcase2026"
     title = "DCASE 2026 Task 5 (ADQA)"
@@ -64,11 +64,11 @@ class Dcase2026(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """Accuracy over all items."""
-        marks: dict[str, float | None] = {
+        scores: dict[str, float | None] = {
             key_of(item): float(
                 predictions.text(key_of(item)).strip().casefold() == item.answer.strip().casefold()
             )
             for item in items
         }
-        value, n = micro(marks)
-        return Official("accuracy", value, n, marks)
+        value, n = micro(scores)
+        return Official("accuracy", value, n, scores)

@@ -1,17 +1,17 @@
-"""Non-speech deafness: are sound events still heard once somebody speaks over them?
+"""Non-speech deafness: are sound events still recognised under overlapping speech?
 
-The effect, models that transcribe and no longer hear the rest, is described in SSEU-Bench (arXiv
+The effect, models that transcribe speech and miss other sounds, is described in SSEU-Bench (arXiv
 2509.13148) and SCENEBench (arXiv 2603.09853); no release with one layout exists. The layout here is
 harken's. ``harken score --benchmark deafness --data FILE --predictions FILE``.
 
 Data: rows with ``id``, ``audio``, ``question``, ``choices``, ``answer`` about a sound event,
-``pair`` (rows of one pair ask the same of the same event) and ``snr_db`` (event over speech; null
-where nobody speaks). Each pair has one row without speech, and one or more with.
+``pair`` (rows of one pair ask the same about the same event) and ``snr_db`` (event over speech;
+null without speech). Each pair has one row without speech, and one or more with.
 Predictions: rows by ``id`` with ``prediction``.
 
-Rule: accuracy alone, under speech, and by level; deafness = of the events heard alone, the share
-no longer heard under speech (0: all still heard). The headline is accuracy under speech. Replies by
-harken's cascade; missing and unread ones are wrong.
+Rule: accuracy alone, under speech, and by level; deafness = of the events recognised alone, the
+share missed under speech (0: none). The headline is accuracy under speech. Replies by
+harken's cascade; missing and unreadable ones are wrong.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from harken.item import Item
 
 
 class Deafness(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "deafness"
     title = "Non-speech deafness"
     paper = "after arXiv 2509.13148"
-    rule = "accuracy on sound events under speech; deafness = lost of those heard alone"
+    rule = "accuracy on sound events under speech; deafness = missed of those recognised alone"
     files = ("*.jsonl", "*.json", "*.csv")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio": (str,),
@@ -71,27 +71,26 @@ class Deafness(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """Accuracy under speech; the rest under ``parts``."""
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         alone: dict[str, float] = {}
-        spoken: list[tuple[str, str, float]] = []
+        under_speech: list[tuple[str, str, float]] = []
         for item in items:
             row, text = row_of(item), predictions.text(key_of(item))
             right = float(self.understand(item, text).choice == item.gold)
-            marks[key_of(item)] = right
+            scores[key_of(item)] = right
             if row["snr_db"] is None:
                 alone[str(row["pair"])] = right
             else:
-                spoken.append((str(row["pair"]), self.value(row, "snr_db"), right))
-        kept = [right for pair, _, right in spoken if alone.get(pair)]
-        heard = share(kept)
+                under_speech.append((str(row["pair"]), self.value(row, "snr_db"), right))
+        recognised = share([right for pair, _, right in under_speech if alone.get(pair)])
         levels = {
-            level: share([right for _, own, right in spoken if own == level])
-            for level in sorted({level for _, level, _ in spoken}, key=float)
+            level: share([right for _, own, right in under_speech if own == level])
+            for level in sorted({level for _, level, _ in under_speech}, key=float)
         }
         parts: dict[str, Any] = {
             "alone": share(list(alone.values())),
-            "under_speech": share([right for _, _, right in spoken]),
-            "deafness": None if heard is None else 1 - heard,
+            "under_speech": share([right for _, _, right in under_speech]),
+            "deafness": None if recognised is None else 1 - recognised,
             "by_level": levels,
         }
-        return Official("accuracy", parts["under_speech"], len(spoken), marks, parts=parts)
+        return Official("accuracy", parts["under_speech"], len(under_speech), scores, parts=parts)

@@ -1,15 +1,15 @@
-"""Blind floors: what a benchmark gives to those who never listen, without asking any model.
+"""Text-only floors: what a benchmark scores without audio, most of them without any model.
 
 * ``chance``: uniform guessing over the official options;
 * ``constant``: always the same position, for each position;
 * ``longest``: the option with most characters, the first of equally long ones; ``ties_shared`` is
-  the same with the point shared, which a skew towards the first option does not lift;
-* ``category_majority``: the best position of each value of a field; as found on the very items, and
-  held out (the position is chosen on nine tenths, by hash of the key, and marked on the last);
+  the same with the point shared by ties, so position bias does not raise it;
+* ``category_majority``: the best position of each value of a field; as found on these items, and
+  held out (the position is chosen on nine tenths, by hash of the key, and scored on the last);
 * ``linear``: a bag of words with lengths, overlap and position (`harken.models`, name ``linear``),
   each item answered by the model of the fold that has not seen it (10 folds);
-* ``text_model``: where one is named, a model asked the same prompts without any clip; what it gives
-  no readable answer to is wrong, and a failed request is counted apart.
+* ``text_model``: where one is named, a model given the same prompts without clips; an
+  unreadable answer is wrong, and a failed request is counted apart.
 
 Intervals are Wilson's 95 %. Questions without options, and withheld answers, are counted apart.
 """
@@ -43,7 +43,7 @@ def floor(
     linear: bool = True,
     model: Model | None = None,
 ) -> dict[str, Any]:
-    """All floors; shares in 0..1. `linear` takes seconds a thousand items and may be left out."""
+    """All floors; shares in 0..1. `linear` takes seconds per thousand items and may be left out."""
     closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     found: dict[str, Any] = {
         "benchmark": benchmark.name,
@@ -76,9 +76,9 @@ def floor(
     return found
 
 
-def _cell(marks: Sequence[float]) -> dict[str, Any]:
-    low, high = stats.wilson(sum(marks), len(marks))
-    return {"accuracy": sum(marks) / len(marks), "low": low, "high": high}
+def _cell(scores: Sequence[float]) -> dict[str, Any]:
+    low, high = stats.wilson(sum(scores), len(scores))
+    return {"accuracy": sum(scores) / len(scores), "low": low, "high": high}
 
 
 def _holds(item: Item, place: int) -> float:
@@ -88,7 +88,7 @@ def _holds(item: Item, place: int) -> float:
 
 
 def _longest(item: Item) -> tuple[float, float]:
-    """The mark of the first longest option, and of the longest ones with the point shared."""
+    """The score of the first longest option, and of the longest ones with the point shared."""
     options = options_of(item)
     size = max(len(one) for one in options)
     longest = [one for one in options if len(one) == size]
@@ -116,28 +116,28 @@ def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[st
 def _linear(items: Sequence[Item]) -> dict[str, Any]:
     model = load_model("linear", items=items)
     prompts = [make_prompt(item, model.style) for item in items]
-    marks = []
+    scores = []
     for item, logs in zip(items, model.choice_logprobs(prompts), strict=True):
         top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
-        marks.append(float(item.gold in top) / max(1, len(top)))
-    return {**_cell(marks), "folds": FOLDS}
+        scores.append(float(item.gold in top) / max(1, len(top)))
+    return {**_cell(scores), "folds": FOLDS}
 
 
 def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
     """Greedy replies to the prompts of `items` without their clips."""
     prompts = [make_prompt(replace(item, clips=()), model.style) for item in items]
-    marks: list[float] = []
+    scores: list[float] = []
     read = failed = 0
     replies = model.generate(prompts, Sampling())
     for item, reply in zip(items, replies, strict=True):
         if reply.stop == "failed" or reply.error is not None:
             failed += 1
             continue
-        # Prompts letter the choices in the item's order, each text once.
+        # Prompts list the choices in the item's order, each text once.
         parsed = parse(reply.text, make_prompt(item, model.style))
         read += parsed.choice is not None
-        marks.append(float(parsed.choice == item.gold))
-    if not marks:
+        scores.append(float(parsed.choice == item.gold))
+    if not scores:
         return {"name": model.name, "accuracy": None, "low": None, "high": None,
                 "parsed": 0, "failed": failed}  # fmt: skip
-    return {"name": model.name, **_cell(marks), "parsed": read, "failed": failed}
+    return {"name": model.name, **_cell(scores), "parsed": read, "failed": failed}

@@ -1,13 +1,13 @@
-"""Temporal grounding: from when to when is a sound heard?
+"""Temporal grounding: start and end of a sound event.
 
 Rule and metrics after TimeAudio (arXiv 2511.11039, data FTAR) and TAC (arXiv 2602.15766); their
 evaluators are not published. ``harken score --benchmark grounding --data FILE --predictions FILE``.
 
-Data: rows with ``id``, ``audio``, ``question``, ``answer`` (times in words, such as "from 1.2s to
+Data: rows with ``id``, ``audio``, ``question``, ``answer`` (times as text, such as "from 1.2s to
 3.4 s", or ``segments``, a list of [start, end] in seconds) and ``duration``. Predictions: rows by
 ``id`` with ``prediction`` (text with times; seconds, or minutes:seconds).
 
-Rule: the union of the segments said against the union of the gold ones: IoU = overlap / union.
+Rule: the union of the predicted segments against the union of the gold ones: IoU = overlap / union.
 R@0.5 and R@0.7: share of items with at least that IoU; mIoU, the headline: their mean; and event
 F1: segments paired one to one in order of onset, right within 1 s at the onset. A reply without a
 segment has IoU 0, a missing one too: the denominator is fixed.
@@ -23,7 +23,7 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, micro, row_of
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, micro, row_of
 from harken.item import Item
 
 Segments = list[tuple[float, float]]
@@ -34,7 +34,7 @@ _SPAN = re.compile(rf"{_TIME}\s*(?:-|–|—|to|until|till|and|,)\s*{_TIME}(?![\
 
 
 class Grounding(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "grounding"
     title = "Temporal grounding"
@@ -47,7 +47,7 @@ class Grounding(Benchmark):
     share = False
 
     def answer(self, row: Row) -> str | None:
-        """The gold in words."""
+        """The gold as text."""
         return ", ".join(f"{start:g} to {end:g} s" for start, end in gold_segments(row))
 
     def audio(self, row: Row) -> list[str]:
@@ -63,35 +63,35 @@ class Grounding(Benchmark):
         return [f"the segment {a:g} to {b:g} s is not within 0 to {end:g} s, forward"
                 for a, b in gold if not 0 <= a < b <= end]  # fmt: skip
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """The IoU."""
-        said = segments(predictions.text(key_of(item)))
-        if not said:
-            return Mark(0.0, "unparsable", "no-segment")
-        return Mark(iou(said, gold_segments(row_of(item))), "parsed", "segments")
+        predicted = segments(predictions.text(key_of(item)))
+        if not predicted:
+            return ItemScore(0.0, "unparsable", "no-segment")
+        return ItemScore(iou(predicted, gold_segments(row_of(item))), "parsed", "segments")
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """MIoU and its companions."""
-        marks: dict[str, float | None] = {}
-        hits = said_count = gold_count = 0
+        """mIoU, recall and event F1."""
+        scores: dict[str, float | None] = {}
+        hits = predicted_count = gold_count = 0
         for item in items:
-            said = segments(predictions.text(key_of(item)))
+            predicted = segments(predictions.text(key_of(item)))
             gold = gold_segments(row_of(item))
-            marks[key_of(item)] = iou(said, gold)
-            hits += onsets_met(said, gold)
-            said_count += len(said)
+            scores[key_of(item)] = iou(predicted, gold)
+            hits += onsets_met(predicted, gold)
+            predicted_count += len(predicted)
             gold_count += len(gold)
-        value, n = micro(marks)
-        known = [mark or 0.0 for mark in marks.values()]
+        value, n = micro(scores)
+        known = [one or 0.0 for one in scores.values()]
         parts: dict[str, Any] = {
             "mIoU": value,
-            "R@0.5": sum(mark >= 0.5 for mark in known) / max(1, n),
-            "R@0.7": sum(mark >= 0.7 for mark in known) / max(1, n),
-            "event_f1": 2 * hits / max(1, said_count + gold_count),
+            "R@0.5": sum(one >= 0.5 for one in known) / max(1, n),
+            "R@0.7": sum(one >= 0.7 for one in known) / max(1, n),
+            "event_f1": 2 * hits / max(1, predicted_count + gold_count),
         }
-        return Official("mIoU", value, n, marks, parts=parts)
+        return Official("mIoU", value, n, scores, parts=parts)
 
 
 def gold_segments(row: Row) -> Segments:
@@ -124,21 +124,21 @@ def _merged(spans: Segments) -> Segments:
     return whole
 
 
-def iou(said: Segments, gold: Segments) -> float:
+def iou(predicted: Segments, gold: Segments) -> float:
     """Overlap over union of two sets of spans."""
-    left, right = _merged(said), _merged(gold)
+    left, right = _merged(predicted), _merged(gold)
     overlap = sum(max(0.0, min(b, d) - max(a, c)) for a, b in left for c, d in right)
     total = sum(b - a for a, b in left) + sum(d - c for c, d in right)
     return overlap / (total - overlap) if total > overlap else float(bool(left))
 
 
-def onsets_met(said: Segments, gold: Segments) -> int:
-    """How many spans pair off in order of onset with onsets within the collar."""
+def onsets_met(predicted: Segments, gold: Segments) -> int:
+    """How many spans match in order of onset, with onsets within the collar."""
     met = place = 0
     for start, _ in gold:
-        while place < len(said) and said[place][0] < start - COLLAR_S:
+        while place < len(predicted) and predicted[place][0] < start - COLLAR_S:
             place += 1
-        if place < len(said) and said[place][0] <= start + COLLAR_S:
+        if place < len(predicted) and predicted[place][0] <= start + COLLAR_S:
             met += 1
             place += 1
     return met

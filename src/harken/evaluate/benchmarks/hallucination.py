@@ -13,7 +13,7 @@ Release: rows (CSV, JSON, Parquet) with ``entry_id``, ``audio_index``, ``prompt_
 Official rule: a reply is read by case-sensitive substrings, the first hit wins (`read_yes_no`).
 Percent, two decimals, "No" is the target class. *Interspeech 2024*: all that is not a yes is a no
 in the denominator of precision and in the yes-rate; F1 of the rounded figures. *ICASSP 2025*:
-unread replies stay out of precision and recall, not out of accuracy; the instruction-following
+unread replies are excluded from precision and recall, not from accuracy; the instruction-following
 rate; and over neighbouring (positive, negative) rows, both read: right-right, wrong-wrong,
 right-wrong, wrong-right.
 
@@ -44,7 +44,7 @@ _ORDER = (
 
 
 class Hallucination(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "hallucination"
     title = "Object hallucination, discriminative"
@@ -91,23 +91,23 @@ class Hallucination(Benchmark):
     ) -> Official:
         """Accuracy; both scripts' tables under ``parts``."""
         known = {key_of(item): item for item in items}
-        said = [(known[key].answer.lower(), read_yes_no(predictions.text(key)))
+        answers = [(known[key].answer.lower(), read_yes_no(predictions.text(key)))
                 for key in predictions.rows]  # fmt: skip
-        marks: dict[str, float | None] = {
+        scores: dict[str, float | None] = {
             key: float(gold == reply)
-            for key, (gold, reply) in zip(predictions.rows, said, strict=True)
+            for key, (gold, reply) in zip(predictions.rows, answers, strict=True)
         }
-        value, n = micro(marks)
-        unread = sum(reply == "" for _, reply in said)
+        value, n = micro(scores)
+        unread = sum(reply == "" for _, reply in answers)
         faults = []
         if unread:
             faults.append(f"{unread} unread replies: 2024 counts them as no in precision, 2025 "
                           "leaves them out of precision and recall")  # fmt: skip
         if n < len(items):
             faults.append(f"{len(items) - n} absent rows do not count")
-        parts = {"interspeech2024": _table(_first, said), "icassp2025": _table(_second, said)}
+        parts = {"interspeech2024": _table(_first, answers), "icassp2025": _table(_second, answers)}
         stops = "" if n else "no rows: division by zero"
-        return Official("accuracy", value, n, marks, tuple(faults), parts, stops)
+        return Official("accuracy", value, n, scores, tuple(faults), parts, stops)
 
 
 def read_yes_no(reply: str) -> str:
@@ -118,12 +118,12 @@ def read_yes_no(reply: str) -> str:
     return ""
 
 
-Said = Sequence[tuple[str, str]]
+Answers = Sequence[tuple[str, str]]
 
 
-def _table(script: Any, said: Said) -> dict[str, Any]:
+def _table(script: Any, answers: Answers) -> dict[str, Any]:
     try:
-        return dict(script(said))
+        return dict(script(answers))
     except ZeroDivisionError:
         return {"stops": "a denominator is zero"}
 
@@ -132,18 +132,18 @@ def _percent(share: float) -> float:
     return round(share * 100, 2)
 
 
-def _first(said: Said) -> dict[str, float]:
+def _first(answers: Answers) -> dict[str, float]:
     """Interspeech 2024: F1 is taken of the rounded percentages."""
-    yes = sum(reply == "yes" for _, reply in said)
-    right_no = sum(gold == reply == "no" for gold, reply in said)
-    precision = _percent(right_no / (len(said) - yes))
-    recall = _percent(right_no / sum(gold != "yes" for gold, _ in said))
+    yes = sum(reply == "yes" for _, reply in answers)
+    right_no = sum(gold == reply == "no" for gold, reply in answers)
+    precision = _percent(right_no / (len(answers) - yes))
+    recall = _percent(right_no / sum(gold != "yes" for gold, _ in answers))
     return {
-        "accuracy": _percent(sum(gold == reply for gold, reply in said) / len(said)),
+        "accuracy": _percent(sum(gold == reply for gold, reply in answers) / len(answers)),
         "precision": precision,
         "recall": recall,
         "f1": round((2 * precision * recall) / (precision + recall), 2),
-        "yes_rate": _percent(yes / len(said)),
+        "yes_rate": _percent(yes / len(answers)),
     }
 
 
@@ -153,23 +153,23 @@ def _kind(gold: str, reply: str) -> str:
     )
 
 
-def _second(said: Said) -> dict[str, float]:
+def _second(answers: Answers) -> dict[str, float]:
     """ICASSP 2025."""
-    kinds = [_kind(gold, reply) for gold, reply in said]
+    kinds = [_kind(gold, reply) for gold, reply in answers]
     count = {name: kinds.count(name) for name in ("TP", "TN", "FP", "FN")}
     precision = count["TN"] / (count["TN"] + count["FN"])
     recall = count["TN"] / (count["TN"] + count["FP"])
     pairs = [first + second for first, second in zip(kinds[::2], kinds[1::2], strict=False)
              if first in ("TP", "FN") and second in ("TN", "FP")]  # fmt: skip
-    yes = sum(reply == "yes" for _, reply in said)
-    read = sum(reply != "" for _, reply in said)
+    yes = sum(reply == "yes" for _, reply in answers)
+    read = sum(reply != "" for _, reply in answers)
     return {
-        "accuracy": _percent((count["TP"] + count["TN"]) / len(said)),
+        "accuracy": _percent((count["TP"] + count["TN"]) / len(answers)),
         "precision": _percent(precision),
         "recall": _percent(recall),
         "f1": _percent(2 * (precision * recall) / (precision + recall)),
-        "yes_rate": round(100 * (yes / len(said)), 2),
-        "instruction_following": round(100 * (read / len(said)), 2),
+        "yes_rate": round(100 * (yes / len(answers)), 2),
+        "instruction_following": round(100 * (read / len(answers)), 2),
         "right_right": round(100 * (pairs.count("TPTN") / len(pairs)), 2),
         "wrong_wrong": round(100 * (pairs.count("FNFP") / len(pairs)), 2),
         "right_wrong": round(100 * (pairs.count("TPFP") / len(pairs)), 2),

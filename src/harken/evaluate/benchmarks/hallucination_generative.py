@@ -5,13 +5,13 @@ Kuan et al., Interspeech 2024, arXiv 2406.08402.
 
 Release and predictions: one JSON object ``{clip: {prompt: {"label": [objects], "prediction":
 [objects]}}}``; or rows by ``id`` (``clip|prompt``) with ``prediction``: a list, or a text of
-objects parted by commas.
+objects separated by commas.
 
-Official rule, averaged over all (clip, prompt), percent, two decimals: CHAIR (ECHO) = 1 - |said and
-gold| / |said|; Cover = |said and gold| / |gold|; Hal = 1 if CHAIR is not 0. Lower CHAIR and Hal are
-better. Trap reproduced: with nothing said, CHAIR and Hal are -1 and *averaged in*, which lowers
-them; ``parts`` also gives both without these. Strict: |said and gold| / |said or gold|, nothing
-said is 0.
+Official rule, averaged over all (clip, prompt), percent, two decimals: CHAIR (ECHO) = 1 -
+|predicted and gold| / |predicted|; Cover = |predicted and gold| / |gold|; Hal = 1 if CHAIR is not
+0. Lower CHAIR and Hal are better. Trap reproduced: without a predicted object, CHAIR and Hal are -1
+and *averaged in*, which lowers them; ``parts`` also gives both without these. Strict: |predicted
+and gold| / |predicted or gold|, 0 without a predicted object.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
 from harken.evaluate.benchmarks.rows import Row, read_rows
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
 from harken.item import Item
 
 
 class HallucinationGenerative(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "hallucination-generative"
     title = "Object hallucination, generative"
     paper = "arXiv 2406.08402"
-    rule = "CHAIR, Cover and Hal averaged over (clip, prompt); the headline is CHAIR, low is good"
-    traps = ("nothing said gives -1, which is averaged in and lowers CHAIR and Hal",)
+    rule = (
+        "CHAIR, Cover and Hal averaged over (clip, prompt); the headline is CHAIR, lower is better"
+    )
+    traps = ("an empty prediction gives -1, which is averaged in and lowers CHAIR and Hal",)
     files = ("*.json", "*.jsonl")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"prompt": (str,), "label": (list,)}
     by = ("prompt",)
@@ -43,7 +45,7 @@ class HallucinationGenerative(Benchmark):
     share = False
 
     def rows(self, source: Path | str) -> list[Row]:
-        """The nested object, one row a (clip, prompt)."""
+        """The nested object, one row per (clip, prompt)."""
         return _flat(super().rows(source))
 
     def question(self, row: Row) -> str:
@@ -51,7 +53,7 @@ class HallucinationGenerative(Benchmark):
         return str(row["prompt"])
 
     def answer(self, row: Row) -> str | None:
-        """The gold objects, parted by commas."""
+        """The gold objects, separated by commas."""
         return ", ".join(map(str, row["label"]))
 
     def audio(self, row: Row) -> list[str]:
@@ -67,12 +69,12 @@ class HallucinationGenerative(Benchmark):
         rows = _flat(read_rows(Path(path)))
         return predictions_of(rows, Path(path), self.key, self.prediction)
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """The overlap of said and gold objects."""
-        said, gold = objects(predictions.get(key_of(item))), set(row_of(item)["label"])
-        if not said:
-            return Mark(0.0, "empty")
-        return Mark(len(said & gold) / len(said | gold), "parsed", "objects")
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
+        """The overlap of predicted and gold objects."""
+        predicted, gold = objects(predictions.get(key_of(item))), set(row_of(item)["label"])
+        if not predicted:
+            return ItemScore(0.0, "empty")
+        return ItemScore(len(predicted & gold) / len(predicted | gold), "parsed", "objects")
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
@@ -81,21 +83,21 @@ class HallucinationGenerative(Benchmark):
         chair: list[float] = []
         cover: list[float] = []
         hal: list[float] = []
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         known = {key_of(item): item for item in items}
         for key in predictions.rows:
             if key not in predictions.texts:
                 why = f"{key} has no prediction"
                 return Official("CHAIR", None, 0, {}, stops=why)
-            said, gold = objects(predictions.texts[key]), set(row_of(known[key])["label"])
-            own = 1 - len(said & gold) / len(said) if said else -1.0
+            predicted, gold = objects(predictions.texts[key]), set(row_of(known[key])["label"])
+            own = 1 - len(predicted & gold) / len(predicted) if predicted else -1.0
             chair.append(own)
-            cover.append(len(said & gold) / len(gold))
+            cover.append(len(predicted & gold) / len(gold))
             hal.append(-1.0 if own == -1 else float(own != 0))
-            marks[key] = own
+            scores[key] = own
         if not chair:
             return Official("CHAIR", None, 0, {}, stops="no rows: division by zero")
-        silent = chair.count(-1.0)
+        empty = chair.count(-1.0)
         parts: dict[str, Any] = {
             "CHAIR": _percent(chair),
             "Cover": _percent(cover),
@@ -105,12 +107,12 @@ class HallucinationGenerative(Benchmark):
                 "Hal": _percent([one for one in hal if one != -1]),
             },
         }
-        faults = (f"{silent} of {len(chair)} said nothing and entered as -1",) if silent else ()
-        return Official("CHAIR", share(chair), len(chair), marks, faults, parts)
+        faults = (f"{empty} of {len(chair)} are empty and entered as -1",) if empty else ()
+        return Official("CHAIR", share(chair), len(chair), scores, faults, parts)
 
 
 def objects(value: Any) -> set[str]:
-    """A list as it stands; a text parted at commas."""
+    """A list as it is; a text split at commas."""
     if isinstance(value, list):
         return {str(one) for one in value}
     pieces = str(value or "").split(",")

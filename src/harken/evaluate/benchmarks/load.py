@@ -44,7 +44,7 @@ def open_benchmark(name: str) -> Benchmark:
     """The benchmark called `name`, or the one that a ``.yaml`` file describes (see `own`).
 
     Raises:
-        ConfigError: an unknown name, answered with its neighbours.
+        ConfigError: an unknown name; the error suggests similar ones.
     """
     if Path(name).suffix in (".yaml", ".yml"):
         from harken.evaluate.benchmarks.own import Own

@@ -5,13 +5,13 @@ Ghosh et al., "Audio Flamingo 2", arXiv 2503.03983; Audio Flamingo 3 (arXiv 2507
 
 Release: a manifest ``{"split", "split_path", "flamingo_task", "total_num", "data": {index: {"name",
 "prompt", "output", "duration"}}}`` (2429 items), or rows with these fields. Predictions: rows by
-``id`` (the index) with ``prediction``; judgements may stand there already, as ``judge`` (reference
+``id`` (the index) with ``prediction``; judgements may be there already, as ``judge`` (reference
 first) and ``judge_swapped``.
 
 Official rule: a judge (GPT-4o) gives 1-10 against the reference; the mean, as a percentage (here a
-share). The judge's prompt is not published: the wording is ours, and the first number from 1 to 10
-in its reply is read. Missing replies are 0; failed judgements are counted and left out. Strict: an
-item whose two orders lie more than 2 apart was not judged.
+share). The judge's prompt is not published: the wording is harken's, and the first number from 1 to
+10 in its reply is read. Missing replies are 0; failed judgements are counted and left out. Strict:
+an item whose two orders differ by more than 2 counts as not judged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harken.item import Item
 
 
 class LongAudioBench(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "longaudiobench"
     title = "LongAudioBench"
@@ -66,22 +66,22 @@ class LongAudioBench(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """The judge's mean."""
-        said = judgements(items, predictions, helpers, "judge", _prompt(False))
-        if said is None:
-            return Official("judge score", None, 0, {}, ("not marked: needs --judge",))
+        judged = judgements(items, predictions, helpers, "judge", _prompt(False))
+        if judged is None:
+            return Official("judge score", None, 0, {}, ("not scored: needs --judge",))
         other = None
         if helpers.orders > 1:
             other = judgements(items, predictions, helpers, "judge_swapped", _prompt(True))
-        marks: dict[str, float | None] = {key_of(item): 0.0 for item in items}
+        scores: dict[str, float | None] = {key_of(item): 0.0 for item in items}
         failed = 0
-        for key, reply in said.items():
+        for key, reply in judged.items():
             number = read_number(reply or "")
             failed += number is None
-            marks[key] = None if number is None else number / 10
-        value, n = micro(marks)
+            scores[key] = None if number is None else number / 10
+        value, n = micro(scores)
         faults = (f"{failed} judgements failed and left the denominator",) if failed else ()
-        open_ = unsettled(helpers, _numbers(said), None if other is None else _numbers(other), 2)
-        return Official("judge score", value, n, marks, faults, failed=open_)
+        open_ = unsettled(helpers, _numbers(judged), None if other is None else _numbers(other), 2)
+        return Official("judge score", value, n, scores, faults, failed=open_)
 
 
 def read_number(reply: str) -> float | None:
@@ -92,12 +92,12 @@ def read_number(reply: str) -> float | None:
     return None
 
 
-def _numbers(said: Mapping[str, str | None]) -> dict[str, float | None]:
-    return {key: read_number(reply or "") for key, reply in said.items()}
+def _numbers(judged: Mapping[str, str | None]) -> dict[str, float | None]:
+    return {key: read_number(reply or "") for key, reply in judged.items()}
 
 
 def _prompt(swapped: bool) -> Callable[[Item, str], str]:
-    """With the reference before the answer, or behind it."""
+    """With the reference before the answer, or after it."""
 
     def write(item: Item, reply: str) -> str:
         pair = {"reference": item.answer, "answer": reply}

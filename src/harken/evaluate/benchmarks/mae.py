@@ -7,14 +7,14 @@ EMNLP 2024 Findings, arXiv 2409.18680; hub hlt-lab/mae.
 Release: one folder (``<set>/test-*.parquet``) or one file (``<set>.jsonl``) a set, named as in
 `SETS`. The column names are not published: a row may call the question ``question``,
 ``instruction`` or ``prompt``, the gold ``answer``, ``label``, ``output`` or ``response``, and the
-clips ``audio``/``audios`` (a list), or ``audio1``/``audio2``; other names are refused by name.
-The row's key is ``<set>-<number>`` where it has no ``id``. Predictions: rows with ``id`` and
-``prediction``.
+clips ``audio``/``audios`` (a list), or ``audio1``/``audio2``; a row with other names is a fault
+that lists them. The row's key is ``<set>-<number>`` where it has no ``id``. Predictions: rows with
+``id`` and ``prediction``.
 
 Official rule: no evaluator was published. Closed sets: accuracy, the reply being the first of the
 set's two answer words (Yes / No, Speech1 / Speech2, Audio1 / Audio2) in it; open sets: the share
 that a judge calls right. Per set; then the unweighted mean over sets, for speech and for sound.
-Missing and unread replies are wrong; judgements that failed, or changed with the order in which
+Missing and unreadable replies are wrong; judgements that failed, or changed with the order in which
 reference and answer were shown, are counted and left out.
 """
 
@@ -65,12 +65,12 @@ _GOLD = ("answer", "label", "output", "response")
 
 
 class Mae(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "mae"
     title = "MAE (multi-audio)"
     paper = "arXiv 2409.18680"
-    rule = "closed sets: the first answer word said; open sets: judge; mean over sets"
+    rule = "closed sets: the first answer word in the reply; open sets: judge; mean over sets"
     traps = ("the card and the hub disagree on dailytalk-dialog (1000 against about 2540 rows)",)
     hub = "hlt-lab/mae"
     files = ("*/test-*.parquet", "*.jsonl", "*.json", "*/*.jsonl")
@@ -100,10 +100,10 @@ class Mae(Benchmark):
         return list(SETS[row["set"]][2]) if row["set"] in SETS else []
 
     def answer(self, row: Row) -> str | None:
-        """Under any of its names; closed golds are levelled to the set's spelling."""
+        """Under any of its names; closed golds are normalised to the set's spelling."""
         gold = next((str(row[name]) for name in _GOLD if row.get(name) is not None), "")
-        levelled = {_plain(word): word for word in self.options(row)}
-        return levelled.get(_plain(gold), gold)
+        spelling = {_plain(word): word for word in self.options(row)}
+        return spelling.get(_plain(gold), gold)
 
     def audio(self, row: Row) -> list[str]:
         """Two clips, named by path (embedded clips by their path in the cell)."""
@@ -131,7 +131,7 @@ class Mae(Benchmark):
         return found
 
     def _sizes(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-        """Counts by set and answer class; class order of the card is not taken as given."""
+        """Counts by set and answer class; the card's class order is not relied on."""
         short: list[str] = []
         notes: list[str] = []
         for name, (_, _, words, expected) in SETS.items():
@@ -158,53 +158,53 @@ class Mae(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """Per set; the means over speech and sound sets under ``parts``; value: over all sets."""
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         for item in items:
             if item.choices:
                 place = first_word(predictions.text(key_of(item)), item.choices)
-                marks[key_of(item)] = float(place == item.gold)
-        failed = _judge_open([i for i in items if not i.choices], predictions, helpers, marks)
+                scores[key_of(item)] = float(place == item.gold)
+        failed = _judge_open([i for i in items if not i.choices], predictions, helpers, scores)
         sets: dict[str, list[float | None]] = {}
         for item in items:
-            sets.setdefault(row_of(item)["set"], []).append(marks.get(key_of(item)))
-        scores = {name: share([one for one in own if one is not None])
+            sets.setdefault(row_of(item)["set"], []).append(scores.get(key_of(item)))
+        by_set = {name: share([one for one in own if one is not None])
                   for name, own in sets.items()}  # fmt: skip
-        parts: dict[str, Any] = {"sets": scores}
+        parts: dict[str, Any] = {"sets": by_set}
         for part in ("speech", "sound"):
-            own = [v for name, v in scores.items() if SETS[name][0] == part and v is not None]
+            own = [v for name, v in by_set.items() if SETS[name][0] == part and v is not None]
             parts[part] = share(own)
         why = "needs --judge" if helpers.judge is None else "no answer of it was judged"
         faults = [
-            f"open set {name}: not marked, {why}" for name, value in scores.items() if value is None
+            f"open set {name}: not scored, {why}" for name, value in by_set.items() if value is None
         ]
         if failed:
             faults.append(f"{failed} judgements failed and were left out")
-        known = [value for value in scores.values() if value is not None]
-        n = sum(mark is not None for mark in marks.values())
-        return Official("mean over sets", share(known), n, marks, tuple(faults), parts)
+        known = [value for value in by_set.values() if value is not None]
+        n = sum(one is not None for one in scores.values())
+        return Official("mean over sets", share(known), n, scores, tuple(faults), parts)
 
 
 def _judge_open(
     items: Sequence[Item],
     predictions: Predictions,
     helpers: Helpers,
-    marks: dict[str, float | None],
+    scores: dict[str, float | None],
 ) -> int:
-    """Mark open items by harken's judge; returns how many judgements failed."""
+    """Score open items by harken's judge; returns how many judgements failed."""
     if helpers.judge is None or not items:
         return 0
     texts = [predictions.text(key_of(item)) for item in items]
     answered = [i for i, text in enumerate(texts) if text.strip()]
     judge = Judge(helpers.judge, orders=helpers.orders, tally=helpers.tally)
     verdicts = judge.score([items[i] for i in answered], [texts[i] for i in answered])
-    marks.update({key_of(item): 0.0 for item in items})
+    scores.update({key_of(item): 0.0 for item in items})
     for place, verdict in zip(answered, verdicts, strict=True):
-        marks[key_of(items[place])] = verdict.value
+        scores[key_of(items[place])] = verdict.value
     return sum(verdict.value is None for verdict in verdicts)
 
 
 def first_word(text: str, words: Sequence[str]) -> int | None:
-    """Which of `words` stands first in `text`; a number may be parted from its word."""
+    """Which of `words` comes first in `text`; a number may be separated from its word."""
     spots = []
     for place, word in enumerate(words):
         stem = word.rstrip("12")

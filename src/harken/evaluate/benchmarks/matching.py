@@ -12,27 +12,27 @@ def tokens(text: str) -> set[str]:
 
 
 def token_set_match(gold: str, reply: str, options: Sequence[str]) -> bool:
-    """The rule of MMAU and MMAR: all gold words said, and none that only wrong options have.
+    """The rule of MMAU and MMAR: all gold words are there, and none that only wrong options have.
 
-    Order, repetition and letters mean nothing to it; an option with the gold's very token set
+    Order, repetition and option letters are ignored; an option with the gold's very token set
     counts as the gold; an empty reply is wrong.
 
     Raises:
-        AttributeError: for a reply that is no text, as in the scripts.
+        AttributeError: for a reply that is not text, as in the scripts.
     """
-    said, right = tokens(reply), tokens(gold)
+    words, right = tokens(reply), tokens(gold)
     wrong: set[str] = set()
     for option in options:
         own = tokens(option)
         if own != right:
             wrong |= own - right
-    return bool(said) and right <= said and not said & wrong
+    return bool(words) and right <= words and not words & wrong
 
 
 def letter_by_place(reply: str, letters: str = "ABCD") -> str | None:
     """The rule of MMSU and AIR-Bench: the first character, else the last but one, if in `letters`.
 
-    The caller has stripped the reply and taken line breaks out. "A dog" is the letter A, and so is
+    The caller has stripped the reply and removed line breaks. "A dog" is the letter A, and so is
     "Both" the letter B: that is the rule.
     """
     if reply[0] in letters:

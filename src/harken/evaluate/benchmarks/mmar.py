@@ -10,12 +10,12 @@ rubrics.
 
 Official rule: MMAU's token-set match; accuracy by modality, category, sub-category, total.
 
-Rubrics (only with a judge): a wrong final answer is 0 without asking; for a right one the judge
+Rubrics (only with a judge): a wrong final answer is 0 without the judge; for a right one the judge
 gives each of the item's points (always 5, each 0 or 1) a score, and the item is worth their share.
 An item whose judgement fails or is malformed is *not evaluated* and leaves the denominator, as in
 the script (which retries up to 20 times; this one asks once, greedily). Reported numbers are of
-five runs of the judge, the best and the worst dropped: ``--judge-runs 5``. A judge that always says
-the same gives five equal runs. It marks against a rubric, so there is no pair to be swapped.
+five runs of the judge, the best and the worst dropped: ``--judge-runs 5``. A deterministic judge
+gives five equal runs. It scores against a rubric, so there is no pair to swap.
 
 Trap reproduced: rows without the prediction field are skipped.
 """
@@ -40,7 +40,7 @@ POINTS = 5
 
 
 class Mmar(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "mmar"
     title = "MMAR"
@@ -97,26 +97,26 @@ class Mmar(Benchmark):
         if helpers.judge is None or not judged or found.stops:
             return found
         runs = [
-            rubric_scores(judged, predictions, found.marks, helpers, seed)
+            rubric_scores(judged, predictions, found.scores, helpers, seed)
             for seed in range(helpers.runs)
         ]
         part, lost = _rubric_part(runs)
         faults = found.faults
         if lost:
             faults += (f"rubrics: {lost} judgements failed and left the denominator",)
-        return Official("accuracy", found.value, found.n, found.marks, faults, {"rubrics": part})
+        return Official("accuracy", found.value, found.n, found.scores, faults, {"rubrics": part})
 
 
 def _rubric_part(
     runs: Sequence[tuple[dict[str, float | None], int]],
 ) -> tuple[dict[str, Any], int]:
     """The rubrics' part of the result, and how many judgements failed in all runs together."""
-    marks = [[v for v in scores.values() if v is not None] for scores, _ in runs]
-    lost = sum(len(scores) - len(own) for (scores, _), own in zip(runs, marks, strict=True))
-    shares = [share(own) for own in marks]
+    values = [[v for v in scores.values() if v is not None] for scores, _ in runs]
+    lost = sum(len(scores) - len(own) for (scores, _), own in zip(runs, values, strict=True))
+    shares = [share(own) for own in values]
     part: dict[str, Any] = {
         "score": shares[0],
-        "n": len(marks[0]),
+        "n": len(values[0]),
         "failed": lost,
         "judge_calls": sum(calls for _, calls in runs),
     }
@@ -133,7 +133,7 @@ def rubric_scores(
     helpers: Helpers,
     seed: int = 0,
 ) -> tuple[dict[str, float | None], int]:
-    """Key -> share of points; 0 where the answer is wrong, None where no judgement came."""
+    """Key -> share of points; 0 where the answer is wrong, None where the judgement failed."""
     scores: dict[str, float | None] = {
         key_of(item): 0.0 for item in items if right.get(key_of(item)) is not None
     }
@@ -165,10 +165,10 @@ def read_points(reply: str) -> float | None:
 
 
 def _prompt(item: Item, predictions: Predictions) -> str:
-    """The question to the judge: own wording, same contents as the script's."""
+    """The prompt for the judge: harken's wording, with the script's content."""
     row, key = row_of(item), key_of(item)
     thinking = str(predictions.raw.get(key, {}).get("thinking_prediction") or "")
-    told = material(
+    values = material(
         question=item.question,
         right_answer=item.answer,
         right_reasoning=row.get("thinking"),
@@ -177,7 +177,7 @@ def _prompt(item: Item, predictions: Predictions) -> str:
     )
     return (
         "You mark the reasoning of an answer about audio by a rubric of five points.\n"
-        + told
+        + values
         + 'Give a JSON list with one object a point, in order: {"name": …, "score": 0 or 1, '
         '"justification": …}.'
     )

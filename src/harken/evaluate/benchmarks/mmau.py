@@ -8,10 +8,10 @@ answers withheld: write a submission file, the space sonalkum/MMAU-Eval scores i
 the same rows with ``model_output``; ``model_prediction``, which the README names, is read too.
 
 Official rule: the token-set match (`matching.token_set_match`); accuracy by task, difficulty,
-sub-category, and total. Pass it bare option text: letters are words like any other to it.
+sub-category, and total. Submit bare option text: the rule treats letters as words.
 
 Traps reproduced: a row without ``model_output`` is skipped and leaves the denominator; a null stops
-the script. Traps of the data, kept and named: 27 items repeat an option; 13 have the category
+the script. Traps of the data, kept and documented: 27 items repeat an option; 13 have the category
 ``['Reasoning']`` as text (grouped with Reasoning here); the first option is right in 39.5 %.
 """
 
@@ -30,7 +30,7 @@ from harken.item import Item
 
 
 class Mmau(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "mmau"
     title = "MMAU v05.15.25"
@@ -85,19 +85,19 @@ class Mmau(Benchmark):
 
 def token_set_accuracy(items: Sequence[Item], predictions: Predictions) -> Official:
     """The evaluator that MMAU and MMAR share: micro accuracy, rows without the field skipped."""
-    marks: dict[str, float | None] = {}
+    scores: dict[str, float | None] = {}
     for item in items:
         key = key_of(item)
         if key not in predictions.texts:
-            marks[key] = None
+            scores[key] = None
             continue
         reply = predictions.texts[key]
         if not isinstance(reply, str):
             why = f"the reply to {key} is {reply!r}, and the script takes text only"
             return Official("accuracy", None, 0, {}, stops=why)
-        marks[key] = float(token_set_match(item.answer, reply, options_of(item)))
-    value, n = micro(marks)
+        scores[key] = float(token_set_match(item.answer, reply, options_of(item)))
+    value, n = micro(scores)
     skipped = len(items) - n
     faults = [f"{skipped} of {len(items)} items have no prediction and left the denominator"]
     stops = "" if n else "no row has a prediction: the script divides by zero"
-    return Official("accuracy", value, n, marks, tuple(faults if skipped else ()), stops=stops)
+    return Official("accuracy", value, n, scores, tuple(faults if skipped else ()), stops=stops)

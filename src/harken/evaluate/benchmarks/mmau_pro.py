@@ -12,14 +12,14 @@ nearest to the reply by embedding (NV-Embed-v2) is the answer; *instruction foll
 rules (`mmau_pro_rules`); *open*: a judge (Qwen2.5-7B-Instruct) gives 1-5, the item is worth
 overall / 5. Total: category scores weighted by category counts.
 
-Departures: any embedding and any judge by name, the judge asked greedily, in wording of our own
+Departures: any embedding and any judge by name, the judge decoded greedily, with harken's wording
 (the answer's form is the script's); NV-Embed-v2 needs its own remote code and is not loaded. The
 official number takes the script's order, reference before response; an item whose other order is
-unreadable, or more than a point away, was not judged in the strict one.
+unreadable, or more than a point away, counts as not judged in the strict one.
 
-Traps reproduced: rows of one choice are dropped; every reply, also an empty one, is some choice; a
-missing reply to an instruction is the word "None" (and obeys "No Commas"); an unreadable judge
-reply is worth 3.0 of 5; an overall of exactly 3.0 is recomputed from the four sub-scores. Not
+Traps reproduced: rows of one choice are dropped; every reply, even an empty one, is mapped to some
+choice; a missing reply to an instruction is the word "None" (and passes "No Commas"); an unreadable
+judge reply is worth 3.0 of 5; an overall of exactly 3.0 is recomputed from the four sub-scores. Not
 reproduced: without a prediction column the script scores the gold itself; that is refused here.
 """
 
@@ -42,7 +42,7 @@ from harken.evaluate.benchmarks.helpers import (
 from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, options_of, row_of
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, options_of, row_of
 from harken.item import Item
 
 OPEN, FOLLOW = "open", "instruction following"
@@ -53,16 +53,16 @@ SLACK = 1.0
 
 
 class MmauPro(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "mmau-pro"
     title = "MMAU-Pro"
     paper = "arXiv 2508.13992"
     rule = "nearest choice by embedding; rule per instruction; judge 1-5; weighted by counts"
     traps = (
-        "an unreadable judge reply is worth 3.0 of 5, above the lowest mark that can be given",
+        "an unreadable judge reply is worth 3.0 of 5, above the lowest possible score",
         "rows with one choice are dropped",
-        "every reply, also an empty one, is mapped to some choice",
+        "every reply, even an empty one, is mapped to some choice",
         "a missing reply to an instruction is read as the word None",
     )
     hub = "gamma-lab-umd/MMAU-Pro"
@@ -112,19 +112,19 @@ class MmauPro(Benchmark):
         """Open items."""
         return bool(row_of(item)["category"] == OPEN)
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """Closed: the cascade. Instructions: the rule."""
         row = row_of(item)
         if row["category"] != FOLLOW:
-            return super().strict_mark(item, predictions)
+            return super().strict_score(item, predictions)
         passed = _passed(row, predictions.text(key_of(item)))
-        return Mark(float(passed is True), "parsed", str(row["task_identifier"]))
+        return ItemScore(float(passed is True), "parsed", str(row["task_identifier"]))
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """The weighted total, its categories under ``parts``; None if a part has no helper."""
-        marks: dict[str, float | None] = {}
+        """The weighted total, its categories under ``parts``; None if a part lacks its helper."""
+        scores: dict[str, float | None] = {}
         parts: dict[str, dict[str, Any]] = {}
         faults: list[str] = []
         groups: dict[str, list[Item]] = {}
@@ -134,11 +134,11 @@ class MmauPro(Benchmark):
         order = [OPEN, FOLLOW, *(name for name in groups if name not in (OPEN, FOLLOW))]
         for name in (name for name in order if name in groups):
             if name == OPEN:
-                part = _open(groups[name], predictions, helpers, marks, faults)
+                part = _open(groups[name], predictions, helpers, scores, faults)
             elif name == FOLLOW:
-                part = _follow(groups[name], predictions, marks, faults)
+                part = _follow(groups[name], predictions, scores, faults)
             else:
-                part = _closed(groups[name], predictions, helpers, marks, faults)
+                part = _closed(groups[name], predictions, helpers, scores, faults)
             if part["count"]:
                 parts[name] = part
         counted = [part for part in parts.values() if part["score"] is not None]
@@ -147,11 +147,11 @@ class MmauPro(Benchmark):
         n = sum(part["count"] for part in counted)
         total = sum(part["score"] * part["count"] for part in counted) / n if whole else None
         failed = frozenset(parts.get(OPEN, {}).pop("unread_keys", ()))
-        return Official("weighted score", total, n, marks, tuple(faults), parts, stops, failed)
+        return Official("weighted score", total, n, scores, tuple(faults), parts, stops, failed)
 
 
 def _passed(row: Row, text: str) -> bool | None:
-    """Whether the instruction is obeyed; None where its parameters stop the script."""
+    """Whether the instruction is followed; None where its parameters stop the script."""
     try:
         return passes(row["task_identifier"], text, row.get("kwargs"), row.get("question") or "")
     except (TypeError, AttributeError):
@@ -161,7 +161,7 @@ def _passed(row: Row, text: str) -> bool | None:
 def _follow(
     items: Sequence[Item],
     predictions: Predictions,
-    marks: dict[str, float | None],
+    scores: dict[str, float | None],
     faults: list[str],
 ) -> dict[str, Any]:
     passed, missing = [], 0
@@ -172,7 +172,7 @@ def _follow(
         if own is None:
             why = f"the parameters of {key_of(item)} do not fit its rule"
             return {"type": "aif", "count": len(items), "score": None, "stops": why}
-        marks[key_of(item)] = float(own)
+        scores[key_of(item)] = float(own)
         passed.append(float(own))
     if missing:
         faults.append(f"{missing} missing replies to instructions were read as the word None")
@@ -183,7 +183,7 @@ def _closed(
     items: Sequence[Item],
     predictions: Predictions,
     helpers: Helpers,
-    marks: dict[str, float | None],
+    scores: dict[str, float | None],
     faults: list[str],
 ) -> dict[str, Any]:
     kept = [item for item in items if len(options_of(item)) > 1]
@@ -196,10 +196,10 @@ def _closed(
     for item in kept:
         reply, options = predictions.text(key_of(item)), options_of(item)
         empty += not reply.strip()
-        marks[key_of(item)] = float(options[nearest(helpers.embed, reply, options)] == item.answer)
+        scores[key_of(item)] = float(options[nearest(helpers.embed, reply, options)] == item.answer)
     if empty:
         faults.append(f"{name}: {empty} empty replies were mapped to some choice")
-    right = sum(marks[key_of(item)] or 0.0 for item in kept)
+    right = sum(scores[key_of(item)] or 0.0 for item in kept)
     return {"type": "closed", "count": len(kept), "score": right / len(kept) if kept else None}
 
 
@@ -207,7 +207,7 @@ def _open(
     items: Sequence[Item],
     predictions: Predictions,
     helpers: Helpers,
-    marks: dict[str, float | None],
+    scores: dict[str, float | None],
     faults: list[str],
 ) -> dict[str, Any]:
     if helpers.judge is None:
@@ -217,16 +217,16 @@ def _open(
     orders: list[dict[str, float | None]] = []
     for swapped in (False, True)[: helpers.orders]:
         asked = [_prompt(item, predictions.text(key_of(item)), swapped) for item in items]
-        said = ask_judge(helpers, asked)
-        read = [read_scores(reply or "") for reply in said]
+        replies = ask_judge(helpers, asked)
+        read = [read_scores(reply or "") for reply in replies]
         orders.append(
-            {key_of(item): scores["overall"] if found else None
-             for item, (scores, found) in zip(items, read, strict=True)}
+            {key_of(item): points["overall"] if found else None
+             for item, (points, found) in zip(items, read, strict=True)}
         )  # fmt: skip
         if not swapped:  # the script asks in this order only
             unread = [key for key, value in orders[0].items() if value is None]
-            overall = [scores["overall"] for scores, _ in read]
-            marks |= {key_of(item): own / 5 for item, own in zip(items, overall, strict=True)}
+            overall = [points["overall"] for points, _ in read]
+            scores |= {key_of(item): own / 5 for item, own in zip(items, overall, strict=True)}
     second = orders[1] if len(orders) > 1 else None
     if unread:
         faults.append(f"{len(unread)} judge replies without any score were worth 3.0 of 5")
@@ -245,7 +245,7 @@ def _open(
 
 
 def read_scores(reply: str) -> tuple[dict[str, float], int]:
-    """The judge's numbers with the script's defaults, and how many were really there."""
+    """The judge's numbers with the script's defaults, and how many were found."""
     scores, found = {}, 0
     for name in (*CRITERIA, "overall"):
         number = r"(\d+(?:\.\d+)?)" if name == "overall" else r"(\d+)"
@@ -258,7 +258,7 @@ def read_scores(reply: str) -> tuple[dict[str, float], int]:
 
 
 def _prompt(item: Item, reply: str, swapped: bool) -> str:
-    """Own wording; the lines asked for are those that `read_scores` reads."""
+    """Harken's wording; the lines asked for are those that `read_scores` reads."""
     pair = {"reference": item.answer, "response": reply}
     shown = dict(reversed(pair.items())) if swapped else pair
     return (

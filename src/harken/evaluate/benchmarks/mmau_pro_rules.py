@@ -1,8 +1,8 @@
 """The 27 instruction-following rules of MMAU-Pro: pass or fail, by ``task_identifier``.
 
 Parameters come in ``kwargs``; an absent one falls back to 0, 999 (upper ends of ranges) or the
-empty text, as in the official script. A parameter that is present and null, as Parquet makes them
-for keys of other rows, is *not* absent: for comparisons that stops the script, and here it raises
+empty text, as in the official script. A parameter that is present and null, as Parquet makes
+them for keys of other rows, is *not* absent: in comparisons it stops the script, and here it raises
 TypeError or AttributeError, which the caller reports. An unknown identifier fails.
 
 Sentences: the script uses NLTK's punkt. With NLTK and its data here the count is the same; without
@@ -133,6 +133,6 @@ RULES: Mapping[str, Rule] = {
 
 
 def passes(identifier: str, text: str, parameters: Parameters | None, question: str) -> bool:
-    """Whether `text` obeys its instruction; an unknown identifier never does."""
+    """Whether `text` follows its instruction; an unknown identifier fails."""
     rule = RULES.get(identifier)
     return rule(text, parameters or {}, question) if rule else False

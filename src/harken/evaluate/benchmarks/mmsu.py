@@ -11,9 +11,9 @@ option is compared with the gold. Accuracy by category x sub-category, and in al
 
 Traps reproduced: a reply in neither form leaves the denominator; an empty reply or "None" (a
 missing field counts as empty) is graded with the *previous* item's letter, and stops the script if
-there is none before it; a reply that is no text is skipped; any text that begins with A-D is that
-letter ("Both", "Children"); options of one text are all right. The script reads the prediction
-file alone, in its order: rows that are absent do not exist for it.
+there is none before it; a reply that is not text is skipped; any text that begins with A-D is that
+letter ("Both", "Children"); options with equal text are all right. The script reads the prediction
+file alone, in its order: absent rows do not count.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from harken.item import Item
 
 
 class Mmsu(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "mmsu"
     title = "MMSU"
@@ -75,18 +75,18 @@ class Mmsu(Benchmark):
     ) -> Official:
         """Accuracy over what the script could read, in the order of the prediction file."""
         known = {key_of(item): item for item in items}
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         held = ""
         reused = unread = 0
         for key in predictions.rows:
-            item, marks[key] = known[key], None
+            item, scores[key] = known[key], None
             reply = predictions.texts.get(key, "")
             if not isinstance(reply, str):
                 unread += 1
                 continue
-            said = reply.strip().replace("\n", "")
-            if said and said != "None":
-                letter = letter_by_place(said)
+            bare = reply.strip().replace("\n", "")
+            if bare and bare != "None":
+                letter = letter_by_place(bare)
                 if letter is None:
                     unread += 1
                     continue
@@ -96,8 +96,8 @@ class Mmsu(Benchmark):
             else:
                 why = f"the reply to {key} is empty and there is no letter before it to reuse"
                 return Official("accuracy", None, 0, {}, stops=why)
-            marks[key] = float(_text(item, held) == item.answer)
-        value, n = micro(marks)
+            scores[key] = float(_text(item, held) == item.answer)
+        value, n = micro(scores)
         faults = []
         if reused:
             faults.append(f"{reused} empty replies were graded with the previous item's letter")
@@ -107,7 +107,7 @@ class Mmsu(Benchmark):
             faults.append(f"{len(items) - len(predictions.rows)} absent rows do not count")
         # The script prints 0 where nothing could be read.
         return Official(
-            "accuracy", value or 0.0, n, marks, tuple(faults), _by_category(known, marks)
+            "accuracy", value or 0.0, n, scores, tuple(faults), _by_category(known, scores)
         )
 
 
@@ -117,16 +117,16 @@ def _text(item: Item, letter: str) -> str:
 
 
 def _by_category(
-    known: Mapping[str, Item], marks: Mapping[str, float | None]
+    known: Mapping[str, Item], scores: Mapping[str, float | None]
 ) -> dict[str, dict[str, float]]:
     """Category -> sub-category -> accuracy, with the category's own under ``all``."""
     groups: dict[str, dict[str, list[float]]] = {}
-    for key, mark in marks.items():
-        if mark is None:
+    for key, one in scores.items():
+        if one is None:
             continue
         row = row_of(known[key])
         own = groups.setdefault(str(row.get("category", "")), {})
-        own.setdefault(str(row.get("sub-category", "")), []).append(mark)
+        own.setdefault(str(row.get("sub-category", "")), []).append(one)
     return {
         category: {
             **{name: sum(values) / len(values) for name, values in own.items()},

@@ -15,7 +15,7 @@ columns of its own, ``harken score --benchmark my.yaml --predictions replies.jso
     letters: true                  # the answer column holds A, B, C …; optional
 
 Official rule: there is no official script, so official and strict are the same number: choices by
-harken's cascade, open answers by their levelled words; missing and unread replies are wrong.
+harken's cascade, open answers by their normalised text; missing and unreadable replies are wrong.
 Predictions: rows with ``id`` (of the item, or of the described column) and ``prediction``.
 """
 
@@ -40,19 +40,19 @@ KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "predict
 
 
 class Own(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "own"
     title = "your own items"
     paper = "–"
-    rule = "harken's own: the cascade for choices, levelled words for open answers"
+    rule = "harken's own: the cascade for choices, normalised text for open answers"
     files = ("dataset.json", "*.jsonl", "*.yaml", "*.yml")
     fewest = 0
-    heard = False
+    requires_audio = False
     by = ("task",)
 
     def __init__(self, described: Mapping[str, Any] | None = None, folder: Path = Path()) -> None:
-        """`described` is the content of a YAML; `folder` is where its data lie."""
+        """`described` is the content of a YAML; `folder` is where its data is."""
         self._map = dict(described or {})
         if self._map:
             # Facts of this one benchmark; the class keeps the common ones.
@@ -66,7 +66,7 @@ class Own(Benchmark):
 
     @staticmethod
     def described(path: Path) -> Own:
-        """Read a YAML; every unknown or missing key is told at once."""
+        """Read a YAML; all unknown or missing keys are reported at once."""
         import yaml
 
         if not path.is_file():
@@ -126,12 +126,12 @@ class Own(Benchmark):
                 if row.get(name)]  # fmt: skip
 
     def faults(self, row: Row) -> list[str]:
-        """A described column that no row has is told by the rows that lack it."""
+        """Rows that lack the described answer column."""
         name = str(self._map.get("answer", "answer"))
         return [] if name in row else [f"no {name!r}"]
 
     def item(self, row: Row, clips: tuple[Clip, ...]) -> Item:
-        """An item of a dataset stays what it is; a row of a table becomes one."""
+        """An item of a dataset is kept as it is; a row of a table becomes one."""
         given = row.get("item")
         if isinstance(given, Item):
             plain = {k: v for k, v in row.items() if k != "item"}
@@ -147,12 +147,12 @@ class Own(Benchmark):
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
-        """The strict marks: nothing leaves the denominator."""
+        """The strict scores: nothing leaves the denominator."""
         from harken.evaluate.benchmarks.scoring import strict
 
-        marks: dict[str, float | None] = {
-            key_of(item): mark.value
-            for item, mark in zip(items, strict(self, items, predictions), strict=True)
+        scores: dict[str, float | None] = {
+            key_of(item): own.value
+            for item, own in zip(items, strict(self, items, predictions), strict=True)
         }
-        value, n = micro(marks)
-        return Official("accuracy", value, n, marks)
+        value, n = micro(scores)
+        return Official("accuracy", value, n, scores)

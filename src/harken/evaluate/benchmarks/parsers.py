@@ -1,8 +1,8 @@
-"""How much the parser decides: one set of replies, read by every parser in use.
+"""How the score depends on the parser: one set of replies, read by every parser in use.
 
-Each parser is ``(item, reply) -> (mark, read)``: the expected mark in 0..1 and whether the reply
-was readable to it. Those that guess when they cannot read are here to be seen, not to be used:
-their guess enters by its expectation, so the table has no chance in it.
+Each parser is ``(item, reply) -> (score, read)``: the expected score in 0..1 and whether it could
+read the reply. Those that guess when they cannot read are here for comparison only: their guess
+counts by its expectation, so the table is not random.
 
 * ``harken``: the cascade strict -> lenient -> text match; never guesses;
 * ``strict``: only its first rules: the whole reply is a letter, an option, or both;
@@ -57,9 +57,9 @@ def _tokens(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 
 def _exact(benchmark: Benchmark, item: Item, text: str) -> Read:
-    said = text.strip().casefold()
-    read = said in [one.strip().casefold() for one in options_of(item)]
-    return float(said == item.answer.strip().casefold()), read
+    plain = text.strip().casefold()
+    read = plain in [one.strip().casefold() for one in options_of(item)]
+    return float(plain == item.answer.strip().casefold()), read
 
 
 def _by_place(benchmark: Benchmark, item: Item, text: str) -> Read:
@@ -75,20 +75,20 @@ def _capital(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 
 def _substring(benchmark: Benchmark, item: Item, text: str) -> Read:
-    said = text.casefold()
-    hits = [i for i, one in enumerate(options_of(item)) if one.casefold() in said]
+    plain = text.casefold()
+    hits = [i for i, one in enumerate(options_of(item)) if one.casefold() in plain]
     return _place(item, hits[0] if hits else None)
 
 
 def _or_random(benchmark: Benchmark, item: Item, text: str) -> Read:
-    mark, read = _capital(benchmark, item, text)
+    value, read = _capital(benchmark, item, text)
     options = options_of(item)
-    return (mark, True) if read else (options.count(item.answer) / len(options), False)
+    return (value, True) if read else (options.count(item.answer) / len(options), False)
 
 
 def _or_first(benchmark: Benchmark, item: Item, text: str) -> Read:
-    mark, read = _capital(benchmark, item, text)
-    return (mark, True) if read else (float(options_of(item)[0] == item.answer), False)
+    value, read = _capital(benchmark, item, text)
+    return (value, True) if read else (float(options_of(item)[0] == item.answer), False)
 
 
 PARSERS: Mapping[str, Parser] = {
@@ -109,20 +109,20 @@ def parse_report(
 ) -> dict[str, Any]:
     """Each parser's score on the same replies; choice questions only, fixed denominator.
 
-    A reply that is missing or no text is read as the empty text by every parser (official scripts
-    differ there; see `scoring`). ``differ`` counts the items whose mark is not that of ``harken``.
+    A reply that is missing or not text is read as the empty text by every parser (official scripts
+    differ there; see `scoring`). ``differ`` counts the items whose score differs from ``harken``'s.
     """
     given = Predictions.of(predictions)
     closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     texts = [given.text(key_of(item)) for item in closed_ended]
-    marks = {
+    results = {
         name: [
             parser(benchmark, item, text) for item, text in zip(closed_ended, texts, strict=True)
         ]
         for name, parser in PARSERS.items()
     }
     table = {}
-    for name, own in marks.items():
+    for name, own in results.items():
         values = [value for value, _ in own]
         low, high = stats.wilson(sum(values), len(values))
         table[name] = {
@@ -130,7 +130,7 @@ def parse_report(
             "low": low,
             "high": high,
             "parsed": sum(read for _, read in own) / len(own) if own else None,
-            "differ": sum(a[0] != b[0] for a, b in zip(own, marks["harken"], strict=True)),
+            "differ": sum(a[0] != b[0] for a, b in zip(own, results["harken"], strict=True)),
         }
     scores = [row["accuracy"] for row in table.values() if row["accuracy"] is not None]
     return {

@@ -1,7 +1,7 @@
 """Prediction files, read and written in each benchmark's own format.
 
 Official scripts treat a row that is absent, a row without the prediction field, a null and an empty
-text each in their own way, so `Predictions` keeps all four apart.
+text differently, so `Predictions` distinguishes all four.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Predictions:
     """Replies by row key.
 
     Attributes:
-        texts: key -> what stands in the prediction field (text; None or another value is kept).
+        texts: key -> value of the prediction field (text; None or another value is kept).
         rows: keys of all rows of the file in its order, those without the field included.
         column: the field that was read.
-        raw: the file's rows by key (rubric replies, judge scores and the like stand there).
-        notes: what a reader should know.
+        raw: the file's rows by key (rubric replies, judge scores and the like).
+        notes: remarks for the user.
     """
 
     texts: Mapping[str, Any]
@@ -68,7 +68,7 @@ def read_predictions(
         path: JSON list or object, JSON lines, CSV, TSV, Parquet.
         key: the field that names a row.
         own: the benchmark's names of the prediction field, the official one first.
-        keyed: gives a row its key where files have none.
+        keyed: gives a row its key where the file has none.
 
     Raises:
         DataError: no row has a prediction field (the gold is never taken in its place), rows have

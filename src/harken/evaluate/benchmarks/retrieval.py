@@ -1,15 +1,15 @@
-"""Language-based audio retrieval: AudioCaps and Clotho; a caption asks for its clip.
+"""Language-based audio retrieval: AudioCaps and Clotho; a caption retrieves its clip.
 
 DCASE 2022-2024 Task 8 (arXiv 2206.06108). ``harken score --benchmark retrieval --data FILE
 --predictions FILE``.
 
-Release: as for ``captioning``: every caption is a query, its clip the one that fits. Keys are the
+Release: as for ``captioning``: every caption is a query, its clip the relevant one. Keys are the
 captions, as in DCASE; a caption of two clips fits both. Predictions: CSV or rows with ``caption``
 and ``fname_1`` … ``fname_10`` (or ``ranked``, a list), best first.
 
-Rule: mAP@10, the headline: with one fitting clip, 1 / rank within the first ten; R@1, R@5, R@10:
+Rule: mAP@10, the headline: with one relevant clip, 1 / rank within the first ten; R@1, R@5, R@10:
 the share of queries whose clip is among the first. A query without a list counts 0: the denominator
-is fixed, official and strict are one.
+is fixed, so official and strict are equal.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from harken.evaluate.benchmarks.captioning import clip_key, references
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
 from harken.evaluate.benchmarks.rows import Row, read_rows
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, micro, row_of
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, micro, row_of
 from harken.item import Item
 
 DEPTH = 10
 
 
 class Retrieval(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "retrieval"
     title = "AudioCaps / Clotho retrieval"
@@ -45,7 +45,7 @@ class Retrieval(Benchmark):
     share = False
 
     def rows(self, source: Path | str) -> list[Row]:
-        """One row a caption with the clips it fits."""
+        """One row per caption with the clips it fits."""
         found: dict[str, Row] = {}
         for number, row in enumerate(super().rows(source)):
             for caption in references(row):
@@ -70,10 +70,10 @@ class Retrieval(Benchmark):
         rows = [_ranked(row) for row in read_rows(Path(path))]
         return predictions_of(rows, Path(path), self.key, self.prediction)
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """The average precision at 10."""
         ranked = _list(predictions.get(key_of(item)))
-        return Mark(precision_at(ranked, row_of(item)["clips"]), "parsed", "ranked")
+        return ItemScore(precision_at(ranked, row_of(item)["clips"]), "parsed", "ranked")
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
@@ -81,21 +81,21 @@ class Retrieval(Benchmark):
         """mAP@10; recalls under ``parts``."""
         lists = [_list(predictions.get(key_of(item))) for item in items]
         wanted = [row_of(item)["clips"] for item in items]
-        marks: dict[str, float | None] = {
+        scores: dict[str, float | None] = {
             key_of(item): precision_at(ranked, clips)
             for item, ranked, clips in zip(items, lists, wanted, strict=True)
         }
-        value, n = micro(marks)
+        value, n = micro(scores)
         parts: dict[str, Any] = {"mAP@10": value}
         for depth in (1, 5, 10):
             hits = sum(bool(set(ranked[:depth]) & set(clips))
                        for ranked, clips in zip(lists, wanted, strict=True))  # fmt: skip
             parts[f"R@{depth}"] = hits / n
-        return Official("mAP@10", value, n, marks, parts=parts)
+        return Official("mAP@10", value, n, scores, parts=parts)
 
 
 def precision_at(ranked: Sequence[str], wanted: Sequence[str]) -> float:
-    """Average precision within the first ten; a clip named twice counts where it stands first."""
+    """Average precision within the first ten; a clip listed twice counts at its first rank."""
     seen: set[str] = set()
     total = 0.0
     for rank, name in enumerate(ranked[:DEPTH], 1):

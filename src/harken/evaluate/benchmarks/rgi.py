@@ -1,4 +1,4 @@
-"""RGI: does a model that may say "I don't know" give up wrong answers rather than right ones?
+"""RGI: does a model that may say "I don't know" abstain on wrong answers rather than right ones?
 
 "Towards Reliable Large Audio Language Model", ACL 2025 Findings, arXiv 2505.19294.
 ``harken score --benchmark rgi --data mmau-test-mini.json --predictions FILE``.
@@ -10,8 +10,8 @@ Official rule: Nc right, Nw wrong, Nr refused of N. Acc = Nc/N; truthfulness = 1
 reliability = Rej * Acc + (1 - Rej) * truthfulness, the headline. Against the baseline: dCon = share
 of its right answers that are no longer right, (Nc - Nc')/Nc; dHum = (Nw - Nw')/Nw; RGI =
 log10(dHum / dCon). The base 10 follows from the paper's table. Undefined where a share is not
-positive: then both shares stand alone. Refusals are read by harken's cascade, as are answers; a
-reply that is neither is wrong, and so is a missing one (said under ``faults``).
+positive: then only both shares are given. Refusals are read by harken's cascade, as are answers; a
+reply that is neither is wrong, and so is a missing one (see ``faults``).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from harken.item import Item
 
 
 class Rgi(Mmau):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "rgi"
     title = "Reliability gain (IDK)"
     paper = "arXiv 2505.19294"
     rule = "reliability = Rej*Acc + (1-Rej)*truthfulness; RGI = log10(dHum/dCon)"
-    traps = ("undefined where no right or no wrong answer was given up",)
+    traps = ("undefined where no right or no wrong answer became a refusal",)
     files = ("*.json", "*.jsonl")
     sizes: ClassVar[Mapping[int, str]] = {}
     counts: ClassVar[Mapping[int, Mapping[str, Mapping[str, int]]]] = {}
@@ -53,7 +53,7 @@ class Rgi(Mmau):
         """Reliability; accuracy, truthfulness, rejection and RGI under ``parts``."""
         after = [self._outcome(item, predictions.text(key_of(item))) for item in items]
         parts = reliability(after.count("right"), after.count("wrong"), len(items))
-        marks: dict[str, float | None] = {
+        scores: dict[str, float | None] = {
             key_of(item): {"right": 1.0, "wrong": 0.0}.get(own)
             for item, own in zip(items, after, strict=True)
         }
@@ -75,7 +75,7 @@ class Rgi(Mmau):
         else:
             faults.append("no baseline_output in the predictions: RGI is not computed")
         return Official(
-            "reliability", parts["reliability"], len(items), marks, tuple(faults), parts
+            "reliability", parts["reliability"], len(items), scores, tuple(faults), parts
         )
 
     def _outcome(self, item: Item, text: str) -> str:

@@ -1,6 +1,6 @@
 """Raw rows of a release or of a prediction file: JSON, JSON lines, CSV, TSV, Parquet; file or hub.
 
-A row is what the file says, untouched: official rules need the raw fields. Nothing is decoded here.
+A row is kept as in the file: official rules need the raw fields. No audio is decoded here.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def unpack(path: Path, folder: Path) -> int:
-    """Write the audio embedded in a Parquet file under `folder`, named as its rows name it.
+    """Write the audio embedded in a Parquet file under `folder`, under the names in its rows.
 
-    Files that are there are left alone. Returns how many clips the file embeds.
+    Existing files are not overwritten. Returns how many clips the file embeds.
     """
     from harken.files import write_whole
 
@@ -59,7 +59,7 @@ def unpack(path: Path, folder: Path) -> int:
         for name, data in cells:
             place = (base / name).resolve()
             if base not in place.parents:
-                raise DataError(f"embedded audio {name!r} lies outside the folder", where=str(path))
+                raise DataError(f"embedded audio {name!r} is outside the folder", where=str(path))
             place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists():
                 write_whole(place, data)
@@ -79,7 +79,7 @@ def _parquet(path: Path) -> Iterator[tuple[Row, list[tuple[str, bytes]]]]:
                 cells = cell if isinstance(cell, list) else [cell]
                 for place, one in enumerate(cells):
                     if isinstance(one, dict) and isinstance(one.get("bytes"), bytes):
-                        # Hub paths are often bare and not unique: the row makes the name.
+                        # Hub paths are often not unique: the name is made from the row.
                         name = f"{path.parent.name}-{path.stem}-{number}-{column}-{place}.wav"
                         found.append((name, one["bytes"]))
                         one.clear()
@@ -128,7 +128,7 @@ _ALIKE = 20
 
 
 def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataError:
-    """One error that lists every fault; of more than 20 alike, 20 and how many more."""
+    """One error that lists every fault; of more than 20 similar ones, 20 and a count."""
     kinds: dict[str, list[str]] = {}
     for fault in faults:
         alike = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
@@ -140,7 +140,7 @@ def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataErro
     return DataError(
         f"{len(faults)} fault{'s' if len(faults) != 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
         where=str(where),
-        hint=hint or "Take the official release again, or mend these rows.",
+        hint=hint or "Download the official release again, or fix these rows.",
     )
 
 
@@ -148,11 +148,11 @@ def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
     """The file or files of a release: `source` itself, or what it holds under one of `names`.
 
     Args:
-        source: a file, a folder, or ``hub:owner/name`` (fetched where the hub is reachable).
-        names: file names or glob patterns of the official layout; the first that is there wins.
+        source: a file, a folder, or ``hub:owner/name`` (downloaded where the hub is reachable).
+        names: file names or glob patterns of the official layout; the first that exists is used.
 
     Raises:
-        DataError: nothing is there under any of the names.
+        DataError: no file matches any of the names.
     """
     if str(source).startswith(HUB):
         source = fetch(str(source).removeprefix(HUB), names)
@@ -164,18 +164,18 @@ def locate(source: Path | str, names: Sequence[str]) -> list[Path]:
         if found:
             return found
     raise DataError(
-        "no file of the official layout is there",
+        "no file of the official layout was found",
         where=str(source),
         hint="Looked for: " + ", ".join(names),
     )
 
 
 def fetch(repository: str, names: Sequence[str]) -> Path:
-    """A local copy of the tables of a dataset repository of the hub; audio is not fetched.
+    """A local copy of the tables of a dataset repository of the hub; audio is not downloaded.
 
     Raises:
         MissingExtra: huggingface_hub is not installed.
-        DataError: the hub cannot be reached, or says no.
+        DataError: the hub cannot be reached, or refuses.
     """
     try:
         from huggingface_hub import snapshot_download
@@ -183,16 +183,16 @@ def fetch(repository: str, names: Sequence[str]) -> Path:
         raise MissingExtra("huggingface_hub", "models") from None
     try:
         return Path(snapshot_download(repository, repo_type="dataset", allow_patterns=list(names)))
-    except Exception as error:  # the hub raises many kinds; all mean: not here
+    except Exception as error:  # the hub raises many kinds; all mean: not available
         raise DataError(
-            f"the hub did not give the dataset ({type(error).__name__}: {str(error)[:200]})",
+            f"the hub download failed ({type(error).__name__}: {str(error)[:200]})",
             where=repository,
             hint="Download the release by hand and name its folder.",
         ) from error
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as the suffix says: .json (a list), .jsonl, .csv, .tsv or .parquet; whole or not.
+    """Write rows as the suffix says: .json (a list), .jsonl, .csv, .tsv or .parquet, atomically.
 
     Raises:
         DataError: another suffix.

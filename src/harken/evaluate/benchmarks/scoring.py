@@ -1,12 +1,12 @@
-"""Official beside strict: one table of numbers from a release and a set of replies.
+"""Official and strict scores from a release and a set of replies.
 
 *Official* is what the benchmark's own script prints, faults included, and the faults that took
 effect are named. *Strict* has a fixed denominator, all items: a reply that is missing, empty,
-unreadable or declines is wrong. Only what a judge was to mark and did not (it failed, its two
-orders disagree, none was named) is left out, counted as ``failed``, with the two scores that it
-could make at most under ``between``. Readable is decided by harken's cascade (`harken.ask.parse`)
-for choice questions, by the benchmark's own reader for the others. Pure: no model is asked here,
-except by official rules that need a judge or an embedding.
+unreadable or declines is wrong. Only what a judge should have scored and did not (it failed, its
+two orders disagree, none was given) is left out and counted as ``failed``; ``between`` has the
+lowest and highest score possible with it. Readable is decided by harken's cascade
+(`harken.ask.parse`) for choice questions, by the benchmark's own reader for the others. Pure: no
+model is called here, except by official rules that need a judge or an embedding.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions, unknown
 from harken.evaluate.benchmarks.rows import faulty
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
 
@@ -29,34 +29,34 @@ def strict(
     items: Sequence[Item],
     predictions: Predictions,
     official: Official | None = None,
-) -> list[Mark]:
-    """One strict mark an item, in order; what only a judge can mark is taken from `official`."""
+) -> list[ItemScore]:
+    """One strict score per item, in order; what only a judge can score is taken from `official`."""
     return [
         absent(item, predictions)
         or (_verdict(item, official) if benchmark.judged(item) else None)
-        or benchmark.strict_mark(item, predictions)
+        or benchmark.strict_score(item, predictions)
         for item in items
     ]
 
 
-def _verdict(item: Item, official: Official | None) -> Mark:
-    """A judge's mark; where it did not judge, or was not named: ``failed``, without a value."""
+def _verdict(item: Item, official: Official | None) -> ItemScore:
+    """A judge's score; where it did not judge, or was not given: ``failed``, without a value."""
     key = key_of(item)
-    value = official.marks.get(key) if official is not None else None
+    value = official.scores.get(key) if official is not None else None
     if official is None or value is None or key in official.failed:
-        return Mark(None, "failed", "no judgement")
-    return Mark(value, "parsed", "judge")
+        return ItemScore(None, "failed", "no judgement")
+    return ItemScore(value, "parsed", "judge")
 
 
-def absent(item: Item, predictions: Predictions) -> Mark | None:
-    """The mark of an item without a reply to read, else None."""
+def absent(item: Item, predictions: Predictions) -> ItemScore | None:
+    """The score of an item without a readable reply value, else None."""
     if key_of(item) not in predictions.texts:
-        return Mark(0.0, "missing")
+        return ItemScore(0.0, "missing")
     value = predictions.get(key_of(item))
     if value is None or not isinstance(value, str | list | dict):
-        return Mark(0.0, "not-text")
+        return ItemScore(0.0, "not-text")
     if isinstance(value, str) and not value.strip():
-        return Mark(0.0, "empty")
+        return ItemScore(0.0, "empty")
     return None
 
 
@@ -75,7 +75,9 @@ def score(
     given = Predictions.of(predictions)
     unknown_keys = unknown(given, [key_of(item) for item in items])
     if unknown_keys:
-        raise faulty(unknown_keys, benchmark.name, "Score against the data the model was asked on.")
+        raise faulty(
+            unknown_keys, benchmark.name, "Score against the data the model was evaluated on."
+        )
     hidden = [key_of(item) for item in items if HIDDEN in item.tags]
     if hidden:
         raise faulty(
@@ -84,23 +86,23 @@ def score(
             "Write a submission file instead: harken benchmarks NAME --submit.",
         )
     official = benchmark.official(items, given, helpers or Helpers())
-    marks = strict(benchmark, items, given, official)
-    read = [mark.state == "parsed" for mark in marks if mark.value is not None]
+    scores = strict(benchmark, items, given, official)
+    read = [one.state == "parsed" for one in scores if one.value is not None]
     return {
         "benchmark": benchmark.name,
         "n": len(items),
         "official": official_json(benchmark, official),
-        "strict": _strict_json(marks),
+        "strict": _strict_json(scores),
         "parse_rate": share(read),
-        "counts": dict(sorted(Counter(mark.state for mark in marks).items())),
-        "by": {name: breakdown(benchmark, items, official, marks, name) for name in benchmark.by},
+        "counts": dict(sorted(Counter(one.state for one in scores).items())),
+        "by": {name: breakdown(benchmark, items, official, scores, name) for name in benchmark.by},
         "notes": list(given.notes),
     }
 
 
 def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
     """The official part: the value under its metric's name and as ``accuracy`` where it is one."""
-    counted = [mark for mark in found.marks.values() if mark is not None]
+    counted = [one for one in found.scores.values() if one is not None]
     low, high = None, None
     if benchmark.share and found.value is not None and counted:
         low, high = stats.wilson(sum(counted), len(counted))
@@ -119,17 +121,17 @@ def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
     }
 
 
-def _strict_json(marks: Sequence[Mark]) -> dict[str, Any]:
-    values = [mark.value for mark in marks if mark.value is not None]
-    right, failed = sum(values), len(marks) - len(values)
+def _strict_json(scores: Sequence[ItemScore]) -> dict[str, Any]:
+    values = [one.value for one in scores if one.value is not None]
+    right, failed = sum(values), len(scores) - len(values)
     low, high = stats.wilson(right, len(values)) if values else (None, None)
-    rules = Counter(f"{mark.state}: {mark.rule}" if mark.rule else mark.state for mark in marks)
+    rules = Counter(f"{one.state}: {one.rule}" if one.rule else one.state for one in scores)
     return {
         "accuracy": share(values),
         "right": right,
         "n": len(values),
         "failed": failed,
-        "between": [right / len(marks), (right + failed) / len(marks)] if marks else None,
+        "between": [right / len(scores), (right + failed) / len(scores)] if scores else None,
         "low": low,
         "high": high,
         "rules": dict(sorted(rules.items())),
@@ -140,7 +142,7 @@ def breakdown(
     benchmark: Benchmark,
     items: Sequence[Item],
     official: Official,
-    marks: Sequence[Mark],
+    scores: Sequence[ItemScore],
     name: str,
 ) -> dict[str, Any]:
     """Official and strict by the values of one raw field."""
@@ -149,9 +151,9 @@ def breakdown(
         groups.setdefault(benchmark.value(row_of(item), name), []).append(place)
     table = {}
     for value, places in sorted(groups.items()):
-        theirs = [official.marks.get(key_of(items[place])) for place in places]
-        counted = [mark for mark in theirs if mark is not None]
-        ours = [own for place in places if (own := marks[place].value) is not None]
+        theirs = [official.scores.get(key_of(items[place])) for place in places]
+        counted = [one for one in theirs if one is not None]
+        ours = [own for place in places if (own := scores[place].value) is not None]
         low, high = stats.wilson(sum(ours), len(ours)) if ours else (None, None)
         table[value] = {
             "n": len(places),

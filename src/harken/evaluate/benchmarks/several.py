@@ -16,7 +16,7 @@ from harken.evaluate.benchmarks.mmar import rubric_runs
 
 
 def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The results of `scoring.score` for each set, put side by side.
+    """The results of `scoring.score` for each set, in one table.
 
     Returns:
         ``runs`` (how many), ``official``, ``strict``, ``parse_rate`` and, where there are any,
@@ -24,12 +24,12 @@ def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         ``each``, the results themselves. Where a run has no number, there is no mean.
 
     Raises:
-        DataError: the sets were marked against different data.
+        DataError: the sets were scored against different data.
     """
     prints = {result.get("fingerprint") for result in results}
     if len(prints) > 1:
         raise DataError(
-            f"the {len(results)} prediction files were marked against different data",
+            f"the {len(results)} prediction files were scored against different data",
             where=", ".join(map(str, prints)),
             hint="Name one release with --data.",
         )

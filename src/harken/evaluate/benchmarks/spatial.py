@@ -9,14 +9,14 @@ Release: JSON ``{"data": [...]}`` or rows with ``audio_id``, ``reverb_id``, ``au
 (CLASSIFICATION), B direction and distance (DOA), both of one source; C, D the same of two
 (MIXUP_SINGLE_…); E reasoning, yes/no (MIXUP_DIRECTION, MIXUP_DISTANCE_BOTH) or free
 (MIXUP_NONBINARY_…). Keys are ``question_type-question_id``. Predictions: rows by ``id`` (that key)
-with ``prediction``. The clips named are the dry ones: their convolution with the room responses is
-not done here, so audio must come rendered, as ``<key>.wav``, for a model to be asked.
+with ``prediction``. The clips named are dry: they are not convolved with the room responses here,
+so a model needs rendered audio, as ``<key>.wav``.
 
 Official rule: only the script for detection is published: mAP over classes, the score of a class
 being the cosine of its name's embedding with the reply's. The rest is after the paper: direction is
-right if all named axes (left/right, front/behind, above/below) are; a distance errs beyond 0.5 m
-(DER); yes/no by the first of the words. The headline is the mean of the yes/no accuracies by
-direction and distance; missing and unread replies are wrong.
+right if all named axes (left/right, front/behind, above/below) are; a distance is wrong beyond
+0.5 m (DER); yes/no by the first of the words. The headline is the mean of the yes/no accuracies by
+direction and distance; missing and unreadable replies are wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Embedder, Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Mark, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
 from harken.item import Item
 
 TYPES: Mapping[str, str] = {
@@ -53,7 +53,7 @@ TOLERANCE_M = 0.5
 
 
 class SpatialSoundQa(Benchmark):
-    """See the module's text."""
+    """See the module's docstring."""
 
     name = "spatial"
     title = "SpatialSoundQA"
@@ -105,28 +105,30 @@ class SpatialSoundQa(Benchmark):
             return [f"neither a direction nor a distance in the gold {row['answer']!r}"]
         return []
 
-    def strict_mark(self, item: Item, predictions: Predictions) -> Mark:
-        """Detection: overlap of labels; place: share of right parts; the rest as all."""
+    def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
+        """Detection: overlap of labels; location: share of right parts; the rest by default."""
         row, text = row_of(item), predictions.text(key_of(item))
         kind = TYPES[row["question_type"]]
         if kind in "AC":
-            said, gold = labels(text), labels(row["answer"])
-            return Mark(len(said & gold) / max(1, len(said | gold)), "parsed", "labels")
+            predicted, gold = labels(text), labels(row["answer"])
+            return ItemScore(
+                len(predicted & gold) / max(1, len(predicted | gold)), "parsed", "labels"
+            )
         if kind in "BD":
             parts = [part for part in place(row["answer"], text) if part is not None]
             read = direction(text) or distance_m(text) is not None
             state = "parsed" if read else "unparsable"
-            return Mark(sum(parts) / max(1, len(parts)), state, "place")
+            return ItemScore(sum(parts) / max(1, len(parts)), state, "place")
         if not item.choices:
             found = score_text(item, text)
-            return Mark(found.value or 0.0, "parsed", found.rule)
-        return super().strict_mark(item, predictions)
+            return ItemScore(found.value or 0.0, "parsed", found.rule)
+        return super().strict_score(item, predictions)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """The figures of the paper's table by kind."""
-        marks: dict[str, float | None] = {}
+        scores: dict[str, float | None] = {}
         parts: dict[str, Any] = {}
         faults: list[str] = []
         groups: dict[str, list[Item]] = {}
@@ -149,13 +151,13 @@ class SpatialSoundQa(Benchmark):
                 parts[name] = {"direction": right, "distance_error_rate": error, "n": len(own)}
                 values = [share([p for p in both if p is not None]) for both in places]
             else:
-                values = [self.strict_mark(item, predictions).value for item in own]
+                values = [self.strict_score(item, predictions).value for item in own]
                 parts[name] = {"accuracy": share([v or 0.0 for v in values]), "n": len(own)}
-            marks |= {key_of(item): value for item, value in zip(own, values, strict=True)}
+            scores |= {key_of(item): value for item, value in zip(own, values, strict=True)}
         binary = [parts[name]["accuracy"] for name in ("MIXUP_DIRECTION", "MIXUP_DISTANCE_BOTH")
                   if name in parts]  # fmt: skip
         n = sum(len(groups[name]) for name in parts)
-        return Official("yes/no accuracy", share(binary), n, marks, tuple(faults), parts)
+        return Official("yes/no accuracy", share(binary), n, scores, tuple(faults), parts)
 
 
 def _binary(row: Row) -> bool:
@@ -163,16 +165,16 @@ def _binary(row: Row) -> bool:
 
 
 def labels(text: str) -> set[str]:
-    """Class names parted by semicolons."""
+    """Class names separated by semicolons."""
     return {piece.strip().casefold() for piece in text.split(";") if piece.strip()}
 
 
 def direction(text: str) -> dict[int, str]:
-    """Axis -> the word said of it; an axis of which both words are said is not said."""
-    said = [_SAME.get(word, word) for word in re.findall(r"[a-z]+", text.casefold())]
+    """Axis -> its word in the text; an axis with both words is left out."""
+    found_words = [_SAME.get(word, word) for word in re.findall(r"[a-z]+", text.casefold())]
     found = {}
     for axis, words in enumerate(AXES):
-        own = {word for word in words if word in said}
+        own = {word for word in words if word in found_words}
         if len(own) == 1:
             found[axis] = own.pop()
     return found
@@ -185,10 +187,10 @@ def distance_m(text: str) -> float | None:
 
 
 def place(gold: str, text: str) -> tuple[float | None, float | None]:
-    """Whether direction and distance are right; None for what the gold does not say."""
+    """Whether direction and distance are right; None for what the gold does not give."""
     axes, metres = direction(gold), distance_m(gold)
-    said, far = direction(text), distance_m(text)
-    right = float(all(said.get(axis) == word for axis, word in axes.items())) if axes else None
+    predicted, far = direction(text), distance_m(text)
+    right = float(all(predicted.get(axis) == word for axis, word in axes.items())) if axes else None
     if metres is None:
         return right, None
     return right, float(far is not None and abs(far - metres) <= TOLERANCE_M + 1e-9)

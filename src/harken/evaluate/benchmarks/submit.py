@@ -1,4 +1,4 @@
-"""From a run's trials to replies in a benchmark's own terms."""
+"""From a run's records to replies in a benchmark's own format."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def replies_of(
     """Key -> what to submit, and notes.
 
     For a choice question it is the bare text of the option that was chosen (the most probable one
-    where there are probabilities, else the one read out of the reply), which every official rule
-    reads rightly; where none was, the reply as it came. Open questions: the reply. Options and
-    clips stand in the release's own order. Failed trials have no reply and get no row: they are
-    counted in the notes.
+    where there are probabilities, else the one parsed from the reply), which every official rule
+    reads correctly; where none was, the reply as generated. Open questions: the reply. Only records
+    with options and clips in the release's own order are used. Failed requests have no reply and
+    get no row: they are counted in the notes.
 
     Raises:
-        DataError: the run has no trials of these items under ``audio``.
+        DataError: the run has no records of these items under ``audio``.
     """
     records = {
         record["item"]: record
@@ -42,13 +42,13 @@ def replies_of(
         elif record["outcome"] == "failed":
             failed += 1
         else:
-            # What was read of an open answer is levelled: words for comparing, none to hand in.
+            # What is parsed from an open answer is normalised for comparison: not for submission.
             texts[key_of(item)] = (record["parsed"] if item.choices else None) or record["reply"]
     if absent == len(items):
         raise DataError(
-            f"the run holds no trial of the {len(items)} items of {benchmark.name} under audio",
+            f"the run has no record of the {len(items)} items of {benchmark.name} under audio",
             where=str(folder),
-            hint="Ask them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
+            hint="Evaluate on them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
         )
     notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
     return texts, notes

@@ -1,4 +1,4 @@
-"""The words of benchmarks: Release, Official, Mark; and how an Item leads back to its raw row."""
+"""Types of benchmarks: Release, Official, ItemScore; and an item's raw row, key and options."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from harken.item import Item
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A benchmark as it was found on disk.
+    """A benchmark as read from disk.
 
     Attributes:
         items: in the order of the release.
         fingerprint: of keys, questions, options, answers and audio names: the same content has the
             same fingerprint whatever the file is called.
         version: the known version with this fingerprint, else empty.
-        notes: what is unusual, for people and reports.
+        notes: what is unusual, for users and reports.
     """
 
     benchmark: str
@@ -31,13 +31,13 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Official:
-    """What a benchmark's own script says of a set of replies.
+    """The result of a benchmark's own script for a set of replies.
 
     Attributes:
         metric: what `value` is, for example ``"accuracy"``.
         value: the headline number, shares in 0..1; None where the script gives none.
         n: its denominator: how many items the script counts.
-        marks: key -> the item's mark; None (or absent) if it is outside the denominator.
+        scores: key -> the item's score; None (or absent) if it is outside the denominator.
         faults: known faults of the script that took effect on these replies, each with its count.
         parts: the script's own breakdown.
         failed: keys whose judge did not judge, or judged differently in the other order; the script
@@ -48,7 +48,7 @@ class Official:
     metric: str
     value: float | None
     n: int
-    marks: Mapping[str, float | None]
+    scores: Mapping[str, float | None]
     faults: tuple[str, ...] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
     stops: str = ""
@@ -56,15 +56,15 @@ class Official:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The strict mark of one item.
+class ItemScore:
+    """The strict score of one item.
 
     Attributes:
-        value: 0..1; missing, empty, unparsable and abstained are 0; None: ``failed``, which stands
-            in no denominator.
+        value: 0..1; missing, empty, unparsable and abstained are 0; None: ``failed``, which is in
+            no denominator.
         state: ``parsed``, ``missing``, ``empty``, ``not-text``, ``abstained``, ``unparsable`` or
-            ``failed`` (a judge that did not judge, or none was named).
-        rule: which rule of the reader decided.
+            ``failed`` (a judge that did not judge, or none was given).
+        rule: which rule of the parser decided.
     """
 
     value: float | None
@@ -79,7 +79,7 @@ def row_of(item: Item) -> Row:
 
 
 def key_of(item: Item) -> str:
-    """The benchmark's own name of an item."""
+    """The benchmark's own key of an item."""
     return str(item.plan["key"])
 
 
@@ -90,11 +90,11 @@ def options_of(item: Item) -> list[str]:
 
 
 def share(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
+    """The mean; None without values."""
     return sum(values) / len(values) if values else None
 
 
-def micro(marks: Mapping[str, float | None]) -> tuple[float | None, int]:
-    """Mean over the marks that count, and how many do."""
-    counted = [mark for mark in marks.values() if mark is not None]
+def micro(scores: Mapping[str, float | None]) -> tuple[float | None, int]:
+    """Mean over the scores that count, and how many do."""
+    counted = [one for one in scores.values() if one is not None]
     return share(counted), len(counted)
