@@ -116,7 +116,7 @@ def test_names_are_read_and_faults_told() -> None:
     for wrong in ("cascade:", "cascade:constant", "cascade:+longest", "cascade:longest+"):
         with pytest.raises(ConfigError):
             load_model(wrong)
-    with pytest.raises(ConfigError, match="hears nothing"):
+    with pytest.raises(ConfigError, match="takes no audio"):
         Cascade(Reader(), Reader())
 
 
