@@ -132,7 +132,7 @@ def test_a_server_without_probabilities_is_still_asked() -> None:
         replies = own.generate([chosen(), replace(chosen(), parts=("other\nA. x\nB. y",))], GREEDY)
         assert [reply.text for reply in replies] == ["A", "A"]
         assert server.seen.did == {"400": 1, "answer": 2}
-        assert "log-probabilities are not asked for" in own.report()["notes"][0]
+        assert "log-probabilities are not requested" in own.report()["notes"][0]
 
 
 def test_those_in_flight_beside_the_first_refusal_are_asked_again() -> None:
@@ -185,7 +185,7 @@ def test_answers_are_read_in_all_their_shapes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "raw", "passing", "crowded", "fatal"),
+    ("status", "raw", "retryable", "overloaded", "fatal"),
     [
         (429, b"{}", True, True, False),
         (429, b'{"error": {"code": "insufficient_quota"}}', False, True, True),
@@ -198,10 +198,10 @@ def test_answers_are_read_in_all_their_shapes() -> None:
     ],
 )
 def test_statuses_mean_what_they_say(
-    status: int, raw: bytes, passing: bool, crowded: bool, fatal: bool
+    status: int, raw: bytes, retryable: bool, overloaded: bool, fatal: bool
 ) -> None:
     fault = read_refusal(status, raw)
-    assert (fault.passing, fault.crowded, fault.fatal) == (passing, crowded, fatal)
+    assert (fault.retryable, fault.overloaded, fault.fatal) == (retryable, overloaded, fatal)
 
 
 def test_requests_in_flight_adapt_to_what_the_server_bears() -> None:
@@ -225,11 +225,11 @@ def test_the_gate_halves_once_for_one_crowd() -> None:
         await asyncio.sleep(0.01)
         limits = [pace.limit]
         for at in sent:  # eight refusals of requests that flew together
-            pace.crowded(at)
+            pace.overloaded(at)
             pace.leave()
         limits.append(pace.limit)
         for _ in range(4):
-            pace.good()
+            pace.answered()
         return [*limits, pace.limit]
 
     start, cut, later = asyncio.run(act())
@@ -250,7 +250,7 @@ def test_a_wait_that_is_asked_for_is_kept() -> None:
     with Standin(replace(plan, retry_after="7200")) as server:
         replies = model(server, concurrency=2).generate([words(0), words(1)], GREEDY)
         assert sum(reply.stop == "failed" for reply in replies) == 1
-        assert any("told to wait 7200 s" in (reply.error or "") for reply in replies)
+        assert any("asks to wait 7200 s" in (reply.error or "") for reply in replies)
 
 
 def test_budgets_end_the_asking_and_say_so() -> None:
