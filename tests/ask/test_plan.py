@@ -115,7 +115,7 @@ def test_an_item_whose_words_fix_the_order_has_one_order_and_says_why():
     item = replace(items(1, clips=2)[0], question="What is in the first clip?")
     made = plan(Fake(), [item], {"clip_rotations": 2})
     assert len(made.requests) == 1 and not made.excluded
-    assert "'first'" in made.told()["clip-rotations"][item.id]
+    assert "'first'" in made.exclusions()["clip-rotations"][item.id]
 
 
 def test_rotations_stay_together_and_swapped_items_lie_beside_their_donors():

@@ -72,8 +72,8 @@ def test_failures_are_data_and_too_many_raise_after_everything_is_written(tmp_pa
 
     with Run.open(tmp_path, {}) as run:
         with (
-            pytest.warns(UserWarning, match="5 asked together: ValueError: broken prompt"),
-            pytest.raises(TooManyFailures, match="2 of 5 trials failed; the first: timeout"),
+            pytest.warns(UserWarning, match="batch of 5 prompts: ValueError: broken prompt"),
+            pytest.raises(TooManyFailures, match="2 of 5 requests failed; the first: timeout"),
         ):
             ask_and_score(Fake(say), items(5), run=run, max_failed=0.3)
         records = run.records("records")
@@ -89,7 +89,7 @@ def test_more_clips_than_the_model_hears_fail_without_being_asked():
     model = Fake()
     records = ask_and_score(model, items(2, clips=5), max_failed=1.0)
     assert model.asked == 0
-    assert {t["error"] for t in records} == {"5 clips, and fake hears 4"}
+    assert {t["error"] for t in records} == {"5 clips, and fake takes 4"}
 
 
 def test_excluded_items_are_written_down(tmp_path):
@@ -134,11 +134,11 @@ JOB = """
 import sys
 sys.path.insert(0, {here!r})
 from fakes import Fake, items
-from harken.ask.record import run_trials
+from harken.ask.record import ask_and_score
 from harken.runs import Run
 run = Run.open(sys.argv[1], {{"job": "records"}})
 say = lambda prompt: "ABCD"[len(prompt.question) % 4]
-run_trials(Fake(say, pause_s=float(sys.argv[2])), items(30), run=run, batch=4,
+ask_and_score(Fake(say, pause_s=float(sys.argv[2])), items(30), run=run, batch=4,
            conditions=("audio", "none", "swap"), rotations=2)
 run.finish()
 """

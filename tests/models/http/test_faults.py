@@ -222,7 +222,7 @@ def test_the_verb_is_killed_fails_and_ends_whole(tmp_path: Path) -> None:
         killed.communicate()
         before = Counter(server.seen.answered)
         failed = subprocess.run(verb("run"), capture_output=True, text=True)
-        assert failed.returncode == 7 and "trials failed" in failed.stderr, failed.stderr
+        assert failed.returncode == 7 and "requests failed" in failed.stderr, failed.stderr
         assert sum((server.seen.answered - before).values()) <= 160 - len(before) + 4
         plan.lasting = 0.0
         lasting = set(server.seen.lasting)
