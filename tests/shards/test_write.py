@@ -266,7 +266,7 @@ def test_a_step_that_loses_an_item_is_caught(tmp_path: Path) -> None:
             if number != 3:
                 yield item
 
-    with pytest.raises(DataError, match="loses took 10 items and gave 9"):
+    with pytest.raises(DataError, match="loses took 10 items and returned 9"):
         run_steps((make(i) for i in range(10)), [loses], tmp_path / "k", tmp_path / "d")
     assert not (tmp_path / "k/dataset.json").exists()
 
