@@ -69,7 +69,7 @@ def test_noise_falls_by_its_slope(slope: float) -> None:
 
 
 def test_place_cuts_what_sticks_out() -> None:
-    out = dsp.place(8, (0.0, 6 / RATE_HZ, 1.0), [np.ones(2), np.ones(5), np.ones(1)])
+    out = dsp.overlay(8, (0.0, 6 / RATE_HZ, 1.0), [np.ones(2), np.ones(5), np.ones(1)])
     assert out.tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
 
 
