@@ -13,7 +13,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("torch")
 
 from test_client import tone
-from test_server import Ear, Served, block, post, text, user
+from test_server import PitchModel, Served, block, post, text, user
 
 from harken.models.base import Earlier, Prompt, Sampling
 from harken.models.composed.model import ComposedModel
@@ -45,7 +45,7 @@ def generate_with_tokens(
 
 
 @pytest.mark.parametrize("sampling", [Sampling(12), Sampling(12, 1.0, 0, 5), Sampling(12, 2.0, 9)])
-def test_it_says_what_generate_says_and_how_probable_that_was(
+def test_replies_are_those_of_generate_with_log_probabilities(
     lalm: ComposedModel, sampling: Sampling, tmp_path: Path
 ) -> None:
     clip = tone(tmp_path, 400)
@@ -150,7 +150,7 @@ def turn(role: str, words: Any) -> dict[str, Any]:
     return {"role": role, "content": words}
 
 
-def test_a_conversation_is_put_to_a_model_that_can_take_one(
+def test_conversations_need_a_multi_turn_model(
     served: Served, lalm: ComposedModel, tmp_path: Path
 ) -> None:
     clip = tone(tmp_path, 300)
@@ -181,8 +181,8 @@ def test_a_conversation_is_put_to_a_model_that_can_take_one(
 
 
 def test_a_model_without_tokens_and_turns_says_so() -> None:
-    one = Served(Ear())
-    body = {"model": "ear", "messages": user(text("hello"))}
+    one = Served(PitchModel())
+    body = {"model": "pitch", "messages": user(text("hello"))}
     talk = [*user(text("a")), turn("assistant", "b"), *user(text("c"))]
     cases: list[tuple[dict[str, Any], str]] = [
         ({**body, "logprobs": True}, "logprobs are not supported"),
@@ -198,7 +198,7 @@ def test_a_model_without_tokens_and_turns_says_so() -> None:
     one.close()
 
 
-def test_harkens_own_client_goes_on_without_probabilities_where_there_are_none(
+def test_harkens_client_works_without_log_probabilities(
     served: Served,
 ) -> None:
     words = "Which?\nA. dog\nB. a bell"

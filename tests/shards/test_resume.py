@@ -1,4 +1,4 @@
-"""Datasets that are killed, damaged, mixed or written twice: whole, or refused with the mend."""
+"""Datasets that are killed, damaged, mixed or written twice: complete, or refused with a hint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def units(count: int, each: int = 5) -> list[tuple[str, object]]:
     ]
 
 
-def test_units_that_stand_are_not_made_again(tmp_path: Path) -> None:
+def test_complete_units_are_not_made_again(tmp_path: Path) -> None:
     made: list[str] = []
 
     def noted(key: str, make_them: object, fail: bool) -> object:
@@ -123,7 +123,7 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no dataset folder"):
         open_dataset(tmp_path / "nowhere")
 
-    # The mend works: the same command makes only what is gone.
+    # The hint works: the same command makes only what is missing.
     shard.write_bytes(good[:-1])
     build_dataset(folder, units(3), name="n", plan=1)  # type: ignore[arg-type]
     assert contents(folder) == whole

@@ -52,7 +52,7 @@ def test_a_clip_is_known_by_hash_path_name_or_stem(tmp_path: Path) -> None:
     assert model.choice_logprobs([Prompt((clips[0],), "")]) == [None]
 
 
-def test_a_path_is_of_that_file_only_and_namesakes_are_told_apart(tmp_path: Path) -> None:
+def test_a_path_is_of_that_file_only_and_equal_names_are_distinguished(tmp_path: Path) -> None:
     one, two = sound(tmp_path, "a/x.wav", 1), sound(tmp_path, "b/x.wav", 2)
     by_path = load_model(f"written:{lines(tmp_path / 'p.jsonl', {'path': 'a/x.wav', 'text': 'A'})}")
     assert [reply.text for reply in heard(by_path, one, two)] == ["A", ""]
@@ -62,7 +62,7 @@ def test_a_path_is_of_that_file_only_and_namesakes_are_told_apart(tmp_path: Path
     )
 
 
-def test_words_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
+def test_texts_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
     clip = sound(tmp_path, "x.wav", 1, 2.0)
     whole = load_model(f"written:{lines(tmp_path / 'w.jsonl', {'id': 'x', 'text': 'all of it'})}")
     parts = [clip, span(clip, 0.0, 2.0), span(clip, 1.0, 1.0), span(clip, 0.0, 1.0)]
@@ -76,7 +76,7 @@ def test_words_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
     assert [reply.text for reply in heard(some, *parts)] == ["", "", "late", "early"]
 
 
-def test_silence_says_nothing_and_two_clips_are_too_many(tmp_path: Path) -> None:
+def test_silence_has_an_empty_text_and_two_clips_are_too_many(tmp_path: Path) -> None:
     clip = sound(tmp_path, "x.wav", 1)
     model = load_model(f"written:{lines(tmp_path / 'w.jsonl', {'id': 'x', 'text': 'rain'})}")
     (quiet,) = heard(model, silence(3.0))
@@ -105,7 +105,7 @@ def test_many_kinds_of_file(tmp_path: Path, name: str, text: str, writes: str) -
     assert load_model(f"written:{tmp_path / name}").identity() != before
 
 
-def test_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_are_reported_at_once(tmp_path: Path) -> None:
     rows = [{"id": "x"}, {"text": "rain"}, {"id": "y", "text": None}, {"id": "z", "text": "ok"},
             {"id": "v", "text": "w", "start_s": "soon"}]  # fmt: skip
     with pytest.raises(DataError) as refused:

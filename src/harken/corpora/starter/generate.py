@@ -127,24 +127,20 @@ def generate_starter(
 
 def sound_models() -> dict[str, Sound]:
     """All sound-event classes: label -> model."""
-    from harken.corpora.starter import animals as starter_animals
-    from harken.corpora.starter import machines as starter_machines
-    from harken.corpora.starter import nature as starter_nature
-    from harken.corpora.starter import objects as starter_objects
-    from harken.corpora.starter import people as starter_people
+    from harken.corpora.starter import animals, machines, nature, objects, people
 
-    files = (starter_animals, starter_nature, starter_machines, starter_objects, starter_people)
+    files = (animals, nature, machines, objects, people)
     return {label: model for file in files for label, model in file.MODELS.items()}
 
 
 def plan_jobs(size: CorpusSize, speech: bool = True) -> Iterator[ClipJob]:
     """The jobs of all clips of a size, in the order of the manifest."""
-    from harken.corpora.starter import music as starter_music
+    from harken.corpora.starter import music
     from harken.corpora.starter.speech import VOICES, WORDS
 
     groups: tuple[tuple[Kind, dict[str, Sound], int], ...] = (
         ("sound", sound_models(), size.sounds),
-        ("music", starter_music.MODELS, size.music),
+        ("music", music.MODELS, size.music),
     )
     for kind, models, count in groups:
         for label in models:
@@ -172,7 +168,7 @@ def make(
     """
     import numpy as np
 
-    from harken.corpora.starter import music as starter_music
+    from harken.corpora.starter import music
     from harken.corpora.starter.dsp import ParameterDraws
     from harken.corpora.starter.speech import VOICES, sentence, utter
 
@@ -189,7 +185,7 @@ def make(
             draws, speech, draws.uniform("lead_s", 0.05, 0.2), draws.uniform("tail_s", 0.1, 0.25)
         )
         return clip, {**drawn, **draws.drawn}, text
-    models = sound_models() if job.kind == "sound" else starter_music.MODELS
+    models = sound_models() if job.kind == "sound" else music.MODELS
     length = draws.uniform("length_s", 1.3, 2.4)
     onset = draws.uniform("onset_s", 0.0, 0.25)
     n = round((length - onset) * RATE_HZ)
