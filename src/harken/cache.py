@@ -1,4 +1,4 @@
-"""A cache bounded in bytes: the least recently used values go first."""
+"""An in-memory cache with a limit in bytes, which evicts the least recently used values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[V]):
-    """Values by key, the least recently used thrown out when their sizes pass `limit` bytes."""
+    """Values by key; once their sizes sum to more than `limit` bytes, the least recently used go.
+
+    Safe to use from several threads.
+
+    Attributes:
+        limit: most bytes.
+        held: bytes of the cached values, as stated to `put`.
+    """
 
     def __init__(self, limit: int) -> None:
         """An empty cache of `limit` bytes."""
@@ -21,7 +28,7 @@ class LruCache(Generic[V]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> V | None:
-        """The value, or None."""
+        """The cached value, or None."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -29,7 +36,7 @@ class LruCache(Generic[V]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: V, size: int) -> None:
-        """Keep `value`; one bigger than half the limit is not kept."""
+        """Cache `value` of `size` bytes; a value larger than half the limit is not cached."""
         if size > self.limit // 2:
             return
         with self._lock:
@@ -39,7 +46,7 @@ class LruCache(Generic[V]):
                 self.held -= self._values.popitem(last=False)[1][1]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         with self._lock:
             self._values.clear()
             self.held = 0

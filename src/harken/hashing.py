@@ -1,4 +1,4 @@
-"""One text for one value, and short hashes of it: the base of every identity."""
+"""Canonical JSON and short BLAKE2b hashes, used for all keys and identities."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 import json
 from typing import Any
 
-# Made once: json.dumps makes a new encoder for every call.
+# Created once: json.dumps creates a new encoder for every call.
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces: one text for one value, the base of every hash."""
+    """JSON with sorted keys and no spaces, so that equal values give equal text."""
     return _ENCODER.encode(value)
 
 

@@ -52,7 +52,7 @@ def test_every_way_of_numbering_is_followed():
         "Is the former louder?",
     ],
 )
-def test_words_that_place_clips_otherwise_are_never_renumbered_by_guess(question):
+def test_other_words_for_clip_positions_are_refused(question):
     found = reorder(replace(WHICH, question=question), 1)
     assert isinstance(found, str) and found
 

@@ -52,7 +52,7 @@ def by_place(prompt):
     )
 
 
-def test_a_judge_that_goes_by_place_judges_nothing():
+def test_a_judge_with_position_bias_gives_no_verdict():
     judge = Judge(Fake(by_place))
     (mark,) = judge.score([ITEM], ["it pours"])
     assert (mark.outcome, mark.value, mark.note) == ("failed", None, "orders disagree")
@@ -61,7 +61,7 @@ def test_a_judge_that_goes_by_place_judges_nothing():
     assert alone.score([ITEM], ["it pours"])[0].outcome == "wrong"
 
 
-def test_each_answer_meets_its_own_second_verdict():
+def test_verdicts_of_both_orders_belong_to_the_same_answer():
     words = {"yes": "CORRECT", "no": "INCORRECT", "mu": "perhaps"}
     judge = Judge(
         Fake(lambda p: next(v for k, v in words.items() if f'answer: "{k}"' in p.parts[0]))

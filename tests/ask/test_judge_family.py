@@ -27,11 +27,11 @@ from harken.ask.judge_family import families, same_family
         ("runs/footsteps/model", set()),
     ],
 )
-def test_a_name_tells_its_family_and_an_address_does_not(name, family):
+def test_the_family_follows_from_the_name_not_the_address(name, family):
     assert families(name) == family
 
 
-def test_a_saved_model_tells_by_its_configuration(tmp_path):
+def test_the_family_of_a_saved_model_follows_from_its_config(tmp_path):
     folder = tmp_path / "final"
     folder.mkdir()
     config = {"model_type": "voxtral", "text_config": {"model_type": "llama"}}

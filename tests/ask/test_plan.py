@@ -66,7 +66,7 @@ def test_a_broken_recording_is_left_out_with_its_reason():
     assert set(made.excluded) == {"fragment-1of2", "fragment-2of2", "silence"}
 
 
-def test_words_take_the_place_of_clips_and_nothing_else_changes():
+def test_texts_replace_clips_and_nothing_else_changes():
     made = plan(Fake(), items(2, clips=2), {"conditions": ["audio", "transcript"],
                                             "listeners": {"transcript": Scribe()}})  # fmt: skip
     heard, read = (r.prompt for r in made.requests if r.planned["item"] == items(2, 2)[0].id)
@@ -75,7 +75,7 @@ def test_words_take_the_place_of_clips_and_nothing_else_changes():
     assert heard.choices == read.choices and heard.parts[-1] == read.parts[-1]
 
 
-def test_a_listener_that_fails_is_a_failed_trial_and_never_a_wrong_one():
+def test_a_failed_listener_gives_a_failed_record_never_a_wrong_one():
     model = Fake()
     records = ask_and_score(model, items(3), conditions=["transcript"], max_failed=0.5,
                         listeners={"transcript": Scribe(deaf_to="1-0.wav")})  # fmt: skip
@@ -111,14 +111,14 @@ def test_orders_of_clips_keep_the_right_answer_right():
     assert [t["outcome"] for t in records if t["condition"] == "none"].count("correct") == 3
 
 
-def test_an_item_whose_words_fix_the_order_has_one_order_and_says_why():
+def test_an_item_whose_text_fixes_the_order_has_one_order_and_a_reason():
     item = replace(items(1, clips=2)[0], question="What is in the first clip?")
     made = plan(Fake(), [item], {"clip_rotations": 2})
     assert len(made.requests) == 1 and not made.excluded
-    assert "'first'" in made.told()["clip-rotations"][item.id]
+    assert "'first'" in made.exclusions()["clip-rotations"][item.id]
 
 
-def test_rotations_stay_together_and_swapped_items_lie_beside_their_donors():
+def test_rotations_share_a_batch_and_swapped_items_follow_their_donors():
     made = plan(Fake(), items(32), {"conditions": ["audio", "none", "swap"], "rotations": "all"})
     batches = batches_of(made, 8)
     assert sorted(r.planned["key"] for b in batches for r in b) == sorted(
@@ -136,7 +136,7 @@ def test_rotations_stay_together_and_swapped_items_lie_beside_their_donors():
     assert max(max(places) - min(places) for places in spread.values()) <= 2 * 3
 
 
-def test_the_key_holds_all_that_decides_an_answer():
+def test_the_key_covers_all_that_determines_a_reply():
     def keys(model, **asking):
         return {r.planned["key"] for r in plan(model, items(2), asking).requests}
 
@@ -146,7 +146,7 @@ def test_the_key_holds_all_that_decides_an_answer():
         assert first.isdisjoint(other)
 
 
-def test_words_for_all_for_the_plain_ones_or_for_none():
+def test_replies_for_all_for_plain_or_for_no_requests():
     chances = (-0.1, -3.0, -3.0, -3.0)
     for mode, words in (("all", 24), ("plain", 3), ("none", 0)):
         model = Fake(chances=lambda prompt: chances)
@@ -154,14 +154,14 @@ def test_words_for_all_for_the_plain_ones_or_for_none():
         assert model.asked == words
 
 
-def test_withheld_answers_are_asked_and_not_marked():
+def test_items_with_withheld_answers_are_asked_but_not_scored():
     hidden = [replace(item, answer="", tags=(HIDDEN,)) for item in items(2)]
     records = ask_and_score(Fake(), hidden)
     assert [t["outcome"] for t in records] == ["hidden", "hidden"]
     assert records[0]["parsed"] == "rain" and records[0]["value"] is None
 
 
-def test_marking_needs_every_reply():
+def test_scoring_needs_every_reply():
     made = plan(Fake(), items(1), {})
     with pytest.raises(RunError, match="no reply"):
         score_all([r.planned for r in made.requests], {})

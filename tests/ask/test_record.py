@@ -20,7 +20,7 @@ from fakes import Fake, items
 CONDITIONS = ("audio", "none", "swap")
 
 
-def test_one_trial_for_each_item_condition_and_rotation():
+def test_one_record_for_each_item_condition_and_rotation():
     records = ask_and_score(Fake(), items(5), conditions=CONDITIONS, rotations="all")
     assert len(records) == 5 * 3 * 4
     assert len({t["key"] for t in records}) == len(records)
@@ -34,7 +34,7 @@ def test_one_trial_for_each_item_condition_and_rotation():
     assert sum(t["value"] for t in records) == 15
 
 
-def test_trials_pair_across_conditions_by_the_original_item():
+def test_records_pair_across_conditions_by_the_original_item():
     records = ask_and_score(Fake(), items(4), conditions=CONDITIONS)
     ids = [[t["item"] for t in records if t["condition"] == c] for c in CONDITIONS]
     assert ids[0] == ids[1] == ids[2] == [item.id for item in items(4)]
@@ -48,13 +48,13 @@ def test_probabilities_decide_and_the_text_is_kept_beside_them():
     assert record["logprobs"] == [-0.1, -3.123457, -4.0, -60.0]
 
 
-def test_a_tie_or_bad_probabilities_leave_the_word_to_the_text():
+def test_on_ties_or_bad_probabilities_the_text_is_scored():
     for odd in ((-1.4, -1.4, -1.4, -1.4), (float("nan"), 0.0, 0.0, 0.0), (-1.0,)):
         (record,) = ask_and_score(Fake(say=lambda p: "B", chances=lambda p, o=odd: o), items(1))
         assert (record["how"], record["parsed"]) == ("text", "dog")
 
 
-def test_without_replies_only_the_undecided_are_asked_for_text():
+def test_without_replies_only_undecided_requests_generate_text():
     model = Fake(chances=lambda p: (-0.1, -3.0, -3.0, -3.0) if "in 0" in p.question else None)
     records = ask_and_score(model, items(3), replies="none")
     assert model.asked == 2
@@ -72,8 +72,8 @@ def test_failures_are_data_and_too_many_raise_after_everything_is_written(tmp_pa
 
     with Run.open(tmp_path, {}) as run:
         with (
-            pytest.warns(UserWarning, match="5 asked together: ValueError: broken prompt"),
-            pytest.raises(TooManyFailures, match="2 of 5 trials failed; the first: timeout"),
+            pytest.warns(UserWarning, match="batch of 5 prompts: ValueError: broken prompt"),
+            pytest.raises(TooManyFailures, match="2 of 5 requests failed; the first: timeout"),
         ):
             ask_and_score(Fake(say), items(5), run=run, max_failed=0.3)
         records = run.records("records")
@@ -85,11 +85,11 @@ def test_failures_are_data_and_too_many_raise_after_everything_is_written(tmp_pa
         check_failures(records, 0.39)
 
 
-def test_more_clips_than_the_model_hears_fail_without_being_asked():
+def test_more_clips_than_the_model_takes_fail_without_being_sent():
     model = Fake()
     records = ask_and_score(model, items(2, clips=5), max_failed=1.0)
     assert model.asked == 0
-    assert {t["error"] for t in records} == {"5 clips, and fake hears 4"}
+    assert {t["error"] for t in records} == {"5 clips, and fake takes 4"}
 
 
 def test_excluded_items_are_written_down(tmp_path):

@@ -71,14 +71,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_it_is_found_again_and_nothing_else(name: str, index: FingerprintIndex) -> None:
+def test_a_changed_copy_matches_its_original_only(name: str, index: FingerprintIndex) -> None:
     for seed in (0, 7, 23):
         changed, rate = CHANGES[name](events(seed))
         echoes = index.find(fingerprint(changed.astype(np.float32), rate))
         assert [echo.number for echo in echoes] == [seed], (name, echoes)
 
 
-def test_where_it_was_cut_is_told(index: FingerprintIndex) -> None:
+def test_the_offset_of_a_cut_is_found(index: FingerprintIndex) -> None:
     (cut,) = index.find(fingerprint(events(3)[:, RATE:], RATE))
     assert cut.offset_s == pytest.approx(1.0, abs=HOP / PRINT_HZ) and 2.5 < cut.seconds <= 3.0
     late = np.concatenate([np.zeros((1, RATE), np.float32), events(3)], axis=1)
@@ -124,7 +124,7 @@ def test_the_hash_is_of_the_samples() -> None:
     assert same != sample_hash(wave[:, ::-1], RATE) and sample_hash(quiet, RATE) == ""
 
 
-def test_real_recordings_are_found_after_the_worst_of_it(corpora_root: Path) -> None:
+def test_real_recordings_are_found_after_heavy_processing(corpora_root: Path) -> None:
     from harken.audio.source import EncodedSource, read_source
 
     if not (corpora_root / "esc10").is_dir():

@@ -60,7 +60,7 @@ def test_encoding_is_exact_on_the_grid_and_deterministic(encode, tmp_path: Path)
     assert np.array_equal(found, steps(4_000))
 
 
-def test_encoding_clips_at_full_scale_and_refuses_what_is_no_sound() -> None:
+def test_encoding_clips_at_full_scale_and_refuses_invalid_samples() -> None:
     found, _ = sf.read(io.BytesIO(encode_wav(np.array([2.0, -2.0, 1.0, -1.0]), 8_000)))
     assert found.tolist() == [32767 / 32768, -1.0, 32767 / 32768, -1.0]
     for bad, reason in ((np.zeros(0), "no-samples"), (np.array([np.nan]), "non-finite")):
@@ -155,7 +155,7 @@ def test_a_changed_file_is_not_served_from_the_cache(noise: Path) -> None:
     assert caught.value.reason == "hash-mismatch"
 
 
-def test_probe_tells_length_rate_channels_format_and_hash(noise: Path) -> None:
+def test_probe_returns_length_rate_channels_format_and_hash(noise: Path) -> None:
     found = probe(noise)
     assert (found.duration_s, found.rate_hz, found.channels) == (1.0, 16_000, 1)
     assert found.format == "wav"
@@ -175,7 +175,7 @@ def scene(noise: Path, *parts: tuple[float, float], duration_s: float = 2.0) -> 
     return ScenePlan(tuple(Part(clip, at, gain, 0.0) for at, gain in parts), duration_s)
 
 
-def test_a_part_lies_where_and_as_loud_as_the_plan_says(noise: Path) -> None:
+def test_a_part_has_the_start_and_level_of_the_plan(noise: Path) -> None:
     found = render(scene(noise, (0.5, -20.0)))
     assert len(found) == 32_000
     assert not found[:8_000].any()
@@ -219,7 +219,7 @@ def test_a_scene_too_loud_is_scaled_down_as_a_whole(noise: Path) -> None:
     assert np.allclose(loud / np.max(np.abs(loud)), quiet / np.max(np.abs(quiet)), atol=1e-6)
 
 
-def test_scenes_nest_and_are_heard_like_any_clip(noise: Path) -> None:
+def test_scenes_nest_and_load_like_any_clip(noise: Path) -> None:
     inner = Clip("plan", plan=scene(noise, (0.0, -20.0), duration_s=1.0), duration_s=1.0)
     outer = ScenePlan((Part(inner, 0.5, 0.0, 0.0),), 2.0)
     assert np.allclose(render(outer), render(scene(noise, (0.5, -20.0))), atol=1e-7)
@@ -235,7 +235,7 @@ def test_a_part_outside_the_scene_is_refused(noise: Path) -> None:
         assert caught.value.reason == "bad-plan"
 
 
-def test_a_clip_in_a_shard_sounds_like_the_file(noise: Path, tmp_path: Path) -> None:
+def test_a_clip_in_a_shard_has_the_samples_of_the_file(noise: Path, tmp_path: Path) -> None:
     flac = encode_flac(steps(4_000, 3), 16_000)
     rows = [
         [{"bytes": noise.read_bytes(), "path": "noise.wav"}],
@@ -304,7 +304,7 @@ def test_writing_leaves_nothing_behind_when_it_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stretch_of_a_scene_is_another_clip_than_the_scene() -> None:
+def test_a_span_of_a_scene_is_another_clip_than_the_scene() -> None:
     scene = Clip("plan", duration_s=4.0, plan=ScenePlan((Part(silence(1.0)),), 4.0))
     parts = [span(scene, at, 1.0) for at in range(4)]
     assert len({clip.key for clip in [scene, *parts]}) == 5

@@ -93,7 +93,7 @@ def test_official_folds_and_splits_are_kept() -> None:
     assert [r.split for r in assign_splits(told, 0)] == ["dev", "train", "test"]
 
 
-def test_a_given_split_that_divides_a_recording_is_drawn_anew() -> None:
+def test_a_given_split_that_divides_a_recording_is_drawn_again() -> None:
     told = [made("a", "1", split="train"), made("a", "2", split="test"), made("b", split="train")]
     out = assign_splits(told, 0)
     assert out[0].split == out[1].split
@@ -108,7 +108,7 @@ def test_classes_keep_their_shares() -> None:
         assert [counted[name, s] for s in ("train", "test", "dev")] == [35, 10, 5]
 
 
-def test_six_speakers_leave_one_unheard() -> None:
+def test_six_speakers_leave_one_for_test() -> None:
     recordings = [
         made(f"{s}-{d}-{i}", speaker=s, label=str(d))
         for s in ("ann", "bob", "cid", "dee", "eve", "fay")

@@ -46,7 +46,7 @@ def asked(text: str) -> Prompt:
     return Prompt((text,), text)
 
 
-def test_what_was_asked_is_not_asked_again_and_failures_are(tmp_path: Path) -> None:
+def test_stored_replies_are_not_requested_again_and_failures_are(tmp_path: Path) -> None:
     words = ["a", "b", "a", "fail", "c"]
     one = ReplyCache(Counts(), tmp_path)
     first = one.generate([asked(w) for w in words], GREEDY)

@@ -49,7 +49,7 @@ def keys(prompts: list[Prompt], sampling: Sampling = Sampling(), **options: Any)
     return [own._key(prompt, sampling) for prompt in prompts]
 
 
-def test_a_key_holds_all_that_decides_a_reply(tmp_path: Path) -> None:
+def test_a_key_covers_all_that_determines_a_reply(tmp_path: Path) -> None:
     clip, other = tone(tmp_path, 300), tone(tmp_path, 500)
     base = Prompt((clip, "q"), "q")
     scene = Clip(kind="plan", plan=Scene((Part(clip), Part(other, at_s=0.1)), 0.5))
@@ -123,7 +123,7 @@ def test_a_full_disk_stops_the_spending(tmp_path: Path, monkeypatch: pytest.Monk
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(own._kept, "add", full)
+        monkeypatch.setattr(own._store, "add", full)
         replies = own.generate([words(i) for i in range(50)], Sampling())
         assert sum(server.seen.did.values()) <= 4
         asked = sum(server.seen.did.values())

@@ -32,10 +32,10 @@ from harken.serve.request import Limits
 from scored_records import make_items
 
 
-class Ear:
-    """Says what it hears: the pitch of each clip, in order, and the words around them."""
+class PitchModel:
+    """Replies with the pitch of each clip, in order, and the texts around them."""
 
-    name = "ear"
+    name = "pitch"
     max_clips = 4
     style = PromptStyle()
 
@@ -64,7 +64,7 @@ class Ear:
         return [None] * len(prompts)
 
     def identity(self) -> str:
-        return "ear-1"
+        return "pitch-1"
 
 
 def pitch(clip: Clip) -> str:
@@ -93,7 +93,7 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    one = Served(Ear(), limits=Limits(body_bytes=1 << 20, clip_s=5.0, waiting=8))
+    one = Served(PitchModel(), limits=Limits(body_bytes=1 << 20, clip_s=5.0, waiting=8))
     yield one
     one.close()
 
@@ -122,18 +122,18 @@ def test_the_official_client_sends_two_clips_in_one_message(served: Served, tmp_
     openai = pytest.importorskip("openai")
     low, high = tone(tmp_path, 400), tone(tmp_path, 2000)
     with openai.OpenAI(base_url=served.url, api_key="none", max_retries=0) as client:
-        assert [card.id for card in client.models.list()] == ["ear"]
+        assert [card.id for card in client.models.list()] == ["pitch"]
 
         def ask(*content: Any, **more: Any) -> Any:
             messages = [{"role": "system", "content": "Listen."}, *user(*content)]
             return client.chat.completions.create(
-                model="ear", messages=messages, **{"max_tokens": 100, "temperature": 0, **more}
+                model="pitch", messages=messages, **{"max_tokens": 100, "temperature": 0, **more}
             )
 
         there = ask(text("first"), block(low), text("then"), block(high), text("?"))
         assert there.choices[0].message.content == "Listen. | first | 400 Hz | then | 2000 Hz | ?"
         assert there.choices[0].finish_reason == "stop"
-        assert there.system_fingerprint == "ear-1" and there.model == "ear"
+        assert there.system_fingerprint == "pitch-1" and there.model == "pitch"
         back = ask(link("data:audio/wav;base64," + data(high)), block(low), text("?"))
         assert back.choices[0].message.content == "Listen. | 2000 Hz | 400 Hz | ?"
         short = ask(text("?"), max_tokens=4)
@@ -166,7 +166,7 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
     secret = tmp_path / "secret.wav"
     clip = tone(tmp_path, 400)
     secret.write_bytes(Path(clip.path).read_bytes())
-    good = {"model": "ear", "messages": user(text("hello"))}
+    good = {"model": "pitch", "messages": user(text("hello"))}
     assert post(served.url, good)[0] == 200
     long = tone(tmp_path, 500, seconds=6.0)
     flac = base64.b64encode(encode_flac(load(clip), 16000)).decode()
@@ -177,20 +177,24 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
         (400, [], "not a JSON object"),
         (404, {**good, "model": 3}, "no model"),
         (404, {"messages": good["messages"]}, "no model"),
-        (400, {"model": "ear"}, "messages"),
+        (400, {"model": "pitch"}, "messages"),
         (400, {**good, "messages": []}, "messages"),
         (400, {**good, "messages": ["x"]}, "not an object"),
         (400, {**good, "messages": [{"role": "user"}]}, "content"),
         (400, {**good, "messages": [{"role": "assistant", "content": "x"}]}, "role"),
         (400, {**good, "messages": [*user(text("a")), *user(text("b"))]}, "one user message"),
-        (400, {**good, "messages": user(text("  "))}, "something in it"),
+        (400, {**good, "messages": user(text("  "))}, "the user message is empty"),
         (400, {**good, "messages": user({"type": "text"})}, "text"),
         (400, {**good, "messages": user({"type": "image_url", "image_url": {}})}, "image_url"),
         (400, {**good, "messages": user({"type": "input_audio"})}, "input_audio"),
-        (400, {**good, "messages": user(link(secret.as_uri()))}, "nothing is fetched"),
-        (400, {**good, "messages": user(link(str(secret)))}, "nothing is fetched"),
-        (400, {**good, "messages": user(link(served.url))}, "nothing is fetched"),
-        (400, {**good, "messages": user(link("data:text/html;base64,AAAA"))}, "nothing is fetched"),
+        (400, {**good, "messages": user(link(secret.as_uri()))}, "addresses are not fetched"),
+        (400, {**good, "messages": user(link(str(secret)))}, "addresses are not fetched"),
+        (400, {**good, "messages": user(link(served.url))}, "addresses are not fetched"),
+        (
+            400,
+            {**good, "messages": user(link("data:text/html;base64,AAAA"))},
+            "addresses are not fetched",
+        ),
         (400, {**good, "messages": user(link("data:audio/midi;base64,AAAA"))}, "format"),
         (400, {**good, "messages": user(link("data:audio/wav;base64,%%%"))}, "not base64"),
         (400, {**good, "messages": user(link("data:audio/wav;base64,AAAA"))}, "not-audio"),
@@ -205,7 +209,7 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
         (400, {**good, "max_tokens": 0}, "max_tokens"),
         (400, {**good, "max_tokens": 1e9}, "max_tokens"),
         (400, {**good, "max_tokens": True}, "max_tokens"),
-        (400, {**good, "n": 2}, "one choice"),
+        (400, {**good, "n": 2}, "n = 1"),
         (400, {**good, "tools": [{}]}, "tools"),
         (400, {**good, "stop": 7}, "stop"),
         (400, {**good, "stream": "yes"}, "stream"),
@@ -224,21 +228,21 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
 
 def test_a_key_is_asked_for_when_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARKEN_SERVE_KEY", "open-sesame")
-    one = Served(Ear())
-    good = {"model": "ear", "messages": user(text("hello"))}
+    one = Served(PitchModel())
+    good = {"model": "pitch", "messages": user(text("hello"))}
     assert post(one.url, good)[0] == 401
     assert post(one.url, good, Authorization="Bearer open-sesamE")[0] == 401
     assert post(one.url, good, Authorization="Bearer open-sesame")[0] == 200
     one.close()
 
 
-def test_those_who_arrive_together_are_asked_together_and_too_many_wait_outside(
+def test_concurrent_requests_share_batches_and_too_many_get_429(
     served: Served,
 ) -> None:
-    audio_encoder: Ear = served.model
-    audio_encoder.gate.clear()
+    model: PitchModel = served.model
+    model.gate.clear()
     found: list[tuple[int, str]] = []
-    good = {"model": "ear", "messages": user(text("hello")), "temperature": 0, "seed": 1}
+    good = {"model": "pitch", "messages": user(text("hello")), "temperature": 0, "seed": 1}
 
     def ask() -> None:
         status, body = post(served.url, good)
@@ -249,16 +253,16 @@ def test_those_who_arrive_together_are_asked_together_and_too_many_wait_outside(
         thread.start()
     while sum(status == 429 for status, _ in found) == 0 and any(t.is_alive() for t in threads):
         threading.Event().wait(0.01)
-    audio_encoder.gate.set()
+    model.gate.set()
     for thread in threads:
         thread.join(20)
     statuses = [status for status, _ in found]
     assert len(found) == 40 and set(statuses) == {200, 429}
-    assert sum(audio_encoder.batches) == statuses.count(200) and max(audio_encoder.batches) > 1
+    assert sum(model.batches) == statuses.count(200) and max(model.batches) > 1
 
 
 def test_sampled_replies_differ_unless_seeded(served: Served) -> None:
-    body = {"model": "ear", "messages": user(text("hello")), "temperature": 1.0, "top_k": 5}
+    body = {"model": "pitch", "messages": user(text("hello")), "temperature": 1.0, "top_k": 5}
     for more in ({}, {}, {"seed": 3}, {"seed": 3}):
         assert post(served.url, {**body, **more})[0] == 200
     first, second, third, fourth = served.model.samplings
@@ -268,21 +272,21 @@ def test_sampled_replies_differ_unless_seeded(served: Served) -> None:
 
 def test_over_http_a_model_is_asked_the_same_as_in_process(tmp_path: Path) -> None:
     """harken's client against harken's server: the parts arrive as they were sent."""
-    audio_encoder = Ear()
-    exam = [replace(item, choices=()) for item in make_items(tmp_path, 9)]
+    model = PitchModel()
+    questions = [replace(item, choices=()) for item in make_items(tmp_path, 9)]
     inside = ask_and_score(
-        audio_encoder, exam, conditions=("audio", "none", "silence"), max_failed=1.0
+        model, questions, conditions=("audio", "none", "silence"), max_failed=1.0
     )
-    one = Served(audio_encoder, name="org/ear")
-    far: Any = load_model(f"openai:org/ear@{one.url}", instruction="", max_clips=4)
-    outside = ask_and_score(far, exam, conditions=("audio", "none", "silence"), max_failed=1.0)
+    one = Served(model, name="org/pitch")
+    far: Any = load_model(f"openai:org/pitch@{one.url}", instruction="", max_clips=4)
+    outside = ask_and_score(far, questions, conditions=("audio", "none", "silence"), max_failed=1.0)
     far.close()
     one.close()
     assert [record["reply"] for record in outside] == [record["reply"] for record in inside]
     assert all(record["stop"] != "failed" for record in outside)
 
 
-def test_the_verb_listens_on_the_loopback_and_says_where() -> None:
+def test_the_command_listens_on_the_loopback_and_prints_its_address() -> None:
     code = "from harken.cli.main import main; main()"
     command = [sys.executable, "-c", code, "serve", "constant:1", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -321,7 +325,7 @@ class Frank:
         return str(self.model.identity())
 
 
-def test_the_built_in_model_hears_two_clips_from_the_official_client(tmp_path: Path) -> None:
+def test_a_composed_model_gets_two_clips_from_the_official_client(tmp_path: Path) -> None:
     openai = pytest.importorskip("openai")
     pytest.importorskip("torch")
     from harken.models.composed.model import ComposedModel

@@ -13,7 +13,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("torch")
 
 from test_client import tone
-from test_server import Ear, Served, block, post, text, user
+from test_server import PitchModel, Served, block, post, text, user
 
 from harken.models.base import Earlier, Prompt, Sampling
 from harken.models.composed.model import ComposedModel
@@ -36,21 +36,21 @@ def served(lalm: ComposedModel) -> Iterator[Served]:
     one.close()
 
 
-def spoken(
+def generate_with_tokens(
     lalm: ComposedModel, prompts: list[Prompt], sampling: Sampling, top: int | None
 ) -> list[TokenizedReply]:
-    speaker = token_reporter(lalm)
-    assert speaker is not None
-    return speaker.spoken(prompts, sampling, top)
+    reporter = token_reporter(lalm)
+    assert reporter is not None
+    return reporter.generate_with_tokens(prompts, sampling, top)
 
 
 @pytest.mark.parametrize("sampling", [Sampling(12), Sampling(12, 1.0, 0, 5), Sampling(12, 2.0, 9)])
-def test_it_says_what_generate_says_and_how_probable_that_was(
+def test_replies_are_those_of_generate_with_log_probabilities(
     lalm: ComposedModel, sampling: Sampling, tmp_path: Path
 ) -> None:
     clip = tone(tmp_path, 400)
     prompts = [Prompt((clip, words), words) for words in WORDS]
-    found = spoken(lalm, prompts, sampling, 3)
+    found = generate_with_tokens(lalm, prompts, sampling, 3)
     assert [one.reply for one in found] == lalm.generate(prompts, sampling)
     for prompt, one in zip(prompts, found, strict=True):
         line = lalm.tokenize(prompt)
@@ -69,7 +69,7 @@ def test_it_says_what_generate_says_and_how_probable_that_was(
 
 def test_the_numbers_are_those_of_the_drawn_tokens(lalm: ComposedModel) -> None:
     prompt = Prompt((WORDS[0],), WORDS[0])
-    (one,) = spoken(lalm, [prompt], Sampling(8, 1.5, 0, 2), 0)
+    (one,) = generate_with_tokens(lalm, [prompt], Sampling(8, 1.5, 0, 2), 0)
     line = lalm.tokenize(prompt)
     (said,) = lalm.sample({0: line}, Sampling(8, 1.5, 0, 2), [_seed(prompt, 2)]).values()
     kept = [i for i in said.ids if i != lalm.tokenizer.eos]
@@ -98,7 +98,9 @@ def test_a_letter_of_several_tokens_belongs_to_the_last_of_them(lalm: ComposedMo
 
 def test_a_prompt_that_fails_fails_alone(lalm: ComposedModel) -> None:
     long = "dog " * 5000
-    good, bad = spoken(lalm, [Prompt(("dog",), "dog"), Prompt((long,), long)], Sampling(2), None)
+    good, bad = generate_with_tokens(
+        lalm, [Prompt(("dog",), "dog"), Prompt((long,), long)], Sampling(2), None
+    )
     assert good.tokens is None and good.drawn and bad.reply.stop == "failed"
     assert "tokens long" in (bad.reply.error or "") and bad.prompt is None
 
@@ -118,7 +120,7 @@ def test_the_official_client_reads_counts_and_probabilities(
             )  # fmt: skip
 
         plain = ask()
-        (inside,) = spoken(lalm, [prompt], Sampling(6), 4)
+        (inside,) = generate_with_tokens(lalm, [prompt], Sampling(6), 4)
         assert plain.choices[0].message.content == inside.reply.text
         assert plain.choices[0].logprobs is None
         assert plain.usage.prompt_tokens == inside.prompt
@@ -138,9 +140,9 @@ def test_the_official_client_reads_counts_and_probabilities(
                     for one in p.choices[0].logprobs.content]  # fmt: skip
         assert [one.logprob for one in streamed] == [one.logprob for one in told]
         assert pieces[-2].choices[0].finish_reason == plain.choices[0].finish_reason
-        with pytest.raises(openai.BadRequestError, match="0 to 20 is offered"):
+        with pytest.raises(openai.BadRequestError, match="0 to 20 is supported"):
             ask(logprobs=True, top_logprobs=21)
-        with pytest.raises(openai.BadRequestError, match="beside logprobs: true only"):
+        with pytest.raises(openai.BadRequestError, match="needs logprobs: true"):
             ask(top_logprobs=2)
 
 
@@ -148,7 +150,7 @@ def turn(role: str, words: Any) -> dict[str, Any]:
     return {"role": role, "content": words}
 
 
-def test_a_conversation_is_put_to_a_model_that_can_take_one(
+def test_conversations_need_a_multi_turn_model(
     served: Served, lalm: ComposedModel, tmp_path: Path
 ) -> None:
     clip = tone(tmp_path, 300)
@@ -158,7 +160,7 @@ def test_a_conversation_is_put_to_a_model_that_can_take_one(
     status, found = post(served.url, body)
     assert status == 200, found
     prompt = Prompt((clip, WORDS[0], Earlier("dog"), "a bell"), "a bell", system="Be brief.")
-    (inside,) = spoken(lalm, [prompt], Sampling(8), None)
+    (inside,) = generate_with_tokens(lalm, [prompt], Sampling(8), None)
     assert found["choices"][0]["message"]["content"] == inside.reply.text
     assert found["usage"]["prompt_tokens"] == inside.prompt
     # As the model was taught several questions about one clip: `Writer.turns`.
@@ -167,26 +169,26 @@ def test_a_conversation_is_put_to_a_model_that_can_take_one(
     plain = Prompt((clip, WORDS[0], Earlier("dog"), "a bell"), "a bell")
     assert lalm.tokenize(plain, "x").ids == taught.ids
     for messages, words in (
-        ([turn("assistant", "dog"), *talk], "cannot stand there"),
+        ([turn("assistant", "dog"), *talk], "is not allowed there"),
         (talk[:3], "the last message must be the user's"),
         ([*talk, turn("user", "x")], "two user messages in a row"),
-        ([*talk, turn("assistant", "x"), turn("system", "x"), turn("user", "x")], "cannot stand"),
-        ([talk[1], turn("assistant", [block(clip)]), talk[3]], "holds text only"),
-        ([talk[1], turn("assistant", "x"), turn("user", " ")], "something in it"),
+        ([*talk, turn("assistant", "x"), turn("system", "x"), turn("user", "x")], "is not allowed"),
+        ([talk[1], turn("assistant", [block(clip)]), talk[3]], "may hold text only"),
+        ([talk[1], turn("assistant", "x"), turn("user", " ")], "the user message is empty"),
     ):
         status, found = post(served.url, {**body, "messages": messages})
         assert status == 400 and words in found["error"]["message"], (messages, found)
 
 
 def test_a_model_without_tokens_and_turns_says_so() -> None:
-    one = Served(Ear())
-    body = {"model": "ear", "messages": user(text("hello"))}
+    one = Served(PitchModel())
+    body = {"model": "pitch", "messages": user(text("hello"))}
     talk = [*user(text("a")), turn("assistant", "b"), *user(text("c"))]
     cases: list[tuple[dict[str, Any], str]] = [
-        ({**body, "logprobs": True}, "logprobs are not offered"),
-        ({**body, "messages": talk}, "takes no conversation"),
-        ({**body, "stream_options": {"include_usage": True}}, "beside stream"),
-        ({**body, "stream": True, "stream_options": {"speed": 2}}, "speed is not offered"),
+        ({**body, "logprobs": True}, "logprobs are not supported"),
+        ({**body, "messages": talk}, "takes one user message only"),
+        ({**body, "stream_options": {"include_usage": True}}, "needs stream"),
+        ({**body, "stream": True, "stream_options": {"speed": 2}}, "speed is not supported"),
     ]
     for asked, words in cases:
         status, found = post(one.url, asked)
@@ -196,7 +198,7 @@ def test_a_model_without_tokens_and_turns_says_so() -> None:
     one.close()
 
 
-def test_harkens_own_client_goes_on_without_probabilities_where_there_are_none(
+def test_harkens_client_works_without_log_probabilities(
     served: Served,
 ) -> None:
     words = "Which?\nA. dog\nB. a bell"

@@ -36,7 +36,7 @@ def test_hand_written_lines_become_items(tmp_path: Path) -> None:
     assert third.clips == ()
 
 
-def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF0000nothing")
     good = {"question": "q", "answer": "a"}
     lines = [

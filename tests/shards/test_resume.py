@@ -1,4 +1,4 @@
-"""Datasets that are killed, damaged, mixed or written twice: whole, or refused with the mend."""
+"""Datasets that are killed, damaged, mixed or written twice: complete, or refused with a hint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def units(count: int, each: int = 5) -> list[tuple[str, object]]:
     ]
 
 
-def test_units_that_stand_are_not_made_again(tmp_path: Path) -> None:
+def test_complete_units_are_not_made_again(tmp_path: Path) -> None:
     made: list[str] = []
 
     def noted(key: str, make_them: object, fail: bool) -> object:
@@ -59,7 +59,7 @@ def test_two_plans_are_never_mixed(tmp_path: Path) -> None:
         {"plan": {"seed": 1}, "name": "m"},
         {"plan": {"seed": 1}, "embed": True},
     ):
-        with pytest.raises(DataError, match="made otherwise") as caught:
+        with pytest.raises(DataError, match="holds another dataset") as caught:
             build_dataset(tmp_path / "done", units(2), **{"name": "n", **changed})  # type: ignore
         assert caught.value.hint
     with pytest.raises(DataError, match="its units differ"):
@@ -73,7 +73,7 @@ def test_two_plans_are_never_mixed(tmp_path: Path) -> None:
 
 def test_a_finished_dataset_is_not_overwritten_without_a_plan(tmp_path: Path) -> None:
     write_dataset([make(0)], tmp_path, name="n")
-    with pytest.raises(DataError, match="holds a finished dataset"):
+    with pytest.raises(DataError, match="holds a complete dataset"):
         write_dataset([make(1)], tmp_path, name="n")
 
 
@@ -89,7 +89,7 @@ def damaged(tmp_path: Path) -> Path:
     return tmp_path / "d"
 
 
-def test_every_kind_of_damage_is_named_with_its_mend(tmp_path: Path) -> None:
+def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     folder = damaged(tmp_path)
     whole = contents(folder)
     shard, marker = folder / "shard-00001.parquet", folder / "dataset.json"
@@ -119,11 +119,11 @@ def test_every_kind_of_damage_is_named_with_its_mend(tmp_path: Path) -> None:
         marker.write_text(text)
         refused(found)
     marker.unlink()
-    refused("its writing was interrupted")
+    refused("writing it was interrupted")
     with pytest.raises(DataError, match="no dataset folder"):
         open_dataset(tmp_path / "nowhere")
 
-    # The mend works: the same command makes only what is gone.
+    # The hint works: the same command makes only what is missing.
     shard.write_bytes(good[:-1])
     build_dataset(folder, units(3), name="n", plan=1)  # type: ignore[arg-type]
     assert contents(folder) == whole

@@ -161,7 +161,7 @@ def test_dataset_and_audio_move_together(tmp_path: Path) -> None:
         assert np.array_equal(load(moved.clips[2]), before)
 
 
-def test_embedded_audio_is_heard_without_its_sources(tmp_path: Path) -> None:
+def test_embedded_audio_loads_without_its_sources(tmp_path: Path) -> None:
     flac, wav = tone(tmp_path / "a/a.flac", 300), tone(tmp_path / "a/b.wav", 500)
     scene = Clip(kind="plan", plan=ScenePlan((Part(flac), Part(wav, 0.25)), 0.8), duration_s=0.8)
     clips = (flac, wav, span(wav, 0.125, 0.25), scene, silence(0.5))
@@ -210,7 +210,7 @@ def test_embedded_audio_is_carried_through_filters(tmp_path: Path) -> None:
             assert np.array_equal(load(clip), before)
 
 
-def test_stretches_of_an_embedded_clip_are_different_clips(tmp_path: Path) -> None:
+def test_spans_of_an_embedded_clip_are_different_clips(tmp_path: Path) -> None:
     write_dataset([make(0, (tone(tmp_path / "a.wav", 300),))], tmp_path / "d", name="d", embed=True)
     (item,) = read_items(tmp_path / "d")
     whole = item.clips[0]
@@ -266,7 +266,7 @@ def test_a_step_that_loses_an_item_is_caught(tmp_path: Path) -> None:
             if number != 3:
                 yield item
 
-    with pytest.raises(DataError, match="loses took 10 items and gave 9"):
+    with pytest.raises(DataError, match="loses took 10 items and returned 9"):
         run_steps((make(i) for i in range(10)), [loses], tmp_path / "k", tmp_path / "d")
     assert not (tmp_path / "k/dataset.json").exists()
 

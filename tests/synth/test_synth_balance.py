@@ -1,4 +1,4 @@
-"""A deaf model is at chance: balance, and text statistics that learn nothing."""
+"""A text-only model is at chance: balance, and text statistics from which nothing is learned."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_text_statistics_of_one_draw_say_nothing_of_another(family: str, feature
         ("known", "words and choice"),
     ],
 )
-def test_the_leaky_control_does_tell(way: str, feature: str) -> None:
+def test_the_leaky_control_reveals_its_answers(way: str, feature: str) -> None:
     learn, ask = (
         [item for item in drawn("leaky", seed) if f"leaky-{way}" in item.tags] for seed in (1, 2)
     )

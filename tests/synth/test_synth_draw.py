@@ -23,7 +23,7 @@ POOL = RecordingPool(WORLD, "train")
 
 
 @pytest.mark.parametrize("family", ALL)
-def test_every_family_file_has_the_one_shape(family: str) -> None:
+def test_every_family_module_has_the_same_structure(family: str) -> None:
     kind = FAMILIES.get(family)
     module = sys.modules[kind.pick.__module__]
     assert module.__name__ == f"harken.synth.families.{family.replace('-', '_')}"
@@ -40,7 +40,7 @@ def items_of(family: str, n: int = 60, seed: int = 5) -> list[Item]:
 
 
 @pytest.mark.parametrize("family", ALL)
-def test_the_order_and_place_of_recordings_play_no_part(family: str) -> None:
+def test_the_order_and_folder_of_recordings_do_not_matter(family: str) -> None:
     moved = [replace(r, clip=replace(r.clip, path="/elsewhere/" + r.id)) for r in reversed(WORLD)]
     once = [(i.id, i.plan, i.rationales) for i in draw(WORLD, "train", family, 30, 1)]
     again = [(i.id, i.plan, i.rationales) for i in draw(moved, "train", family, 30, 1)]
@@ -64,7 +64,7 @@ def test_items_differ_and_a_longer_draw_begins_like_a_shorter(family: str) -> No
 
 
 @pytest.mark.parametrize("family", ALL)
-def test_what_an_item_says_of_its_sources_is_true(family: str) -> None:
+def test_the_sources_of_an_item_are_right(family: str) -> None:
     by_id = {recording.id: recording for recording in WORLD}
     for item in items_of(family):
         sources = [by_id[name] for name in item.recordings]
@@ -153,7 +153,7 @@ def test_onsets_say_where_the_event_of_a_long_recording_is() -> None:
         list(draw(without, "train", "first", 10, 0))
 
 
-def test_pairs_of_voices_share_neither_recording_nor_words() -> None:
+def test_pairs_of_speakers_share_neither_recording_nor_words() -> None:
     by_id = {recording.id: recording for recording in WORLD}
     for item in items_of("same-speaker", 300):
         a, b = (by_id[name] for name in item.recordings)
@@ -172,7 +172,7 @@ def test_pairs_of_words_have_two_speakers_in_both_classes() -> None:
     assert mixed == 150
 
 
-def test_names_that_could_pass_for_each_other_never_meet() -> None:
+def test_clashing_names_are_never_in_one_item() -> None:
     labels = ("dog", "dog bark", "barking dog", "rain", "rain on roof", "cat", "siren", "train")
     pool = RecordingPool([sound(label, no) for label in labels for no in range(8)], "train")
     dogs, rains = {"dog", "dog bark", "barking dog"}, {"rain", "rain on roof"}
@@ -201,7 +201,7 @@ def test_copies_become_one_recording_with_the_labels_of_both() -> None:
     assert pool.lone_sounds.names == ("siren",)
 
 
-def test_what_a_corpus_lacks_is_said() -> None:
+def test_what_a_corpus_lacks_is_reported() -> None:
     few = [sound("rain", 0), voice("one", "anna", 0), voice("two", "anna", 1)]
     reasons = {name: FAMILIES.get(name).lacks(RecordingPool(few, "train")) for name in FAMILIES}
     assert "2 speakers" in reasons["same-speaker"] and "there are 1" in reasons["same-speaker"]
@@ -212,7 +212,7 @@ def test_what_a_corpus_lacks_is_said() -> None:
         next(draw(few, "train", "which-clips", 1, 0))
 
 
-def test_a_used_up_family_ends_balanced() -> None:
+def test_an_exhausted_family_ends_balanced() -> None:
     pool = RecordingPool([sound("rain", 0), sound("siren", 1)], "train")
     items = list(draw(pool, "train", "presence", 1000, 0))
     assert 16 <= len(items) <= 64  # 2 recordings x 2 labels x 16 wordings
@@ -220,7 +220,7 @@ def test_a_used_up_family_ends_balanced() -> None:
     assert abs(yes - len(items) / 2) <= 1
 
 
-def test_redraw_says_what_is_missing() -> None:
+def test_redraw_reports_what_is_missing() -> None:
     item = items_of("presence", 1)[0]
     with pytest.raises(DataError, match="is missing"):
         redraw(item.plan, [r for r in WORLD if r.id not in item.recordings])

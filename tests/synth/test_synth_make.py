@@ -49,7 +49,7 @@ def test_a_dataset_holds_what_was_drawn(small: list[Recording], tmp_path: Path) 
     info = read_info(tmp_path / "d")
     assert made["items"] == info.items == sum(made["counts"].values())
     both = {f"{f}/{s}" for f in FAMILIES for s in ("train", "test")}
-    assert set(made["counts"]) == both - {"talk/test"}  # practice, not an exam
+    assert set(made["counts"]) == both - {"talk/test"}  # for training only
     assert set(made["skipped"]) == {"talk/test"} and info.plan["families"] == list(FAMILIES)
     assert info.plan["seed"] == 1 and len(info.plan["corpus"]) == 16
     items = list(open_dataset(tmp_path / "d").items())
@@ -120,7 +120,7 @@ def test_plan_clips_render_to_the_same_bytes(small: list[Recording], tmp_path: P
             assert 0.01 < float(np.abs(once).max()) <= 1.0
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     def start(out: str) -> subprocess.Popen[bytes]:
         paths = [str(REPO / "tests" / "synth"), str(REPO / "tests"), str(REPO / "src")]
         code = CHILD.format(paths=paths, world=str(tmp_path / "world"), out=str(tmp_path / out))

@@ -1,1 +1,1 @@
-"""The hearth: from an item under a condition to a marked answer."""
+"""From items under conditions to scored records: prompts, requests, replies, scores."""

@@ -1,14 +1,14 @@
-"""The clips of an item in another order, with every "clip 2" in its words renumbered.
+"""Rotations of an item's clips, with every "clip 2" in its texts renumbered.
 
-A cyclic rotation by r shows clip (i + r) mod n at place i, as rotations of options do. The right
-answer stays right because numbers go with their clips: under r = 1 of three clips, "clip 1" is
-asked for as "clip 3". So a model that hears every clip alike answers alike in every order
-(position bias over clips; permutational self-consistency, MUGEN, arXiv 2603.09714).
+A cyclic rotation by r shows clip (i + r) mod n at position i, as rotations of choices do. The right
+answer stays right because numbers follow their clips: under r = 1 of three clips, "clip 1" becomes
+"clip 3". So a model without position bias over clips answers the same in every order
+(permutational self-consistency, MUGEN, arXiv 2603.09714).
 
-Only "clip 2" and its like are renumbered. Where anything else may point to a place or tell a story
-over the clips ("the second", "before", a bare "2", "B", "from sad to happy", another language), the
-item has one order only, and the reason is told: a refused item costs a little power, a wrongly
-renumbered one makes a wrong answer right.
+Only "clip 2" and the like are renumbered. Where anything else may refer to a position or describe a
+development over the clips ("the second", "before", a bare "2", "B", "from sad to happy", another
+language), the item is asked in one order only, with the reason: excluding an item costs a little
+statistical power, renumbering it wrongly would score a wrong answer as right.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _COUNTED = re.compile(
 
 
 def reorder(item: Item, by: int) -> Item | str:
-    """`item` with its clips rotated by `by` places, or why that might change what is asked."""
+    """`item` with its clips rotated by `by` positions, or why that might change the question."""
     size = len(item.clips)
     if not by % max(1, size):
         return item
@@ -75,7 +75,7 @@ def reorder(item: Item, by: int) -> Item | str:
 
 
 def renumber(text: str, by: int, size: int) -> str:
-    """`text` with each clip number 1..size replaced by the place its clip is moved to."""
+    """`text` with each clip number 1..size replaced by the clip's new number."""
 
     def moved(match: re.Match[str]) -> str:
         return f"{match.group(1)}{(int(match.group(2)) - 1 - by) % size + 1}"
@@ -84,7 +84,7 @@ def renumber(text: str, by: int, size: int) -> str:
 
 
 def _fault(item: Item, size: int) -> str | None:
-    """Why the words of `item` would not surely survive another order of its `size` clips."""
+    """Why the texts of `item` may not fit another order of its `size` clips; None if they do."""
     texts = [item.question, *item.choices]
     if not _ENGLISH.search(item.question):
         return "the question may not be English, and only English is renumbered"
@@ -102,15 +102,15 @@ def _fault(item: Item, size: int) -> str | None:
         if counting and _NUMBER.fullmatch(text.strip()):
             continue
         if _LABEL.fullmatch(text.strip()) or _number(text, size):
-            return f"the option {text!r} may name a clip by its place"
+            return f"the option {text!r} may name a clip by its position"
     return _listing(item.choices) if item.choices else _open(item.answer)
 
 
 def _foreign(text: str) -> str | None:
-    """Letters or digits in whose language places cannot be told."""
+    """The first letter or digit of a script in which words for positions are not recognised."""
     for sign in text:
-        odd = sign.isalpha() and not unicodedata.name(sign, "").startswith(("LATIN", "MICRO"))
-        if odd or (sign.isnumeric() and not "0" <= sign <= "9"):
+        foreign = sign.isalpha() and not unicodedata.name(sign, "").startswith(("LATIN", "MICRO"))
+        if foreign or (sign.isnumeric() and not "0" <= sign <= "9"):
             return f"{sign!r} belongs to a script that is not renumbered"
     return None
 
@@ -130,7 +130,7 @@ def _misnumbered(text: str, size: int) -> str | None:
 
 def _placed(text: str) -> str | None:
     placed = _PLACED.search(text) or _LETTERED.search(text)
-    return f"{placed.group(0)!r} may speak of an order of the clips" if placed else None
+    return f"{placed.group(0)!r} may refer to an order of the clips" if placed else None
 
 
 def _number(text: str, size: int) -> str | None:
@@ -144,7 +144,7 @@ def _number(text: str, size: int) -> str | None:
 
 
 def _listing(choices: Sequence[str]) -> str | None:
-    """Whether options could name what is in the clips one after the other."""
+    """Why the choices may list the content of the clips in order; None if they do not."""
     bare = [text for text in choices if not _NUMBERED.search(text)]
     if bare and all(re.search(r"[,;/]", text) for text in bare):
         return "the options may list something for each clip in turn"

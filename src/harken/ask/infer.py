@@ -1,9 +1,9 @@
-"""Infer: requests -> replies, asked in fixed batches and written as they come.
+"""Inference: requests -> replies, sent in fixed batches and written as they arrive.
 
-The second of three stages. The list of batches is a pure function of the plan and the batch size.
-Each batch is appended to ``replies.jsonl`` as one group and synced; a run that was killed keeps its
-complete batches and asks the rest again, so that the file ends with the same bytes as one that was
-never killed. There are no times in a record.
+The second of three stages (plan, infer, score). The list of batches is a pure function of the plan
+and the batch size. Each batch is appended to ``replies.jsonl`` as one group and synced; a killed
+run keeps its complete batches and repeats the rest, so the file ends with the same bytes as that of
+an uninterrupted run. Records hold no times.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from harken.errors import MissingExtra, RunError
 from harken.models.base import Model, Prompt, Reply
 from harken.progress import track
 
-_FLOOR = -60.0  # nats; JSON has no -inf, and 1e-26 is as good as never
-_SLACK = 0.01  # nats by which a certainty in half precision may lie above 0
+_FLOOR = -60.0  # nats, about 1e-26; JSON has no -inf
+_SLACK = 0.01  # nats by which a log-probability in half precision may exceed 0
 
 
 class ReplyRecord(TypedDict):
-    """What came back for one request; `reply` is None where no words were asked for."""
+    """The reply to one request; `reply` is None where no text was generated."""
 
     key: str
     reply: str | None
@@ -34,7 +34,7 @@ class ReplyRecord(TypedDict):
     logprobs: list[float] | None
 
 
-class Keeper(Protocol):
+class RunFolder(Protocol):
     """What the stages need of a run folder (`harken.runs.Run`)."""
 
     def append(self, name: str, records: Any, *, sync: bool = True) -> None:
@@ -48,27 +48,27 @@ class Keeper(Protocol):
         """Keep the first records only."""
 
     def write_json(self, name: str, value: Any) -> Any:
-        """Write a value whole or not at all."""
+        """Write a value atomically."""
 
     def path(self, name: str) -> Path:
-        """Where a file or folder of the run lies."""
+        """Path of a file or folder of the run."""
         ...
 
 
 @runtime_checkable
 class KeepsReplies(Protocol):
-    """A model whose replies cost money, or fail for reasons that pass, and that keeps them."""
+    """A model that stores its replies, since they cost money or may fail temporarily."""
 
     def keep(self, folder: Path | str) -> None:
-        """Keep replies in `folder`, and use those that are there."""
+        """Store replies in `folder`, and use those stored there."""
 
     def report(self) -> dict[str, Any]:
-        """Counts of requests, faults, tokens and cost so far."""
+        """Counts of requests, failed attempts, tokens and cost so far."""
         ...
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Answers:
     """The answers to one batch, in order."""
 
     replies: list[Reply | None]
@@ -77,32 +77,34 @@ class _Asked:
 
 def infer(
     model: Model,
-    made: RequestPlan,
+    request_plan: RequestPlan,
     asking: AskSettings,
-    run: Keeper | None = None,
+    run: RunFolder | None = None,
     name: str = "replies",
 ) -> dict[str, ReplyRecord]:
-    """Ask all requests of a plan that the run does not hold the replies of; key -> reply.
+    """Send all requests of a plan that the run has no replies to; returns key -> reply.
 
     Raises:
         RunError: the run holds replies to other requests.
     """
-    batches = batches_of(made, batch_size(model, asking))
+    batches = batches_of(request_plan, batch_size(model, asking))
     found: list[Any] = []
-    spare: dict[str, Any] = {}
+    reusable: dict[str, Any] = {}
     if run is not None:
-        if keeping := isinstance(model, KeepsReplies):
-            # Its replies are kept one by one, so whole batches can be asked again for the few that
+        if stores := isinstance(model, KeepsReplies):
+            # It stores replies one by one, so a whole batch can be repeated for the few that
             # failed: only those are sent.
             model.keep(run.path("replies"))
-        found, spare = _kept(run, name, batches, keeping)
-    done = _whole(batches, len(found))
+        found, reusable = _stored(run, name, batches, stores)
+    done = _complete(batches, len(found))
 
     def answered() -> Iterator[Any]:
         for batch in batches[done:]:
             keys = [request.planned["key"] for request in batch]
-            there = all(key in spare for key in keys)
-            records: list[Any] = [spare[k] for k in keys] if there else ask(model, batch, asking)
+            stored = all(key in reusable for key in keys)
+            records: list[Any] = (
+                [reusable[k] for k in keys] if stored else ask(model, batch, asking)
+            )
             if run is not None:
                 run.append(name, records)
             yield from records
@@ -113,22 +115,24 @@ def infer(
 
 
 def batch_size(model: Model, asking: AskSettings) -> int:
-    """How many questions are asked at once: as told, as the model wishes, or 16."""
+    """Questions in a batch: as set in `asking`, else the model's `batch`, else 16."""
     return max(1, asking.get("batch") or getattr(model, "batch", 16))
 
 
-def batches_of(made: RequestPlan, size: int) -> list[list[Request]]:
-    """The requests in the order in which they are asked, `size` questions in a batch.
+def batches_of(request_plan: RequestPlan, size: int) -> list[list[Request]]:
+    """The requests in the order in which they are sent, `size` questions in a batch.
 
-    A question comes with all its rotations, so that a model can read what they share once. Items
-    are taken `size` at a time through all conditions, and a swapped item beside the one whose clips
-    it has: what was encoded is used again while it is remembered.
+    All rotations of a question are in one batch, so that a model can share their common prefix.
+    Items are taken `size` at a time through all conditions, and an item with mismatched audio (the
+    condition `swap`) is placed beside the item whose clips it has, so that encoded clips are still
+    cached when they are needed again.
     """
     place: dict[str, int] = {}
-    for request in made.requests:
+    for request in request_plan.requests:
         place.setdefault(request.planned["condition"], len(place))
     order = sorted(
-        made.requests, key=lambda r: (r.home // size, place[r.planned["condition"]], r.home)
+        request_plan.requests,
+        key=lambda r: (r.audio_of // size, place[r.planned["condition"]], r.audio_of),
     )
     batches: list[list[Request]] = []
     last, questions = None, size
@@ -145,33 +149,37 @@ def batches_of(made: RequestPlan, size: int) -> list[list[Request]]:
 
 
 def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[ReplyRecord]:
-    """Ask one batch. Requests the model cannot take fail without being asked."""
+    """Send one batch. Requests that the model cannot take fail without being sent."""
     prompts = [request.prompt for request in batch]
-    answers = _Asked([None] * len(prompts), [None] * len(prompts))
-    able = []
+    answers = _Answers([None] * len(prompts), [None] * len(prompts))
+    sendable = []
     for i, request in enumerate(batch):
         if request.planned["error"]:
             answers.replies[i] = _failed(request.planned["error"])
         elif len(prompts[i].clips) > model.max_clips:
             answers.replies[i] = _failed(
-                f"{len(prompts[i].clips)} clips, and {model.name} hears {model.max_clips}"
+                f"{len(prompts[i].clips)} clips, and {model.name} takes {model.max_clips}"
             )
         else:
-            able.append(i)
-    shut = [i for i in able if prompts[i].choices]
+            sendable.append(i)
+    closed_ended = [i for i in sendable if prompts[i].choices]
     errors: dict[int, str] = {}
-    for i, found in _each(model.choice_logprobs, [prompts[i] for i in shut], shut, errors):
+    for i, found in _each(
+        model.choice_logprobs, [prompts[i] for i in closed_ended], closed_ended, errors
+    ):
         answers.logprobs[i] = _rounded(found, len(prompts[i].choices))
-    wordy = [i for i in able if batch[i].planned["words"] or _undecided(answers.logprobs[i])]
-    draw = sampling_of(asking)
-    chosen = [prompts[i] for i in wordy]
-    for i, reply in _each(lambda some: model.generate(some, draw), chosen, wordy, errors):
-        answers.replies[i] = got = _reply(reply)
-        if answers.logprobs[i] is None and prompts[i].choices and got.stop != "failed":
-            answers.logprobs[i] = _rounded(got.logprobs, len(prompts[i].choices))
+    to_generate = [
+        i for i in sendable if batch[i].planned["words"] or _undecided(answers.logprobs[i])
+    ]
+    sampling = sampling_of(asking)
+    chosen = [prompts[i] for i in to_generate]
+    for i, reply in _each(lambda some: model.generate(some, sampling), chosen, to_generate, errors):
+        answers.replies[i] = checked = _reply(reply)
+        if answers.logprobs[i] is None and prompts[i].choices and checked.stop != "failed":
+            answers.logprobs[i] = _rounded(checked.logprobs, len(prompts[i].choices))
     for i, error in errors.items():
-        said = answers.replies[i]
-        if answers.logprobs[i] is None and not (said and said.text):
+        generated = answers.replies[i]
+        if answers.logprobs[i] is None and not (generated and generated.text):
             answers.replies[i] = _failed(error)
     return [
         _record(request, answers.replies[i], answers.logprobs[i]) for i, request in enumerate(batch)
@@ -190,37 +198,39 @@ def _record(
     )
 
 
-def _reply(got: Any) -> Reply:
-    """What a model returned as a Reply that is failed, with its reason, or is not."""
-    if not isinstance(got, Reply) or not isinstance(got.text, str):
+def _reply(found: Any) -> Reply:
+    """What a model returned as a Reply: failed with its reason, or valid."""
+    if not isinstance(found, Reply) or not isinstance(found.text, str):
         return _failed("no reply")
-    if got.stop == "failed" or got.error is not None:
-        return replace(got, stop="failed", error=got.error or "the request failed")
-    return got
+    if found.stop == "failed" or found.error is not None:
+        return replace(found, stop="failed", error=found.error or "the request failed")
+    return found
 
 
 def _each(
     call: Any, prompts: Sequence[Prompt], places: Sequence[int], errors: dict[int, str]
 ) -> Iterator[tuple[int, Any]]:
-    """Answers with their places; if the batch breaks, prompt by prompt, failures noted.
+    """Answers with their positions; if the batch raises, one prompt at a time, errors by position.
 
-    A model is asked not to raise; one that does all the same loses only the prompts that break it.
+    Models should not raise; one that does loses only the prompts that raise alone.
     """
     if len(prompts) > 1:
         try:
             found = list(call(prompts))
         except MissingExtra:
-            raise  # no prompt can do without the library
+            raise  # every prompt needs the library
         except Exception as error:
-            broke = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}"
         else:
             if len(found) == len(prompts):
                 yield from zip(places, found, strict=True)
                 return
-            broke = f"{len(found)} answers came"
-        # Nothing is lost: what breaks a prompt alone is its reply's error. But one by one is slow,
-        # and if none breaks alone, the fault was the batch.
-        warnings.warn(f"{len(prompts)} asked together: {broke}; asked one by one", stacklevel=2)
+            problem = f"{len(found)} answers returned"
+        # Nothing is lost: what a prompt raises alone is its reply's error. But one by one is slow,
+        # and if none raises alone, the batch was at fault.
+        warnings.warn(
+            f"batch of {len(prompts)} prompts: {problem}; repeated one by one", stacklevel=2
+        )
     for place, prompt in zip(places, prompts, strict=True):
         try:
             (answer,) = call([prompt])
@@ -238,12 +248,12 @@ def _undecided(found: tuple[float, ...] | None) -> bool:
 
 
 def _rounded(found: Sequence[float] | None, size: int) -> tuple[float, ...] | None:
-    """To 6 decimals; None for anything that is no distribution over `size` choices."""
+    """To 6 decimals; None for anything that is not a distribution over `size` choices."""
     try:
         values = [] if found is None else [float(value) for value in found]
     except (TypeError, ValueError):
         return None
-    if len(values) != size or not all(value <= _SLACK for value in values):  # refuses NaN too
+    if len(values) != size or not all(value <= _SLACK for value in values):  # NaN is refused too
         return None
     if max(values) == -math.inf:
         return None
@@ -254,32 +264,32 @@ def _failed(error: str) -> Reply:
     return Reply("", stop="failed", error=error)
 
 
-def _whole(batches: Sequence[Sequence[Request]], kept: int) -> int:
-    """How many batches `kept` records fill."""
+def _complete(batches: Sequence[Sequence[Request]], n_records: int) -> int:
+    """How many batches `n_records` records fill."""
     done = 0
     for batch in batches:
-        if len(batch) > kept:
+        if len(batch) > n_records:
             break
-        kept -= len(batch)
+        n_records -= len(batch)
         done += 1
     return done
 
 
-def _kept(
-    run: Keeper, name: str, batches: Sequence[Sequence[Request]], keeping: bool
+def _stored(
+    run: RunFolder, name: str, batches: Sequence[Sequence[Request]], stores: bool
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The replies of complete batches already in the run, and those behind a batch asked again.
+    """The replies of complete batches in the run, and those after a batch that is repeated.
 
-    A torn batch is cut off, and so is the first that has a failed reply to ask for again, with all
-    behind it: of a model that keeps its replies any failed one; of others one that failed before it
-    was asked, for want of a listener's words that are there now.
+    An incomplete batch is cut off, and so is the first batch with a failed reply to repeat, with
+    all batches after it. Of a model that stores its replies, every failed reply is repeated; of
+    others, one that failed because a listener had given no text, if there is a text now.
     """
     found = run.records(name)
     keys = [request.planned["key"] for batch in batches for request in batch]
     if len(found) > len(keys):
-        raise RunError("the run holds more replies than are asked for", where=name)
-    whole = sum(len(batch) for batch in batches[: _whole(batches, len(found))])
-    again = whole
+        raise RunError("the run holds more replies than the plan has requests", where=name)
+    complete = sum(len(batch) for batch in batches[: _complete(batches, len(found))])
+    repeat = complete
     for place, (record, key) in enumerate(zip(found, keys, strict=False)):
         failed = record.get("stop") == "failed"
         if record.get("key") != key and not failed:
@@ -288,12 +298,12 @@ def _kept(
                 where=name,
                 hint="Model, items, conditions and seed must be the same to resume.",
             )
-        if failed and (keeping or record.get("key") != key):
-            again = min(again, place)
-    start = sum(len(batch) for batch in batches[: _whole(batches, again)])
+        if failed and (stores or record.get("key") != key):
+            repeat = min(repeat, place)
+    start = sum(len(batch) for batch in batches[: _complete(batches, repeat)])
     if start < len(found):
         run.truncate(name, start)
-    spare = {
-        one["key"]: one for one in found[start:whole] if one["stop"] != "failed" or not keeping
+    reusable = {
+        one["key"]: one for one in found[start:complete] if one["stop"] != "failed" or not stores
     }
-    return found[:start], spare
+    return found[:start], reusable

@@ -1,9 +1,9 @@
-"""A scorer that holds a Model: for open answers that no rule can mark.
+"""A scorer that asks a model (LLM as a judge), for open-ended answers that no rule can score.
 
-The judge is asked for one word, twice: with the reference before the given answer and behind it, as
-judges lean towards a place (Zheng et al., "Judging LLM-as-a-Judge", arXiv 2306.05685, section 3.3).
-Anything but CORRECT or INCORRECT, any failed request, and two orders that disagree are the outcome
-``failed``: a judge that did not judge never becomes a number.
+The judge is asked for one word, twice: with the reference before and after the given answer, since
+judges have a position bias (Zheng et al., "Judging LLM-as-a-Judge", arXiv 2306.05685, section 3.3).
+Anything but CORRECT or INCORRECT, any failed request, and two orders that disagree have the outcome
+``failed``: without a verdict there is no score.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ Write one word: CORRECT or INCORRECT."""
 
 @dataclass(slots=True)
 class Tally:
-    """What became of judgements; one judgement is one answer, in however many orders.
+    """Counts of judgements; one judgement is one answer, in one or two orders.
 
     Attributes:
-        judged: answers that were put to the judge.
+        judged: answers that were sent to the judge.
         failed: of these, those without a readable verdict in some order.
         disagreed: of these, those whose orders contradict each other.
     """
@@ -51,19 +51,19 @@ class Tally:
 
 
 class Judge:
-    """Marks open answers with `model`, greedily.
+    """Scores open-ended answers with `model`, by greedy decoding.
 
     Args:
         model: any model; it is given text only.
-        max_tokens: room for the verdict.
+        max_tokens: of the verdict.
         orders: 2 shows reference and given answer in both orders, 1 the reference first only.
-        tally: where judgements are counted; its own if not given.
+        tally: where judgements are counted; a new one if not given.
     """
 
     def __init__(
         self, model: Model, max_tokens: int = 8, orders: int = 2, tally: Tally | None = None
     ) -> None:
-        """Nothing is asked yet."""
+        """Nothing is sent yet."""
         self.model = model
         self.orders = orders
         self.tally = tally or Tally()
@@ -87,13 +87,13 @@ class Judge:
             for place, text in enumerate(texts)
         ]
         self.tally.judged += size
-        self.tally.disagreed += sum(mark.note == DISAGREE for mark in found)
-        self.tally.failed += sum(m.outcome == "failed" and m.note != DISAGREE for m in found)
+        self.tally.disagreed += sum(one.note == DISAGREE for one in found)
+        self.tally.failed += sum(one.outcome == "failed" and one.note != DISAGREE for one in found)
         return found
 
 
 def verdict(reply: Reply, text: str) -> Score:
-    """The judge's reply on the answer `text` as a Score."""
+    """The judge's reply about the answer `text` as a Score."""
     if reply.stop == "failed" or reply.error is not None:
         return Score("failed", None, rule="judge", note=reply.error or "the judge failed")
     match = _VERDICT.fullmatch(reply.text)
@@ -104,7 +104,7 @@ def verdict(reply: Reply, text: str) -> Score:
 
 
 def agreed(verdicts: Sequence[Score]) -> Score:
-    """One Score of the verdicts in all orders: theirs if they agree, else ``failed``."""
+    """One Score from the verdicts in all orders: theirs if they agree, else ``failed``."""
     for one in verdicts:
         if one.outcome == "failed":
             return one
@@ -114,7 +114,7 @@ def agreed(verdicts: Sequence[Score]) -> Score:
 
 
 def _prompt(item: Item, text: str, given_first: bool) -> Prompt:
-    """Values go in as JSON strings: an answer cannot close its quotes and speak to the judge."""
+    """Values are JSON strings, so that an answer cannot close its quotes and instruct the judge."""
     question, reference, given = (
         json.dumps(value, ensure_ascii=False) for value in (item.question, item.answer, text)
     )

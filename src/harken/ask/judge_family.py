@@ -1,7 +1,7 @@
-"""Which family of language models a model belongs to: judges favour replies of their own kind.
+"""Which family of language models a model belongs to: judges favour replies of their own family.
 
 Panickssery et al., "LLM Evaluators Recognize and Favor Their Own Generations", arXiv 2404.13076. A
-family is told by words in a model's name and by ``model_type`` in the configuration of a saved
+family is recognised by words in a model's name and by ``model_type`` in the config of a saved
 model. A model built on another (Audio Flamingo 3 on Qwen2.5) is of both families.
 """
 
@@ -39,7 +39,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "lfm": ("lfm", "lfm2"),
     "harken": ("harken",),
 }
-"""Family -> words that stand for it, at the head of a word of the name."""
+"""Family -> words of a model's name that belong to it, digits at their end aside."""
 
 _BUILT_ON: dict[str, tuple[str, ...]] = {
     "audio-flamingo": ("qwen",),
@@ -53,7 +53,7 @@ _BUILT_ON: dict[str, tuple[str, ...]] = {
     "ultravox": ("llama",),
     "step-audio": ("step",),
 }
-"""What stands in a name -> the family its language model is of."""
+"""Part of a name -> families of the language model it is built on."""
 
 _WORD_OF = {word: family for family, words in _NAMES.items() for word in words}
 _ADAPTERS = ("openai", "hf", "native", "lalm", "asr", "written")
@@ -62,9 +62,9 @@ _ADAPTERS = ("openai", "hf", "native", "lalm", "asr", "written")
 def families(name: str) -> frozenset[str]:
     """The families named by a model's name, id or folder; empty if none is known.
 
-    harken's own adapter (``openai:``) and the address a model is reached at say nothing of its
-    family and are left out; of a cascade, both models count. For a folder, ``model_type`` in its
-    ``config.json`` or ``harken-model.json`` counts too.
+    harken's adapter name (``openai:``) and the address of a server do not tell the family and are
+    ignored; of a cascade, both models count. For a folder, ``model_type`` in its ``config.json`` or
+    ``harken-model.json`` counts too.
     """
     found: set[str] = set()
     for part in _models(name):
@@ -79,7 +79,7 @@ def families(name: str) -> frozenset[str]:
 
 
 def same_family(a: str, b: str) -> str:
-    """A warning in one sentence if two models share a family; empty if none that is known.
+    """A warning in one sentence if two models share a known family, else ``""``.
 
     Args:
         a: name, id or folder of the model that was judged.
@@ -94,7 +94,7 @@ def same_family(a: str, b: str) -> str:
 
 
 def _models(name: str) -> Iterator[str]:
-    """The names in a model's specification, adapters and addresses taken off."""
+    """The model names in a specification, without adapters and addresses."""
     if name.startswith("cascade:"):
         for part in name.removeprefix("cascade:").split("+"):
             yield from _models(part)
@@ -107,7 +107,7 @@ def _models(name: str) -> Iterator[str]:
 
 
 def _saved(folder: Path) -> set[str]:
-    """Families by ``model_type``, wherever it stands in the configuration of a saved model."""
+    """Families by ``model_type``, at any depth of the configuration of a saved model."""
     found: set[str] = set()
     for file in ("config.json", "harken-model.json"):
         try:

@@ -1,4 +1,4 @@
-"""Which options a text mentions: longest match, plurals levelled, negated mentions set apart."""
+"""Which choices a text mentions: longest match, plurals ignored, negated mentions distinct."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ _STOPS = ",;.!?:\n"
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Shown positions by how they are mentioned: affirmed, or only under a negation."""
+    """Shown positions by how they are mentioned: affirmed, or only negated."""
 
-    agree: frozenset[int]
+    affirmed: frozenset[int]
     denied: frozenset[int]
 
 
 def mentioned(text: str, choices: Sequence[str]) -> Mentions:
     """Find every choice in `text`.
 
-    Plurals are levelled ("dog barks" mentions "dog bark") as long as the choices stay apart;
+    Plurals are ignored ("dog barks" mentions "dog bark") as long as the choices stay distinct;
     otherwise words must match exactly. "yes" and "no" count only at the end of a
     clause: elsewhere "no" is an ordinary word.
     """
     clauses = _clauses(text)
     keys = [w.key(choice) for choice in choices]
     stems = [tuple(w.stem(word) for word in key) for key in keys]
-    apart = len(set(stems)) == len(set(keys))
-    agree: set[int] = set()
+    distinct = len(set(stems)) == len(set(keys))
+    affirmed: set[int] = set()
     denied: set[int] = set()
     for clause in clauses:
-        if apart:
-            _scan([w.stem(word) for word in clause], stems, agree, denied)
-        else:  # "dog" and "dogs" are both on offer
-            _scan(clause, keys, agree, denied)
-    return Mentions(frozenset(agree), frozenset(denied - agree))
+        if distinct:
+            _scan([w.stem(word) for word in clause], stems, affirmed, denied)
+        else:  # "dog" and "dogs" are both choices
+            _scan(clause, keys, affirmed, denied)
+    return Mentions(frozenset(affirmed), frozenset(denied - affirmed))
 
 
 def single(found: Mentions) -> tuple[int | None, str]:
-    """The one option affirmed, with the rule; or None and why."""
-    if len(found.agree) == 1:
-        return next(iter(found.agree)), "text-mention"
-    if found.agree:
+    """The only affirmed choice and the rule; else None and why."""
+    if len(found.affirmed) == 1:
+        return next(iter(found.affirmed)), "text-mention"
+    if found.affirmed:
         return None, "several-options"
     return None, "only-negated" if found.denied else "no-option"
 
@@ -62,7 +62,7 @@ def single(found: Mentions) -> tuple[int | None, str]:
 def _clauses(text: str) -> list[list[str]]:
     """Words by clause: a negation does not reach over a comma or a full stop.
 
-    Numbers keep their points, so the text is cut only at a stop that no digit follows.
+    Numbers keep their decimal points: the text is cut only at a stop that no digit follows.
     """
     flat = w.fold(text)
     cuts = [
@@ -78,7 +78,7 @@ def _clauses(text: str) -> list[list[str]]:
 
 
 def _scan(
-    clause: list[str], keys: Sequence[tuple[str, ...]], agree: set[int], denied: set[int]
+    clause: list[str], keys: Sequence[tuple[str, ...]], affirmed: set[int], denied: set[int]
 ) -> None:
     """Add the choices found in one clause; a word belongs to the longest choice that covers it."""
     content = [(i, word) for i, word in enumerate(clause) if word not in w.ARTICLES]
@@ -95,7 +95,7 @@ def _scan(
             at += best
             continue
         negated = _negated(clause, first, last, keys)
-        (denied if negated else agree).update(hits)
+        (denied if negated else affirmed).update(hits)
         at += best
 
 

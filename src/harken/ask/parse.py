@@ -1,4 +1,4 @@
-r"""Text -> the choice it names, or None and why. A cascade from strict to lenient, never a guess.
+r"""Reply -> the choice it names, or None and why. A cascade from strict to lenient; no guesses.
 
 1. strict: the whole reply (or its ``<answer>`` tag, JSON ``answer`` field, ``\boxed{}``) is a
    letter, an option text, or a letter with its option text;
@@ -6,10 +6,10 @@ r"""Text -> the choice it names, or None and why. A cascade from strict to lenie
 3. abstained: "I don't know", "cannot be determined", a refusal;
 4. letter: a line that is only a letter, "option B", "(B)", "B is correct";
 5. text: exactly one option is mentioned, longest match first ("dog bark" is not a mention of
-   "dog"), mentions under a negation aside.
+   "dog"), negated mentions aside.
 
-What names several options is unparsable, as is what names none: no reply is ever turned into a
-random choice or the first one. Letters count only where the prompt showed letters.
+A reply that names several options, or none, is unparsable: it never counts as a random choice or
+as the first one. Letters count only where the prompt showed letters.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from harken.ask import words as w
 from harken.ask.mention import mentioned, single
 from harken.models.base import Prompt, letter
 
-_LONGEST = 20_000  # characters read, from the end: replies beyond this are loops, not answers
-_MOST_CUES, _REACH = 16, 1000  # the last cues, and how far each is followed
-_ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: never letters before another word
+_LONGEST = 20_000  # characters read, from the end: longer replies are repetition loops
+_MOST_CUES, _REACH = 16, 1000  # cues read, from the end, and characters read after each
+_ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: no choice when another word follows
 
 _REASONS = ("because", "since", "as", "given", "due", "for", "with")
 
@@ -69,10 +69,10 @@ _NO = frozenset({"no", "nope", "nah", "false"})
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply says.
+    """The choice read from a reply.
 
     Attributes:
-        choice: position in ``item.choices`` (the prompt's rotation is undone), or None.
+        choice: position in ``item.choices`` (the rotation undone), or None.
         rule: which rule decided, or why none could.
         abstained: the reply declines to choose.
     """
@@ -83,7 +83,7 @@ class Parsed:
 
 
 def parse(text: str, prompt: Prompt) -> Parsed:
-    """Read the choice out of a reply to `prompt`. Total: any text gives a Parsed."""
+    """Read the choice from a reply to `prompt`; never raises, whatever the text."""
     if not prompt.choices:
         return Parsed(None, "open")
     shown, rule = _read(text, prompt)
@@ -93,7 +93,7 @@ def parse(text: str, prompt: Prompt) -> Parsed:
 
 
 def answer_text(text: str) -> str:
-    """The part of a reply that answers: reasoning, fences, tags and JSON around it taken off."""
+    """The answer in a reply, without reasoning, code fences, tags and JSON around it."""
     texts = _unwrapped(text)
     return texts[-1] if texts else ""
 
@@ -118,7 +118,7 @@ def _read(text: str, prompt: Prompt) -> tuple[int | None, str]:
 def _unwrapped(text: str) -> list[str]:
     """The candidate answers in a reply: every ``<answer>``, the JSON field, the box, or all of it.
 
-    ``<think>`` blocks are not answers; one that never closes leaves nothing.
+    ``<think>`` blocks are not answers; after one that is never closed, nothing is left.
     """
     text = w.plain(text[-_LONGEST:])
     text = _THINKING.sub(" ", text)
@@ -177,14 +177,14 @@ def _one(text: str, prompt: Prompt) -> tuple[int | None, str]:
 
 
 def _loose(text: str, prompt: Prompt) -> tuple[int | None, str]:
-    """Letters in lenient places, then mentioned options; they must not contradict each other."""
+    """Letters in lenient positions, then mentioned options; they must not contradict each other."""
     options = mentioned(text, prompt.choices)
     letters = _weak_letters(text, prompt)
     if len(letters) > 1:
         return None, "several-letters"
     if letters:
         (shown,) = letters
-        if options.agree and shown not in options.agree:
+        if options.affirmed and shown not in options.affirmed:
             return None, "letter-text-conflict"
         return shown, "letter-lenient"
     return single(options)
@@ -199,17 +199,17 @@ def _letter(name: str, prompt: Prompt) -> int | None:
 
 
 def _same_text(text: str, prompt: Prompt) -> int | None:
-    """The only shown position whose text equals `text`: as written first, then levelled."""
+    """The only shown position whose text equals `text`: as written, else after `words.key`."""
     written = w.plain(text).casefold().strip()
     hits = [i for i, c in enumerate(prompt.choices) if w.plain(c).casefold().strip() == written]
     if len(hits) != 1:
-        levelled = w.key(text)
-        hits = [i for i, c in enumerate(prompt.choices) if levelled and w.key(c) == levelled]
+        normalised = w.key(text)
+        hits = [i for i, c in enumerate(prompt.choices) if normalised and w.key(c) == normalised]
     return hits[0] if len(hits) == 1 else None
 
 
 def _strict(text: str, prompt: Prompt) -> tuple[int | None, str]:
-    """The whole text is an answer; ``rule`` is empty where it is not."""
+    """Read the whole text as an answer; ``rule`` is empty where it is not one."""
     match = _LETTER_ONLY.fullmatch(text)
     if match and (shown := _letter(match.group(1), prompt)) is not None:
         return shown, "letter"
@@ -231,10 +231,10 @@ def _letter_then_text(text: str, prompt: Prompt) -> tuple[int | None, str]:
     if named is None:
         named = _same_text(rest.splitlines()[0].strip(" .,;"), prompt)
     if _more_letters(rest, prompt, shown):
-        return None, ""  # a list of letters: perhaps a copied one, with the answer further down
+        return None, ""  # a list of letters: perhaps a copy of the choices, with the answer below
     if named == shown:
         return shown, "letter-and-text"
-    if not mark:  # "A dog barks", "I think": an English word and no letter
+    if not mark:  # "A dog barks", "I think": an English word, not a choice
         why = rest.split()[0].lower() in _REASONS and match.group(1).isupper()
         return (shown, "letter-first") if why else (None, "")
     if named is not None:
@@ -246,7 +246,7 @@ def _letter_then_text(text: str, prompt: Prompt) -> tuple[int | None, str]:
 
 
 def _more_letters(rest: str, prompt: Prompt, shown: int) -> bool:
-    """Whether `rest` goes on listing other letters (``A, B``, ``A or B``, a copied list)."""
+    """Whether `rest` lists other letters (``A, B``, ``A or B``, a copied list)."""
     pattern = r"(?:^|\b(?:or|and)\s+|[,/&]\s*)[\(\[]?([A-Z]{1,2})(?![\w'#])(\s+[^\W\d_])?"
     listed = [
         hit.group(1)
@@ -258,7 +258,7 @@ def _more_letters(rest: str, prompt: Prompt, shown: int) -> bool:
 
 
 def _cue(text: str, prompt: Prompt) -> tuple[int | None, str]:
-    """What follows "the answer is"; with several such phrases the ones called final decide."""
+    """What follows "the answer is"; of several such phrases, those with "final" decide."""
     hits = list(_CUE.finditer(text))[-_MOST_CUES:]
     cues = [
         ((hit.group(1) or "").lower() == "final", text[hit.end() : hit.end() + _REACH])
@@ -279,7 +279,7 @@ def _cue(text: str, prompt: Prompt) -> tuple[int | None, str]:
 
 
 def _after_cue(tail: str, prompt: Prompt) -> tuple[int | None, str]:
-    """The letter or option that `tail` begins with; else the one option of its first sentence."""
+    """The letter or option that `tail` begins with; else the only option in its first sentence."""
     tail = tail.strip()
     match = re.match(r"[\(\[\"']?([A-Za-z]{1,2})(?![\w'#])([\)\]\"'.:,;!]*)(\s*)(.*)", tail, re.S)
     if match and (shown := _letter(match.group(1), prompt)) is not None:
@@ -305,7 +305,7 @@ def _after_cue(tail: str, prompt: Prompt) -> tuple[int | None, str]:
 
 
 def _weak_letters(text: str, prompt: Prompt) -> set[int]:
-    """Letters named in passing, negated ones aside."""
+    """Letters named within other text, negated ones aside."""
     found: set[int] = set()
     for line in text.splitlines():
         match = _LETTER_ONLY.fullmatch(line.strip())
@@ -331,7 +331,7 @@ def _weak_letters(text: str, prompt: Prompt) -> set[int]:
 
 
 def _polar(text: str, prompt: Prompt) -> int | None:
-    """For choices yes and no: what the text opens with."""
+    """For the choices yes and no: the position of the one that the text begins with."""
     sides = [w.key(choice) for choice in prompt.choices]
     if sorted(sides) != [("no",), ("yes",)]:
         return None

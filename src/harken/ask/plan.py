@@ -1,9 +1,9 @@
-"""Plan: items × conditions × rotations -> requests, each known by a hash of all that decides it.
+"""Plan: items × conditions × rotations -> requests, each with a hash of all that determines it.
 
-The first of three stages joined by files (plan, infer, score). It asks nobody: the same arguments
-give the same requests in the same order, so a plan can be read, counted and costed before anything
-is spent. Only ``transcript`` and ``caption`` need somebody here, the listener whose words stand in
-the place of the clips.
+The first of three stages joined by files (plan, infer, score). The tested model is not asked: the
+same arguments give the same requests in the same order, so a plan can be read, counted and priced
+before anything is spent. Only ``transcript`` and ``caption`` call a model here, the listener whose
+texts replace the clips.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
 from harken.stats.measures import clusters
 
 Replies = Literal["all", "plain", "none"]
-"""For which requests words are asked even where the model gives probabilities: every one, only
-those of the first condition with choices and clips as they are, or none."""
+"""Which requests get a generated reply even where the model gives probabilities of the choices:
+all, only those of the first condition without rotations, or none."""
 
 
 class Listener(Protocol):
-    """A model that writes down what it hears in clips (`harken.models.listeners`)."""
+    """A model that writes a transcript or caption of clips (`harken.models.listeners`)."""
 
     name: str
 
     def read(self, prompts: Sequence[Prompt]) -> list[Prompt | Reply]:
-        """Each prompt with words in the place of its clips, or the failure of a clip."""
+        """Each prompt with texts in place of its clips, or the failed reply of a clip."""
         ...
 
     def identity(self) -> str:
-        """A short hash of who listens, and how."""
+        """A short hash of the model and of what it is asked for."""
         ...
 
 
@@ -51,17 +51,17 @@ class AskSettings(TypedDict, total=False):
         conditions: names of `harken.ask.conditions.load`; default ``("audio",)``.
         rotations: how many rotations of the choices, or ``"all"``; default 1.
         clip_rotations: how many rotations of the clips, or ``"all"``; default 1.
-        listeners: condition (``transcript``, ``caption``) -> who writes the words down.
-        seed: for swaps and sampling; default 0.
-        batch: questions (with all their rotations) asked at once; default what the model wishes
-            (its `batch`), else 16.
+        listeners: condition (``transcript``, ``caption``) -> model that writes the texts.
+        seed: of mismatched audio (`swap`) and of sampling; default 0.
+        batch: questions (with all their rotations) in a batch; default the model's `batch`, else
+            16.
         name: the record file's name; default ``"records"``.
-        sampling: how replies are drawn; its seed is the run's unless set; default greedy.
-        replies: which requests are asked for words although the model gives probabilities; default
-            ``"all"``.
+        sampling: how replies are sampled; its seed is the run's unless set; default greedy.
+        replies: which requests get a generated reply although the model gives probabilities;
+            default ``"all"``.
         scorer: what counts as right, a name of `harken.ask.scorers.load`; default ``"strict"``.
-        max_failed: largest share of failed trials that is not an error; default 0.1. With 1, the
-            caller checks (`harken.ask.record.check_failures`) after writing what it has.
+        max_failed: largest share of failed records that is not an error; default 0.1. With 1, the
+            caller checks (`harken.ask.record.check_failures`) after writing its results.
     """
 
     conditions: Sequence[str]
@@ -78,11 +78,12 @@ class AskSettings(TypedDict, total=False):
 
 
 class PlannedRequest(TypedDict):
-    """One request as it stands in ``plan.jsonl``: all that marking its reply needs, and its key.
+    """One request as a line of ``plan.jsonl``: its key, and all that is needed to score its reply.
 
     `gold` is the answer's position in ``item.choices``, `gold_shown` in `choices` as shown; -1 if
-    there is none. ``options`` are the item's own, `choices` are as shown (rotated, renumbered).
-    `error` says why there is nothing to ask (a listener failed).
+    there is none. ``options`` are the item's choices, `choices` those shown (rotated, renumbered).
+    ``heard`` is the number of the item's clips, `clips` that of the prompt. `words` says whether a
+    reply is generated in any case. `error` says why the request cannot be sent (a listener failed).
     """
 
     key: str
@@ -111,49 +112,54 @@ class PlannedRequest(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt to ask, what it is about, and its line in the plan."""
+    """One prompt and its line in the plan.
+
+    Attributes:
+        prompt: what is sent.
+        planned: the line of ``plan.jsonl``.
+        audio_of: position of the item whose audio it has; requests with the same value share clips.
+    """
 
     prompt: Prompt
     planned: PlannedRequest
-    home: int
-    """Where its sounds lie among the items: requests of one home share clips."""
+    audio_of: int
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """All requests in the order of their trials.
+    """All requests in the order of their records.
 
     Attributes:
-        requests: what is asked.
-        excluded: who is not asked: condition -> item id -> why.
-        one_order: who is asked in one order of clips only: item id -> why.
+        requests: one prompt each, with its line of the plan.
+        excluded: items that are not asked: condition -> item id -> why.
+        one_order: items that are asked in one order of clips only: item id -> why.
     """
 
     requests: tuple[Request, ...]
     excluded: dict[str, dict[str, str]]
     one_order: dict[str, str]
 
-    def told(self) -> dict[str, dict[str, str]]:
-        """All exclusions as they are written down: by condition, and ``clip-rotations``."""
-        turned = {"clip-rotations": self.one_order} if self.one_order else {}
-        return {**self.excluded, **turned}
+    def exclusions(self) -> dict[str, dict[str, str]]:
+        """All exclusions as they are written to file: by condition, and ``clip-rotations``."""
+        one_order = {"clip-rotations": self.one_order} if self.one_order else {}
+        return {**self.excluded, **one_order}
 
 
 def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPlan:
-    """Everything there is to ask `model` of `items`.
+    """All requests to `model` about `items`.
 
-    Items that a condition cannot be put on are not asked under it, and those that have one order
-    of clips only in that order; `RequestPlan.excluded` and `RequestPlan.one_order` say why.
+    Items that a condition does not apply to are excluded from it, and items whose clips cannot be
+    reordered are asked in one order; `RequestPlan.excluded` and `RequestPlan.one_order` say why.
 
     Raises:
         ConfigError: an unknown condition, a rotation count below 1, or a condition without its
             listener.
     """
     groups = clusters([item.recordings for item in items])
-    homes: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for place, item in enumerate(items):
         for clip in item.clips:
-            homes.setdefault(clip.key, place)
+            positions.setdefault(clip.key, place)
     drafts: list[tuple[_Draft, int]] = []
     excluded: dict[str, dict[str, str]] = {}
     one_order: dict[str, str] = {}
@@ -166,29 +172,29 @@ def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPla
                 continue
             first = changed.clips[0].key if changed.clips else ""
             for draft in _drafts(model, item, changed, condition, asking, one_order):
-                drafts.append((replace(draft, group=groups[place]), homes.get(first, place)))
+                drafts.append((replace(draft, group=groups[place]), positions.get(first, place)))
         if reasons:
             excluded[condition] = reasons
-    salt, sounds = _salt(model, asking), _SoundGroups()
+    salt, clip_keys = _salt(model, asking), _ClipKeys()
     first = "audio" if "audio" in names else names[0]
     requests = []
-    for draft, home in _in_words(drafts, names, asking):
-        wordy = _wordy(draft, first, asking)
-        requests.append(Request(draft.prompt, _planned(draft, wordy, salt, sounds), home))
+    for draft, position in _with_texts(drafts, names, asking):
+        words = _needs_reply(draft, first, asking)
+        requests.append(Request(draft.prompt, _planned(draft, words, salt, clip_keys), position))
     return RequestPlan(tuple(requests), excluded, one_order)
 
 
-class _SoundGroups:
-    """What clips sound like, in short; a file that nobody has hashed is hashed, once."""
+class _ClipKeys:
+    """Keys of clips by content; a file without a hash is hashed, once."""
 
     def __init__(self) -> None:
         """Nothing is hashed yet."""
         self._files: dict[str, str | None] = {}
 
     def of(self, clip: Clip) -> str:
-        """The key of `clip`, with the hash of its file in the place of a path.
+        """The key of `clip`, with the hash of its file in place of a path.
 
-        What cannot be read keeps its path: it fails when it is asked about.
+        An unreadable file keeps its path; its request fails when it is sent.
         """
         if clip.origin:
             return clip.key
@@ -205,7 +211,7 @@ class _SoundGroups:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A request before its words and its key are known."""
+    """A request before its texts and its key are known."""
 
     item: Item
     prompt: Prompt
@@ -224,29 +230,29 @@ def _drafts(
     asking: AskSettings,
     one_order: dict[str, str],
 ) -> list[_Draft]:
-    """The prompts of one item under one condition: clip rotations, and rotations in each."""
-    found, name = [], item.id  # an id is a hash: once, and not for each request
+    """The prompts of one item under one condition: every rotation in every clip rotation."""
+    found, name = [], item.id  # an id is a hash: computed once, not for each request
     turns = asking.get("clip_rotations", 1)
     most = max(1, len(item.clips))
     if turns != "all" and turns < 1:
         raise ConfigError(f"clip_rotations is {turns}", hint="Use 1 or more, or 'all'.")
     for turn in range(most if turns == "all" else min(turns, most)):
-        # Under "none" there are no clips to move, but the words are renumbered all the same, so
-        # that every trial with audio has its partner without.
+        # Under "none" there are no clips to rotate, but the texts are renumbered all the same, so
+        # that every record with audio has its counterpart without.
         moved = _moved(item, changed, turn)
         if isinstance(moved, str):
             one_order[name] = moved
             break
         for rotation in rotations_of(item, asking.get("rotations", 1)):
-            # The prompt keeps the original's id: conditions of one item pair up, and a model
-            # that never listens cannot answer them differently by accident.
+            # The prompt has the original's id under every condition, so records of one item are
+            # paired, and a text-only model cannot answer them differently.
             prompt = replace(make_prompt(moved, model.style, rotation), item_id=name)
             found.append(_Draft(item, prompt, condition, rotation, turn))
     return found
 
 
 def _moved(item: Item, changed: Item, turn: int) -> Item | str:
-    """`changed` with clips and words as they are after `turn` steps."""
+    """`changed` with clips and texts rotated by `turn`; or why that is not possible."""
     if not turn:
         return changed
     worded = reorder(item, turn)
@@ -257,44 +263,44 @@ def _moved(item: Item, changed: Item, turn: int) -> Item | str:
     return replace(worded, clips=clips[cut:] + clips[:cut])
 
 
-def _in_words(
+def _with_texts(
     drafts: list[tuple[_Draft, int]], names: Sequence[str], asking: AskSettings
 ) -> list[tuple[_Draft, int]]:
-    """The drafts, those of word conditions with a listener's words in the place of clips."""
+    """The drafts, those of ``transcript`` and ``caption`` with a listener's texts for clips."""
     found = list(drafts)
     for name in (name for name in names if listener_of(name)):
         listener = asking.get("listeners", {}).get(name)
         if listener is None:
             raise ConfigError(
-                f"nobody is named who writes the words for the condition {name!r}",
+                f"no model is named for the condition {name!r}",
                 hint=f"Name one, for example {listener_of(name)}",
             )
         places = [i for i, (draft, _) in enumerate(found) if draft.condition == name]
         read = listener.read([found[i][0].prompt for i in places])
         for i, prompt in zip(places, read, strict=True):
-            draft, home = found[i]
+            draft, position = found[i]
             if isinstance(prompt, Reply):
-                found[i] = replace(draft, error=prompt.error or "the listener failed"), home
+                found[i] = replace(draft, error=prompt.error or "the listener failed"), position
             else:
-                found[i] = replace(draft, prompt=prompt), home
+                found[i] = replace(draft, prompt=prompt), position
     return found
 
 
-def _wordy(draft: _Draft, first: str, asking: AskSettings) -> bool:
-    """Whether words are asked for although there may be probabilities."""
+def _needs_reply(draft: _Draft, first: str, asking: AskSettings) -> bool:
+    """Whether a reply is generated even if the model gives probabilities."""
     mode = asking.get("replies", "all")
     plain = draft.condition == first and not draft.rotation and not draft.clip_rotation
     return mode == "all" or (mode == "plain" and plain) or not draft.prompt.choices
 
 
-def _planned(draft: _Draft, words: bool, salt: str, sounds: _SoundGroups) -> PlannedRequest:
+def _planned(draft: _Draft, words: bool, salt: str, clip_keys: _ClipKeys) -> PlannedRequest:
     item, prompt = draft.item, draft.prompt
     where = [draft.condition, draft.rotation, draft.clip_rotation]
     return PlannedRequest(
         key=digest(
             canonical([salt, prompt.item_id, *where, words])
             + prompt_text(prompt)
-            + canonical([prompt.system, *(sounds.of(clip) for clip in prompt.clips)])
+            + canonical([prompt.system, *(clip_keys.of(clip) for clip in prompt.clips)])
         ),
         item=prompt.item_id,
         task=item.task,
@@ -321,20 +327,20 @@ def _planned(draft: _Draft, words: bool, salt: str, sounds: _SoundGroups) -> Pla
 
 
 def _salt(model: Model, asking: AskSettings) -> str:
-    """What, besides the question, decides an answer."""
-    draw = sampling_of(asking)
-    sampling = [draw.max_tokens, draw.temperature, draw.top_k, draw.seed]
+    """What determines a reply besides the prompt: model, style, sampling, seed."""
+    own = sampling_of(asking)
+    sampling = [own.max_tokens, own.temperature, own.top_k, own.seed]
     return canonical([model.identity(), asdict(model.style), sampling, asking.get("seed", 0)])
 
 
 def sampling_of(asking: AskSettings) -> Sampling:
-    """How replies are drawn: the run's seed, unless the sampling has its own."""
-    drawn = asking.get("sampling", Sampling())
-    return drawn if drawn.seed else replace(drawn, seed=asking.get("seed", 0))
+    """The sampling of a run: with the run's seed, unless it has its own."""
+    sampling = asking.get("sampling", Sampling())
+    return sampling if sampling.seed else replace(sampling, seed=asking.get("seed", 0))
 
 
-def asked(planned: PlannedRequest) -> tuple[Item, Prompt]:
-    """The item and the prompt as far as marking needs them, from a line of the plan alone."""
+def item_and_prompt(planned: PlannedRequest) -> tuple[Item, Prompt]:
+    """Item and prompt as far as scoring needs them, from a line of the plan alone."""
     item = Item(
         question=planned["question"],
         answer=planned["answer"],
@@ -354,28 +360,28 @@ def asked(planned: PlannedRequest) -> tuple[Item, Prompt]:
 
 
 def _length(clip: Clip) -> float | None:
-    """Seconds; None for a clip that cannot be read, which will fail when it is asked about."""
+    """Seconds; None for an unreadable clip, whose requests will fail."""
     try:
         return duration_s(clip)
     except AudioError:
         return None
 
 
-def count(made: RequestPlan) -> dict[str, Any]:
-    """What a plan would ask: requests by condition, distinct clips, and who is not asked."""
+def count(request_plan: RequestPlan) -> dict[str, Any]:
+    """Counts of a plan: requests by condition, generated replies, distinct clips, exclusions."""
     by: dict[str, int] = {}
     clips: dict[str, float | None] = {}
-    for request in made.requests:
+    for request in request_plan.requests:
         by[request.planned["condition"]] = by.get(request.planned["condition"], 0) + 1
         for clip in request.prompt.clips:
             if clip.key not in clips:
                 clips[clip.key] = _length(clip)
     known = [length for length in clips.values() if length is not None]
     return {
-        "requests": len(made.requests),
+        "requests": len(request_plan.requests),
         "by": by,
-        "words": sum(request.planned["words"] for request in made.requests),
+        "words": sum(request.planned["words"] for request in request_plan.requests),
         "clips": len(clips),
         "seconds": round(sum(known), 3) if len(known) == len(clips) else None,
-        "excluded": {name: len(why) for name, why in made.excluded.items()},
+        "excluded": {name: len(why) for name, why in request_plan.excluded.items()},
     }

@@ -1,7 +1,7 @@
-"""Item -> Prompt: clips marked, choices rotated and lettered. The only place that writes letters.
+"""Item -> Prompt: clips numbered, choices rotated and lettered.
 
-Letters live between this file and `parse`: items hold bare option texts, and the rotation rides on
-the prompt as ``order[shown position] = position in item.choices``.
+Only this module and `parse` know letters: items hold bare choice texts, and a prompt's rotation is
+kept as ``order[shown position] = position in item.choices``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, letter
 
 Rotations = int | Literal["all"]
-"""How many cyclic rotations of the choices are asked: the first k, or every one."""
+"""How many cyclic rotations of the choices are asked: the first k, or all."""
 
 
 def rotations_of(item: Item, rotations: Rotations) -> range:
     """The rotations to ask of `item`: ``0 .. k-1``, never more than it has choices.
 
-    An open question has one. Raises ConfigError for a count below 1.
+    An open-ended item has one. Raises ConfigError for a count below 1.
     """
     size = max(1, len(item.choices))
     if rotations == "all":
@@ -38,10 +38,13 @@ def make_prompt(
     """Write `item` as a prompt.
 
     Args:
-        item: the question; an item without clips gives a prompt without any trace of clips.
-        style: how the model likes to be asked.
+        item: the question; an item without clips gives a prompt that does not mention clips.
+        style: the model's prompt style.
         rotation: cyclic rotation of the choices: ``order[i] = (i + rotation) % n``.
-        order: a full permutation instead of a rotation (training shuffles with it).
+        order: a full permutation instead of a rotation (used to shuffle choices in training).
+
+    Raises:
+        ConfigError: `order` is not a permutation of the choices.
     """
     size = len(item.choices)
     if order is None:
@@ -65,20 +68,20 @@ def make_prompt(
 
 
 def target(item: Item, prompt: Prompt) -> str:
-    """What a right reply to `prompt` says: the gold's letter or text, or the open answer."""
+    """The right reply to `prompt`: letter or text of the gold choice, or the open-ended answer."""
     if not item.choices:
         return item.answer
     return prompt.targets[prompt.order.index(item.gold)]
 
 
 def prompt_text(prompt: Prompt) -> str:
-    """The prompt in words, for people and records; clips appear as ``<clip 1>``."""
+    """The prompt as text, for people and records; clips appear as ``<clip 1>``."""
     lines: list[str] = []
-    heard = 0
+    number = 0
     for part in prompt.parts:
         if isinstance(part, Clip):
-            heard += 1
-            lines.append(f"<clip {heard}>")
+            number += 1
+            lines.append(f"<clip {number}>")
         else:
             lines.append(part)
     return "\n".join(lines)

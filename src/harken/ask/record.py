@@ -1,8 +1,8 @@
-"""Trials: what was asked, what came back, and the mark: the third stage, and all three in one call.
+"""Records: request, reply and score; the third stage, and all three stages in one call.
 
 ``plan.jsonl`` (`harken.ask.plan`) and ``replies.jsonl`` (`harken.ask.infer`) are joined by key and
-scored by the run's scorer (`harken.ask.scorers`) into ``records.jsonl``. Scoring asks nobody, so a
-run is scored again whenever the scorer changes, at no cost.
+scored by the run's scorer (`harken.ask.scorers`) into ``records.jsonl``. Scoring calls no model,
+so a run is scored again at no cost whenever the scorer changes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
-from harken.ask.infer import Keeper, ReplyRecord, infer
-from harken.ask.plan import AskSettings, PlannedRequest, RequestPlan, asked, plan
+from harken.ask.infer import ReplyRecord, RunFolder, infer
+from harken.ask.plan import AskSettings, PlannedRequest, RequestPlan, item_and_prompt, plan
 from harken.ask.score import Score, score_logprobs
 from harken.ask.scorers.base import Scorer
 from harken.ask.scorers.load import SCORERS, STRICT
@@ -23,11 +23,11 @@ _GROUP = 1000  # records written at once
 
 
 class Record(PlannedRequest):
-    """One question asked once, as it stands in ``records.jsonl``: the plan's line, and more.
+    """One scored request as a line of ``records.jsonl``: the plan's line, reply and score.
 
-    ``how`` says what the mark rests on: ``"logprob"`` (the most probable choice) or ``"text"`` (the
-    reply, also when two choices tie). ``text_outcome`` is the mark of the reply either way, None
-    where no words were asked for. ``parsed`` is in the item's own words, whatever was shown.
+    ``how`` says what is scored: ``"logprob"`` (the most probable choice) or ``"text"`` (the reply,
+    also when two choices tie). ``text_outcome`` is the outcome of the reply in either case, None
+    where none was generated. ``parsed`` is the choice as the item has it, whatever was shown.
     """
 
     reply: str
@@ -45,26 +45,30 @@ class Record(PlannedRequest):
 
 
 def ask_and_score(
-    model: Model, items: Sequence[Item], *, run: Keeper | None = None, **asking: Unpack[AskSettings]
+    model: Model,
+    items: Sequence[Item],
+    *,
+    run: RunFolder | None = None,
+    **asking: Unpack[AskSettings],
 ) -> list[Record]:
-    """Ask `model` every item under every condition and rotation; return all trials in plan order.
+    """Ask `model` every item under every condition and rotation; return all records in plan order.
 
-    Items that a condition cannot be put on are not asked; ``<name>-excluded.json`` in the run says
-    which and why. Without `run` nothing is kept on disk.
+    Items that a condition does not apply to are excluded; ``<name>-excluded.json`` in the run says
+    which and why. Without `run` nothing is written to disk.
 
     Raises:
-        TooManyFailures: the share of failed trials is above `max_failed`; all trials are written.
-        RunError: the run holds trials of other questions.
+        TooManyFailures: the share of failed records is above `max_failed`; all are written first.
+        RunError: the run holds another plan or replies to other requests.
         ConfigError: an unknown condition or scorer, a rotation count below 1, a condition without
             its listener.
     """
     name = asking.get("name", "records")
-    SCORERS.get(asking.get("scorer", STRICT))  # an unknown one is told before anything is asked
-    made = plan(model, items, asking)
+    SCORERS.get(asking.get("scorer", STRICT))  # an unknown one fails before anything is asked
+    request_plan = plan(model, items, asking)
     if run is not None:
-        keep_plan(run, made, name)
-    replies = infer(model, made, asking, run, file_of(name, "replies"))
-    lines = [request.planned for request in made.requests]
+        keep_plan(run, request_plan, name)
+    replies = infer(model, request_plan, asking, run, file_of(name, "replies"))
+    lines = [request.planned for request in request_plan.requests]
     records = score_all(lines, replies, asking.get("scorer", STRICT))
     if run is not None:
         keep_records(run, records, name)
@@ -73,18 +77,18 @@ def ask_and_score(
 
 
 def file_of(name: str, stage: str) -> str:
-    """The record file of a stage: ``plan`` for ``records``, ``mine.plan`` for any other name."""
+    """The record file of a stage: ``plan`` if `name` is ``records``, else ``<name>.plan``."""
     return stage if name == "records" else f"{name}.{stage}"
 
 
-def keep_plan(run: Keeper, made: RequestPlan, name: str = "records") -> None:
-    """Write the plan into the run, unless it is there.
+def keep_plan(run: RunFolder, request_plan: RequestPlan, name: str = "records") -> None:
+    """Write the plan into the run unless it is there.
 
     Raises:
         RunError: the run holds another plan.
     """
     file = file_of(name, "plan")
-    lines = [request.planned for request in made.requests]
+    lines = [request.planned for request in request_plan.requests]
     there = run.records(file)
     if len(there) > len(lines):
         raise RunError(
@@ -92,32 +96,32 @@ def keep_plan(run: Keeper, made: RequestPlan, name: str = "records") -> None:
             where=file,
             hint="Model, items, conditions and seed must be the same to resume.",
         )
-    mended = False
+    changed = False
     for old, new in zip(there, lines, strict=False):
         if old["key"] == new["key"]:
             continue
-        # Where a listener failed there were no words; it is asked again each time.
-        mended = bool(old["error"]) and _place(old) == _place(new)
-        if not mended:
+        # Where a listener failed there was no text; it is asked again each time.
+        changed = bool(old["error"]) and _identity(old) == _identity(new)
+        if not changed:
             raise RunError(
-                f"the run holds another plan: item {new['item']} under {new['condition']} is asked "
-                "otherwise than it was (its words, its audio or how it is asked changed)",
+                f"the run holds another plan: the request for item {new['item']} under "
+                f"{new['condition']} differs (its text, its audio or the settings changed)",
                 where=file,
-                hint="Give back what the run began with, or evaluate into another folder.",
+                hint="Restore what the run was started with, or evaluate into another folder.",
             )
-    # Written before the plan: a kill in between leaves a plan that is short, and written again.
-    if len(there) < len(lines) or mended or not run.path(f"{name}-excluded.json").is_file():
-        run.write_json(f"{name}-excluded", made.told())
+    # Written before the plan: a kill in between leaves an incomplete plan, which is rewritten.
+    if len(there) < len(lines) or changed or not run.path(f"{name}-excluded.json").is_file():
+        run.write_json(f"{name}-excluded", request_plan.exclusions())
         _write(run, file, lines)
 
 
-def _place(planned: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Which question a request is, however it is worded."""
+def _identity(planned: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What identifies a request, whatever its text: item, condition, rotations."""
     return tuple(planned[name] for name in ("item", "condition", "rotation", "clip_rotation"))
 
 
-def keep_records(run: Keeper, records: Sequence[Record], name: str = "records") -> bool:
-    """Write the trials into the run; False if they are there already, as they are."""
+def keep_records(run: RunFolder, records: Sequence[Record], name: str = "records") -> bool:
+    """Write the records into the run; False if the same records are there already."""
     if run.records(name) == list(records):
         return False
     _write(run, name, records)
@@ -127,7 +131,7 @@ def keep_records(run: Keeper, records: Sequence[Record], name: str = "records") 
 def score_all(
     lines: Iterable[PlannedRequest], replies: Mapping[str, ReplyRecord], scorer: str = STRICT
 ) -> list[Record]:
-    """Every line of a plan with its reply, scored by the scorer of that name.
+    """The record of every line of a plan, scored by the scorer of that name.
 
     Raises:
         ConfigError: no scorer has that name.
@@ -146,8 +150,8 @@ def score_all(
 
 
 def score_request(planned: PlannedRequest, replied: ReplyRecord, scorer: Scorer) -> Record:
-    """One request and its reply, scored. Pure."""
-    item, prompt = asked(planned)
+    """The record of one request and its reply; a pure function."""
+    item, prompt = item_and_prompt(planned)
     text = replied["reply"]
     reply = Reply(text or "", replied["stop"], replied["error"])
     by_text = scorer.score(item, prompt, reply)
@@ -163,7 +167,7 @@ def score_request(planned: PlannedRequest, replied: ReplyRecord, scorer: Scorer)
         stop=reply.stop,
         logprobs=logprobs,
         how="logprob" if by_logprob else "text",
-        # Of an answer that is withheld nobody can say whether it is right.
+        # Whether a reply is right is unknown where the benchmark withholds the answer.
         outcome="hidden" if hidden else found.outcome,
         value=None if hidden else found.value,
         share=found.share,
@@ -181,14 +185,14 @@ def check_failures(records: Sequence[Mapping[str, Any]], max_failed: float) -> N
     if records and len(failed) / len(records) > max_failed:
         first = failed[0]
         raise TooManyFailures(
-            f"{len(failed)} of {len(records)} trials failed; the first: {first['error']}",
+            f"{len(failed)} of {len(records)} requests failed; the first: {first['error']}",
             where=f"item {first['item']}, condition {first['condition']}",
-            hint=f"Mend the cause, or allow more than {max_failed:.0%} (--max-failed).",
+            hint=f"Remove the cause, or allow more than {max_failed:.0%} (--max-failed).",
         )
 
 
-def _write(run: Keeper, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-    """All records of a file anew; a kill in between leaves a short file, which is written again."""
+def _write(run: RunFolder, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Rewrite all records of a file; after a kill the file is incomplete and is rewritten."""
     run.truncate(name, 0)
     for start in range(0, max(1, len(records)), _GROUP):
         run.append(name, records[start : start + _GROUP], sync=start + _GROUP >= len(records))

@@ -1,6 +1,6 @@
-"""Text to words for comparison: case, accents, articles, contractions and punctuation levelled.
+"""Text to words for comparison: case, accents, articles, contractions, punctuation normalised.
 
-Shared by `parse` (which option does a reply mean?) and `score` (is an open answer right?).
+Used by `parse` (which choice does a reply name?) and `score` (is an open-ended answer right?).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NUMBERS = {
     "nineteen": "19",
     "twenty": "20",
 }
-# Scripts written without spaces: each sign is a word of its own.
+# Scripts written without spaces: each character is a word.
 _SIGNS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 # Numbers keep sign and decimals ("-3", "0.5", "12:30"); "c#" is not "c".
 _WORD = re.compile(
@@ -51,14 +51,14 @@ _QUOTES = str.maketrans(
 
 
 def plain(text: str) -> str:
-    """NFKC with straight quotes and dashes, invisible signs removed; letter case untouched."""
+    """NFKC with straight quotes and dashes, invisible characters removed; case unchanged."""
     return unicodedata.normalize("NFKC", text).translate(_QUOTES)
 
 
 def fold(text: str) -> str:
-    """`plain`, case-folded, Latin accents off, contractions of "not" written out."""
-    marks = unicodedata.normalize("NFKD", plain(text).casefold())
-    bare = "".join(sign for sign in marks if not "\u0300" <= sign <= "\u036f")
+    """`plain`, case-folded, without Latin accents, contractions of "not" written out."""
+    decomposed = unicodedata.normalize("NFKD", plain(text).casefold())
+    bare = "".join(sign for sign in decomposed if not "\u0300" <= sign <= "\u036f")
     bare = unicodedata.normalize("NFKC", bare)
     bare = re.sub(r"\bcannot\b|\bcan't\b", "can not", bare)
     bare = re.sub(r"n't\b", " not", bare)
@@ -66,7 +66,7 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of `text`, folded, in order. Signs that are no part of a word vanish."""
+    """The words of `text`, folded, in order; other characters are dropped."""
     return tuple(_WORD.findall(fold(text)))
 
 
@@ -76,7 +76,7 @@ def number(word: str) -> str:
 
 
 def stem(word: str) -> str:
-    """A word without its plural or third-person s, so that "barks" meets "bark"."""
+    """A word without a plural or third-person s, so that "barks" equals "bark"."""
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word.isalpha():
         return word[:-1]
     return word
@@ -84,9 +84,9 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=4096)
 def key(text: str) -> tuple[str, ...]:
-    """What two equal answers have in common: folded words without articles, numbers as digits.
+    """Key of an answer for comparison: folded words without articles, numbers as digits.
 
-    A text made of articles or signs alone keeps what it has, so nothing equals the empty answer.
+    A text of articles or punctuation only is not reduced, so nothing equals the empty answer.
     """
     found = words(text)
     content = tuple(number(word) for word in found if word not in ARTICLES)

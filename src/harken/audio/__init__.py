@@ -1,6 +1,6 @@
-"""Clips as references, and the only code that touches a codec.
+"""Clips as references to audio, and the only code that uses a codec.
 
-`clip` holds the types, `load` turns a clip into samples; below them `source` (files and shard
-rows), `codec`, `container`, `mp3`, `probe` (is this file usable, and if not why), `formats` (what
-decodes here) and `fingerprint`.
+`clip` has the types, `load` turns a clip into samples. Below them: `source` (files and shard rows),
+`codec`, `container`, `mp3`, `probe` (is a file usable, and if not, why), `formats` (which formats
+this installation decodes) and `fingerprint`.
 """

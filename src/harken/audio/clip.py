@@ -1,4 +1,4 @@
-"""Clips: frozen references to stretches of audio, and scenes of several.
+"""Clips: frozen references to spans of audio, and scenes mixed from several.
 
 Conventions: samples are float32 in [-1, 1]; mono is (n,), several channels are (channels, n); times
 are seconds; rates are Hz. A `Clip` holds no samples: it is loaded at the last moment, by the model
@@ -13,10 +13,7 @@ from typing import Any, Literal
 from harken.hashing import canonical, digest
 
 RATE_HZ = 16_000
-
-
-"""The rate at which everything is mixed and, unless a model asks otherwise, heard."""
-
+"""Sample rate of mixing and, unless a model asks for another, of loading."""
 
 ClipKind = Literal["file", "shard", "plan", "silence"]
 
@@ -48,7 +45,7 @@ class Clip:
 
     @property
     def key(self) -> str:
-        """Content identity: stays the same when files move or bytes are embedded."""
+        """Content identity: does not change when files move or bytes are embedded."""
         if self.origin:
             return self.origin
         if self.kind == "silence":
@@ -62,7 +59,7 @@ class Clip:
         return digest(canonical([source, self.start_s, self.duration_s]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, defaults left out."""
+        """JSON-able values, defaults left out."""
         out: dict[str, Any] = {"kind": self.kind}
         for name in ("path", "origin"):
             if getattr(self, name):
@@ -90,7 +87,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One sound in a scene: which clip, from when, how loud (dB relative to its own level)."""
+    """One clip in a scene: its start (s), gain (dB relative to its own level) and fades (s)."""
 
     clip: Clip
     at_s: float = 0.0
@@ -100,14 +97,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ScenePlan:
-    """A scene: sounds placed on a time line. Rendering it is a pure function of the plan."""
+    """A scene: clips placed on a timeline. Rendering it is a pure function of the plan."""
 
     parts: tuple[Part, ...]
     duration_s: float
     rate_hz: int = RATE_HZ
 
     def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
-        """Plain values; with `keys`, clips appear by content key only (the base of the hash)."""
+        """JSON-able values; with `keys`, clips are given by content key only (for the hash)."""
         return {
             "parts": [
                 {
@@ -133,5 +130,5 @@ class ScenePlan:
 
 
 def silence(duration_s: float) -> Clip:
-    """A clip of zeros."""
+    """A clip of `duration_s` seconds of zeros."""
     return Clip(kind="silence", duration_s=duration_s)

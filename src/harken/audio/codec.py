@@ -1,7 +1,6 @@
-"""The codec: files to samples and samples to bytes (libsndfile through soundfile, soxr).
+"""Decoding, resampling and encoding: libsndfile through soundfile, and soxr.
 
-Samples are float32, (channels, frames) in here. Reading is by blocks; a decoded source is kept in a
-bounded cache, since the same clip is loaded by several questions.
+Samples are float32, (channels, frames), in this module. Files are read in blocks.
 """
 
 from __future__ import annotations
@@ -22,16 +21,10 @@ from harken.audio.mp3 import Mp3Window
 from harken.errors import AudioError
 
 BLOCK = 1 << 17
-
-
 """Samples (frames x channels) decoded at a time: half a megabyte as float32."""
 
-
 LOUDEST = 64.0
-
-
-"""Largest sane sample: 36 dB over full scale. Whole numbers written as floats lie far above."""
-
+"""Largest valid sample: 36 dB over full scale. Integers stored as floats are far above."""
 
 Samples = NDArray[np.float32]
 
@@ -58,13 +51,13 @@ def open_regular(
             raise AudioError("escapes-root", "the path leads outside the corpus", where=name)
         if not stat.S_ISREG(os.stat(name).st_mode):
             raise AudioError("not-a-file", "a folder, pipe, socket or device", where=name)
-        # O_NONBLOCK: should the name become a pipe between the look and the open, do not wait.
+        # O_NONBLOCK: if the name becomes a pipe between the check and the open, do not wait.
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except ValueError:
         raise AudioError("bad-name", "the name holds a NUL byte", where=name) from None
     except OSError as error:
         raise _open_error(name, error) from None
-    # Unbuffered: the decoder moves the same descriptor, and a buffer would not know of it.
+    # Unbuffered: the decoder moves the same descriptor, which a buffer would not notice.
     file = cast(BinaryIO, os.fdopen(handle, "rb", buffering=0))
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
@@ -75,7 +68,7 @@ def open_regular(
 
 
 def _open_error(name: str, error: OSError) -> AudioError:
-    """The reason behind a failed open."""
+    """The AudioError for a failed open."""
     try:
         if os.path.islink(name):
             return AudioError("broken-link", f"a link to nothing: {error.strerror}", where=name)
@@ -87,7 +80,7 @@ def _open_error(name: str, error: OSError) -> AudioError:
 
 
 def damage(file: BinaryIO, error: AudioError) -> AudioError:
-    """A decoding error of a FLAC file that was cut short is ``truncated``, not ``corrupt``."""
+    """`error`, or ``truncated`` in place of ``corrupt`` for a FLAC file that was cut short."""
     file.seek(0)
     if error.reason == "corrupt" and file.read(4) == b"fLaC":
         size = file.seek(0, os.SEEK_END)
@@ -97,7 +90,7 @@ def damage(file: BinaryIO, error: AudioError) -> AudioError:
 
 
 def open_sound(file: BinaryIO) -> Any:
-    """A `soundfile.SoundFile` on an open file or on bytes in memory."""
+    """A `soundfile.SoundFile` on an open file or on bytes in memory; raises AudioError."""
     import soundfile
 
     file.seek(0)
@@ -110,7 +103,7 @@ def open_sound(file: BinaryIO) -> Any:
             return soundfile.SoundFile(file)
         return soundfile.SoundFile(file.fileno(), closefd=False)
     except soundfile.LibsndfileError as error:
-        raise AudioError("bad-header", f"no decoder takes it: {error.error_string}") from None
+        raise AudioError("bad-header", f"no decoder opens it: {error.error_string}") from None
 
 
 def blocks(sound: Any, dtype: str = "float32", count: int | None = None) -> Iterator[NDArray[Any]]:
@@ -124,7 +117,7 @@ def blocks(sound: Any, dtype: str = "float32", count: int | None = None) -> Iter
                 step if count is None else min(step, count), dtype=dtype, always_2d=True
             )
         except soundfile.LibsndfileError as error:
-            raise AudioError("corrupt", f"decoding stops: {error.error_string}") from None
+            raise AudioError("corrupt", f"decoding fails: {error.error_string}") from None
         if len(block) == 0:
             return
         if count is not None:
@@ -139,7 +132,7 @@ def check_values(block: NDArray[Any]) -> None:
         bad = int(np.count_nonzero(~np.isfinite(block)))
         raise AudioError("non-finite", f"{bad} samples in one block are NaN or infinite")
     if peak > LOUDEST:
-        found = f"samples reach {peak:,.0f} times full scale; were whole numbers stored as floats?"
+        found = f"samples reach {peak:,.0f} times full scale; were integers stored as floats?"
         raise AudioError("out-of-range", found)
 
 
@@ -148,8 +141,8 @@ def decode(
 ) -> tuple[Samples, int]:
     """Samples (channels, frames) of a span, and their rate.
 
-    Lossless formats are entered at the span; lossy ones are decoded from the beginning and the
-    frames before the span thrown away, because their decoders carry state across a seek.
+    Lossless formats are decoded from the start of the span; lossy ones from the beginning, and the
+    frames before the span are dropped, because their decoders carry state across a seek.
 
     Raises:
         AudioError: ``out-of-span`` when the source is shorter than the span by over 10 ms, or any
@@ -187,7 +180,7 @@ def _decode(file: BinaryIO, start_s: float, length_s: float | None) -> tuple[Sam
             f"the span {start_s:g} s + {length_s if length_s is not None else 0:g} s "
             f"goes past the end of the source",
         )
-    if short > 0:  # a rounding of the span, not a lack of sound
+    if short > 0:  # the span was rounded; no samples are missing
         samples = np.pad(samples, ((0, short), (0, 0)))
     return np.ascontiguousarray(samples.T, dtype=np.float32), rate
 
@@ -210,9 +203,9 @@ def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
 
     block = np.atleast_2d(np.asarray(samples)).T
     if block.size == 0:
-        raise AudioError("no-samples", "there is nothing to encode")
+        raise AudioError("no-samples", "there are no samples to encode")
     check_values(block)
-    # Round here, not in the codec: 1/32768 steps, exactly what the decoder gives back.
+    # Round here, not in the codec: steps of 1/32768, exactly what the decoder returns.
     whole = np.clip(np.rint(block.astype(np.float64) * 32768.0), -32768, 32767).astype(np.int16)
     out = io.BytesIO()
     soundfile.write(out, whole, rate_hz, format=format, subtype="PCM_16")
@@ -220,7 +213,7 @@ def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write under a temporary name, then rename: a killed job leaves no half file."""
+    """Write under a temporary name, then rename, so that a killed job leaves no partial file."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")

@@ -1,8 +1,8 @@
-"""What the bytes of a sound file say of themselves: WAV, FLAC, Ogg and MP3 containers, no decoding.
+"""Reads and checks WAV, FLAC, Ogg and MP3 containers without decoding.
 
-Decoders are kind: a WAV whose second half is missing, or an Ogg stream without its end, decodes
-without complaint to a shorter sound. So the containers are read here, in blocks and at constant
-memory, and every way in which they can be broken is told apart by its reason.
+Decoders are lenient: a WAV whose second half is missing, or an Ogg stream without its end, decodes
+without an error to fewer samples. So the containers are read here, in blocks and at constant
+memory, and every kind of damage has its own reason code.
 
 Sources: RIFF/WAVE (Microsoft 1991, RF64: EBU Tech 3306), FLAC (RFC 9639), Ogg (RFC 3533), Vorbis I
 (4.2.2), Opus (RFC 7845), MPEG audio frames (ISO/IEC 11172-3, 13818-3).
@@ -24,7 +24,7 @@ MAX_RATE_HZ = 768_000
 MIN_RATE_HZ = 1_000
 MAX_DURATION_S = 6 * 3600.0
 BOMB_RATIO = 20_000
-"""PCM bytes claimed per byte of file; digital silence in FLAC reaches about 18,000."""
+"""Largest ratio of claimed PCM bytes to file bytes; digital silence in FLAC has about 18,000."""
 
 AUDIO_SUFFIXES = {
     ".wav": ("wav",),
@@ -40,7 +40,7 @@ OTHER_SUFFIXES = frozenset(
     {".aac", ".aif", ".aiff", ".amr", ".ape", ".au", ".caf", ".m4a", ".mka", ".mp4", ".webm"}
     | {".wma", ".wv", ".sph"}
 )
-"""Audio by its name, in formats that are not read."""
+"""Suffixes of audio formats that are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Header:
         format: ``wav``, ``flac``, ``vorbis``, ``opus``, ``oggflac`` or ``mp3``.
         rate_hz, channels: 0 where only the decoder knows.
         frames: claimed samples a channel; None where only the decoder knows.
-        bits: bits a sample for whole-number formats, else 0.
+        bits: bits a sample of integer formats, else 0.
         md5: hash of the decoded samples (FLAC), or empty.
     """
 
@@ -64,7 +64,7 @@ class Header:
 
 
 def sniff(head: bytes) -> str | None:
-    """The format by its first bytes (64 are enough); None when it is nothing that is read."""
+    """The format by the first bytes (64 are enough); None if it is not one that is read."""
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav"
     if head[:4] == b"fLaC":
@@ -85,7 +85,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def read_header(file: BinaryIO, format: str, size: int) -> Header:
-    """Read and judge the container of an open file of `size` bytes.
+    """Read and check the container of an open file of `size` bytes.
 
     Raises:
         AudioError: ``truncated``, ``bad-header``, ``zero-rate``, ``no-samples``, ``too-long`` or
@@ -100,12 +100,12 @@ def read_header(file: BinaryIO, format: str, size: int) -> Header:
         header = Header("mp3", *read_mp3(file, size))
     else:
         header = _ogg(file, format)
-    judge(header, size)
+    check_header(header, size)
     return header
 
 
-def judge(header: Header, size: int) -> None:
-    """Refuse absurd rates, channel counts and lengths."""
+def check_header(header: Header, size: int) -> None:
+    """Refuse impossible rates, channel counts and lengths; raises AudioError."""
     rate, channels = header.rate_hz, header.channels
     if rate and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise AudioError("bad-header", f"the header claims a sample rate of {rate:,} Hz")
@@ -125,7 +125,7 @@ def judge(header: Header, size: int) -> None:
 
 
 def _wav(file: BinaryIO, size: int) -> Header:
-    """Walk the RIFF chunks up to ``data``."""
+    """Read the RIFF chunks up to ``data``."""
     head = file.read(12)
     riff_size = struct.unpack("<I", head[4:8])[0]
     wide_data = None
@@ -157,13 +157,13 @@ def _wav(file: BinaryIO, size: int) -> Header:
     there = size - file.tell()
     if head[:4] == b"RF64" and length == 0xFFFFFFFF and wide_data is not None:
         length = wide_data
-    judge(Header("wav", rate, channels), size)
+    check_header(Header("wav", rate, channels), size)
     if length > there:
         if length > (1 << 30) and length > 4 * there:
             found = f"the header claims {length:,} bytes of samples, the file has {there:,}"
             raise AudioError("bad-header", found)
         raise AudioError("truncated", f"{there:,} of {length:,} bytes of samples are there")
-    # Compressed codings pack several samples in a block: only the decoder knows their number.
+    # Compressed codecs pack several samples in a block: only the decoder knows their number.
     plain = bits > 0 and block == channels * ((bits + 7) // 8)
     frames = length // block if plain or length < block else None
     return Header("wav", rate, channels, frames, bits)
@@ -191,7 +191,7 @@ def _flac(file: BinaryIO, size: int) -> Header:
 
 
 def _flac_has_frames(head: bytes, file: BinaryIO) -> bool:
-    """Skip the metadata blocks; whether anything follows the last one."""
+    """Skip the metadata blocks; whether any byte follows the last one."""
     last = bool(head[4] & 0x80)
     while not last:
         block = file.read(4)
@@ -203,11 +203,11 @@ def _flac_has_frames(head: bytes, file: BinaryIO) -> bool:
 
 
 def flac_end_is_whole(file: BinaryIO, size: int) -> bool:
-    """Whether the file ends with a frame that fits its CRC-16 (RFC 9639, 9.3): nothing is cut off.
+    """Whether the file ends with a frame whose CRC-16 is right (RFC 9639, 9.3): it is not cut off.
 
-    It tells, once decoding has failed, a file that was cut from one that was damaged inside. The
-    CRC (polynomial 8005) of a frame with its footer is 0; every sync code in the last 64 KiB may
-    begin the last frame.
+    Used after decoding has failed, to distinguish a file that was cut from one with damage inside.
+    The CRC (polynomial 8005) of a frame with its footer is 0; every sync code in the last 64 KiB
+    may begin the last frame.
     """
     file.seek(max(0, size - (1 << 16)))
     tail = file.read()
@@ -229,20 +229,20 @@ _REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 def ogg_crc(page: bytes) -> int:
     """CRC of an Ogg page whose CRC field is zero (RFC 3533, 6: polynomial 04c11db7, unreflected).
 
-    ``zlib`` has the same polynomial reflected: with every byte's bits reversed and the result
-    reversed back, the two agree, and a page costs microseconds.
+    ``zlib`` has the same polynomial reflected: with the bits of every byte reversed, and those of
+    the result, the two agree, and a page takes microseconds.
     """
     crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2)
 
 
 def _ogg(file: BinaryIO, format: str) -> Header:
-    """Walk the pages: each whole, its CRC right, the last one marked as the end of its stream."""
+    """Read all pages: each complete, its CRC right, the last with the end-of-stream flag."""
     header = Header(format)
     ended, granule, pages = False, 0, 0
     while head := file.read(27):
         if head[:4] != b"OggS"[: len(head[:4])]:
-            if ended:  # a tag or padding after the end of the stream is harmless
+            if ended:  # a tag or padding may follow the end of the stream
                 break
             raise AudioError("corrupt", f"no Ogg page where page {pages + 1} should begin")
         table = file.read(head[26]) if len(head) == 27 else b""
@@ -253,7 +253,7 @@ def _ogg(file: BinaryIO, format: str) -> Header:
             header = _ogg_identity(body, format)
         crc = int.from_bytes(head[22:26], "little")
         if ogg_crc(head[:22] + b"\0\0\0\0" + head[26:] + table + body) != crc:
-            raise AudioError("corrupt", f"Ogg page {pages + 1} does not fit its checksum")
+            raise AudioError("corrupt", f"Ogg page {pages + 1} does not match its checksum")
         ended = bool(head[5] & 4)
         position = int.from_bytes(head[6:14], "little", signed=True)
         granule = max(granule, position)
@@ -262,11 +262,11 @@ def _ogg(file: BinaryIO, format: str) -> Header:
         reason = "no-samples" if ended else "truncated"
         raise AudioError(reason, "the file ends after its header")
     if not ended:
-        raise AudioError("truncated", f"the stream has no end: it stops after page {pages}")
-    if header.format == "opus":  # granules count at 48 kHz whatever the input rate was
-        judge(Header("opus", 48_000, header.channels, granule), file.tell())
+        raise AudioError("truncated", f"no end-of-stream flag: the stream stops after page {pages}")
+    if header.format == "opus":  # granule positions count at 48 kHz whatever the input rate was
+        check_header(Header("opus", 48_000, header.channels, granule), file.tell())
     elif header.rate_hz:
-        judge(Header(format, header.rate_hz, header.channels, granule), file.tell())
+        check_header(Header(format, header.rate_hz, header.channels, granule), file.tell())
     return header
 
 
@@ -279,7 +279,7 @@ def _ogg_identity(packet: bytes, format: str) -> Header:
         if channels == 0:
             raise AudioError("bad-header", "the header claims 0 channels")
         header = Header(format, rate, channels)
-        judge(header, len(packet))
+        check_header(header, len(packet))
         return header
     if format == "opus" and len(packet) >= 10:
         if packet[9] == 0:

@@ -1,4 +1,4 @@
-"""Acoustic fingerprints: is this the same recording, re-encoded, resampled, louder, cut or noisy?
+"""Acoustic fingerprints: find a recording again after re-encoding, resampling, gain, cuts, noise.
 
 Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002: 32 bits a frame, each
 the sign of a difference of neighbouring bands' energies against an earlier frame::
@@ -6,10 +6,11 @@ the sign of a difference of neighbouring bands' energies against an earlier fram
     bit(n, m) = [E(n, m) - E(n, m+1) - (E(n-LAG, m) - E(n-LAG, m+1)) > 0]
 
 A query's words, and those that differ in their `WEAKEST` bits only, are looked up; equal words vote
-for a clip and an offset; the best are compared bit by bit over the whole overlap. Two recordings of
-different things differ in half of the bits, give or take 0.5 / sqrt(FREE * frames): neighbouring
-frames overlap, so a frame holds about `FREE` independent bits (measured). A match lies `SIGMAS`
-below one half, and never above `MOST_ERRORS`. Frames of silence say nothing and are left out.
+for a clip and an offset; the best are compared bit by bit over the whole overlap. Two different
+recordings differ in half of the bits, with a standard deviation of 0.5 / sqrt(FREE * frames):
+neighbouring frames overlap, so a frame has about `FREE` independent bits (measured). A match is
+`SIGMAS` standard deviations below one half, and never above `MOST_ERRORS`. Silent frames are left
+out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from harken.audio.codec import Samples, resample
 
 PRINT_HZ = 8000
-"""The rate at which fingerprints are taken: what a telephone carries is enough."""
+"""Sample rate of fingerprints: the bandwidth of a telephone is enough."""
 
 FRAME = 2048
 HOP = 160
@@ -42,10 +43,10 @@ FREE = 6.0
 FEWEST = 16
 """Fewest frames in common: 0.32 s."""
 
-_COMMON = 256  # a word with more places in the index tells nothing; it is not looked up
+_COMMON = 256  # a word at more places of the index is not specific; it is not looked up
 _CANDIDATES = 24
 _BLOCK = 512  # frames transformed at a time
-_NEVER = np.float64(1e-20)  # of full scale: a clip of zeros has no loudest frame
+_NEVER = np.float64(1e-20)  # energy below which a frame is silent in any clip
 
 Words = NDArray[np.uint32]
 
@@ -56,8 +57,8 @@ class Fingerprint:
 
     Attributes:
         words: (n,).
-        clear: (n,) whether the frame and the one `LAG` before are no silence.
-        weak: (n, WEAKEST) numbers of the bits that were decided most narrowly.
+        clear: (n,) whether neither the frame nor the one `LAG` before is silent.
+        weak: (n, WEAKEST) indices of the bits with the smallest differences.
     """
 
     words: Words
@@ -65,19 +66,19 @@ class Fingerprint:
     weak: NDArray[np.uint8]
 
     def __len__(self) -> int:
-        """Frames."""
+        """Number of frames."""
         return len(self.words)
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintMatch:
-    """A clip of the index that a query repeats.
+    """A clip of the index that matches a query.
 
     Attributes:
         number: which clip, counted from 0 in the order in which they were added.
-        errors: share of differing bits over the frames in common; 0 same, 0.5 unrelated.
-        seconds: length of the frames in common that are no silence.
-        offset_s: where in the indexed clip the query begins; negative: before it.
+        errors: share of differing bits over the common frames; 0 same, 0.5 unrelated.
+        seconds: length of the common frames that are not silent.
+        offset_s: where in the indexed clip the query begins; negative: before its start.
     """
 
     number: int
@@ -106,10 +107,10 @@ def fingerprint(samples: Samples, rate_hz: int) -> Fingerprint:
 
 
 def sample_hash(samples: Samples, rate_hz: int) -> str:
-    """A hash of the sound itself, whatever file it lay in; empty for silence.
+    """A hash of the samples, whatever the file format; empty for silence.
 
-    Samples (channels, n) are taken at 16 bits, equal channels once, zeros at both ends left out: a
-    WAV, its FLAC and its padded copy are one.
+    Samples (channels, n) are rounded to 16 bits, equal channels count once, zeros at both ends are
+    dropped: a WAV, its FLAC and its zero-padded copy have the same hash.
     """
     whole = np.rint(np.atleast_2d(samples) * 32768.0).clip(-32768, 32767).astype("<i2")
     if len(whole) > 1 and (whole == whole[0]).all():
@@ -123,7 +124,7 @@ def sample_hash(samples: Samples, rate_hz: int) -> str:
 
 
 class FingerprintIndex:
-    """An index of fingerprints; about 12 bytes a frame, 600 bytes a second of sound."""
+    """An index of fingerprints; about 12 bytes a frame, 600 bytes a second of audio."""
 
     def __init__(self) -> None:
         self._prints: list[Fingerprint] = []
@@ -132,26 +133,26 @@ class FingerprintIndex:
         self._sorted = 0
 
     def __len__(self) -> int:
-        """Clips."""
+        """Number of clips."""
         return len(self._prints)
 
     def add(self, one: Fingerprint | None) -> None:
-        """Add the next clip; one that could not be heard, or is silent, is never found."""
+        """Add the next clip; None (a clip that cannot be decoded) and silent clips never match."""
         self._prints.append(_NOTHING if one is None else one)
 
     def find(self, query: Fingerprint) -> list[FingerprintMatch]:
-        """The clips that `query` repeats, the surest first; each clip once."""
+        """The clips that match `query`, the fewest bit errors first; each clip once."""
         self._sort()
         best: dict[int, FingerprintMatch] = {}
         for number, offset in self._candidates(query):
-            echo = self._compare(query, number, offset)
+            match = self._compare(query, number, offset)
             held = best.get(number)
-            if echo is not None and (held is None or _surer(echo, held)):
-                best[number] = echo
-        return sorted(best.values(), key=lambda echo: (echo.errors, echo.number))
+            if match is not None and (held is None or _surer(match, held)):
+                best[number] = match
+        return sorted(best.values(), key=lambda match: (match.errors, match.number))
 
     def _sort(self) -> None:
-        """Put all clear words in order; done once after clips were added."""
+        """Sort all clear words; done once after clips were added."""
         if self._sorted == len(self._prints):
             return
         places = [
@@ -166,7 +167,7 @@ class FingerprintIndex:
         self._sorted = len(self._prints)
 
     def _candidates(self, query: Fingerprint) -> list[tuple[int, int]]:
-        """(clip, offset in frames) by votes of equal words, the most voted for first."""
+        """(clip, offset in frames) by votes of equal words, most votes first."""
         at = np.flatnonzero(query.clear)
         if not len(at) or not len(self._words):
             return []
@@ -190,7 +191,7 @@ class FingerprintIndex:
         return [(int(k >> 32), int(k & 0xFFFFFFFF) - (1 << 31)) for k in found[top]]
 
     def _compare(self, query: Fingerprint, number: int, offset: int) -> FingerprintMatch | None:
-        """The share of differing bits at an offset; None if it is no match."""
+        """The match of clip `number` at an offset in frames; None if it differs too much."""
         own = self._prints[number]
         first, last = max(0, offset), min(len(own), offset + len(query))
         if last - first < FEWEST:
@@ -209,18 +210,18 @@ class FingerprintIndex:
 
 
 def most_errors(frames: int) -> float:
-    """The largest share of differing bits at which two stretches of `frames` are the same."""
+    """The largest share of differing bits at which two spans of `frames` frames match."""
     return min(MOST_ERRORS, 0.5 - SIGMAS * 0.5 / math.sqrt(FREE * frames))
 
 
 def _surer(one: FingerprintMatch, other: FingerprintMatch) -> bool:
-    """Further below one half than chance explains."""
-    sure, held = ((0.5 - echo.errors) * math.sqrt(echo.seconds) for echo in (one, other))
+    """Whether `one` is more standard deviations below one half than `other`."""
+    sure, held = ((0.5 - match.errors) * math.sqrt(match.seconds) for match in (one, other))
     return sure > held
 
 
 def _blocks(wave: Samples) -> Iterator[Samples]:
-    """Windows (m, FRAME) of a wave, some at a time: an hour of sound is no matrix."""
+    """Windows (m, FRAME) of a waveform in blocks, so that long audio fits into memory."""
     if len(wave) < FRAME:
         return
     windows = np.lib.stride_tricks.sliding_window_view(wave, FRAME)[::HOP]
@@ -229,7 +230,7 @@ def _blocks(wave: Samples) -> Iterator[Samples]:
 
 
 def _energy(windows: Samples) -> NDArray[np.float64]:
-    """Energy (m, BANDS) in logarithmic bands, shares of a bin counted at the edges."""
+    """Energy (m, BANDS) in logarithmic bands; bins at band edges are counted in part."""
     power = np.abs(np.fft.rfft(windows * _WINDOW, axis=1)) ** 2
     below = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], axis=1)
     whole = _EDGES.astype(int)

@@ -1,4 +1,4 @@
-"""Which formats decode on this computer, tried and not looked up: each is written and read back."""
+"""Which formats this installation can encode and decode, tested by a round trip."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ FORMATS = {
 
 
 def codecs() -> dict[str, bool]:
-    """Format -> whether half a second of a tone survives being written to memory and read back."""
+    """Format -> whether half a second of a tone can be written to memory and read back."""
     try:
         import numpy as np
         import soundfile
-    except (ImportError, OSError):  # OSError: the package is there and its library does not load
+    except (
+        ImportError,
+        OSError,
+    ):  # OSError: the package is installed, but its library does not load
         return dict.fromkeys(FORMATS, False)
     tone = 0.3 * np.sin(2 * np.pi * 440 / 48_000 * np.arange(24_000))
     works = {}
@@ -29,7 +32,7 @@ def codecs() -> dict[str, bool]:
             soundfile.write(memory, tone, 48_000, format=container, subtype=subtype)
             memory.seek(0)
             back, _ = soundfile.read(memory)
-        except (RuntimeError, ValueError, TypeError):  # what soundfile raises for what it lacks
+        except (RuntimeError, ValueError, TypeError):  # raised by soundfile for formats it lacks
             works[name] = False
         else:
             works[name] = len(back) > 20_000 and 0.1 < float(np.abs(back).max()) < 0.6

@@ -1,4 +1,4 @@
-"""From a clip to its samples, and from a scene to its sound; samples to bytes."""
+"""Clips to samples, scenes to samples, samples to encoded bytes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def silenced(clip: Clip) -> Clip:
 
 
 def span(clip: Clip, start_s: float, length_s: float) -> Clip:
-    """A stretch of `clip`."""
-    # An embedded clip is known by its origin, and its stretches must not be known by the same.
+    """The span of `clip` from `start_s`, `length_s` long, both in seconds."""
+    # The key of an embedded clip is its origin; a span needs another key than the whole.
     origin = digest(canonical([clip.origin, start_s, length_s])) if clip.origin else ""
     return replace(clip, start_s=clip.start_s + start_s, duration_s=length_s, origin=origin)
 
 
 def duration_s(clip: Clip) -> float:
-    """Length in seconds, from the reference if it says so, else from the source.
+    """Length in seconds, from the reference if it has one, else from the source.
 
     Raises:
         AudioError: the source cannot be used.
@@ -49,32 +49,32 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     """The samples of a clip.
 
     Args:
-        clip: what to hear.
-        rate_hz: the rate wanted; resampled by soxr when the source has another.
-        mono: average the channels into one.
+        clip: the clip.
+        rate_hz: the rate of the result; the source is resampled by soxr if it has another.
+        mono: average all channels.
 
     Returns:
         float32 (n,) if `mono`, else (channels, n), with n = round(length * rate_hz). The array is
         the caller's own.
 
     Raises:
-        AudioError: with one of `REASONS`; ``hash-mismatch`` when the bytes are not the expected.
+        AudioError: with one of `harken.audio.probe.REASONS`, such as ``hash-mismatch``.
     """
     if clip.kind == "silence":
         zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
         return zeros[0] if mono else zeros
-    if clip.plan is not None and clip.kind != "shard":  # a shard holds what was rendered
+    if clip.plan is not None and clip.kind != "shard":  # a shard holds the rendered audio
         scene = render(clip.plan)[None, :], clip.plan.rate_hz
         return _shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
     return _load_source(clip, rate_hz, mono)
 
 
 def render(plan: ScenePlan) -> Samples:
-    """The sound of a scene: a pure function of the plan.
+    """Render a scene: a pure function of the plan.
 
-    Every part is loaded at the plan's rate, scaled by its gain, faded in and out (linearly, so that
-    no cut clicks), and added at its place; what reaches past the end of the scene is cut off before
-    the fade. If the sum peaks above 1 the whole is scaled down, so that loudness relations hold.
+    Every part is loaded at the plan's rate, cut at the end of the scene, scaled by its gain, faded
+    in and out linearly to avoid clicks, and added at its start. If the sum peaks above 1, the whole
+    scene is scaled down, so that relative levels are kept.
 
     Returns:
         mono float32 (round(duration * rate),).
@@ -114,35 +114,35 @@ def encode_wav(samples: Samples, rate_hz: int) -> bytes:
 
 
 def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
-    """Write 16-bit WAV; the file appears whole or not at all."""
+    """Write 16-bit WAV atomically."""
     write_bytes(path, encode_wav(samples, rate_hz))
 
 
-_heard: LruCache[Samples] = LruCache(128 << 20)
+_loaded: LruCache[Samples] = LruCache(128 << 20)
 
 
 def clear_cache() -> None:
-    """Forget everything that has been decoded."""
-    _heard.clear()
+    """Clear all caches of decoded audio."""
+    _loaded.clear()
     clear_sources()
 
 
 def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
-    """`load` for what lies on disk, remembered; (n,) or (channels, n)."""
+    """`load` for files and shard rows, cached; (n,) or (channels, n)."""
     if clip.kind == "shard" and clip.row < 0:
         raise AudioError("missing", f"the shard has no row {clip.row}", where=clip.path)
     row = clip.row if clip.kind == "shard" else -1
     source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
     key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
-    held = _heard.get(key)
+    held = _loaded.get(key)
     if held is None:
         held = _shaped(*read_source(source), rate_hz, mono)
-        _heard.put(key, held, held.nbytes)
+        _loaded.put(key, held, held.nbytes)
     return np.array(held)
 
 
 def _shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> Samples:
-    """(channels, n) at `rate` -> what `load` gives."""
+    """(channels, n) at `rate` -> the result of `load`."""
     if mono and samples.shape[0] > 1:
         samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
     samples = resample(samples, rate, rate_hz)

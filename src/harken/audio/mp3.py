@@ -1,7 +1,7 @@
 """MPEG audio: frames, the Xing tag and the tags around them (ISO/IEC 11172-3, 13818-3; ID3v2).
 
-An MP3 file has no header: it is a row of frames, each telling its own length. Walking them shows a
-file that has been cut short, which decoders pass over.
+An MP3 file has no header: it is a sequence of frames, each with its own length. Reading all frame
+headers detects files that were cut short, which decoders do not report.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def mp3_frame(head: bytes) -> tuple[int, int, int, int] | None:
 
 
 def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
-    """Walk the frames of an open file; (rate_hz, channels).
+    """Read all frame headers of an open file; returns (rate_hz, channels).
 
     Raises:
         AudioError: ``truncated`` when the last frame is cut short or frames that the Xing tag
@@ -59,9 +59,9 @@ def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
     if frame is None:
         raise AudioError("not-audio", "no MPEG audio frame follows the ID3 tag")
     xing = xing_at(first)
-    told = None
+    claimed = None
     if xing and first[xing + 7] & 1:
-        told = int.from_bytes(first[xing + 8 : xing + 12], "big")
+        claimed = int.from_bytes(first[xing + 8 : xing + 12], "big")
     rate, channels = frame[2], frame[3]
     position, count = start, 0
     while position < size:
@@ -77,16 +77,16 @@ def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
         count += 1
     if position > size:
         raise AudioError("truncated", f"the last frame (number {count}) is cut short")
-    heard = count - 1 if xing else count  # the frame with the tag is silent
-    if told is not None and heard < told and position >= size:
-        raise AudioError("truncated", f"{heard} of {told} frames are there")
-    if heard <= 0:
+    frames = count - 1 if xing else count  # the frame with the tag has no samples
+    if claimed is not None and frames < claimed and position >= size:
+        raise AudioError("truncated", f"{frames} of {claimed} frames are there")
+    if frames <= 0:
         raise AudioError("no-samples", "there is no frame with samples")
     return rate, channels
 
 
 def _frames_follow(data: bytes) -> bool:
-    """Whether two frames in a row begin anywhere in `data`: a damaged place, not the end."""
+    """Whether two consecutive frames begin anywhere in `data`: damage, not the end of the file."""
     for at in range(len(data) - 3):
         frame = mp3_frame(data[at : at + 4]) if data[at] == 0xFF else None
         if frame is not None and mp3_frame(data[at + frame[0] : at + frame[0] + 4]) is not None:
@@ -97,8 +97,8 @@ def _frames_follow(data: bytes) -> bool:
 def mp3_start(file: BinaryIO) -> int:
     """Where the first frame begins: after ID3v2 tags and their padding.
 
-    Padding is often left out of the tag's own size. A frame is believed when another one follows
-    it, or the end of the file.
+    Padding is often not counted in the tag's size. A frame counts if another frame, an ID3v1 tag
+    or the end of the file follows it.
     """
     start = _after_id3(file)
     file.seek(start)
@@ -114,7 +114,7 @@ def mp3_start(file: BinaryIO) -> int:
 
 
 def _after_id3(file: BinaryIO) -> int:
-    """Where the ID3v2 tags say that they end."""
+    """Where the ID3v2 tags end by their stated sizes."""
     position = 0
     while True:
         file.seek(position)
@@ -126,7 +126,7 @@ def _after_id3(file: BinaryIO) -> int:
 
 
 def xing_at(head: bytes) -> int:
-    """Where the Xing or Info tag of the first frame lies; 0 if there is none."""
+    """Offset of the Xing or Info tag in the first frame; 0 if there is none."""
     for magic in (b"Xing", b"Info"):
         at = head.find(magic, 4, 48)
         if at >= 0 and len(head) >= at + 16:
@@ -135,10 +135,10 @@ def xing_at(head: bytes) -> int:
 
 
 class Mp3Window(io.RawIOBase):
-    """The frames of an MP3 file, as a file: the tags around them confuse decoders.
+    """The frames of an MP3 file as a file, without the tags around them, which confuse decoders.
 
-    The stream size told by a Xing tag is shown as it really is, because libsndfile's decoder
-    writes a warning past Python to stderr when an editor has left a wrong one.
+    The stream size in a Xing tag is replaced by the actual one: for a wrong size, libsndfile's
+    decoder writes a warning straight to stderr.
     """
 
     def __init__(self, file: BinaryIO) -> None:

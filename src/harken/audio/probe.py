@@ -1,7 +1,7 @@
-"""Looking at one file: what it is, how long, its hash; or the reason why it cannot be used.
+"""Probing one file: format, length, rate and hash; or the reason why it cannot be used.
 
-`probe` reads the container, decodes everything once in blocks and hashes the bytes, all at constant
-memory. It never waits on a pipe, and every kind of broken file has its own reason.
+`probe` reads the container, decodes the whole file once in blocks and hashes the bytes, at constant
+memory. It never waits on a pipe, and every kind of damage has its own reason code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from harken.audio.codec import blocks, check_values, damage, open_regular, open_sound
-from harken.audio.container import AUDIO_SUFFIXES, Header, judge, read_header, sniff
+from harken.audio.container import AUDIO_SUFFIXES, Header, check_header, read_header, sniff
 from harken.errors import AudioError
 
 MAX_BYTES = 4 << 30
@@ -45,12 +45,12 @@ REASONS: dict[str, str] = {
     "unlisted": "audio that the manifest does not name",
     "bad-row": "a line of a manifest that cannot be read",
 }
-"""Why a file is not used: code -> sentence."""
+"""Reason code for a file that cannot be used -> explanation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a good file is."""
+    """Properties of a usable file."""
 
     duration_s: float
     rate_hz: int
@@ -118,10 +118,10 @@ def _decode_all(file: BinaryIO, header: Header, size: int) -> tuple[int, int, in
         rate, channels = int(sound.samplerate), int(sound.channels)
         if rate == 0:
             raise AudioError("zero-rate", "the decoder finds a sample rate of 0 Hz")
-        judge(Header(header.format, rate, channels), size)
+        check_header(Header(header.format, rate, channels), size)
         for block in blocks(sound, dtype):
             frames += len(block)
-            judge(Header(header.format, rate, channels, frames), size)
+            check_header(Header(header.format, rate, channels, frames), size)
             if dtype == "float32":
                 check_values(block)
             elif header.bits == 16:

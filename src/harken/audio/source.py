@@ -1,7 +1,7 @@
-"""From a file or a row of a shard to samples, through the caches.
+"""Decoded samples of a file or a shard row, cached.
 
-The same clip is loaded by several questions, under several conditions, epoch after epoch. Keys hold
-the file's identity and times, so a file that has been written anew is read anew.
+The same clip is loaded for several items, conditions and epochs. Cache keys include the file's
+inode, size and times, so a file that was rewritten is read again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harken.errors import AudioError
 
 WHOLE_DECODED = 32 << 20
 WHOLE_ENCODED = 1 << 20
-"""Sources below this are decoded whole once and then cut; of longer ones only the span is."""
+"""Sources below these sizes (bytes) are decoded whole; of longer ones, only the span is."""
 
 _decoded: LruCache[tuple[Samples, int]] = LruCache(64 << 20)
 _pages: LruCache[list[list[bytes | None]]] = LruCache(64 << 20)
@@ -32,7 +32,7 @@ _verified: LruCache[bool] = LruCache(1 << 20)
 
 @dataclass(frozen=True, slots=True)
 class EncodedSource:
-    """Where encoded bytes lie (`row` < 0: the file itself), the span wanted, the hash expected."""
+    """Where the encoded bytes are (`row` < 0: the file itself), the span, the expected hash."""
 
     path: str
     row: int
@@ -42,7 +42,7 @@ class EncodedSource:
     sha256: str | None
 
     def state(self) -> tuple[Hashable, ...]:
-        """Identity of the bytes now; a file that is not there has only its name."""
+        """Identity of the bytes now; for a missing file only its name."""
         try:
             found = os.stat(self.path)
         except (OSError, ValueError):
@@ -52,7 +52,7 @@ class EncodedSource:
 
 
 def clear_sources() -> None:
-    """Forget all decoded sources and shard pages."""
+    """Clear the caches of decoded sources and shard pages."""
     _decoded.clear()
     _pages.clear()
     _verified.clear()
@@ -116,12 +116,12 @@ def cut(samples: Samples, rate: int, start_s: float, length_s: float | None) -> 
     total = samples.shape[1]
     first = round(start_s * rate)
     count = total - first if length_s is None else round(length_s * rate)
-    lacking = first + count - total
-    if first < 0 or count < 0 or lacking > rate // 100:
+    missing = first + count - total
+    if first < 0 or count < 0 or missing > rate // 100:
         found = f"the span {start_s:g} s + {count / rate:g} s lies outside {total / rate:g} s"
         raise AudioError("out-of-span", found)
     span = samples[:, first : first + count]
-    if lacking > 0:  # a rounding of the span, not a lack of sound
+    if missing > 0:  # the span was rounded; no samples are missing
         span = np.pad(span, ((0, 0), (0, count - span.shape[1])))
     return span, rate
 

@@ -1,4 +1,4 @@
-"""Labelled recordings in: one file a layout, and the generated starter corpus.
+"""Reading corpora of labelled recordings, one module a layout, and the generated starter corpus.
 
-Every layout file has the shape told in `harken.corpora.base`: ``matches``, ``entries``, ``LAYOUT``.
+Every layout module has the structure described in `harken.corpora.base`.
 """

@@ -1,14 +1,14 @@
-"""The nouns of a corpus and reading one: Entry, Recording, Reject, Corpus, `read_corpus`.
+"""The types of a corpus: Entry, Recording, Reject, Corpus, Layout.
 
-A layout says where a corpus keeps its files and what it says of them; it decodes nothing. One
-file a layout, all of one shape::
+A layout says where a corpus has its files and what it states about them; it decodes nothing. One
+module a layout, all of this structure::
 
-    def matches(root: Path) -> bool: ...                      # cheap: looks at names, reads headers
-    def entries(root: Path) -> Iterator[Entry | Reject]: ...  # files and what is known of them
+    def matches(root: Path) -> bool: ...                      # cheap: file names, table headings
+    def entries(root: Path) -> Iterator[Entry | Reject]: ...  # files and what is stated of them
     LAYOUT = Layout("name", "what it is, in a sentence", matches, entries)
 
-`read_corpus` probes every entry. A file that cannot be used becomes a `Reject` with its reason; it
-never stops the reading.
+`harken.corpora.read.read_corpus` probes every entry. A file that cannot be used becomes a `Reject`
+with its reason, and reading goes on.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Kind = Literal["sound", "speech", "music"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a layout knows of one file before it is opened.
+    """What a corpus states about one file, before the file is opened.
 
     Attributes:
-        path: relative to the corpus root, as the corpus writes it (absolute only if the corpus
-            says so); whether it stays inside the root is checked on probing.
+        path: relative to the corpus root, as the corpus gives it (absolute only if the corpus
+            does so); probing checks that it is inside the root.
         id: source recording; empty: the path without its suffix.
         sha256: expected hash, if the corpus states one.
-        Others: as in `Recording`.
+        others: as in `Recording`.
     """
 
     path: str
@@ -58,15 +58,15 @@ class Recording:
     Attributes:
         clip: the file, with absolute path, duration and hash.
         id: source recording (such as ``"freesound:100032"``); clips cut from one share it.
-        kind: what is heard.
-        labels: sound or instrument classes (for single spoken words: the word), lower case words.
+        kind: kind of audio.
+        labels: sound or instrument classes (for single spoken words: the word), in lower case.
         transcript: what is said, if known.
-        speaker: whose voice, if known.
-        split: the split the corpus gives, ``""`` if it gives none.
+        speaker: id of the speaker, if known.
+        split: the corpus's own split, ``""`` if it has none.
         fold: official fold, if any.
         licence: short name such as ``"CC BY 3.0"``; ``""`` if not stated.
-        onsets: (label, onset, offset) in seconds, if the corpus says when.
-        sex: of the speaker, ``"F"`` or ``"M"``, if the corpus says so.
+        onsets: (label, onset, offset) in seconds, if the corpus gives them.
+        sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
     """
 
@@ -92,7 +92,7 @@ class Reject:
     Attributes:
         path: relative to the root; always valid Unicode (undecodable bytes as ``\xNN``).
         reason: code, a key of `harken.audio.probe.REASONS`.
-        found: the sentence for people.
+        found: explanation for people.
     """
 
     path: str
@@ -102,7 +102,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What a folder of recordings holds."""
+    """A folder of recordings as it was read: usable recordings, rejects and notes."""
 
     name: str
     layout: str
@@ -114,14 +114,13 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one kind of corpus lies on disk.
+    """A layout of files on disk: how it is recognised and read.
 
     Attributes:
-        name: by which it is chosen.
-        about: what corpora it reads, in a sentence.
-        matches: whether a folder is laid out so; cheap.
-        entries: the files, and what is known of them.
-        generic: it fits folders that say nothing of themselves, so it is tried after all others.
+        name: in the registry; `about`: which corpora it reads, in a sentence.
+        matches: whether a folder has this layout; cheap.
+        entries: the files, and what is stated of them.
+        generic: it matches folders of any kind, so it is tried after all others.
     """
 
     name: str
@@ -135,15 +134,15 @@ def printable(path: str) -> str:
     r"""`path` as valid Unicode: bytes that are not UTF-8 become ``\xNN``."""
     try:
         return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a lone surrogate that never was a byte, from a JSON escape
+    except UnicodeEncodeError:  # a lone surrogate from a JSON escape, not from a byte
         return path.encode("utf-8", "backslashreplace").decode()
 
 
 def audio_paths(root: Path) -> Iterator[str | Reject]:
-    """Relative paths of everything below `root` that is audio by its name, sorted.
+    """Relative paths of all files below `root` with an audio suffix, sorted.
 
-    Links to folders are not followed (they may circle): one that leads outside is a reject.
-    Folders that cannot be listed and audio in formats that are not read are rejects as well.
+    Links to folders are not followed (they may form cycles); one that leads outside is a reject.
+    Folders that cannot be listed and audio formats that are not read are rejects too.
     """
     errors: list[OSError] = []
     for folder, folders, files in os.walk(root, onerror=errors.append):

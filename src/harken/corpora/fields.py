@@ -1,4 +1,4 @@
-"""Words from file names and licence texts: how layouts turn them into labels and short names."""
+"""Parsing file names and licence texts into labels, splits and licence names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def label(name: str) -> str:
 
 
 def licences(text: str) -> set[str]:
-    """Short names of the Creative Commons licences whose addresses stand in `text`."""
+    """Short names of the Creative Commons licences whose URLs occur in `text`."""
     found = set()
     for pattern, name in _LICENCES:
         for match in re.finditer(r"creativecommons\.org/" + pattern, text, re.IGNORECASE):
@@ -27,7 +27,7 @@ def licences(text: str) -> set[str]:
 
 
 def sole_licence(text: str) -> str:
-    """The licence named in `text` when it names exactly one, else ``""``: never a guess."""
+    """The licence in `text` if there is exactly one, else ``""``."""
     found = licences(text)
     return found.pop() if len(found) == 1 else ""
 

@@ -1,4 +1,4 @@
-"""Reading a corpus: the layout is recognised, every file is probed, rejects have their reason."""
+"""Reading a corpus: recognise its layout, probe every file, give a reason for every reject."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ LAYOUTS: Registry[Layout] = Registry(
 
 
 def recognise(root: Path) -> Layout:
-    """The first layout that fits `root`; ``folder`` fits every folder.
+    """The first layout that matches `root`; ``folder`` matches every folder.
 
     Layouts from outside the package are tried before its own, and generic ones after all others. An
-    outside layout that fails is warned of and passed over.
+    outside layout that fails is reported by a warning and skipped.
     """
     layouts = [(LAYOUTS.is_built_in(one.name), one) for one in LAYOUTS.members()]
     for own, layout in sorted(layouts, key=lambda pair: (pair[1].generic, pair[0])):
@@ -46,18 +46,20 @@ def recognise(root: Path) -> Layout:
         except Exception as error:
             if own:
                 raise
-            told = f"{type(error).__name__}: {error} ({LAYOUTS.origin(layout.name)})"
-            warnings.warn(f"the layout {layout.name!r} failed: {told}", PluginWarning, stacklevel=2)
+            fault = f"{type(error).__name__}: {error} ({LAYOUTS.origin(layout.name)})"
+            warnings.warn(
+                f"the layout {layout.name!r} failed: {fault}", PluginWarning, stacklevel=2
+            )
     return LAYOUTS.get("folder")
 
 
 def read_corpus(root: Path, layout: str | None = None, limit: int | None = None) -> Corpus:
-    """Read the corpus at `root`: every usable recording, and every reject with its reason.
+    """Read the corpus at `root`: all usable recordings, and all rejects with their reasons.
 
     Args:
-        root: the folder. Files that lie outside it (a link, ``../`` in a manifest) are rejected.
-        layout: a name in `LAYOUTS`; None: recognised.
-        limit: at most so many files, spread evenly over the corpus.
+        root: the folder. Files outside it (a link, ``../`` in a manifest) are rejected.
+        layout: a name in `LAYOUTS`; None: recognised from the files.
+        limit: most files to read, spread evenly over the corpus.
 
     Raises:
         DataError: `root` is not a folder that can be read.
@@ -91,7 +93,7 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
 
 
 def recording(entry: Entry, root: Path) -> Recording:
-    """Probe one entry; raises AudioError with its reason when it cannot be used."""
+    """Probe one entry; raises AudioError with its reason if it cannot be used."""
     path = root / entry.path
     facts = probe(path, root=root)
     if entry.sha256 is not None and entry.sha256 != facts.sha256:
@@ -102,7 +104,7 @@ def recording(entry: Entry, root: Path) -> Recording:
         )
     for name, _, offset in entry.onsets:
         if offset > facts.duration_s + 0.05:
-            found = f"{name!r} lasts to {offset:g} s in a recording of {facts.duration_s:g} s"
+            found = f"{name!r} ends at {offset:g} s in a recording of {facts.duration_s:g} s"
             raise AudioError("bad-row", found, where=printable(entry.path))
     clip = Clip("file", str(path), duration_s=facts.duration_s, sha256=facts.sha256)
     return Recording(

@@ -1,4 +1,4 @@
-"""What a folder of recordings holds: layout, clips, hours, labels, speakers, splits, rejects."""
+"""Counts of a corpus: layout, clips, hours, labels, speakers, splits, rejects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harken.corpora.splits import given_splits
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The count of a corpus; `corpus` holds what was counted."""
+    """The counts of `corpus`; each dictionary is name -> number of recordings or rejects."""
 
     corpus: Corpus
     hours: float
@@ -30,11 +30,11 @@ class Scan:
 
     @property
     def clips(self) -> int:
-        """Recordings that can be used."""
+        """Number of usable recordings."""
         return len(self.corpus.recordings)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: all text is valid Unicode, all paths are relative to the root."""
+        """JSON-able values: all text is valid Unicode, all paths are relative to the root."""
         recordings = self.corpus.recordings
         return {
             "name": self.corpus.name,
@@ -61,7 +61,7 @@ class Scan:
 
 
 def scan(root: Path, layout: str | None = None, limit: int | None = None) -> Scan:
-    """Read the corpus at `root` and count what it holds.
+    """Read the corpus at `root` and count its recordings.
 
     Raises:
         DataError: `root` is not a folder.
@@ -89,5 +89,5 @@ def count(corpus: Corpus) -> Scan:
 
 
 def _counted(names: Any) -> dict[str, int]:
-    """Name -> count, by name."""
+    """Name -> count, sorted by name."""
     return dict(sorted(Counter(names).items()))

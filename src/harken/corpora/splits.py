@@ -1,8 +1,8 @@
-"""Train, dev and test from one corpus, so that no voice and no source is in two of them.
+"""Train, dev and test splits of a corpus that share no speaker and no source recording.
 
-Recordings that share a source recording, the same bytes or a speaker are joined, and whatever is
-joined goes to one split as a whole. A split that the corpus gives is kept; where the corpus would
-put joined recordings into different splits, that part of it is drawn anew.
+Recordings with a common source recording, identical bytes or a common speaker form a group, and a
+group is in one split as a whole. The corpus's own splits are kept; where they would divide a group,
+the group's split is drawn.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def splits_of(
 ) -> list[str]:
     """The split of each recording, in order; the same for any order of the recordings.
 
-    Official folds count as given splits: the last fold is test, the others are train. Speakers join
-    recordings only where there are at least two of them. What is not given is drawn by groups,
-    the biggest first, each to the split that lacks most of the group's rarest label (after
+    Official folds count as given splits: the last fold is test, the others are train. Speakers
+    group recordings only if there are at least two of them. Groups without a given split are drawn,
+    the largest first, each to the split that lacks most of the group's rarest label (after
     Sechidis et al. 2011); labels too rare to reach every split are counted together.
 
     Raises:
@@ -55,7 +55,7 @@ def splits_of(
 
 
 def given_splits(recordings: Sequence[Recording]) -> list[str]:
-    """The split each recording comes with: its own, or by its official fold."""
+    """The split of each recording in the corpus: stated, or by its official fold."""
     folds = {r.fold for r in recordings if r.fold is not None}
     last = max(folds) if len(folds) > 1 else None
     return [
@@ -65,7 +65,7 @@ def given_splits(recordings: Sequence[Recording]) -> list[str]:
 
 
 def joined(recordings: Sequence[Recording]) -> list[list[int]]:
-    """Groups of positions connected by source recording, bytes or speaker; a canonical order."""
+    """Groups of positions connected by source recording, bytes or speaker, in canonical order."""
     parent = list(range(len(recordings)))
 
     def root(i: int) -> int:
@@ -74,11 +74,11 @@ def joined(recordings: Sequence[Recording]) -> list[list[int]]:
             i = parent[i]
         return i
 
-    voices = {r.speaker for r in recordings if r.speaker}
+    speakers = {r.speaker for r in recordings if r.speaker}
     first: dict[tuple[str, str], int] = {}
     for i, r in enumerate(recordings):
         keys = [("id", r.id), ("bytes", r.clip.sha256 or "")]
-        if len(voices) > 1:
+        if len(speakers) > 1:
             keys.append(("speaker", r.speaker or ""))
         for key in keys:
             if key[1]:
@@ -90,7 +90,7 @@ def joined(recordings: Sequence[Recording]) -> list[list[int]]:
 
 
 def _name(recording: Recording) -> tuple[str, str]:
-    """What a recording is called wherever it lies."""
+    """Sort key of a recording that does not depend on its folder."""
     return recording.id, recording.clip.sha256 or recording.clip.path
 
 
@@ -126,6 +126,6 @@ def assign_splits(
     test_share: float = 0.2,
     dev_share: float = 0.0,
 ) -> list[Recording]:
-    """Give every recording a split; see `splits_of`."""
+    """The recordings with a split each; see `splits_of`."""
     names = splits_of(recordings, seed, test_share, dev_share)
     return [replace(r, split=name) for r, name in zip(recordings, names, strict=True)]

@@ -1,7 +1,7 @@
-"""What can be asked, and the words of asking: Prompt, Sampling, Reply, Model, Learner.
+"""The interface of all models: Prompt, Sampling, Reply, Model, Learner.
 
-Nothing heavy is imported here. `ask` and everything above it knows models only through this file;
-adapters (``lalm``, ``deaf``, later ``hf``, ``openai``) arrive by name from `harken.models`.
+No heavy library is imported here. `ask` and the layers above it know models only through this
+module; `harken.models.load` builds one by name (``lalm``, ``native``, ``openai``, ``random``, …).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MODEL_FILE = "harken-model.json"
 
 @dataclass(frozen=True, slots=True)
 class PromptStyle:
-    """How a model likes to be asked; chosen by the model, applied by `harken.ask.prompt`.
+    """How prompts are written for a model; set by the model, applied by `harken.ask.prompt`.
 
     Attributes:
-        letters: show choices as ``A. …`` and expect a letter; else show and expect the bare text.
-        question_first: put the question before the clips (and not after them).
+        letters: list choices as ``A. …`` and expect a letter; else list and expect the bare text.
+        question_first: put the question before the clips, not after them.
         mark_clips: write ``clip 1:`` before each clip when there is more than one.
-        instruction: sentence put after the question, such as a request for the answer only.
+        instruction: sentence after the question and choices, such as a request for the answer only.
         hide_implied: do not list choices that the question implies: yes and no, the clips, counts.
     """
 
@@ -37,9 +37,9 @@ class PromptStyle:
 
 
 class Earlier(str):
-    """A reply of the model's own, earlier in a conversation: a part of a prompt between two turns.
+    """An assistant turn earlier in a conversation: a part of a prompt between two user turns.
 
-    Only a model that `multi_turn` may be given one; another would read it as the user's words.
+    Only for models with `multi_turn`; others would read it as text of the user.
     """
 
     __slots__ = ()
@@ -47,16 +47,16 @@ class Earlier(str):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One question as it is put to a model.
+    """One request to a model: text, clips and choices.
 
     Attributes:
         parts: text and clips in reading order; an `Earlier` ends a turn of a conversation.
-        question: the bare question (deaf baselines read it).
-        choices: the choices as shown, in shown order, without letters; empty for open questions.
-        order: ``order[shown position] = position in item.choices``: the rotation rides here.
-        style: how it was written; the parser needs it.
+        question: the bare question (text-only baselines read it).
+        choices: the choices in shown order, without letters; empty for open-ended questions.
+        order: ``order[shown position] = position in item.choices``: how the choices are rotated.
+        style: how the prompt was written; the parser needs it.
         item_id: the item it came from.
-        system: system message, if the model has a place for one.
+        system: system message, if the model takes one.
     """
 
     parts: tuple[str | Clip, ...]
@@ -74,14 +74,14 @@ class Prompt:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What the model is expected to say for each shown choice: a letter or the bare text."""
+        """The expected reply for each shown choice: a letter or the bare text."""
         if self.style.letters:
             return tuple(letter(i) for i in range(len(self.choices)))
         return self.choices
 
 
 def letter(position: int) -> str:
-    """0 -> ``"A"``; past Z it goes on with ``"AA"``."""
+    """0 -> ``"A"``; after ``"Z"`` comes ``"AA"``."""
     name = ""
     position += 1
     while position:
@@ -92,7 +92,7 @@ def letter(position: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a reply is drawn: ``temperature`` 0 is greedy; `seed` makes sampling repeatable."""
+    """How a reply is sampled: ``temperature`` 0 is greedy; `top_k` 0 is no limit."""
 
     max_tokens: int = 32
     temperature: float = 0.0
@@ -102,7 +102,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back.
+    """What a model returned for one prompt.
 
     Attributes:
         text: the reply; empty when the request failed.
@@ -110,7 +110,7 @@ class Reply:
         error: why it failed, else None.
         logprobs: natural-log probability of each *shown* choice, normalised over the choices
             (sums to 1 in probability), or None where the model gives none.
-        explanation: reasoning text, if the model separates it.
+        explanation: reasoning text, if the model returns it apart from the reply.
     """
 
     text: str
@@ -134,7 +134,7 @@ class Model(Protocol):
     style: PromptStyle
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """Answer each prompt in words."""
+        """One reply a prompt."""
         ...
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
@@ -142,7 +142,7 @@ class Model(Protocol):
         ...
 
     def identity(self) -> str:
-        """A short hash of weights and settings: two models with one identity answer alike."""
+        """A short hash of weights and settings: models with the same identity reply the same."""
         ...
 
 
@@ -167,7 +167,7 @@ class ModelKind:
 
 @runtime_checkable
 class Learner(Model, Protocol):
-    """A Model that can be taught.
+    """A Model that can be trained.
 
     `logprobs` gives, for each (prompt, answer) pair, the summed log-probability of the answer's
     tokens as a differentiable tensor (B,). `state` and `load_state` move tensors by name.

@@ -21,7 +21,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 class Ngrams:
-    """Hashed character 3-grams and words: near in spelling, not in meaning."""
+    """Counts of hashed words and character 3-grams: they compare spelling, not meaning."""
 
     name = "ngrams"
 
@@ -30,7 +30,7 @@ class Ngrams:
         self.size = size
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Counts of hashed pieces, (n, size)."""
+        """Counts of hashed words and 3-grams, float32 (n, size)."""
         found = np.zeros((len(texts), self.size), np.float32)
         for row, text in enumerate(texts):
             words = re.findall(r"\w+", text.casefold())
@@ -45,11 +45,16 @@ class Ngrams:
 class Hf:
     """A transformers text encoder: the mean of its last hidden states over the text's tokens.
 
-    Repositories that need their own code are refused (nothing remote is ever run).
+    Repositories that need their own code are refused (remote code is never run).
     """
 
     def __init__(self, target: str, batch: int = 16) -> None:
-        """Loads tokenizer and weights of `target`; raises ModelError if there are none."""
+        """Load tokenizer and weights of `target`; `batch` texts are encoded at a time.
+
+        Raises:
+            MissingExtra: transformers is not installed.
+            ModelError: `target` cannot be loaded.
+        """
         try:
             import torch
             import transformers
@@ -65,20 +70,20 @@ class Hf:
             raise ModelError(
                 f"no text encoder could be loaded ({type(error).__name__}: {str(error)[:200]})",
                 where=target,
-                hint="Name a folder or repository whose model transformers itself knows.",
+                hint="Name a folder or repository of a model class that transformers itself has.",
             ) from error
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Mean-pooled states, (n, d)."""
+        """Mean of the last hidden states over each text's tokens, float32 (n, d)."""
         parts = []
         with self._torch.inference_mode():
             for start in range(0, len(texts), self.batch):
-                own = [text or " " for text in texts[start : start + self.batch]]
-                given = self._tokenizer(own, return_tensors="pt", padding=True, truncation=True)
-                states = self._model(**given).last_hidden_state.float()
-                mask = given["attention_mask"][..., None]
+                chunk = [text or " " for text in texts[start : start + self.batch]]
+                tokens = self._tokenizer(chunk, return_tensors="pt", padding=True, truncation=True)
+                states = self._model(**tokens).last_hidden_state.float()
+                mask = tokens["attention_mask"][..., None]
                 parts.append(((states * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy())
         return np.concatenate(parts).astype(np.float32)
 
@@ -120,6 +125,6 @@ EMBEDDERS: Registry[Embedder] = Registry(
 
 
 def load_embedder(spec: str) -> Any:
-    """The embedding model that ``name[:target]`` names; raises ConfigError with its neighbours."""
+    """The embedding model ``name[:target]``; raises ConfigError with the nearest known names."""
     name, _, target = spec.partition(":")
     return EMBEDDERS.get(name).build(target)

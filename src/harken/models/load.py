@@ -1,4 +1,4 @@
-"""Models by name: a saved folder, or ``name[:target]``. Libraries are imported when one is built.
+"""Models by name: a saved folder, or ``name[:target]``; imports happen when one is built.
 
 A member is a `harken.models.base.ModelKind`, whose ``build(target, **options) -> Model`` gets what
 stands after the name (``constant:1`` -> ``"1"``) or, for saved models, the folder.
@@ -84,17 +84,17 @@ def load_model(spec: str, **options: Any) -> Model:
     Settings stand behind a folder as in ``FOLDER?device=cuda&dtype=bfloat16``.
 
     Raises:
-        ModelError: a folder without a finished model in it.
-        ConfigError: an unknown name, answered with its neighbours.
+        ModelError: a folder without a complete saved model.
+        ConfigError: an unknown name; the hint lists the nearest known ones.
     """
     folder = Path(spec.partition("?")[0])
     if (folder / MODEL_FILE).is_file():
         return MODELS.get(_kind(folder / MODEL_FILE)).build(spec, **options)
     if folder.is_dir():
         raise ModelError(
-            f"{spec} holds no finished model",
+            f"{spec} holds no complete model",
             where=str(folder / MODEL_FILE),
-            hint=f"Write native:{spec} for a model of transformers."
+            hint=f"Write native:{spec} for a transformers model."
             if (folder / "config.json").is_file()
             else "Name the folder that `harken train` printed, or train again to finish it.",
         )
@@ -103,7 +103,7 @@ def load_model(spec: str, **options: Any) -> Model:
 
 
 def _kind(file: Path) -> str:
-    """Who opens a saved model; of a damaged file the composed one says what is wrong."""
+    """Registered name that opens a saved model; for a damaged file ``lalm`` reports the fault."""
     import json
 
     try:

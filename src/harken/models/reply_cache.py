@@ -1,9 +1,9 @@
-"""A model whose replies are kept by content: what was asked before is not asked again.
+"""A model whose replies are cached on disk by content: a request is never sent twice.
 
-The key is a hash of the model's identity, the whole prompt (system words, text, the sound of clips,
-choices) and the sampling, so nothing but the same question to the same model is ever taken from the
-store. Meant for judges: their replies are paid for, and marks must not change between two readings
-of one set of answers.
+The key is a hash of the model's identity, the whole prompt (system message, text, content of clips,
+choices) and the sampling, so only the same request to the same model is answered from the cache.
+Meant for judges: their replies cost money, and scores must not change when one set of answers is
+scored twice.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from harken.hashing import canonical, digest
 from harken.models.base import Model, Prompt, Reply, Sampling
 from harken.models.reply_store import ReplyStore
 
-_FORM = 1  # form of a kept record
+_FORM = 1  # format of a stored record
 
 
 class ReplyCache:
-    """`model` with a store in `folder`; failed replies are not kept, so they are asked again.
+    """`model` with a store in `folder`; failed replies are not stored and are requested again.
 
     Attributes:
-        asked: prompts that were put to the model.
-        cached: prompts answered from the store, or twice in one call.
-        failed: of the asked, those that failed.
+        asked: prompts that were sent to the model.
+        cached: prompts answered from the store, or repeated within one call.
+        failed: of the prompts sent, those that failed.
     """
 
     def __init__(self, model: Model, folder: Path | str) -> None:
-        """Open or start the store.
+        """Open or create the store.
 
         Raises:
             ModelError: another process writes to the folder.
@@ -48,15 +48,15 @@ class ReplyCache:
         self._store = ReplyStore(folder)
         self._identity = model.identity()
         if callable(keep := getattr(model, "keep", None)):
-            # It keeps each reply as it arrives; here a batch is kept when the whole of it is there.
+            # It stores each reply as it arrives; this class stores a batch once it is complete.
             keep(Path(folder) / "requests")
 
     def identity(self) -> str:
-        """The model's own."""
+        """The identity of `model`."""
         return self._identity
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """One reply a prompt, in order: kept ones, then the rest in batches, each kept at once."""
+        """One reply a prompt, in order; what is not stored is requested and stored in batches."""
         keys = [self._key(prompt, sampling) for prompt in prompts]
         found = {key: reply for key in keys if (reply := self._recall(key)) is not None}
         missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
@@ -78,21 +78,25 @@ class ReplyCache:
         return [found[key] for key in keys]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """The model's own; not kept."""
+        """Those of `model`; not cached."""
         return self.model.choice_logprobs(prompts)
 
     def report(self) -> dict[str, Any]:
         """Counts so far, and those of the model if it has any."""
-        told = getattr(self.model, "report", None)
+        report = getattr(self.model, "report", None)
         own = {"asked": self.asked, "cached": self.cached, "failed": self.failed}
-        return {**own, "damaged_lines": self._store.damaged, **({"model": told()} if told else {})}
+        return {
+            **own,
+            "damaged_lines": self._store.damaged,
+            **({"model": report()} if report else {}),
+        }
 
     def close(self) -> None:
-        """Sync, and let go of the folder."""
+        """Sync, and release the folder."""
         self._store.close()
 
     def _key(self, prompt: Prompt, sampling: Sampling) -> str:
-        parts = [_heard(p) if isinstance(p, Clip) else p for p in prompt.parts]
+        parts = [_by_content(p) if isinstance(p, Clip) else p for p in prompt.parts]
         style = asdict(prompt.style)
         asked = [prompt.system, parts, prompt.question, prompt.choices, prompt.order, style]
         return digest(canonical([_FORM, self._identity, asked, asdict(sampling)]), 32)
@@ -104,13 +108,13 @@ class ReplyCache:
         try:
             values = record["logprobs"]
             return Reply(**{**record, "logprobs": None if values is None else tuple(values)})
-        except (KeyError, TypeError):  # another form, or edited: ask again
+        except (KeyError, TypeError):  # another format, or edited: request it again
             return None
 
 
-def _heard(clip: Clip) -> dict[str, str]:
-    """A clip by what it sounds like: a file that nobody has hashed is hashed."""
+def _by_content(clip: Clip) -> dict[str, str]:
+    """A clip by its content: a file without a hash is hashed."""
     if clip.kind == "file" and clip.sha256 is None:
-        with suppress(AudioError):  # what cannot be read fails in the model, with its reason
+        with suppress(AudioError):  # an unreadable file fails in the model, with its reason
             clip = replace(clip, sha256=file_sha256(clip.path))
     return {"clip": clip.key}

@@ -1,9 +1,9 @@
-"""Replies that were paid for, kept: append-only, written as they arrive, synced in groups.
+"""An append-only store of replies on disk: written as they arrive, synced in groups.
 
-A reply is written to the file before anybody is told of it, so a process killed at any moment
-loses none that had arrived; the disk is synced at most `SYNC_S` later, for the sake of power cuts.
-What is failed is not kept: it is asked again. The order of lines is the order of arrival, so this
-file is a store and no artefact to be compared by.
+A reply is written to the file before `add` returns, so a killed process loses no reply that had
+arrived; the file is synced at most `SYNC_S` later, in case of a power cut. Failed replies are not
+stored: their requests are sent again. Lines stand in order of arrival, so two runs of one plan
+may give different files.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FILE = "replies.jsonl"
 
 
 class ReplyStore:
-    """Records by key, in a folder that one process at a time may write to.
+    """Replies by key, in a folder that one process at a time may write to.
 
     Attributes:
-        damaged: lines that could not be read; their replies are asked for again.
+        damaged: number of lines that could not be read; their requests are sent again.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        """Open or start the store; a torn last line is cut off.
+        """Open or create the store; an incomplete last line is cut off.
 
         Raises:
             ModelError: another process writes to the folder.
@@ -46,10 +46,10 @@ class ReplyStore:
         self._read()
         self._lock = threading.Lock()
         self._syncer = _Syncer(self._handle)
-        self._close = weakref.finalize(self, _shut, self._handle, self._syncer, self.folder)
+        self._close = weakref.finalize(self, _close, self._handle, self._syncer, self.folder)
 
     def __len__(self) -> int:
-        """How many replies are kept."""
+        """How many replies are stored."""
         return len(self._held)
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -57,21 +57,21 @@ class ReplyStore:
         return self._held.get(key)
 
     def add(self, key: str, record: dict[str, Any]) -> None:
-        """Keep one reply: it is in the file when this returns, on the disk soon after."""
+        """Store one reply: written when this returns, synced at most `SYNC_S` later."""
         line = json.dumps({"key": key, **record}, ensure_ascii=False, separators=(",", ":"))
         data = line.encode("utf-8", "replace") + b"\n"
         with self._lock:
             while data:
                 data = data[os.write(self._handle, data) :]
             self._held[key] = record
-        self._syncer.wake()
+        self._syncer.schedule()
 
     def sync(self) -> None:
-        """Return when all that was added is on the disk."""
-        self._syncer.now()
+        """Return when all that was added is synced to disk."""
+        self._syncer.sync()
 
     def close(self) -> None:
-        """Sync, and let other processes write."""
+        """Sync, and release the folder to other processes."""
         self._close()
 
     def _read(self) -> None:
@@ -93,40 +93,40 @@ _CLOSED_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 
 
 class _Syncer:
-    """Syncs a file once for all that was written within `SYNC_S`, on a thread of its own."""
+    """Syncs a file once for all writes within `SYNC_S`, on a thread of its own."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._dirty = threading.Event()
-        self._over = threading.Event()
+        self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def wake(self) -> None:
+    def schedule(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
             self._thread.start()
         self._dirty.set()
 
-    def now(self) -> None:
+    def sync(self) -> None:
         if self._dirty.is_set():
             self._dirty.clear()
             os.fsync(self._handle)
 
     def end(self) -> None:
-        self._over.set()
+        self._ended.set()
         self._dirty.set()
         if self._thread is not None:
             self._thread.join()
         os.fsync(self._handle)
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._ended.is_set():
             self._dirty.wait()
-            self._over.wait(SYNC_S)
-            self.now()
+            self._ended.wait(SYNC_S)
+            self.sync()
 
 
-def _shut(handle: int, syncer: _Syncer, folder: Path) -> None:
+def _close(handle: int, syncer: _Syncer, folder: Path) -> None:
     syncer.end()
     os.close(handle)
     release(folder)

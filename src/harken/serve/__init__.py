@@ -1,1 +1,1 @@
-"""harken's models behind OpenAI's chat completions (`harken serve`)."""
+"""A server of OpenAI's chat completions for harken's models (`harken serve`)."""

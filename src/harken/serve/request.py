@@ -1,8 +1,8 @@
 """A chat-completions request, read strictly: JSON in, a Prompt and a Sampling out, or a 4xx.
 
-Audio comes inline only, as ``input_audio`` or as a data URI in ``audio_url``. No address is ever
-fetched and no file ever opened on a client's word. What is asked for and cannot be done is refused;
-nothing is ignored that would change the answer.
+Audio is inline only, as ``input_audio`` or as a data URI in ``audio_url``. No address is fetched
+and no file of the server is opened for a client. Options that are not supported are refused; no
+field that would change the reply is ignored.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ FORMATS = {
     "ogg": ".ogg",
     "opus": ".opus",
 }
-"""Format names and MIME subtypes that are taken -> file suffix."""
+"""Accepted format names and MIME subtypes -> file suffix."""
 
 TOP = 20
-"""Most alternatives of a token, as at OpenAI's."""
+"""Largest ``top_logprobs``, as in OpenAI's API."""
 
 _DATA_URI = re.compile(r"data:audio/([a-z0-9.+-]+)((?:;[a-z0-9=.+-]+)*);base64,", re.IGNORECASE)
 _REFUSED = ("tools", "functions", "tool_choice", "response_format", "logit_bias", "audio")
 
 
 class BadRequest(Exception):
-    """A request that is not answered.
+    """A request that is refused.
 
     Args:
         message: what was found and what to send instead.
@@ -62,11 +62,11 @@ class Limits:
     """What one request may hold.
 
     Attributes:
-        body_bytes: of the whole request, base64 included.
-        clips: in one prompt, besides what the model hears.
+        body_bytes: size of the whole request, base64 included.
+        clips: most clips in one prompt; the model's own limit holds too.
         clip_s: seconds of one clip.
-        tokens: of a reply.
-        waiting: requests that may wait; more are answered 429.
+        tokens: most tokens of a reply.
+        waiting: requests that may be queued; further ones get 429.
     """
 
     body_bytes: int = 64 << 20
@@ -81,30 +81,30 @@ class Capabilities:
     """What the served model can do.
 
     Attributes:
-        names: ids under which it is known.
-        hears: clips that it can take.
-        converses: whether a prompt may hold earlier turns.
-        tells: whether it tells of the tokens of its replies.
+        names: ids under which it is served.
+        max_clips: most clips in one prompt.
+        multi_turn: whether a prompt may hold earlier turns.
+        logprobs: whether it gives log-probabilities of the tokens of its replies.
     """
 
     names: tuple[str, ...]
     max_clips: int
     multi_turn: bool = False
-    tells: bool = False
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What a request asks for.
+    """A request as it was read.
 
     Attributes:
         prompt: the conversation.
-        sampling: how the reply is drawn.
-        stops: texts that end it.
-        stream: whether it is sent as events.
-        usage: whether a stream ends with the counts of tokens.
-        seeded: whether the request brings a seed of its own.
-        top: how many alternatives of each token are told; None: no probabilities at all.
+        sampling: how the reply is sampled.
+        stops: texts that end the reply.
+        stream: whether the reply is sent as server-sent events.
+        usage: whether a stream ends with token counts.
+        seeded: whether the request has a seed.
+        top: alternatives returned for each token; None: no log-probabilities.
     """
 
     prompt: Prompt
@@ -116,65 +116,69 @@ class ChatRequest:
     top: int | None = None
 
 
-def read_request(body: Any, offer: Capabilities, limits: Limits, room: Path) -> ChatRequest:
+def read_request(
+    body: Any, capabilities: Capabilities, limits: Limits, folder: Path
+) -> ChatRequest:
     """Read the JSON of a request.
 
     Args:
         body: the decoded JSON.
-        offer: what the model can do.
+        capabilities: what the model can do.
         limits: what a request may hold.
-        room: folder for the request's audio; the caller removes it afterwards.
+        folder: where the request's audio is written; the caller removes it afterwards.
 
     Raises:
-        Refusal: anything that is wrong, missing, too large or not offered.
+        BadRequest: a field is wrong, missing, too large or not supported.
     """
     if not isinstance(body, dict):
         raise BadRequest("the body is not a JSON object")
-    if body.get("model") not in offer.names:
-        there = f"no model {body.get('model')!r} here; there is {offer.names[0]!r}"
+    if body.get("model") not in capabilities.names:
+        there = f"no model {body.get('model')!r}; this server has {capabilities.names[0]!r}"
         raise BadRequest(there, "model", 404)
     for field in _REFUSED:
         if body.get(field) not in (None, [], {}, "none", {"type": "text"}):
-            raise BadRequest(f"{field} is not offered", field)
+            raise BadRequest(f"{field} is not supported", field)
     if body.get("n") not in (None, 1):
-        raise BadRequest("one choice a request is offered", "n")
+        raise BadRequest("only n = 1 is supported", "n")
     modalities = body.get("modalities")
     if modalities not in (None, ["text"]):
         raise BadRequest("replies are text only", "modalities")
     stream, usage = _stream(body)
     return ChatRequest(
-        _prompt(body.get("messages"), offer, limits, room),
+        _prompt(body.get("messages"), capabilities, limits, folder),
         _sampling(body, limits),
         _stops(body.get("stop")),
         stream,
         usage,
         body.get("seed") is not None,
-        _top(body, offer),
+        _top(body, capabilities),
     )
 
 
 def _stream(body: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether to stream, and whether with the counts of tokens at the end."""
+    """Whether to stream, and whether with token counts at the end."""
     stream = _flag(body, "stream")
     options = body.get("stream_options")
     if options is not None and (not stream or not isinstance(options, dict)):
-        raise BadRequest("stream_options is an object beside stream: true", "stream_options")
-    odd = sorted(set(options or {}) - {"include_usage", "include_obfuscation"})
-    if odd:
-        raise BadRequest(f"stream_options: {', '.join(odd)} is not offered", "stream_options")
+        raise BadRequest(
+            "stream_options must be an object and needs stream: true", "stream_options"
+        )
+    unknown = sorted(set(options or {}) - {"include_usage", "include_obfuscation"})
+    if unknown:
+        raise BadRequest(f"stream_options: {', '.join(unknown)} is not supported", "stream_options")
     return stream, _flag(options or {}, "include_usage")
 
 
-def _top(body: Mapping[str, Any], offer: Capabilities) -> int | None:
-    """How many alternatives of a token are wished; None where no probabilities are."""
-    wished = _flag(body, "logprobs")
+def _top(body: Mapping[str, Any], capabilities: Capabilities) -> int | None:
+    """The number of alternatives requested for each token; None without ``logprobs: true``."""
+    wanted = _flag(body, "logprobs")
     top = int(_number(body, "top_logprobs", 0, 0, TOP))
-    if top and not wished:
-        raise BadRequest("top_logprobs is given beside logprobs: true only", "top_logprobs")
-    if wished and not offer.tells:
-        found = f"logprobs are not offered: {offer.names[0]} does not tell those of its tokens"
+    if top and not wanted:
+        raise BadRequest("top_logprobs needs logprobs: true", "top_logprobs")
+    if wanted and not capabilities.logprobs:
+        found = f"logprobs are not supported: {capabilities.names[0]} does not return them"
         raise BadRequest(found, "logprobs")
-    return top if wished else None
+    return top if wanted else None
 
 
 def _sampling(body: Mapping[str, Any], limits: Limits) -> Sampling:
@@ -182,10 +186,10 @@ def _sampling(body: Mapping[str, Any], limits: Limits) -> Sampling:
     tokens = _number(body, field, 256, 1, limits.tokens)
     top_p = _number(body, "top_p", 1.0, 0.0, 1.0)
     if top_p != 1.0:
-        raise BadRequest("top_p other than 1 is not offered; use temperature or top_k", "top_p")
+        raise BadRequest("top_p other than 1 is not supported; use temperature or top_k", "top_p")
     for name in ("frequency_penalty", "presence_penalty"):
         if _number(body, name, 0.0, -2.0, 2.0) != 0.0:
-            raise BadRequest(f"{name} is not offered", name)
+            raise BadRequest(f"{name} is not supported", name)
     return Sampling(
         max_tokens=int(tokens),
         temperature=float(_number(body, "temperature", 1.0, 0.0, 2.0)),
@@ -202,7 +206,7 @@ def _number(body: Mapping[str, Any], name: str, default: float, low: float, high
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise BadRequest(f"{name} must be a {'whole ' if whole else ''}number", name)
     if not low <= value <= high:
-        raise BadRequest(f"{name} is {value}; {low:g} to {high:g} is offered", name)
+        raise BadRequest(f"{name} is {value}; {low:g} to {high:g} is supported", name)
     return float(value) if not whole else value
 
 
@@ -220,11 +224,11 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple(found[:16])
 
 
-def _prompt(messages: Any, offer: Capabilities, limits: Limits, room: Path) -> Prompt:
-    """System words, then turns of user and assistant, the last the user's.
+def _prompt(messages: Any, capabilities: Capabilities, limits: Limits, folder: Path) -> Prompt:
+    """System messages, then turns of user and assistant, the last one the user's.
 
-    A model that does not converse is asked one user message; earlier turns would change its answer
-    and cannot be put to it.
+    A model without `multi_turn` takes one user message; earlier turns are refused, since dropping
+    them would change the reply.
     """
     if not isinstance(messages, list) or not messages:
         raise BadRequest("messages must be a list with at least one message", "messages")
@@ -236,18 +240,18 @@ def _prompt(messages: Any, offer: Capabilities, limits: Limits, room: Path) -> P
         if not isinstance(message, dict):
             raise BadRequest(f"{where} is not an object", "messages")
         role = message.get("role")
-        _check_turn(role, before, where, offer)
+        _check_turn(role, before, where, capabilities)
         content = _blocks(message.get("content"), where)
         if role == "user":
-            parts += _turn(content, where, offer, limits, room, parts)
+            parts += _turn(content, where, capabilities, limits, folder, parts)
         elif not all(block.get("type") == "text" for block in content):
-            raise BadRequest(f"{where}: a message of the {role} holds text only", "messages")
+            raise BadRequest(f"{where}: a message of the {role} may hold text only", "messages")
         else:
-            words = [_words(block, where) for block in content]
+            texts = [_text(block, where) for block in content]
             if role == "assistant":
-                parts.append(Earlier("".join(words)))
+                parts.append(Earlier("".join(texts)))
             else:
-                system += words
+                system += texts
         before = str(role)
     if before != "user":
         raise BadRequest("the last message must be the user's", "messages")
@@ -257,39 +261,39 @@ def _prompt(messages: Any, offer: Capabilities, limits: Limits, room: Path) -> P
     return Prompt(tuple(parts), asked, style=style, system="\n".join(system))
 
 
-def _check_turn(role: Any, before: str, where: str, offer: Capabilities) -> None:
+def _check_turn(role: Any, before: str, where: str, capabilities: Capabilities) -> None:
     """Refuse a role that cannot follow the one before."""
     first = role in ("system", "developer") and before in ("", "system", "developer")
     asks = role == "user" and before in ("", "system", "developer", "assistant")
-    said = role == "assistant" and before == "user" and offer.multi_turn
-    if first or asks or said:
+    replies = role == "assistant" and before == "user" and capabilities.multi_turn
+    if first or asks or replies:
         return
     if role == "assistant" and before == "user":
-        found = f"{offer.names[0]} takes no conversation: one user message, after system messages"
+        found = f"{capabilities.names[0]} takes one user message only, after system messages"
     elif role == "user":
         found = f"{where}: two user messages in a row; join them into one user message"
     else:
-        found = f"{where} has the role {role!r}, which cannot stand there"
+        found = f"{where} has the role {role!r}, which is not allowed there"
     raise BadRequest(found, "messages")
 
 
 def _turn(
     content: Sequence[Mapping[str, Any]],
     where: str,
-    offer: Capabilities,
+    capabilities: Capabilities,
     limits: Limits,
-    room: Path,
+    folder: Path,
     before: Sequence[str | Clip],
 ) -> list[str | Clip]:
     """The parts of one user message."""
-    most = min(offer.max_clips, limits.clips)
+    most = min(capabilities.max_clips, limits.clips)
     parts: list[str | Clip] = []
     for number, block in enumerate(content):
-        parts.append(_part(block, f"{where}.content[{number}]", limits, room))
+        parts.append(_part(block, f"{where}.content[{number}]", limits, folder))
         if sum(isinstance(part, Clip) for part in (*before, *parts)) > most:
-            raise BadRequest(f"this model hears {most} clips at most", "messages")
+            raise BadRequest(f"this model takes {most} clips at most", "messages")
     if not any(isinstance(part, Clip) or part.strip() for part in parts):
-        raise BadRequest(f"{where}: there is no user message with something in it", "messages")
+        raise BadRequest(f"{where}: the user message is empty", "messages")
     return parts
 
 
@@ -301,22 +305,22 @@ def _blocks(content: Any, where: str) -> list[dict[str, Any]]:
     return content
 
 
-def _words(block: Mapping[str, Any], where: str) -> str:
+def _text(block: Mapping[str, Any], where: str) -> str:
     text = block.get("text")
     if not isinstance(text, str):
         raise BadRequest(f"{where}.text must be a text", "messages")
     return text
 
 
-def _part(block: Mapping[str, Any], where: str, limits: Limits, room: Path) -> str | Clip:
+def _part(block: Mapping[str, Any], where: str, limits: Limits, folder: Path) -> str | Clip:
     kind = block.get("type")
     if kind == "text":
-        return _words(block, where)
+        return _text(block, where)
     held = block.get(kind) if kind in ("input_audio", "audio_url") else None
     if not isinstance(held, dict):
         raise BadRequest(
-            f"{where} is a block of type {kind!r}; text, input_audio and audio_url are offered, "
-            "each with its object",
+            f"{where} is a block of type {kind!r}; text, input_audio and audio_url are supported, "
+            "each with an object of that name",
             "messages",
         )
     if kind == "input_audio":
@@ -325,22 +329,22 @@ def _part(block: Mapping[str, Any], where: str, limits: Limits, room: Path) -> s
         url = held.get("url")
         match = _DATA_URI.match(url) if isinstance(url, str) else None
         if match is None or not isinstance(url, str):
-            found = f"{where}: audio_url takes a data URI (data:audio/wav;base64,…) only"
-            raise BadRequest(found + "; nothing is fetched", "messages")
+            found = f"{where}: audio_url must be a data URI (data:audio/wav;base64,…)"
+            raise BadRequest(found + "; addresses are not fetched", "messages")
         name, data = match[1].lower(), url[match.end() :]
     if name not in FORMATS or not isinstance(data, str):
-        raise BadRequest(f"{where}: format {name!r} is none of {', '.join(FORMATS)}", "messages")
-    return _clip(data, FORMATS[name], where, limits, room)
+        raise BadRequest(f"{where}: format {name!r} is not one of {', '.join(FORMATS)}", "messages")
+    return _clip(data, FORMATS[name], where, limits, folder)
 
 
-def _clip(data: str, suffix: str, where: str, limits: Limits, room: Path) -> Clip:
-    """Write the audio into the request's own folder, and look at all of it."""
+def _clip(data: str, suffix: str, where: str, limits: Limits, folder: Path) -> Clip:
+    """Write the audio into the request's folder, and decode all of it."""
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"{where}: the audio is not base64: {error}", "messages") from None
     name = sha256(raw).hexdigest()
-    path = room / (name + suffix)
+    path = folder / (name + suffix)
     path.write_bytes(raw)
     try:
         found = probe(path)

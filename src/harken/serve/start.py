@@ -1,4 +1,4 @@
-"""A model put behind a server, in one call."""
+"""Serve a model in one call."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def serve_model(
     batch: int = 16,
     **limits: Any,
 ) -> None:
-    """Put `model` behind OpenAI's chat completions until interrupted; `ready` is told the address.
+    """Serve `model` as OpenAI's chat completions until interrupted; calls `ready` with the address.
 
     `limits` are those of `harken.serve.request.Limits`.
 
     Raises:
         MissingExtra: there is no HTTP library.
-        ModelError: the address cannot be listened on.
+        ModelError: the port cannot be bound.
     """
     try:
         from harken.serve import server as http
@@ -38,7 +38,7 @@ def serve_model(
         http.serve(server, host, port, ready)
     except OSError as error:
         raise ModelError(
-            f"cannot listen there: {error.strerror}",
+            f"cannot listen on this address: {error.strerror}",
             where=f"{host}:{port}",
             hint="Choose another port, or 0 for any free one.",
         ) from None

@@ -1,9 +1,9 @@
-"""Tokens of replies: how many, and how probable, for those who ask a served model.
+"""Token counts and log-probabilities of the replies of a served model.
 
-`token_reporter` gives what a model has to say of its tokens. harken's own models and native ones
-draw as they always do; the log-probabilities are then read off one pass over the reply, so they are
-those of the very tokens that were drawn, before temperature. Other models count no tokens: nothing
-is made up for them.
+`token_reporter` returns an object that generates replies with them. Composed and native models
+sample as in `generate`; the log-probabilities then come from one forward pass over the reply, so
+they are those of the sampled tokens, before temperature. Other models give neither, and nothing is
+estimated for them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Token:
     """One token of a reply.
 
     Attributes:
-        text: its letters; those of all tokens make the reply. Empty where a token is but a part of
-            a letter, which the last of its parts has.
+        text: its characters; those of all tokens make up the reply. A character of several tokens
+            belongs to the last of them, and the others are empty.
         logprob: natural log of its probability.
-        top: the most probable tokens in its place, (text, natural log), the best first.
+        top: the most probable tokens at its position, (text, natural log), the best first.
     """
 
     text: str
@@ -39,10 +39,10 @@ class TokenizedReply:
 
     Attributes:
         reply: as `Model.generate` gives it.
-        tokens: those of the text; None if they were not asked for.
+        tokens: those of the text; None if they were not requested.
         prompt: tokens of the prompt, audio included; None: not counted.
-        audio: of these, those that stand for audio.
-        drawn: tokens drawn, the end of the reply included; None: not counted.
+        audio: of these, audio placeholders.
+        drawn: tokens sampled, the end-of-sequence token included; None: not counted.
     """
 
     reply: Reply
@@ -54,17 +54,17 @@ class TokenizedReply:
 
 @runtime_checkable
 class TokenReporter(Protocol):
-    """A model that tells of its tokens."""
+    """A model that gives token counts and log-probabilities with its replies."""
 
-    def spoken(
+    def generate_with_tokens(
         self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
     ) -> list[TokenizedReply]:
-        """The replies of `generate` with their tokens, and the `top` alternatives of each."""
+        """The replies of `generate` with their tokens, and `top` alternatives of each."""
         ...
 
 
 def token_reporter(model: Model) -> TokenReporter | None:
-    """Who counts the tokens of `model`; None if nothing can."""
+    """The reporter of the tokens of `model`; None if it gives none."""
     if isinstance(model, TokenReporter):
         return model
     if "torch" not in sys.modules:  # nothing that was loaded without torch has an engine
@@ -75,28 +75,32 @@ def token_reporter(model: Model) -> TokenReporter | None:
 
 
 class _EngineTokens:
-    """Tells of the tokens of composed and native models."""
+    """Token counts and log-probabilities of composed and native models."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def spoken(
+    def generate_with_tokens(
         self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
     ) -> list[TokenizedReply]:
-        """All prompts in batches; where memory is short, one by one."""
+        """All prompts in one batch; one by one where the GPU memory is too small."""
         import torch
 
         try:
-            return self._spoken(prompts, sampling, top)
+            return self._generate(prompts, sampling, top)
         except torch.OutOfMemoryError:
             if len(prompts) == 1:
                 return [
-                    TokenizedReply(Reply("", "failed", "the prompt does not fit into the memory"))
+                    TokenizedReply(
+                        Reply("", "failed", "the prompt does not fit into the GPU memory")
+                    )
                 ]
         torch.cuda.empty_cache()
-        return [one for prompt in prompts for one in self.spoken([prompt], sampling, top)]
+        return [
+            one for prompt in prompts for one in self.generate_with_tokens([prompt], sampling, top)
+        ]
 
-    def _spoken(
+    def _generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
     ) -> list[TokenizedReply]:
         from harken.models.engine.generate import prompt_seed
@@ -108,22 +112,22 @@ class _EngineTokens:
                 lines[i] = self.model.tokenize(prompt)
             except HarkenError as error:
                 found[i] = TokenizedReply(Reply("", "failed", str(error)))
-        # The draws of `generate`: whether tokens are counted changes no reply.
+        # The seeds of `generate`, so that the replies are the same as without token counts.
         seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
         tokenizer = self.model.tokenizer
-        for i, said in self.model.sample(lines, sampling, seeds).items():
+        for i, sampled in self.model.sample(lines, sampling, seeds).items():
             ids = lines[i].ids
             found[i] = TokenizedReply(
-                Reply(said.text, "end" if said.ended else "length"),
-                None if top is None else self._tokens(lines[i], said.ids, top),
+                Reply(sampled.text, "end" if sampled.ended else "length"),
+                None if top is None else self._tokens(lines[i], sampled.ids, top),
                 len(ids),
                 sum(one == tokenizer.audio for one in ids),
-                len(said.ids),
+                len(sampled.ids),
             )
         return found
 
     def _tokens(self, line: Any, ids: Sequence[int], top: int) -> tuple[Token, ...]:
-        """The drawn tokens without the end, with the alternatives of each."""
+        """The sampled tokens without the end-of-sequence token, with the alternatives of each."""
         import torch
 
         from harken.models.engine.engine import eval_mode
@@ -136,7 +140,7 @@ class _EngineTokens:
         with eval_mode(self.model.net), torch.no_grad():
             logits, _, _ = self.model.engine.answer_logits([whole])
             logits = logits.float()
-            logits[:, tokenizer.audio] = -torch.inf  # it is never drawn
+            logits[:, tokenizer.audio] = -torch.inf  # it is never sampled
             logs = logits.log_softmax(-1)
         best = logs.topk(min(top, logs.shape[1]), dim=-1) if top else None
         tokens = []
@@ -152,28 +156,30 @@ class _EngineTokens:
 
 
 def spelling(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """The letters that each token adds to the text of `ids`; together they are that text."""
+    """The characters that each token adds to the text of `ids`; joined they are that text."""
     texts: list[str] = []
     whole = tokenizer.decode(ids)
     before = ""
     for end in range(1, len(ids) + 1):
-        now = _shared(tokenizer.decode(ids[:end]), whole)
+        now = _common_prefix(tokenizer.decode(ids[:end]), whole)
         texts.append(now[len(before) :] if now.startswith(before) else "")
         before = now if now.startswith(before) else before
     return texts
 
 
-def _shared(one: str, other: str) -> str:
-    """What two texts begin with."""
+def _common_prefix(one: str, other: str) -> str:
+    """The longest common prefix."""
     size = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
     return one[: min(len(one), len(other)) if size is None else size]
 
 
 def _named(tokenizer: Any, before: Sequence[int], one: int) -> str:
-    """What a token would have added; as the vocabulary spells it where that is no letter."""
+    """The text that a token would have added; its vocabulary entry where that is no character."""
     if one in tokenizer.marks.values():
         return str(tokenizer.token(one))
-    near = before[-8:]  # enough for a letter's first parts, and for the space that is taken off
+    near = before[
+        -8:
+    ]  # enough for the first tokens of a character, and for a space that decoding strips
     start = tokenizer.decode(near)
     text = tokenizer.decode([*near, one])
     added = text[len(start) :] if text.startswith(start) else ""
@@ -181,7 +187,7 @@ def _named(tokenizer: Any, before: Sequence[int], one: int) -> str:
 
 
 def cut(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
-    """The tokens of a reply of which only `text`, its beginning, is given."""
+    """The tokens of a reply that is cut to its prefix `text`."""
     kept: list[Token] = []
     length = 0
     for token in tokens:

@@ -1,4 +1,4 @@
-"""The bytes of embedded clips: made once from the source, carried along ever after."""
+"""The bytes of embedded clips: encoded once from the source, then copied from shard to shard."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harken.errors import AudioError
 
 
 def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
-    """The stand-in for `clip` and its encoded bytes, or None where the clip stays a reference.
+    """The embedded form of `clip` and its encoded bytes, or None where the clip stays a reference.
 
-    Clips that are embedded already keep their bytes whether or not `embed` is asked, so that a
-    filtered dataset does not hang on the one it came from. Silence needs no bytes. A whole FLAC
-    file goes in byte for byte; everything else is decoded at its own rate, cut to its span and
-    written as FLAC (PCM 16). Raises AudioError if the source cannot be used.
+    Clips that are embedded already keep their bytes even without `embed`, so that a filtered
+    dataset does not depend on the one it came from. Silence needs no bytes. A whole FLAC file is
+    copied byte for byte; everything else is decoded at its own rate, cut to its span and written as
+    FLAC (PCM 16). Raises AudioError if the source cannot be used.
     """
     if clip.kind == "shard":
         data = shard_bytes(clip)
@@ -40,7 +40,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     )
     samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
     data = encode_flac(samples, rate_hz)
-    stand_in = replace(
+    embedded_clip = replace(
         clip,
         kind="shard",
         start_s=0.0,
@@ -48,7 +48,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         sha256=hashlib.sha256(data).hexdigest(),
         origin=clip.key,
     )
-    return stand_in, data
+    return embedded_clip, data
 
 
 def shard_bytes(clip: Clip) -> bytes:
@@ -60,7 +60,7 @@ def shard_bytes(clip: Clip) -> bytes:
     except OSError as error:
         raise AudioError("missing", f"the shard cannot be read: {error}", where=clip.path) from None
     if data is None:
-        raise AudioError("missing", "the shard's row holds no such audio", where=clip.path)
+        raise AudioError("missing", "the shard's row has no audio at this slot", where=clip.path)
     if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
         raise AudioError(
             "hash-mismatch", "the bytes are not those that were written", where=clip.path
@@ -69,7 +69,7 @@ def shard_bytes(clip: Clip) -> bytes:
 
 
 def _cell(clip: Clip, state: tuple[int, ...]) -> bytes | None:
-    """The bytes in row and slot, None if there are none."""
+    """The bytes at row and slot, None if there are none."""
     row = clip.row
     for group, rows in enumerate(_group_rows(clip.path, state)):
         if row < rows:
@@ -92,7 +92,7 @@ def _group_rows(path: str, state: tuple[int, ...]) -> list[int]:
 
 @lru_cache(maxsize=2)
 def _audio_column(path: str, state: tuple[int, ...], group: int) -> Any:
-    """Column ``audio`` of one row group: items are copied in order, so the last one is enough."""
+    """Column ``audio`` of one row group; items are copied in order, so few groups are cached."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -112,11 +112,13 @@ def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:
         return None
     data = path.read_bytes()
     if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
-        raise AudioError("hash-mismatch", "the file is not the one it was", where=clip.path)
+        raise AudioError(
+            "hash-mismatch", "the file is not the one that was expected", where=clip.path
+        )
     return length_s, data
 
 
 @lru_cache(maxsize=4096)
 def _rate_hz(path: str, changed_ns: int) -> int:
-    """The source's own rate; `changed_ns` makes a new file a new question."""
+    """The source's sample rate; `changed_ns` makes the cache miss when the file changes."""
     return probe(path).rate_hz

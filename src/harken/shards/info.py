@@ -1,4 +1,4 @@
-"""`dataset.json`: what a dataset folder holds. It is written last: where it is, all is whole."""
+"""`dataset.json`: what a dataset folder holds. Written last, it marks a complete dataset."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Info:
         items: number of items.
         counts: items by split, by task and by contribution label (``""``: none given).
         licences: items by licence.
-        embedded: whether audio was asked to lie in the shards.
+        embedded: whether audio was to be embedded in the shards.
         root: folder that audio paths are relative to; itself relative to the dataset's folder, or
             absolute where the two share nothing.
-        plan: what the dataset was made from (JSON-able), None if nobody said.
-        fingerprint: hash of name, plan, units and way of writing: what a resumed write must match.
+        plan: what the dataset was made from (JSON-able); None if not stated.
+        fingerprint: hash of name, plan, units and write settings; a resumed write must match it.
         shards: the files in order.
         steps: for filtered datasets, the counts of `run_steps`.
         schema: version of the columns.
@@ -60,11 +60,11 @@ class Info:
 
     @property
     def digest(self) -> str:
-        """16 hex digits of all shards' hashes: names the exact content in other artefacts."""
+        """16 hex digits over the hashes of all shards: identifies the content elsewhere."""
         return digest(canonical([shard.sha256 for shard in self.shards]))
 
     def write(self, folder: Path) -> None:
-        """Write the completion marker."""
+        """Write `dataset.json` into `folder`."""
         write_json(folder / MARKER, {"schema": self.schema, **asdict(self)})
 
 
@@ -75,7 +75,7 @@ def read_info(folder: Path) -> Info:
         raise DataError("there is no dataset folder", where=str(folder), hint="Check the path.")
     if not path.is_file():
         raise DataError(
-            f"the folder has no {MARKER}: it is no dataset, or its writing was interrupted",
+            f"the folder has no {MARKER}: it is not a dataset, or writing it was interrupted",
             where=str(folder),
             hint="Run the command that makes it again: finished shards are kept.",
         )
@@ -105,6 +105,6 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 
 def recorded_root(folder: Path, root: Path | None) -> tuple[Path, str]:
-    """The absolute root and how it is written down; without one, the folder itself is the root."""
+    """The absolute root and its stored form; without `root`, the folder itself."""
     whole = os.path.abspath(folder if root is None else root)
     return Path(whole), stored_folder(whole, os.path.abspath(folder))

@@ -1,4 +1,4 @@
-"""Items as JSON lines: what a person or another program writes, and what it can read.
+"""Items as JSON lines, to be written and read by people and other programs.
 
 A hand-written line needs ``question`` and ``answer``; the audio is named by ``audio``: a path, or a
 list of paths or of ``{"path": …, "start_s": …, "duration_s": …}``. Paths are relative to the JSONL
@@ -24,7 +24,7 @@ from harken.item import Item
 from harken.shards.schema import live_path, map_paths, stored_path
 
 SHOWN_FAULTS = 50
-"""So many faults are spelled out in one message; the rest are counted."""
+"""Most faults listed in one message; the rest are counted."""
 
 _TEXT = {"id", "question", "answer", "task", "split", "licence"}
 _TEXTS = {"choices", "tags", "rationales", "recordings", "speakers"}
@@ -43,7 +43,7 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
 
     Args:
         path: the file.
-        probe: also decode every recording that is named, so that broken audio is a fault too.
+        probe: also decode every named recording, so that damaged audio is a fault too.
 
     Raises:
         DataError: before the first item, with all faults and their line numbers.
@@ -63,7 +63,7 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
         raise DataError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
             where=str(path),
-            hint="Mend these lines and read the file again.",
+            hint="Correct these lines and read the file again.",
         )
     return (item for _, item in _lines(path, [], False))
 
@@ -88,7 +88,7 @@ def write_jsonl(items: Iterable[Item], path: Path | str) -> int:
 
 
 def _lines(path: Path, faults: list[str], probe: bool) -> Iterator[tuple[int, Item]]:
-    """(line number, item) of every good line; what is wrong with the others goes to `faults`."""
+    """(line number, item) of every valid line; the faults of the others are added to `faults`."""
     folder = Path(os.path.abspath(path.parent))
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -148,9 +148,9 @@ def _item(raw: dict[str, Any], folder: Path, faults: list[str], probe: bool) -> 
     values = {key: value for key, value in raw.items() if key not in ("audio", "id")}
     item = replace(Item.from_dict(values), clips=tuple(clip for clip in found if clip is not None))
     if raw.get("id") and raw["id"] != item.id and not faults:
-        faults.append(f"the id {raw['id']} is not that of the content; leave it out")
+        faults.append(f"the id {raw['id']} does not match the content; leave it out")
     if not item.recordings and not faults:
-        # Without other word, a file is a recording: it must not lie in two splits.
+        # Unless stated otherwise, each file is one recording, which must not be in two splits.
         names = {one if isinstance(one, str) else one["path"] for one in named}
         item = replace(item, recordings=tuple(sorted(names)))
     return item
@@ -185,7 +185,7 @@ def _clip(one: Any, folder: Path, faults: list[str], probe: bool) -> Clip | None
 
 
 def _hashed(path: str, probe: bool) -> str:
-    """SHA-256 of a recording; with `probe`, after decoding it. Raises AudioError."""
+    """SHA-256 of a recording, with `probe` after decoding it; raises AudioError."""
     try:
         state = os.stat(path)
     except (OSError, ValueError):
@@ -201,5 +201,5 @@ def _hashed(path: str, probe: bool) -> str:
 
 @lru_cache(maxsize=65536)
 def _sha256(path: str, state: tuple[int, ...]) -> str:
-    """The hash, kept for as long as the file's `state` stays: many lines name one recording."""
+    """SHA-256, cached by the file's `state`, since many lines may name one recording."""
     return sha256_of(Path(path))

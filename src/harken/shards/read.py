@@ -1,4 +1,4 @@
-"""Reading a dataset folder: item after item, one row group in memory, audio bytes left alone."""
+"""Reading a dataset folder: items in order, one row group in memory, without audio bytes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from harken.shards.schema import AUDIO, arrow_schema, from_row
 
 
 class Dataset:
-    """A finished dataset on disk; iterating gives its items in order at constant memory.
+    """A complete dataset on disk; iterating gives its items in order at constant memory.
 
     Attributes:
-        folder: where it lies.
-        info: what `dataset.json` says.
+        folder: the dataset's folder.
+        info: the contents of `dataset.json`.
         root: absolute folder that stored audio paths are relative to.
     """
 
     def __init__(self, folder: Path, info: Info) -> None:
-        """Use `open_dataset`, which checks that all is there."""
+        """Use `open_dataset`, which checks that the dataset is complete."""
         self.folder = folder
         self.info = info
         self.root = Path(os.path.normpath(os.path.join(os.path.abspath(folder), info.root)))
@@ -41,7 +41,7 @@ class Dataset:
         return self.items()
 
     def items(self, *, split: str | None = None, task: str | None = None) -> Iterator[Item]:
-        """The items in order, of one split or task if asked; holds one row group at a time."""
+        """The items in order, of one split or task if given; one row group in memory."""
         for shard in self.info.shards:
             path = self._path(shard)
             for start, rows in self._groups(shard, None):
@@ -53,7 +53,7 @@ class Dataset:
                     yield from_row(row, self.root, path, start + offset)
 
     def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Some columns of every row as plain values, for tables and counts."""
+        """Some columns of every row as plain values, for tables and counts; raises DataError."""
         unknown = sorted(set(columns) - set(arrow_schema().names))
         if unknown:
             raise DataError(f"no such column: {', '.join(unknown)}", where=str(self.folder))
@@ -81,7 +81,7 @@ class Dataset:
         return self._at(int(order[place]))
 
     def verify(self) -> None:
-        """Hash every shard; raises DataError naming all that are not as `dataset.json` says."""
+        """Hash every shard; raises DataError with all that differ from `dataset.json`."""
         bad = [s.file for s in self.info.shards if sha256_of(self._path(s)) != s.sha256]
         if bad:
             raise _damaged(self.folder, ", ".join(bad), "the content is not what was written")
@@ -95,14 +95,16 @@ class Dataset:
                 for start, rows in self._groups(shard, None, number):
                     return from_row(rows[number - start], self.root, self._path(shard), number)
             number -= shard.rows
-        raise DataError("the shards hold fewer rows than they say", where=str(self.folder))
+        raise DataError(
+            "the shards hold fewer rows than dataset.json states", where=str(self.folder)
+        )
 
     def _groups(
         self, shard: ShardInfo, columns: list[str] | None, holding: int | None = None
     ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """(number of the first row, rows) of each row group, without the embedded bytes.
 
-        With `holding`, only the group that holds the row of that number is read.
+        With `holding`, only the group with the row of that number is read.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -110,9 +112,9 @@ class Dataset:
         wanted = columns or [name for name in arrow_schema().names if name != AUDIO]
         try:
             with pq.ParquetFile(self._path(shard)) as file:
-                lost = sorted(set(wanted) - set(file.schema_arrow.names))
-                if lost:
-                    raise _damaged(self.folder, shard.file, f"no column {', '.join(lost)}")
+                missing = sorted(set(wanted) - set(file.schema_arrow.names))
+                if missing:
+                    raise _damaged(self.folder, shard.file, f"no column {', '.join(missing)}")
                 start = 0
                 for group in range(file.num_row_groups):
                     size = file.metadata.row_group(group).num_rows
@@ -125,7 +127,7 @@ class Dataset:
 
 
 def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
-    """Open a finished dataset; raises DataError if it is unfinished, newer, or lacks a shard.
+    """Open a complete dataset; raises DataError if it is incomplete, newer, or lacks a shard.
 
     Sizes of all shards are compared at once; `verify` also reads and hashes every byte.
     """
@@ -139,9 +141,9 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
             hint="Copy the whole folder again, or run the command that makes it: only what is "
             "missing is made.",
         )
-    odd = [s.file for s in info.shards if (folder / s.file).stat().st_size != s.bytes]
-    if odd:
-        raise _damaged(folder, ", ".join(odd[:5]), "the size is not what was written")
+    changed = [s.file for s in info.shards if (folder / s.file).stat().st_size != s.bytes]
+    if changed:
+        raise _damaged(folder, ", ".join(changed[:5]), "the size is not what was written")
     dataset = Dataset(folder, info)
     if verify:
         dataset.verify()

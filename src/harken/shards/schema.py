@@ -1,12 +1,12 @@
 """One item as one Parquet row, and back.
 
-Rows hold plain columns, so that `datasets`, polars and DuckDB read a shard as it is. Clips are
-structs; the audio of clip *i* is entry *i* of the column ``audio``: its encoded bytes when they are
-embedded, else only the path. A scene plan is JSON text.
+Rows hold plain columns, so that `datasets`, polars and DuckDB read a shard directly. Clips are
+structs; the audio of clip *i* is entry *i* of the column ``audio``: its encoded bytes if embedded,
+else only the path. A scene plan is JSON text.
 
 Paths are stored relative to the dataset's root whenever the two share a folder, so that audio and
-dataset can move together. A clip without a hash is known by its path; its `key` is stored as
-`origin`, so the id of its item stays what it was, wherever the files go.
+dataset can move together. A clip without a hash is identified by its path; its `key` is stored as
+`origin`, so that the id of its item does not change when the files move.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from harken.hashing import canonical
 from harken.item import Contribution, HistoryEntry, Item
 
 SCHEMA_VERSION = 1
-"""Raised when a column changes; a reader refuses what is newer than itself."""
+"""Incremented when a column changes; a reader refuses newer versions."""
 
 FOOTER_KEY = b"harken"
-"""Where a shard's footer says which unit of which plan it holds."""
+"""Key of the Parquet metadata that says which unit of which plan a shard holds."""
 
 AUDIO = "audio"
-"""The column of embedded bytes, which is read for one clip at a time only."""
+"""The column of embedded bytes, which is read only when a clip is loaded."""
 
 
 def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
-    """The columns, as a `pyarrow.Schema` whose metadata carries `footer`."""
+    """The columns as a `pyarrow.Schema`, with `footer` in its metadata."""
     import pyarrow as pa
 
     text, texts = pa.string(), pa.list_(pa.string())
@@ -88,7 +88,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
 
 
 def stored_path(path: str, root: Path) -> str:
-    """`path` relative to `root` if they share more than the top of the file system."""
+    """`path` relative to `root` if they share a folder other than the file system's root."""
     folder, name = os.path.split(os.path.abspath(path))
     folder = stored_folder(folder, str(root))
     return name if folder == "." else os.path.join(folder, name)
@@ -96,14 +96,14 @@ def stored_path(path: str, root: Path) -> str:
 
 @lru_cache(maxsize=4096)
 def stored_folder(folder: str, root: str) -> str:
-    """The same for an absolute folder; ``"."`` is the root itself."""
+    """`stored_path` for an absolute folder; ``"."`` is `root` itself."""
     shared = os.path.commonpath([folder, root])
     apart = shared == os.path.dirname(shared)
     return folder if apart else Path(os.path.relpath(folder, root)).as_posix()
 
 
 def live_path(path: str, root: Path) -> str:
-    """The inverse of `stored_path`: absolute."""
+    """The inverse of `stored_path`: an absolute path."""
     return os.path.normpath(os.path.join(root, path)) if path else path
 
 
@@ -111,7 +111,7 @@ def map_paths(clip: Clip, change: Callable[[str], str]) -> Clip:
     """`clip` with `change` applied to its path and to those of the clips in its plan."""
     origin = clip.origin
     if clip.path and clip.sha256 is None and not origin:
-        origin = clip.key  # known by its path alone: keep the identity through the change
+        origin = clip.key  # identified by its path alone: keep its key when the path changes
     plan = clip.plan
     if plan is not None:
         plan = replace(
@@ -124,7 +124,7 @@ def map_paths(clip: Clip, change: Callable[[str], str]) -> Clip:
 def to_row(
     item: Item, root: Path, embed: Callable[[Clip], tuple[Clip, bytes] | None]
 ) -> dict[str, Any]:
-    """The row of `item`. `embed` gives a clip's stand-in and its bytes, or None to refer to it."""
+    """The row of `item`; `embed` gives a clip's embedded form and bytes, or None to refer to it."""
     clips: list[dict[str, Any]] = []
     audio: list[dict[str, Any]] = []
     for slot, clip in enumerate(item.clips):
@@ -135,7 +135,7 @@ def to_row(
             audio.append({"bytes": None, "path": shown})
         else:
             kept = map_paths(replace(taken[0], path=""), lambda path: stored_path(path, root))
-            # The shard and row are where the struct itself lies; only the slot need be said.
+            # Shard and row are those of the struct itself, so only the slot is stored.
             kept = replace(kept, kind="shard", row=-1, slot=slot)
             audio.append({"bytes": taken[1], "path": f"{kept.key}.flac"})
         clips.append(_clip_row(kept))
@@ -164,7 +164,7 @@ def _clip_row(clip: Clip) -> dict[str, Any]:
 
 
 def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
-    """The item of row `number` of `shard`; embedded clips come back as references into it."""
+    """The item of row `number` of `shard`; embedded clips become references into the shard."""
     own = row["contribution"]
     contribution = None
     if own is not None:

@@ -1,4 +1,4 @@
-"""Running steps over a stream of items: what goes on, what is dropped and why, all counted."""
+"""Running steps over a stream of items, with counts of kept items and of drops by reason."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harken.files import held
 from harken.item import Drop, Item, Step
 from harken.progress import track
 from harken.shards.info import MARKER
-from harken.shards.write import ROWS, Stream, head_of, refuse_finished, standing
+from harken.shards.write import ROWS, Stream, existing, head_of, refuse_finished
 
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the items: `seen` from the source, `kept`, and `dropped` by reason."""
+    """Counts of items: `seen` from the source, `kept`, and `dropped` by reason."""
 
     seen: int = 0
     kept: int = 0
@@ -36,15 +36,15 @@ def run_steps(
     embed: bool = False,
     root: Path | str | None = None,
 ) -> Counts:
-    """Send `source` through `steps`; the kept go to one dataset, the dropped to another.
+    """Pass `source` through `steps`; kept items go to one dataset, dropped ones to another.
 
-    Items stream: memory does not grow with their number. A dropped item carries the step and the
-    reason as the last line of its history. Embedded audio is carried along in both datasets.
-    The counts are also in `dataset.json` of `keep`. With a `plan`, a finished job of the same plan
-    is left as it is; a job that was killed starts over.
+    Items are streamed: memory does not grow with their number. A dropped item has the step and the
+    reason as the last entry of its history. Embedded audio is copied into both datasets. The counts
+    are also in `dataset.json` of `keep`. With a `plan`, a complete dataset of the same plan is not
+    made again; a killed job starts over.
 
     Raises:
-        DataError: a step lost items without a reason, a folder holds something else, or another
+        DataError: a step lost items without a reason, a folder holds another dataset, or another
             process writes to it.
     """
     heads = [head_of(keep, name, plan, embed, root, ROWS)]
@@ -54,12 +54,12 @@ def run_steps(
         for head in heads:
             head.folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(held(head.folder, DataError))
-        found = [standing(head) for head in heads]
+        found = [existing(head) for head in heads]
         if found[0] is not None and plan is None:
             refuse_finished(heads[0].folder)
         if found[0] is not None and all(found):
             return Counts(**found[0].steps)
-        for head in heads:  # the kept are finished last, so without them nothing counts
+        for head in heads:  # the kept are completed last: without them the job is not done
             (head.folder / MARKER).unlink(missing_ok=True)
         kept_to, *dropped_to = [Stream(head, ROWS) for head in heads]
         flow = _Flow(dropped_to[0] if dropped_to else None)
@@ -74,7 +74,7 @@ def run_steps(
 
 
 def apply_steps(source: Iterable[Item], steps: Sequence[Step]) -> Iterator[Item | Drop]:
-    """The same without folders: kept items and drops, as they come (drops carry their history)."""
+    """`run_steps` without folders: kept items and drops in order; drops have their history."""
     waiting: list[Drop] = []
     flow = _Flow(None, waiting)
     for item in flow.through(source, steps):
@@ -85,7 +85,7 @@ def apply_steps(source: Iterable[Item], steps: Sequence[Step]) -> Iterator[Item 
 
 
 class _Flow:
-    """One pass of items through a chain of steps, with its counts."""
+    """One pass of items through a chain of steps, with counts."""
 
     def __init__(self, dropped: Stream | None, waiting: list[Drop] | None = None) -> None:
         self.counts = Counts()
@@ -93,7 +93,7 @@ class _Flow:
         self._waiting = waiting
 
     def through(self, source: Iterable[Item], steps: Sequence[Step]) -> Iterator[Item]:
-        """The items that pass all steps; drops are put aside at once and see no later step."""
+        """The items that pass all steps; a dropped item reaches no later step."""
         stream = self._seen(source)
         for step in steps:
             stream = self._after(step, stream)
@@ -105,27 +105,27 @@ class _Flow:
             yield item
 
     def _after(self, step: Step, stream: Iterator[Item]) -> Iterator[Item]:
-        taken = given = 0
+        n_in = n_out = 0
 
         def counted() -> Iterator[Item]:
-            nonlocal taken
+            nonlocal n_in
             for item in stream:
-                taken += 1
+                n_in += 1
                 yield item
 
         for out in step(counted()):
-            given += 1
+            n_out += 1
             if isinstance(out, Drop):
-                self._put_aside(out, step_name(step))
+                self._drop(out, step_name(step))
             else:
                 yield out
-        if given < taken:
+        if n_out < n_in:
             raise DataError(
-                f"the step {step_name(step)} took {taken} items and gave {given}",
-                hint="A step must give every item or a Drop with the reason.",
+                f"the step {step_name(step)} took {n_in} items and returned {n_out}",
+                hint="A step must return every item, or a Drop with the reason.",
             )
 
-    def _put_aside(self, drop: Drop, step: str) -> None:
+    def _drop(self, drop: Drop, step: str) -> None:
         counts = self.counts.dropped
         counts[drop.reason] = counts.get(drop.reason, 0) + 1
         item = drop.item.with_history(step, drop.reason)
@@ -136,6 +136,6 @@ class _Flow:
 
 
 def step_name(step: Step) -> str:
-    """What a step is called in histories: its function's name, else its class's."""
+    """Name of a step in histories: of its function, else of its class."""
     inner = getattr(step, "func", step)  # functools.partial
     return str(getattr(inner, "__name__", type(inner).__name__))

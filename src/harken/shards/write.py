@@ -1,7 +1,7 @@
 """Writing a dataset folder: unit by unit (resumable) or as one stream; `dataset.json` last.
 
-A shard's footer says which unit of which plan it holds, so a build that is killed and run again
-keeps what is whole, makes what is missing, and ends with the same bytes.
+A shard's footer says which unit of which plan it holds, so a build that was killed and is run again
+keeps complete shards, makes the missing ones, and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from harken.shards.info import MARKER, Info, ShardInfo, read_info, recorded_root
 from harken.shards.schema import AUDIO, FOOTER_KEY, SCHEMA_VERSION, arrow_schema, to_row
 
 GROUP_ROWS = 512
-"""Rows in a row group: what a reader holds in memory."""
+"""Most rows in a row group, which a reader holds in memory."""
 
 GROUP_BYTES = 8 << 20
-"""Embedded audio in a row group; a group ends at whichever comes first."""
+"""Most bytes of embedded audio in a row group; the first limit reached ends the group."""
 
 ROWS = 4096
 """Rows in a shard of a streamed dataset."""
 
 
 class Unit(NamedTuple):
-    """A piece of a dataset that is made at once: its key, and what makes its items."""
+    """A part of a dataset that becomes one shard: its key, and a function that makes its items."""
 
     key: str
     make: Callable[[], Iterable[Item]]
@@ -40,7 +40,7 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """All that is known of a dataset before its first item."""
+    """What is known of a dataset before its first item."""
 
     folder: Path
     name: str
@@ -51,18 +51,22 @@ class Head:
     fingerprint: str
 
     def footer(self, key: str) -> dict[str, Any]:
-        """What a shard's footer says."""
+        """The footer of the shard with the unit `key`."""
         return {"schema": SCHEMA_VERSION, "plan": self.fingerprint, "unit": key}
 
     def path(self, number: int) -> Path:
-        """Where shard `number` lies."""
+        """Path of shard `number`."""
         return self.folder / f"shard-{number:05d}.parquet"
 
 
 def head_of(
     folder: Path | str, name: str, plan: Any, embed: bool, root: Path | str | None, units: Any
 ) -> Head:
-    """Put together and fingerprint what is asked; `units` are the keys, or the rows of a shard."""
+    """Describe and fingerprint a dataset; `units` are the keys of its units, or rows a shard.
+
+    Raises:
+        ConfigError: the plan is not JSON.
+    """
     folder = Path(folder)
     whole, text = recorded_root(folder, None if root is None else Path(root))
     try:
@@ -76,12 +80,13 @@ def head_of(
     return Head(folder, name, plan, embed, whole, text, digest(canonical(asked)))
 
 
-def standing(head: Head) -> Info | None:
-    """The dataset if the folder holds this very one, whole; None if it is to be (re)made.
+def existing(head: Head) -> Info | None:
+    """The dataset in the folder if it is complete and of the same plan; None if it is to be made.
 
-    Raises DataError if the folder holds, whole or in part, a dataset of another plan: two plans
-    are never mixed. Half-written files are removed; so are shards of this plan that have the wrong
-    size.
+    Partial files are removed, and shards of this plan whose size is wrong.
+
+    Raises:
+        DataError: the folder holds all or part of a dataset of another plan.
     """
     sweep(head.folder)
     if (head.folder / MARKER).is_file():
@@ -92,17 +97,19 @@ def standing(head: Head) -> Info | None:
                 {"name": head.name, "plan": head.plan, "embed": head.embed, "root": head.root_text},
             )
             raise DataError(
-                "the folder holds a dataset made otherwise: "
+                "the folder holds another dataset: "
                 + ("; ".join(differ[:5]) or "its units differ"),
                 where=str(head.folder),
                 hint="Choose another folder, or delete this one.",
             )
         paths = [(head.folder / shard.file, shard.bytes) for shard in info.shards]
-        odd = [path for path, size in paths if not path.is_file() or path.stat().st_size != size]
-        if not odd:
+        damaged = [
+            path for path, size in paths if not path.is_file() or path.stat().st_size != size
+        ]
+        if not damaged:
             return info
         (head.folder / MARKER).unlink()
-        for path in odd:
+        for path in damaged:
             path.unlink(missing_ok=True)
     for path in sorted(head.folder.glob("shard-*.parquet")):
         footer = read_footer(path)
@@ -116,7 +123,7 @@ def standing(head: Head) -> Info | None:
 
 
 def read_footer(path: Path) -> dict[str, Any] | None:
-    """What a shard says of itself; None if the file is not whole. Foreign Parquet files say {}."""
+    """The footer of a shard; None if the file is incomplete, {} for other Parquet files."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -132,7 +139,7 @@ class ShardFile:
     """One shard being written, row group by row group, under its temporary name."""
 
     def __init__(self, head: Head, number: int, key: str) -> None:
-        """Begin shard `number`, which holds the unit `key`."""
+        """Start shard `number`, which holds the unit `key`."""
         import pyarrow.parquet as pq
 
         self.rows = 0
@@ -168,7 +175,7 @@ class ShardFile:
         self._waiting, self._weight = [], 0
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Complete the file and rename it to its final name."""
         self._flush()
         self._writer.close()
         settle(self._path)
@@ -183,14 +190,14 @@ def build_dataset(
     embed: bool = False,
     root: Path | str | None = None,
 ) -> Info:
-    """Make one shard a unit, skip the units that stand already, and write `dataset.json` last.
+    """Make one shard a unit, skip units that are complete, and write `dataset.json` last.
 
     Args:
-        folder: where the dataset is to lie.
+        folder: the dataset's folder.
         units: (key, function that makes the items); each must be a pure function of the plan.
         name: the dataset's name.
-        plan: JSON-able values from which it is made.
-        embed: put the audio into the shards.
+        plan: JSON-able values that determine it.
+        embed: copy the audio into the shards.
         root: folder that audio paths are stored relative to; default: the dataset's own folder.
 
     Raises:
@@ -204,7 +211,7 @@ def build_dataset(
     head = head_of(folder, name, plan, embed, root, keys)
     head.folder.mkdir(parents=True, exist_ok=True)
     with held(head.folder, DataError):
-        info = standing(head)
+        info = existing(head)
         if info is not None:
             return info
         for number, (key, make) in enumerate(track(units, f"build {name}")):
@@ -227,11 +234,11 @@ def read_footer_if_there(path: Path) -> dict[str, Any] | None:
 class Stream:
     """A dataset written by pushing items; `close` writes `dataset.json`.
 
-    A stream cannot know where a killed one stopped, so shards left by it are made anew.
+    It is not known where a killed stream stopped, so its shards are made again.
     """
 
     def __init__(self, head: Head, rows: int) -> None:
-        """Begin a dataset of `rows` items a shard; removes what a killed stream has left."""
+        """Start a dataset of `rows` items a shard; removes the shards of a killed stream."""
         self.head = head
         self._rows = rows
         self._keys: list[str] = []
@@ -255,7 +262,7 @@ class Stream:
         self._keys.append(key)
 
     def close(self, steps: dict[str, Any] | None = None) -> Info:
-        """Finish the last shard and write the marker; an empty dataset has one empty shard."""
+        """Complete the last shard, write `dataset.json`; an empty dataset has one empty shard."""
         if not self._keys:
             self._open()
         if self._shard is not None:
@@ -273,16 +280,16 @@ def write_dataset(
     rows: int = ROWS,
     root: Path | str | None = None,
 ) -> Info:
-    """Write `items` as they come, `rows` a shard; memory does not grow with their number.
+    """Write `items` in order, `rows` a shard; memory does not grow with their number.
 
-    With a `plan`, a finished dataset of the same plan is left as it is and no item is taken.
-    Without one nothing says that the items are the same, so a finished dataset is refused.
+    With a `plan`, a complete dataset of the same plan is not made again and no item is read.
+    Without one it is unknown whether the items are the same, so a complete dataset is an error.
     Arguments and errors are those of `build_dataset`.
     """
     head = head_of(folder, name, plan, embed, root, rows)
     head.folder.mkdir(parents=True, exist_ok=True)
     with held(head.folder, DataError):
-        info = standing(head)
+        info = existing(head)
         if info is not None:
             if plan is None:
                 refuse_finished(head.folder)
@@ -294,16 +301,16 @@ def write_dataset(
 
 
 def refuse_finished(folder: Path) -> None:
-    """Raise: a finished dataset without a plan is never overwritten."""
+    """Raise DataError: a complete dataset is not overwritten without a plan."""
     raise DataError(
-        "the folder holds a finished dataset already, and no plan says that it is the same",
+        "the folder holds a complete dataset already, and no plan says that it is the same",
         where=str(folder),
         hint="Choose another folder, delete this one, or give a plan.",
     )
 
 
 def finish(head: Head, keys: Sequence[str], steps: dict[str, Any] | None = None) -> Info:
-    """Count and hash the shards as they lie on disk, and write `dataset.json`."""
+    """Count and hash the shards on disk, and write `dataset.json`."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -316,13 +323,13 @@ def finish(head: Head, keys: Sequence[str], steps: dict[str, Any] | None = None)
         with pq.ParquetFile(path) as file:
             table = file.read(columns=columns, use_threads=False)
         labels = table["contribution"].combine_chunks()
-        tallied = {
+        columns_of = {
             "split": (table["split"], counts["split"]),
             "task": (table["task"], counts["task"]),
             "licence": (table["licence"], licences),
             "contribution": (pc.struct_field(labels, "label"), counts["contribution"]),
         }
-        for values, tally in tallied.values():
+        for values, tally in columns_of.values():
             for one in pc.value_counts(values).to_pylist():
                 word = one["values"] or ""
                 tally[word] = tally.get(word, 0) + one["counts"]

@@ -1,4 +1,4 @@
-"""Balance and chance: which answer, label and count the n-th item of a family is about.
+"""Block designs: which answer, label and count the n-th item of a family has.
 
 `BlockDesign` is a nested block design (a factorial laid out in blocks, each block shuffled by the
 seed). The first `turn(a)` runs through the a answers once in every block of a items; the next
@@ -6,11 +6,11 @@ seed). The first `turn(a)` runs through the a answers once in every block of a i
 is known without drawing those before it, and whatever the number of items, all values come equally
 often, to within one unfinished block.
 
-What stands in the question is drawn `aside`: balanced, but independent of the answer. To balance
-the answer exactly *under each label* would be a trap: what is exactly balanced in a whole is
-unbalanced the other way round in every rest, so a text baseline fitted on nine tenths of a split
-would fall far below chance on the last tenth (0.24 instead of 0.36 was measured for which-clip),
-and audio would seem to add what it does not.
+What the question asks for is drawn `aside`: balanced, but independent of the answer. Balancing the
+answer exactly *under each label* would be wrong: what is exactly balanced over all items has the
+opposite imbalance in any held-out part, so a text-only baseline fitted on nine tenths of a split
+would score far below chance on the last tenth (0.24 instead of 0.36 was measured for which-clip),
+and audio would seem to contribute more than it does.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ import numpy as np
 
 
 def number(text: str) -> int:
-    """A fixed integer for a name (CRC-32), for seeds."""
+    """CRC-32 of a name, for use in seeds."""
     return zlib.crc32(text.encode())
 
 
 @lru_cache(maxsize=65_536)
 def shuffled(key: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """A permutation of range(n) drawn from the integers in `key` alone."""
+    """A permutation of range(n) that depends on the integers in `key` only."""
     return tuple(int(i) for i in np.random.default_rng(list(key)).permutation(n))
 
 
 ASIDE = number("aside")
-"""Sets the permutations of `BlockDesign.aside` apart from those of `BlockDesign.turn`."""
+"""Draw key of `BlockDesign.aside`, so that its permutations differ from those of `turn`."""
 
 
 class BlockDesign:
-    """The nested block design, read at one index.
+    """A nested block design at one index.
 
     Args:
-        key: integers that name the design (seed, family, split).
+        key: integers that identify the design (seed, family, split).
         index: which item, 0 and up.
     """
 
     def __init__(self, key: tuple[int, ...], index: int) -> None:
-        """Nothing is drawn yet."""
+        """No value is drawn yet."""
         self._key = key
         self._at = index
 
@@ -60,7 +60,7 @@ class BlockDesign:
     def aside(self, n: int) -> int:
         """A value in range(n), each once in every n items that agree in all earlier turns.
 
-        Later turns do not depend on it, nor it on them.
+        It is independent of later turns.
         """
         block, slot = divmod(self._at, n)
         return shuffled((*self._key, ASIDE, n, block), n)[slot]
@@ -68,7 +68,7 @@ class BlockDesign:
     def shift(self, n: int) -> int:
         """A number in 1..n-1, the same for a whole block of the last turn.
 
-        Added (modulo n) to the last turn's value it gives a second value that is never the first
-        and, over the block, comes equally often: "different" pairs with the marginals of "same".
+        Added (modulo n) to the last turn's value, it gives a second value that always differs from
+        the first and is balanced over the block: "different" pairs have the marginals of "same".
         """
         return 1 + shuffled((*self._key[:-1], 0, self._at), n - 1)[0]

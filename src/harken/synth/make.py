@@ -1,4 +1,4 @@
-"""Drawing items, drawing them again from their plans, and making datasets of them."""
+"""Drawing items, rebuilding them from their plans, and writing datasets of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harken.synth.question import (
 )
 
 ATTEMPTS = 100
-"""Tries at one item before a family counts as used up."""
+"""Attempts at one item before a family counts as exhausted."""
 
 FAMILIES: Registry[QuestionFamily] = Registry(
     "question family",
@@ -54,14 +54,14 @@ FAMILIES: Registry[QuestionFamily] = Registry(
 def draw(
     recordings: Iterable[Recording] | RecordingPool, split: str, family: str, n: int, seed: int
 ) -> Iterator[Item]:
-    """Up to `n` different items of one family: a pure function of its arguments.
+    """Up to `n` distinct items of one family: a pure function of the arguments.
 
-    Fewer come where the recordings do not give more; the first m of n items are the m items of a
-    smaller draw. The order of `recordings` and the folder they lie in play no part.
+    There are fewer where the recordings do not allow more; the first m of n items are those of a
+    draw of m. The order and the folder of `recordings` do not matter.
 
     Raises:
         ConfigError: no family has that name.
-        DataError: the split cannot make this family; the message says what is lacking.
+        DataError: the split cannot make this family; the message says what is missing.
     """
     kind = FAMILIES.get(family)
     pool = recordings if isinstance(recordings, RecordingPool) else RecordingPool(recordings, split)
@@ -73,17 +73,17 @@ def draw(
 
 
 def redraw(plan: Mapping[str, Any], recordings: Iterable[Recording] | RecordingPool) -> Item:
-    """The item that `plan` (an `Item.plan`) stands for, from the recordings it picked.
+    """Build the item of `plan` (an `Item.plan`) again from the recordings it picked.
 
-    Nothing is drawn: other recordings of the corpus may have come or gone since.
+    Nothing is drawn, so other recordings of the corpus may have been added or removed.
 
     Raises:
         ConfigError: the plan's family is not known.
-        DataError: a recording is missing, or the plan is of another version.
+        DataError: a recording is missing, or the plan has another version.
     """
     if plan.get("version") != VERSION:
         raise DataError(
-            f"a plan of version {plan.get('version')!r} cannot be drawn by version {VERSION}",
+            f"a plan of version {plan.get('version')!r} cannot be built by version {VERSION}",
             where=f"plan of a {plan.get('family')} item",
             hint="Make the dataset again with this harken.",
         )
@@ -109,36 +109,36 @@ def make_dataset(
 ) -> dict[str, Any]:
     """Make a dataset of all `families` from a corpus, in units of at most 256 items.
 
-    A killed run goes on where it stopped and ends with the same bytes.
+    A killed run is resumed and ends with the same bytes.
 
     Args:
-        corpus: what `read_corpus` or `assign_splits` gave; recordings without a split get one.
-        folder: where the dataset is written.
+        corpus: the result of `read_corpus` or `assign_splits`; recordings without a split get one.
+        folder: the dataset's folder.
         families: names in `FAMILIES`; None: all of them.
-        per_family: items per family in each split; or by split, 0 for splits not named.
-        seed: of everything drawn.
-        splits: only these; None: all there are.
+        per_family: items per family in each split; or a number by split, 0 for splits not named.
+        seed: of all draws.
+        splits: only these; None: all.
         embed: copy (and render) the audio into the shards.
-        name: of the dataset; empty: the corpus's.
+        name: of the dataset; empty: that of the corpus.
 
     Returns:
-        ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (reason, for what
-        could not be made at all), ``short`` (reason, where fewer items exist than were asked for).
+        ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
+        made), ``short`` (where fewer items exist than were asked for).
 
     Raises:
         ConfigError: an unknown family or split.
-        DataError: nothing at all can be made.
+        DataError: no item can be made.
     """
     recordings = _with_splits(corpus, seed)
     wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
     kinds = [FAMILIES.get(one) for one in wanted]
     pools = [RecordingPool(recordings, split) for split in _splits(recordings, splits)]
-    units, told = _drawings(kinds, pools, per_family, seed)
+    units, report = _plan_units(kinds, pools, per_family, seed)
     if not units:
         raise DataError(
             "the corpus can make none of the questions: "
-            + "; ".join(f"{key}: {why}" for key, why in list(told["skipped"].items())[:5]),
-            hint="Ask for other families, or give a corpus with labels, words or speakers.",
+            + "; ".join(f"{key}: {why}" for key, why in list(report["skipped"].items())[:5]),
+            hint="Choose other families, or a corpus with labels, words or speakers.",
         )
     name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
     plan = {
@@ -149,15 +149,15 @@ def make_dataset(
         "seed": seed,
         "splits": [pool.split for pool in pools],
         "corpus": fingerprint(recordings),
-        **told,
+        **report,
     }
     info = build_dataset(
         folder, units, name=name, plan=plan, embed=embed, root=_root(corpus, recordings)
     )
-    return {"dataset": info.name, "items": info.items, **told}
+    return {"dataset": info.name, "items": info.items, **report}
 
 
-def _drawings(
+def _plan_units(
     kinds: Sequence[QuestionFamily],
     pools: Sequence[RecordingPool],
     per_family: int | Mapping[str, int],
@@ -166,7 +166,7 @@ def _drawings(
     """The units of all families and splits, and counts, skipped and short by "family/split"."""
     jobs = [(kind, pool) for kind in kinds for pool in pools]
     units: list[Unit] = []
-    told: dict[str, dict[str, Any]] = {"counts": {}, "skipped": {}, "short": {}}
+    report: dict[str, dict[str, Any]] = {"counts": {}, "skipped": {}, "short": {}}
     for kind, pool in track(jobs, "drawing questions"):
         key = f"{kind.name}/{pool.split}"
         asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
@@ -175,14 +175,14 @@ def _drawings(
         if asked and not attempts:
             reason = reason or "no recordings fit together for one item"
         if reason:
-            told["skipped"][key] = f"split {pool.split!r}: {reason}"
+            report["skipped"][key] = f"split {pool.split!r}: {reason}"
             continue
-        told["counts"][key] = len(attempts)
+        report["counts"][key] = len(attempts)
         if len(attempts) < asked:
             found = f"{len(attempts)} different items could be drawn, {asked} were asked for"
-            told["short"][key] = found
+            report["short"][key] = found
         units += _units(kind, pool, seed, attempts)
-    return units, told
+    return units, report
 
 
 class _Drawn(NamedTuple):
@@ -191,9 +191,9 @@ class _Drawn(NamedTuple):
 
 
 def _drawn(family: QuestionFamily, pool: RecordingPool, n: int, seed: int) -> Iterator[_Drawn]:
-    """Items in order, each with the attempt that gave it; ends where no new item is found.
+    """Items in order, each with the attempt that gave it; ends when no new item is found.
 
-    Ending, rather than leaving gaps, keeps the balance of what there is.
+    It ends instead of leaving gaps, which keeps the items balanced.
     """
     seen: set[str] = set()
     for index in range(n):
@@ -224,11 +224,13 @@ def _units(family: QuestionFamily, pool: RecordingPool, seed: int, attempts: byt
 def _unit(
     family: QuestionFamily, pool: RecordingPool, seed: int, start: int, attempts: bytes
 ) -> Iterator[Item]:
-    """The items of one unit. With the attempts known, no item depends on those before it."""
+    """The items of one unit; with the attempts known, no item depends on earlier ones."""
     for offset, attempt in enumerate(attempts):
         drawn = plan_item(family, pool, DrawKey(seed, pool.split, start + offset, attempt))
         if drawn is None:
-            raise DataError(f"{family.name} item {start + offset} was drawn before and is not now")
+            raise DataError(
+                f"{family.name} item {start + offset} could be drawn before, but not now"
+            )
         plan, picks = drawn
         yield build_item(family, plan, picks.recordings)
 
@@ -249,7 +251,7 @@ def _splits(recordings: Sequence[Recording], wanted: Sequence[str] | None) -> li
 
 
 def _root(corpus: Corpus | Sequence[Recording], recordings: Sequence[Recording]) -> Path | None:
-    """The folder that paths are stored relative to."""
+    """The folder that stored paths are relative to."""
     if isinstance(corpus, Corpus):
         return corpus.root
     paths = [os.path.dirname(r.clip.path) for r in recordings if r.clip.path]

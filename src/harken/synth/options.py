@@ -1,4 +1,4 @@
-"""Four options and the recording of one of them: what identify, word, caption and leaky share."""
+"""Four options and a recording of one of them; used by identify, word, caption and leaky."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def lacks_options(topic: Topic, what: str) -> str:
 
 
 def pick_options(topic: Topic, draw: Draw) -> Picks | None:
-    """Options first, then the gold among them, then a recording that holds only the gold."""
+    """Options first, then the gold among them, then a recording with the gold only; or None."""
     position = draw.design.turn(OPTIONS)
     anchor = topic.names[draw.design.turn(len(topic.names))]
     names = topic.near_set(draw.rng, anchor, OPTIONS)
@@ -31,7 +31,7 @@ def pick_options(topic: Topic, draw: Draw) -> Picks | None:
 
 
 def each_can_be_gold(topic: Topic, names: list[str]) -> bool:
-    """Whether every name has a recording that holds none of the others."""
+    """Whether every name has a recording that contains none of the others."""
     return all(
         any(
             topic.free_of(recording, [other for other in names if other != name])

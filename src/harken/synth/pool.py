@@ -1,8 +1,8 @@
-"""Pool: the recordings of one split, by what is heard in them, ready to be drawn from.
+"""The recordings of one split, indexed by their content, to draw from.
 
-A `Topic` is a vocabulary of one kind (sounds, spoken words, sentences) with the recordings in which
-each name is heard. Recordings are sorted by identity, so a draw does not depend on their order or
-on where they lie. Byte-identical copies become one recording with the labels of all copies.
+A `Topic` is a vocabulary of one kind (sounds, spoken words, sentences) with the recordings that
+contain each name. Recordings are sorted by identity, so a draw does not depend on their order or
+folder. Byte-identical copies become one recording with the labels of all copies.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Ref = tuple[str, str, float]
 """Identity of a recording: id, sha256 (or path) of its file, start in seconds."""
 
 SCENE_EVENT_S = 10.0
-"""Longest recording used whole as one event of a scene; longer ones need onsets."""
+"""Longest recording (s) used whole as one event of a scene; longer ones need onsets."""
 
 QUOTE_WORDS = 10
-"""A sentence is quoted up to so many words."""
+"""Most words of a sentence that are quoted."""
 
 
 def ref(recording: Recording) -> Ref:
-    """The identity of a recording, independent of the folder it lies in."""
+    """The identity of a recording, independent of its folder."""
     clip = recording.clip
     return (recording.id, clip.sha256 or f"path:{clip.path}", clip.start_s)
 
 
 def said(recording: Recording) -> tuple[str, ...]:
-    """The words spoken in a recording, as far as they are known."""
+    """The words spoken in a recording; empty if unknown."""
     if recording.kind != "speech":
         return ()
     if recording.transcript:
@@ -46,26 +46,26 @@ def said(recording: Recording) -> tuple[str, ...]:
 
 
 def quote(recording: Recording) -> str:
-    """The transcript as it is quoted in a caption: at most ten words."""
+    """The transcript as quoted in a caption: at most `QUOTE_WORDS` words."""
     words = " ".join((recording.transcript or "").replace('"', "'").split()).split(" ")
     return " ".join(words) if len(words) <= QUOTE_WORDS else " ".join(words[:QUOTE_WORDS]) + " …"
 
 
 Heard = list[tuple[Recording, frozenset[str]]]
-"""Recordings, each with *all* names in it, whether in the vocabulary or not."""
+"""Recordings, each with *all* names in it, in the vocabulary or not."""
 
 
 class Topic:
-    """A vocabulary and the recordings that hold each name.
+    """A vocabulary and the recordings that contain each name.
 
     Attributes:
         kind: ``"sound"``, ``"word"`` or ``"sentence"``.
         names: the vocabulary, sorted.
-        members: name -> recordings in which it is heard.
+        members: name -> recordings that contain it.
     """
 
     def __init__(self, kind: str, heard: Heard) -> None:
-        """A topic without a vocabulary yet; see `limited`."""
+        """A topic without a vocabulary; `limited` sets one."""
         self.kind = kind
         self._clash, self._near, self._keys = _KINDS[kind]
         self._heard = heard
@@ -87,15 +87,15 @@ class Topic:
         return topic
 
     def only(self, keep: Callable[[Recording, frozenset[str]], bool]) -> Topic:
-        """This topic with those recordings that `keep` says yes to, and the names in them."""
+        """This topic with the recordings for which `keep` is true, and the names in them."""
         heard = [
             (recording, inside) for recording, inside in self._heard if keep(recording, inside)
         ]
         return Topic(self.kind, heard).limited({name for _, inside in heard for name in inside})
 
     @cached_property
-    def _touched(self) -> dict[Ref, frozenset[str]]:
-        # Names that clash share a bucket, so only those are compared: vocabularies may be large.
+    def _clashing_names(self) -> dict[Ref, frozenset[str]]:
+        # Names that clash share a bucket; only names in one bucket are compared, for speed.
         buckets: dict[str, list[str]] = {}
         for name in self.names:
             for key in self._keys(name):
@@ -115,27 +115,27 @@ class Topic:
         }
 
     def free_of(self, recording: Recording, names: Iterable[str]) -> bool:
-        """Whether none of `names`, nor anything that could pass for them, is in `recording`."""
-        return self._touched[ref(recording)].isdisjoint(names)
+        """Whether `recording` contains none of `names` and no name that clashes with one."""
+        return self._clashing_names[ref(recording)].isdisjoint(names)
 
     def clash(self, one: str, other: str) -> bool:
-        """Whether two names may not meet in an item."""
+        """Whether two names may not be in one item."""
         return one == other or self._clash(one, other)
 
     def sources(self, name: str) -> int:
-        """How many different source recordings hold `name`."""
+        """In how many source recordings `name` occurs."""
         return len({recording.id for recording in self.members[name]})
 
     def with_sources(self, n: int) -> tuple[str, ...]:
-        """Names heard in at least `n` different source recordings."""
+        """Names that occur in at least `n` source recordings."""
         if n not in self._sourced:
             self._sourced[n] = tuple(name for name in self.names if self.sources(name) >= n)
         return self._sourced[n]
 
     def near_set(self, rng: np.random.Generator, anchor: str, size: int) -> list[str] | None:
-        """`anchor` and `size` - 1 names near to it, none clashing; None if there are too few.
+        """`anchor` and `size` - 1 names similar to it, none clashing; None if there are too few.
 
-        Names are taken by affinity plus noise, so near ones come more often, never always.
+        Names are chosen by affinity plus noise, so similar ones are more frequent, not certain.
         """
         index = self.names.index(anchor)
         affinity, clash = self._row(index)
@@ -167,15 +167,15 @@ _KINDS: dict[
     "word": (vocabulary.words_clash, vocabulary.word_affinity, vocabulary.word_keys),
     "sentence": (str.__eq__, lambda one, other: 0.0, lambda name: (name,)),
 }
-"""Kind -> clash, affinity, and keys of which clashing names share at least one."""
+"""Kind -> clash, affinity, and keys; clashing names share at least one key."""
 
 
 class RecordingPool:
     """The recordings of one split.
 
     Args:
-        recordings: any; those of other splits are left out.
-        split: which split.
+        recordings: of any split; those of other splits are ignored.
+        split: name of the split.
     """
 
     def __init__(self, recordings: Iterable[Recording], split: str) -> None:
@@ -205,18 +205,20 @@ class RecordingPool:
     def words(self) -> Topic:
         """Spoken words, by word.
 
-        The vocabulary is the words spoken alone if there are four, else telling words of sentences,
-        in two source recordings at least and in a third of all recordings at most.
+        The vocabulary is the words spoken alone if there are four, else content words of sentences
+        that occur in at least two source recordings and in at most a third of all recordings.
 
-        Recordings with sentences belong to every vocabulary word that they hold.
+        Recordings of sentences belong to every vocabulary word that they contain.
         """
         heard = [(r, frozenset(said(r))) for r in self.recordings if said(r)]
         topic = Topic("word", heard)
         alone = {next(iter(inside)) for r, inside in heard if len(said(r)) == 1}
         if len(alone) >= 4:
             return topic.limited(alone)
-        telling = {word for _, inside in heard for word in inside if vocabulary.telling(word)}
-        wide = topic.limited(telling)
+        content = {
+            word for _, inside in heard for word in inside if vocabulary.is_content_word(word)
+        }
+        wide = topic.limited(content)
         most = max(2, len(heard) // 3)
         return wide.limited(w for w in wide.with_sources(2) if len(wide.members[w]) <= most)
 
@@ -231,8 +233,8 @@ class RecordingPool:
         """Lone words for pairs, and whether the two speakers of a pair can always differ."""
         topic = self.lone_words
         names = topic.with_sources(2)
-        voices = {name: {r.speaker for r in topic.members[name]} - {None} for name in names}
-        crossed = tuple(name for name in names if len(voices[name]) >= 2)
+        speakers = {name: {r.speaker for r in topic.members[name]} - {None} for name in names}
+        crossed = tuple(name for name in names if len(speakers[name]) >= 2)
         return (crossed, True) if len(crossed) >= 2 else (names, False)
 
     @cached_property
@@ -251,7 +253,7 @@ class RecordingPool:
         ]
 
     @cached_property
-    def voices(self) -> dict[str, tuple[Recording, ...]]:
+    def speakers(self) -> dict[str, tuple[Recording, ...]]:
         """Speaker -> recordings, for speakers with at least two source recordings."""
         own: dict[str, list[Recording]] = {}
         for recording in self.recordings:
@@ -269,9 +271,9 @@ def _order(recording: Recording) -> tuple[object, ...]:
 
 
 def event_span(recording: Recording) -> tuple[float, float] | None:
-    """Where in a recording its event lies: (start, length) in seconds; None if not known.
+    """The span of a recording's event: (start, length) in seconds; None if not known.
 
-    By the corpus's onsets if it gives exactly one; else all of the recording, if it is short
+    By the corpus's onsets if there is exactly one; else the whole recording, if it is short
     enough to be one event.
     """
     whole = recording.clip.duration_s
@@ -285,7 +287,7 @@ def event_span(recording: Recording) -> tuple[float, float] | None:
 
 
 def fingerprint(recordings: Collection[Recording]) -> str:
-    """16 hex digits of everything about recordings that a question can depend on."""
+    """16 hex digits over all properties of recordings that a question can depend on."""
     known: list[Any] = [
         [ref(r), r.clip.duration_s, r.kind, r.labels, r.transcript, r.speaker, r.split]
         for r in recordings

@@ -1,8 +1,8 @@
-"""What a family of questions is, what it draws, and how an Item is put together from a plan.
+"""Families of questions: what they draw, and how an Item is built from its plan.
 
 Specify, instantiate, render (after scaper): `QuestionFamily.pick` draws constants, they are stored
 in the item's plan, and `QuestionFamily.build` makes texts and clips from the plan and the
-recordings it names, without any chance. So a plan alone gives the same item again.
+recordings it names, with nothing random. So a plan alone gives the same item again.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from harken.synth.design import BlockDesign, number
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
 
 UNIT_ITEMS = 256
-"""Items in one unit of work (and one shard)."""
+"""Items in a unit, which becomes one shard."""
 
 GROUP = number("group")
-"""Sets the chance of a group apart from that of its items."""
+"""Draw key of a group, so that its draws differ from those of its items."""
 
 VERSION = 1
-"""Of plans; raised when the same plan would give another item."""
+"""Version of plans; incremented when the same plan would give another item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The chance of one attempt at one item.
+    """The sources of randomness of one attempt at one item.
 
     Attributes:
-        wheel: the balanced part: which answer, label, count (the same in every attempt).
-        rng: the free part: which recordings, wording, gains (another in every attempt).
-        seat: (seed, family, split, index) as numbers.
+        design: the balanced draws: answer, label, count (the same in every attempt).
+        rng: the free draws: recordings, wording, gains (different in every attempt).
+        key: (seed, family, split, index) as numbers.
     """
 
     design: BlockDesign
@@ -45,12 +45,12 @@ class Draw:
     key: tuple[int, ...] = ()
 
     def group(self, size: int) -> Draw:
-        """The chance that `size` items in a row share, whatever their attempts."""
+        """The draws that `size` consecutive items share, whatever their attempts."""
         *key, index = self.key
         return Draw(self.design, np.random.default_rng([*key, GROUP, index // size]))
 
     def one(self, things: Sequence[Any]) -> Any:
-        """One of `things`, all alike."""
+        """One of `things`, all equally likely."""
         return things[int(self.rng.integers(len(things)))]
 
     def some(self, things: Sequence[Any], n: int) -> list[Any]:
@@ -65,9 +65,9 @@ class Draw:
         without: Sequence[str] = (),
         taken: Sequence[Recording] = (),
     ) -> Recording | None:
-        """A recording of `name` that holds none of `without`, from a source not yet `taken`.
+        """A recording of `name` that contains none of `without`, from a source not in `taken`.
 
-        None if 32 tries find none: the attempt is then given up and drawn anew.
+        None if 32 tries find none: the attempt has then failed and is repeated.
         """
         members = topic.members[name]
         used = {recording.id for recording in taken}
@@ -80,7 +80,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """What a family draws: recordings, in the order in which `build` takes them, and constants."""
+    """What a family draws: recordings in the order that `build` expects, and constants."""
 
     recordings: tuple[Recording, ...]
     values: dict[str, Any]
@@ -90,7 +90,7 @@ class Picks:
 class BuiltQuestion:
     """What a family builds from its picks; the fields are those of `Item`.
 
-    The first tag says what it is about: ``sound``, ``word``, ``sentence`` or ``speaker``.
+    The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``.
     """
 
     question: str
@@ -103,15 +103,15 @@ class BuiltQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFamily:
-    """One kind of question; see `harken.synth` for the shape of its file.
+    """One kind of question; `harken.synth` describes the structure of its module.
 
     Attributes:
         name: registered name, and the `task` of its items.
         about: what is asked, in a sentence.
         templates: number of wordings.
-        lacks: what a pool lacks for this family, as a reason; ``""`` if nothing.
-        pick: draws the constants of one item; None: this attempt came to nothing.
-        build: (wording no., values, recordings) -> texts and clips; no chance in it.
+        lacks: what a pool lacks for this family; ``""`` if nothing.
+        pick: draws the constants of one item; None: the attempt failed.
+        build: (number of the wording, values, recordings) -> texts and clips; nothing random.
     """
 
     name: str
@@ -124,7 +124,7 @@ class QuestionFamily:
 
 @dataclass(frozen=True, slots=True)
 class DrawKey:
-    """The place of an item: everything its draw depends on, besides the pool."""
+    """Everything that the draw of an item depends on, besides the pool."""
 
     seed: int
     split: str
@@ -133,23 +133,23 @@ class DrawKey:
 
 
 def plan_item(
-    family: QuestionFamily, pool: RecordingPool, place: DrawKey
+    family: QuestionFamily, pool: RecordingPool, draw_key: DrawKey
 ) -> tuple[dict[str, Any], Picks] | None:
-    """Draw the plan of the item at `place`; None if this attempt came to nothing."""
-    key = (place.seed, number(family.name), number(place.split))
-    rng = np.random.default_rng([*key, place.index, place.attempt])
+    """Draw the plan of the item of `draw_key`; None if the attempt failed."""
+    key = (draw_key.seed, number(family.name), number(draw_key.split))
+    rng = np.random.default_rng([*key, draw_key.index, draw_key.attempt])
     template = int(rng.integers(family.templates))
-    picks = family.pick(pool, Draw(BlockDesign(key, place.index), rng, (*key, place.index)))
+    picks = family.pick(pool, Draw(BlockDesign(key, draw_key.index), rng, (*key, draw_key.index)))
     if picks is None:
         return None
     plan = {
         "version": VERSION,
         "family": family.name,
-        "seed": place.seed,
-        "split": place.split,
-        "unit": place.index // UNIT_ITEMS,
-        "index": place.index,
-        "attempt": place.attempt,
+        "seed": draw_key.seed,
+        "split": draw_key.split,
+        "unit": draw_key.index // UNIT_ITEMS,
+        "index": draw_key.index,
+        "attempt": draw_key.attempt,
         "template": template,
         "picks": [
             {"recording": name, "sha256": sha256, "start_s": start_s}
@@ -163,7 +163,7 @@ def plan_item(
 def build_item(
     family: QuestionFamily, plan: dict[str, Any], recordings: Sequence[Recording]
 ) -> Item:
-    """The item that a plan stands for; `recordings` are those it picked, in order."""
+    """The item of a plan; `recordings` are those it picked, in order."""
     made = family.build(plan["template"], plan["values"], recordings)
     return Item(
         question=made.question,
@@ -182,7 +182,7 @@ def build_item(
 
 
 def look_up(plan: Mapping[str, Any], by_ref: Mapping[Ref, Recording]) -> list[Recording]:
-    """The recordings a plan picked; raises DataError if one is not there."""
+    """The recordings that a plan picked; raises DataError if one is missing."""
     found = []
     for pick in plan["picks"]:
         key = (pick["recording"], pick["sha256"], pick["start_s"])
@@ -190,7 +190,7 @@ def look_up(plan: Mapping[str, Any], by_ref: Mapping[Ref, Recording]) -> list[Re
             raise DataError(
                 f"recording {pick['recording']!r} with SHA-256 {pick['sha256'][:12]}… is missing",
                 where=f"plan of {plan['family']} item {plan['index']}",
-                hint="Give the recordings of the corpus the item was made from.",
+                hint="Give the recordings of the corpus that the item was made from.",
             )
         found.append(by_ref[key])
     return found

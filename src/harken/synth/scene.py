@@ -1,4 +1,4 @@
-"""Plan clips: several events one after the other, and a voice over a background.
+"""Plan clips: several events in sequence, and speech over a background.
 
 Times in seconds, gains in dB relative to each recording's own level. All numbers come from the
 item's plan; nothing is drawn here.
@@ -16,11 +16,11 @@ from harken.synth.pool import event_span
 from harken.synth.question import Draw
 
 LEAD_S = 0.1
-"""Silence before the first event and after the last."""
+"""Silence (s) before the first event and after the last."""
 
 
 def draw_timing(draw: Draw, recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Gaps of 0.2-0.8 s between events and gains of -6-0 dB, none depending on the order."""
+    """Gaps of 0.2-0.8 s between events and gains of -6-0 dB, independent of the order."""
     n = len(recordings)
     return {
         "gaps_s": [round(float(g), 3) for g in draw.rng.uniform(0.2, 0.8, n - 1)],
@@ -29,7 +29,7 @@ def draw_timing(draw: Draw, recordings: Sequence[Recording]) -> dict[str, Any]:
 
 
 def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> Clip:
-    """The events of `recordings` one after the other, with gaps, as one plan clip."""
+    """The events of `recordings` in sequence, with gaps, as one plan clip."""
     parts = []
     at_s = LEAD_S
     for i, recording in enumerate(recordings):
@@ -42,19 +42,19 @@ def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> Clip:
     return Clip("plan", duration_s=duration_s, plan=ScenePlan(tuple(parts), duration_s))
 
 
-def over(voice: Recording, background: Recording, gain_db: float) -> Clip:
-    """`voice` with `background` under it, `gain_db` below its own level, as one plan clip."""
-    length_s = voice.clip.duration_s or 0.0
+def over(speech: Recording, background: Recording, gain_db: float) -> Clip:
+    """`speech` mixed with `background` at `gain_db` relative to its own level, as one plan clip."""
+    length_s = speech.clip.duration_s or 0.0
     duration_s = round(length_s + 4 * LEAD_S, 4)
     under, under_s = _event(background)
     if under_s > duration_s:
         under = span(background.clip, under.start_s - background.clip.start_s, duration_s)
-    parts = (Part(voice.clip, 2 * LEAD_S), Part(under, 0.0, gain_db))
+    parts = (Part(speech.clip, 2 * LEAD_S), Part(under, 0.0, gain_db))
     return Clip("plan", duration_s=duration_s, plan=ScenePlan(parts, duration_s))
 
 
 def _event(recording: Recording) -> tuple[Clip, float]:
-    """The event's clip and its length; the whole recording where no span is known."""
+    """The event's clip and its length in seconds; the whole recording if no span is known."""
     start_s, length_s = event_span(recording) or (0.0, recording.clip.duration_s or 0.0)
     whole = start_s == 0.0 and length_s == recording.clip.duration_s
     return (recording.clip if whole else span(recording.clip, start_s, length_s)), length_s

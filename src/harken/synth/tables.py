@@ -1,4 +1,4 @@
-"""Word tables of the synthesis room: coarse groups of sounds, words that sound alike, hints.
+"""Word tables for drawing questions: coarse groups of sounds, homophones, hints.
 
 Data only. The groups widen those of ESC-50 (animals; nature and water; people; indoors; outdoors)
 with vehicles, tools, alarms and families of instruments.
@@ -51,7 +51,7 @@ GROUPS: dict[str, str] = {
         "kalimba"
     ),
 }
-"""Coarse group -> words that place a name in it; the first group that knows a word has it."""
+"""Coarse group -> words whose names belong to it; of several groups the first counts."""
 
 HOMOPHONES: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split())
@@ -87,7 +87,7 @@ HOMOPHONES: tuple[frozenset[str], ...] = tuple(
         "whole hole",
     )
 )
-"""Words that cannot be told apart by ear."""
+"""Sets of words with the same pronunciation."""
 
 _COMMON = """
     about after again also although among another because been before being between both came
@@ -99,7 +99,7 @@ _COMMON = """
 """
 
 COMMON: frozenset[str] = frozenset(_COMMON.split())
-"""Words of sentences that are not asked for."""
+"""Function words and other frequent words, which are not asked for."""
 
 HINTS: dict[str, str] = {
     "dog": "an animal that guards the house and fetches sticks",
@@ -161,7 +161,7 @@ HINTS: dict[str, str] = {
     "stop": "the opposite of go",
     "go": "the opposite of stop",
 }
-"""What common knowledge says of a sound's source or a word (for the `leaky` control)."""
+"""Common knowledge about the source of a sound or a word (for the `leaky` control)."""
 
 IMPOSSIBLE: tuple[str, ...] = (
     "the colour blue",
@@ -177,4 +177,4 @@ IMPOSSIBLE: tuple[str, ...] = (
     "an empty map",
     "the weight of a feather",
 )
-"""Options that nothing to be heard can be."""
+"""Options that are impossible for any audio."""

@@ -1,12 +1,12 @@
-"""Which names are near to each other (hard distractors), and which may not stand side by side.
+"""Which names are similar (hard distractors), and which may not be in one item.
 
-Two questions are asked of a pair of names:
+Two relations between a pair of names:
 
-- *clash*: could a recording of the one truthfully be said to hold the other ("dog" and "dog bark",
-  "nine" and "nineteen", "to" and "two")? Such a pair never meets in one item, or its answer would
-  not be true by construction.
-- *affinity*: how easily is the one taken for the other? 0 is far; distractors are drawn from the
-  upper end.
+- *clash*: a recording of one could correctly be labelled with the other ("dog" and "dog bark",
+  "nine" and "nineteen", "to" and "two"). Such a pair is never in one item, or its answer would not
+  be true by construction.
+- *affinity*: how easily one is confused with the other. 0 is not at all; distractors are drawn with
+  a preference for high values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """`word` without the commonest endings: "crying", "cries" and "cry" are one."""
+    """`word` without the most common endings: "crying", "cries" and "cry" give the same stem."""
     for ending, instead in (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)] + instead
@@ -38,7 +38,7 @@ def stems(name: str) -> frozenset[str]:
 
 
 def group_of(name: str) -> str:
-    """The coarse group a sound's name belongs to, by its words; ``""`` if none is known."""
+    """The coarse group of a sound's name, by its words; ``""`` if none is known."""
     for word in stems(name):
         if word in _GROUP_OF:
             return _GROUP_OF[word]
@@ -46,7 +46,7 @@ def group_of(name: str) -> str:
 
 
 def sounds_clash(one: str, other: str) -> bool:
-    """Whether one name's words are all among the other's: "guitar", "acoustic guitar"."""
+    """Whether all words of one name are in the other: "guitar", "acoustic guitar"."""
     a, b = stems(one), stems(other)
     return a <= b or b <= a
 
@@ -59,7 +59,7 @@ def sound_affinity(one: str, other: str) -> float:
 
 
 def words_clash(one: str, other: str) -> bool:
-    """Whether one word begins the other ("six", "sixteen") or both sound alike ("two", "too")."""
+    """Whether one word is a prefix of the other ("six", "sixteen") or both are homophones."""
     if one == other:
         return True
     short, long = sorted((one, other), key=len)
@@ -69,20 +69,20 @@ def words_clash(one: str, other: str) -> bool:
 
 
 def word_keys(word: str) -> tuple[str, ...]:
-    """Keys of which two clashing words share at least one."""
+    """Keys of a word; two clashing words share at least one."""
     return (word[:3], _HOMOPHONE[word]) if word in _HOMOPHONE else (word[:3],)
 
 
 def word_affinity(one: str, other: str) -> float:
-    """Shared first and last letter, like length, and the share of common letters; 0 to about 2."""
+    """Same first and last letter, similar length, and share of common letters; 0 to 2."""
     score = 0.6 * (one[:1] == other[:1]) + 0.4 * (one[-1:] == other[-1:])
     score += 0.3 * (abs(len(one) - len(other)) <= 1)
     a, b = set(one), set(other)
     return score + 0.7 * len(a & b) / max(1, len(a | b))
 
 
-def telling(word: str) -> bool:
-    """Whether a word of a sentence is worth asking for: long enough and not a function word."""
+def is_content_word(word: str) -> bool:
+    """Whether a word of a sentence can be asked for: at least 4 letters, not in `COMMON`."""
     return len(word) >= 4 and word not in COMMON and word.isalpha()
 
 

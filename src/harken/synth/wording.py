@@ -1,4 +1,4 @@
-"""Small pieces of English shared by the families: naming, listing, clip numbers."""
+"""English phrases shared by the families: names, lists, clip numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def quoted(name: str) -> str:
 
 
 def named(kind: str, name: str) -> str:
-    """A name with what it is: the sound "dog bark"."""
+    """A name with its kind: the sound "dog bark"."""
     return f"{NOUN[kind]} {quoted(name)}"
 
 
@@ -37,6 +37,6 @@ def clip_names(n: int) -> tuple[str, ...]:
 
 
 def heard_in_clips(kind: str, names: Sequence[str]) -> str:
-    """What is in each clip: Clip 1: dog bark. Clip 2: rain."""
+    """The content of each clip: Clip 1: dog bark. Clip 2: rain."""
     show = str if kind == "sound" else quoted
     return " ".join(f"Clip {i + 1}: {show(name)}." for i, name in enumerate(names))

@@ -34,7 +34,7 @@ def read(root: Path) -> dict[str, Recording]:
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
-def test_every_layout_has_the_shape_of_the_shelf(name: str, tmp_path: Path) -> None:
+def test_every_layout_has_the_same_structure(name: str, tmp_path: Path) -> None:
     layout = LAYOUTS.get(name)
     assert layout.name == name
     assert layout.matches(tmp_path) == (name == "folder")
@@ -155,7 +155,7 @@ def test_a_starter_folder_is_known_by_its_json(tmp_path: Path) -> None:
     )
 
 
-def test_an_unknown_layout_or_folder_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_an_unknown_layout_or_folder_is_an_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="librispeech"):
         read_corpus(tmp_path, layout="librispech")
     with pytest.raises(DataError):

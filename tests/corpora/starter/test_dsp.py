@@ -11,7 +11,7 @@ from harken.corpora.starter.generate import sound_models
 from harken.corpora.starter.music import MODELS, pluck
 
 
-def dice(seed: int = 0) -> dsp.ParameterDraws:
+def draws(seed: int = 0) -> dsp.ParameterDraws:
     return dsp.ParameterDraws(np.random.default_rng(seed))
 
 
@@ -20,8 +20,8 @@ def strongest_hz(x: np.ndarray) -> float:
     return float(np.fft.rfftfreq(1 << 17, 1 / RATE_HZ)[spectrum.argmax()])
 
 
-def test_dice_keep_what_they_drew_and_repeat_it() -> None:
-    one, two = dice(), dice()
+def test_draws_are_recorded_and_repeatable() -> None:
+    one, two = draws(), draws()
     for d in (one, two):
         d.uniform("a", 1, 2)
         d.log("b", 100, 400)
@@ -68,14 +68,14 @@ def test_noise_falls_by_its_slope(slope: float) -> None:
     assert 10 * np.log10(octave[0] / octave[1]) == pytest.approx(9.03 * slope, abs=0.5)
 
 
-def test_place_cuts_what_sticks_out() -> None:
-    out = dsp.place(8, (0.0, 6 / RATE_HZ, 1.0), [np.ones(2), np.ones(5), np.ones(1)])
+def test_overlay_cuts_what_exceeds_the_end() -> None:
+    out = dsp.overlay(8, (0.0, 6 / RATE_HZ, 1.0), [np.ones(2), np.ones(5), np.ones(1)])
     assert out.tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("pitch_hz", [82.4, 196.0, 440.0, 659.3])
 def test_a_plucked_string_is_in_tune(pitch_hz: float) -> None:
-    x = pluck(dice(), pitch_hz, RATE_HZ, bright=0.5, t60_s=2.0)
+    x = pluck(draws(), pitch_hz, RATE_HZ, bright=0.5, t60_s=2.0)
     lags = np.arange(int(0.6 * RATE_HZ / pitch_hz), int(1.5 * RATE_HZ / pitch_hz))
     spectrum = np.abs(np.fft.rfft(x, 1 << 17)) ** 2
     near = np.fft.rfftfreq(1 << 17, 1 / RATE_HZ)
@@ -88,18 +88,18 @@ def test_a_plucked_string_is_in_tune(pitch_hz: float) -> None:
 def test_every_model_gives_finite_sound_that_varies_with_its_draws(label: str) -> None:
     model = {**sound_models(), **MODELS}[label]
     n = RATE_HZ * 3 // 2
-    clips = [model(dice(seed), n)[:n] for seed in (1, 1, 2)]
+    clips = [model(draws(seed), n)[:n] for seed in (1, 1, 2)]
     for clip in clips:
         assert clip.ndim == 1 and 0 < len(clip) <= n
         assert np.all(np.isfinite(clip)) and np.abs(clip).max() > 1e-4
     assert np.array_equal(clips[0], clips[1])
     assert not np.array_equal(clips[0], clips[2])
-    drawn = dice(1)
+    drawn = draws(1)
     model(drawn, n)
     assert len(drawn.drawn) >= 2
 
 
 @pytest.mark.parametrize("n", [RATE_HZ, RATE_HZ * 12 // 5])
-def test_models_bear_the_shortest_and_longest_clips(n: int) -> None:
+def test_models_accept_the_shortest_and_longest_clips(n: int) -> None:
     for model in {**sound_models(), **MODELS}.values():
-        assert np.all(np.isfinite(model(dice(9), n)))
+        assert np.all(np.isfinite(model(draws(9), n)))

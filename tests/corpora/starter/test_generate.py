@@ -73,7 +73,7 @@ def test_the_marker_counts_what_is_there(smoke: Path) -> None:
     assert left <= {"sound", "music", "speech"}
 
 
-def test_it_reads_as_a_corpus_with_hygienic_splits(smoke: Path) -> None:
+def test_it_reads_as_a_corpus_with_disjoint_splits(smoke: Path) -> None:
     corpus = read_corpus(smoke)
     assert corpus.layout == "starter"
     assert corpus.rejects == ()
@@ -193,7 +193,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("kind", "classes"), [("sound", 74), ("music", 15)])
-def test_nearest_centroid_tells_the_classes_apart(smoke: Path, kind: str, classes: int) -> None:
+def test_nearest_centroid_separates_the_classes(smoke: Path, kind: str, classes: int) -> None:
     """Four training clips a class and the plainest classifier: far above chance (1 / classes)."""
     lines = [row for row in rows(smoke) if row["kind"] == kind]
     x = np.array([log_mel(load(Clip(path=str(smoke / row["path"])))) for row in lines])

@@ -77,7 +77,7 @@ def test_an_utterance_does_not_depend_on_what_was_said_before(speaker: SpeechSyn
         assert other.say("water", voice, voice.speed, voice.pitch).tobytes() == first[3]
 
 
-def test_voices_differ_to_the_ear(speaker: SpeechSynthesizer) -> None:
+def test_voices_differ_in_their_spectra(speaker: SpeechSynthesizer) -> None:
     text = "The red boat is near the old bridge."
     heard = [speaker.say(text, v, v.speed, v.pitch) for v in VOICES]
     pitches = np.array([pitch_hz(x) for x in heard])
@@ -107,7 +107,7 @@ def test_takes_of_one_word_differ(speaker: SpeechSynthesizer) -> None:
     assert len(takes) == 4
 
 
-def test_an_unknown_voice_is_an_error_and_the_next_word_is_heard(
+def test_an_unknown_voice_is_an_error_and_the_next_word_is_synthesised(
     speaker: SpeechSynthesizer,
 ) -> None:
     nobody = VoiceSettings("nobody", "xx-nowhere", 50, 50, 150, "train")

@@ -53,7 +53,7 @@ def chosen(style: PromptStyle | None = None) -> Prompt:
 
 
 @pytest.mark.parametrize("block", ["input_audio", "audio_url"])
-def test_two_clips_are_sent_in_place_among_the_words(tmp_path: Path, block: str) -> None:
+def test_two_clips_are_sent_in_order_between_the_texts(tmp_path: Path, block: str) -> None:
     low, high = tone(tmp_path, 300), tone(tmp_path, 3000)
     prompt = Prompt(("clip 1:", low, "clip 2:", high, 'which "one"?'), "which?", system="Be brief.")
     with Standin() as server:
@@ -126,16 +126,16 @@ def test_a_token_that_is_no_letter_gives_no_probabilities() -> None:
     assert found == pytest.approx((math.log(8 / 9), math.log(1 / 9)))
 
 
-def test_a_server_without_probabilities_is_still_asked() -> None:
+def test_a_server_without_log_probabilities_is_still_used() -> None:
     with Standin(Plan(refuse_logprobs=True)) as server:
         own = model(server, concurrency=1)
         replies = own.generate([chosen(), replace(chosen(), parts=("other\nA. x\nB. y",))], GREEDY)
         assert [reply.text for reply in replies] == ["A", "A"]
         assert server.seen.did == {"400": 1, "answer": 2}
-        assert "log-probabilities are not asked for" in own.report()["notes"][0]
+        assert "log-probabilities are not requested" in own.report()["notes"][0]
 
 
-def test_those_in_flight_beside_the_first_refusal_are_asked_again() -> None:
+def test_requests_in_flight_at_the_first_refusal_are_retried() -> None:
     with Standin(Plan(refuse_logprobs=True, delay_s=0.05)) as server:
         own = model(server, concurrency=8)
         asked = [replace(chosen(), parts=(f"{n}\nA. x\nB. y",)) for n in range(8)]
@@ -163,7 +163,7 @@ def test_those_in_flight_beside_the_first_refusal_are_asked_again() -> None:
         ),
     ],
 )
-def test_every_way_of_not_answering_has_its_name(raw: bytes, kind: str) -> None:
+def test_every_kind_of_invalid_response_has_its_name(raw: bytes, kind: str) -> None:
     with pytest.raises(WireFault) as fault:
         read_answer(raw)
     assert fault.value.kind == kind
@@ -185,7 +185,7 @@ def test_answers_are_read_in_all_their_shapes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "raw", "passing", "crowded", "fatal"),
+    ("status", "raw", "retryable", "overloaded", "fatal"),
     [
         (429, b"{}", True, True, False),
         (429, b'{"error": {"code": "insufficient_quota"}}', False, True, True),
@@ -198,13 +198,13 @@ def test_answers_are_read_in_all_their_shapes() -> None:
     ],
 )
 def test_statuses_mean_what_they_say(
-    status: int, raw: bytes, passing: bool, crowded: bool, fatal: bool
+    status: int, raw: bytes, retryable: bool, overloaded: bool, fatal: bool
 ) -> None:
     fault = read_refusal(status, raw)
-    assert (fault.passing, fault.crowded, fault.fatal) == (passing, crowded, fatal)
+    assert (fault.retryable, fault.overloaded, fault.fatal) == (retryable, overloaded, fatal)
 
 
-def test_requests_in_flight_adapt_to_what_the_server_bears() -> None:
+def test_concurrency_adapts_to_the_server() -> None:
     with Standin(Plan(capacity=4, delay_s=0.005)) as server:
         own = model(server, retries=20)
         replies = own.generate([words(i) for i in range(300)], GREEDY)
@@ -216,7 +216,7 @@ def test_requests_in_flight_adapt_to_what_the_server_bears() -> None:
     assert refused < 150
 
 
-def test_the_gate_halves_once_for_one_crowd() -> None:
+def test_the_limit_is_halved_once_for_requests_in_flight_together() -> None:
     import asyncio
 
     async def act() -> list[float]:
@@ -225,11 +225,11 @@ def test_the_gate_halves_once_for_one_crowd() -> None:
         await asyncio.sleep(0.01)
         limits = [pace.limit]
         for at in sent:  # eight refusals of requests that flew together
-            pace.crowded(at)
+            pace.overloaded(at)
             pace.leave()
         limits.append(pace.limit)
         for _ in range(4):
-            pace.good()
+            pace.answered()
         return [*limits, pace.limit]
 
     start, cut, later = asyncio.run(act())
@@ -237,7 +237,7 @@ def test_the_gate_halves_once_for_one_crowd() -> None:
     assert 4.9 < later < 5.0  # one more for a whole round of answers
 
 
-def test_a_wait_that_is_asked_for_is_kept() -> None:
+def test_a_requested_wait_is_observed() -> None:
     import time
 
     plan = Plan(capacity=1, retry_after="0.3", delay_s=0.01)
@@ -250,10 +250,10 @@ def test_a_wait_that_is_asked_for_is_kept() -> None:
     with Standin(replace(plan, retry_after="7200")) as server:
         replies = model(server, concurrency=2).generate([words(0), words(1)], GREEDY)
         assert sum(reply.stop == "failed" for reply in replies) == 1
-        assert any("told to wait 7200 s" in (reply.error or "") for reply in replies)
+        assert any("asks to wait 7200 s" in (reply.error or "") for reply in replies)
 
 
-def test_budgets_end_the_asking_and_say_so() -> None:
+def test_budgets_stop_requests_with_a_reason() -> None:
     prompts = [words(i) for i in range(40)]
     with Standin() as server:
         replies = model(server, max_requests=7).generate(prompts, GREEDY)
@@ -280,7 +280,7 @@ def test_a_rate_cap_holds() -> None:
         assert time.monotonic() - begin >= 25 / 50
 
 
-def test_a_dead_server_is_given_up_soon_and_loudly() -> None:
+def test_an_unreachable_server_is_given_up_soon_with_a_reason() -> None:
     with Standin() as server:
         url = server.url
     own: Any = load_model(f"openai:m@{url}", backoff_s=0.001, give_up_after=5, retries=3)

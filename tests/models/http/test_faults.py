@@ -179,11 +179,11 @@ def items(folder: Path, count: int) -> list[Item]:
     ]
 
 
-def test_an_evaluation_is_taken_up_where_requests_failed(tmp_path: Path) -> None:
-    exam = items(tmp_path, 24)
+def test_an_evaluation_resumes_where_requests_failed(tmp_path: Path) -> None:
+    questions = items(tmp_path, 24)
     with Standin(Plan(seed=2, lasting=0.3, faults=("500", "empty")), keep=False) as server:
         with pytest.raises(TooManyFailures):
-            evaluate.run(quick(server, retries=1), exam, tmp_path / "run", max_failed=0.0)
+            evaluate.run(quick(server, retries=1), questions, tmp_path / "run", max_failed=0.0)
         found = json.loads((tmp_path / "run" / "results.json").read_text())
         cell = found["overall"]["cells"]["audio"]
         bad = cell["outcomes"]["failed"]
@@ -191,20 +191,20 @@ def test_an_evaluation_is_taken_up_where_requests_failed(tmp_path: Path) -> None
         assert not (tmp_path / "run" / "done.json").exists()
         lasting, server.plan.lasting = set(server.seen.lasting), 0.0
         server.forget()
-        found = evaluate.run(quick(server), exam, tmp_path / "run", max_failed=0.0)
+        found = evaluate.run(quick(server), questions, tmp_path / "run", max_failed=0.0)
         assert set(server.seen.tries) == lasting
         assert found["overall"]["cells"]["audio"]["outcomes"]["failed"] == 0
         server.forget()
         # The same bytes as a run in which nothing ever failed.
-        evaluate.run(quick(server), exam, tmp_path / "smooth")
+        evaluate.run(quick(server), questions, tmp_path / "smooth")
     for name in ("records.jsonl", "results.json", "done.json"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "smooth" / name).read_bytes()
 
 
-def test_the_verb_is_killed_fails_and_ends_whole(tmp_path: Path) -> None:
+def test_the_command_resumes_after_kills_and_failures(tmp_path: Path) -> None:
     """`harken eval` over HTTP: killed, then run with lasting faults, then with none."""
-    exam = items(tmp_path, 40)
-    write_jsonl(exam, tmp_path / "items.jsonl")
+    questions = items(tmp_path, 40)
+    write_jsonl(questions, tmp_path / "items.jsonl")
     plan = Plan(seed=4, delay_s=0.02, lasting=0.1, faults=("500", "cut", "empty"))
     with Standin(plan, keep=False) as server:
 
@@ -222,7 +222,7 @@ def test_the_verb_is_killed_fails_and_ends_whole(tmp_path: Path) -> None:
         killed.communicate()
         before = Counter(server.seen.answered)
         failed = subprocess.run(verb("run"), capture_output=True, text=True)
-        assert failed.returncode == 7 and "trials failed" in failed.stderr, failed.stderr
+        assert failed.returncode == 7 and "requests failed" in failed.stderr, failed.stderr
         assert sum((server.seen.answered - before).values()) <= 160 - len(before) + 4
         plan.lasting = 0.0
         lasting = set(server.seen.lasting)

@@ -71,7 +71,7 @@ class Reader(Listener):
         return "reader"
 
 
-def test_words_stand_in_the_place_of_clips(tmp_path: Path) -> None:
+def test_texts_stand_in_place_of_clips(tmp_path: Path) -> None:
     low, high, bad = tone(tmp_path, 300), tone(tmp_path, 900), tone(tmp_path, 666)
     listener, reader = Listener(), Reader()
     both = Cascade(listener, reader, "caption")
@@ -88,8 +88,8 @@ def test_words_stand_in_the_place_of_clips(tmp_path: Path) -> None:
     assert len(listener.heard) == 3
 
 
-def test_a_cascade_is_examined_like_any_model(tmp_path: Path) -> None:
-    exam = [
+def test_a_cascade_is_evaluated_like_any_model(tmp_path: Path) -> None:
+    questions = [
         Item(
             question=f"Which tone is it, {i}?",
             answer=f"{300 + 100 * i} Hz",
@@ -100,7 +100,9 @@ def test_a_cascade_is_examined_like_any_model(tmp_path: Path) -> None:
         for i in range(4)
     ]
     both = Cascade(Listener(), Reader())
-    records = ask_and_score(both, exam, conditions=("audio", "none", "silence"), rotations="all")
+    records = ask_and_score(
+        both, questions, conditions=("audio", "none", "silence"), rotations="all"
+    )
     outcomes = {
         c: {t["outcome"] for t in records if t["condition"] == c} for c in ("audio", "none")
     }
@@ -109,14 +111,14 @@ def test_a_cascade_is_examined_like_any_model(tmp_path: Path) -> None:
     assert both.identity() != other.identity()
 
 
-def test_names_are_read_and_faults_told() -> None:
+def test_names_are_read_and_faults_reported() -> None:
     both = load_model("cascade:constant:0+longest")
     assert both.name == "cascade:constant:0+longest" and isinstance(both, Cascade)
     assert both.listener.kind == "caption"
     for wrong in ("cascade:", "cascade:constant", "cascade:+longest", "cascade:longest+"):
         with pytest.raises(ConfigError):
             load_model(wrong)
-    with pytest.raises(ConfigError, match="hears nothing"):
+    with pytest.raises(ConfigError, match="takes no audio"):
         Cascade(Reader(), Reader())
 
 
@@ -149,7 +151,7 @@ def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_recogniser_writes_down_short_and_long_clips(recogniser: Path, tmp_path: Path) -> None:
+def test_a_recogniser_transcribes_short_and_long_clips(recogniser: Path, tmp_path: Path) -> None:
     asr: Any = load_model(f"asr:{recogniser}")
     clips = [tone(tmp_path, 300, 2.0), tone(tmp_path, 3000, 2.0)]
     for name, late in (("a", 0.0), ("b", 0.3)):  # alike for 32 s
@@ -170,7 +172,7 @@ def test_a_recogniser_writes_down_short_and_long_clips(recogniser: Path, tmp_pat
     assert asr.generate([Prompt((silence(0.01),), "?")], Sampling())[0].text == ""
 
 
-def test_no_recogniser_is_told_kindly(tmp_path: Path) -> None:
+def test_a_missing_recogniser_is_a_model_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="cannot be loaded"):

@@ -48,26 +48,26 @@ def test_a_clip_is_known_by_hash_path_name_or_stem(tmp_path: Path) -> None:
     replies = heard(model, *clips)
     assert [reply.text for reply in replies] == ["by hash", "by path", "by name", "by stem", ""]
     assert [reply.stop for reply in replies] == ["end"] * 4 + ["failed"]
-    assert "no words for 4.wav" in (replies[4].error or "")
+    assert "no text for 4.wav" in (replies[4].error or "")
     assert model.choice_logprobs([Prompt((clips[0],), "")]) == [None]
 
 
-def test_a_path_is_of_that_file_only_and_namesakes_are_told_apart(tmp_path: Path) -> None:
+def test_a_path_is_of_that_file_only_and_equal_names_are_distinguished(tmp_path: Path) -> None:
     one, two = sound(tmp_path, "a/x.wav", 1), sound(tmp_path, "b/x.wav", 2)
     by_path = load_model(f"written:{lines(tmp_path / 'p.jsonl', {'path': 'a/x.wav', 'text': 'A'})}")
     assert [reply.text for reply in heard(by_path, one, two)] == ["A", ""]
     both = lines(tmp_path / "n.jsonl", {"id": "x", "text": "A"}, {"id": "x", "text": "B"})
-    assert "2 rows with different words" in (
+    assert "2 rows with different texts" in (
         heard(load_model(f"written:{both}"), one)[0].error or ""
     )
 
 
-def test_words_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
+def test_texts_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
     clip = sound(tmp_path, "x.wav", 1, 2.0)
     whole = load_model(f"written:{lines(tmp_path / 'w.jsonl', {'id': 'x', 'text': 'all of it'})}")
     parts = [clip, span(clip, 0.0, 2.0), span(clip, 1.0, 1.0), span(clip, 0.0, 1.0)]
     assert [reply.text for reply in heard(whole, *parts)] == ["all of it", "all of it", "", ""]
-    assert "not for this stretch" in (heard(whole, parts[2])[0].error or "")
+    assert "not for this span" in (heard(whole, parts[2])[0].error or "")
     unsized = Clip(path=clip.path)
     assert heard(whole, unsized)[0].text == "all of it"
     rows = [{"id": "x", "text": "late", "start_s": 1.0, "duration_s": 1.0},
@@ -76,7 +76,7 @@ def test_words_of_the_whole_are_not_those_of_a_part(tmp_path: Path) -> None:
     assert [reply.text for reply in heard(some, *parts)] == ["", "", "late", "early"]
 
 
-def test_silence_says_nothing_and_two_clips_are_too_many(tmp_path: Path) -> None:
+def test_silence_has_an_empty_text_and_two_clips_are_too_many(tmp_path: Path) -> None:
     clip = sound(tmp_path, "x.wav", 1)
     model = load_model(f"written:{lines(tmp_path / 'w.jsonl', {'id': 'x', 'text': 'rain'})}")
     (quiet,) = heard(model, silence(3.0))
@@ -105,18 +105,18 @@ def test_many_kinds_of_file(tmp_path: Path, name: str, text: str, writes: str) -
     assert load_model(f"written:{tmp_path / name}").identity() != before
 
 
-def test_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_are_reported_at_once(tmp_path: Path) -> None:
     rows = [{"id": "x"}, {"text": "rain"}, {"id": "y", "text": None}, {"id": "z", "text": "ok"},
             {"id": "v", "text": "w", "start_s": "soon"}]  # fmt: skip
     with pytest.raises(DataError) as refused:
         load_model(f"written:{lines(tmp_path / 'x.jsonl', *rows)}")
     told = refused.value.found
-    assert "row 1: no words" in told and "row 2: no name" in told and "row 3: no words" in told
+    assert "row 1: no text" in told and "row 2: no name" in told and "row 3: no text" in told
     assert "row 5: start_s" in told and "row 4" not in told
     for target, error in (("", ConfigError), ("nowhere.jsonl", DataError)):
         with pytest.raises(error):
             load_model(f"written:{target}")
-    with pytest.raises(DataError, match="no row has words"):
+    with pytest.raises(DataError, match="no row has a text"):
         load_model(f"written:{lines(tmp_path / 'y.jsonl', {'id': 'x'})}")
     (tmp_path / "z.jsonl").write_text('{"id": "x", "text": "a"}\nnonsense\n')
     with pytest.raises(DataError, match="line 2 is not JSON"):
@@ -132,4 +132,4 @@ def test_a_cascade_reads_what_is_written(tmp_path: Path) -> None:
         [Prompt((clip, "?"), "?", ("x", "y"), (0, 1)) for clip in clips], Sampling()
     )
     assert known.text == "B" and unknown.stop == "failed"
-    assert "no words for 1.wav" in (unknown.error or "")
+    assert "no text for 1.wav" in (unknown.error or "")

@@ -45,7 +45,7 @@ ALL = [Random(3), Constant(1), Longest(), Linear(ITEMS[:100]), Oracle(ITEMS)]
 
 
 @pytest.mark.parametrize("model", ALL, ids=lambda m: m.name)
-def test_they_are_models_with_even_sums_and_never_listen(model):
+def test_baselines_are_models_that_ignore_audio(model):
     assert isinstance(model, Model)
     records = ask_and_score(
         model, ITEMS[:40], conditions=("audio", "none", "swap"), rotations="all"
@@ -62,7 +62,7 @@ def share(model, items):
     return sum(mark.value for mark in marks) / len(marks)
 
 
-def test_chance_where_the_text_says_nothing():
+def test_chance_where_the_text_reveals_nothing():
     for model in (Random(1), Constant(2), Linear(ITEMS)):
         assert 0.15 < share(model, ITEMS) < 0.35  # 25 % +- 4 standard errors
 
@@ -91,7 +91,7 @@ def test_linear_learns_what_the_text_gives_away_without_remembering_answers():
     assert share(Linear(ITEMS), ITEMS) < 0.4
 
 
-def test_linear_is_deterministic_and_says_who_it_is():
+def test_linear_is_deterministic_and_its_identity_covers_its_fit():
     one, two = Linear(ITEMS), Linear(ITEMS)
     prompt = make_prompt(ITEMS[0], one.style)
     assert one.choice_logprobs([prompt]) == two.choice_logprobs([prompt])

@@ -1,1 +1,1 @@
-"""Corpus layouts, one file each; `harken.corpora.base` has the shape."""
+"""Corpus layouts, one module each, of the structure described in `harken.corpora.base`."""

@@ -1,7 +1,7 @@
 """ESC-10 and ESC-50: environmental sounds of 5 s in 5 official folds (Piczak 2015).
 
 ESC-10: class folders ``NNN - Name`` with ``fold-source-take.ogg``. ESC-50: ``audio/`` and
-``meta/esc50.csv``. Clips cut from one Freesound recording share its id and lie in one fold. ESC-10
+``meta/esc50.csv``. Clips cut from one Freesound recording share its id and are in one fold. ESC-10
 is CC BY, with CC0 clips named in its README; the rest of ESC-50 is CC BY-NC.
 """
 
@@ -57,7 +57,7 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
             fold=int(match["fold"]) if match else None,
             licence=licence,
         )
-    for missing in sorted(table.keys() - seen - {""}):  # probing will say that it is missing
+    for missing in sorted(table.keys() - seen - {""}):  # probing reports it as missing
         yield Entry(f"audio/{missing}")
 
 

@@ -1,4 +1,4 @@
-"""A class a folder: the commonest way in which people keep labelled recordings.
+"""One folder a class: the most common layout of labelled recordings.
 
 ::
 
@@ -7,9 +7,9 @@
     corpus/train/rain/c.wav        split "train", label "rain"
     corpus/bell_1.wav, bell_2.wav  no folders: the first word of the name, where files share it
 
-A file ``transcription`` in the form ``<s> words </s> (name)`` gives transcripts (and then nothing
-is guessed from names). A licence is taken from a LICENSE or README beside the files only when it
-gives the address of exactly one Creative Commons licence.
+A file ``transcription`` in the form ``<s> words </s> (name)`` gives transcripts (then no labels are
+taken from file names). A licence is read from a LICENSE or README beside the files only if it has
+the URL of exactly one Creative Commons licence.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from harken.corpora.fields import label, sole_licence, split_name
 
 
 def matches(root: Path) -> bool:
-    """Any folder; asked last."""
+    """Any folder; tried last."""
     return root.is_dir()
 
 
 def entries(root: Path) -> Iterator[Entry | Reject]:
-    """Every audio file, labelled by its folder or, at the top, by its name."""
+    """Every audio file, labelled by its folder or, at the top level, by its name."""
     found = list(audio_paths(root))
     paths = [path for path in found if isinstance(path, str)]
     transcripts = read_transcription(root / "transcription")
@@ -57,7 +57,7 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
 
 
 def first_word(path: str) -> str:
-    """``"tabla_ghe1.flac"`` -> ``"tabla"``; the letters that a name begins with."""
+    """``"tabla_ghe1.flac"`` -> ``"tabla"``; the letters at the start of a name."""
     match = re.match(r"[^\W\d_]+", PurePath(path).stem)
     return match[0].lower() if match else ""
 
@@ -72,7 +72,7 @@ def read_transcription(path: Path) -> dict[str, str]:
 
 
 def stated_licence(root: Path) -> str:
-    """The one licence that LICENSE or README files in `root` give, else ``""``."""
+    """The only licence named in LICENSE or README files in `root`, else ``""``."""
     text = ""
     for path in sorted(root.iterdir()):
         if re.match(r"(licen[cs]e|readme|copying)\b", path.name, re.IGNORECASE) and path.is_file():

@@ -1,8 +1,8 @@
 """Free Spoken Digit Dataset: digits 0-9 by six speakers, 8 kHz, CC BY-SA 4.0.
 
-``{digit}_{speaker}_{number}.wav`` in ``recordings/`` (or at the top); ``speakers.csv`` tells the
-sex. Its own test split repeats the training speakers; here no split is given, so that
-`assign_splits` keeps whole speakers apart.
+``{digit}_{speaker}_{number}.wav`` in ``recordings/`` (or at the top level); ``speakers.csv`` has
+the sex. The official test split repeats the training speakers; no split is given here, so that
+`assign_splits` separates speakers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^\W\d_]+)_(?P<number>\d+)$")
 
 
 def matches(root: Path) -> bool:
-    """Most of the first names look like ``7_jackson_32.wav``."""
+    """Most of the first file names look like ``7_jackson_32.wav``."""
     folder = root / "recordings" if (root / "recordings").is_dir() else root
     names = [p.stem for p in islice(folder.glob("*.wav"), 20)]
     return 2 * sum(bool(_NAME.match(name)) for name in names) > len(names)

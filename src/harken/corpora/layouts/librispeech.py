@@ -1,8 +1,8 @@
 """LibriSpeech: read English speech, 16 kHz FLAC, CC BY 4.0 (Panayotov et al. 2015).
 
 ``{speaker}-{chapter}-{utterance}.flac`` below ``train-…``, ``dev-…`` and ``test-…`` folders, at any
-depth; ``{speaker}-{chapter}.trans.txt`` beside them where transcripts are kept; ``SPEAKERS.TXT``
-tells the sex. The official splits share no speaker. Utterances of one chapter share a recording.
+depth; ``{speaker}-{chapter}.trans.txt`` beside them for transcripts; ``SPEAKERS.TXT`` has the sex.
+The official splits share no speaker. Utterances of one chapter share a source recording.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?P<speaker>\d+)-(?P<chapter>\d+)-(?P<utterance>\d+)$")
 
 
 def matches(root: Path) -> bool:
-    """``SPEAKERS.TXT`` at the top, or FLAC files named ``speaker-chapter-utterance``."""
+    """``SPEAKERS.TXT`` at the top level, or FLAC files named ``speaker-chapter-utterance``."""
     if (root / "SPEAKERS.TXT").is_file():
         return True
     names = [path.stem for path in islice(root.rglob("*.flac"), 5)]

@@ -1,8 +1,8 @@
 """LJ Speech: one woman reads seven books, 22.05 kHz, public domain (Ito and Johnson 2017).
 
 ``metadata.csv`` with ``id|text|normalised text`` (no heading, no quoting) and ``wavs/{id}.wav``.
-An utterance counts as a recording, as in the usual splits of this corpus: utterances of a chapter
-(``LJ001``) are neighbours, but their words and samples do not overlap.
+Each utterance counts as a source recording, as in the usual splits of this corpus: utterances of a
+chapter (``LJ001``) are adjacent, but their words and samples do not overlap.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harken.corpora.base import Entry, Layout, Reject, audio_paths
 
 
 def matches(root: Path) -> bool:
-    """``metadata.csv`` with bars, beside a folder ``wavs``."""
+    """``metadata.csv`` with ``|``, beside a folder ``wavs``."""
     table = root / "metadata.csv"
     if not table.is_file() or not (root / "wavs").is_dir():
         return False
@@ -23,7 +23,7 @@ def matches(root: Path) -> bool:
 
 
 def entries(root: Path) -> Iterator[Entry | Reject]:
-    """Every utterance with its normalised text; lines without a file become missing files."""
+    """Every utterance with its normalised text; lines without a file give missing files."""
     texts = {}
     text = (root / "metadata.csv").read_text("utf-8", errors="replace")
     for line in text.splitlines():

@@ -1,16 +1,16 @@
 """A list of recordings: ``manifest.jsonl``, ``.csv`` or ``.tsv`` (or ``metadata.…``).
 
-One recording a line, paths relative to the folder. Columns (other names in brackets; all but the
-first may be left out)::
+One recording a line, paths relative to the folder. Columns (other names in brackets; only the
+first is required)::
 
     path [file, filename, file_name, audio]        id [recording]        kind (sound, speech, music)
     label / labels (a list, or separated by ";")   transcript [text, transcription, sentence]
     speaker [speaker_id]    sex    split    fold   licence [license]     sha256
-    onset, offset           when the line's labels sound, in seconds
+    onset, offset           span of the line's labels in seconds
     onsets                  [[label, onset, offset], …]  (JSONL only)
 
-Several lines may name one file, each with another event: they are joined into one recording. A line
-that cannot be read is a reject with its line number; it stops nothing.
+Several lines may name one file, each with another event: they are merged into one recording. A line
+that cannot be read is a reject with its line number, and reading goes on.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _HEADINGS = {*OTHER_NAMES, *OTHER_NAMES.values()}
 
 
 class _BadRow(Exception):
-    """Why one line cannot be read."""
+    """The reason why a line cannot be read."""
 
 
 def find(root: Path) -> Path | None:
-    """The manifest of a folder: the first of `NAMES` that is there and has a column of paths."""
+    """The manifest of a folder: the first of `NAMES` that exists and has a column of paths."""
     for name in NAMES:
         path = root / name
         if not path.is_file():
@@ -94,7 +94,7 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
 
 
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number, row) pairs; a row is a dict, or the sentence that tells why it is not one."""
+    """(line number, row) pairs; a row is a dict, or a sentence why the line cannot be read."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         if path.suffix == ".jsonl":
             for number, line in enumerate(file, 1):
@@ -201,11 +201,11 @@ def read_onsets(
 
 
 def join(one: Entry, other: Entry) -> Entry:
-    """Two lines about one file; raises _BadRow when they contradict each other."""
+    """Merge two lines about one file; raises _BadRow if they contradict each other."""
     for name in ("id", "speaker", "split", "fold", "transcript", "licence", "sha256"):
         first, second = getattr(one, name), getattr(other, name)
         if first and second and first != second:
-            raise _BadRow(f"{name} is {second!r}, an earlier line says {first!r} of this file")
+            raise _BadRow(f"{name} is {second!r}, an earlier line has {first!r} for this file")
     return replace(
         one,
         labels=tuple(dict.fromkeys(one.labels + other.labels)),
@@ -218,7 +218,7 @@ def join(one: Entry, other: Entry) -> Entry:
 
 
 def _number(value: Any, name: str) -> float:
-    """A finite number, or _BadRow."""
+    """A finite number; raises _BadRow."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

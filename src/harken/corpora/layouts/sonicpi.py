@@ -1,7 +1,7 @@
 """Sonic Pi's samples: drums, tabla, guitar, bass and ambiences, CC0.
 
-The instrument is written short in the file name (``bd_haus``, ``sn_dub``, ``drum_tom_hi_hard``) and
-is spelled out here. ``README.md`` names the Freesound recording behind most samples.
+The instrument is abbreviated in the file name (``bd_haus``, ``sn_dub``, ``drum_tom_hi_hard``) and
+spelled out here. ``README.md`` names the Freesound recording that most samples come from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.layouts.soundfx import source_id
 
 INSTRUMENTS = {
-    # The longest fitting beginning counts.
+    # The longest matching prefix counts.
     "ambi": "ambience",
     "ambi_choir": "choir",
     "ambi_piano": "piano",
@@ -64,7 +64,7 @@ _SOUNDS = frozenset(
 
 
 def matches(root: Path) -> bool:
-    """Two samples that every release has had."""
+    """Two samples that are in every release."""
     return all((root / f"{name}.flac").is_file() for name in ("bd_haus", "ambi_choir"))
 
 
@@ -76,8 +76,8 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
             yield path
             continue
         stem = PurePath(path).stem
-        fitting = [name for name in INSTRUMENTS if re.match(rf"{name}(?![a-z])", stem)]
-        label = INSTRUMENTS[max(fitting, key=len)] if fitting else ""
+        matching = [name for name in INSTRUMENTS if re.match(rf"{name}(?![a-z])", stem)]
+        label = INSTRUMENTS[max(matching, key=len)] if matching else ""
         yield Entry(
             path,
             id=sources.get(stem.replace("_", ""), f"sonicpi:{stem}"),

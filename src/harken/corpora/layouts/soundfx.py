@@ -1,8 +1,8 @@
-"""Short effects with a card beside each: ``whoosh3.mp3`` and ``whoosh3.txt``.
+"""Short sound effects with a text file of metadata each: ``whoosh3.mp3`` and ``whoosh3.txt``.
 
-The label is the file name without its number. The card is lines ``Key: value``; ``License-URL``
-gives the licence and ``Sound-Origin`` the source recording, so that the same Freesound recording is
-known again in another corpus.
+The label is the file name without its number. The text file has lines ``Key: value``;
+``License-URL`` gives the licence and ``Sound-Origin`` the source recording, so that the same
+Freesound recording has the same id in another corpus.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from harken.corpora.fields import label, sole_licence
 
 
 def matches(root: Path) -> bool:
-    """Cards that name a licence lie beside sounds."""
-    cards = list(islice(root.glob("*.txt"), 5))
-    return bool(cards) and all("License-Name:" in _read(card) for card in cards)
+    """Text files of metadata with ``License-Name``."""
+    texts = list(islice(root.glob("*.txt"), 5))
+    return bool(texts) and all("License-Name:" in _read(metadata) for metadata in texts)
 
 
 def entries(root: Path) -> Iterator[Entry | Reject]:
@@ -28,14 +28,14 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
         if isinstance(path, Reject):
             yield path
             continue
-        card = _read((root / path).with_suffix(".txt"))
-        origin = re.search(r"^Sound-Origin:\s*(\S+)", card, re.MULTILINE)
+        metadata = _read((root / path).with_suffix(".txt"))
+        origin = re.search(r"^Sound-Origin:\s*(\S+)", metadata, re.MULTILINE)
         stem = PurePath(path).stem
         yield Entry(
             path,
             id=source_id(origin[1]) if origin else "",
             labels=(label(re.sub(r"[\d_\- ]+$", "", stem) or stem),),
-            licence=sole_licence(card),
+            licence=sole_licence(metadata),
         )
 
 
@@ -45,11 +45,11 @@ def source_id(address: str) -> str:
     return f"freesound:{match[1]}" if match else address
 
 
-def _read(card: Path) -> str:
-    """At most 64 KiB of a card; empty when there is none."""
-    if not card.is_file():
+def _read(metadata: Path) -> str:
+    """At most 64 KiB of a metadata file; empty if there is none."""
+    if not metadata.is_file():
         return ""
-    with card.open(encoding="utf-8", errors="replace") as file:
+    with metadata.open(encoding="utf-8", errors="replace") as file:
         return file.read(1 << 16)
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harken.corpora.base import Entry, Layout, Reject
 from harken.corpora.layouts import manifest
-
-if TYPE_CHECKING:
-    pass
 from harken.corpora.starter.generate import MARKER
 
 

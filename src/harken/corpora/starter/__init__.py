@@ -1,1 +1,1 @@
-"""The starter corpus, generated without data or network: sounds, music, speech."""
+"""The starter corpus, synthesised without data or network: sounds, music, speech."""

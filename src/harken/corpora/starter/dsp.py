@@ -1,8 +1,8 @@
-"""Building blocks of the generated starter corpus: named draws, sources, filters, rooms.
+"""Building blocks of the starter corpus: named draws, sources, filters, reverberation.
 
 Conventions: everything is mono float64 at `RATE_HZ`, shape (n,); frequencies are Hz, times are
-seconds, levels are dB. No block keeps state and none draws from global randomness: what is random
-comes from the generator it is handed, so a clip is a pure function of its seed.
+seconds, levels are dB. No block has state or uses a global random generator: randomness comes from
+the generator passed in, so a clip is a pure function of its seed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Value = float | int | str
 
 
 class ParameterDraws:
-    """Draws with names: what was drawn is kept, and becomes the clip's plan.
+    """Random parameters by name: the drawn values are stored as the clip's plan.
 
-    Floats are rounded to four places before use, so that the plan in the manifest says exactly what
-    was synthesised.
+    Floats are rounded to four decimals before use, so that the plan in the manifest has exactly the
+    values that were synthesised.
 
     Attributes:
-        rng: for what is too fine to be named (noise samples, jitter).
+        rng: for unnamed randomness (noise samples, jitter).
         drawn: name -> value, in the order of drawing.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
-        """Nothing is drawn yet."""
+        """No parameter is drawn yet."""
         self.rng = rng
         self.drawn: dict[str, Value] = {}
 
@@ -54,14 +54,14 @@ class ParameterDraws:
         return value
 
     def pick(self, name: str, options: Sequence[str]) -> str:
-        """One of some words."""
+        """One of `options`, all equally likely."""
         value = options[int(self.rng.integers(len(options)))]
         self.drawn[name] = value
         return value
 
 
 Sound = Callable[[ParameterDraws, int], Array]
-"""The one shape of all sound and instrument models: (draws, samples wanted) -> up to that many."""
+"""Signature of all sound and instrument models: (draws, n) -> at most n samples."""
 
 
 def samples(duration_s: float) -> int:
@@ -223,8 +223,8 @@ def click(rng: np.random.Generator, low_hz: float, high_hz: float, t60_s: float)
     return band(rng.standard_normal(n) * decay(n, t60_s, 0.0003), low_hz, high_hz)
 
 
-def place(n: int, starts_s: Sequence[float] | Array, grains: Sequence[Array]) -> Array:
-    """Lay `grains` on a line of `n` samples, one at each start; what sticks out is cut."""
+def overlay(n: int, starts_s: Sequence[float] | Array, grains: Sequence[Array]) -> Array:
+    """Mix `grains` into `n` samples, one at each start; what exceeds the end is cut."""
     out = np.zeros(n)
     for start, grain in zip(starts_s, grains, strict=True):
         at = int(start * RATE_HZ)
@@ -243,10 +243,10 @@ def poisson(rng: np.random.Generator, n: int, rate_hz: float) -> Array:
     return out
 
 
-def beats(dice: ParameterDraws, n: int, rate_hz: float, jitter: float) -> Array:
+def beats(draws: ParameterDraws, n: int, rate_hz: float, jitter: float) -> Array:
     """Starts of a nearly regular rhythm within `n` samples: jitter is a share of the period."""
     count = max(1, int(n / RATE_HZ * rate_hz - 0.2) + 1)
-    starts = (np.arange(count) + dice.rng.uniform(0, jitter, count)) / rate_hz
+    starts = (np.arange(count) + draws.rng.uniform(0, jitter, count)) / rate_hz
     return np.asarray(starts[starts < n / RATE_HZ - 0.03])
 
 
@@ -257,7 +257,7 @@ def unit(x: Array, level: float = 1.0) -> Array:
 
 
 def room(rng: np.random.Generator, x: Array, t60_s: float, wet: float) -> Array:
-    """Add a diffuse room: convolution with exponentially decaying noise (Polack 1988).
+    """Add diffuse reverberation: convolution with exponentially decaying noise (Polack 1988).
 
     The tail is cut at the length of `x`; `wet` is the tail's RMS relative to the dry sound's.
     """

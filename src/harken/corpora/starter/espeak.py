@@ -1,14 +1,14 @@
-"""The worker that speaks: espeak-ng by ctypes, in a process of its own. Standard library only.
+"""Worker process for speech synthesis: espeak-ng by ctypes. Standard library only.
 
-Run as ``python starter_espeak.py LIBRARY DATA``. Each line of stdin is a JSON request
+Run as ``python espeak.py LIBRARY DATA``. Each line of stdin is a JSON request
 ``{"text", "voice", "speed", "pitch", "range"}``; each answer on stdout is four bytes of length and
-then PCM16 at the rate told by the first answer (``espeak-ng VERSION RATE``). Length 0 means that
-the voice could not be set or gave no sound.
+then PCM16 at the rate in the first line (``espeak-ng VERSION RATE``). Length 0 means that the voice
+could not be set or gave no audio.
 
-espeak-ng carries state from one utterance to the next (glottal phase, a random seed taken from the
-clock), so the same request would give other bytes each time. Every utterance therefore is the first
-one of a freshly loaded library with a fixed seed: in a forked child where there is fork, else by
-unloading and loading the library. A crash of the library ends this process, never the caller.
+espeak-ng keeps state between utterances (glottal phase, a random seed from the clock), so repeated
+requests would give different bytes. Every utterance is therefore the first one of a newly loaded
+library with a fixed seed: in a forked child where fork exists, else after unloading the library.
+A crash of the library ends this process, not the caller's.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ Callback = ctypes.CFUNCTYPE(
 
 
 class EspeakVoice:
-    """A freshly loaded espeak-ng that collects what it says."""
+    """A newly loaded espeak-ng library that collects the samples it synthesises."""
 
     def __init__(self, library: str, data: str) -> None:
-        """Load the library and start it on the voices in `data`."""
+        """Load the library and initialise it with the voices in `data`."""
         self.lib = ctypes.CDLL(library)
-        # A relative path, because espeak-ng cuts long ones off (160 bytes).
+        # A relative path, because espeak-ng truncates long ones (160 bytes).
         os.chdir(os.path.dirname(data))
         self.rate_hz = int(self.lib.espeak_Initialize(SYNCHRONOUS, 0, b".", 0x8000))
-        self.heard: list[bytes] = []
-        self._callback = Callback(self._hear)
+        self.collected: list[bytes] = []
+        self._callback = Callback(self._collect)
         self.lib.espeak_SetSynthCallback(self._callback)
 
-    def _hear(self, samples: Any, count: int, _events: Any) -> int:
-        if samples and count > 0:
-            self.heard.append(ctypes.string_at(samples, 2 * count))
+    def _collect(self, buffer: Any, count: int, _events: Any) -> int:
+        if buffer and count > 0:
+            self.collected.append(ctypes.string_at(buffer, 2 * count))
         return 0
 
     def version(self) -> str:
-        """Such as ``1.52.0``."""
+        """The library's version, such as ``1.52.0``."""
         self.lib.espeak_Info.restype = ctypes.c_char_p
         return str(self.lib.espeak_Info(None).decode().split()[0])
 
@@ -62,10 +62,10 @@ class EspeakVoice:
         text = request["text"].encode() + b"\0"
         self.lib.espeak_Synth(text, len(text), 0, 1, 0, CHARS_UTF8, None, None)
         self.lib.espeak_Synchronize()
-        return b"".join(self.heard)
+        return b"".join(self.collected)
 
     def unload(self) -> None:
-        """Drop the library and with it all its state."""
+        """Unload the library and all its state."""
         self.lib.espeak_Terminate()
         import _ctypes
 
@@ -76,28 +76,28 @@ class EspeakVoice:
 
 
 def once(library: str, data: str, request: dict[str, Any]) -> bytes:
-    """One utterance of a fresh library."""
+    """The PCM of one request by a newly loaded library."""
     if not hasattr(os, "fork"):
         voice = EspeakVoice(library, data)
-        spoken = voice.say(request)
+        pcm = voice.say(request)
         voice.unload()
-        return spoken
-    ear, mouth = os.pipe()
+        return pcm
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            os.close(ear)
-            with os.fdopen(mouth, "wb") as out:
+            os.close(read_end)
+            with os.fdopen(write_end, "wb") as out:
                 out.write(EspeakVoice(library, data).say(request))
             status = 0
         finally:
             os._exit(status)
-    os.close(mouth)
-    with os.fdopen(ear, "rb") as heard:
-        spoken = heard.read()
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as collected:
+        pcm = collected.read()
     _, status = os.waitpid(child, 0)
-    return spoken if status == 0 else b""
+    return pcm if status == 0 else b""
 
 
 def main(library: str, data: str) -> None:
@@ -109,8 +109,8 @@ def main(library: str, data: str) -> None:
     out.flush()
     probe.unload()
     for line in sys.stdin:
-        spoken = once(library, data, json.loads(line))
-        out.write(struct.pack("<I", len(spoken)) + spoken)
+        pcm = once(library, data, json.loads(line))
+        out.write(struct.pack("<I", len(pcm)) + pcm)
         out.flush()
 
 

@@ -1,23 +1,23 @@
-"""The starter corpus: sounds, music and speech that harken makes itself, without data or network.
+"""The starter corpus: sounds, music and speech synthesised without data or network.
 
 ::
 
     generate_starter(Path("starter"), seed=0, size="smoke")
 
-Every clip is a pure function of (seed, class, index): its parameters are drawn by name and stand in
-the manifest as its plan, so the same seed gives the same bytes, and the smaller size is a part of
-the larger one. Made of `starter_dsp` (blocks), `starter_animals` … `starter_people` (sound events),
-`starter_music` (instruments) and `starter_speech` (voices, by espeak-ng; extra ``starter``).
-Without espeak-ng the corpus is made without speech and says so in its notes. Clips are 16 kHz,
+Every clip is a pure function of (seed, class, index): its parameters are drawn by name and stored
+in the manifest as its plan, so the same seed gives the same bytes, and the smaller size is a subset
+of the larger one. Synthesis: `dsp` (building blocks), `animals`, `nature`, `machines`, `objects`,
+`people` (sound events), `music` (instruments) and `speech` (voices, by espeak-ng; extra
+``starter``). Without espeak-ng the corpus has no speech, and its notes say so. Clips are 16 kHz,
 16-bit WAV, under 5 s long, and public domain (CC0-1.0).
 
 On disk: ``sound/``, ``music/``, ``speech/``, ``manifest.jsonl`` (one clip a line: path, id, kind,
 labels, transcript, speaker, split, licence, sha256, duration_s, plan) and ``starter.json`` (counts,
 seed, version, notes, hash of the manifest), which is written last.
 
-An interrupted generation goes on where it stopped: each finished clip has a line in
-``starter.part.jsonl``; a clip whose bytes still have that line's hash is kept. Splits are given:
-clips 2, 5, 8 … of a class are test, and six voices are heard in test only.
+An interrupted generation is resumed: each finished clip has a line in ``starter.part.jsonl``, and a
+clip whose bytes have that line's hash is kept. Splits are fixed: clips 2, 5, 8 … of a class are
+test, and six voices are in test only.
 """
 
 from __future__ import annotations
@@ -45,17 +45,13 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
-
-
 LICENCE = "CC0-1.0"
-
-
 MARKER, LIST, JOURNAL = "starter.json", "manifest.jsonl", "starter.part.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusSize:
-    """How many: clips of each sound and instrument, voices, words, takes, sentences a voice."""
+    """Numbers of clips per sound and instrument, voices, words, takes, and sentences per voice."""
 
     sounds: int
     music: int
@@ -70,7 +66,7 @@ SIZES = {"smoke": CorpusSize(6, 6, 8, 8, 2, 2), "full": CorpusSize(24, 18, 24, 2
 
 @dataclass(frozen=True, slots=True)
 class ClipJob:
-    """One clip to make: everything it depends on but the seed."""
+    """One clip to synthesise: all that it depends on except the seed."""
 
     path: str
     kind: Kind
@@ -83,12 +79,12 @@ class ClipJob:
 def generate_starter(
     folder: Path, seed: int = 0, size: str = "smoke", speech: bool = True
 ) -> dict[str, Any]:
-    """Generate the corpus into `folder`, or go on with it; returns what ``starter.json`` says.
+    """Generate the corpus into `folder`, or resume; returns the contents of ``starter.json``.
 
     Args:
-        folder: made if it is not there. A larger size may grow out of a smaller one.
-        seed: same seed, same bytes (on one machine and version of numpy, scipy and espeak-ng).
-        size: ``smoke`` (seconds) or ``full`` (a minute or so).
+        folder: created if missing. A smaller corpus in it is extended to a larger size.
+        seed: same seed, same bytes (on one computer and version of numpy, scipy and espeak-ng).
+        size: ``smoke`` (takes seconds) or ``full`` (about a minute).
         speech: False leaves the speech out.
 
     Raises:
@@ -101,23 +97,23 @@ def generate_starter(
     folder.mkdir(parents=True, exist_ok=True)
     jobs = list(plan_jobs(SIZES[size], speech))
     notes = [] if speech else ["no speech: it was left out on request"]
-    kept = _kept(folder, seed, jobs)
+    finished = _finished(folder, seed, jobs)
     (folder / MARKER).unlink(missing_ok=True)
-    rows = dict(kept)
-    todo = [job for job in jobs if job.path not in kept]
+    rows = dict(finished)
+    todo = [job for job in jobs if job.path not in finished]
     with ExitStack() as stack:
         head = _line({"version": VERSION, "seed": seed})
-        _replace(folder / JOURNAL, (head + "".join(map(_line, kept.values()))).encode())
+        _replace(folder / JOURNAL, (head + "".join(map(_line, finished.values()))).encode())
         journal = stack.enter_context((folder / JOURNAL).open("a", encoding="utf-8"))
-        speaker = None
+        synthesizer = None
         if any(job.kind == "speech" for job in todo):
-            speaker, silent = _speaker(stack)
-            if speaker is None:
+            synthesizer, reason = _synthesizer(stack)
+            if synthesizer is None:
                 missing = sum(job.kind == "speech" for job in todo)
-                notes.append(f"no speech: {missing} spoken clips were not made, because {silent}")
+                notes.append(f"no speech: {missing} spoken clips were not made, because {reason}")
                 todo = [job for job in todo if job.kind != "speech"]
         for job in track(todo, f"starter corpus ({size})"):
-            rows[job.path] = _write(folder, job, seed, speaker)
+            rows[job.path] = _write(folder, job, seed, synthesizer)
             journal.write(_line(rows[job.path]))
             journal.flush()
     ordered = [rows[job.path] for job in jobs if job.path in rows]
@@ -131,26 +127,22 @@ def generate_starter(
 
 def sound_models() -> dict[str, Sound]:
     """All sound-event classes: label -> model."""
-    from harken.corpora.starter import animals as starter_animals
-    from harken.corpora.starter import machines as starter_machines
-    from harken.corpora.starter import nature as starter_nature
-    from harken.corpora.starter import objects as starter_objects
-    from harken.corpora.starter import people as starter_people
+    from harken.corpora.starter import animals, machines, nature, objects, people
 
-    files = (starter_animals, starter_nature, starter_machines, starter_objects, starter_people)
+    files = (animals, nature, machines, objects, people)
     return {label: model for file in files for label, model in file.MODELS.items()}
 
 
 def plan_jobs(size: CorpusSize, speech: bool = True) -> Iterator[ClipJob]:
-    """All clips of a size, in the order of the manifest."""
-    from harken.corpora.starter import music as starter_music
+    """The jobs of all clips of a size, in the order of the manifest."""
+    from harken.corpora.starter import music
     from harken.corpora.starter.speech import VOICES, WORDS
 
-    shelves: tuple[tuple[Kind, dict[str, Sound], int], ...] = (
+    groups: tuple[tuple[Kind, dict[str, Sound], int], ...] = (
         ("sound", sound_models(), size.sounds),
-        ("music", starter_music.MODELS, size.music),
+        ("music", music.MODELS, size.music),
     )
-    for kind, models, count in shelves:
+    for kind, models, count in groups:
         for label in models:
             for index in range(count):
                 path = f"{kind}/{label.replace(' ', '-')}/{index:03d}.wav"
@@ -168,73 +160,74 @@ def plan_jobs(size: CorpusSize, speech: bool = True) -> Iterator[ClipJob]:
 
 
 def make(
-    job: ClipJob, seed: int, speaker: SpeechSynthesizer | None = None
+    job: ClipJob, seed: int, synthesizer: SpeechSynthesizer | None = None
 ) -> tuple[Array, dict[str, Any], str]:
-    """One clip: its samples (n,), the parameters drawn, and what is said (or ``""``).
+    """One clip: its samples (n,), the drawn parameters, and the spoken text (or ``""``).
 
     A pure function of (seed, kind, class or voice and text, index).
     """
     import numpy as np
 
-    from harken.corpora.starter import music as starter_music
+    from harken.corpora.starter import music
     from harken.corpora.starter.dsp import ParameterDraws
     from harken.corpora.starter.speech import VOICES, sentence, utter
 
     name = job.path.rpartition("/")[0] + "/" + (job.label or "sentence")
-    dice = ParameterDraws(np.random.default_rng([seed, zlib.crc32(name.encode()), job.index]))
+    draws = ParameterDraws(np.random.default_rng([seed, zlib.crc32(name.encode()), job.index]))
     if job.kind == "speech":
-        if speaker is None:
-            raise DataError("a spoken clip needs a speaker", where=job.path)
+        if synthesizer is None:
+            raise DataError("a speech clip needs a synthesizer", where=job.path)
         voice = VOICES[job.voice]
-        text = job.label or sentence(dice)
+        text = job.label or sentence(draws)
         drawn = {"model": "espeak-ng", "voice": voice.espeak, "range": voice.range}
-        said = utter(dice, speaker, voice, text)
-        clip = stage(
-            dice, said, dice.uniform("lead_s", 0.05, 0.2), dice.uniform("tail_s", 0.1, 0.25)
+        speech = utter(draws, synthesizer, voice, text)
+        clip = place_in_room(
+            draws, speech, draws.uniform("lead_s", 0.05, 0.2), draws.uniform("tail_s", 0.1, 0.25)
         )
-        return clip, {**drawn, **dice.drawn}, text
-    models = sound_models() if job.kind == "sound" else starter_music.MODELS
-    length = dice.uniform("length_s", 1.3, 2.4)
-    onset = dice.uniform("onset_s", 0.0, 0.25)
+        return clip, {**drawn, **draws.drawn}, text
+    models = sound_models() if job.kind == "sound" else music.MODELS
+    length = draws.uniform("length_s", 1.3, 2.4)
+    onset = draws.uniform("onset_s", 0.0, 0.25)
     n = round((length - onset) * RATE_HZ)
-    dry = models[job.label](dice, n)[:n]
-    clip = stage(dice, dry, onset, (n - len(dry)) / RATE_HZ)
-    return clip, {"model": job.label, **dice.drawn}, ""
+    dry = models[job.label](draws, n)[:n]
+    clip = place_in_room(draws, dry, onset, (n - len(dry)) / RATE_HZ)
+    return clip, {"model": job.label, **draws.drawn}, ""
 
 
-def stage(dice: ParameterDraws, dry: Array, lead_s: float, tail_s: float) -> Array:
-    """Put a dry sound into a room, at a level, over a noise floor; all of them drawn.
+def place_in_room(draws: ParameterDraws, dry: Array, lead_s: float, tail_s: float) -> Array:
+    """Add drawn room reverberation, level and noise floor to a dry sound.
 
-    Speech and sounds share the ranges, so that level, room and floor tell nothing of the class.
+    Speech and sounds share the ranges, so that level, reverberation and noise floor do not reveal
+    the class.
     """
     import numpy as np
 
     from harken.corpora.starter.dsp import noise, room, unit
 
-    t60 = dice.log("room_t60_s", 0.06, 0.6)
-    wet = dice.uniform("room_wet", 0.0, 0.3)
-    level = 10 ** (dice.uniform("level_db", -14.0, -1.0) / 20)
-    floor = 10 ** (dice.uniform("floor_db", -66.0, -42.0) / 20)
-    colour = dice.uniform("floor_slope", 0.3, 1.6)
+    t60 = draws.log("room_t60_s", 0.06, 0.6)
+    wet = draws.uniform("room_wet", 0.0, 0.3)
+    level = 10 ** (draws.uniform("level_db", -14.0, -1.0) / 20)
+    floor = 10 ** (draws.uniform("floor_db", -66.0, -42.0) / 20)
+    colour = draws.uniform("floor_slope", 0.3, 1.6)
     lead, tail = round(lead_s * RATE_HZ), round(tail_s * RATE_HZ)
     ends = np.ones(len(dry))
     edge = min(80, len(dry) // 2)
     ends[len(dry) - edge :] = np.linspace(1, 0, edge)
     ends[: edge // 4] = np.linspace(0, 1, edge // 4)
     whole = np.concatenate([np.zeros(lead), unit(dry) * ends, np.zeros(tail)])
-    heard = unit(room(dice.rng, whole, t60, wet)) + floor * noise(dice.rng, len(whole), colour)
-    return unit(heard, level)
+    mixed = unit(room(draws.rng, whole, t60, wet)) + floor * noise(draws.rng, len(whole), colour)
+    return unit(mixed, level)
 
 
 def _write(
-    folder: Path, job: ClipJob, seed: int, speaker: SpeechSynthesizer | None
+    folder: Path, job: ClipJob, seed: int, synthesizer: SpeechSynthesizer | None
 ) -> dict[str, Any]:
-    """Make one clip, write it whole, and return its line of the manifest."""
+    """Synthesise one clip, write it atomically, and return its line of the manifest."""
     import numpy as np
 
-    clip, drawn, text = make(job, seed, speaker)
+    clip, drawn, text = make(job, seed, synthesizer)
     if not np.all(np.isfinite(clip)) or not np.any(clip):
-        raise DataError("a model made no usable sound", where=f"{job.path}, seed {seed}")
+        raise DataError("a sound model gave no usable audio", where=f"{job.path}, seed {seed}")
     path = folder / job.path
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, encode_wav(clip.astype(np.float32), RATE_HZ))
@@ -264,8 +257,8 @@ def _identity(path: str, seed: int) -> str:
     return f"starter-{VERSION}-{seed}/{path.removesuffix('.wav')}"
 
 
-def _speaker(stack: ExitStack) -> tuple[SpeechSynthesizer | None, str]:
-    """An open speaker, or None and why there is none."""
+def _synthesizer(stack: ExitStack) -> tuple[SpeechSynthesizer | None, str]:
+    """An open synthesizer, or None and the reason."""
     from harken.corpora.starter.speech import SpeechSynthesizer
 
     try:
@@ -274,12 +267,12 @@ def _speaker(stack: ExitStack) -> tuple[SpeechSynthesizer | None, str]:
         return None, str(error)
 
 
-def _kept(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[str, Any]]:
-    """Lines of clips that are finished and unchanged: path -> line, from journal and manifest."""
+def _finished(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[str, Any]]:
+    """Manifest lines of finished, unchanged clips by path, from journal and manifest."""
     head = _head(folder)
     if head is not None and head != (VERSION, seed):
         raise DataError(
-            f"a starter corpus of version {head[0]} and seed {head[1]} is in the way",
+            f"the folder holds a starter corpus of version {head[0]} and seed {head[1]}",
             where=str(folder),
             hint="Choose another folder.",
         )
@@ -291,7 +284,7 @@ def _kept(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[str, A
             try:
                 row = json.loads(line)
             except ValueError:
-                continue  # the torn last line of an interrupted run: its clip is made again
+                continue  # an incomplete last line of an interrupted run: its clip is made again
             if isinstance(row, dict) and row.get("id") == _identity(str(row.get("path")), seed):
                 rows[row["path"]] = row
     wanted = {job.path for job in jobs}
@@ -310,7 +303,7 @@ def _kept(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[str, A
 
 
 def _head(folder: Path) -> tuple[int, int] | None:
-    """(version, seed) of the corpus in `folder`, finished or begun; None if there is none."""
+    """(version, seed) of the complete or partial corpus in `folder`; None if there is none."""
     for name in (JOURNAL, MARKER):
         path = folder / name
         if path.is_file():
@@ -324,7 +317,7 @@ def _head(folder: Path) -> tuple[int, int] | None:
 
 
 def _summary(rows: list[dict[str, Any]], seed: int, size: str, notes: list[str]) -> dict[str, Any]:
-    """What ``starter.json`` says."""
+    """The contents of ``starter.json``."""
     kinds = sorted({row["kind"] for row in rows})
     return {
         "name": "starter",
@@ -346,7 +339,7 @@ def _summary(rows: list[dict[str, Any]], seed: int, size: str, notes: list[str])
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write whole or not at all."""
+    """Write atomically."""
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     os.replace(part, path)

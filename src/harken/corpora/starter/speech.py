@@ -1,7 +1,7 @@
-"""Voices, words and sentences of the starter corpus, spoken by espeak-ng (extra ``starter``).
+"""Voices, words and sentences of the starter corpus, synthesised by espeak-ng (extra ``starter``).
 
 A voice is an accent, a variant (which shifts formants, breath and pitch), a pitch and a speed; its
-name is the speaker label. Six of the 24 voices are heard in the test split only.
+name is the speaker label. Six of the 24 voices are in the test split only.
 """
 
 from __future__ import annotations
@@ -83,53 +83,53 @@ SLOTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def sentence(dice: ParameterDraws) -> str:
-    """A short plain sentence, drawn slot by slot."""
-    template = dice.pick("template", SENTENCES)
+def sentence(draws: ParameterDraws) -> str:
+    """A short sentence: a template, and a word drawn for each slot."""
+    template = draws.pick("template", SENTENCES)
     slots = {
-        slot: dice.pick(slot, words) for slot, words in SLOTS.items() if f"{{{slot}}}" in template
+        slot: draws.pick(slot, words) for slot, words in SLOTS.items() if f"{{{slot}}}" in template
     }
     return template.format(**slots)
 
 
 class SpeechSynthesizer:
-    """espeak-ng in a process of its own; use as a context manager.
+    """espeak-ng in a worker process; use as a context manager.
 
     Raises:
         MissingExtra: `espeakng_loader` is not installed.
-        DataError: the library is there and does not speak.
+        DataError: the library is installed, but does not start.
     """
 
     def __init__(self) -> None:
-        """Start the worker."""
+        """Start the worker process."""
         try:
             import espeakng_loader
         except ImportError as error:
             raise MissingExtra("espeakng-loader", "starter") from error
         worker = Path(__file__).with_name("espeak.py")
         places = (espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
-        # -P: the worker's own folder must not come first on its path and hide a library.
+        # -P: keep the worker's folder off `sys.path`, where it could shadow a library.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(worker), *map(str, places)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        hello = self._out.readline().decode(errors="replace").split()
-        if len(hello) != 3 or not hello[2].isdigit() or int(hello[2]) <= 0:
+        greeting = self._out.readline().decode(errors="replace").split()
+        if len(greeting) != 3 or not greeting[2].isdigit() or int(greeting[2]) <= 0:
             raise self._broken("espeak-ng does not start")
-        self.version, self.rate_hz = hello[1], int(hello[2])
+        self.version, self.rate_hz = greeting[1], int(greeting[2])
 
     @property
     def _out(self) -> IO[bytes]:
         if self._process.stdout is None:
-            raise DataError("the voice has no output")
+            raise DataError("the worker has no output")
         return self._process.stdout
 
     def _broken(self, found: str) -> DataError:
         self.close()
-        said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
-        last = said.strip().splitlines()[-1:] or ["it said nothing"]
+        log = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+        last = log.strip().splitlines()[-1:] or ["no error message"]
         return DataError(f"{found}: {last[0]}", where="espeakng-loader")
 
     def __enter__(self) -> SpeechSynthesizer:
@@ -137,11 +137,11 @@ class SpeechSynthesizer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the worker."""
+        """End the worker process."""
         self.close()
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker process."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
@@ -151,7 +151,7 @@ class SpeechSynthesizer:
             self._process.wait()
 
     def say(self, text: str, voice: VoiceSettings, speed: int, pitch: int) -> Array:
-        """`text` in `voice` at `RATE_HZ`, silence cut at both ends; raises DataError when mute."""
+        """`text` in `voice` at `RATE_HZ`, (n,), silence cut at both ends; raises DataError."""
         from scipy import signal
 
         request = {
@@ -172,16 +172,16 @@ class SpeechSynthesizer:
         pcm = np.frombuffer(self._out.read(length), "<i2").astype(np.float64) / 32768
         loud = np.flatnonzero(np.abs(pcm) > 0.005)
         if len(loud) == 0:
-            raise DataError(f"espeak-ng says nothing in the voice {voice.espeak!r}", where=text)
+            raise DataError(f"espeak-ng gives no audio for the voice {voice.espeak!r}", where=text)
         cut = pcm[loud[0] : loud[-1] + 1]
         step = int(np.gcd(RATE_HZ, self.rate_hz))
         return np.asarray(signal.resample_poly(cut, RATE_HZ // step, self.rate_hz // step))
 
 
 def utter(
-    dice: ParameterDraws, speaker: SpeechSynthesizer, voice: VoiceSettings, text: str
+    draws: ParameterDraws, synthesizer: SpeechSynthesizer, voice: VoiceSettings, text: str
 ) -> Array:
     """`text` with a speed and a pitch drawn around the voice's own (±12 %, ±4)."""
-    speed = dice.whole("speed", round(voice.speed * 0.88), round(voice.speed * 1.12))
-    pitch = dice.whole("pitch", max(0, voice.pitch - 4), voice.pitch + 4)
-    return speaker.say(text, voice, speed, pitch)
+    speed = draws.whole("speed", round(voice.speed * 0.88), round(voice.speed * 1.12))
+    pitch = draws.whole("pitch", max(0, voice.pitch - 4), voice.pitch + 4)
+    return synthesizer.say(text, voice, speed, pitch)

@@ -1,9 +1,9 @@
-"""Any server that speaks OpenAI's chat completions, with audio: vLLM, SGLang, hosted models.
+"""Models behind any server of OpenAI's chat completions with audio: vLLM, SGLang, hosted ones.
 
 ``openai:MODEL@http://host:port/v1``; settings: `harken.models.http.settings`. All requests of a
-batch are handed to one pooled client, the longest first; each ends as a Reply with words or as one
-with ``stop="failed"`` and its reason. With a folder to keep replies in, a rerun asks only for what
-is missing.
+batch go to one pooled client, the longest first; each ends as a Reply with text or as one with
+``stop="failed"`` and its reason. With a folder to store replies in, a rerun sends only the requests
+that have no reply yet.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from harken.models.reply_store import ReplyStore
 if TYPE_CHECKING:
     from harken.models.http.pool import Failure, HttpJob, RequestPool
 
-_FORM = 1  # form of a kept record
+_FORM = 1  # format of a stored record
 
 
 def build(target: str, *, replies: Path | str | None = None, **options: Any) -> HttpModel:
-    """The model ``MODEL@URL[?settings]``; `replies` is a folder to keep replies in."""
+    """The model ``MODEL@URL[?settings]``; `replies` is a folder to store replies in."""
     return HttpModel(read_target(target, options), replies)
 
 
@@ -39,13 +39,13 @@ class HttpModel:
 
     Attributes:
         name: the model's id at the server.
-        hears: most clips in one prompt.
+        max_clips: most clips in one prompt.
         style: how prompts are written for it.
-        batch: prompts that a run should hand over at once.
+        batch: prompts that a run should pass to `generate` at once.
     """
 
     def __init__(self, settings: HttpSettings, replies: Path | str | None = None) -> None:
-        """Nothing is sent before the first prompt."""
+        """Nothing is sent before the first call of `generate`."""
         self.settings = settings
         self.name = settings.model
         self.max_clips = settings.max_clips
@@ -54,31 +54,31 @@ class HttpModel:
             settings.letters, settings.question_first, settings.mark_clips, settings.instruction
         )
         self._encoder = ClipPayloads()
-        self._kept = ReplyStore(replies) if replies is not None else None
+        self._store = ReplyStore(replies) if replies is not None else None
         self._own_folder = replies is not None
         self._pool: RequestPool | None = None
-        self._full = ""
+        self._store_error = ""
         self._ends: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
     def identity(self) -> str:
-        """Hash of everything that decides an answer: address, id, revision, form of the request."""
+        """Hash of all that determines a reply: address, id, revision, format of the request."""
         own = self.settings
         form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
         return digest(canonical([form, DECODING, _style(self.style)]))
 
     def keep(self, folder: Path | str) -> None:
-        """Keep replies in `folder`, and use those that are there; a folder given before stays."""
+        """Store replies in `folder` and use those stored there; a folder given before stays."""
         if self._own_folder:
             return
-        if self._kept is not None:
-            if self._kept.folder == Path(folder):
+        if self._store is not None:
+            if self._store.folder == Path(folder):
                 return
-            self._kept.close()
-        self._kept = ReplyStore(folder)
+            self._store.close()
+        self._store = ReplyStore(folder)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """Answer all prompts; those kept, or asked twice in one batch, cost nothing."""
+        """One reply a prompt; stored ones, and repeats within the batch, cost no request."""
         answers: list[WireAnswer | str | None] = [None] * len(prompts)
         places: dict[str, list[int]] = {}
         for i, prompt in enumerate(prompts):
@@ -87,23 +87,23 @@ class HttpModel:
             except AudioError as error:
                 answers[i] = f"audio: {error.reason}: {error.found}"
                 continue
-            if (kept := self._recall(key)) is not None:
-                answers[i] = kept
+            if (stored := self._recall(key)) is not None:
+                answers[i] = stored
                 self._ends["kept before"] += 1
             else:
                 places.setdefault(key, []).append(i)
         if places:
             self._ask(places, prompts, sampling, answers)
-        if self._kept is not None:
-            self._kept.sync()
+        if self._store is not None:
+            self._store.sync()
         return [self._reply(prompt, found) for prompt, found in zip(prompts, answers, strict=True)]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """None for each: a server gives them with its replies, and they ride on those."""
+        """None for each: a server gives them with its replies (`Reply.logprobs`)."""
         return [None] * len(prompts)
 
     def report(self) -> dict[str, Any]:
-        """Counts so far: how prompts ended, faults of attempts by kind, requests, tokens, cost."""
+        """Counts so far: outcomes of prompts, failed attempts by kind, requests, tokens, cost."""
         pool = self._pool
         return {
             "ends": dict(sorted(self._ends.items())),
@@ -115,18 +115,18 @@ class HttpModel:
             "cost": pool.budget.cost if pool else 0.0,
             "in_flight": [pool.pace.lowest, pool.pace.highest] if pool else [],
             "notes": list(pool.notes) if pool else [],
-            "clips_encoded": self._encoder.made,
-            "damaged_lines": self._kept.damaged if self._kept else 0,
+            "clips_encoded": self._encoder.encoded,
+            "damaged_lines": self._store.damaged if self._store else 0,
         }
 
     def close(self) -> None:
-        """Let go of connections and of the folder."""
+        """Close all connections and release the folder."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def _ask(
         self,
@@ -135,25 +135,25 @@ class HttpModel:
         sampling: Sampling,
         answers: list[WireAnswer | str | None],
     ) -> None:
-        """Ask for every key once and put the answer in all its places."""
+        """Send one request a key, and put the answer at all positions of the key."""
         firsts = {key: prompts[found[0]] for key, found in places.items()}
-        # The longest first, so that no long one is left running alone at the end; requests on the
-        # same clips side by side, so that each clip is still at hand when it is needed again.
+        # The longest first, so that no long one runs alone at the end; requests on the same
+        # clips side by side, so that each clip is still in the cache when it is needed again.
         keys = sorted(firsts, key=lambda key: (-_length(firsts[key]), _names(firsts[key]), key))
 
         def arrived(number: int, outcome: WireAnswer | Failure) -> None:
             key = keys[number]
-            if isinstance(outcome, WireAnswer) and not self._full:
+            if isinstance(outcome, WireAnswer) and not self._store_error:
                 try:
                     self._remember(key, outcome)
                 except OSError as error:
-                    self._full = pool.stopped = f"replies cannot be kept: {error.strerror}"
+                    self._store_error = pool.stopped = f"replies cannot be stored: {error.strerror}"
             for i in places[key]:
                 answers[i] = outcome if isinstance(outcome, WireAnswer) else outcome.reason
 
-        if self._full:  # what cannot be kept is not paid for
+        if self._store_error:  # do not pay for replies that cannot be stored
             for i in (i for found in places.values() for i in found):
-                answers[i] = self._full
+                answers[i] = self._store_error
             return
         pool = self._open()
         pool.ask([self._job(key, firsts[key], sampling) for key in keys], arrived)
@@ -178,28 +178,30 @@ class HttpModel:
         )
 
     def _key(self, prompt: Prompt, sampling: Sampling) -> str:
-        """Hash of the sound, the words, the sampling, the model and how all that is sent."""
-        heard = self._encoder.identity
-        parts = [part if isinstance(part, str) else {"clip": heard(part)} for part in prompt.parts]
+        """Hash of clips, texts, sampling, model and the format in which they are sent."""
+        content = self._encoder.identity
+        parts = [
+            part if isinstance(part, str) else {"clip": content(part)} for part in prompt.parts
+        ]
         own = self.settings
         head = request_head(prompt, sampling, own, True)
         where = [own.url, own.revision, own.block]
         return digest(canonical([_FORM, where, DECODING, head, prompt.system, parts]), 32)
 
     def _recall(self, key: str) -> WireAnswer | None:
-        record = self._kept.get(key) if self._kept is not None else None
+        record = self._store.get(key) if self._store is not None else None
         if record is None:
             return None
         try:
             top = tuple((str(token), float(value)) for token, value in record["top"])
             return WireAnswer(**{**record, "top": top})
-        except (KeyError, TypeError, ValueError):  # another form, or edited: ask again
+        except (KeyError, TypeError, ValueError):  # another format, or edited: request it again
             return None
 
     def _remember(self, key: str, answer: WireAnswer) -> None:
-        if self._kept is not None:
+        if self._store is not None:
             names = WireAnswer.__dataclass_fields__
-            self._kept.add(key, {name: getattr(answer, name) for name in names})
+            self._store.add(key, {name: getattr(answer, name) for name in names})
 
     def _reply(self, prompt: Prompt, found: WireAnswer | str | None) -> Reply:
         if isinstance(found, WireAnswer):
@@ -221,9 +223,9 @@ def _names(prompt: Prompt) -> list[str]:
 
 
 def _length(prompt: Prompt) -> float:
-    """About how long a request is: seconds of sound, and words at 20 characters a second."""
-    words = sum(len(part) for part in prompt.parts if isinstance(part, str))
-    return sum(_seconds(clip) for clip in prompt.clips) + words / 20
+    """Estimated length of a request: seconds of audio, and text at 20 characters a second."""
+    characters = sum(len(part) for part in prompt.parts if isinstance(part, str))
+    return sum(_seconds(clip) for clip in prompt.clips) + characters / 20
 
 
 def _seconds(clip: Clip) -> float:

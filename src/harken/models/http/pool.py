@@ -1,7 +1,7 @@
-"""One pooled client for all requests of a model: sends, retries, paces, and says how each ended.
+"""One pooled client for all requests of a model: sends, retries, limits rates, reports outcomes.
 
-The client lives on an event loop in a thread of its own, so that connections outlive a batch and
-the caller may itself be inside a loop. This is the only client code that imports an HTTP library.
+The client runs on an event loop in a thread of its own, so that connections outlive a batch and
+the caller may itself run in a loop. This is the only client code that imports an HTTP library.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from harken.models.http.rate_limit import AdaptiveConcurrency, RequestBudget
 from harken.models.http.settings import HttpSettings
 from harken.models.http.wire import Pieces, WireAnswer, WireFault, read_answer, read_refusal
 
-_WARY = 0.8  # what is left in flight after a fault that may or may not mean "too much"
-_LARGEST = 16 << 20  # bytes of a reply; a server cannot fill the memory
-_SILENT = 3  # replies of nothing to one request, after which it is said to have none
+_SLIGHT_CUT = 0.8  # factor on the requests in flight after a fault that may mean overload
+_LARGEST = 16 << 20  # most bytes of a reply, so that a server cannot exhaust the memory
+_MOST_EMPTY = 3  # empty replies to one request after which it has failed
 
 
 @dataclass(frozen=True, slots=True)
 class HttpJob:
-    """One request to be answered.
+    """One request to be sent until it is answered or has failed.
 
     Attributes:
-        key: its identity; seeds the jitter.
-        pieces: makes the body; the argument says whether log-probabilities are asked for.
-        ready: whether making the body is quick (no audio to decode).
+        key: identity of the request; seeds the jitter.
+        pieces: builds the body; the argument says whether log-probabilities are requested.
+        ready: whether building the body is fast (no audio to decode).
     """
 
     key: str
@@ -59,12 +59,12 @@ Arrived = Callable[[int, WireAnswer | Failure], None]
 
 
 class RequestPool:
-    """Asks jobs at one server.
+    """Sends jobs to one server.
 
     Attributes:
         faults: attempts that failed, by kind.
-        stopped: why nothing more is asked; empty while things go well.
-        notes: what was found out about the server on the way.
+        stopped: why no more requests are sent; empty while they are.
+        notes: what was learned about the server, such as features that it refuses.
     """
 
     def __init__(self, settings: HttpSettings) -> None:
@@ -76,23 +76,23 @@ class RequestPool:
         self.pace = AdaptiveConcurrency(settings)
         self.budget = RequestBudget(settings)
         self._logprobs = True
-        self._barren = 0
+        self._unanswered = 0
         self._secret = os.environ.get(settings.key_name, "").strip()
-        self._sessions: list[aiohttp.ClientSession] = []  # none yet, or the one
+        self._sessions: list[aiohttp.ClientSession] = []  # empty, or one
         self._encoders = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "encode")
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         thread.start()
         self._close = weakref.finalize(
-            self, _shut, self._loop, thread, self._encoders, self._sessions
+            self, _close, self._loop, thread, self._encoders, self._sessions
         )
 
     def ask(self, jobs: Sequence[HttpJob], arrived: Arrived) -> None:
-        """Ask all jobs; `arrived` is told, on the client's thread, how each one ended.
+        """Send all jobs; `arrived` is called on the client's thread with each one's outcome.
 
-        A fault of an earlier call is forgotten: each call tries the server anew.
+        What stopped an earlier call does not stop this one: each call tries the server again.
         """
-        self.stopped, self._barren = "", 0
+        self.stopped, self._unanswered = "", 0
         task = asyncio.run_coroutine_threadsafe(self._all(jobs, arrived), self._loop)
         try:
             task.result()
@@ -101,20 +101,20 @@ class RequestPool:
             raise
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections and end the thread."""
         self._close()
 
     async def _all(self, jobs: Sequence[HttpJob], arrived: Arrived) -> None:
         if not self._sessions:
             self._sessions.append(self._open())
-        todo = iter(enumerate(jobs))
+        queue = iter(enumerate(jobs))
         count = min(self.settings.concurrency, len(jobs))
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
-                group.create_task(self._work(todo, arrived))
+                group.create_task(self._work(queue, arrived))
 
-    async def _work(self, todo: Iterator[tuple[int, HttpJob]], arrived: Arrived) -> None:
-        for number, job in todo:
+    async def _work(self, queue: Iterator[tuple[int, HttpJob]], arrived: Arrived) -> None:
+        for number, job in queue:
             outcome = await self._one(job)
             if isinstance(outcome, Failure):
                 outcome = Failure(self._redacted(outcome.reason))
@@ -134,8 +134,8 @@ class RequestPool:
         )
 
     async def _one(self, job: HttpJob) -> WireAnswer | Failure:
-        """One job to its end: an answer, or the reason of the last attempt."""
-        last, silent = "", 0
+        """Attempt one job until it ends: an answer, or the reason of the last failure."""
+        last, empty = "", 0
         for attempt in range(self.settings.retries + 1):
             try:
                 return await self._attempt(job)
@@ -146,14 +146,14 @@ class RequestPool:
             except WireFault as fault:
                 last = str(fault)
                 self._record(fault)
-                silent += fault.kind == "empty reply"
-                # A model that says nothing three times means it.
-                if not fault.passing or attempt == self.settings.retries or silent == _SILENT:
+                empty += fault.kind == "empty reply"
+                # A model whose reply is empty three times will not give another.
+                if not fault.retryable or attempt == self.settings.retries or empty == _MOST_EMPTY:
                     break
                 if fault.wait_s is not None and fault.wait_s > self.settings.longest_wait_s:
-                    last += f"; told to wait {fault.wait_s:g} s"
+                    last += f"; the server asks to wait {fault.wait_s:g} s"
                     break
-                if fault.wait_s is None or not fault.crowded:  # a crowd waits at the gate
+                if fault.wait_s is None or not fault.overloaded:  # else `enter` waits
                     await asyncio.sleep(fault.wait_s or self._jitter(job.key, attempt))
         tries = f" after {attempt + 1} attempts" if attempt else ""
         return Failure(last + tries)
@@ -180,22 +180,22 @@ class RequestPool:
             finally:
                 self.budget.settle(used)
             self.pace.used(max(0, answer.tokens_in) + max(0, answer.tokens_out))
-            self.pace.good()
-            self._barren = 0
+            self.pace.answered()
+            self._unanswered = 0
             if self._secret and self._secret in answer.text + answer.explanation:
-                raise WireFault("echoed key", "the reply held the API key", passing=False)
+                raise WireFault("echoed key", "the reply held the API key", retryable=False)
             return answer
         except WireFault as fault:
-            if fault.crowded:
-                self.pace.crowded(sent_at, _within(fault.wait_s, self.settings.longest_wait_s))
-            elif fault.kind in ("timeout", "cut"):  # perhaps a crowd, perhaps a poor line
-                self.pace.crowded(sent_at, share=_WARY)
+            if fault.overloaded:
+                self.pace.overloaded(sent_at, _within(fault.wait_s, self.settings.longest_wait_s))
+            elif fault.kind in ("timeout", "cut"):  # overload, or a poor connection
+                self.pace.overloaded(sent_at, share=_SLIGHT_CUT)
             raise
         finally:
             self.pace.leave()
 
     async def _send(self, pieces: Pieces) -> bytes:
-        """The body of a 200; everything else is a Fault."""
+        """The body of a 200; everything else raises WireFault."""
         try:
             async with self._sessions[0].post(
                 self.settings.endpoint, data=_Body(pieces), allow_redirects=False
@@ -206,36 +206,36 @@ class RequestPool:
                 wait_s = _retry_after(response.headers)
                 raise read_refusal(response.status, raw, wait_s)
         except TimeoutError:
-            kind = f"no answer within {self.settings.timeout_s:g} s"
-            raise WireFault("timeout", kind) from None
+            detail = f"no answer within {self.settings.timeout_s:g} s"
+            raise WireFault("timeout", detail) from None
         except aiohttp.ClientConnectorError as error:
             raise WireFault("unreachable", str(error)) from None
         except (aiohttp.ClientError, ConnectionError) as error:
             raise WireFault("cut", f"{type(error).__name__}: {error}") from None
 
     def _record(self, fault: WireFault) -> None:
-        """Count it, and decide whether it speaks for all requests."""
+        """Count a failed attempt, and decide whether to stop sending requests at all."""
         self.faults[fault.kind] += 1
         about_logprobs = fault.kind.startswith("http 4") and "logprob" in fault.detail.lower()
         if about_logprobs:
-            # Hosted models often refuse log-probabilities; the words are still worth having. Those
-            # that were in flight beside the first to be refused are asked again as well.
-            fault.passing = True
+            # Hosted models often refuse log-probabilities; the replies are still worth having. All
+            # requests that were refused for it are retried without them.
+            fault.retryable = True
             if self._logprobs:
                 self._logprobs = False
-                self.notes.append(f"log-probabilities are not asked for: {fault.detail}")
+                self.notes.append(f"log-probabilities are not requested: {fault.detail}")
             return
         tries = 1 + self.settings.retries
-        self._barren += 4 * tries if fault.kind == "timeout" else 1  # waiting for nothing is dear
+        self._unanswered += 4 * tries if fault.kind == "timeout" else 1  # a timeout costs more time
         if fault.fatal:
-            self.stopped = f"not asked, since all would fail: {fault}"
-        elif self._barren >= self.settings.give_up_after * tries:
-            self.stopped = f"not asked, after many faults and no answer: {fault}"
-        elif fault.kind == "unreachable" and self._barren >= self.settings.give_up_after:
-            self.stopped = f"not asked, since the server cannot be reached: {fault.detail}"
+            self.stopped = f"not sent, since all would fail: {fault}"
+        elif self._unanswered >= self.settings.give_up_after * tries:
+            self.stopped = f"not sent, after many failures without an answer: {fault}"
+        elif fault.kind == "unreachable" and self._unanswered >= self.settings.give_up_after:
+            self.stopped = f"not sent, since the server cannot be reached: {fault.detail}"
 
     def _jitter(self, key: str, attempt: int) -> float:
-        """Exponential backoff, half of it random: retries of one crowd must not meet again."""
+        """Exponential backoff, half of it random, so that retries do not coincide again."""
         own = self.settings
         draw = np.random.default_rng([own.seed, crc32(key.encode()), attempt])
         longest = min(own.longest_wait_s, own.backoff_s * 2.0**attempt)
@@ -270,7 +270,7 @@ class _Body(aiohttp.Payload):
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body, unless it is absurdly long."""
+    """The whole body; raises WireFault if it is longer than `_LARGEST`."""
     short = response.content_length is not None and response.content_length <= _LARGEST
     if short and "Content-Encoding" not in response.headers:
         return await response.read()
@@ -305,18 +305,18 @@ def _within(wait_s: float | None, longest_s: float) -> float | None:
     return wait_s if wait_s is not None and wait_s <= longest_s else None
 
 
-def _shut(
+def _close(
     loop: asyncio.AbstractEventLoop,
     thread: threading.Thread,
     encoders: ThreadPoolExecutor,
     sessions: list[aiohttp.ClientSession],
 ) -> None:
-    """End the client's thread, its open requests first."""
+    """Cancel open requests, then end the client's thread."""
 
     async def cancel() -> None:
-        mine = asyncio.current_task()
+        own = asyncio.current_task()
         for task in asyncio.all_tasks():
-            if task is not mine:
+            if task is not own:
                 task.cancel()
         for session in sessions:
             await session.close()

@@ -1,7 +1,7 @@
-"""What can be set about a model behind an HTTP address, and how its name is read.
+"""Settings of a model behind an HTTP address, and how its name is read.
 
-``openai:MODEL@URL`` names a model of any server that speaks OpenAI's chat completions; settings may
-follow as in a link: ``openai:qwen2-audio@http://127.0.0.1:8000/v1?block=audio_url&rpm=600``.
+``openai:MODEL@URL`` names a model of any server of OpenAI's chat completions; settings may
+follow as URL parameters: ``openai:qwen2-audio@http://127.0.0.1:8000/v1?block=audio_url&rpm=600``.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """How a server is asked. 0 means "no limit" for every budget and rate.
+    """How requests are sent to a server. 0 means "no limit" for every budget and rate.
 
     Attributes:
         model: the model's id at the server.
         url: base address, ending before ``/chat/completions``.
-        revision: which weights stand behind the id, where the id does not say; part of every key.
+        revision: version of the weights, where the id does not say it; part of every key.
         block: how audio is put in a message: ``input_audio`` (OpenAI) or ``audio_url`` (a data URI;
             vLLM, SGLang).
-        hears: most clips in one prompt; 0 for a text-only model.
+        max_clips: most clips in one prompt; 0 for a text-only model.
         key_env: environment variable that holds the API key; empty: ``HARKEN_API_KEY``, or for
             OpenAI's own host ``OPENAI_API_KEY``. A key itself is never a setting.
-        concurrency: most requests in flight; how many there are adapts to what the server bears.
+        concurrency: most requests in flight; the number adapts to the server's load.
         timeout_s: for one attempt, from sending to the last byte.
-        retries: further attempts after a fault that may pass.
+        retries: further attempts after a failure that may be temporary.
         backoff_s: wait before the first retry; doubles, with jitter, up to `longest_wait_s`.
-        longest_wait_s: a server that asks for a longer wait has refused.
-        give_up_after: requests that may fail in a row, without one answer between, before the rest
-            is not asked; a quarter as many time-outs.
-        top_logprobs: alternatives asked for at each token (choice questions only); 0: none.
+        longest_wait_s: a request whose server asks for a longer wait has failed.
+        give_up_after: requests that may fail in a row, without an answer between, before the rest
+            is not sent; a quarter as many timeouts.
+        top_logprobs: alternatives requested for each token (closed-ended items only); 0: none.
         max_requests: attempts that may be sent in all, retries included.
         max_tokens: tokens, of prompts and replies, that may be used in all.
         max_cost: what may be spent in all, in the currency of `price_in` and `price_out`.
@@ -49,12 +49,12 @@ class HttpSettings:
         price_out: price of a million reply tokens.
         rpm: requests a minute.
         tpm: tokens a minute.
-        tokens_field: what the server calls the limit of a reply's length.
-        seed: for the jitter of waits.
-        batch: prompts that a run hands over at once.
-        letters: see `harken.models.base.PromptStyle`, as the following three.
-        question_first: the question stands before the clips.
-        mark_clips: several clips are announced by number.
+        tokens_field: name of the request field that limits a reply's length.
+        seed: of the jitter in waits.
+        batch: prompts that a run passes to `generate` at once.
+        letters: see `harken.models.base.PromptStyle`, as for the following three.
+        question_first: the question is put before the clips.
+        mark_clips: several clips are numbered in the prompt.
         instruction: the sentence after the question.
     """
 
@@ -87,7 +87,7 @@ class HttpSettings:
     instruction: str = "Give the answer only; if there are options, the letter of the right one."
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot be meant; all faults at once."""
+        """Refuse impossible values; ConfigError lists all of them."""
         faults = [
             f"{name} is {value}, below {low}"
             for name, low in _LOWEST.items()
@@ -104,17 +104,17 @@ class HttpSettings:
             faults.append("the address has no host")
         if faults:
             raise ConfigError(
-                "; ".join(faults), where=f"model openai:{self.model}", hint="Mend the settings."
+                "; ".join(faults), where=f"model openai:{self.model}", hint="Correct the settings."
             )
 
     @property
     def endpoint(self) -> str:
-        """Where completions are asked."""
+        """The address that requests are posted to."""
         return self.url.rstrip("/") + "/chat/completions"
 
     @property
     def key_name(self) -> str:
-        """The environment variable that is looked at; no key goes to a host it is not meant for."""
+        """The environment variable with the API key; OpenAI's key is sent to OpenAI's host only."""
         if self.key_env:
             return self.key_env
         official = urlsplit(self.url).hostname == "api.openai.com"
@@ -146,7 +146,7 @@ def read_target(target: str, options: Mapping[str, Any]) -> HttpSettings:
     match = _TARGET.match(target)
     if match is None:
         raise ConfigError(
-            f"{target!r} names no model at an address",
+            f"{target!r} is not MODEL@URL",
             where="openai:",
             hint="Write openai:MODEL@http://host:port/v1",
         )
@@ -175,4 +175,6 @@ def _typed(name: str, text: str) -> Any:
     try:
         return _TRUTH[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
-        raise ConfigError(f"{name}={text!r} is no {kind.__name__}", where="openai:") from None
+        raise ConfigError(
+            f"{name}={text!r} is not of type {kind.__name__}", where="openai:"
+        ) from None

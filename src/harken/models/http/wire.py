@@ -1,7 +1,7 @@
-"""The words on the wire: a prompt becomes pieces of a request, bytes an Answer or a Fault.
+"""The wire format: a prompt to pieces of a request, bytes of a response to an answer or a fault.
 
 A message interleaves text blocks and audio blocks in the prompt's order. The base64 of a clip is
-spliced between JSON pieces as it lies in the cache: it is never copied into a larger string.
+sent between JSON pieces straight from the cache: it is never copied into a larger string.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from harken.models.http.settings import HttpSettings
 
 Pieces = tuple[bytes, ...]
 
-_MASS = 0.5  # share of probability the letters must hold for the token to be an answer at all
-_LONGEST = 300  # characters of a server's own words that are kept in a reason
+_MASS = 0.5  # least probability of all letters together for the token to count as an answer
+_LONGEST = 300  # most characters of a server's message that are quoted in a reason
 
 
 class WireFault(Exception):
-    """One attempt that brought no answer.
+    """A failed attempt.
 
     Args:
-        kind: short name, counted in tables: ``http 500``, ``timeout``, ``cut``, ``unreachable``,
+        kind: short name, counted in reports: ``http 500``, ``timeout``, ``cut``, ``unreachable``,
             ``malformed JSON``, ``wrong schema``, ``empty reply``, ``filtered`` …
         detail: what was found.
-        passing: whether asking again may help.
-        crowded: whether the server says or shows that it is asked too much at once.
-        fatal: whether every other request would fail the same way (key, model name, quota).
+        retryable: whether another attempt may succeed.
+        overloaded: whether the server has too many requests at once.
+        fatal: whether every other request would fail too (key, model name, quota).
         wait_s: how long the server asks to wait.
     """
 
@@ -40,15 +40,15 @@ class WireFault(Exception):
         kind: str,
         detail: str = "",
         *,
-        passing: bool = True,
-        crowded: bool = False,
+        retryable: bool = True,
+        overloaded: bool = False,
         fatal: bool = False,
         wait_s: float | None = None,
     ) -> None:
         self.kind = kind
         self.detail = detail
-        self.passing = passing
-        self.crowded = crowded
+        self.retryable = retryable
+        self.overloaded = overloaded
         self.fatal = fatal
         self.wait_s = wait_s
         super().__init__(f"{kind}: {detail}" if detail else kind)
@@ -56,17 +56,17 @@ class WireFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WireAnswer:
-    """What a server answered, as it is kept.
+    """What a server answered, as it is stored.
 
     Attributes:
         text: the reply.
         stop: ``"end"`` or ``"length"``.
-        explanation: reasoning, where the server parts it from the reply.
+        explanation: reasoning, where the server separates it from the reply.
         top: the alternatives of the first token that is not blank: (token, natural log).
         tokens_in: prompt tokens, or -1 if the server does not count them.
         tokens_out: reply tokens, likewise.
-        model: the id that the server says has answered.
-        fingerprint: the server's own name of its weights and settings.
+        model: id of the model as the server states it.
+        fingerprint: ``system_fingerprint``: the server's name for its weights and settings.
     """
 
     text: str
@@ -86,25 +86,25 @@ def request_pieces(
     encoded: Callable[[Clip], bytes],
     logprobs: bool = True,
 ) -> Pieces:
-    """The body of one request; `encoded` gives the base64 of a clip's WAV."""
+    """The body of one request in pieces; `encoded` gives the base64 of a clip's WAV."""
     head = _dumps(request_head(prompt, sampling, settings, logprobs))[:-1] + b',"messages":['
     if prompt.system:
         head += _dumps({"role": "system", "content": prompt.system}) + b","
     head += b'{"role":"user","content":'
-    if not prompt.clips:  # text-only servers often take nothing but a plain string
-        words = "\n".join(part for part in prompt.parts if isinstance(part, str))
-        return (head + _dumps(words) + b"}]}",)
-    pieces: list[bytes] = []  # [words, audio, words, audio, … words]: few pieces, few system calls
-    words_so_far = head + b"["
+    if not prompt.clips:  # many text-only servers accept a plain string only
+        text = "\n".join(part for part in prompt.parts if isinstance(part, str))
+        return (head + _dumps(text) + b"}]}",)
+    pieces: list[bytes] = []  # [text, audio, text, … text]: few pieces, few system calls
+    before = head + b"["
     for number, part in enumerate(prompt.parts):
-        words_so_far += b"," if number else b""
+        before += b"," if number else b""
         if isinstance(part, str):
-            words_so_far += _dumps({"type": "text", "text": part})
+            before += _dumps({"type": "text", "text": part})
             continue
         opening, closing = _BLOCKS[settings.block]
-        pieces += [words_so_far + opening, encoded(part)]
-        words_so_far = closing
-    return (*pieces, words_so_far + b"]}]}")
+        pieces += [before + opening, encoded(part)]
+        before = closing
+    return (*pieces, before + b"]}]}")
 
 
 _BLOCKS = {
@@ -114,13 +114,13 @@ _BLOCKS = {
     ),
     "audio_url": (b'{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}}'),
 }
-"""What stands before and after the base64 of a clip."""
+"""JSON before and after the base64 of a clip."""
 
 
 def request_head(
     prompt: Prompt, sampling: Sampling, settings: HttpSettings, logprobs: bool
 ) -> dict[str, Any]:
-    """Everything of a request but its messages."""
+    """All fields of a request but its messages."""
     head: dict[str, Any] = {
         "model": settings.model,
         settings.tokens_field: sampling.max_tokens,
@@ -139,8 +139,8 @@ def read_answer(raw: bytes) -> WireAnswer:
     """The answer in the body of a 200.
 
     Raises:
-        Fault: ``malformed JSON``, ``wrong schema``, ``filtered`` or ``empty reply``: four ways of
-            not having answered, none of which may pass for an empty answer.
+        WireFault: ``malformed JSON``, ``wrong schema``, ``filtered`` or ``empty reply``: none of
+            these may count as an empty answer.
     """
     try:
         body = json.loads(raw)
@@ -159,7 +159,7 @@ def read_answer(raw: bytes) -> WireAnswer:
         found = f"{type(error).__name__} {error} in {_shown(raw)}"
         raise WireFault("wrong schema", found) from None
     if finish == "content_filter":
-        raise WireFault("filtered", "the server held the reply back", passing=False)
+        raise WireFault("filtered", "the server withheld the reply", retryable=False)
     if not text.strip():
         raise WireFault("empty reply", f"finish_reason {finish!r}")
     usage = body.get("usage")
@@ -176,21 +176,21 @@ def read_answer(raw: bytes) -> WireAnswer:
 
 
 def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFault:
-    """The fault that a status other than 200 is."""
+    """The fault for a response with a status other than 200."""
     try:
         body = json.loads(raw)
-        told = body.get("error", body) if isinstance(body, dict) else body
-        code = str(told.get("code") or told.get("type") or "") if isinstance(told, dict) else ""
-        words = told.get("message", told) if isinstance(told, dict) else told
+        error = body.get("error", body) if isinstance(body, dict) else body
+        code = str(error.get("code") or error.get("type") or "") if isinstance(error, dict) else ""
+        message = error.get("message", error) if isinstance(error, dict) else error
     except (ValueError, RecursionError):
-        words, code = raw, ""
-    empty_purse = status == 402 or "insufficient_quota" in code
+        message, code = raw, ""
+    out_of_quota = status == 402 or "insufficient_quota" in code
     return WireFault(
         f"http {status}",
-        _shown(words) if words else "",
-        passing=(status in (408, 409, 425, 429) or status >= 500) and not empty_purse,
-        crowded=status in (429, 503, 529),
-        fatal=status in (401, 403, 404) or empty_purse or 300 <= status < 400,
+        _shown(message) if message else "",
+        retryable=(status in (408, 409, 425, 429) or status >= 500) and not out_of_quota,
+        overloaded=status in (429, 503, 529),
+        fatal=status in (401, 403, 404) or out_of_quota or 300 <= status < 400,
         wait_s=wait_s,
     )
 
@@ -198,10 +198,10 @@ def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFa
 def choice_logprobs(prompt: Prompt, top: tuple[tuple[str, float], ...]) -> tuple[float, ...] | None:
     """Normalised log-probability (nats) of each shown letter, from a token's alternatives.
 
-    All tokens that are the letter but for blanks and signs (``" B"``, ``"(b)"`` is not one token)
-    are added up. A letter outside the listed alternatives gets the least listed probability, which
-    it cannot exceed. None where the style has no letters, or where the letters hold less than half
-    of the probability: then the token was no answer.
+    The probabilities of all tokens that are the letter but for whitespace and punctuation (such as
+    ``" B"``) are summed. A letter outside the listed alternatives gets the least listed
+    probability, which it cannot exceed. None where the style has no letters, or where all letters
+    together have less than half of the probability: then the token was no answer.
     """
     if not top or not prompt.choices or not prompt.style.letters:
         return None
@@ -219,7 +219,7 @@ def choice_logprobs(prompt: Prompt, top: tuple[tuple[str, float], ...]) -> tuple
 
 
 def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...]:
-    """The alternatives of the first token that is not blank; () when there are none to read."""
+    """The alternatives of the first token that is not blank; () if there are none."""
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     for token in content if isinstance(content, list) else []:
         if not str(token["token"]).strip():
@@ -231,17 +231,17 @@ def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...]:
 
 
 def _text(message: Any) -> str:
-    """The reply's words: a string, text blocks, or what the model said in refusing."""
+    """The text of a message: a string, text blocks, or the field ``refusal``."""
     content = message["content"]
     if isinstance(content, list):
         content = "".join(block["text"] for block in content if block.get("type") == "text")
     if content is None and isinstance(message.get("refusal"), str):
         content = message["refusal"]
-    if content is None:  # a reply of nothing, as servers write it when the thinking used it all up
+    if content is None:  # what servers send when reasoning used up all tokens
         return ""
     if not isinstance(content, str):
         raise TypeError(f"content is a {type(content).__name__}")
-    return content.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    return content.encode("utf-8", "replace").decode()  # a lone surrogate cannot be stored
 
 
 def _count(usage: Any, name: str) -> int:
@@ -257,8 +257,8 @@ def _dumps(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _shown(words: Any) -> str:
-    """A server's own words, short and on one line."""
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+def _shown(message: Any) -> str:
+    """A server's message, shortened and on one line."""
+    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
     line = "".join(c if c.isprintable() else " " for c in text[: 2 * _LONGEST])
     return " ".join(line.split())[:_LONGEST]

@@ -1,1 +1,1 @@
-"""Models that write down what they hear, and cascades of such a listener and a text model."""
+"""Models that write transcripts or captions of clips, and cascades of one and a text model."""

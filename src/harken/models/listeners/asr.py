@@ -1,8 +1,8 @@
-"""Speech recognisers of transformers as models that hear one clip and write down what was said.
+"""Speech recognisers of transformers as models: one clip in, its transcript out.
 
-``asr:openai/whisper-tiny`` or ``asr:FOLDER``: any checkpoint that the recognition pipeline knows,
-CTC or sequence to sequence. The words of a prompt do not matter. Long clips are read in full:
-Whisper by its own long form, CTC models in overlapping windows; nothing is cut at 30 s.
+``asr:openai/whisper-tiny`` or ``asr:FOLDER``: any checkpoint that the recognition pipeline opens,
+CTC or sequence to sequence. The text of a prompt is ignored. Long clips are transcribed in full:
+Whisper by its own long-form decoding, CTC models in overlapping windows; nothing is cut at 30 s.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ _OVERLAP_S = 5.0
 
 
 def build(target: str, *, revision: str = "", device: str = "cpu") -> AsrModel:
-    """The recogniser called `target`, a folder or an id on the hub.
+    """The recogniser at `target`, a folder or a repository id on the Hugging Face Hub.
 
     Raises:
+        ConfigError: `target` is empty.
         MissingExtra: transformers is not installed.
         ModelError: there is no such recogniser, or it cannot be loaded.
     """
     if not target:
-        raise ConfigError("asr names no recogniser", hint="Write asr:openai/whisper-tiny")
+        raise ConfigError("asr: names no recogniser", hint="Write asr:openai/whisper-tiny")
     try:
         from transformers import pipeline
     except ImportError:
@@ -42,7 +43,7 @@ def build(target: str, *, revision: str = "", device: str = "cpu") -> AsrModel:
         first = str(error).strip().split("\n")[0][:300]
         raise ModelError(
             f"{target} cannot be loaded as a speech recogniser: {first}",
-            hint="Name a folder with a recogniser, or an id that the hub knows.",
+            hint="Name a folder with a speech recogniser, or a repository id on the hub.",
         ) from None
     return AsrModel(target, pipe, revision)
 
@@ -62,7 +63,7 @@ class AsrModel:
         self._identity = digest(canonical([target, revision, _weights(target, pipe)]))
 
     def identity(self) -> str:
-        """Hash of the weights' files where they are local, else of id and commit."""
+        """Hash of the weight files where they are local, else of repository id and commit."""
         return self._identity
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
@@ -70,12 +71,12 @@ class AsrModel:
         return [self._reply(prompt) for prompt in prompts]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """None for each: a recogniser chooses nothing."""
+        """None for each: a recogniser gives no probabilities of choices."""
         return [None] * len(prompts)
 
     def _reply(self, prompt: Prompt) -> Reply:
         if len(prompt.clips) != 1:
-            return _failed(f"{len(prompt.clips)} clips, and a recogniser hears one")
+            return _failed(f"{len(prompt.clips)} clips, and a recogniser takes one")
         try:
             wave = load(prompt.clips[0], self._rate_hz)
         except AudioError as error:
@@ -83,20 +84,20 @@ class AsrModel:
         if len(wave) < self._rate_hz // 10:  # too short for any recogniser's first frame
             return Reply("")
         long = len(wave) > _WINDOW_S * self._rate_hz
-        how: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if long and self._ctc:
-            how = {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S}
+            options = {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S}
         elif long:
-            how = {"return_timestamps": True}
+            options = {"return_timestamps": True}
         try:
-            found = self._pipe({"raw": wave, "sampling_rate": self._rate_hz}, **how)
+            found = self._pipe({"raw": wave, "sampling_rate": self._rate_hz}, **options)
         except (ValueError, RuntimeError, IndexError, TypeError) as error:
             return _failed(f"{type(error).__name__}: {error}")
         return Reply(str(found["text"]).strip())
 
 
 def _weights(target: str, pipe: Any) -> Any:
-    """What tells one set of weights from another."""
+    """What identifies the weights: hashes of their files, or the commit of the repository."""
     folder = Path(target)
     if folder.is_dir():
         files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))

@@ -7,7 +7,7 @@ from harken.models.load import load_model
 
 
 def load_listener(spec: str, kind: str) -> ClipListener:
-    """The model that `spec` names as one who writes words for clips.
+    """The model that `spec` names, as a listener.
 
     `kind` is ``"transcript"`` or ``"caption"``; see
     `harken.models.listeners.listener.ClipListener`.

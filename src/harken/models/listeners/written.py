@@ -1,11 +1,11 @@
-"""A listener whose words are in a file: transcripts or captions that were made elsewhere.
+"""A listener whose texts are in a file: transcripts or captions that were made elsewhere.
 
 ``written:FILE``, by itself or in a cascade (``cascade:written:captions.jsonl+openai:llm@…``). The
-file is JSON lines, JSON, CSV or TSV; each row holds the words under one of `WORDS` and says which
-clip they are of under any of `NAMES`: SHA-256 of the audio file, its path (relative to this file)
-or bare name, a recording's id (the name without its suffix), or ``key``, the clip's own key. A JSON
-file may be one object, name to words. With ``start_s`` and ``duration_s`` a row is of that stretch;
-without, of the whole recording, and it is not taken for a part of one.
+file is JSON lines, JSON, CSV or TSV; each row holds the text under one of `WORDS` and says which
+clip it is of under any of `NAMES`: SHA-256 of the audio file, its path (relative to this file)
+or bare name, a recording's id (the name without its suffix), or ``key``, the clip's key. A JSON
+file may be one object, name to text. With ``start_s`` and ``duration_s`` a row is of that span;
+without, of the whole recording, and it is not used for a part of it.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 
 WORDS = ("text", "transcript", "transcription", "caption", "sentence", "words", "prediction")
-"""Columns that hold the words; the first that a file has is read."""
+"""Columns that may hold the text; the first that a file has is read."""
 
 NAMES = ("sha256", "key", "path", "file", "file_name", "filename", "audio", "audio_path",
          "recording", "id")  # fmt: skip
 """Columns that say which clip a row is of; all that a row has are read."""
 
-_SLACK_S = 0.05  # two ways of counting a recording's length may differ by so much
-_SHOWN = 20
+_SLACK_S = 0.05  # tolerance: tools differ in the length they report for a recording
+_SHOWN = 20  # faults listed in a message
 _Row = dict[str, Any]
 _Held = dict[str, list[tuple[float, float | None, str]]]
 
 
 def build(target: str, *, root: Path | str | None = None) -> WrittenWords:
-    """The listener that reads `target`; paths in it start at `root`, or where the file lies.
+    """The listener that reads `target`; paths in it start at `root`, or at the folder of `target`.
 
     Raises:
         ConfigError: no file is named.
-        DataError: there is no such file, or rows without words or names (all are listed).
+        DataError: there is no such file, or rows without a text or a name (the first are listed).
     """
     if not target:
-        raise ConfigError("written names no file", hint="Write written:captions.jsonl")
+        raise ConfigError("written: names no file", hint="Write written:captions.jsonl")
     path = Path(target)
     if not path.is_file():
         raise DataError("there is no such file", where=target, hint="Check the path.")
@@ -55,13 +55,13 @@ def build(target: str, *, root: Path | str | None = None) -> WrittenWords:
     column = next((name for name in WORDS if any(name in row for row in rows)), None)
     if column is None:
         raise DataError(
-            "no row has words", where=target, hint=f"Name their column one of {', '.join(WORDS)}."
+            "no row has a text", where=target, hint=f"Name their column one of {', '.join(WORDS)}."
         )
     return WrittenWords(path, rows, column, Path(root) if root is not None else path.parent)
 
 
 class WrittenWords:
-    """A Model that hears one clip and says what the file says of it.
+    """A Model that replies to one clip with the text that the file has for it.
 
     Attributes:
         writes: ``"transcript"`` or ``"caption"``, by the name of the column that was read.
@@ -71,21 +71,25 @@ class WrittenWords:
     style = PromptStyle(letters=False)
 
     def __init__(self, path: Path, rows: Sequence[_Row], column: str, root: Path) -> None:
-        """`rows` of the file at `path`, words in `column`, paths relative to `root`."""
+        """Index `rows` of the file at `path`: texts in `column`, paths relative to `root`.
+
+        Raises:
+            DataError: rows without a text or a name.
+        """
         self.name = f"written:{path.name}"
         self.writes = "transcript" if column.startswith("transcri") else "caption"
         self._identity = digest(canonical(["written", column, sha256_of(path)]))
-        self._held: _Held = {}
+        self._by_name: _Held = {}
         faults: list[str] = []
         for number, row in enumerate(rows, 1):
-            fault = self._take(row, column, root)
+            fault = self._add(row, column, root)
             faults += [f"row {number}: {fault}"] if fault else []
         if faults:
             more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
             raise DataError(
                 f"{len(faults)} faults:\n  " + "\n  ".join(faults[:_SHOWN] + more) + "\n",
                 where=str(path),
-                hint="Mend these rows, or leave them out: a clip without words is a failed reply.",
+                hint="Correct these rows or remove them: a clip without a text is a failed reply.",
             )
 
     def identity(self) -> str:
@@ -93,18 +97,18 @@ class WrittenWords:
         return self._identity
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """The words of each prompt's one clip; no sampling applies."""
+        """The text of each prompt's one clip; sampling does not apply."""
         return [self._reply(prompt) for prompt in prompts]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """None for each: a file chooses nothing."""
+        """None for each: a file gives no probabilities of choices."""
         return [None] * len(prompts)
 
-    def _take(self, row: _Row, column: str, root: Path) -> str:
-        """Take in one row; returns what is wrong with it, or nothing."""
+    def _add(self, row: _Row, column: str, root: Path) -> str:
+        """Index one row; returns what is wrong with it, or ``""``."""
         words = row.get(column)
         if not isinstance(words, str):
-            return f"no words under {column!r}"
+            return f"no text under {column!r}"
         names = [(name, row[name]) for name in NAMES if isinstance(row.get(name), str)]
         if not any(value for _, value in names):
             return "no name of a clip"
@@ -114,44 +118,44 @@ class WrittenWords:
         except (TypeError, ValueError):
             return "start_s or duration_s is no number"
         for name in {one for column_, value in names for one in _named(column_, value, root)}:
-            held = self._held.setdefault(name, [])
+            held = self._by_name.setdefault(name, [])
             if (start, length, words) not in held:
                 held.append((start, length, words))
         return ""
 
     def _reply(self, prompt: Prompt) -> Reply:
         if len(prompt.clips) != 1:
-            return _failed(f"{len(prompt.clips)} clips, and the file tells of one at a time")
+            return _failed(f"{len(prompt.clips)} clips, and the file has one text a clip")
         clip = prompt.clips[0]
         if clip.kind == "silence":
             return Reply("")
         try:
             for name in _names(clip):
-                if name in self._held:
+                if name in self._by_name:
                     return self._of(name, clip)
         except AudioError as error:
             return _failed(f"audio: {error.reason}: {error.found}")
-        return _failed(f"the file has no words for {_shown(clip)}")
+        return _failed(f"the file has no text for {_shown(clip)}")
 
     def _of(self, name: str, clip: Clip) -> Reply:
-        """The words under `name` that are of this stretch of it; one row or a reason."""
-        if name.startswith("key "):  # a key is of the very stretch
-            fits = [words for _, _, words in self._held[name]]
+        """The text under `name` for the span of `clip` if exactly one fits, else a failed reply."""
+        if name.startswith("key "):  # a key names the exact span
+            fits = [words for _, _, words in self._by_name[name]]
         else:
             fits = [
                 words
-                for start, length, words in self._held[name]
-                if abs(start - clip.start_s) <= _SLACK_S and _as_long(clip, start, length)
+                for start, length, words in self._by_name[name]
+                if abs(start - clip.start_s) <= _SLACK_S and _same_length(clip, start, length)
             ]
         if len(set(fits)) == 1:
             return Reply(fits[0])
         if fits:
-            return _failed(f"{len(fits)} rows with different words fit {_shown(clip)}")
-        return _failed(f"the file has words for {_shown(clip)}, but not for this stretch of it")
+            return _failed(f"{len(fits)} rows with different texts fit {_shown(clip)}")
+        return _failed(f"the file has a text for {_shown(clip)}, but not for this span of it")
 
 
-def _as_long(clip: Clip, start: float, length: float | None) -> bool:
-    """Whether a row's stretch ends where the clip does. Raises AudioError."""
+def _same_length(clip: Clip, start: float, length: float | None) -> bool:
+    """Whether a row's span is as long as the clip. Raises AudioError."""
     if length is None and clip.duration_s is None:
         return True
     if length is None or clip.duration_s is None:
@@ -178,9 +182,9 @@ def _named(column: str, value: str, root: Path) -> Iterator[str]:
 
 
 def _names(clip: Clip) -> Iterator[str]:
-    """The names of a clip, the surest first. Raises AudioError."""
+    """The names of a clip, the most specific first. Raises AudioError."""
     yield f"key {clip.key}"
-    if clip.kind == "shard" and clip.sha256:  # a whole FLAC file lies in a shard byte for byte
+    if clip.kind == "shard" and clip.sha256:  # a whole FLAC file is stored in a shard byte for byte
         yield f"sha256 {clip.sha256}"
     if clip.kind != "file":
         return
@@ -191,7 +195,7 @@ def _names(clip: Clip) -> Iterator[str]:
 
 
 def _rows(path: Path) -> Iterator[_Row]:
-    """The rows of a file. Raises DataError for what is no such file."""
+    """The rows of a file. Raises DataError for a line or row that is not an object."""
     if path.suffix.lower() in (".csv", ".tsv"):
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")

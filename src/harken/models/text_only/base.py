@@ -1,9 +1,4 @@
-"""Baselines that never listen: random, constant, longest, linear, and an oracle.
-
-They hear any number of clips and use none, so what they score is what a benchmark gives away
-without its audio. Their answer depends on the question, the shown choices and the item's id only:
-put under another condition, they answer the same.
-"""
+"""The base class of the text-only baselines: an answer drawn from one probability a choice."""
 
 from __future__ import annotations
 
@@ -17,21 +12,17 @@ from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 
 ANY = 1_000_000
+"""`max_clips` of a model that takes any number of clips."""
 
-
-"""`max_clips` of a model that does not care how many clips there are."""
-
-
-SLIP = 0.05  # probability a sure baseline leaves to the other choices: logs stay finite
-
+SLIP = 0.05  # probability that `sure_of` leaves to the other choices: logs stay finite
 
 Vector = npt.NDArray[np.float64]
 
 
 class TextOnlyBaseline:
-    """The common part: an answer is drawn from `chances`, one probability a shown choice."""
+    """A baseline whose answer follows from `chances`, one probability a shown choice."""
 
-    name = "deaf"
+    name = "text-only"
     max_clips = ANY
     style = PromptStyle()
 
@@ -40,20 +31,20 @@ class TextOnlyBaseline:
         raise NotImplementedError
 
     def pick(self, prompt: Prompt) -> int:
-        """The shown position it answers; ties go to the alphabetically first text."""
+        """The shown position of the answer; ties go to the alphabetically first text."""
         chances = self.chances(prompt)
         tops = [i for i, chance in enumerate(chances) if chance == chances.max()]
         return min(tops, key=lambda i: prompt.choices[i])
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """The letter or text of the picked choice; an open question is declined."""
+        """The letter or text of the picked choice; "I don't know" for open-ended questions."""
         return [
             Reply(prompt.targets[self.pick(prompt)] if prompt.choices else "I don't know")
             for prompt in prompts
         ]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """The natural log of `chances`; None for open questions."""
+        """The natural log of `chances`; None for open-ended questions."""
         return [
             tuple(float(value) for value in np.log(self.chances(prompt)))
             if prompt.choices
@@ -62,16 +53,16 @@ class TextOnlyBaseline:
         ]
 
     def settings(self) -> object:
-        """JSON-able values that decide the answers."""
+        """The JSON-able values that determine the answers."""
         return None
 
     def identity(self) -> str:
-        """Hash of the kind and its settings."""
+        """Hash of the class name and the settings."""
         return digest(canonical([type(self).__name__, self.settings()]))
 
 
 def sure_of(size: int, tops: Sequence[int]) -> Vector:
-    """Most of the probability shared by `tops`, the rest by the others."""
+    """Probabilities (size,): 1 - `SLIP` shared by the positions `tops`, the rest by the others."""
     if len(tops) == size:
         return np.full(size, 1 / size)
     chances = np.full(size, SLIP / (size - len(tops)))

@@ -1,4 +1,4 @@
-"""constant: always the same shown position."""
+"""``constant``: always answers the same shown position."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from harken.models.text_only.base import TextOnlyBaseline, Vector, sure_of, whol
 
 
 class Constant(TextOnlyBaseline):
-    """Always the same shown position (the last one where there are fewer)."""
+    """Answers the same shown position (the last one where there are fewer choices)."""
 
     def __init__(self, position: int = 0) -> None:
-        """Position 0 is always-A."""
+        """Position 0 answers A to every question."""
         self.position = position
         self.name = f"constant:{position}"
 
     def chances(self, prompt: Prompt) -> Vector:
-        """Sure of its position."""
+        """Most of the probability on its position."""
         return sure_of(len(prompt.choices), [min(self.position, len(prompt.choices) - 1)])
 
     def settings(self) -> object:

@@ -1,4 +1,4 @@
-"""linear: a bag-of-words model that learns what a dataset gives away in its text."""
+"""``linear``: a bag-of-words model fitted to what a dataset gives away in its text."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ Places = npt.NDArray[np.int64]
 
 
 class Linear(TextOnlyBaseline):
-    """A bag-of-words linear model that learns what a dataset gives away in its text.
+    """A bag-of-words linear model fitted to what a dataset gives away in its text.
 
     Each choice gets a score w · x(question, choice, position); the probabilities are the softmax
     over the item's choices. x holds hashed words of the choice, hashed (question word, choice word)
     pairs, the choice's length against its rivals, its word overlap with the question, and its
     position. w minimises the mean negative log-likelihood plus `decay`/2 · |w|², by L-BFGS.
 
-    Items it was fitted on are answered by the model of the fold that did not see them (10 folds by
-    hash of the item's id, clips included), so no item is remembered, and what a template gives away
-    is: that is just what is to be measured. Folds by text and answer would hold all of one answer
-    to a template together, teach the others, and drive the score far below chance.
+    Items it was fitted on are answered by the model that was fitted without their fold (10 folds by
+    hash of the item's id, clips included). So no single item is memorised, while what a template
+    gives away is learned, which is what is to be measured. Folds by text and answer would hold out
+    all of one answer to a template together, fit the other answers, and drive the score far below
+    chance.
     """
 
     name = "linear"
@@ -39,7 +40,13 @@ class Linear(TextOnlyBaseline):
     def __init__(
         self, items: Iterable[Item] = (), *, decay: float = 1e-4, size: int = 1 << 15
     ) -> None:
-        """Fits at once if `items` are given; unfitted, all choices are even."""
+        """Fit at once if `items` are given; unfitted, all choices are equally likely.
+
+        Args:
+            items: closed-ended items to fit; open-ended ones are ignored.
+            decay: weight of the L2 penalty.
+            size: number of features, hashed ones included.
+        """
         self.decay = decay
         self.size = size
         self._fold_of: dict[str, int] = {}
@@ -50,14 +57,18 @@ class Linear(TextOnlyBaseline):
 
     @property
     def fitted(self) -> bool:
-        """Whether it has learned from items."""
+        """Whether it has been fitted."""
         return bool(self._weights)
 
     def fit(self, items: Sequence[Item]) -> Linear:
-        """Learn from the choice questions among `items`: one model a fold, and one on all."""
+        """Fit the closed-ended items among `items`: one model without each fold, one on all.
+
+        Raises:
+            ConfigError: no item is closed-ended.
+        """
         closed_ended = [item for item in items if len(item.choices) > 1]
         if not closed_ended:
-            raise ConfigError("there are no choice questions to fit the linear baseline on")
+            raise ConfigError("there are no closed-ended items to fit the linear baseline on")
         self._fold_of = {item.id: _fold(item, self.folds) for item in closed_ended}
         rows, starts, golds = self._design(closed_ended)
         folds = np.array([self._fold_of[item.id] for item in closed_ended])
@@ -68,7 +79,7 @@ class Linear(TextOnlyBaseline):
         return self
 
     def chances(self, prompt: Prompt) -> Vector:
-        """Softmax over the scores, by the model that has not seen the item."""
+        """Softmax over the scores, by the model that was fitted without the item."""
         if not self._weights:
             return np.full(len(prompt.choices), 1 / len(prompt.choices))
         weights = self._weights[self._fold_of.get(prompt.item_id, self.folds)]
@@ -79,7 +90,7 @@ class Linear(TextOnlyBaseline):
         return np.asarray(powers / powers.sum())
 
     def settings(self) -> object:
-        """The weights, rounded, and who was in which fold."""
+        """The weights, rounded, and the fold of each item."""
         sums = [[round(float(w.sum()), 6), round(float(np.abs(w).sum()), 6)] for w in self._weights]
         return [self.decay, self.size, sums, sorted(self._fold_of.items())]
 
@@ -105,7 +116,7 @@ class Linear(TextOnlyBaseline):
     def _minimise(
         self, rows: Any, starts: Places, golds: Places, use: npt.NDArray[np.bool_]
     ) -> Vector:
-        """The weights that fit the items marked in `use` best."""
+        """The weights (size,) that minimise the loss over the items where `use` is True."""
         from scipy.optimize import minimize
 
         ends = np.append(starts[1:], rows.shape[0])
@@ -147,15 +158,15 @@ def _features(question: str, choices: Sequence[str], size: int) -> list[Mapping[
     rows: list[Mapping[int, float]] = []
     for position, choice in enumerate(choices):
         row: dict[int, float] = {}
-        said = list(dict.fromkeys(_words(choice)))
-        names = [f"c {word}" for word in said]
-        names += [f"p {ask} {word}" for ask in asked for word in said]
+        spelled = list(dict.fromkeys(_words(choice)))
+        names = [f"c {word}" for word in spelled]
+        names += [f"p {ask} {word}" for ask in asked for word in spelled]
         for name in names:
             place = crc32(name.encode()) % (size - 16)
             row[place] = row.get(place, 0.0) + 1 / math.sqrt(len(names))
         row[size - 16] = (len(choice) - mean) / (mean + 1)
         row[size - 15] = float(len(choice) == max(lengths))
-        row[size - 14] = len(set(said) & set(asked)) / max(1, len(said))
+        row[size - 14] = len(set(spelled) & set(asked)) / max(1, len(spelled))
         row[size - 13 + min(position, 11)] = 1.0
         rows.append(row)
     return rows
@@ -166,5 +177,5 @@ def _words(text: str) -> list[str]:
 
 
 def build_linear(target: str = "", *, items: Iterable[Item] = ()) -> Model:
-    """``linear``; fitted on `items`, or by whoever asks it (`harken.curate.run.run` does)."""
+    """``linear``; fitted on `items`, or later by its caller (as `harken.curate.run.run` does)."""
     return Linear(items)

@@ -1,4 +1,4 @@
-"""longest: the longest choice."""
+"""``longest``: answers the longest choice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Longest(TextOnlyBaseline):
     name = "longest"
 
     def chances(self, prompt: Prompt) -> Vector:
-        """Sure of the longest."""
+        """Most of the probability on the longest."""
         sizes = [len(choice) for choice in prompt.choices]
         return sure_of(len(sizes), [i for i, size in enumerate(sizes) if size == max(sizes)])
 

@@ -1,4 +1,4 @@
-"""oracle: knows the answers; for tests and for the upper bound of a scorer."""
+"""``oracle``: is given the answers; for tests and for the upper bound of a scorer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harken.models.text_only.base import TextOnlyBaseline, Vector, sure_of
 
 
 class Oracle(TextOnlyBaseline):
-    """Knows the key: right on every item it was given, even on all others."""
+    """Right on every item it was given; on other items all choices are equally likely."""
 
     name = "oracle"
 
@@ -22,7 +22,7 @@ class Oracle(TextOnlyBaseline):
         self._answers = {item.id: item.answer for item in items}
 
     def chances(self, prompt: Prompt) -> Vector:
-        """Sure of the gold, wherever it is shown."""
+        """Most of the probability on the right answer, wherever it is shown."""
         answer = self._answers.get(prompt.item_id)
         size = len(prompt.choices)
         if answer not in prompt.choices:
@@ -30,7 +30,7 @@ class Oracle(TextOnlyBaseline):
         return sure_of(size, [prompt.choices.index(answer)])
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """As the others; open questions of known items are answered too."""
+        """As in the base class; open-ended questions of known items are answered too."""
         replies = super().generate(prompts, sampling)
         for i, prompt in enumerate(prompts):
             if not prompt.choices and prompt.item_id in self._answers:
@@ -38,13 +38,13 @@ class Oracle(TextOnlyBaseline):
         return replies
 
     def settings(self) -> object:
-        """The key."""
+        """The answers by item id."""
         return sorted(self._answers.items())
 
 
 def build_oracle(target: str = "", *, items: Iterable[Item] = ()) -> Model:
-    """``oracle``; it must be given the `items` it knows."""
+    """``oracle``; it must be given the `items` whose answers it gives."""
     known = list(items)
     if not known:
-        raise ConfigError("the oracle needs the items it is to know", hint="Give items=…")
+        raise ConfigError("the oracle needs the items whose answers it gives", hint="Give items=…")
     return Oracle(known)

@@ -1,4 +1,4 @@
-"""random: one of the choices, drawn."""
+"""``random``: answers one of the choices at random."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harken.models.text_only.base import TextOnlyBaseline, Vector, whole_number
 
 
 class Random(TextOnlyBaseline):
-    """Draws one choice a prompt, by seed, item and order; its probabilities are even."""
+    """Draws one choice a prompt from seed, item and order; all choices are equally likely."""
 
     def __init__(self, seed: int = 0) -> None:
         """Same seed, same draws."""
@@ -20,11 +20,11 @@ class Random(TextOnlyBaseline):
         self.name = f"random:{seed}" if seed else "random"
 
     def chances(self, prompt: Prompt) -> Vector:
-        """Even."""
+        """1 / n for each choice."""
         return np.full(len(prompt.choices), 1 / len(prompt.choices))
 
     def pick(self, prompt: Prompt) -> int:
-        """A draw of its own for every (item, order)."""
+        """An independent draw for every (item, order)."""
         spot = canonical([prompt.item_id, prompt.question, prompt.choices, prompt.order])
         rng = np.random.default_rng([self.seed, crc32(spot.encode())])
         return int(rng.integers(len(prompt.choices)))

@@ -1,1 +1,1 @@
-"""Families of questions, one file each; `harken.synth` has the shape."""
+"""Families of questions, one module each, of the structure described in `harken.synth`."""

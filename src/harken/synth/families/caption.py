@@ -1,8 +1,8 @@
-"""caption: which of two clips fits a caption, or which of four captions fits a clip.
+"""caption: which of two clips matches a caption, or which of four captions matches a clip.
 
-MAE's "Caption Retrieval" and its reverse. Captions are made by templates over a label, a spoken
-word or the beginning of a transcript. All captions of an item have the same template; of the four
-captions each is the right one equally often (see `identify`).
+MAE's "Caption Retrieval" and its reverse. Captions are templates filled with a label, a spoken word
+or the beginning of a transcript. All captions of an item have the same template; each of the four
+captions is right equally often (see `identify`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CAPTIONS = {
 }
 
 PATTERNS = 4
-"""Caption patterns of each kind."""
+"""Number of caption templates of each kind."""
 
 
 def lacks(pool: RecordingPool) -> str:

@@ -1,8 +1,8 @@
 """count: two to four clips; in how many is X? (choices "0" to the number of clips).
 
-The number of clips, and under it the right number and X, are balanced, these two independently of
-each other; 0 is right as often as any other number. Where X is not, another name is, all others
-alike.
+The number of clips is balanced, and for each number of clips the right answer and X, independently
+of each other; 0 is right as often as any other answer. Clips without X have another name, all
+equally likely.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def lacks(pool: RecordingPool) -> str:
 
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
-    """Topic, number of clips, the count and X (all balanced); which clips, what else is heard."""
+    """Topic, number of clips, the count and X (all balanced); which clips, the other names."""
     designs = _designs(pool)
     topic, sizes = designs[draw.design.turn(len(designs))]
     n = sizes[draw.design.turn(len(sizes))]
@@ -82,7 +82,7 @@ def build(
 
 
 def _designs(pool: RecordingPool) -> list[tuple[Topic, list[int]]]:
-    """Topics, each with the numbers of clips that its recordings allow."""
+    """Topics, each with the numbers of clips for which it has enough recordings."""
     found = []
     for topic in (pool.sounds, pool.words):
         sizes = [n for n in CLIPS if topic.with_sources(n)]

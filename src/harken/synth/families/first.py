@@ -1,9 +1,9 @@
-"""first: one scene of two events, one after the other; which came first?
+"""first: one scene of two events in sequence; which came first?
 
-The scene is a plan clip: two recordings of one label (or one word) each with a gap of 0.2-0.8 s
-and gains of -6-0 dB, both drawn without regard to the order. Each of the two names is first
-equally often, and so is each place among the choices. Recordings over 10 s are used only where the
-corpus says when their event is.
+The scene is a plan clip: two recordings of one label (or one word) each, with a gap of 0.2-0.8 s
+and gains of -6-0 dB, both drawn independently of the order. Each of the two names is first equally
+often, and so is each position among the choices. Recordings over 10 s are used only where the
+corpus gives the onset of their event.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def lacks(pool: RecordingPool) -> str:
 
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
-    """Topic, place of the gold, one name (all balanced); the other name, order, timing."""
+    """Topic, position of the gold, one name (all balanced); the other name, order, timing."""
     topics = _topics(pool)
     topic = topics[draw.design.turn(len(topics))]
     place = draw.design.turn(2)

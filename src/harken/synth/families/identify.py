@@ -1,9 +1,9 @@
 """identify: one clip, four names of sounds; which one is heard?
 
-The four names are drawn first (one anchor and three names near to it), the gold among them after,
+The four names are drawn first (one anchor and three similar names), then the gold among them,
 uniformly: given the options, each is right equally often, so neither a name's frequency as an
-option nor its nearness to the others tells. Sets are used only if each of the four could have
-been the gold, that is, has a recording that holds none of the other three.
+option nor its similarity to the others reveals the answer. Sets are used only if each of the four
+could have been the gold, that is, has a recording that contains none of the other three.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""leaky: the control. The recording is real, and yet the text alone gives the answer away.
+"""leaky: the control, with real recordings but questions whose text gives the answer away.
 
-Five ways, balanced, each an own tag (AudioMCQ finds 68.9 % of items that need no audio to be
-answerable by knowledge and the rest by reasoning over the text):
+Five kinds of leak, balanced, each with its own tag (AudioMCQ: of the items that need no audio,
+68.9 % can be answered by knowledge and the rest by reasoning over the text):
 
 - ``leaky-clause``: a subordinate clause describes what was recorded;
 - ``leaky-named``: the answer's name occurs in the question's main clause;
 - ``leaky-known``: common knowledge leads to the answer (or, for names without a hint, their
   letters);
-- ``leaky-absurd``: the other options are nothing that can be heard;
-- ``leaky-ruled-out``: the question says what it is not.
+- ``leaky-absurd``: the other options are impossible for any audio;
+- ``leaky-ruled-out``: the question rules out the other options.
 
-A filter for contribution must call these weak; a model that listens gains nothing on them.
+A filter by audio contribution must label these weak: audio adds nothing to them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def lacks(pool: RecordingPool) -> str:
 
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
-    """Topic and way (balanced), then options and gold as in `identify`."""
+    """Topic and kind of leak (balanced), then options and gold as in `identify`."""
     topics = _topics(pool)
     topic = topics[draw.design.turn(len(topics))]
     way = WAYS[draw.design.turn(len(WAYS))]
@@ -95,7 +95,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
 def build(
     template: int, values: Mapping[str, Any], recordings: Sequence[Recording]
 ) -> BuiltQuestion:
-    """A choice of four that needs no audio."""
+    """A choice of four that can be answered without audio."""
     way, answer, choices = values["way"], values["answer"], values["choices"]
     others = [quoted(name) for name in choices if name != answer]
     question = QUESTIONS[way][template].format(
@@ -124,7 +124,7 @@ def build(
 
 
 def hint(name: str) -> str:
-    """What common knowledge says of a name, else what its letters say."""
+    """A hint from common knowledge about a name, else one about its letters."""
     for word in tokens(name):
         for known in (word, stem(word)):
             if known in HINTS:

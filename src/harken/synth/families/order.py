@@ -1,8 +1,8 @@
-"""order: name all that is heard, in order; an open answer such as "rain, dog bark, rooster".
+"""order: name all that is heard, in order; open-ended, such as "rain, dog bark, rooster".
 
-In half of the items each clip holds one name, in half one scene holds them all. The question lists
-the names alphabetically, so a model need not guess the vocabulary; every order is equally often
-the right one (chance is 1 / n!).
+In half of the items each clip has one name, in the other half one scene has them all. The question
+lists the names alphabetically, so a model need not guess the vocabulary; every order is right
+equally often (chance is 1 / n!).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
 def build(
     template: int, values: Mapping[str, Any], recordings: Sequence[Recording]
 ) -> BuiltQuestion:
-    """An open question about the order of names."""
+    """An open-ended question about the order of names."""
     heard, form, kind = values["heard"], values["form"], values["kind"]
     names = listed([quoted(name) for name in sorted(heard)])
     clips: tuple[Clip, ...]

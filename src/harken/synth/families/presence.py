@@ -1,8 +1,8 @@
 """presence: one clip, one name; is the sound in it? (yes / no).
 
-The form of the object-hallucination tests (Kuan et al. 2024). Every label is asked for equally
-often, and whatever the label, yes and no are equally likely; for no, another label's recording is
-drawn, all other labels alike.
+The format of object-hallucination tests (Kuan et al. 2024). Every label is asked for equally often,
+and for every label yes and no are equally likely; for no, a recording of another label is drawn,
+all other labels equally likely.
 """
 
 from __future__ import annotations

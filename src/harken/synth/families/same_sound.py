@@ -1,8 +1,8 @@
 """same-sound: two clips; is it the same kind of sound in both? (yes / no).
 
-MAE's "Sound Comparison". Only recordings with exactly one label are used. In both
-classes each label comes equally often as first and as second clip, and the two clips come from
-different source recordings.
+MAE's "Sound Comparison". Only recordings with exactly one label are used. For both answers each
+label is equally often in the first and in the second clip, and the two clips are from different
+source recordings.
 """
 
 from __future__ import annotations

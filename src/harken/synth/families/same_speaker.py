@@ -1,8 +1,8 @@
 """same-speaker: two clips of speech; is it the same person? (yes / no).
 
-The two clips never share a source recording nor what is said, in both classes alike, so neither
-the recording nor the words give the answer away. In both classes each speaker comes equally often
-as first and as second voice.
+The two clips share neither a source recording nor a transcript, for both answers, so neither the
+recording nor the words reveal the answer. For both answers each speaker is equally often in the
+first and in the second clip.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ QUESTIONS = (
 
 def lacks(pool: RecordingPool) -> str:
     """Two speakers with two source recordings each are needed."""
-    if len(pool.voices) < 2:
+    if len(pool.speakers) < 2:
         known = len({r.speaker for r in pool.recordings if r.speaker and r.kind == "speech"})
         return (
-            f"2 speakers with 2 recordings each are needed, there are {len(pool.voices)} "
+            f"2 speakers with 2 recordings each are needed, there are {len(pool.speakers)} "
             f"({known} known in all)"
         )
     return ""
@@ -39,12 +39,12 @@ def lacks(pool: RecordingPool) -> str:
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     """Answer (balanced), first speaker (balanced), second speaker, two recordings."""
-    names = tuple(pool.voices)
+    names = tuple(pool.speakers)
     same = draw.design.turn(2) == 0
     first = draw.design.turn(len(names))
     second = first if same else (first + draw.design.shift(len(names))) % len(names)
-    a = draw.one(pool.voices[names[first]])
-    b = draw.one(pool.voices[names[second]])
+    a = draw.one(pool.speakers[names[first]])
+    b = draw.one(pool.speakers[names[second]])
     if a.id == b.id or (said(a) and said(a) == said(b)):
         return None
     values = {"heard": [names[first], names[second]], "answer": "yes" if same else "no"}

@@ -1,9 +1,9 @@
 """same-word: two clips of one spoken word each; is it the same word? (yes / no).
 
 MAE's "Keyword Comparison". Where the pool also has sounds, half of the items are MAE's "Speech
-Identification": each voice is mixed with another background, so that the background must be
-ignored; the two backgrounds always differ, whatever the answer. Where each word is spoken by two
-speakers, the two clips have different speakers in both classes alike.
+Identification": the speech of each clip is mixed with background sound, which must be ignored; the
+two backgrounds differ, whatever the answer. Where each word is spoken by two speakers, the two
+clips have different speakers for both answers.
 """
 
 from __future__ import annotations
@@ -62,9 +62,11 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     under = draw.some(backgrounds, 2)
     if pool.sounds.clash(*under):
         return None
-    beds = tuple(draw.one(pool.events[0].members[name]) for name in under)
+    background_recordings = tuple(draw.one(pool.events[0].members[name]) for name in under)
     gains = [round(float(gain), 2) for gain in draw.rng.uniform(-18.0, -10.0, 2)]
-    return Picks((a, b, *beds), {**values, "backgrounds": under, "gains_db": gains})
+    return Picks(
+        (a, b, *background_recordings), {**values, "backgrounds": under, "gains_db": gains}
+    )
 
 
 def build(

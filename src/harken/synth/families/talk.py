@@ -1,20 +1,18 @@
-"""talk: twelve questions, one after the other, about one set of one to four clips.
+"""talk: twelve consecutive questions about one set of one to four clips.
 
-Made for training. Items with the same clips can be packed into one sequence, so the audio is
-encoded once and answered for twelve times. The wordings are those of the other families, and of
-four more kinds:
+For training. Items with the same clips can be packed into one sequence, so the audio is encoded
+once for twelve answers. The wordings are those of the other families, and of four more kinds:
 
 - ``at``: what is heard in clip 2? (open)
 - ``name``: name what is heard in each clip, in order (open)
-- ``where``, ``there``: drill, the barest form of "which clip" and "is it there". Without drill a
-  small model stayed at chance on "which clip" for as long as it was watched; with drill on sets of
-  one or two clips first it was learned in 200 to 800 steps on two corpora, with text in place of
-  sound. Drill on sets of up to four from the start worked for one seed and failed for others
+- ``where``, ``there``: drill, the shortest form of "which clip" and "is it there". Without drill a
+  small model stayed at chance on "which clip" in all runs; with drill on sets of one or two clips
+  first, it learned the task in 200 to 800 steps on two corpora, with text in place of audio. Drill
+  on sets of up to four clips from the start worked for one seed and failed for others
   (docs/log.md).
 
-The set is drawn from the item's index alone, the question from chance. Answers are not balanced
-(a count of 1 is commoner than 4): this is practice, not an exam, and `lacks` keeps it out of test
-splits.
+The set depends on the item's index alone; the question is random. Answers are not balanced (a count
+of 1 is more common than 4): the family is for training only, and `lacks` excludes test splits.
 """
 
 from __future__ import annotations
@@ -42,7 +40,7 @@ TURNS = 12
 """Questions about one set of clips."""
 
 CLIPS = (1, 2, 2, 3, 4)
-"""How many clips a set has, all entries alike."""
+"""Numbers of clips in a set; all entries are equally likely."""
 
 QUESTIONS = {
     "at": (
@@ -100,7 +98,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
 def build(
     template: int, values: Mapping[str, Any], recordings: Sequence[Recording]
 ) -> BuiltQuestion:
-    """The question, worded as its family words it."""
+    """The question in the wording of its family."""
     asked, heard, kind = values["asked"], values["heard"], values["kind"]
     if asked in INNER:
         made = INNER[asked].FAMILY.build(
@@ -138,7 +136,7 @@ def _topics(pool: RecordingPool) -> list[Topic]:
 
 
 def _set(topic: Topic, group: Draw) -> tuple[list[str], tuple[Recording, ...]] | None:
-    """Names, half of the time with one of them repeated, and a recording of each."""
+    """Names, in half of the sets with one repeated, and a recording of each; or None."""
     for _ in range(32):
         n = group.one(CLIPS)
         heard = group.some(topic.names, n)
@@ -160,15 +158,15 @@ def _set(topic: Topic, group: Draw) -> tuple[list[str], tuple[Recording, ...]] |
 
 
 def _kinds(topic: Topic, heard: list[str], recordings: Sequence[Recording]) -> list[str]:
-    """What can be asked about a set; naming comes twice, since all else builds on it."""
+    """The questions that fit a set; "at" is twice as likely, since the others depend on it."""
     n = len(heard)
     if n == 1:
         return ["at", "at", "presence" if topic.kind == "sound" else "word", _choice(topic)]
     kinds = ["at", "at", "name", "which-clip", "which-clip", "count"]
     if n == 2:
         kinds += [f"same-{topic.kind}"] * 2
-        voices = [recording.speaker for recording in recordings]
-        if all(voices) and said(recordings[0]) != said(recordings[1]):
+        speakers = [recording.speaker for recording in recordings]
+        if all(speakers) and said(recordings[0]) != said(recordings[1]):
             kinds.append("same-speaker")
     return kinds
 
@@ -180,7 +178,7 @@ def _choice(topic: Topic) -> str:
 def _values(
     asked: str, topic: Topic, heard: list[str], recordings: Sequence[Recording], draw: Draw
 ) -> dict[str, Any] | None:
-    """The constants of one question; None if this one cannot be asked of the set."""
+    """The constants of one question; None if it does not fit the set."""
     if asked == "at":
         place = int(draw.rng.integers(len(heard)))
         return {"place": place, "answer": heard[place]}
@@ -210,7 +208,7 @@ def _values(
 
 
 def _inner(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as the inner family's `build` reads them."""
+    """The values in the form that the inner family's `build` expects."""
     own = dict(values)
     if own["asked"] == "presence":
         own["heard"] = own["heard"][0]
@@ -222,4 +220,4 @@ def _inner(values: Mapping[str, Any]) -> dict[str, Any]:
 FAMILY = QuestionFamily(
     "talk", "twelve questions, one after the other, about one set of clips", 8, lacks, pick, build
 )
-"""`pick` retries until a question fits; a set always has several that do."""
+"""An attempt whose question does not fit is repeated; every set has several that do."""

@@ -1,8 +1,8 @@
 """which-clip: two to four clips; in which is X?
 
-MAE's "Event Retrieval" and "Hotword Detection". X is in exactly one clip. The number of clips, and
-under each number the place of X and its name, are balanced, place and name independently of each
-other; the other clips hold other names, near ones in half of the items.
+MAE's "Event Retrieval" and "Hotword Detection". X is in exactly one clip. The number of clips is
+balanced, and for each number the position of X and its name, independently of each other; the other
+clips have other names, similar ones in half of the items.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def lacks(pool: RecordingPool) -> str:
 
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
-    """Topic, number of clips, name and place of X (all balanced), the other clips' names."""
+    """Topic, number of clips, name and position of X (all balanced), the other clips' names."""
     topics = _topics(pool)
     topic = topics[draw.design.turn(len(topics))]
     sizes = [n for n in CLIPS if n <= len(topic.names)]
@@ -81,7 +81,7 @@ def _topics(pool: RecordingPool) -> list[Topic]:
 
 
 def _others(topic: Topic, draw: Draw, query: str, n: int) -> list[str] | None:
-    """`n` names for the other clips in random order: near to X, or any, with even chance."""
+    """`n` names for the other clips in random order: similar to X or any, equally likely."""
     if draw.rng.random() < 0.5:
         names = topic.near_set(draw.rng, query, n + 1)
         return None if names is None else draw.some(names[1:], n)

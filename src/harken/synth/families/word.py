@@ -1,7 +1,7 @@
 """word: one clip of speech, four words; which one is spoken?
 
-Options as in `identify`: the four words first, near in spelling, then the gold among them. In
-corpora of sentences the words asked for are content words.
+Options as in `identify`: first four words of similar spelling, then the gold among them. In corpora
+of sentences, content words are asked for.
 """
 
 from __future__ import annotations
