@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from harken.ask.plan import AskSettings, Request, RequestPlan, sampling_of
 from harken.errors import MissingExtra, RunError
-from harken.models.base import Model, Prompt, Reply
+from harken.models.base import Model, Prompt, Reply, capabilities
 from harken.progress import track
 
 _FLOOR = -60.0  # nats, about 1e-26; JSON has no -inf
@@ -116,7 +116,7 @@ def infer(
 
 def batch_size(model: Model, asking: AskSettings) -> int:
     """Questions in a batch: as set in `asking`, else the model's `batch`, else 16."""
-    return max(1, asking.get("batch") or getattr(model, "batch", 16))
+    return max(1, asking.get("batch") or capabilities(model).batch)
 
 
 def batches_of(request_plan: RequestPlan, size: int) -> list[list[Request]]:

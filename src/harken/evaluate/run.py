@@ -25,7 +25,7 @@ from harken.evaluate.results import tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Sampling
+from harken.models.base import Model, Sampling, capabilities
 from harken.runs import Run, read_run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -246,8 +246,7 @@ def _cache_words(own: Run, condition: str, listener: Listener) -> None:
             f"{condition!r} needs no transcriber or captioner",
             hint="These do: transcript, caption.",
         )
-    keep = getattr(listener, "keep", None)
-    if callable(keep):
+    if keep := capabilities(listener).keep:
         keep(own.path(f"words-{condition}"))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harken.ask.parse import parse
-from harken.models.base import Model, Prompt, Reply, Sampling
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
 
 TIE = 1e-3
 """Nats. Where the two best choices are closer than this, a change of choice is rounding."""
@@ -147,8 +147,8 @@ def _plain(values: Sequence[float] | None) -> list[float] | None:
 
 def _uncached(model: Model, folder: Path | str | None) -> bool:
     """Give a model with a reply cache another cache folder; whether it will generate again."""
-    keep = getattr(model, "keep", None)
-    if not callable(keep):
+    keep = capabilities(model).keep
+    if keep is None:
         return True
     if folder is not None:
         keep(folder)
@@ -157,8 +157,4 @@ def _uncached(model: Model, folder: Path | str | None) -> bool:
 
 def _cache_clearer(model: Model) -> Callable[[], None]:
     """What clears the model's caches: or features computed in a batch would be used again."""
-    for owner in (model, getattr(model, "engine", None)):
-        clear: Callable[[], None] | None = getattr(owner, "clear_cache", None)
-        if callable(clear):
-            return clear
-    return lambda: None
+    return capabilities(model).clear_cache or (lambda: None)

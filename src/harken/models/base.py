@@ -6,9 +6,8 @@ module; `harken.models.load` builds one by name (``lalm``, ``native``, ``openai`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, runtime_checkable
 
 from harken.audio.clip import Clip
@@ -165,26 +164,30 @@ class ModelKind:
     needs_items: bool = False
 
 
-@runtime_checkable
-class Learner(Model, Protocol):
-    """A Model that can be trained.
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do beyond the protocol `Model`, with what holds where it does not say.
 
-    `logprobs` gives, for each (prompt, answer) pair, the summed log-probability of the answer's
-    tokens as a differentiable tensor (B,). `state` and `load_state` move tensors by name.
+    Attributes:
+        batch: prompts it likes to get at once.
+        multi_turn: whether a prompt may hold earlier turns.
+        writes: what it writes of a clip, ``"transcript"`` or ``"caption"``; empty if it is no
+            listener of its own.
+        keep: lets it keep its replies in a folder, and use those that are there; None if it cannot.
+        report: counts of its requests so far; None if it counts none.
+        clear_cache: drops what it has cached of clips and prompts; None if it caches nothing.
     """
 
-    def logprobs(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> Any:
-        """Summed answer log-probabilities, differentiable, shape (B,)."""
-        ...
+    batch: int = 16
+    multi_turn: bool = False
+    writes: str = ""
+    keep: Callable[[Any], None] | None = None
+    report: Callable[[], dict[str, Any]] | None = None
+    clear_cache: Callable[[], None] | None = None
 
-    def parameters(self) -> Any:
-        """The trainable tensors."""
-        ...
 
-    def state(self) -> Mapping[str, Any]:
-        """All tensors by name."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write a folder that `harken.models.load.load_model` opens again."""
-        ...
+def capabilities(model: Any) -> Capabilities:
+    """The attributes of `Capabilities` that `model` has, and the defaults of the others."""
+    names = [entry.name for entry in fields(Capabilities)]
+    found = {name: getattr(model, name) for name in names if hasattr(model, name)}
+    return Capabilities(**found)

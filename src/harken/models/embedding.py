@@ -99,7 +99,7 @@ def build_hf(target: str = "") -> Hf:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedder:
+class EmbedderKind:
     """How text embedding models of one kind are built.
 
     Attributes:
@@ -113,14 +113,14 @@ class Embedder:
     build: Callable[..., Any]
 
 
-EMBEDDERS: Registry[Embedder] = Registry(
+EMBEDDERS: Registry[EmbedderKind] = Registry(
     "embedding model",
     {
-        "ngrams": Embedder("ngrams", "hashed character 3-grams: near in spelling", build_ngrams),
-        "hf": Embedder("hf", "a text encoder of transformers, by folder or hub id", build_hf),
+        "ngrams": EmbedderKind("ngrams", "character 3-grams: near in spelling", build_ngrams),
+        "hf": EmbedderKind("hf", "a text encoder of transformers, by folder or hub id", build_hf),
     },
     group="embedders",
-    shape="harken.models.embedding:Embedder",
+    shape="harken.models.embedding:EmbedderKind",
 )
 
 

@@ -199,6 +199,10 @@ class Learner(ABC):
         pairs = zip(prompts, answers, strict=True)
         return self.engine.logprobs([self.tokenize(prompt, answer) for prompt, answer in pairs])
 
+    def clear_cache(self) -> None:
+        """Drop what is cached of clips and prompts."""
+        self.engine.clear_cache()
+
     # Weights ----------------------------------------------------------------------------------
 
     def to(self, device: str = "", dtype: str = "") -> Self:

@@ -18,7 +18,7 @@ from harken.audio.clip import Clip
 from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ModelError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, Reply, Sampling
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
 from harken.models.reply_store import ReplyStore
 
 _FORM = 1  # format of a stored record
@@ -43,11 +43,11 @@ class ReplyCache:
         self.name = model.name
         self.max_clips = model.max_clips
         self.style = model.style
-        self.batch = int(getattr(model, "batch", 16))
+        self.batch = capabilities(model).batch
         self.asked = self.cached = self.failed = 0
         self._store = ReplyStore(folder)
         self._identity = model.identity()
-        if callable(keep := getattr(model, "keep", None)):
+        if keep := capabilities(model).keep:
             # It stores each reply as it arrives; this class stores a batch once it is complete.
             keep(Path(folder) / "requests")
 
@@ -83,7 +83,7 @@ class ReplyCache:
 
     def report(self) -> dict[str, Any]:
         """Counts so far, and those of the model if it has any."""
-        report = getattr(self.model, "report", None)
+        report = capabilities(self.model).report
         own = {"asked": self.asked, "cached": self.cached, "failed": self.failed}
         return {
             **own,

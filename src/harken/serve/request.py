@@ -77,7 +77,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
+class ServedModel:
     """What the served model can do.
 
     Attributes:
@@ -116,9 +116,7 @@ class ChatRequest:
     top: int | None = None
 
 
-def read_request(
-    body: Any, capabilities: Capabilities, limits: Limits, folder: Path
-) -> ChatRequest:
+def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> ChatRequest:
     """Read the JSON of a request.
 
     Args:
@@ -169,7 +167,7 @@ def _stream(body: Mapping[str, Any]) -> tuple[bool, bool]:
     return stream, _flag(options or {}, "include_usage")
 
 
-def _top(body: Mapping[str, Any], capabilities: Capabilities) -> int | None:
+def _top(body: Mapping[str, Any], capabilities: ServedModel) -> int | None:
     """The number of alternatives requested for each token; None without ``logprobs: true``."""
     wanted = _flag(body, "logprobs")
     top = int(_number(body, "top_logprobs", 0, 0, TOP))
@@ -224,7 +222,7 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple(found[:16])
 
 
-def _prompt(messages: Any, capabilities: Capabilities, limits: Limits, folder: Path) -> Prompt:
+def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> Prompt:
     """System messages, then turns of user and assistant, the last one the user's.
 
     A model without `multi_turn` takes one user message; earlier turns are refused, since dropping
@@ -261,7 +259,7 @@ def _prompt(messages: Any, capabilities: Capabilities, limits: Limits, folder: P
     return Prompt(tuple(parts), asked, style=style, system="\n".join(system))
 
 
-def _check_turn(role: Any, before: str, where: str, capabilities: Capabilities) -> None:
+def _check_turn(role: Any, before: str, where: str, capabilities: ServedModel) -> None:
     """Refuse a role that cannot follow the one before."""
     first = role in ("system", "developer") and before in ("", "system", "developer")
     asks = role == "user" and before in ("", "system", "developer", "assistant")
@@ -280,7 +278,7 @@ def _check_turn(role: Any, before: str, where: str, capabilities: Capabilities) 
 def _turn(
     content: Sequence[Mapping[str, Any]],
     where: str,
-    capabilities: Capabilities,
+    capabilities: ServedModel,
     limits: Limits,
     folder: Path,
     before: Sequence[str | Clip],

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from harken.hashing import digest
-from harken.models.base import Model, Reply
-from harken.serve.request import BadRequest, Capabilities, ChatRequest, Limits, read_request
+from harken.models.base import Model, Reply, capabilities
+from harken.serve.request import BadRequest, ChatRequest, Limits, ServedModel, read_request
 from harken.serve.tokens import Token, TokenizedReply, cut, token_reporter
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -68,10 +68,10 @@ class Server:
         self.batch = batch
         self._identity = model.identity()
         self._reporter = token_reporter(model)
-        self._capabilities = Capabilities(
+        self._capabilities = ServedModel(
             (self.name, model.name),
             model.max_clips,
-            bool(getattr(model, "multi_turn", False)),
+            capabilities(model).multi_turn,
             self._reporter is not None,
         )
         self._hosts = LOOPBACK if host in LOOPBACK else ()

@@ -39,7 +39,7 @@ def stems(name: str) -> frozenset[str]:
 
 def group_of(name: str) -> str:
     """The coarse group of a sound's name, by its words; ``""`` if none is known."""
-    for word in stems(name):
+    for word in map(stem, tokens(name)):  # in the order of the words, not that of a set
         if word in _GROUP_OF:
             return _GROUP_OF[word]
     return ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from harken.errors import ConfigError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities
 from harken.models.listeners.listener import ClipListener, Kind, failed_reply
 
 
@@ -35,7 +35,7 @@ def build(target: str, *, kind: Kind | None = None) -> Cascade:
         )
     writer = load_model(listener)
     usual: Kind = "transcript" if listener.startswith("asr:") else "caption"
-    own: Kind | None = getattr(writer, "writes", None)
+    own: Any = capabilities(writer).writes
     return Cascade(writer, load_model(reader), kind or own or usual)
 
 
@@ -59,7 +59,7 @@ class Cascade:
         self.listener = ClipListener(listener, kind)
         self.reader = reader
         self.name = f"cascade:{listener.name}+{reader.name}"
-        self.batch = int(getattr(reader, "batch", 16))
+        self.batch = capabilities(reader).batch
 
     @property
     def kind(self) -> Kind:
@@ -102,10 +102,10 @@ class Cascade:
     def keep(self, folder: Path | str) -> None:
         """Store the listener's texts and, where it can, the reader's replies under `folder`."""
         self.listener.keep(Path(folder) / "listener")
-        if callable(keep := getattr(self.reader, "keep", None)):
+        if keep := capabilities(self.reader).keep:
             keep(Path(folder) / "reader")
 
     def report(self) -> dict[str, Any]:
         """What both report, and how many clips have a transcript or caption."""
-        report = getattr(self.reader, "report", None)
+        report = capabilities(self.reader).report
         return {**self.listener.report(), **({"reader": report()} if callable(report) else {})}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities
 from harken.models.reply_store import ReplyStore
 from harken.progress import track
 
@@ -57,14 +57,14 @@ class ClipListener:
 
     def keep(self, folder: Path | str) -> None:
         """Store texts in `folder` and use those stored there: no clip is sent twice."""
-        if callable(keep := getattr(self.model, "keep", None)):
+        if keep := capabilities(self.model).keep:
             keep(folder)
         elif self._store is None or self._store.folder != Path(folder):
             self._store = ReplyStore(folder)
 
     def report(self) -> dict[str, Any]:
         """How many clips have a text, and what the model reports."""
-        report = getattr(self.model, "report", None)
+        report = capabilities(self.model).report
         own = {"clips_heard": len(self._texts)}
         return {**own, **({"listener": report()} if callable(report) else {})}
 
@@ -74,7 +74,7 @@ class ClipListener:
         new = list({clip.key: clip for clip in clips if clip.key not in self._texts}.values())
         request = REQUESTS[self.kind]
         replies = dict(self._texts)
-        step = max(1, int(getattr(self.model, "batch", 16)))
+        step = max(1, capabilities(self.model).batch)
         batches = [new[i : i + step] for i in range(0, len(new), step)]
         for batch in track(batches, f"{self.kind}s by {self.name}") if batches[1:] else batches:
             prompts = [Prompt((clip, request), request, style=PromptStyle(False)) for clip in batch]
