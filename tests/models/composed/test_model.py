@@ -10,9 +10,10 @@ import torch
 from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, silence
 from harken.errors import ModelError
-from harken.models.base import Learner, Prompt, Sampling
+from harken.models.base import Prompt, Sampling
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel
 from harken.models.engine.batch import TokenizedPrompt, check_placeholders, collate
+from harken.models.learner import Learner
 from harken.models.load import load_model
 from tiny_audio import NAMES, alike, mini, named, sound
 

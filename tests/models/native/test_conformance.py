@@ -18,7 +18,8 @@ from harken.audio.clip import RATE_HZ
 from harken.audio.load import silenced
 from harken.evaluate import run as evaluate
 from harken.item import Item
-from harken.models.base import Learner, Sampling
+from harken.models.base import Sampling
+from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.models.native.base import filled
 from harken.models.native.families import FAMILIES
