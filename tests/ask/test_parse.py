@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harken.ask import words as w
-from harken.ask.parse import parse
+from harken.ask.parse import Parsed, answer_text, parse
 from harken.ask.prompt import make_prompt
 from harken.item import Item
 from harken.models.base import PromptStyle, letter
@@ -152,6 +152,22 @@ def test_a_reply_names_a_choice(text, choice):
 def test_what_names_none_or_several_is_unparsable(text):
     found = ask(text)
     assert found.choice is None and not found.abstained and found.rule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>B",
+        "<think>\nIt barks, so the answer is B.",
+        "<thinking>The answer is: dog bark",
+        "<reasoning>rain</reasoning> <think>(B) dog bark",
+        "<THINK>dog bark",
+    ],
+)
+def test_reasoning_that_was_cut_off_is_no_answer(text):
+    """What a model weighs before it runs out of tokens is not what it settles on."""
+    assert ask(text) == Parsed(None, "unfinished-thinking")
+    assert answer_text(text) == ""
 
 
 @pytest.mark.parametrize(

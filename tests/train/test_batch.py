@@ -26,6 +26,12 @@ def test_every_item_comes_once_before_any_comes_twice() -> None:
     ]
 
 
+def test_every_epoch_has_an_order_of_its_own() -> None:
+    picks = [pick for step in range(8) for pick in epoch_picks(30, 15, 1, step)]
+    epochs = [tuple(picks[at : at + 30]) for at in range(0, 120, 30)]
+    assert len(set(epochs)) == 4 and tuple(range(30)) not in epochs
+
+
 def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
     learner = mini()
     items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
