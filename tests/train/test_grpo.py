@@ -1,4 +1,4 @@
-"""GRPO through its metrics: which replies are drawn, what they are paid, and what holds them back."""
+"""GRPO through its metrics: which replies are drawn, what they earn, and what holds them back."""
 
 from __future__ import annotations
 

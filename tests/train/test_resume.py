@@ -1,4 +1,4 @@
-"""A training run stopped anywhere and called again: the same weights and metrics to the last byte."""
+"""Training stopped anywhere and called again: the same weights and metrics to the last byte."""
 
 from __future__ import annotations
 
