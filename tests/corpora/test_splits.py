@@ -128,6 +128,19 @@ def test_classes_keep_their_shares() -> None:
         assert [counted[name, s] for s in ("train", "test", "dev")] == [35, 10, 5]
 
 
+def test_shares_are_of_recordings_and_not_of_groups() -> None:
+    """One source with 20 cuts and 20 with 4: a fifth of the recordings is asked for the test."""
+    sizes = [20, *[4] * 20]
+    recordings = [
+        made(f"source {n}", f"{n} {cut}", label=f"class {n}")
+        for n, size in enumerate(sizes)
+        for cut in range(size)
+    ]
+    for seed in range(5):
+        found = Counter(r.split for r in assign_splits(recordings, seed))
+        assert found == {"train": 80, "test": 20}
+
+
 def test_six_speakers_leave_one_unheard() -> None:
     recordings = [
         made(f"{s}-{d}-{i}", speaker=s, label=str(d))
