@@ -170,6 +170,15 @@ def test_reasoning_that_was_cut_off_is_no_answer(text):
     assert answer_text(text) == ""
 
 
+@pytest.mark.parametrize("length", [100, 6000])
+def test_reasoning_is_no_answer_however_long_it_is(length):
+    """Only the end of a long reply is read, and that may lie within its reasoning."""
+    musing = "It may be a cat, or it may not. " * length
+    assert ask(f"<think>{musing} So the answer is B") == Parsed(None, "unfinished-thinking")
+    assert named(f"<think>{musing}</think>The answer is B") == "dog bark"
+    assert named(f"<think>no</think>{'Hm. ' * 4 * length} The answer is B") == "dog bark"
+
+
 @pytest.mark.parametrize(
     "text",
     [
