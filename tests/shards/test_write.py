@@ -211,6 +211,22 @@ def test_every_row_has_its_own_audio_whatever_group_it_is_in(
                 assert np.abs(load(clip) - before).max() <= 2 / 32768
 
 
+@pytest.mark.parametrize("name", ["a.flac", "a.wav"])
+def test_the_beginning_of_a_file_is_embedded_without_the_rest(tmp_path: Path, name: str) -> None:
+    """A whole FLAC goes in as it is; one of which only the beginning is meant does not."""
+    whole = tone(tmp_path / name, 300, 1.0)
+    parts = (span(whole, 0.0, 0.25), span(whole, 0.75, 0.25))
+    heard = [load(part) for part in parts]
+    write_dataset([make(0, parts)], tmp_path / "d", name="d", embed=True)
+    (tmp_path / name).unlink()
+    clear_cache()
+    (item,) = read_items(tmp_path / "d")
+    for clip, before in zip(item.clips, heard, strict=True):
+        assert clip.duration_s == pytest.approx(0.25)
+        found = load(clip)
+        assert len(found) == len(before) and np.abs(found - before).max() <= 2 / 32768
+
+
 def test_embedded_bytes_that_changed_are_not_heard(tmp_path: Path) -> None:
     """A shard replaced by another of its shape holds other sounds than the item was made of."""
     for name, hz in (("a", 300), ("b", 500)):
