@@ -121,22 +121,22 @@ def test_shapley_shares_name_the_clip_that_matters(tmp_path):
         assert item.contribution.interaction == pytest.approx(0.0, abs=1e-4)
 
 
-class Doubter(Listener):
+class HalfSure(Listener):
     """Hears the same and is half as sure."""
 
-    name = "doubter"
+    name = "half-sure"
 
     def chances(self, prompt):
         size = len(prompt.choices)
         return [(p + 1 / size) / 2 for p in super().chances(prompt)]
 
     def identity(self):
-        return "doubter"
+        return "half-sure"
 
 
 def test_bits_and_shares_are_means_over_those_who_listen(tmp_path):
     items = make_items(8, clips=2)
-    run(items, [Doubter(items), Listener(items), Longest()], tmp_path / "c")
+    run(items, [HalfSure(items), Listener(items), Longest()], tmp_path / "c")
     gains = [math.log2(0.91 / 0.25), math.log2((0.91 + 0.25) / 2 / 0.25)]
     for name, item in labels(tmp_path / "c").values():
         mean = sum(gains) / 2 if name == "strong" else 0.0

@@ -28,7 +28,7 @@ def fresh() -> ComposedModel:
 
 def open_run(folder: Path) -> Run:
     """The run of the whole course."""
-    return Run.open(folder, {"lesson": 1})
+    return Run.open(folder, {"training": "short"})
 
 
 def stages(sounds: Path) -> list[Stage]:

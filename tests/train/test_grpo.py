@@ -17,7 +17,7 @@ from tiny_audio import NAMES, mini, named
 
 OPEN = Item(question="Which of these sounds do you hear?", answer="noise")
 """Without choices there is no order to be drawn: the prompt is always the same."""
-HOPELESS = replace(OPEN, answer="a cathedral")
+UNANSWERABLE = replace(OPEN, answer="a cathedral")
 BASE: dict[str, Any] = {
     "steps": 6, "items": 1, "group": 8, "max_tokens": 4, "lr": 0.0, "kl": 0.0, "threads": 1,
     "checkpoint_every": 2, "warmup": 0.0,
@@ -27,7 +27,7 @@ Rewarded = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def knows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Weights of a model that says each of the four names about equally often."""
     learner = mini(1)
     run = Run.open(tmp_path_factory.mktemp("run"), {})
@@ -37,12 +37,12 @@ def knows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def rewarded(knows: dict[str, Any], tmp_path: Path) -> Rewarded:
+def rewarded(pretrained: dict[str, Any], tmp_path: Path) -> Rewarded:
     """The metrics of a GRPO stage of that model."""
 
     def run(asked: list[Item], **changes: Any) -> list[dict[str, Any]]:
         learner = mini(1)
-        learner.load_state(knows)
+        learner.load_state(pretrained)
         run = Run.open(tmp_path / f"run {len(list(tmp_path.iterdir()))}", {})
         grpo(learner, asked, GrpoSettings(**{**BASE, **changes}), run)
         return run.records("metrics")
@@ -68,14 +68,14 @@ def test_the_same_replies_are_used_as_often_as_is_said(rewarded: Rewarded) -> No
 
 @pytest.mark.parametrize("narrow", [{"top_k": 1}, {"temperature": 1e-4}])
 def test_without_chance_all_replies_are_one(rewarded: Rewarded, narrow: dict[str, Any]) -> None:
-    """And a group whose replies earn the same teaches nothing."""
+    """And a group whose replies earn the same moves nothing."""
     assert all(r["groups_left_out"] == 1 for r in rewarded([OPEN], **narrow))
     assert any(r["groups_left_out"] == 0 for r in rewarded([OPEN]))
 
 
 def test_each_reply_has_the_advantage_of_its_own_group(rewarded: Rewarded) -> None:
     """Beside a group that is left out, the others still move the weights."""
-    records = rewarded([HOPELESS, OPEN, HOPELESS], items=3, steps=8)
+    records = rewarded([UNANSWERABLE, OPEN, UNANSWERABLE], items=3, steps=8)
     told = [r for r in records if r["groups_left_out"] == 2]
     assert len(told) >= 4 and all(r["grad_norm"] > 0.01 for r in told)
 
@@ -109,7 +109,7 @@ def test_what_is_gained_by_going_far_is_clipped(rewarded: Rewarded) -> None:
 
 
 def test_replies_are_judged_without_dropout(tmp_path: Path) -> None:
-    """The model that is taught gives its own replies the probability that they were drawn with."""
+    """The probability of a reply is the one it was drawn with, in training as well."""
     learner = mini(1, audio_encoder="conformer", dropout=0.5)
     items = [named(tmp_path / "sounds", name, 0, 0.3) for name in NAMES]
     run = Run.open(tmp_path / "run", {})
