@@ -73,6 +73,19 @@ def test_one_of_one_is_greedy(learner: ComposedModel, line: TokenizedPrompt) -> 
     assert sampled == learner.sample({0: line}, Sampling(max_tokens=8), [[4]])
 
 
+def test_a_reply_ends_with_the_token_that_was_drawn(tmp_path: Path) -> None:
+    """Chat models have several that end a turn; training by reward needs the one that was said."""
+    found = mini(2, first_words=False, mimetic=0.0, init=0.5)
+    prompt = found.line(make_prompt(named(tmp_path, "noise", 0, 0.3), found.style))
+    whole = found.sample({0: prompt}, Sampling(max_tokens=8), [[0]])[0]
+    assert len(whole.ids) == 8 and not whole.ended
+    at = next(i for i in range(1, 8) if whole.ids[i] not in whole.ids[:i])
+    found.tokenizer.ends |= {whole.ids[at]}
+    cut = found.sample({0: prompt}, Sampling(max_tokens=8), [[0]])[0]
+    assert cut.ids == whole.ids[: at + 1] and cut.ended
+    assert cut.text == found.tokenizer.decode(whole.ids[:at])
+
+
 @pytest.mark.parametrize("temperature", [0.7, 1.0, 2.0])
 def test_tokens_are_as_frequent_as_they_are_probable(
     learner: ComposedModel,

@@ -27,7 +27,7 @@ _WORTH = 0.75
 
 @dataclass(frozen=True, slots=True)
 class GeneratedReply:
-    """One drawn reply: its tokens as drawn (``<eos>`` included if it ended), and its text.
+    """One drawn reply: its tokens as drawn (the one that ended it included), and its text.
 
     A text can have many spellings in tokens; who teaches by a reply needs the one that was drawn.
     """
@@ -68,7 +68,7 @@ def generate_replies(
     begun = prefill_cached(engine.reader, spots) if spots else prefill_trees(engine, lines, _WORTH)
     begun = begun or _alone(engine, lines)
     logits, cache, true = begun.logits, begun.cache, begun.true
-    lm, end, device = engine.net.lm, engine.tokenizer.eos, true.device
+    lm, device = engine.net.lm, true.device
     said: list[list[int]] = [[] for _ in lines]
     ended = [False] * len(lines)
     position = true.long().sum(1, keepdim=True) - 1
@@ -77,7 +77,7 @@ def generate_replies(
         for row, token in enumerate(chosen):
             if not ended[row]:
                 ended[row] = token in engine.tokenizer.ends
-                said[row] += [] if ended[row] else [token]
+                said[row].append(token)
         if all(ended):
             break
         true = torch.cat([true, true.new_ones(len(lines), 1)], 1)
@@ -92,7 +92,7 @@ def generate_replies(
         )
         logits, cache = out.logits[:, -1], out.past_key_values
     return [
-        GeneratedReply((*ids, end) if over else tuple(ids), engine.tokenizer.decode(ids), over)
+        GeneratedReply(tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over)
         for ids, over in zip(said, ended, strict=True)
     ]
 
