@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from harken.ask.conditions.clip import clips_kept, minus, subset_name
 from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import make_prompt, prompt_text, rotations_of, target
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.base import PromptStyle
@@ -107,6 +109,48 @@ def test_swap_is_a_derangement_that_seeds_change():
     got = [changed.clips for _, changed in conditioned(items, "swap", 1)]
     assert sorted(c[0].path for c in got) == sorted(i.clips[0].path for i in items)
     assert got != [changed.clips for _, changed in conditioned(items, "swap", 2)]
+
+
+def foreign(items):
+    """Pairs of each item and the one whose clips it gets under ``swap``; there must be one."""
+    donors = {item.clips: item for item in items}
+    for seed in range(5):
+        for item, changed in conditioned(items, "swap", seed):
+            assert changed is not None
+            yield item, donors[changed.clips]
+
+
+def cut(number, source, **more):
+    """An item about a file of its own, cut from the recording `source`."""
+    clip = Clip(path=f"cut-{number}.wav", duration_s=1.0, **more)
+    return replace(make(number), clips=(clip,), recordings=(source,))
+
+
+def test_swap_takes_no_other_cut_of_the_same_recording():
+    """Files and hashes of cuts differ, and yet what is heard may be the same dog."""
+    items = [cut(n, f"source {n % 6}", sha256=f"{n:064x}") for n in range(24)]
+    for item, donor in foreign(items):
+        assert item.recordings != donor.recordings
+
+
+def test_swap_takes_no_copy_under_another_name():
+    """Equal bytes are one sound, whatever corpus they were found in and wherever it is cut."""
+    items = [cut(n, f"source {n}", sha256=f"{n % 6:064x}", start_s=n / 10) for n in range(24)]
+    for item, donor in foreign(items):
+        assert item.clips[0].sha256 != donor.clips[0].sha256
+
+
+def test_swap_takes_no_scene_that_holds_the_same_sound():
+    def scene(number):
+        """Sound `number` of six, and another one."""
+        parts = [Clip(path=f"{n}.wav", duration_s=1.0) for n in (number % 6, 6 + number)]
+        plan = ScenePlan(tuple(Part(part, float(i)) for i, part in enumerate(parts)), 2.0)
+        clip = Clip("plan", duration_s=2.0, plan=plan)
+        return replace(make(number), clips=(clip,), recordings=())
+
+    for item, donor in foreign([scene(n) for n in range(24)]):
+        held = [{part.clip.path for part in one.clips[0].plan.parts} for one in (item, donor)]
+        assert held[0].isdisjoint(held[1])
 
 
 def test_rotations_are_cyclic_and_the_target_follows():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harken.ask import words as w
-from harken.ask.parse import parse
+from harken.ask.parse import Parsed, answer_text, parse
 from harken.ask.prompt import make_prompt
 from harken.item import Item
 from harken.models.base import PromptStyle, letter
@@ -152,6 +152,31 @@ def test_a_reply_names_a_choice(text, choice):
 def test_what_names_none_or_several_is_unparsable(text):
     found = ask(text)
     assert found.choice is None and not found.abstained and found.rule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>B",
+        "<think>\nIt barks, so the answer is B.",
+        "<thinking>The answer is: dog bark",
+        "<reasoning>rain</reasoning> <think>(B) dog bark",
+        "<THINK>dog bark",
+    ],
+)
+def test_reasoning_that_was_cut_off_is_no_answer(text):
+    """What a model weighs before it runs out of tokens is not what it settles on."""
+    assert ask(text) == Parsed(None, "unfinished-thinking")
+    assert answer_text(text) == ""
+
+
+@pytest.mark.parametrize("length", [100, 6000])
+def test_reasoning_is_no_answer_however_long_it_is(length):
+    """Only the end of a long reply is read, and that may lie within its reasoning."""
+    musing = "It may be a cat, or it may not. " * length
+    assert ask(f"<think>{musing} So the answer is B") == Parsed(None, "unfinished-thinking")
+    assert named(f"<think>{musing}</think>The answer is B") == "dog bark"
+    assert named(f"<think>no</think>{'Hm. ' * 4 * length} The answer is B") == "dog bark"
 
 
 @pytest.mark.parametrize(

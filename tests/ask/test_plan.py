@@ -10,12 +10,12 @@ import pytest
 
 from harken.ask.conditions.load import conditioned, named
 from harken.ask.infer import batches_of
-from harken.ask.plan import count, plan
+from harken.ask.plan import count, plan, sampling_of
 from harken.ask.record import ask_and_score, score_all
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, RunError
 from harken.item import HIDDEN, Item
-from harken.models.base import Prompt, Reply
+from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fakes import Fake, items
@@ -144,6 +144,56 @@ def test_the_key_covers_all_that_determines_a_reply():
     assert first == keys(Fake())
     for other in (keys(Fake(tag="b")), keys(Fake(), seed=1), keys(Fake(), conditions=["none"])):
         assert first.isdisjoint(other)
+
+
+def test_the_key_holds_how_replies_are_drawn_and_what_is_shown():
+    def keys(item, style=None, **asking):
+        model = Fake()
+        model.style = style or model.style
+        return {r.planned["key"] for r in plan(model, [item], asking).requests}
+
+    (item,) = items(1)
+    first = keys(item)
+    for sampling in (Sampling(max_tokens=8), Sampling(temperature=1.0), Sampling(top_k=3)):
+        assert first.isdisjoint(keys(item, sampling=sampling))
+    # The words of the prompt are the same, and yet the one says "yes" and the other "A".
+    polar = replace(item, answer="yes", choices=("yes", "no"))
+    text, letters = (PromptStyle(letters=shown, hide_implied=True) for shown in (False, True))
+    assert keys(polar, text).isdisjoint(keys(polar, letters))
+
+
+def test_the_seed_of_a_run_decides_replies_and_swaps():
+    """A sampling may have a seed of its own; clips are swapped by the seed of the run."""
+    assert sampling_of({"seed": 3}).seed == 3
+    assert sampling_of({"seed": 3, "sampling": Sampling(temperature=1.0)}).seed == 3
+    assert sampling_of({"seed": 3, "sampling": Sampling(seed=5)}).seed == 5
+
+    def swapped(seed):
+        made = plan(Fake(), items(20), {"conditions": ["swap"], "seed": seed})
+        return [request.prompt.clips[0].path for request in made.requests]
+
+    assert swapped(1) == swapped(1) != swapped(2)
+    assert sorted(swapped(1)) == sorted(swapped(2))
+
+
+def test_clips_under_a_condition_are_turned_with_the_words():
+    """Clip 2 alone is heard: where it stands is where the sound is."""
+    item = Item(
+        question="Which clip is the dog?",
+        answer="clip 2",
+        choices=("clip 1", "clip 2", "clip 3"),
+        clips=tuple(Clip(path=f"{name}.wav", duration_s=1.0) for name in ("rain", "dog", "cat")),
+    )
+
+    def say(prompt):
+        heard = [clip.path == "dog.wav" and clip.kind == "file" for clip in prompt.clips]
+        return f"clip {heard.index(True) + 1}"
+
+    records = ask_and_score(Fake(say), [item], clip_rotations="all", conditions=("clip-2",))
+    assert [t["clip_rotation"] for t in records] == [0, 1, 2]
+    assert {t["outcome"] for t in records} == {"correct"}
+    assert {t["parsed"] for t in records} == {"clip 2"}  # in the item's own words
+    assert [t["reply"] for t in records] == ["clip 2", "clip 1", "clip 3"]
 
 
 def test_replies_for_all_for_plain_or_for_no_requests():

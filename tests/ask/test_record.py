@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,37 @@ def test_nothing_is_asked_twice(tmp_path):
     assert model.asked == 10 + 6
 
 
+@pytest.mark.parametrize("failing", [False, True])
+def test_cut_after_any_reply_the_run_ends_with_the_same_bytes(tmp_path, failing):
+    """Replies of half a batch are asked again with it, and no reply stands there twice."""
+
+    def say(prompt):
+        broken = failing and "in 3?" in prompt.question
+        return Reply("", stop="failed", error="timeout") if broken else "A"
+
+    def asked(folder, kept=None):
+        model = Fake(say)
+        with Run.open(folder, {}) as run:
+            if kept is not None:
+                run.truncate("replies", kept)
+                (folder / "records.jsonl").unlink()
+            ask_and_score(model, items(6), run=run, batch=4, conditions=("audio", "none"),
+                          max_failed=1.0)  # fmt: skip
+        return model.asked
+
+    whole = tmp_path / "whole"
+    assert asked(whole) == 12
+    expected = {path.name: path.read_bytes() for path in whole.iterdir()}
+    assert len(expected["replies.jsonl"].splitlines()) == 12
+    for kept in range(12):
+        shutil.copytree(whole, tmp_path / "cut")
+        # Batches of four items: 4 under each condition, then the 2 that are left under each.
+        done = max(end for end in (0, 4, 8, 12) if end <= kept)
+        assert asked(tmp_path / "cut", kept) == 12 - done
+        assert {p.name: p.read_bytes() for p in (tmp_path / "cut").iterdir()} == expected
+        shutil.rmtree(tmp_path / "cut")
+
+
 def test_unknown_conditions_are_refused_before_anything_is_asked():
     model = Fake()
     with pytest.raises(ConfigError):
@@ -139,7 +171,7 @@ from harken.runs import Run
 run = Run.open(sys.argv[1], {{"job": "records"}})
 say = lambda prompt: "ABCD"[len(prompt.question) % 4]
 ask_and_score(Fake(say, pause_s=float(sys.argv[2])), items(30), run=run, batch=4,
-           conditions=("audio", "none", "swap"), rotations=2)
+              conditions=("audio", "none", "swap"), rotations=2)
 run.finish()
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,12 +101,44 @@ def test_a_given_split_that_divides_a_recording_is_drawn_again() -> None:
     assert out[2].split == "train"
 
 
+def test_what_a_corpus_gives_to_two_splits_is_drawn_like_what_it_gives_to_none() -> None:
+    """A recording in two given splits is in neither by right: all of it is drawn, by the shares."""
+    torn = [
+        made(f"{n}", f"{n} {part}", split=part) for n in range(50) for part in ("train", "test")
+    ]
+    free = [replace(recording, split="") for recording in torn]
+    names = [r.split for r in assign_splits(torn, 2, test_share=0.2, dev_share=0.1)]
+    assert names == [r.split for r in assign_splits(free, 2, test_share=0.2, dev_share=0.1)]
+    assert Counter(names) == {"train": 70, "test": 20, "dev": 10}
+    fold = [replace(r, split="", fold=1 + (r.split == "test")) for r in torn]
+    assert [r.split for r in assign_splits(fold, 2, test_share=0.2, dev_share=0.1)] == names
+
+
+def test_what_is_given_only_in_part_is_given_to_the_whole() -> None:
+    """Of joined recordings one that has a split takes the others with it."""
+    told = [made("a", "1"), made("a", "2", split="dev"), *(made(str(i)) for i in range(9))]
+    assert [r.split for r in assign_splits(told, 0)[:2]] == ["dev", "dev"]
+
+
 def test_classes_keep_their_shares() -> None:
     recordings = [made(f"{c}{i}", label=c) for c in ("dog", "cat", "rain") for i in range(50)]
     out = assign_splits(recordings, 5, test_share=0.2, dev_share=0.1)
     counted = Counter((r.labels[0], r.split) for r in out)
     for name in ("dog", "cat", "rain"):
         assert [counted[name, s] for s in ("train", "test", "dev")] == [35, 10, 5]
+
+
+def test_shares_are_of_recordings_and_not_of_groups() -> None:
+    """One source with 20 cuts and 20 with 4: a fifth of the recordings is asked for the test."""
+    sizes = [20, *[4] * 20]
+    recordings = [
+        made(f"source {n}", f"{n} {cut}", label=f"class {n}")
+        for n, size in enumerate(sizes)
+        for cut in range(size)
+    ]
+    for seed in range(5):
+        found = Counter(r.split for r in assign_splits(recordings, seed))
+        assert found == {"train": 80, "test": 20}
 
 
 def test_six_speakers_leave_one_for_test() -> None:

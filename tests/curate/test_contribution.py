@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken.curate.contribution import Ballot, bits_of, quorum, settled, silence_vote
+from harken.curate.contribution import Ballot, ballot, bits_of, quorum, settled, silence_vote
 from harken.models.base import Model
 from harken.models.text_only.linear import Linear
 from harken.models.text_only.longest import Longest
@@ -32,6 +32,36 @@ import contribution as proof
 )
 def test_settled(picks, chances, held):
     assert settled(Ballot(picks, chances)) == held
+
+
+def shown(order, parsed, chances=None, outcome="wrong"):
+    """A record of one rotation of rain, dog and cat."""
+    names = ("rain", "dog", "cat")
+    return {
+        "order": order,
+        "choices": [names[i] for i in order],
+        "parsed": parsed,
+        "logprobs": None if chances is None else [float(np.log(p)) for p in chances],
+        "outcome": outcome,
+    }
+
+
+def test_a_ballot_is_in_the_items_own_order_and_averaged_over_rotations():
+    found = ballot([
+        shown([0, 1, 2], "dog", (0.2, 0.5, 0.3)),  # rain 0.2, dog 0.5, cat 0.3
+        shown([1, 2, 0], "cat", (0.1, 0.6, 0.3)),  # dog 0.1, cat 0.6, rain 0.3
+    ])  # fmt: skip
+    assert found.picks == (1, 2)
+    assert found.chances == pytest.approx((0.25, 0.3, 0.45))
+    assert not found.failed
+
+
+def test_a_ballot_has_probabilities_under_all_rotations_or_none():
+    """A mean over some would be of prompts that favour some places."""
+    both = [shown([0, 1, 2], "dog", (0.2, 0.5, 0.3)), shown([1, 2, 0], "dog")]
+    assert ballot(both).chances is None and ballot(both).picks == (1, 1)
+    failed = ballot([both[0], shown([1, 2, 0], None, outcome="failed")])
+    assert failed.failed and failed.picks == (1, None)
 
 
 def test_a_voter_that_failed_does_not_count():

@@ -121,6 +121,62 @@ def test_shapley_shares_name_the_clip_that_matters(tmp_path):
         assert item.contribution.interaction == pytest.approx(0.0, abs=1e-4)
 
 
+class HalfSure(Listener):
+    """Hears the same and is half as sure."""
+
+    name = "half-sure"
+
+    def chances(self, prompt):
+        size = len(prompt.choices)
+        return [(p + 1 / size) / 2 for p in super().chances(prompt)]
+
+    def identity(self):
+        return "half-sure"
+
+
+def test_bits_and_shares_are_means_over_those_who_listen(tmp_path):
+    items = make_items(8, clips=2)
+    run(items, [HalfSure(items), Listener(items), Longest()], tmp_path / "c")
+    gains = [math.log2(0.91 / 0.25), math.log2((0.91 + 0.25) / 2 / 0.25)]
+    for name, item in labels(tmp_path / "c").values():
+        mean = sum(gains) / 2 if name == "strong" else 0.0
+        assert item.contribution.bits == pytest.approx(mean, abs=1e-4)
+        assert item.contribution.shapley == pytest.approx((mean, 0.0), abs=1e-4)
+
+
+def test_every_number_of_options_has_its_own_quorum(tmp_path):
+    """One voter names the answer of every item: proof enough of four options, not of two."""
+    four = make_items(8)
+    two = [
+        Item(f"Is {n} the yes like thing?", "yes", ("yes", "no"), four[n].clips) for n in range(6)
+    ]
+    items = [*four[:4], *two, *four[4:]]
+    summary = run(items, [Listener(items)], tmp_path / "c")
+    assert [quorum["options"] for quorum in summary["quorums"]] == [2, 4]
+    found = labels(tmp_path / "c")
+    assert {found[item.question][0] for item in two} == {"strong"}
+    assert all("undecided" in found[i.question][1].history[-1].note for i in two)
+    assert {found[item.question][0] for item in four[:4]} == {"weak"}
+
+
+def test_a_voter_that_failed_has_no_vote_in_silence(tmp_path):
+    """Two of three are needed, and of two that answered both must be right."""
+    items = make_items(8)
+    mute = [items[0].id, items[1].id]
+    voters = [
+        Listener(items, mute=mute), Listener(items, mute=mute[:1]), Listener(items),
+    ]  # fmt: skip
+    settings = CurateSettings(max_failed=0.5)
+    run(items, voters, tmp_path / "c", rule="silence-vote", settings=settings)
+    found = labels(tmp_path / "c")
+    label, item = found[items[0].question]
+    assert label == "dropped" and "1 voters answered and 2 are needed" in item.history[-1].note
+    label, item = found[items[1].question]
+    assert (label, item.contribution.text_only_right, item.contribution.text_only_asked) == (
+        "weak", 2, 2,
+    )  # fmt: skip
+
+
 def test_shapley_of_many_clips_is_sampled_and_can_be_left_out(tmp_path):
     items = make_items(2, clips=5)
     run(items, [Listener(items)], tmp_path / "a")

@@ -59,3 +59,14 @@ def test_sampled_shares_are_efficient_seeded_and_right_for_a_sum(size):
 def test_a_dummy_clip_has_no_share_and_equal_clips_have_equal_ones():
     values = {s: float(0 in s and 1 in s) for s in every(3)}
     assert shapley(values, 3) == pytest.approx((0.5, 0.5, 0.0))
+
+
+@pytest.mark.parametrize("size", [5, 7])
+def test_sampled_orders_come_with_their_reverse_so_pairs_are_shared_exactly(size):
+    # v(S) = (sum of worth)^2: clip i is worth w_i (w_i + 2 * what came before it). Over an order
+    # and its reverse what came before is, on average, half of all others: w_i * sum of worth.
+    worth = [1.0 + clip for clip in range(size)]
+    values = {s: sum(worth[clip] for clip in s) ** 2 for s in subsets(size, seed=2)}
+    assert shapley(values, size, seed=2) == pytest.approx([w * sum(worth) for w in worth])
+    drawn = orders(size, seed=2)
+    assert {order[::-1] for order in drawn} == set(drawn)

@@ -67,6 +67,19 @@ def test_replies_are_those_of_generate_with_log_probabilities(
                 assert token.top[0][0] == token.text or token.text in ("", "\ufffd")
 
 
+def test_the_token_that_ends_a_turn_is_counted_and_not_spelt() -> None:
+    """Chat models have several such tokens."""
+    learner = ComposedModel.preset("harken-mini", WORDS, seed=3)
+    prompt, sampling = Prompt((WORDS[0],), WORDS[0]), Sampling(12, 2.0, 0, 5)
+    whole = learner.sample({0: learner.tokenize(prompt)}, sampling, [_seed(prompt, 5)])[0].ids
+    at = next(i for i in range(1, len(whole)) if whole[i] not in whole[:i])
+    learner.tokenizer.ends |= {whole[at]}
+    (one,) = generate_with_tokens(learner, [prompt], sampling, 0)
+    assert (one.reply.stop, one.drawn) == ("end", at + 1)
+    assert one.tokens is not None and len(one.tokens) == at
+    assert "".join(token.text for token in one.tokens) == one.reply.text
+
+
 def test_the_numbers_are_those_of_the_drawn_tokens(lalm: ComposedModel) -> None:
     prompt = Prompt((WORDS[0],), WORDS[0])
     (one,) = generate_with_tokens(lalm, [prompt], Sampling(8, 1.5, 0, 2), 0)

@@ -51,6 +51,19 @@ def test_complete_units_are_not_made_again(tmp_path: Path) -> None:
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
+def test_a_shard_under_the_name_of_another_is_made_again(tmp_path: Path) -> None:
+    """What counts is the unit that a shard says it holds, not where it lies."""
+    build_dataset(tmp_path / "a", units(3), name="n", plan=1)  # type: ignore[arg-type]
+    expected = contents(tmp_path / "a")
+    (tmp_path / "a" / "dataset.json").unlink()
+    first, second = (tmp_path / "a" / f"shard-{n:05d}.parquet" for n in (0, 1))
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    build_dataset(tmp_path / "a", units(3), name="n", plan=1)  # type: ignore[arg-type]
+    assert contents(tmp_path / "a") == expected
+
+
 def test_two_plans_are_never_mixed(tmp_path: Path) -> None:
     build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 1})  # type: ignore[arg-type]
     before = contents(tmp_path)

@@ -188,6 +188,63 @@ def test_embedded_audio_loads_without_its_sources(tmp_path: Path) -> None:
     assert column[0][4]["bytes"] is None
 
 
+def test_every_row_has_its_own_audio_whatever_group_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards of seven rows in groups of three: each item read, found and heard as itself."""
+    monkeypatch.setattr("harken.shards.write.GROUP_ROWS", 3)
+    clips = [tone(tmp_path / f"a/{i}.wav", 200 + 100 * i, 0.1) for i in range(17)]
+    heard = [load(clip) for clip in clips]
+    write_dataset(
+        (make(i, (clips[-1 - i], clip)) for i, clip in enumerate(clips)),
+        tmp_path / "d", name="d", embed=True, rows=7,
+    )  # fmt: skip
+    shutil.rmtree(tmp_path / "a")
+    # The bytes are carried along into other shards, where they lie in other rows.
+    write_dataset(list(read_items(tmp_path / "d"))[::-1], tmp_path / "e", name="e", rows=7)
+    shutil.rmtree(tmp_path / "d")
+    write_dataset(list(read_items(tmp_path / "e"))[::-1], tmp_path / "d", name="d", rows=7)
+    clear_cache()
+    dataset = open_dataset(tmp_path / "d")
+    for i, item in enumerate(dataset):
+        assert item.question == make(i).question
+        for one in (item, dataset.get(item.id)):
+            assert [clip.row for clip in one.clips] == [i % 7] * 2
+            for clip, before in zip(one.clips, (heard[-1 - i], heard[i]), strict=True):
+                clear_cache()
+                assert np.abs(load(clip) - before).max() <= 2 / 32768
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.wav"])
+def test_the_beginning_of_a_file_is_embedded_without_the_rest(tmp_path: Path, name: str) -> None:
+    """A whole FLAC goes in as it is; one of which only the beginning is meant does not."""
+    whole = tone(tmp_path / name, 300, 1.0)
+    parts = (span(whole, 0.0, 0.25), span(whole, 0.75, 0.25))
+    heard = [load(part) for part in parts]
+    write_dataset([make(0, parts)], tmp_path / "d", name="d", embed=True)
+    (tmp_path / name).unlink()
+    clear_cache()
+    (item,) = read_items(tmp_path / "d")
+    for clip, before in zip(item.clips, heard, strict=True):
+        assert clip.duration_s == pytest.approx(0.25)
+        found = load(clip)
+        assert len(found) == len(before) and np.abs(found - before).max() <= 2 / 32768
+
+
+def test_embedded_bytes_that_changed_are_not_heard(tmp_path: Path) -> None:
+    """A shard replaced by another of its shape holds other sounds than the item was made of."""
+    for name, hz in (("a", 300), ("b", 500)):
+        clip = tone(tmp_path / f"{name}.wav", hz)
+        write_dataset([make(0, (clip,))], tmp_path / name, name="d", embed=True)
+    (item,) = read_items(tmp_path / "a")
+    shutil.copy(tmp_path / "b/shard-00000.parquet", tmp_path / "a/shard-00000.parquet")
+    clear_cache()
+    with pytest.raises(AudioError, match="SHA-256"):
+        load(item.clips[0])
+    with pytest.raises(AudioError, match="not those that were written"):
+        write_dataset([item], tmp_path / "c", name="c")  # embedded audio is carried along
+
+
 def test_embedded_audio_is_carried_through_filters(tmp_path: Path) -> None:
     clips = [tone(tmp_path / f"a/{i}.wav", 200 + 50 * i) for i in range(6)]
     items = [make(i, (clips[i], clips[-1 - i])) for i in range(6)]

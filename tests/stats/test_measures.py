@@ -49,6 +49,17 @@ def test_clusters_of_a_giant_component_fall_back_to_the_most_shared_recording():
     assert len(set(names[10:])) > 3
 
 
+def test_one_cluster_of_more_than_half_is_taken_apart_however_many_others_there_are():
+    def chained(length):
+        return [[f"x{i}", f"x{i + 1}"] for i in range(length)]
+
+    alone = [[f"y{i}"] for i in range(24)]
+    half = stats.clusters([*chained(24), *alone])
+    assert len(set(half[:24])) == 1 and len(set(half)) == 25
+    more = stats.clusters([*chained(30), *alone])
+    assert len(set(more[:30])) > 10 and len(set(more[30:])) == 24
+
+
 def test_position_bias():
     assert stats.position_bias([25, 25, 25, 25], [25, 25, 25, 25]) == pytest.approx(1.0)
     assert stats.position_bias([100, 0, 0, 0], [25, 25, 25, 25]) < 1e-20
@@ -78,6 +89,11 @@ def test_calibration_error_by_hand():
     assert mass == pytest.approx((0.35 + 0.85) / 2)
     assert stats.reliability([0.95, 0.92, 0.15], [1, 0, 1]) == [
         (pytest.approx(0.15), 1.0, 1), (pytest.approx(0.935), 0.5, 2),
+    ]  # fmt: skip
+    # The two uppermost bins are two, and certainty lies in the last.
+    assert stats.ece([0.95, 0.85], [0, 1]) == pytest.approx((0.95 + 0.15) / 2)
+    assert stats.reliability([1.0, 0.95, 0.85], [1, 0, 1]) == [
+        (pytest.approx(0.85), 1.0, 1), (pytest.approx(0.975), 0.5, 2),
     ]  # fmt: skip
     assert math.isnan(stats.ece([], []))
 

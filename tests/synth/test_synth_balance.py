@@ -39,6 +39,25 @@ def test_every_combination_comes_once_in_a_block(sizes: list[int], seed: int) ->
     assert set(seen.values()) == {2}
 
 
+def test_every_block_has_an_order_of_its_own() -> None:
+    """Whoever knows the number of an item does not know its answer."""
+    turns = [BlockDesign((5,), index).turn(4) for index in range(400)]
+    blocks = {tuple(turns[at : at + 4]) for at in range(0, 400, 4)}
+    assert len(blocks) > 20  # of 24
+    assert [BlockDesign((6,), index).turn(4) for index in range(400)] != turns
+
+
+def test_what_is_drawn_aside_says_nothing_of_the_next_turn() -> None:
+    """Both are balanced, and together they come as chance would have it."""
+    pairs = Counter()
+    for index in range(4000):
+        design = BlockDesign((7,), index)
+        pairs[design.aside(4), design.turn(4)] += 1
+    assert {sum(n for (one, _), n in pairs.items() if one == k) for k in range(4)} == {1000}
+    off = [(pairs[i, j] - 250) / (4000 * 15 / 256) ** 0.5 for i in range(4) for j in range(4)]
+    assert max(abs(z) for z in off) < 4
+
+
 def test_the_last_turn_may_differ_in_size_by_what_came_before() -> None:
     seen = Counter()
     for index in range(2 * 6 * 2):

@@ -134,6 +134,42 @@ def test_scenes_place_events_one_after_the_other() -> None:
         assert plan.duration_s == pytest.approx(end + 0.1)
 
 
+def test_the_first_event_is_as_often_the_louder_one() -> None:
+    """Nobody finds the first sound by its level, nor the place of a gap by its length."""
+    louder = [
+        item.clips[0].plan.parts[0].gain_db > item.clips[0].plan.parts[1].gain_db
+        for item in items_of("first", 600)
+        if item.clips[0].plan is not None
+    ]
+    assert abs(sum(louder) / len(louder) - 0.5) < 4 * 0.5 / len(louder) ** 0.5
+    gaps = [item.plan["values"]["gaps_s"] for item in items_of("order", 600, seed=2)
+            if "scene" in item.tags and len(item.plan["picks"]) == 3]  # fmt: skip
+    shorter = [one < other for one, other in gaps]
+    assert abs(sum(shorter) / len(shorter) - 0.5) < 4 * 0.5 / len(shorter) ** 0.5
+
+
+def test_a_background_lies_below_the_voice() -> None:
+    """10 to 18 dB below its own level, from the beginning to the end of the clip."""
+    mixed = [item for item in items_of("same-word", 80) if "background" in item.tags]
+    assert len(mixed) == 40
+    for clip in (clip for item in mixed for clip in item.clips):
+        assert isinstance(clip.plan, ScenePlan)
+        voice, under = clip.plan.parts
+        assert voice.gain_db == 0 and -18 <= under.gain_db <= -10
+        assert voice.at_s == pytest.approx(0.2) and under.at_s == 0
+        assert clip.duration_s == pytest.approx((voice.clip.duration_s or 0) + 0.4)
+
+
+def test_a_name_is_counted_where_every_number_of_it_could_be_there() -> None:
+    """Of n clips all must be able to hold it, or a rare name would tell that the number is low."""
+    few = {"dog": 8, "cat": 8, "rain": 3, "siren": 1}
+    pool = RecordingPool([sound(label, no) for label, n in few.items() for no in range(n)], "train")
+    items = list(draw(pool, "train", "count", 300, 0))
+    assert len(items) == 300  # the balance does not end with the first name that is too rare
+    for item in items:
+        assert few[item.plan["values"]["query"]] >= len(item.clips)
+
+
 def test_onsets_say_where_the_event_of_a_long_recording_is() -> None:
     long = [
         replace(
@@ -231,7 +267,18 @@ def test_redraw_reports_what_is_missing() -> None:
 def test_the_fingerprint_knows_labels_and_not_paths() -> None:
     moved = [replace(r, clip=replace(r.clip, path="/b")) for r in reversed(WORLD)]
     assert fingerprint(moved) == fingerprint(WORLD)
-    assert fingerprint([replace(WORLD[0], labels=("cat",)), *WORLD[1:]]) != fingerprint(WORLD)
+    first, *others = WORLD
+    changed = [
+        replace(first, labels=("cat",)),
+        replace(first, licence="CC BY 4.0"),
+        replace(first, onsets=(("rain", 0.5, 1.0),)),
+        replace(first, speaker="anna"),
+        replace(first, split="test"),
+        replace(first, clip=replace(first.clip, duration_s=9.0)),
+        replace(first, clip=replace(first.clip, sha256="f" * 64)),
+    ]
+    found = {fingerprint([one, *others]) for one in changed}
+    assert len(found | {fingerprint(WORLD)}) == len(changed) + 1
 
 
 @pytest.mark.parametrize("family", ALL)

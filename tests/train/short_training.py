@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from harken import progress
@@ -17,26 +18,44 @@ from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named
 
+Stage = Callable[[ComposedModel, Run], None]
+
+
+def fresh() -> ComposedModel:
+    """The model before the first stage."""
+    return mini(audio_encoder="conformer", dropout=0.1)  # the ResNet has no dropout
+
+
+def open_run(folder: Path) -> Run:
+    """The run of the whole course."""
+    return Run.open(folder, {"training": "short"})
+
+
+def stages(sounds: Path) -> list[Stage]:
+    """All four stages. The rates are high, so that some replies earn a reward at the end."""
+    items = [named(sounds, name, seed, 0.3) for name in NAMES for seed in range(2)]
+    items += [alike(sounds, a, b) for a in NAMES[:2] for b in NAMES[:2]]
+    few = {"seed": 1, "threads": 1, "checkpoint_every": 2, "batch": 4}
+    rewarded = GrpoSettings(
+        steps=6, items=4, group=8, max_tokens=4, seed=1, threads=1, checkpoint_every=2, reuse=2,
+        lr=1e-3,
+    )  # fmt: skip
+    return [
+        lambda model, run: text_warmup(
+            model, items, TextWarmupSettings(steps=4, lr=2e-2, **few), run
+        ),
+        lambda model, run: align(model, items, AlignSettings(steps=4, **few), run),
+        lambda model, run: sft(model, items, SftSettings(steps=6, lr=2e-2, **few), run),
+        lambda model, run: grpo(model, items, rewarded, run),
+    ]
+
 
 def course(folder: Path) -> ComposedModel:
     """All four stages in one run, then the model's folder."""
-    items = [named(folder / "sounds", name, seed, 0.3) for name in NAMES for seed in range(2)]
-    items += [alike(folder / "sounds", a, b) for a in NAMES[:2] for b in NAMES[:2]]
-    learner = mini(dropout=0.1)
-    few = {"seed": 1, "threads": 1, "checkpoint_every": 2, "batch": 4}
-    with Run.open(folder / "run", {"lesson": 1}) as run:
-        text_warmup(learner, items, TextWarmupSettings(steps=4, **few), run)
-        align(learner, items, AlignSettings(steps=4, **few), run)
-        sft(learner, items, SftSettings(steps=6, **few), run)
-        grpo(
-            learner,
-            items,
-            GrpoSettings(
-                steps=6, items=3, group=4, max_tokens=4, seed=1, threads=1, checkpoint_every=2,
-                reuse=2, lr=1e-3,
-            ),
-            run,
-        )  # fmt: skip
+    learner = fresh()
+    with open_run(folder / "run") as run:
+        for stage in stages(folder / "sounds"):
+            stage(learner, run)
         learner.save(folder / "model")
         if not run.done:
             run.finish()

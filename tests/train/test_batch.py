@@ -11,9 +11,11 @@ from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import DataError
 from harken.models.engine.batch import ClipText
+from harken.runs import Run
 from harken.train.augment import augment, loose, mask
 from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_example
 from harken.train.text_clips import as_text, heard_names
+from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named
 
 
@@ -24,6 +26,12 @@ def test_every_item_comes_once_before_any_comes_twice() -> None:
     assert [epoch_picks(7, 3, 2, step) for step in range(3)] != [
         epoch_picks(7, 3, 1, step) for step in range(3)
     ]
+
+
+def test_every_epoch_has_an_order_of_its_own() -> None:
+    picks = [pick for step in range(8) for pick in epoch_picks(30, 15, 1, step)]
+    epochs = [tuple(picks[at : at + 30]) for at in range(0, 120, 30)]
+    assert len(set(epochs)) == 4 and tuple(range(30)) not in epochs
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
@@ -152,7 +160,6 @@ def test_augmentation_does_not_touch_what_is_remembered(tmp_path: Path) -> None:
 
 
 def test_no_items_is_an_error(tmp_path: Path) -> None:
-    from harken.runs import Run
     from harken.train.sft import SftSettings, sft
 
     with pytest.raises(DataError, match="no items"):
@@ -188,3 +195,59 @@ def test_the_first_turn_is_asked_as_it_would_be_alone(tmp_path: Path) -> None:
     one, _ = learner.engine.token_logprobs([alone])
     two, _ = learner.engine.token_logprobs([both])
     np.testing.assert_allclose(one.detach(), two.detach()[: len(one)], atol=1e-5)
+
+
+def test_every_step_draws_options_and_augmentation_of_its_own(tmp_path: Path) -> None:
+    learner = mini()
+    groups = [[named(tmp_path, "noise")]]
+    made = [make_batch(learner, groups, BatchSettings(augment=True), 1, 3, n) for n in range(12)]
+    lines = [batch.examples[0] for batch in made]
+    assert len({line.ids[-40:] for line in lines}) > 6
+    assert len({line.audio_inputs[0].features.tobytes() for line in lines}) > 10
+
+
+def test_sounds_are_changed_in_time_and_masked(tmp_path: Path) -> None:
+    """Both parts of the augmentation reach the encoder: other lengths, and bands and times of 0."""
+    learner = mini()
+    item = named(tmp_path, "noise", seconds=1.0)
+    plain = learner.prepare(learner.features(item.clips[0])).features
+    rng = np.random.default_rng(0)
+    seen = [
+        make_example(learner, [item], BatchSettings(augment=True), rng)[0].audio_inputs[0]
+        for _ in range(30)
+    ]
+    assert sum(len(sound.features) != len(plain) for sound in seen) > 5
+    for axis in (0, 1):  # a time is 0 in all bands, or a band at all times
+        blank = [bool((sound.features == 0).all(axis).any()) for sound in seen]
+        assert 10 < sum(blank) < 30
+    assert not (plain == 0).all(0).any() and not (plain == 0).all(1).any()
+    assert all(sound.key == "" for sound in seen)  # nobody may remember one for the clip
+
+
+def test_questions_of_a_line_come_in_any_order_with_their_own_answers(tmp_path: Path) -> None:
+    learner = mini(question_first=False)
+    item = alike(tmp_path, "noise", "low tone")
+    other = replace(item, question="Which?", answer="clip 2", choices=("clip 1", "clip 2"))
+    rng = np.random.default_rng(0)
+    firsts = Counter()
+    for _ in range(40):
+        line, _ = make_example(learner, [item, other], BatchSettings(), rng)
+        said = [learner.tokenizer.decode(line.ids[start:end]) for start, end in line.spans]
+        asked = learner.tokenizer.decode(line.ids[: line.spans[0][0]])
+        assert said == (["clip 2", "no"] if "Which?" in asked else ["no", "clip 2"])
+        firsts[said[0]] += 1
+    assert len(firsts) == 2 and min(firsts.values()) > 8
+
+
+def test_text_warm_up_reads_every_item_that_says_what_is_heard(tmp_path: Path) -> None:
+    """One epoch in one batch: the answers of all items carry loss, each once."""
+    learner = mini()
+    items = [replace(named(tmp_path, name), choices=(), answer=name * n)
+             for n, name in enumerate(NAMES, 1)]  # fmt: skip
+    unknown = replace(items[0], plan={}, answer="nobody knows what is heard here")
+    size = [len(learner.tokenizer.encode(item.answer)) + 1 for item in items]
+    assert len(set(size)) > 2
+    run = Run.open(tmp_path / "run", {})
+    text_warmup(learner, [unknown, *items], TextWarmupSettings(steps=2, batch=4, threads=1), run)
+    assert [r["answer_tokens"] for r in run.records("metrics")] == [sum(size)] * 2
+    assert (run.records("log")[0]["items"], run.records("log")[0]["left_out"]) == (4, 1)

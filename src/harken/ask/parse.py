@@ -29,6 +29,7 @@ _ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: no choice when a
 _REASONS = ("because", "since", "as", "given", "due", "for", "with")
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
+_THINKING_TAG = re.compile(r"<(/?)(think|thinking|reasoning)>", re.I)
 _ANSWER_TAG = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.S | re.I)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _OBJECT = re.compile(r"\{[^{}]*\}")
@@ -120,7 +121,7 @@ def _unwrapped(text: str) -> list[str]:
 
     ``<think>`` blocks are not answers; after one that is never closed, nothing is left.
     """
-    text = w.plain(text[-_LONGEST:])
+    text = w.plain(_ending(text))
     text = _THINKING.sub(" ", text)
     text = re.sub(r"^.*</(?:think|thinking|reasoning)>", " ", text, flags=re.S | re.I)
     text = re.sub(r"<(?:think|thinking|reasoning)>.*$", " ", text, flags=re.S | re.I).strip()
@@ -129,6 +130,16 @@ def _unwrapped(text: str) -> list[str]:
         return [_json_answer(body) for body in found]
     found = [body.strip() for body in _BOXED.findall(text)]
     return found or [_json_answer(text)]
+
+
+def _ending(text: str) -> str:
+    """The last `_LONGEST` characters; reasoning that began before them still begins them."""
+    cut = len(text) - _LONGEST
+    if cut <= 0:
+        return text
+    tags = [tag for tag in _THINKING_TAG.finditer(text) if tag.start() < cut]
+    inside = bool(tags) and not tags[-1].group(1)
+    return (f"<{tags[-1].group(2)}>" if inside else "") + text[cut:]
 
 
 def _json_answer(text: str) -> str:

@@ -133,7 +133,7 @@ class _EngineTokens:
         from harken.models.engine.engine import eval_mode
 
         tokenizer = self.model.tokenizer
-        kept = [one for one in ids if one != tokenizer.eos]
+        kept = [one for one in ids if one not in tokenizer.ends]
         if not kept:
             return ()
         whole = replace(line, ids=(*line.ids, *kept), answer=len(kept))

@@ -104,6 +104,19 @@ def test_greedy_replies_are_the_argmax_step_by_step(learner: ComposedModel, tmp_
         assert said[i].ids == tuple(ids)
 
 
+def test_long_replies_are_the_argmax_at_every_place(tmp_path: Path) -> None:
+    """By a model whose logits are far apart and that says something else at every step."""
+    learner = mini(2, pretrained_lm=False, mimetic=0.0, init=0.5)
+    line = learner.tokenize(make_prompt(named(tmp_path, "noise"), learner.style))
+    said = learner.sample({0: line}, Sampling(max_tokens=24), [[0]])[0].ids
+    assert len(set(said)) > 4
+    asked = TokenizedPrompt((*line.ids, *said), line.clip_numbers, line.audio_inputs, len(said))
+    with torch.no_grad():
+        logits, ids, _ = learner.engine.answer_logits([asked])
+    logits[:, learner.tokenizer.audio] = -torch.inf
+    assert logits.argmax(-1).tolist() == ids.tolist() == list(said)
+
+
 def test_sampled_replies_do_not_depend_on_the_batch(learner: ComposedModel, tmp_path: Path) -> None:
     prompts = prompts_of(learner, tmp_path)
     sampling = Sampling(max_tokens=6, temperature=1.0, top_k=50, seed=3)
@@ -120,6 +133,29 @@ def test_swapping_two_clips_changes_the_answer(learner: ComposedModel, tmp_path:
     one, two = learner.choice_logprobs([make_prompt(i, learner.style) for i in (item, turned)])
     assert one is not None and two is not None
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) > 1e-5
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_clip_is_heard_with_its_number(tied: bool, tmp_path: Path) -> None:
+    """The same tokens at the same places are another input as clip 2 than as clip 1."""
+    learner = mini(2, tied_clip_numbers=tied)
+    if not tied:
+        with torch.no_grad():
+            learner.net.projector.clip_numbers.weight.normal_(0, 0.5)
+    prompt = make_prompt(named(tmp_path, "noise", seconds=0.4), learner.style)
+    first = learner.tokenize(prompt, "noise")
+    assert set(first.clip_numbers) == {0, 1}
+    second = replace(first, places=tuple(2 * number for number in first.clip_numbers))
+    with torch.no_grad():
+        alone = [learner.engine.logprobs([line]).item() for line in (first, second)]
+    assert abs(alone[0] - alone[1]) > 1e-3
+    asked = [
+        replace(line, ids=line.ids[: line.start], places=line.clip_numbers[: line.start], answer=0)
+        for line in (first, second)
+    ]
+    behind = first.ids[first.start :]
+    (one,), (other,) = (learner.engine.branches(line, [behind]) for line in asked)
+    assert [one, other] == pytest.approx(alone, abs=1e-4)
 
 
 def test_without_audio_there_is_no_audio_part(learner: ComposedModel, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def learner() -> ComposedModel:
 def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     folder = tmp_path_factory.mktemp("sounds")
     found = [named(folder, name, seed, 0.4 + 0.1 * seed) for seed, name in enumerate(NAMES)]
-    clips = (sound(folder, "noise", 0.4), sound(folder, "clicks", 0.6))
+    clips = (sound(folder, "noise", 0.6), sound(folder, "clicks", 0.6))
     return [
         *found,
         replace(found[0], clips=clips, question="Which of these do you hear in clip 2?"),
@@ -183,6 +183,22 @@ def test_what_was_read_is_not_used_with_other_weights(items: list[Item]) -> None
     with torch.no_grad():
         learner.net.projector.second.bias.add_(0.5)
     assert not learner.engine.cached([learner.tokenize(prompts[1])])
+
+
+def test_what_was_read_is_not_used_for_another_sound(items: list[Item]) -> None:
+    """The words and the length are the same, and what is heard is not; nor is it without a name."""
+    learner = mini()
+    lines = [learner.tokenize(make_prompt(item, learner.style)) for item in items[4:6]]
+    assert lines[0].ids == lines[1].ids
+    answers = [(5, learner.tokenizer.eos)]
+    learner.engine.choices([(lines[0], answers)])
+    assert learner.engine.cached([lines[0]]) and not learner.engine.cached([lines[1]])
+    learner.engine.choices([(line, answers) for line in lines])
+    one, other = learner.engine.cached(lines) or ()
+    assert (one.row, one.columns.tolist()) != (other.row, other.columns.tolist())
+    heard = replace(lines[0], audio_inputs=tuple(replace(s, key="") for s in lines[0].audio_inputs))
+    learner.engine.choices([(heard, answers)])
+    assert not learner.engine.cached([heard]) and not learner.engine.cached([lines[0]])
 
 
 def test_memory_is_a_setting(learner: ComposedModel, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ _WORTH = 0.75
 
 @dataclass(frozen=True, slots=True)
 class GeneratedReply:
-    """One drawn reply: its tokens as drawn (``<eos>`` included if it ended), and its text.
+    """One drawn reply: its tokens as drawn (the one that ended it included), and its text.
 
     A text can have many spellings in tokens; who teaches by a reply needs the one that was drawn.
     """
@@ -70,7 +70,7 @@ def generate_replies(
     )
     begun = begun or _alone(engine, prompts)
     logits, cache, true = begun.logits, begun.cache, begun.true
-    lm, end, device = engine.net.lm, engine.tokenizer.eos, true.device
+    lm, device = engine.net.lm, true.device
     said: list[list[int]] = [[] for _ in prompts]
     ended = [False] * len(prompts)
     position = true.long().sum(1, keepdim=True) - 1
@@ -79,7 +79,7 @@ def generate_replies(
         for row, token in enumerate(chosen):
             if not ended[row]:
                 ended[row] = token in engine.tokenizer.ends
-                said[row] += [] if ended[row] else [token]
+                said[row].append(token)
         if all(ended):
             break
         true = torch.cat([true, true.new_ones(len(prompts), 1)], 1)
@@ -94,7 +94,7 @@ def generate_replies(
         )
         logits, cache = out.logits[:, -1], out.past_key_values
     return [
-        GeneratedReply((*ids, end) if over else tuple(ids), engine.tokenizer.decode(ids), over)
+        GeneratedReply(tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over)
         for ids, over in zip(said, ended, strict=True)
     ]
 
