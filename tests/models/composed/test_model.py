@@ -145,12 +145,12 @@ def test_a_clip_is_heard_with_its_number(tied: bool, tmp_path: Path) -> None:
     prompt = make_prompt(named(tmp_path, "noise", seconds=0.4), learner.style)
     first = learner.tokenize(prompt, "noise")
     assert set(first.clip_numbers) == {0, 1}
-    second = replace(first, places=tuple(2 * number for number in first.clip_numbers))
+    second = replace(first, clip_numbers=tuple(2 * number for number in first.clip_numbers))
     with torch.no_grad():
         alone = [learner.engine.logprobs([line]).item() for line in (first, second)]
     assert abs(alone[0] - alone[1]) > 1e-3
     asked = [
-        replace(line, ids=line.ids[: line.start], places=line.clip_numbers[: line.start], answer=0)
+        replace(line, ids=line.ids[: line.start], clip_numbers=line.clip_numbers[: line.start], answer=0)
         for line in (first, second)
     ]
     behind = first.ids[first.start :]
