@@ -33,3 +33,15 @@ def test_all_faults_are_named_with_suggestions() -> None:
 def test_what_is_no_setting_is_refused() -> None:
     with pytest.raises(ConfigError, match="key=value"):
         settings_of({"sft": Lesson()}, None, ["sft"])
+
+
+def test_a_value_that_cannot_be_names_its_stage() -> None:
+    from harken.train.sft import SftSettings
+
+    pytest.importorskip("torch")
+    with pytest.raises(ConfigError, match="lr is -1") as caught:
+        settings_of({"sft": SftSettings()}, None, ["sft.lr=-1"])
+    assert "sft" in caught.value.where
+    for wrong in ("nan", "inf"):
+        with pytest.raises(ConfigError, match="lr is"):
+            settings_of({"sft": SftSettings()}, None, [f"sft.lr=.{wrong}"])

@@ -61,10 +61,15 @@ def settings_of(
         shapes[name] = (inner, inner())
     whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
     found: Any = load_config(whole, path, overrides)
-    return {
-        name: type(part)(**{**asdict(part), **getattr(found, name).model_dump()})
-        for name, part in parts.items()
-    }
+    made: dict[str, Any] = {}
+    for name, part in parts.items():
+        try:
+            made[name] = type(part)(**{**asdict(part), **getattr(found, name).model_dump()})
+        except ConfigError as error:
+            raise ConfigError(
+                error.found, where=f"the settings of {name}", hint=error.hint
+            ) from None
+    return made
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

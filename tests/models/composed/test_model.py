@@ -150,7 +150,9 @@ def test_a_clip_is_heard_with_its_number(tied: bool, tmp_path: Path) -> None:
         alone = [learner.engine.logprobs([line]).item() for line in (first, second)]
     assert abs(alone[0] - alone[1]) > 1e-3
     asked = [
-        replace(line, ids=line.ids[: line.start], clip_numbers=line.clip_numbers[: line.start], answer=0)
+        replace(
+            line, ids=line.ids[: line.start], clip_numbers=line.clip_numbers[: line.start], answer=0
+        )
         for line in (first, second)
     ]
     behind = first.ids[first.start :]
