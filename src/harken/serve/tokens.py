@@ -171,7 +171,7 @@ def _shared(one: str, other: str) -> str:
 
 def _named(tokenizer: Any, before: Sequence[int], one: int) -> str:
     """What a token would have added; as the vocabulary spells it where that is no letter."""
-    if one in tokenizer.marks.values():
+    if one in tokenizer.special_ids.values():
         return str(tokenizer.token(one))
     near = before[-8:]  # enough for a letter's first parts, and for the space that is taken off
     start = tokenizer.decode(near)

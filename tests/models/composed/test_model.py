@@ -249,4 +249,4 @@ def test_pages_pad_on_either_side(learner: ComposedModel) -> None:
     pad = learner.tokenizer.pad
     assert right.ids.tolist() == [[7, 8, 9], [7, pad, pad]]
     assert left.ids.tolist() == [[7, 8, 9], [pad, pad, 7]]
-    assert left.true.tolist() == [[True] * 3, [False, False, True]]
+    assert left.mask.tolist() == [[True] * 3, [False, False, True]]

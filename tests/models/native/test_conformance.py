@@ -125,7 +125,7 @@ def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
     prompt = both.prompt(both.wav(wave))
     if both.model.family.max_clip_s < 2.4 * size:
         (reply,) = both.model.generate([prompt], Sampling())
-        assert reply.stop == "failed" and "hears at most" in (reply.error or "")
+        assert reply.stop == "failed" and "takes at most" in (reply.error or "")
         return
     line = both.model.tokenize(prompt)
     assert line.audio_inputs[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))

@@ -375,7 +375,7 @@ def test_glm_asr_refuses_what_its_processor_cuts(tmp_path: Path) -> None:
     both = open_both(TINIES["glmasr"], tmp_path)
     assert both.model.family.max_clip_s == 652  # 163 windows of 4 s; 630 s in windows of 30 s
     (reply,) = both.model.generate([both.prompt(silence(653.0))], Sampling())
-    assert reply.stop == "failed" and "hears at most 652 s" in (reply.error or "")
+    assert reply.stop == "failed" and "takes at most 652 s" in (reply.error or "")
 
 
 @pytest.mark.parametrize("seconds", [4.0, 3.99, 4.03, 8.0, 7.97])

@@ -95,8 +95,8 @@ def test_settings_behind_the_name() -> None:
     assert settings.letters is False and settings.max_clip_s == 30.0
     for wrong, said in (
         ("a?devise=cuda", "no setting 'devise'.*device"),
-        ("a?letters=perhaps", "is no bool"),
-        ("a?cuda", "is no setting"),
+        ("a?letters=perhaps", "is not a valid bool"),
+        ("a?cuda", "is not a setting"),
         ("a?dtype=int4", "dtype is 'int4'"),
     ):
         with pytest.raises(ConfigError, match=said):
@@ -196,10 +196,10 @@ def test_what_is_too_long_is_refused_and_the_others_go_on(both: Both, copy: Path
         Prompt(("word " * 4000,), ""),
     ]
     long, good, many = model.generate(prompts, Sampling(max_tokens=2))
-    assert "2.50 s long and the model hears at most 2 s" in (long.error or "")
+    assert "2.50 s long and the model takes at most 2 s" in (long.error or "")
     assert good.stop != "failed"
-    assert "tokens long and the language model reads 2048" in (many.error or "")
-    # Without a limit of its own a family hears what its context holds.
+    assert "tokens long, the context of the language model is 2048" in (many.error or "")
+    # Without a limit of its own a family takes clips up to its context.
     (whole,) = both.model.generate([both.prompt(silence(99.0))], Sampling(max_tokens=2))
     assert "tokens long" in (whole.error or "")
 

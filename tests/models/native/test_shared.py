@@ -14,7 +14,7 @@ from tiny import Tiny
 
 from harken.audio.clip import Clip
 from harken.models.base import Prompt, Sampling
-from harken.models.engine import tree_forward as lalm_read
+from harken.models.engine import tree_forward
 from harken.models.engine.tree_forward import TreeReader
 
 
@@ -55,7 +55,7 @@ def test_rotations_are_answered_together_as_alone(
         expected = torch.tensor(said).double().log_softmax(0)
         np.testing.assert_allclose(values, expected, atol=1e-4)
     assert model.engine.encodes == 2
-    monkeypatch.setattr(lalm_read, "_LONG", 8)  # what they share first, then the rest behind it
+    monkeypatch.setattr(tree_forward, "_LONG_TREE", 8)  # the shared prefix is prefilled first
     for values, again in zip(found, model.choice_logprobs(prompts), strict=True):
         np.testing.assert_allclose(again, values, atol=1e-4)
     read = TreeReader(model.net.lm).mode(100)

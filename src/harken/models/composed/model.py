@@ -182,8 +182,8 @@ class ComposedModel(Learner):
         data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(self.state().items())})
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
         files.write_whole(folder / WEIGHTS_FILE, data)
-        marks = self.tokenizer.marks
-        return {**self.config, "special_tokens": marks, "weights": digest(data, 64)}
+        special = self.tokenizer.special_ids
+        return {**self.config, "special_tokens": special, "weights": digest(data, 64)}
 
     @staticmethod
     def load(folder: Path | str, settings: ComposedSettings | None = None) -> ComposedModel:
