@@ -1,4 +1,4 @@
-"""The classes of transformers that are served, by ``model_type``."""
+"""Native families by ``model_type`` of a folder's configuration."""
 
 from __future__ import annotations
 
@@ -24,6 +24,3 @@ FAMILIES: Registry[type] = Registry(
         "phi4_multimodal": "harken.models.native.phi4mm:Phi4Multimodal",
     },
 )
-
-
-"""``model_type`` of a folder's configuration -> the family that serves it."""

@@ -4,7 +4,7 @@ One file for each encoder: a subclass of `AudioEncoder` in the registry
 `harken.models.composed.encoders.registry.ENCODERS`::
 
     name, about, model_types     its name, and the ``model_type`` values it serves
-    build(settings)              with fresh weights; `settings` are JSON values, saved with the model
+    build(settings)              with fresh weights; `settings`: JSON values, saved with the model
     open(folder, settings)       with pretrained weights, from a folder
     features(samples)            the cached features of a clip: numpy, time first
     prepare(features)            the last step before the encoder, after augmentation
