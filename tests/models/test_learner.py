@@ -24,7 +24,7 @@ from harken.models.base import MODEL_FILE, Sampling
 from harken.models.learner import Learner, load_learner, tensor_bytes
 from harken.models.load import load_model
 from harken.models.native.families import FAMILIES
-from harken.recipes.steps import keep, run_stage
+from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
 from harken.train.grpo import GrpoSettings
 from harken.train.sft import SftSettings
@@ -85,7 +85,7 @@ def test_trained_saved_opened_and_rerun(
     if stage == "sft":
         assert learner.identity() != before
         assert all(record["loss"] > 0 and record["audio_grad_norm"] > 0 for record in records)
-    keep(learner, tmp_path / "model")
+    save_once(learner, tmp_path / "model")
     # The opened model gives the results of the saved one, to the last bit.
     again = load_learner(str(tmp_path / "model"), dtype=dtype)
     assert again.identity() == learner.identity()
@@ -94,7 +94,7 @@ def test_trained_saved_opened_and_rerun(
     fresh = load_learner(folders[kind], dtype=dtype)
     run_stage(stage, fresh, asked, settings(stage), tmp_path / "run")
     assert fresh.identity() == learner.identity()
-    keep(fresh, tmp_path / "model")
+    save_once(fresh, tmp_path / "model")
     assert read_run(tmp_path / "run" / stage).count("metrics") == 2
 
 
@@ -174,11 +174,11 @@ def test_what_a_learner_cannot_do_is_refused_before_the_first_step(
 def test_another_model_is_not_overwritten(folders: dict[str, str], tmp_path: Path) -> None:
     for kind in KINDS:
         learner = load_learner(folders[kind])
-        keep(learner, tmp_path / kind)
+        save_once(learner, tmp_path / kind)
         with torch.no_grad():
             next(iter(learner.net.lm.parameters())).add_(1.0)
         with pytest.raises(RunError, match="another model"):
-            keep(learner, tmp_path / kind)
+            save_once(learner, tmp_path / kind)
 
 
 def test_changed_files_change_the_identity(folders: dict[str, str], tmp_path: Path) -> None:

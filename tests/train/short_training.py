@@ -1,4 +1,4 @@
-"""A short course for a very small model, as a program: what the kill test kills.
+"""A short training of a very small model, as a program for the kill test.
 
 ``python short_training.py <folder>`` runs it and prints a line after each step.
 """
@@ -18,13 +18,13 @@ from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named
 
 
-def course(folder: Path) -> ComposedModel:
-    """All four stages in one run, then the model's folder."""
+def short_training(folder: Path) -> ComposedModel:
+    """Run all four stages in one run, and save the model."""
     items = [named(folder / "sounds", name, seed, 0.3) for name in NAMES for seed in range(2)]
     items += [alike(folder / "sounds", a, b) for a in NAMES[:2] for b in NAMES[:2]]
     learner = mini(dropout=0.1)
     few = {"seed": 1, "threads": 1, "checkpoint_every": 2, "batch": 4}
-    with Run.open(folder / "run", {"lesson": 1}) as run:
+    with Run.open(folder / "run", {"training": 1}) as run:
         text_warmup(learner, items, TextWarmupSettings(steps=4, **few), run)
         align(learner, items, AlignSettings(steps=4, **few), run)
         sft(learner, items, SftSettings(steps=6, **few), run)
@@ -47,4 +47,4 @@ if __name__ == "__main__":
     progress.quiet()
     plain = Run.log
     Run.log = lambda run, record: (plain(run, record), print(record, flush=True))[0]  # type: ignore[method-assign, assignment]
-    course(Path(sys.argv[1]))
+    short_training(Path(sys.argv[1]))
