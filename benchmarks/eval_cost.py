@@ -197,7 +197,7 @@ class Passes:
                 rows = rows.flatten(0, 1).index_copy(0, sheet.audio, heard).view(rows.shape)
             out = lm.generate(
                 inputs_embeds=rows,
-                attention_mask=sheet.true.long(),
+                attention_mask=sheet.mask.long(),
                 max_new_tokens=self.sampling.max_tokens,
                 do_sample=False,
                 eos_token_id=model.tokenizer.eos,

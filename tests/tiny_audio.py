@@ -1,4 +1,4 @@
-"""Small models, sounds and items for tests of models and of teaching."""
+"""Small models, sounds and items for tests of models and of training."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sound(folder: Path, name: str, seconds: float = 0.5, seed: int = 0) -> Clip:
 
 
 def named(folder: Path, name: str, seed: int = 0, seconds: float = 0.5) -> Item:
-    """What is heard, of four names."""
+    """A question for the sound in a clip, with four choices."""
     return Item(
         question=TEXTS[0],
         answer=name,
@@ -55,7 +55,7 @@ def named(folder: Path, name: str, seed: int = 0, seconds: float = 0.5) -> Item:
 
 
 def alike(folder: Path, first: str, second: str, seed: int = 0) -> Item:
-    """Whether two clips sound the same."""
+    """A question whether two clips have the same sound."""
     return Item(
         question=TEXTS[1],
         answer="yes" if first == second else "no",

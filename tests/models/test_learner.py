@@ -1,8 +1,7 @@
-"""What a trainer needs of every learner: {composed, native} x {fp32, bf16} x {sft, grpo}.
+"""Training of every learner: {composed, native} x {fp32, bf16} x {sft, grpo}.
 
-Each of these once ended without a model: bfloat16 died when its weights were hashed, GRPO on a
-native model died making its reference, a native model with LoRA could not be opened again, and a
-finished native training could not be rerun.
+Each of these has failed before: hashing bfloat16 weights, GRPO's reference of a native model,
+opening a native model with LoRA again, and rerunning a finished native training.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from harken.models.base import MODEL_FILE, Sampling
 from harken.models.learner import Learner, load_learner, tensor_bytes
 from harken.models.load import load_model
 from harken.models.native.families import FAMILIES
-from harken.recipes.steps import keep, run_stage
+from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
 from harken.train.grpo import GrpoSettings
 from harken.train.sft import SftSettings
@@ -36,7 +35,7 @@ NATIVE = {
     "audioflamingo3": tiny_audioflamingo3.TINIES[0],
     "granite_speech": tiny_granite.TINIES[0],
 }
-"""Three ways of being native: the plain one, another tower, and an adapter of the class's own."""
+"""Three native classes: a plain one, another audio tower, and one with an adapter of its own."""
 
 KINDS = ("composed", *NATIVE)
 
@@ -54,7 +53,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def items(folder: Path) -> list[Item]:
-    """One clip and two clips a question."""
+    """Questions about one clip and about two."""
     one = [named(folder, name, seed, 0.3) for name in NAMES for seed in range(2)]
     return [*one, alike(folder, "noise", "noise"), alike(folder, "noise", "low tone")]
 
@@ -86,16 +85,16 @@ def test_trained_saved_opened_and_rerun(
     if stage == "sft":
         assert learner.identity() != before
         assert all(record["loss"] > 0 and record["audio_grad_norm"] > 0 for record in records)
-    keep(learner, tmp_path / "model")
-    # What is opened again answers as what was saved, to the last bit.
+    save_once(learner, tmp_path / "model")
+    # The opened model gives the results of the saved one, to the last bit.
     again = load_learner(str(tmp_path / "model"), dtype=dtype)
     assert again.identity() == learner.identity()
     assert logprobs(again, asked) == logprobs(learner, asked)
-    # Run again, the finished training is loaded and the same model is found in its place.
+    # Run again, the finished training is loaded, and the same model is already saved.
     fresh = load_learner(folders[kind], dtype=dtype)
     run_stage(stage, fresh, asked, settings(stage), tmp_path / "run")
     assert fresh.identity() == learner.identity()
-    keep(fresh, tmp_path / "model")
+    save_once(fresh, tmp_path / "model")
     assert read_run(tmp_path / "run" / stage).count("metrics") == 2
 
 
@@ -124,8 +123,10 @@ def test_lora_is_trained_saved_and_opened_again(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_clone_stays_as_it_was(kind: str, folders: dict[str, str], tmp_path: Path) -> None:
-    """A reference shares nothing with what is trained, and answers alike until it moves."""
+def test_a_clone_does_not_change_with_the_model(
+    kind: str, folders: dict[str, str], tmp_path: Path
+) -> None:
+    """A reference shares no tensor with the trained model."""
     learner = load_learner(folders[kind])
     clone = learner.clone()
     asked = items(tmp_path / "sounds")
@@ -144,13 +145,13 @@ def test_a_clone_stays_as_it_was(kind: str, folders: dict[str, str], tmp_path: P
 def test_the_reference_of_grpo_is_the_model_at_the_start(
     folders: dict[str, str], tmp_path: Path
 ) -> None:
-    """The divergence grows from zero: it is taken from the first weights, not from the present."""
+    """The KL to the reference is zero as long as the weights do not change."""
     learner = load_learner(folders["composed"])
     asked = [replace(item, clips=()) for item in items(tmp_path / "sounds")]
-    hot = GrpoSettings(
+    unchanged = GrpoSettings(
         steps=6, items=4, group=4, max_tokens=2, temperature=3.0, lr=0.0, kl=0.1, threads=1
     )
-    run_stage("grpo", learner, asked, hot, tmp_path / "still")
+    run_stage("grpo", learner, asked, unchanged, tmp_path / "still")
     still = [r["kl"] for r in read_run(tmp_path / "still" / "grpo").records("metrics") if "kl" in r]
     assert all(kl == pytest.approx(0.0, abs=1e-6) for kl in still)
 
@@ -173,16 +174,14 @@ def test_what_a_learner_cannot_do_is_refused_before_the_first_step(
 def test_another_model_is_not_overwritten(folders: dict[str, str], tmp_path: Path) -> None:
     for kind in KINDS:
         learner = load_learner(folders[kind])
-        keep(learner, tmp_path / kind)
+        save_once(learner, tmp_path / kind)
         with torch.no_grad():
             next(iter(learner.net.lm.parameters())).add_(1.0)
         with pytest.raises(RunError, match="another model"):
-            keep(learner, tmp_path / kind)
+            save_once(learner, tmp_path / kind)
 
 
-def test_changed_files_are_not_taken_for_what_was_saved(
-    folders: dict[str, str], tmp_path: Path
-) -> None:
+def test_changed_files_change_the_identity(folders: dict[str, str], tmp_path: Path) -> None:
     learner = load_learner(folders["qwen2_audio"])
     learner.save(tmp_path / "model")
     template = tmp_path / "model" / "chat_template.jinja"
@@ -192,7 +191,7 @@ def test_changed_files_are_not_taken_for_what_was_saved(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_device_and_type_stand_behind_the_name(kind: str, folders: dict[str, str]) -> None:
+def test_device_and_dtype_are_settings_of_the_name(kind: str, folders: dict[str, str]) -> None:
     learner: Any = load_model(f"{folders[kind]}?dtype=bfloat16&device=cpu")
     assert {p.dtype for p in learner.parameters()} == {torch.bfloat16}
     with pytest.raises(ConfigError):

@@ -1,4 +1,4 @@
-"""The walk, whole: killed at five random moments and run again, it ends with the same bytes."""
+"""The whole demo: killed at five random moments and run again, it ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from harken.audio.load import write_wav
 
 SMALL = (
-    "from harken.recipes import demo as walk; walk.PRACTICE, walk.CURATED = 240, 24; "
-    "walk.PER_FAMILY = {'train': 24, 'test': 6, 'dev': 0}; "
+    "from harken.recipes import demo; demo.PRACTICE, demo.CURATED = 240, 24; "
+    "demo.PER_FAMILY = {'train': 24, 'test': 6, 'dev': 0}; "
     "from harken.cli.main import main; main()"
 )
 DEMO = ["demo", "--corpus", "tones", "-o", "out", "--minutes", "0.02", "--json"]
@@ -55,31 +55,31 @@ def content(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_a_walk_killed_five_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_a_demo_killed_five_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    calm, rough = tmp_path / "calm", tmp_path / "rough"
-    for place in (calm, rough):
-        tones(place / "tones")
+    uninterrupted, interrupted = tmp_path / "uninterrupted", tmp_path / "interrupted"
+    for folder in (uninterrupted, interrupted):
+        tones(folder / "tones")
     before = time.monotonic()
-    process = start(calm)
+    process = start(uninterrupted)
     text, _ = process.communicate()
-    whole_s = time.monotonic() - before
+    duration_s = time.monotonic() - before
     assert process.returncode == 0
-    told = json.loads(text)
-    assert told["after"]["items"] > 40 and (calm / "out" / "report.html").is_file()
+    result = json.loads(text)
+    assert result["after"]["items"] > 40 and (uninterrupted / "out" / "report.html").is_file()
 
     rng = np.random.default_rng(5)
     killed = 0
     for share in sorted(rng.uniform(0.1, 0.8, 5)):
-        process = start(rough)
+        process = start(interrupted)
         try:
-            # Each start goes on where the last one stopped, so a kill falls ever later.
-            process.communicate(timeout=float(max(3.0, share * whole_s)))
+            # Each start resumes, so every kill is at a later stage.
+            process.communicate(timeout=float(max(3.0, share * duration_s)))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
             killed += 1
-    process = start(rough)
+    process = start(interrupted)
     process.communicate()
     assert process.returncode == 0 and killed >= 3
-    assert content(rough / "out") == content(calm / "out")
+    assert content(interrupted / "out") == content(uninterrupted / "out")

@@ -1,4 +1,4 @@
-"""harken-tiny's curriculum scales with time, and alignment hears each clip once."""
+"""harken-tiny's curriculum scales with time, and alignment names each clip once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_steps_scale_with_the_minutes_and_rates_do_not() -> None:
         assert half[name].lr == whole[name].lr
 
 
-def test_there_is_always_a_step_and_never_no_time() -> None:
-    """A smoke run takes one step of everything."""
+def test_every_stage_has_a_step_and_minutes_are_positive() -> None:
+    """A smoke run has one step in each stage."""
     tiny = tiny_plan(0.001, seed=3)
     assert {settings.steps for settings in tiny.values()} == {1}
     assert tiny["align"].seed == 3
@@ -33,15 +33,15 @@ def test_there_is_always_a_step_and_never_no_time() -> None:
         tiny_plan(0)
 
 
-def test_alignment_reads_no_answer_from_an_earlier_one() -> None:
-    """One question a prompt where audio is to be heard."""
+def test_alignment_has_one_question_in_a_prompt() -> None:
+    """With several, answers could be copied from earlier ones."""
     plan: dict[str, Any] = dict(tiny_plan())
     assert plan["align"].turns == 1 and plan["sft"].turns == 1
     assert not plan["align"].clips_as_text and plan["text-warmup"].clips_as_text
 
 
-def test_the_curriculum_is_nobody_elses_default() -> None:
-    """Only the presets get it; every other model gets the stages' own defaults."""
+def test_the_curriculum_is_for_presets_only() -> None:
+    """Every other model gets the stages' own defaults."""
     tiny, other = plan_for("harken-tiny", 0), plan_for("native:somewhere", 0)
     assert {*other} == {*STAGES} and {*tiny} == {*STAGES, "drill"}
     for name in STAGES:
@@ -52,7 +52,7 @@ def test_the_curriculum_is_nobody_elses_default() -> None:
 
 
 def test_naming_keeps_what_names_each_clip_once() -> None:
-    """Open questions about all that is heard; no choices, no one-of-several, nothing silent."""
+    """Open-ended questions about all sounds; no choices, not one of several, with clips."""
     name = Item("Name each.", "rain, dog", clips=TWO, task="talk", tags=("sound", "name"))
     at_two = Item("What is in clip 2?", "dog", clips=TWO, task="talk", tags=("sound", "at"))
     at_one = Item("What is it?", "rain", clips=TWO[:1], task="talk", tags=("sound", "at"))

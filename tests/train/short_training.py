@@ -1,4 +1,4 @@
-"""A short course for a very small model, as a program: what the kill test kills.
+"""A short training of a very small model, as a program for the kill test.
 
 ``python short_training.py <folder>`` runs it and prints a line after each step.
 """
@@ -50,7 +50,7 @@ def stages(sounds: Path) -> list[Stage]:
     ]
 
 
-def course(folder: Path) -> ComposedModel:
+def short_training(folder: Path) -> ComposedModel:
     """All four stages in one run, then the model's folder."""
     learner = fresh()
     with open_run(folder / "run") as run:
@@ -66,4 +66,4 @@ if __name__ == "__main__":
     progress.quiet()
     plain = Run.log
     Run.log = lambda run, record: (plain(run, record), print(record, flush=True))[0]  # type: ignore[method-assign, assignment]
-    course(Path(sys.argv[1]))
+    short_training(Path(sys.argv[1]))

@@ -14,7 +14,7 @@ from harken.models.engine.batch import ClipText
 from harken.runs import Run
 from harken.train.augment import augment, loose, mask
 from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_example
-from harken.train.text_clips import as_text, heard_names
+from harken.train.text_clips import as_text, clip_labels
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named
 
@@ -37,36 +37,39 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
 def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
     learner = mini()
     items = [named(tmp_path, name, seed) for name in NAMES for seed in range(2)]
-    recipe = BatchSettings(modality_dropout=0.3, augment=True)
-    one, two = (make_batch(learner, grouped(items, 1), recipe, 6, 3, 4) for _ in range(2))
-    assert [line.ids for line in one.examples] == [line.ids for line in two.examples]
+    settings = BatchSettings(modality_dropout=0.3, augment=True)
+    one, two = (make_batch(learner, grouped(items, 1), settings, 6, 3, 4) for _ in range(2))
+    assert [example.ids for example in one.examples] == [example.ids for example in two.examples]
     for a, b in zip(one.examples, two.examples, strict=True):
         for left, right in zip(a.audio_inputs, b.audio_inputs, strict=True):
             np.testing.assert_array_equal(left.features, right.features)
-    other = make_batch(learner, grouped(items, 1), recipe, 6, 3, 5)
-    assert [line.ids for line in one.examples] != [line.ids for line in other.examples]
+    other = make_batch(learner, grouped(items, 1), settings, 6, 3, 5)
+    assert [example.ids for example in one.examples] != [example.ids for example in other.examples]
 
 
 def test_only_the_answer_carries_loss(tmp_path: Path) -> None:
     learner = mini()
     batch = make_batch(learner, [[alike(tmp_path, "noise", "noise")]], BatchSettings(), 3, 0, 0)
-    said = (*learner.tokenizer.encode("yes"), learner.tokenizer.eos)
-    for line in batch.examples:
+    answer = (*learner.tokenizer.encode("yes"), learner.tokenizer.eos)
+    for example in batch.examples:
         assert (
-            line.ids[line.start :] == said and line.ids[line.start - 1] == learner.tokenizer.answer
+            example.ids[example.start :] == answer
+            and example.ids[example.start - 1] == learner.tokenizer.answer
         )
     _, ids, rows = learner.engine.answer_logits(batch.examples)
-    assert ids.tolist() == [*said] * 3 and batch.answer_tokens == len(said) * 3
-    assert rows.tolist() == [row for row in range(3) for _ in said]
+    assert ids.tolist() == [*answer] * 3 and batch.answer_tokens == len(answer) * 3
+    assert rows.tolist() == [row for row in range(3) for _ in answer]
 
 
-def test_options_are_shuffled_and_the_answer_stays_true(tmp_path: Path) -> None:
+def test_options_are_shuffled_and_the_answer_stays_right(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "clicks")
     rng = np.random.default_rng(0)
-    lines = [make_example(learner, [item], BatchSettings(), rng)[0] for _ in range(40)]
-    assert len({line.ids for line in lines}) > 10
-    assert {learner.tokenizer.decode(line.ids[line.start :]) for line in lines} == {"clicks"}
+    examples = [make_example(learner, [item], BatchSettings(), rng)[0] for _ in range(40)]
+    assert len({example.ids for example in examples}) > 10
+    assert {learner.tokenizer.decode(example.ids[example.start :]) for example in examples} == {
+        "clicks"
+    }
 
 
 def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
@@ -77,11 +80,11 @@ def test_without_audio_every_option_is_as_often_right(tmp_path: Path) -> None:
         make_example(learner, [item], BatchSettings(modality_dropout=1.0), rng) for _ in range(400)
     ]
     assert all(without for _, without in made)
-    said = Counter(learner.tokenizer.decode(line.ids[line.start :]) for line, _ in made)
-    assert set(said) == {*NAMES} and min(said.values()) > 70
-    bare = sum(not line.audio_inputs for line, _ in made)
-    assert 150 < bare < 250
-    assert not any(sound.features.any() for line, _ in made for sound in line.audio_inputs)
+    answers = Counter(learner.tokenizer.decode(example.ids[example.start :]) for example, _ in made)
+    assert set(answers) == {*NAMES} and min(answers.values()) > 70
+    without_clips = sum(not example.audio_inputs for example, _ in made)
+    assert 150 < without_clips < 250
+    assert not any(clip.features.any() for example, _ in made for clip in example.audio_inputs)
 
 
 def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
@@ -92,38 +95,38 @@ def test_open_questions_keep_their_audio(tmp_path: Path) -> None:
     assert not without
 
 
-def test_words_stand_for_clips(tmp_path: Path) -> None:
+def test_clips_are_replaced_by_labels(tmp_path: Path) -> None:
     learner = mini()
     item = alike(tmp_path, "noise", "low tone")
-    assert heard_names(item) == [["noise"], ["low tone"]]
+    assert clip_labels(item) == [["noise"], ["low tone"]]
     prompt = as_text(
         make_prompt(item, learner.style), [["noise"], ["low tone"]], np.random.default_rng(0)
     )
     words = [part for part in prompt.parts if isinstance(part, ClipText)]
     assert {w.replace("noise noise", "noise") for w in words[:1]} == {"noise"}
-    line = learner.tokenize(prompt)
-    assert not line.audio_inputs and learner.tokenizer.audio not in line.ids
-    marked = [
+    example = learner.tokenize(prompt)
+    assert not example.audio_inputs and learner.tokenizer.audio not in example.ids
+    numbered = [
         learner.tokenizer.decode(
-            [i for i, k in zip(line.ids, line.clip_numbers, strict=False) if k == n]
+            [i for i, k in zip(example.ids, example.clip_numbers, strict=False) if k == n]
         )
         for n in (1, 2)
     ]
-    assert marked[0] == words[0] and marked[1] == words[1]
+    assert numbered[0] == words[0] and numbered[1] == words[1]
 
 
-def test_what_is_heard_comes_from_the_plan(tmp_path: Path) -> None:
+def test_labels_are_from_the_plan(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
-    assert heard_names(item) == [["noise"]]
-    assert heard_names(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
+    assert clip_labels(item) == [["noise"]]
+    assert clip_labels(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
         ["a", "b"]
     ]
-    assert heard_names(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [
+    assert clip_labels(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [
         ["rain"]
     ]
-    assert heard_names(replace(item, plan={})) is None
+    assert clip_labels(replace(item, plan={})) is None
     two = alike(tmp_path, "noise", "noise")
-    assert heard_names(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
+    assert clip_labels(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
 
 
 def test_scenes_are_not_rolled(tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_scenes_are_not_rolled(tmp_path: Path) -> None:
     assert not loose(replace(item, tags=("single", "word")))
 
 
-def test_augmentation_leaves_the_order_of_a_scene() -> None:
+def test_augmentation_does_not_change_the_order_of_a_scene() -> None:
     mel = np.full((400, 64), -5.0, np.float32)
     mel[:200, :20] = 1.0
     mel[200:, 40:] = 1.0
@@ -150,7 +153,7 @@ def test_augmentation_leaves_the_order_of_a_scene() -> None:
     assert masked.shape == (50, 64) and set(np.unique(masked)) <= {0.0, 1.0}
 
 
-def test_augmentation_does_not_touch_what_is_remembered(tmp_path: Path) -> None:
+def test_augmentation_does_not_change_cached_features(tmp_path: Path) -> None:
     learner = mini()
     item = named(tmp_path, "noise")
     before = np.array(learner.features(item.clips[0]))
@@ -166,7 +169,7 @@ def test_no_items_is_an_error(tmp_path: Path) -> None:
         sft(mini(), [], SftSettings(steps=1), Run.open(tmp_path / "run", {}))
 
 
-def test_questions_about_the_same_clips_share_a_line(tmp_path: Path) -> None:
+def test_questions_about_the_same_clips_share_a_prompt(tmp_path: Path) -> None:
     learner = mini(question_first=False, tied_clip_numbers=True)
     item = alike(tmp_path, "noise", "low tone")
     more = [item, replace(item, question="Which?", answer="clip 2", choices=("clip 1", "clip 2"))]
@@ -174,18 +177,18 @@ def test_questions_about_the_same_clips_share_a_line(tmp_path: Path) -> None:
     groups = grouped([more[0], other, more[1], replace(item, question="Again?")], 2)
     assert [len(group) for group in groups] == [2, 1, 1]
     assert [len(group) for group in grouped([*more, other], 1)] == [1, 1, 1]
-    line, _ = make_example(
+    example, _ = make_example(
         learner, groups[0], BatchSettings(augment=True), np.random.default_rng(0)
     )
-    assert len(line.audio_inputs) == 2 and len(line.spans) == 2
-    said = {learner.tokenizer.decode(line.ids[start:end]) for start, end in line.spans}
-    assert said == {"no", "clip 2"}
-    assert all(line.ids[end - 1] == learner.tokenizer.eos for _, end in line.spans)
-    logits, ids, _ = learner.engine.answer_logits([line])
-    assert len(ids) == line.answer_tokens == len(logits)
+    assert len(example.audio_inputs) == 2 and len(example.spans) == 2
+    answers = {learner.tokenizer.decode(example.ids[start:end]) for start, end in example.spans}
+    assert answers == {"no", "clip 2"}
+    assert all(example.ids[end - 1] == learner.tokenizer.eos for _, end in example.spans)
+    logits, ids, _ = learner.engine.answer_logits([example])
+    assert len(ids) == example.answer_tokens == len(logits)
 
 
-def test_the_first_turn_is_asked_as_it_would_be_alone(tmp_path: Path) -> None:
+def test_the_first_turn_has_the_ids_it_has_alone(tmp_path: Path) -> None:
     learner = mini(question_first=False)
     item = alike(tmp_path, "noise", "low tone")
     prompt = make_prompt(item, learner.style)

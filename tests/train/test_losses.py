@@ -33,17 +33,17 @@ def test_grpo_loss_by_hand() -> None:
     old = torch.log(torch.tensor([0.2, 0.4, 0.2]))
     new = torch.log(torch.tensor([0.3, 0.4, 0.3]))
     rows = torch.tensor([0, 0, 1])
-    gain = torch.tensor([1.0, -1.0])
+    advantage = torch.tensor([1.0, -1.0])
     # Reply 0: (min(1.5, 1.2) + 1) / 2 = 1.1; reply 1: min(-1.5, -1.2) = -1.5; mean -0.2.
-    loss = grpo_loss(new, old, None, gain, rows, clip=0.2)
+    loss = grpo_loss(new, old, None, advantage, rows, clip=0.2)
     assert loss.item() == pytest.approx(0.2)
     # With the reference at the old values: k3 of ratio q is 1/q + ln q - 1.
     k3 = 1 / 1.5 + math.log(1.5) - 1
-    loss = grpo_loss(new, old, old, gain, rows, clip=0.2, kl=0.1)
+    loss = grpo_loss(new, old, old, advantage, rows, clip=0.2, kl=0.1)
     assert loss.item() == pytest.approx(0.2 + 0.1 * (k3 / 2 + k3) / 2, rel=1e-5)
 
 
-def test_the_clip_stops_the_gradient_of_what_is_good_enough_only() -> None:
+def test_the_clip_stops_the_gradient_of_good_replies_only() -> None:
     new = torch.log(torch.tensor([0.3, 0.3])).requires_grad_()
     old = torch.log(torch.tensor([0.2, 0.2]))
     grpo_loss(new, old, None, torch.tensor([1.0, -1.0]), torch.tensor([0, 1])).backward()

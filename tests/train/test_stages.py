@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from short_training import course
+from short_training import short_training
 
 from harken.ask.prompt import make_prompt
 from harken.ask.score import score
@@ -28,20 +28,20 @@ from tiny_audio import NAMES, mini, named
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A course that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("course")
-    course(folder)
+    """An uninterrupted training."""
+    folder = tmp_path_factory.mktemp("short_training")
+    short_training(folder)
     return folder
 
 
-def test_every_stage_has_one_shape() -> None:
+def test_every_stage_has_the_same_interface() -> None:
     for name in STAGES:
         stage = STAGES.get(name)
         assert stage.name == name == stage.settings().name
         assert stage.about and callable(stage.run) and stage.takes([]) == []
 
 
-def test_metrics_say_that_audio_arrived(finished: Path) -> None:
+def test_metrics_have_the_gradient_of_audio(finished: Path) -> None:
     records = read_run(finished / "run").records("metrics")
     by = {name: [r for r in records if r["stage"] == name] for name in STAGES}
     assert [len(by[name]) for name in ("text-warmup", "align", "sft", "grpo")] == [4, 4, 6, 6]
@@ -76,23 +76,23 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished: Path, tmp_pa
     assert ours == theirs and any("grpo" in name for name in ours)
 
 
-def test_a_finished_course_is_loaded_and_not_taught_again(finished: Path) -> None:
+def test_a_finished_training_is_loaded_and_not_repeated(finished: Path) -> None:
     before = contents(finished)
-    learner = course(finished)
+    learner = short_training(finished)
     assert contents(finished) == before
     assert learner.identity() in (finished / "model" / "harken-model.json").read_text()
 
 
-def test_half_a_checkpoint_is_no_checkpoint(finished: Path, tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint_is_ignored(finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run" / "checkpoint" / "text-warmup" / "step-000002"
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"torn")
-    course(tmp_path)
+    short_training(tmp_path)
     assert contents(tmp_path / "model") == contents(finished / "model")
 
 
-def test_sft_learns_to_hear(tmp_path: Path) -> None:
-    """A very small model tells four sounds apart after seconds, and only by listening."""
+def test_sft_learns_from_audio(tmp_path: Path) -> None:
+    """A very small model learns four sounds in seconds, and is at chance without audio."""
     learner = mini(3)
     items = [named(tmp_path, name, seed, 0.3) for name in NAMES for seed in range(6)]
     run = Run.open(tmp_path / "run", {})
@@ -114,7 +114,7 @@ def test_sft_learns_to_hear(tmp_path: Path) -> None:
 
 
 def test_grpo_raises_the_reward_of_a_bandit(tmp_path: Path) -> None:
-    """One question, four answers, one of them pays."""
+    """One question, four answers, one of them with a reward."""
     learner = mini(1)
     item = Item(question="Which of these sounds do you hear?", answer="noise", choices=NAMES)
     run = Run.open(tmp_path / "run", {})
@@ -135,8 +135,8 @@ def test_grpo_raises_the_reward_of_a_bandit(tmp_path: Path) -> None:
     assert score(item, make_prompt(item, learner.style), replies[0]).outcome == "correct"
 
 
-def test_groups_that_agree_teach_nothing(tmp_path: Path) -> None:
-    learner = mini()  # knows nothing: no reply is ever right
+def test_groups_with_equal_rewards_are_left_out(tmp_path: Path) -> None:
+    learner = mini()  # untrained: no reply is right
     before = learner.identity()
     item = Item(question="Which of these sounds do you hear?", answer="noise", choices=NAMES)
     run = Run.open(tmp_path / "run", {})

@@ -1,9 +1,9 @@
 """Learner: the base of every model that can be trained, composed or native.
 
-A learner is a net, a tokenizer, an engine that computes with them, and what the trainers need: the
-audio inputs of a clip, tokenized prompts, log-probabilities, trainable groups, adapters, a copy for
-a reference, an identity, and a folder that `harken.models.load.load_model` opens again. `train` and
-`recipes` know this class only.
+A learner is a net, a tokenizer, an engine that runs the net, and what training needs: audio inputs,
+tokenized prompts, log-probabilities, trainable groups, LoRA, a frozen reference copy, an identity,
+and a folder that `harken.models.load.load_model` opens again. `train` and `recipes` use this class
+only.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ from harken.models.load import load_model
 from harken.models.target import with_settings
 
 FORMAT = 1
-"""Of saved models; raised when an older release could not open them."""
+"""Format of saved models; increased when an older release could not open them."""
 
 MAX_CLIPS = 64
-"""Clips in one prompt. The context of the language model sets the true limit, loudly."""
+"""Clips in one prompt. The context of the language model is the real limit: beyond it, an error."""
 
 
 class Learner(ABC):
     """A model that can be trained.
 
     Attributes:
-        name: for people.
+        name: for display.
         style: how its prompts are written.
         net: the modules ``audio_encoder``, ``projector`` and ``lm``.
         tokenizer: text to ids.
         prompt_tokenizer: prompts to ids, with placeholders for audio.
         engine: computes log-probabilities and replies.
-        config: plain values that decide the model, beside its weights.
+        config: JSON values that define the model, beside its weights.
         max_clips: clips it takes in one prompt.
         multi_turn: whether a prompt may hold earlier turns.
         augmentable: whether `features` are log-mel frames that training may augment.
         packs_questions: whether several questions about the same clips fit into one prompt.
-        saved_kind: what its saved folders say they are.
+        saved_kind: ``kind`` in `MODEL_FILE` of its saved folders.
     """
 
     max_clips: int = MAX_CLIPS
@@ -81,19 +81,19 @@ class Learner(ABC):
         self.engine = Engine(net, tokenizer)
         self._identity: tuple[int, str] = (-1, "")
 
-    # What a subclass must say -----------------------------------------------------------------
+    # What a subclass implements ---------------------------------------------------------------
 
     @abstractmethod
     def load_audio(self, clip: Clip) -> AudioInput:
-        """A clip's features, and how many tokens they become; see `audio_input`."""
+        """A clip's features and their number of audio tokens; see `audio_input`."""
 
     @abstractmethod
     def clone(self) -> Self:
-        """A frozen copy with the same weights, in evaluation mode: a reference to stay near to."""
+        """A frozen copy with the same weights, in evaluation mode: the reference model of a KL."""
 
     @abstractmethod
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write all files but the marker into `folder`; returns what the marker holds."""
+        """Write all files but `MODEL_FILE` into `folder`; returns the content of `MODEL_FILE`."""
 
     def features(self, clip: Clip) -> Any:
         """The features of a clip before augmentation and `prepare`; read-only.
@@ -104,7 +104,7 @@ class Learner(ABC):
         raise ModelError(f"{self.name} has no features that training could augment")
 
     def prepare(self, features: Any, key: str = "") -> AudioInput:
-        """Features -> what the encoder is given; without a key it is not cached.
+        """Features -> encoder input; without a key its audio tokens are not cached.
 
         Raises:
             ModelError: the model is not `augmentable`.
@@ -114,9 +114,10 @@ class Learner(ABC):
     # Prompts ----------------------------------------------------------------------------------
 
     def audio_input(self, clip: Clip) -> AudioInput:
-        """What the encoder is given of a clip, and how many tokens it becomes.
+        """The encoder input of a clip, and its number of audio tokens.
 
-        Of a clip that was encoded before, features are made only if it left the cache since.
+        For a clip whose audio tokens are cached, features are computed only if they leave the
+        cache before they are used.
         """
         tokens = self.engine.cached_tokens(clip.key)
         if tokens:
@@ -138,13 +139,13 @@ class Learner(ABC):
         answers: Sequence[str],
         audio: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
-        """Several questions about the same clips as one; see `PromptTokenizer.tokenize_turns`."""
+        """Several questions about the same clips; see `PromptTokenizer.tokenize_turns`."""
         return self.prompt_tokenizer.tokenize_turns(prompts, answers, audio)
 
     # Answers ----------------------------------------------------------------------------------
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """Answer each prompt in words; a reply depends on its prompt and the seed only."""
+        """A reply to each prompt; it depends on its prompt and the seed only."""
         seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
         replies: list[Reply] = [Reply("", "failed")] * len(prompts)
         tokenized: dict[int, TokenizedPrompt] = {}
@@ -163,20 +164,20 @@ class Learner(ABC):
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
     ) -> dict[int, GeneratedReply]:
-        """A reply to each prompt; that to prompt i is drawn from ``default_rng(seeds[i])``."""
+        """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``."""
         found: dict[int, GeneratedReply] = {}
         with eval_mode(self.net):
             for group in length_batches(prompts, sampling.max_tokens):
-                draws = [np.random.default_rng(list(seeds[i])) for i in group]
-                replies = self.engine.generate([prompts[i] for i in group], sampling, draws)
+                rngs = [np.random.default_rng(list(seeds[i])) for i in group]
+                replies = self.engine.generate([prompts[i] for i in group], sampling, rngs)
                 found |= dict(zip(group, replies, strict=True))
         return found
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """The log p(choice | prompt) normalised over the shown choices: log-softmax of the sums.
 
-        Prompts that begin alike, such as the rotations of one question, are read together. None for
-        open-ended questions and for prompts that fail.
+        Prompts with a shared prefix, such as the rotations of one question, share a forward pass.
+        None for open-ended questions and for prompts that fail.
         """
         found: list[tuple[float, ...] | None] = [None] * len(prompts)
         asked: dict[int, tuple[TokenizedPrompt, list[tuple[int, ...]]]] = {}
@@ -209,7 +210,7 @@ class Learner(ABC):
         """Move the weights; an empty argument leaves device or dtype as it is.
 
         Raises:
-            ConfigError: a dtype that is none of float32, bfloat16, float16; an unknown device.
+            ConfigError: a dtype other than float32, bfloat16, float16; an unknown device.
         """
         if dtype not in ("", "float32", "bfloat16", "float16"):
             raise ConfigError(f"dtype is {dtype!r}", hint="Use float32, bfloat16 or float16.")
@@ -231,16 +232,20 @@ class Learner(ABC):
         return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
 
     def trainable(self, groups: Sequence[str]) -> list[nn.Parameter]:
-        """Freeze all but the module groups given; returns their tensors."""
+        """Freeze all module groups but the given ones; returns the trainable tensors."""
         return set_trainable(self.net, groups)
 
     def add_lora(self, rank: int = 8, alpha: int = 16, targets: Sequence[str] = ()) -> None:
-        """Freeze the language model's own weights and put low-rank adapters beside them.
+        """Freeze the language model's own weights and add LoRA adapters.
 
         Args:
-            rank: of the adapters; alpha: their scale is alpha / rank.
-            alpha: see rank.
-            targets: names of the linear layers; the attention's if not given.
+            rank: of the adapters.
+            alpha: their scale is alpha / rank.
+            targets: names of the linear layers; those of attention if not given.
+
+        Raises:
+            MissingExtra: peft is not installed.
+            ModelError: there are adapters already, or no layer has such a name.
         """
         settings = lora_settings(self.net.lm, rank, alpha, targets)
         add_lora(self.net.lm, settings)
@@ -249,27 +254,27 @@ class Learner(ABC):
 
     def state(self) -> dict[str, Tensor]:
         """All tensors by name, shared ones (tied embeddings) under their first name only."""
-        held: dict[int, str] = {}
+        seen: set[int] = set()
         found: dict[str, Tensor] = {}
         for name, tensor in self.net.state_dict().items():
-            if tensor.data_ptr() not in held or not tensor.numel():
-                held[tensor.data_ptr()] = name
+            if tensor.data_ptr() not in seen or not tensor.numel():
+                seen.add(tensor.data_ptr())
                 found[name] = tensor.detach()
         return found
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over all tensors by name; raises ModelError where names or shapes do not fit."""
+        """Copy all tensors by name; raises ModelError where names or shapes differ."""
         own = self.state()
-        unfit = sorted({*own} ^ {*state})
-        unfit += [n for n in own if n in state and own[n].shape != state[n].shape]
-        if unfit:
+        wrong = sorted({*own} ^ {*state})
+        wrong += [n for n in own if n in state and own[n].shape != state[n].shape]
+        if wrong:
             raise ModelError(
-                f"{len(unfit)} tensors do not fit the model: {', '.join(unfit[:5])}",
+                f"{len(wrong)} tensors do not fit the model: {', '.join(wrong[:5])}",
                 hint="Load the weights into the model they were saved from.",
             )
         with torch.no_grad():
             for name, tensor in own.items():
-                # What is equal stays untouched: caches and identity go by the tensors' versions.
+                # Equal tensors are not written: caches and identity depend on tensor versions.
                 if not torch.equal(tensor, state[name].to(tensor)):
                     tensor.copy_(state[name])
 
@@ -277,23 +282,23 @@ class Learner(ABC):
         """Hash of the configuration, the tokenizer and all weights."""
         version = self.engine.version()
         if self._identity[0] != version:
-            whole = [canonical(self.config), digest(self.tokenizer.to_json())]
+            parts = [canonical(self.config), digest(self.tokenizer.to_json())]
             for name, tensor in sorted(self.state().items()):
-                whole.append(f"{name} {tuple(tensor.shape)} {digest(tensor_bytes(tensor), 32)}")
-            self._identity = (version, digest("\n".join(whole)))
+                parts.append(f"{name} {tuple(tensor.shape)} {digest(tensor_bytes(tensor), 32)}")
+            self._identity = (version, digest("\n".join(parts)))
         return self._identity[1]
 
     def save(self, folder: Path) -> None:
-        """Write the folder that `load_model` opens; the file that makes it a model comes last."""
+        """Write the folder that `load_model` opens; `MODEL_FILE` is written last."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
-        marker = {"kind": self.saved_kind, "format": FORMAT, **self.write(folder)}
-        files.write_json(folder / MODEL_FILE, {**marker, "identity": self.identity()})
+        content = {"kind": self.saved_kind, "format": FORMAT, **self.write(folder)}
+        files.write_json(folder / MODEL_FILE, {**content, "identity": self.identity()})
 
 
 def cast(net: nn.Module, dtype: torch.dtype) -> None:
-    """Bring weights to `dtype`; buffers that no file holds, such as rotary angles, stay exact."""
+    """Cast weights to `dtype`; non-persistent buffers, such as rotary frequencies, stay exact."""
     for module in net.modules():
         for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
             if tensor is None or not tensor.is_floating_point():
@@ -303,16 +308,16 @@ def cast(net: nn.Module, dtype: torch.dtype) -> None:
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:
-    """The bytes of a tensor in row-major order, whatever its type: numpy knows no bfloat16."""
+    """The bytes of a tensor in row-major order, of any dtype (numpy has no bfloat16)."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
 def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:
-    """The model that `spec` names, on a device and in a type if these are given.
+    """The model that `spec` names, on a device and in a dtype if these are given.
 
     Raises:
-        ConfigError: it cannot be trained, such as a text-only baseline or a model over HTTP.
+        ConfigError: a model that cannot be trained, such as a text-only baseline or one over HTTP.
     """
     found = load_model(with_settings(spec, device=device, dtype=dtype))
     if not isinstance(found, Learner):

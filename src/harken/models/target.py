@@ -1,4 +1,4 @@
-"""Settings behind a model's name, written as in a link: ``FOLDER?device=cuda&dtype=bfloat16``."""
+"""Settings after a model's name, as a URL query: ``FOLDER?device=cuda&dtype=bfloat16``."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from harken.errors import ConfigError
 
 S = TypeVar("S")
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def read_target(
     kind: str, target: str, settings: type[S], options: Mapping[str, Any]
 ) -> tuple[str, S]:
-    """What is named before the question mark, and the settings behind it.
+    """Name and settings of a target.
 
     Args:
         kind: of model, for messages.
         target: ``NAME?setting=value&setting=value``.
         settings: a dataclass in which every setting has a default.
-        options: values already typed; they go before those of `target`.
+        options: typed values; they override those of `target`.
 
     Raises:
-        ConfigError: nothing is named, an unknown setting, or a value that does not fit.
+        ConfigError: no name, an unknown setting, or a value of the wrong type.
     """
     name, _, query = target.partition("?")
     if not name:
@@ -37,7 +37,9 @@ def read_target(
         written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     except ValueError:
         raise ConfigError(
-            f"{query!r} is no setting", where=f"{kind}:{name}", hint="Write ?name=value&name=value"
+            f"{query!r} is not a setting",
+            where=f"{kind}:{name}",
+            hint="Write ?name=value&name=value",
         ) from None
     for setting in (*written, *options):
         if setting not in kinds:
@@ -49,13 +51,15 @@ def read_target(
 
 
 def with_settings(spec: str, **settings: str) -> str:
-    """`spec` with settings put behind it; empty ones are left out."""
+    """`spec` with settings appended; empty ones are left out."""
     written = urlencode({name: value for name, value in settings.items() if value})
     return spec + ("&" if "?" in spec else "?") + written if written else spec
 
 
 def _typed(kind: str, name: str, wanted: type, text: str) -> Any:
     try:
-        return _TRUTH[text.lower()] if wanted is bool else wanted(text)
+        return _BOOL[text.lower()] if wanted is bool else wanted(text)
     except (KeyError, ValueError):
-        raise ConfigError(f"{name}={text!r} is no {wanted.__name__}", where=f"{kind}:") from None
+        raise ConfigError(
+            f"{name}={text!r} is not a valid {wanted.__name__}", where=f"{kind}:"
+        ) from None

@@ -1,1 +1,1 @@
-"""Stories of stages, each about a hundred lines, told by name."""
+"""Recipes: sequences of training stages, by name."""

@@ -1,4 +1,4 @@
-"""compose: an audio encoder, a projector and a language model become one saved model.
+"""compose: an audio encoder, a new projector and a language model as one saved model.
 
 Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 """
@@ -25,25 +25,27 @@ def compose_model(
     name: str = "",
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Join the parts, save the model in `out`, and tell its parameters by group.
+    """Compose the parts and save the model in `out`; returns its parameter counts by group.
 
     Args:
         encoder: folder of pretrained weights, or a registered encoder's name.
         lm: folder of a causal language model with its tokenizer.
         out: folder of the new model.
-        projector: a registered projector's name; its weights are fresh, drawn with `seed`.
+        projector: a registered projector's name; its weights are initialised with `seed`.
         pool: encoder frames in one audio token.
         lora: rank of LoRA in the language model; 0: none.
         name: of the model; the folder's if empty.
         seed: see projector.
 
     Raises:
-        RunError: the folder holds a model already.
-        ModelError: a part that cannot be opened or joined.
+        RunError: the folder has a model already.
+        ModelError: a part that cannot be opened or composed.
         ConfigError: an unknown encoder or projector.
     """
     if (out / MODEL_FILE).exists():
-        raise RunError("the folder holds a model", where=str(out), hint="Choose another --out.")
+        raise RunError(
+            "the folder has a model already", where=str(out), hint="Choose another --out."
+        )
     model = compose_pretrained(
         encoder,
         lm,

@@ -1,13 +1,13 @@
-"""The walk: from recordings to a proof of listening. What `harken demo` runs.
+"""The demo of `harken demo`: recordings, questions, training, curation, evaluation, report.
 
 Run:  harken demo        or        harken demo --corpus ESC-50 -o esc50
 
-Every stage leaves a folder that says when it is finished; a killed walk goes on where it stopped:
+Every stage writes a folder that records when it is finished; a killed demo resumes:
 
     corpus/  items/  practice/            recordings, questions, and practice on the same clips
-    teaching/  aligned/  tuned/  model/   training runs and the model after each step
+    training/  aligned/  tuned/  model/   training runs and the model after each step
     curated/                              weak, strong and dropped questions, with bits
-    before/  after/                       the exams of the aligned and of the final model
+    before/  after/                       evaluation of the aligned and of the final model
     report.html  summary.json
 """
 
@@ -46,18 +46,18 @@ PER_FAMILY = {"train": 400, "test": 60, "dev": 0}
 """Questions of each family."""
 
 PRACTICE = 12_000
-"""Questions of practice: a thousand sets of clips, twelve questions each."""
+"""Practice questions: a thousand sets of clips, twelve questions each."""
 
 CURATED = 360
-"""Training questions kept from fine-tuning: they are measured, and GRPO uses the strong ones."""
+"""Training questions held out from fine-tuning: they are curated, and GRPO uses the strong ones."""
 
 NAMES = 16
-"""Labels of sounds, and words, that are used at most: what a few minutes on a CPU can teach."""
+"""Most labels of sounds, and most words: as many as can be learned in a few minutes on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """How the walk ended: all numbers, and a short text."""
+    """All results, and a short text."""
 
     result: dict[str, Any]
     summary: str
@@ -71,14 +71,14 @@ def run_demo(
     layout: str | None = None,
     seed: int = 0,
 ) -> DemoResult:
-    """Tell the whole story in the folder `out`; the same call goes on with an unfinished one.
+    """Run the whole demo in the folder `out`; the same call resumes an unfinished one.
 
     Args:
-        out: everything made lies here.
+        out: folder of all results.
         corpus: labelled recordings; None: the starter corpus is generated.
         minutes: training time on two CPU cores; scales the number of steps.
-        layout: of the corpus, if it is not to be recognised.
-        seed: of everything drawn.
+        layout: of the corpus; None: detected.
+        seed: of all random draws.
     """
     out.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
@@ -88,12 +88,12 @@ def run_demo(
     test, pool, mixed, practice = _shares(out)
     learner = start("harken-tiny", [*practice, *mixed, *pool, *test], seed)
     clock("align", lambda: align_first(learner, practice, mixed, plan, out))
-    clock("exam before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
+    clock("evaluation before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
     clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
     strong = list(open_dataset(out / "curated" / "strong"))
     clock("rewards", lambda: reward(learner, strong, plan, out))
-    results = clock("exam after", lambda: _evaluate(out, "after", learner, test, seed))
+    results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
     result = {
@@ -114,18 +114,18 @@ def run_demo(
 
 
 class _Clock:
-    """Runs a stage and remembers how long it took."""
+    """Runs stages and records their durations."""
 
     def __init__(self) -> None:
-        """Nothing has run yet."""
+        """No stage has run."""
         self.seconds: dict[str, float] = {}
 
     def __call__(self, name: str, stage: Callable[[], T]) -> T:
         """Run `stage`."""
         start = time.monotonic()
-        made = stage()
+        result = stage()
         self.seconds[name] = round(time.monotonic() - start, 1)
-        return made
+        return result
 
 
 def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int) -> Corpus:
@@ -142,34 +142,34 @@ def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int) -
             where=str(corpus),
             hint=f"See why: harken scan {corpus}",
         )
-    kept, left_out = _fewer(assign_splits(read.recordings, seed), seed)
-    notes = (*read.notes, left_out) if left_out else read.notes
-    return Corpus(read.name, read.layout, read.root, kept, read.rejects, notes)
+    used, note = _fewer(assign_splits(read.recordings, seed), seed)
+    notes = (*read.notes, note) if note else read.notes
+    return Corpus(read.name, read.layout, read.root, used, read.rejects, notes)
 
 
 def _fewer(recordings: Sequence[Recording], seed: int) -> tuple[tuple[Recording, ...], str]:
-    """Recordings of at most `NAMES` sounds and `NAMES` words, and what was left out."""
-    keep: set[str] = set()
-    said = []
+    """Recordings of at most `NAMES` labels and `NAMES` words, and a note of what was left out."""
+    chosen: set[str] = set()
+    limits = []
     for what, names in (
         ("labels", {n for r in recordings if r.kind != "speech" for n in r.labels}),
         ("words", {r.transcript for r in recordings if r.transcript and " " not in r.transcript}),
     ):
         order = sorted(names, key=lambda name: digest(canonical([seed, name])))
-        keep |= {*order[:NAMES]}
+        chosen |= {*order[:NAMES]}
         if len(order) > NAMES:
-            said.append(f"{NAMES} of {len(order)} {what}")
-    kept = tuple(
+            limits.append(f"{NAMES} of {len(order)} {what}")
+    used = tuple(
         r
         for r in recordings
-        if (r.transcript in keep if r.kind == "speech" else keep.issuperset(r.labels))
-        or (r.kind == "speech" and not said)
+        if (r.transcript in chosen if r.kind == "speech" else chosen.issuperset(r.labels))
+        or (r.kind == "speech" and not limits)
     )
-    return kept, f"the demo uses {' and '.join(said)}" if said else ""
+    return used, f"the demo uses {' and '.join(limits)}" if limits else ""
 
 
 def _questions(out: Path, read: Corpus, seed: int) -> dict[str, Any]:
-    """All families of questions, and the practice for training."""
+    """Write the items of all families, and practice items for training."""
     families = [n for n in FAMILIES if n != "talk" and FAMILIES.is_built_in(n)]
     made = make_dataset(read, out / "items", families=families, per_family=PER_FAMILY, seed=seed)
     amount = {"train": PRACTICE, "test": 0, "dev": 0}
@@ -178,9 +178,9 @@ def _questions(out: Path, read: Corpus, seed: int) -> dict[str, Any]:
 
 
 def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
-    """Questions for the exam, for curation, for fine-tuning, and practice.
+    """Questions for evaluation, for curation, for fine-tuning, and practice.
 
-    The leaky control is curated and not examined: its point is that the text gives it away.
+    The leaky control is for curation only: its text gives the answer away on purpose.
     """
     items = list(open_dataset(out / "items"))
     test = [item for item in items if item.split == "test" and item.task != "leaky"]
@@ -188,8 +188,8 @@ def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
     leaky = [item for item in train if item.task == "leaky"][: CURATED // 2]
     closed_ended = [i for i in train if i.choices and len(i.clips) < 3 and i.task != "leaky"]
     pool = [*closed_ended[: CURATED - len(leaky)], *leaky]
-    held = {item.id for item in pool}
-    mixed = [item for item in train if item.id not in held and item.task != "leaky"]
+    held_out = {item.id for item in pool}
+    mixed = [item for item in train if item.id not in held_out and item.task != "leaky"]
     return test, pool, mixed, list(open_dataset(out / "practice"))
 
 
@@ -201,7 +201,7 @@ def _evaluate(
     seed: int,
     floor: bool = True,
 ) -> dict[str, Any]:
-    """Ask under every condition; the blind floor is of the items, so one of two exams has it."""
+    """Evaluate under every condition; the text-only floor is a property of the items: once."""
     return evaluate(
         learner,
         test,
@@ -216,14 +216,14 @@ def _evaluate(
 def _curate(
     out: Path, learner: Learner, pool: Sequence[Item], read: Corpus, seed: int
 ) -> dict[str, Any]:
-    """Bits by the tuned model; what deaf voters know of the text decides what is weak."""
+    """Bits by the tuned model; text-only baselines decide which questions are weak."""
     known = [i for i in open_dataset(out / "items") if i.split == "train" and i.choices]
     voters = [learner, load_model("linear", items=known), load_model("longest")]
     return curate_items(pool, voters, out / "curated", seed=seed, root=read.root)
 
 
 def _page(out: Path) -> Path:
-    """The report of both exams."""
+    """The report of both evaluations."""
     return write_report(
         out / "report.html",
         after=out / "after",
@@ -235,7 +235,7 @@ def _page(out: Path) -> Path:
 
 
 def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
-    """The end of the story in a few lines; the path of the report is the last."""
+    """The results in a few lines; the path of the report is the last."""
     counts = result["contribution"]
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines = [

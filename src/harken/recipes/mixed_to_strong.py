@@ -2,9 +2,9 @@
 
 Run:  harken train mixed-to-strong curated -o out
 
-Wins where the exam is mostly strong questions. Departures: with harken-tiny, which begins knowing
-nothing, drill, warm-up and alignment come first; SFT takes half of the strong questions, GRPO the
-other half, so that no question is used twice.
+Best where the benchmark has mostly strong questions. Departures: with harken-tiny, which is trained
+from scratch, drill, text warm-up and alignment come first; SFT takes half of the strong questions,
+GRPO the other half, so that no question is used twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harken.item import Item
 from harken.models.learner import Learner
-from harken.recipes.steps import Plan, items_of, keep, preset_of, run_stage, start
+from harken.recipes.steps import Plan, items_of, preset_of, run_stage, save_once, start
 from harken.recipes.tiny_curriculum import drills, naming
 
 
@@ -25,7 +25,7 @@ def align_first(
     plan: Plan,
     out: Path,
 ) -> None:
-    """Teach a model that knows nothing to read questions (as words), then to name what it hears."""
+    """Text warm-up and alignment for a model that is trained from scratch."""
     run_stage("text-warmup", learner, drills(practice), plan["drill"], out / "training")
     run_stage(
         "text-warmup", learner, [*practice, *mixed, *mixed], plan["text-warmup"], out / "training"
@@ -37,31 +37,31 @@ def align_first(
         plan["align"],
         out / "training",
     )
-    keep(learner, out / "aligned")
+    save_once(learner, out / "aligned")
 
 
 def tune(learner: Learner, mixed: Sequence[Item], plan: Plan, out: Path) -> None:
     """Supervised fine-tuning on the answers."""
     run_stage("sft", learner, mixed, plan["sft"], out / "training")
-    keep(learner, out / "tuned")
+    save_once(learner, out / "tuned")
 
 
 def reward(learner: Learner, strong: Sequence[Item], plan: Plan, out: Path) -> None:
-    """GRPO; the reward is the marker that examines."""
+    """GRPO; the reward is the score of `harken eval`."""
     run_stage("grpo", learner, [i for i in strong if i.choices], plan["grpo"], out / "training")
-    keep(learner, out / "model")
+    save_once(learner, out / "model")
 
 
 def mixed_to_strong(
     curated: Path, out: Path, model: str, plan: Plan, seed: int, device: str = "", dtype: str = ""
 ) -> Learner:
-    """Teach on a folder written by `harken curate`; the model is ``out/model``."""
+    """Train on a folder written by `harken curate`; the model is ``out/model``."""
     weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
-    open_ones = items_of(curated / "dropped")
+    dropped = items_of(curated / "dropped")
     half = len(strong) // 2
-    learner = start(model, [*weak, *strong, *open_ones], seed, device=device, dtype=dtype)
+    learner = start(model, [*weak, *strong, *dropped], seed, device=device, dtype=dtype)
     if model == preset_of(model):
-        align_first(learner, open_ones, [*weak, *strong[:half]], plan, out)
+        align_first(learner, dropped, [*weak, *strong[:half]], plan, out)
     tune(learner, [*weak, *strong[:half]], plan, out)
     reward(learner, strong[half:], plan, out)
     return learner

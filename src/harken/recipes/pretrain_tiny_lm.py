@@ -1,15 +1,15 @@
-"""Make the first words of harken-tiny: practise all questions on text, with made-up names.
+"""Pretrain harken-tiny's language model: text warm-up on all questions, with made-up names.
 
 Run:  python -m harken.recipes.pretrain_tiny_lm OUT      (about ten minutes on one core)
 
 Three rounds of `harken.train.text_warmup`: sets of one or two clips, then of up to four, then all
-families of questions. It learns to name, to choose, to tell the order and whether two are the same;
-"which clip" and "is it there" stay near chance with so many names, and are learned afterwards, on
-the few names of a corpus, by `harken.recipes.tiny_curriculum`'s drill (docs/log.md has the
+families of questions. The model learns to name, to choose, to tell the order and whether two are
+the same; "which clip" and "is it there" stay near chance with so many names, and are learned later,
+on the few labels of a corpus, by the drill of `harken.recipes.tiny_curriculum` (docs/log.md has the
 figures).
 
-The file in the package was made with an earlier wording of `harken.synth.families.talk`: made
-again, it is as good, and not the same bytes.
+The file in the package was made with earlier question texts of `harken.synth.families.talk`: made
+again, it is equally good, but not the same bytes.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from harken.synth.make import FAMILIES, draw
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 
 NAMES = 64
-"""Made-up sounds, and as many made-up words."""
+"""Number of made-up sounds, and of made-up words."""
 
 ROUNDS = ((500, 2e-3, 2), (600, 2e-3, 4), (900, 1.5e-3, 0))
 """(steps, learning rate, most clips; 0: all families) of each round."""
 
 
-def made_up(seed: int) -> tuple[list[str], list[str]]:
+def made_up_names(seed: int) -> tuple[list[str], list[str]]:
     """Names of sounds (half of two words) and words; no two begin with the same three letters."""
     rng = np.random.default_rng([seed, 1])
     found: dict[str, str] = {}
@@ -50,9 +50,9 @@ def made_up(seed: int) -> tuple[list[str], list[str]]:
     return sounds, words[NAMES : 2 * NAMES]
 
 
-def world(seed: int) -> list[Recording]:
-    """Four recordings of each sound, and each word said by four voices; none of it exists."""
-    sounds, words = made_up(seed)
+def made_up_recordings(seed: int) -> list[Recording]:
+    """Four recordings of each sound, and of each word by four voices; the files do not exist."""
+    sounds, words = made_up_names(seed)
     found = []
     for kind, names in (("sound", sounds), ("speech", words)):
         for name in names:
@@ -62,16 +62,16 @@ def world(seed: int) -> list[Recording]:
                     path=f"{key}.wav", duration_s=1.0, sha256=sha256(key.encode()).hexdigest()
                 )
                 engine = f"voice {number}" if kind == "speech" else None
-                said = name if kind == "speech" else None
+                transcript = name if kind == "speech" else None
                 found.append(
-                    Recording(clip, key, kind, (name,), said, engine, "train", licence="CC0")  # type: ignore[arg-type]
+                    Recording(clip, key, kind, (name,), transcript, engine, "train", licence="CC0")  # type: ignore[arg-type]
                 )
     return found
 
 
 def practice(seed: int, most: int) -> Iterator[Item]:
     """Items of one round."""
-    recordings = world(seed)
+    recordings = made_up_recordings(seed)
     for item in draw(recordings, "train", "talk", 24_000, seed + most):
         if not most or len(item.clips) <= most:
             yield item
@@ -82,7 +82,7 @@ def practice(seed: int, most: int) -> Iterator[Item]:
 
 
 def pretrain_tiny_lm(out: Path, seed: int = 0) -> ComposedModel:
-    """Teach and write ``lm_init.safetensors`` and its table into `out`."""
+    """Train, and write ``lm_init.safetensors`` and its table into `out`."""
     rounds = [list(practice(seed, most)) for _, _, most in ROUNDS]
     texts = sorted(
         {t for items in rounds for i in items for t in (i.question, i.answer, *i.choices)}
@@ -102,7 +102,7 @@ def pretrain_tiny_lm(out: Path, seed: int = 0) -> ComposedModel:
                 decay=0.02,
             )
             text_warmup(learner, items, settings, run)
-    sounds, words = made_up(seed)
+    sounds, words = made_up_names(seed)
     about = {"seed": seed, "names": 2 * NAMES, "rounds": [list(r) for r in ROUNDS]}
     export_lm_init(learner, [*sounds, *words], out, about)
     return learner

@@ -1,4 +1,4 @@
-"""Stories of stages, each about a hundred lines, told by name."""
+"""Recipes: sequences of training stages, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harken.config import settings_of
 from harken.errors import ConfigError
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
-from harken.recipes.steps import Plan, items_of, keep, plan_for, preset_of, run_stage, start
+from harken.recipes.steps import Plan, items_of, plan_for, preset_of, run_stage, save_once, start
 from harken.train.stages import STAGES
 
 
@@ -36,10 +36,9 @@ def train(
         model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
         config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
         overrides: the same as ``stage.key=value``.
-        seed: of everything drawn.
-        device: where it is trained, such as ``cuda``; dtype: what its weights become first, such
-            as ``bfloat16``; empty: as they are.
-        dtype: see device.
+        seed: of all random draws.
+        device: such as ``cuda``; empty: unchanged.
+        dtype: of the weights, such as ``bfloat16``; empty: unchanged.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -78,7 +77,7 @@ def _one_stage(
         tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)
     )
     run_stage(name, learner, chosen, plan[name], out)
-    keep(learner, out / "model")
+    save_once(learner, out / "model")
     return {
         "stage": name,
         "items": len(chosen),

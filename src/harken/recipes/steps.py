@@ -1,4 +1,4 @@
-"""What recipes share: a model to train, a stage in its own run, and saving when it is done."""
+"""What recipes share: opening a model, running a stage in its own run, and saving."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
 Plan = Mapping[str, LoopSettings]
-"""Stage -> its settings; a stage that is run twice has two names."""
+"""Name -> settings of a stage; a stage that is run twice has two names."""
 
 
 def texts(items: Iterable[Item]) -> list[str]:
-    """Every text a tokenizer should know."""
+    """Every text that a tokenizer is trained on."""
     return sorted({t for item in items for t in (item.question, item.answer, *item.choices)})
 
 
@@ -35,18 +35,18 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        marker = json.loads((Path(model) / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = json.loads((Path(model) / MODEL_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    name = marker.get("name", "") if isinstance(marker, dict) else ""
+    name = saved.get("name", "") if isinstance(saved, dict) else ""
     return name if name in PRESETS else ""
 
 
 def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
-    """The settings of every stage before anything is changed.
+    """The default settings of every stage.
 
-    Presets begin from nothing and have a curriculum of their own; every other model gets the
-    neutral defaults of the stages.
+    Presets are trained from scratch, with `tiny_plan`; every other model gets the neutral defaults
+    of the stages.
     """
     neutral = {name: STAGES.get(name).settings(seed=seed) for name in STAGES}
     return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
@@ -55,7 +55,7 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
 def start(
     model: str, items: Sequence[Item], seed: int, *, device: str = "", dtype: str = ""
 ) -> Learner:
-    """A fresh preset whose tokenizer knows `items`, or the model that `model` names.
+    """A new preset with a tokenizer trained on `items`, or the model that `model` names.
 
     Raises:
         ConfigError: a model that cannot be trained, such as a text-only baseline.
@@ -68,10 +68,10 @@ def start(
 def run_stage(
     stage: str, learner: Learner, items: Sequence[Item], settings: Any, folder: Path
 ) -> None:
-    """Run one stage as the run ``folder/<settings.name>``; a finished one is loaded.
+    """Run one stage in the run ``folder/<settings.name>``; a finished one is loaded.
 
     Raises:
-        RunError: the folder holds the same stage with other settings or items.
+        RunError: the folder has a run with other settings or items.
     """
     spec = {
         "kind": "train",
@@ -86,25 +86,25 @@ def run_stage(
             run.finish({"items": len(items), "model": learner.identity()})
 
 
-def keep(learner: Learner, folder: Path) -> None:
-    """Save the model; one that is there already must be the same.
+def save_once(learner: Learner, folder: Path) -> None:
+    """Save the model, unless the folder has the same model already.
 
     Raises:
-        RunError: the folder holds another model, which is left as it is.
+        RunError: the folder has another model, which is not overwritten.
     """
     try:
-        marker = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         learner.save(folder)
         return
     except (OSError, ValueError):
-        marker = {}
-    if marker.get("identity") != learner.identity():
+        saved = {}
+    if saved.get("identity") != learner.identity():
         raise RunError(
-            "the folder holds another model", where=str(folder), hint="Choose another --out."
+            "the folder has another model", where=str(folder), hint="Choose another --out."
         )
 
 
 def items_of(dataset: Path, split: str = "train") -> list[Item]:
-    """The items of a dataset, those of one split."""
+    """The items of one split of a dataset; of all splits if it is empty."""
     return [item for item in open_dataset(dataset) if not split or item.split == split]

@@ -1,13 +1,14 @@
-"""The curriculum of harken-tiny, as plain values: which stage, how long, on which items.
+"""The curriculum of harken-tiny: which stages, how many steps, on which items.
 
-Steps scale with the minutes asked for; rates do not. What was seen decides the shape (docs/log.md):
+Steps scale with the minutes of training; learning rates do not. It follows from measurements
+(docs/log.md):
 
-- Drill comes first, on words in place of sound and sets of one or two clips: where is it, is it
-  there. With up to four clips from the beginning a small model may stay at chance for minutes.
-- Naming is taught one question a line. With several in a line the later answers can be read from
-  the earlier ones, and nothing is heard: 0.30 right of four choices after 320 such steps, against
-  0.75 after 100 steps in which each clip is named once.
-- The language model is frozen while the ear learns to name: what it knows of questions stays.
+- Drill comes first, on labels in place of audio and sets of one or two clips: "where is it", "is it
+  there". With up to four clips from the beginning a small model may stay at chance for minutes.
+- `align` has one question in a prompt. With several, the later answers can be copied from earlier
+  ones and the audio is ignored: accuracy with four choices 0.30 after 320 such steps, against 0.75
+  after 100 steps in which each clip is named once.
+- The language model is frozen in `align`, so that it does not forget the questions.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from harken.train.stage import LoopSettings
 from harken.train.text_warmup import TextWarmupSettings
 
 MEASURED_MINUTES = 5.0
-"""The time that the step counts below take together, on two cores (ESC-10: 5 s clips)."""
+"""The total time of the step counts below, on two cores (ESC-10: 5 s clips)."""
 
 
 def tiny_plan(
     minutes: float = MEASURED_MINUTES, seed: int = 0, threads: int = 2
 ) -> dict[str, LoopSettings]:
-    """The settings of each stage, in the order in which they are run, for `minutes` of training.
+    """The settings of each stage, in the order of their runs, for `minutes` of training.
 
     ``drill`` is text warm-up on `drills(items)`, ``text-warmup`` on all items; ``align`` is trained
     on `naming(items)`, ``sft`` on all items and ``grpo`` on those with choices.
 
     Raises:
-        ConfigError: no time at all.
+        ConfigError: `minutes` is not above 0.
     """
     if minutes <= 0:
         raise ConfigError(f"minutes is {minutes}", hint="Give the time that training may take.")
@@ -44,7 +45,7 @@ def tiny_plan(
     def steps(number: int) -> int:
         return max(1, round(number * minutes / MEASURED_MINUTES))
 
-    # A model that begins from nothing: high rates, weight decay, a long warm-up of the rate.
+    # Training from scratch: high rates, weight decay, a long warm-up of the rate.
     loop: dict[str, Any] = {"warmup": 0.1, "decay": 0.02, "seed": seed, "threads": threads}
     plan: list[LoopSettings] = [
         TextWarmupSettings(name="drill", steps=steps(800), batch=16, lr=2e-3, turns=12, **loop),
@@ -82,12 +83,12 @@ def takes(stage: str, items: Iterable[Item]) -> list[Item]:
 
 
 def drills(items: Iterable[Item]) -> list[Item]:
-    """Practice on sets of one or two clips."""
+    """Practice items with one or two clips."""
     return [item for item in items if item.task == "talk" and len(item.clips) <= 2]
 
 
 def naming(items: Iterable[Item]) -> list[Item]:
-    """The open items that ask for a name of each thing heard, once: what `align` is taught on.
+    """The open-ended items that ask for the label of each sound once: the items of `align`.
 
     Questions about one of several clips are left out: the others would be encoded for nothing.
     """

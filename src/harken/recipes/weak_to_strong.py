@@ -2,8 +2,9 @@
 
 Run:  harken train weak-to-strong curated -o out
 
-Weak questions teach the form of an answer, strong ones are left for rewards that only listening
-earns. Wins where the exam has many weak questions. Departures: as in `mixed_to_strong`.
+SFT on weak questions trains the form of answers; strong questions are for GRPO, since their rewards
+need the audio. Best where the benchmark has many weak questions. Departures: as in
+`mixed_to_strong`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harken.recipes.steps import Plan, items_of, preset_of, start
 def weak_to_strong(
     curated: Path, out: Path, model: str, plan: Plan, seed: int, device: str = "", dtype: str = ""
 ) -> Learner:
-    """Teach on a folder written by `harken curate`; the model is ``out/model``.
+    """Train on a folder written by `harken curate`; the model is ``out/model``.
 
     Raises:
         DataError: there are fewer weak questions than a batch of SFT holds.
@@ -30,12 +31,12 @@ def weak_to_strong(
         raise DataError(
             f"{len(weak)} questions are weak, fewer than a batch of {batch}",
             where=str(curated / "weak"),
-            hint="Use mixed-to-strong: balanced questions leave little to a deaf model.",
+            hint="Use mixed-to-strong: few balanced questions are answered without audio.",
         )
-    open_ones = items_of(curated / "dropped")
-    learner = start(model, [*weak, *strong, *open_ones], seed, device=device, dtype=dtype)
+    dropped = items_of(curated / "dropped")
+    learner = start(model, [*weak, *strong, *dropped], seed, device=device, dtype=dtype)
     if model == preset_of(model):
-        align_first(learner, open_ones, weak, plan, out)
+        align_first(learner, dropped, weak, plan, out)
     tune(learner, weak, plan, out)
     reward(learner, strong, plan, out)
     return learner

@@ -175,7 +175,7 @@ def _common_prefix(one: str, other: str) -> str:
 
 def _named(tokenizer: Any, before: Sequence[int], one: int) -> str:
     """The text that a token would have added; its vocabulary entry where that is no character."""
-    if one in tokenizer.marks.values():
+    if one in tokenizer.special_ids.values():
         return str(tokenizer.token(one))
     near = before[
         -8:

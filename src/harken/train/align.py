@@ -1,7 +1,7 @@
-"""align: the projector learns to put audio into the language model's embedding space.
+"""align: trains the projector to map audio into the language model's embedding space.
 
-Trained on items with open answers that name or transcribe what is heard; the gradient passes
-through the language model and leaves it as it is.
+Trained on open-ended items whose answers name or transcribe the sounds; the gradient passes through
+the frozen language model.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class AlignSettings(TrainSettings):
 
 
 def align(learner: Learner, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
-    """Train the audio side on answers that name what is heard; items without clips are refused.
+    """Train the groups of the settings on answers that name the sounds.
 
     Raises:
-        DataError: an item has no clips: nothing could be aligned to it.
+        DataError: an item has no clips.
     """
     without = sum(not item.clips for item in items)
     if without:

@@ -1,9 +1,9 @@
-"""Changes to log-mel features that leave the answer true, drawn from a numpy generator.
+"""Augmentation of log-mel features that does not change the answer, drawn from a numpy generator.
 
-Features are log10 powers (T, bins) before normalisation. What is drawn: pitch (the mel axis
-stretched), tempo, level tilt, a noise floor, and masked bands and times (SpecAugment, Park et al.
-2019, arXiv 1904.08779). Rolling and cropping only where the order of events and the beginning do
-not matter.
+Features are log10 powers (T, bins) before normalisation. Changed are pitch (the mel axis
+stretched), tempo, spectral tilt and noise; bands and times are masked (SpecAugment, Park et al.
+2019, arXiv 1904.08779). Clips are rolled and cropped only where the order of events and the
+beginning do not matter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _LONG = 150  # frames (1.5 s) from which a sound is rolled and cropped
 
 
 def loose(item: Item) -> bool:
-    """Whether the clips' time does not matter: single sounds, no words, no scenes."""
+    """Whether the time axis does not matter: single sounds, no words, no scenes."""
     scene = any(clip.plan is not None and len(clip.plan.parts) > 1 for clip in item.clips)
     return "sound" in item.tags and "scene" not in item.tags and not scene
 
 
 def augment(mel: Array, rng: np.random.Generator, *, loose: bool) -> Array:
-    """A changed copy of `mel`; `loose` allows rolling and cropping."""
+    """An augmented copy of `mel`; `loose` allows rolling and cropping."""
     mel = np.array(mel)
     if rng.random() < 0.6:
         mel = _pitch(mel, float(rng.uniform(0.88, 1.12)))
@@ -70,7 +70,7 @@ def _pitch(mel: Array, factor: float) -> Array:
 
 
 def _noise(mel: Array, below: float, rng: np.random.Generator) -> Array:
-    """Noise added `below` decades under the maximum, wavering by half a neper."""
+    """Noise added `below` decades below the maximum, with a standard deviation of half a neper."""
     ln10 = np.float32(np.log(10.0))
     floor = (mel.max() - below) * ln10 + 0.5 * rng.standard_normal(mel.shape, np.float32)
     return np.asarray(np.logaddexp(mel * ln10, floor) / ln10, np.float32)

@@ -1,7 +1,7 @@
-"""Items -> lines with answers: order, options, augmentation, and the share without audio.
+"""Items -> tokenized examples: order, options, augmentation and modality dropout.
 
-Everything is drawn from ``default_rng([seed, step])``: a batch is a pure function of the items, the
-seed and the step, so a run that is taken up again sees the same batches.
+All randomness is from ``default_rng`` seeded by seed and step: a batch is a pure function of the
+items, the seed and the step, so a resumed run has the same batches.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from harken.models.base import Prompt
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.learner import Learner
 from harken.train.augment import augment, loose, mask
-from harken.train.text_clips import as_text, heard_names
+from harken.train.text_clips import as_text, clip_labels
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """How items become lines.
+    """How items become examples.
 
     Attributes:
-        modality_dropout: share of closed-ended items shown without their audio (half without any
-            trace of it, half silenced); their answer is drawn from the choices, so that without
-            audio the model learns to be undecided, not to guess by the text.
-        clips_as_text: clips are replaced by the names of what is heard in them.
-        augment: change the features (log-mel encoders only).
-        turns: up to so many items with the same clips become one line, whose clips are heard once.
+        modality_dropout: share of closed-ended items without their audio (half with no clips, half
+            with silence); their answer is drawn from the choices, so that without audio the model
+            learns a uniform distribution instead of guessing from the text.
+        clips_as_text: clips are replaced by the labels of their sounds.
+        augment: augment the features (log-mel encoders only).
+        turns: up to so many items with the same clips become one example; clips are encoded once.
     """
 
     modality_dropout: float = 0.0
@@ -42,10 +42,10 @@ class BatchSettings:
     turns: int = 1
 
     def check(self, learner: Learner) -> None:
-        """Raise ConfigError for what this learner cannot do."""
+        """Raise ConfigError for settings that this learner does not support."""
         if self.augment and not learner.augmentable:
             raise ConfigError(
-                f"augment is set, and {learner.name} has no log-mel features to augment",
+                f"augment is true, and {learner.name} has no log-mel features to augment",
                 hint="Set augment to false.",
             )
         if self.turns > 1 and not learner.packs_questions:
@@ -57,7 +57,7 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Lines with answers, and what is in them."""
+    """Tokenized examples with answers, and counts."""
 
     examples: tuple[TokenizedPrompt, ...]
     clips: int
@@ -65,34 +65,34 @@ class Batch:
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens that carry loss."""
+        """Number of tokens with a loss."""
         return sum(example.answer_tokens for example in self.examples)
 
 
 def epoch_picks(count: int, size: int, seed: int, step: int) -> list[int]:
-    """Which of `count` items are in batch `step`: a walk over one permutation after the other."""
+    """Which of `count` items are in batch `step`: one permutation after the other."""
     picks = []
-    for place in range(step * size, (step + 1) * size):
-        turn, at = divmod(place, count)
-        picks.append(int(_shuffled(count, seed, turn)[at]))
+    for position in range(step * size, (step + 1) * size):
+        epoch, at = divmod(position, count)
+        picks.append(int(_shuffled(count, seed, epoch)[at]))
     return picks
 
 
 _orders: dict[tuple[int, int, int], np.ndarray] = {}
 
 
-def _shuffled(count: int, seed: int, turn: int) -> np.ndarray:
-    key = (count, seed, turn)
+def _shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
+    key = (count, seed, epoch)
     if key not in _orders:
         while len(_orders) >= 8:
             _orders.pop(next(iter(_orders)))
-        rng = np.random.default_rng([seed, crc32(b"order"), turn])
+        rng = np.random.default_rng([seed, crc32(b"order"), epoch])
         _orders[key] = rng.permutation(count)
     return _orders[key]
 
 
 def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
-    """Items with the same clips in groups of at most `turns`, each in the order of its first."""
+    """Items with the same clips in groups of at most `turns`, ordered by their first items."""
     groups: list[list[Item]] = []
     open_groups: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
@@ -114,11 +114,11 @@ def make_batch(
     seed: int,
     step: int,
 ) -> Batch:
-    """The batch of `step`: `size` groups (see `grouped`), each one line.
+    """The batch of `step`: `size` groups (see `grouped`), each one example.
 
     Raises:
-        HarkenError: an item cannot be heard or is too long: teaching stops and says which, since
-            what is left out of training in silence is missed by nobody.
+        HarkenError: a clip cannot be loaded or an item is too long; training stops instead of
+            silently skipping it.
     """
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
     examples = []
@@ -135,9 +135,9 @@ def make_batch(
 def make_example(
     learner: Learner, group: Sequence[Item], how: BatchSettings, rng: np.random.Generator
 ) -> tuple[TokenizedPrompt, bool]:
-    """Items with the same clips as one line with answers, and whether the audio was left out.
+    """Items with the same clips as one example, and whether its audio was dropped.
 
-    Without audio only the questions with choices are asked: no answer to the others is true.
+    Without audio only closed-ended questions are used: no answer to the others would be right.
     """
     asked = [group[int(i)] for i in rng.permutation(len(group))]
     closed_ended = [item for item in asked if item.choices]
@@ -158,21 +158,21 @@ def make_example(
         answers.append(targets[int(rng.integers(len(targets)))] if without else right)
     audio_inputs = None
     if how.clips_as_text and clips:
-        names = heard_names(first)
-        assert names is not None, "items without names are left out before"
+        names = clip_labels(first)
+        assert names is not None, "`text_warmup` leaves out items without labels"
         prompts[0] = as_text(prompts[0], names, rng)
     elif how.augment:
-        audio_inputs = _sounds(learner, first, prompts[0], rng)
+        audio_inputs = _augmented(learner, first, prompts[0], rng)
     return learner.tokenize_turns(prompts, answers, audio_inputs), without
 
 
-def _sounds(
+def _augmented(
     learner: Learner, item: Item, prompt: Prompt, rng: np.random.Generator
 ) -> list[AudioInput]:
-    """The clips' features, changed."""
+    """The encoder inputs of the clips with augmented features."""
     free = loose(item)
     audio_inputs = []
     for clip in prompt.clips:
-        sound = learner.prepare(augment(learner.features(clip), rng, loose=free))
-        audio_inputs.append(replace(sound, given=mask(sound.features, rng)))
+        prepared = learner.prepare(augment(learner.features(clip), rng, loose=free))
+        audio_inputs.append(replace(prepared, given=mask(prepared.features, rng)))
     return audio_inputs

@@ -1,12 +1,12 @@
-"""Checkpoints of a stage: whole or not there, whatever kills the process.
+"""Checkpoints of a stage: complete or absent, whenever the process is killed.
 
 ::
 
-    checkpoint/<stage>/latest.json       which step, which folder, how many metrics belong to it
+    checkpoint/<stage>/latest.json       step, folder, and number of metrics records up to it
     checkpoint/<stage>/step-000100/      model.safetensors, optimizer.safetensors
 
-A checkpoint is written to a fresh folder, then `latest.json` is replaced in one move, then the
-older folder is removed. Metrics behind the checkpoint are cut off when the stage is taken up again.
+A checkpoint is written to a new folder, then `latest.json` is replaced atomically, then the older
+folder is removed. Metrics after the checkpoint are removed when the stage resumes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from harken.runs import Run
 
 LATEST = "latest.json"
 REFERENCE = "reference.safetensors"
-"""Weights at the start of a stage that is held near to them; removed when it is finished."""
+"""Weights at the start of a stage with a KL to them; removed when it is finished."""
 
 
 class Checkpoint:
     """The checkpoints of one stage.
 
     Attributes:
-        folder: where they lie.
+        folder: where they are.
         step: steps done.
         finished: the stage is complete.
     """
@@ -46,23 +46,24 @@ class Checkpoint:
         latest = _read(self.folder / LATEST)
         self.step = int(latest.get("step", 0))
         self.finished = bool(latest.get("finished", False))
-        self._held: str = latest.get("folder", "")
+        self._saved: str = latest.get("folder", "")
         self._metrics: int | None = latest.get("metrics")
 
     def restore(
         self, learner: Learner, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
     ) -> int:
-        """Load the latest checkpoint, if there is one; returns the step to go on with.
+        """Load the latest checkpoint, if there is one; returns the next step.
 
-        Metrics that belong to later steps are cut off.
+        Metrics of later steps are removed.
         """
         from safetensors.torch import load
 
         if not self.finished:
-            self.run.truncate("metrics", self._first_own() if not self._held else self._kept())
-        if not self._held:
+            count = int(self._metrics or 0) if self._saved else self._first_own()
+            self.run.truncate("metrics", count)
+        if not self._saved:
             return 0
-        here = self.folder / self._held
+        here = self.folder / self._saved
         learner.load_state(load((here / "model.safetensors").read_bytes()))
         if not self.finished:
             state = load((here / "optimizer.safetensors").read_bytes())
@@ -74,7 +75,7 @@ class Checkpoint:
                         optimiser.state[parameter] = own
         return self.step
 
-    def keep(
+    def save(
         self,
         learner: Learner,
         optimiser: torch.optim.Optimizer,
@@ -83,12 +84,12 @@ class Checkpoint:
         *,
         finished: bool,
     ) -> None:
-        """Write a checkpoint; of a finished stage only the weights are kept."""
+        """Write a checkpoint; of a finished stage only the weights."""
         from safetensors.torch import save
 
         fresh = f"step-{step:06d}"
         here = self.folder / fresh
-        if here.exists() and fresh != self._held:
+        if here.exists() and fresh != self._saved:
             shutil.rmtree(here)  # a kill left it half written
         here.mkdir(parents=True, exist_ok=True)
         whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
@@ -107,18 +108,15 @@ class Checkpoint:
             "metrics": self.run.count("metrics"),
         }
         write_json(self.folder / LATEST, latest)
-        self.step, self.finished, self._held = step, finished, fresh
+        self.step, self.finished, self._saved = step, finished, fresh
         if finished:
             (self.folder / REFERENCE).unlink(missing_ok=True)
         for old in self.folder.glob("step-*"):
             if old.name != fresh:
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _kept(self) -> int:
-        return int(self._metrics or 0)
-
     def _first_own(self) -> int:
-        """Where this stage's records begin: it has no checkpoint, so none of them counts."""
+        """Index of this stage's first record; without a checkpoint none of its records is kept."""
         for number, record in enumerate(self.run.stream("metrics")):
             if record.get("stage") == self.stage:
                 return number

@@ -1,12 +1,12 @@
-"""grpo: group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on own replies.
+"""grpo: group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on sampled replies.
 
-For each item a group of replies is drawn; each is marked by `harken.ask.score` (the same marker
-that examines), the rewards are centred and scaled within the group, and replies better than their
-group become more probable, within a clip and near to the model as it was at the start of the stage
-(KL). Groups in which all replies earn the same teach nothing: they are left out and counted.
+For each item a group of replies is sampled and scored by `harken.ask.score`, the scorer of
+`harken eval`. Rewards are centred and scaled within the group. Replies better than their group
+become more probable, within a clip and with a KL to the model at the start of the stage. Groups
+with equal rewards have no gradient: they are left out and counted.
 
 Departures: the model is in evaluation mode throughout (no dropout), so that the probability of a
-reply is the one it was drawn with; replies cut off at `max_tokens` are marked as they are.
+reply is the one it was sampled with; replies truncated at `max_tokens` are scored as they are.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class GrpoSettings(LoopSettings):
 
     Attributes:
         items: questions in a step.
-        group: replies drawn for each item.
-        temperature, top_k, max_tokens: how replies are drawn; at temperature 1 without top-k they
-            come from the very distribution that is trained.
-        reuse: how many steps are taken on the same replies (the ratio is 1 in the first).
+        group: replies sampled for each item.
+        temperature, top_k, max_tokens: of sampling; at temperature 1 without top-k the replies are
+            from the distribution that is trained.
+        reuse: steps on the same replies (the ratio is 1 in the first).
         rewards: what a reply is worth, as a weighted sum: ``accuracy=1,format=0.2``
             (`harken.ask.rewards`); accuracy is by the scorer of evaluations.
-        clip: how far a token's ratio may go from 1 and still be paid for.
-        kl: weight of the divergence from the model at the start.
+        clip: largest distance of a token's ratio from 1 that increases the objective.
+        kl: weight of the KL to the model at the start.
     """
 
     name: str = "grpo"
@@ -66,7 +66,7 @@ class GrpoSettings(LoopSettings):
     reuse: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done."""
+        """Raise ConfigError for invalid values."""
         LoopSettings.__post_init__(self)
         self.require("group", least=2)
         for name in ("items", "reuse", "max_tokens"):
@@ -85,12 +85,13 @@ class GrpoSettings(LoopSettings):
 
 @dataclass(slots=True, eq=False)
 class Rollouts:
-    """The replies of one step that teach something, and what was seen in drawing them.
+    """The replies of one step in groups with unequal rewards, and metrics.
 
     Attributes:
-        lines: one a reply, with the reply as its answer.
+        examples: one for each reply, with the reply as its answer.
         advantage: (replies,).
-        old: log-probability (N,) of every token when it was drawn; reference: at the start.
+        old: log-probability (N,) of every token when it was sampled; None: that of this step.
+        reference: that of the model at the start; None without a KL.
         about: counts and the mean reward.
     """
 
@@ -102,42 +103,44 @@ class Rollouts:
 
 
 def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: Run) -> None:
-    """Teach by reward.
+    """Train on rewards of sampled replies.
 
     Raises:
         DataError: there are no items.
-        HarkenError: an item cannot be heard or is too long.
+        HarkenError: a clip cannot be loaded or an item is too long.
     """
     if not items:
-        raise DataError(f"stage {settings.name} has no items to teach")
+        raise DataError(f"stage {settings.name} has no items")
     with deterministic(settings.threads):
         reference = _reference(learner, settings, run) if settings.kl else None
     worth = build_reward(settings.rewards)
-    held: list[Rollouts] = []
+    current: list[Rollouts] = []
 
     def step_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
-        if step % settings.reuse == 0 or not held:
-            held[:] = [_draw(learner, reference, items, settings, worth, step // settings.reuse)]
-        drawn_now = held[0]
-        if not drawn_now.examples:
-            return None, drawn_now.about
-        new, rows = learner.engine.token_logprobs(drawn_now.examples)
-        old = new.detach() if drawn_now.old is None else drawn_now.old
+        if step % settings.reuse == 0 or not current:
+            current[:] = [
+                _rollouts(learner, reference, items, settings, worth, step // settings.reuse)
+            ]
+        rollouts = current[0]
+        if not rollouts.examples:
+            return None, rollouts.about
+        new, rows = learner.engine.token_logprobs(rollouts.examples)
+        old = new.detach() if rollouts.old is None else rollouts.old
         loss = grpo_loss(
             new,
             old,
-            drawn_now.reference,
-            drawn_now.advantage,
+            rollouts.reference,
+            rollouts.advantage,
             rows,
             settings.clip,
             settings.kl,
         )
-        return loss, drawn_now.about | _seen(new.detach(), old, drawn_now.reference, settings)
+        return loss, rollouts.about | _distance(new.detach(), old, rollouts.reference, settings)
 
     train_loop(learner, settings, run, step_loss, training=False)
 
 
-def _draw(
+def _rollouts(
     learner: Learner,
     reference: Learner | None,
     items: Sequence[Item],
@@ -145,7 +148,7 @@ def _draw(
     worth: RewardFunction,
     turn: int,
 ) -> Rollouts:
-    """Draw the replies to one batch of items, and say what each is worth."""
+    """Sample and score the replies of one batch of items."""
     rng = np.random.default_rng([settings.seed, crc32(b"grpo"), turn])
     picks = [items[i] for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
     prompts: list[Prompt] = []
@@ -154,55 +157,56 @@ def _draw(
         prompts += [make_prompt(item, learner.style, order=order)] * settings.group
     seeds = [[settings.seed, crc32(b"reply"), turn, row] for row in range(len(prompts))]
     sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_k)
-    asked = {row: learner.tokenize(prompt) for row, prompt in enumerate(prompts)}
-    replies = learner.sample(asked, sampling, seeds)
-    earned = torch.tensor(
+    tokenized = {row: learner.tokenize(prompt) for row, prompt in enumerate(prompts)}
+    replies = learner.sample(tokenized, sampling, seeds)
+    rewards = torch.tensor(
         [
             worth(picks[row // settings.group], prompt, replies[row].text)
             for row, prompt in enumerate(prompts)
         ]
     ).view(len(picks), settings.group)
-    gains = advantages(earned)
-    useful = (gains != 0).any(1).repeat_interleave(settings.group)
-    kept = [row for row in range(len(prompts)) if bool(useful[row])]
-    examples = [_with(asked[row], replies[row].ids) for row in kept]
+    advantage = advantages(rewards)
+    useful = (advantage != 0).any(1).repeat_interleave(settings.group)
+    used = [row for row in range(len(prompts)) if bool(useful[row])]
+    examples = [_with_reply(tokenized[row], replies[row].ids) for row in used]
     about = {
-        "reward": round(float(earned.mean()), 6),
+        "reward": round(float(rewards.mean()), 6),
         "groups": len(picks),
-        "groups_left_out": len(picks) - len(kept) // settings.group,
+        "groups_left_out": len(picks) - len(used) // settings.group,
         "cut_off": sum(not reply.ended for reply in replies.values()),
         "answer_tokens": sum(example.answer for example in examples),
         "clips": sum(len(example.audio_inputs) for example in examples),
     }
-    old = then = None
+    old = at_start = None
     with torch.no_grad():
         if examples and settings.reuse > 1:
             old = learner.engine.token_logprobs(examples)[0]
         if examples and reference is not None:
-            then = reference.engine.token_logprobs(examples)[0]
-    return Rollouts(examples, gains.flatten()[kept].to(learner.engine.device), old, then, about)
+            at_start = reference.engine.token_logprobs(examples)[0]
+    own = advantage.flatten()[used].to(learner.engine.device)
+    return Rollouts(examples, own, old, at_start, about)
 
 
-def _with(example: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
-    """`example` with the tokens that were drawn behind it, and no others."""
+def _with_reply(example: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
+    """`example` followed by the sampled tokens, without an added ``<eos>``."""
     return TokenizedPrompt(
         (*example.ids, *ids), example.clip_numbers, example.audio_inputs, len(ids)
     )
 
 
-def _seen(
+def _distance(
     new: Tensor, old: Tensor, reference: Tensor | None, settings: GrpoSettings
 ) -> dict[str, Any]:
-    """How far the model has gone from where it was."""
-    away = ((new - old).exp() - 1).abs() > settings.clip
-    seen = {"clipped": round(float(away.float().mean()), 6)}
+    """Share of clipped tokens, and KL to the reference."""
+    clipped = ((new - old).exp() - 1).abs() > settings.clip
+    found = {"clipped": round(float(clipped.float().mean()), 6)}
     if reference is not None:
-        seen["kl"] = round(float(kl_k3(new, reference).mean()), 6)
-    return seen
+        found["kl"] = round(float(kl_k3(new, reference).mean()), 6)
+    return found
 
 
 def _reference(learner: Learner, settings: GrpoSettings, run: Run) -> Learner:
-    """The model as it was at the start of the stage; kept beside the checkpoints until the end."""
+    """The model at the start of the stage, saved beside the checkpoints until the end."""
     from safetensors.torch import load, save
 
     found = open_stage(run, settings.name)

@@ -1,7 +1,7 @@
-"""What is minimised, with the arithmetic written out.
+"""The losses, with formulas and worked examples.
 
-All log-probabilities are natural logs. `mean` over tokens is over answer tokens only: the prompt,
-the placeholders of audio and padding carry no loss.
+All log-probabilities are natural logs. Means over tokens are over answer tokens only: the prompt,
+audio placeholders and padding have no loss.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def answer_loss(logits: Tensor, ids: Tensor, smoothing: float = 0.0) -> Tensor:
 
 
 def advantages(rewards: Tensor) -> Tensor:
-    """How much better than its group each reply is: (r - mean) / std, zeros where all are equal.
+    """Group-relative advantages (r - mean) / std; zeros where all rewards are equal.
 
     Shao et al. 2024 (arXiv 2402.03300), outcome supervision; std is that of the population, so
     rewards 1, 0, 0, 0 give mean 1/4, std sqrt(3)/4 and advantages sqrt(3), -1/sqrt(3) three times.
@@ -33,18 +33,18 @@ def advantages(rewards: Tensor) -> Tensor:
     Args:
         rewards: (groups, replies).
     """
-    spread = rewards.std(dim=1, keepdim=True, correction=0)
-    away = rewards - rewards.mean(dim=1, keepdim=True)
-    return torch.where(spread > 0, away / spread.clamp(min=1e-6), torch.zeros_like(away))
+    std = rewards.std(dim=1, keepdim=True, correction=0)
+    centred = rewards - rewards.mean(dim=1, keepdim=True)
+    return torch.where(std > 0, centred / std.clamp(min=1e-6), torch.zeros_like(centred))
 
 
 def kl_k3(new: Tensor, reference: Tensor) -> Tensor:
-    """Estimate of KL(new || reference) a token, never negative: exp(d) - d - 1, d = ref - new.
+    """Estimate of KL(new || reference) per token, never negative: exp(d) - d - 1, d = ref - new.
 
     Equal log-probabilities give 0; d = ln 2 gives 2 - ln 2 - 1 = 0.3069. Equation 4 of Shao et al.
     """
-    away = reference - new
-    return away.exp() - away - 1.0
+    difference = reference - new
+    return difference.exp() - difference - 1.0
 
 
 def grpo_loss(
@@ -61,20 +61,20 @@ def grpo_loss(
     Per token t of reply i, with the ratio q = exp(new - old):
     J = (1/G) sum_i (1/|o_i|) sum_t [min(q A_i, clip(q, 1 - e, 1 + e) A_i) - kl * k3(new, ref)].
     A reply of one token with q = 1.5, A = 1, e = 0.2 gives min(1.5, 1.2) = 1.2; with A = -1
-    it gives min(-1.5, -1.2) = -1.5: what is bad is not spared by the clip.
+    it gives min(-1.5, -1.2) = -1.5: the clip does not limit the penalty of bad replies.
 
     Args:
         new: log-probabilities (N,) of every token of every reply, with gradient.
-        old: those of the model that drew the replies.
-        reference: those of the model it shall stay near; may be None if `kl` is 0.
+        old: those of the model that sampled the replies.
+        reference: those of the reference model; may be None if `kl` is 0.
         advantage: A, (replies,).
-        rows: which reply a token belongs to, (N,).
+        rows: the reply of each token, (N,).
         clip: e.
-        kl: weight of the divergence from the reference.
+        kl: weight of the KL to the reference.
     """
     ratio = (new - old).exp()
-    gain = advantage[rows]
-    token = torch.minimum(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain)
+    own = advantage[rows]
+    token = torch.minimum(ratio * own, ratio.clamp(1 - clip, 1 + clip) * own)
     if kl and reference is not None:
         token = token - kl * kl_k3(new, reference)
     zeros = torch.zeros_like(advantage)

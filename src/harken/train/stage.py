@@ -1,4 +1,4 @@
-"""The shape of a training stage, and the settings that all of them share."""
+"""The interface of a training stage, and the settings that all stages share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harken.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One kind of training; see `harken.train` for the shape of its file.
+    """One kind of training; see `harken.train`.
 
     Attributes:
         name: in `harken.train.stages.STAGES`; `about`: one sentence.
@@ -34,20 +34,22 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """What the train loop reads, whatever the stage.
+    """Settings of the train loop, for every stage.
 
-    The defaults suit pretrained parts; a model that begins from nothing wants more
+    The defaults are for pretrained parts; training from scratch needs higher rates
     (`harken.recipes.tiny_curriculum`).
 
     Attributes:
         name: of the stage within its run (two stages of one kind need two names).
-        steps: how many steps of the optimiser.
-        lr: highest learning rate; warmup: share of the steps until it is reached.
-        decay: AdamW's weight decay; clip_norm: longest gradient.
+        steps: optimiser steps.
+        lr: highest learning rate.
+        warmup: share of the steps until it is reached.
+        decay: AdamW's weight decay.
+        clip_norm: largest norm of the gradient.
         groups: the module groups that are trained; the others are frozen.
         seed: of order, options, augmentation, dropout and sampling.
         checkpoint_every: steps between checkpoints.
-        threads: of torch, part of what the result depends on; 0: as many as torch takes.
+        threads: of torch; the result depends on it; 0: torch's default.
     """
 
     name: str = "train"
@@ -62,7 +64,7 @@ class LoopSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done."""
+        """Raise ConfigError for invalid values."""
         self.require("checkpoint_every", least=1)
         for name in ("steps", "threads", "lr", "decay"):
             self.require(name)

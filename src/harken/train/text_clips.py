@@ -1,7 +1,7 @@
-"""Items whose clips are words: what is heard in each clip, taken from the item's plan.
+"""Items with clips replaced by the labels of their sounds, from the item's plan.
 
-A language model without any knowledge has to learn what "which clip" or "how many" mean. It learns
-it faster on text, where a clip is replaced by the words for what it holds, before it hears a sound.
+A language model trained from scratch has to learn what "which clip" or "how many" mean. It learns
+this faster on text, with labels in place of clips, before it is trained on audio.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from harken.models.base import Prompt
 from harken.models.engine.batch import ClipText
 
 
-def heard_names(item: Item) -> list[list[str]] | None:
-    """The names heard in each clip, in order; None where the plan does not tell."""
+def clip_labels(item: Item) -> list[list[str]] | None:
+    """The labels of the sounds in each clip, in order; None where the plan does not have them."""
     values: dict[str, Any] = item.plan.get("values") or {}
     names = values.get("heard")
     if names is None and len(item.clips) == 1:
@@ -34,13 +34,13 @@ def heard_names(item: Item) -> list[list[str]] | None:
 
 
 def as_text(prompt: Prompt, names: Sequence[Sequence[str]], rng: np.random.Generator) -> Prompt:
-    """`prompt` with each clip replaced by its names, each said once or twice, as sounds last."""
+    """`prompt` with each clip replaced by its labels, each repeated once or twice at random."""
     parts: list[str | Clip] = []
     left = list(names)
     for part in prompt.parts:
         if isinstance(part, Clip):
-            said = [name for name in left.pop(0) for _ in range(int(rng.integers(1, 3)))]
-            parts.append(ClipText(" ".join(said)))
+            labels = [name for name in left.pop(0) for _ in range(int(rng.integers(1, 3)))]
+            parts.append(ClipText(" ".join(labels)))
         else:
             parts.append(part)
     return replace(prompt, parts=tuple(parts))

@@ -1,7 +1,7 @@
-"""text-warmup: the language model learns the questions on text, each clip replaced by its labels.
+"""text-warmup: trains the language model on text, each clip replaced by the labels of its sounds.
 
-Items whose plan does not say what is heard in each clip are left out, and their number is logged.
-No audio is loaded. The audio encoder is frozen.
+Items whose plan does not have the labels of each clip are left out, and their number is logged. No
+audio is loaded. The audio encoder is frozen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.stage import Stage
-from harken.train.text_clips import heard_names
+from harken.train.text_clips import clip_labels
 from harken.train.train_loop import TrainSettings, train_on_answers
 
 
@@ -30,10 +30,10 @@ class TextWarmupSettings(TrainSettings):
 def text_warmup(
     learner: Learner, items: Sequence[Item], settings: TextWarmupSettings, run: Run
 ) -> None:
-    """Train the language model with the labels of clips in their place.
+    """Train the groups of the settings with labels in place of clips.
 
     Raises:
-        DataError: no item says what is heard in it.
+        DataError: no item has labels.
     """
     known = takes(items)
     run.log({"stage": settings.name, "items": len(known), "left_out": len(items) - len(known)})
@@ -41,8 +41,8 @@ def text_warmup(
 
 
 def takes(items: Sequence[Item]) -> list[Item]:
-    """Items whose plan says what is heard in each clip."""
-    return [item for item in items if heard_names(item) is not None]
+    """Items whose plan has the labels of each clip."""
+    return [item for item in items if clip_labels(item) is not None]
 
 
 STAGE = Stage(

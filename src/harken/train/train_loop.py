@@ -1,10 +1,9 @@
-"""The loop of the offline stages: batches, a loss, AdamW, and checkpoints that survive a kill.
+"""The train loop of all stages: steps, AdamW, and checkpoints that survive a kill.
 
 Learning rate at step s of S, with W = warmup * S:
 lr * min(1, (s + 1) / W) * (0.05 + 0.95 * (1 + cos(pi s / S)) / 2).
-Random numbers of step s come from (seed, s) alone, the number of threads is fixed and torch is
-asked for deterministic algorithms: killed at any moment and called again, the loop ends with the
-same bytes.
+Random numbers of step s depend on (seed, s) only, the number of threads is fixed, and torch uses
+deterministic algorithms: killed at any moment and called again, the loop ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from harken.train.stage import LoopSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings(LoopSettings):
-    """Settings of the stages that learn from given answers.
+    """Settings of the stages that train on the answers of items.
 
     Attributes:
-        batch: prompts in a step (of one item each, or of up to `turns`).
-        smoothing: of the labels.
+        batch: examples in a step (of one item each, or of up to `turns`).
+        smoothing: label smoothing.
         modality_dropout, clips_as_text, augment, turns: see `harken.train.batch.BatchSettings`.
     """
 
@@ -50,7 +49,7 @@ class TrainSettings(LoopSettings):
     turns: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done."""
+        """Raise ConfigError for invalid values."""
         LoopSettings.__post_init__(self)
         for name in ("batch", "turns"):
             self.require(name, least=1)
@@ -59,23 +58,24 @@ class TrainSettings(LoopSettings):
 
 
 def rate(settings: LoopSettings, step: int) -> float:
-    """The learning rate of `step`, by the rule at the top of this file."""
-    rise = min(1.0, (step + 1) / max(1.0, settings.warmup * settings.steps))
-    fall = 0.05 + 0.95 * (1 + math.cos(math.pi * step / max(1, settings.steps))) / 2
-    return float(settings.lr * rise * fall)
+    """The learning rate of `step`, by the formula at the top of this file."""
+    warmup = min(1.0, (step + 1) / max(1.0, settings.warmup * settings.steps))
+    decay = 0.05 + 0.95 * (1 + math.cos(math.pi * step / max(1, settings.steps))) / 2
+    return float(settings.lr * warmup * decay)
 
 
 def train_on_answers(
     learner: Learner, items: Sequence[Item], settings: TrainSettings, run: Run
 ) -> None:
-    """Teach `learner` the answers of `items`.
+    """Train `learner` on the answers of `items`.
 
     Raises:
         DataError: there are no items.
-        RunError: the loss is not a number.
+        ConfigError: a setting that the learner does not support.
+        RunError: the loss is not finite.
     """
     if not items:
-        raise DataError(f"stage {settings.name} has no items to teach")
+        raise DataError(f"stage {settings.name} has no items")
     how = BatchSettings(
         settings.modality_dropout, settings.clips_as_text, settings.augment, settings.turns
     )
@@ -98,13 +98,13 @@ def train_loop(
     *,
     training: bool,
 ) -> None:
-    """Steps, from the checkpoint to the end.
+    """Train from the latest checkpoint to the last step.
 
     Args:
-        learner: taught in place.
+        learner: trained in place.
         settings: of the stage.
-        run: where metrics and checkpoints go.
-        step_loss: step -> the loss (None: nothing to learn from) and what to write down.
+        run: gets metrics and checkpoints.
+        step_loss: step -> the loss (None: no update) and further metrics.
         training: whether dropout is on.
     """
     with deterministic(settings.threads):
@@ -127,9 +127,9 @@ def train_loop(
             run.append("metrics", [{"stage": settings.name, "step": step, **record}], sync=due)
             run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - seconds})
             if due:
-                found.keep(learner, optimiser, names, step + 1, finished=last)
+                found.save(learner, optimiser, names, step + 1, finished=last)
         if not todo:
-            found.keep(learner, optimiser, names, settings.steps, finished=True)
+            found.save(learner, optimiser, names, settings.steps, finished=True)
         learner.trainable(GROUPS)
         learner.net.eval()
 
@@ -142,7 +142,7 @@ def _step(
     step_loss: Callable[[int], tuple[Tensor | None, dict[str, Any]]],
     training: bool,
 ) -> dict[str, Any]:
-    """One step; returns its record."""
+    """One step; returns its metrics record."""
     torch.manual_seed(crc32(f"{settings.seed} {settings.name} {step}".encode()))
     learner.net.train(training)
     lr = rate(settings, step)
@@ -163,21 +163,21 @@ def _step(
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
     audio = learner.engine.audio
-    arrived = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
+    audio_norm = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
     learner.engine.audio = None
     optimiser.step()
     return {
         "loss": round(value, 6),
         "lr": lr,
         "grad_norm": round(norm, 6),
-        "audio_grad_norm": round(arrived, 8),
+        "audio_grad_norm": round(audio_norm, 8),
         **about,
     }
 
 
 @contextmanager
 def deterministic(threads: int) -> Iterator[None]:
-    """Fixed threads, deterministic algorithms and a random state of its own, for a block."""
+    """Fixed threads, deterministic algorithms and a forked random state, for a block."""
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads or before)
@@ -196,6 +196,6 @@ def _about(batch: Batch) -> dict[str, Any]:
         "clips": batch.clips,
         "modality_dropout": batch.modality_dropout,
         "audio_tokens": sum(
-            sound.tokens for example in batch.examples for sound in example.audio_inputs
+            audio_input.tokens for example in batch.examples for audio_input in example.audio_inputs
         ),
     }

@@ -1,4 +1,4 @@
-"""Encoders and language models of other kinds, tiny and random, saved and opened as strangers."""
+"""Tiny random encoders and language models of several kinds, saved by transformers and composed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lm(kind: str, vocabulary: int) -> Any:
     options = {"vocab_size": vocabulary, "num_key_value_heads": 2, "eos_token_id": 0, **SMALL}
     if kind == "qwen2":
         return tf.Qwen2ForCausalLM(tf.Qwen2Config(**options))
-    if kind == "gpt2":  # positions are learned, the head is not a plain one to us
+    if kind == "gpt2":  # learned positions; not known to have a plain head
         return tf.GPT2LMHeadModel(
             tf.GPT2Config(
                 vocab_size=vocabulary, n_embd=16, n_layer=1, n_head=2, n_positions=512,
@@ -67,8 +67,8 @@ def lm(kind: str, vocabulary: int) -> Any:
     return tf.LlamaForCausalLM(tf.LlamaConfig(**options))
 
 
-def folders(folder: Path, max_clips: str, speaks: str) -> tuple[Path, Path]:
-    """Saved by transformers, with a tokenizer of their own that has no marks."""
+def folders(folder: Path, encoder_kind: str, lm_kind: str) -> tuple[Path, Path]:
+    """Folders of an encoder and of an LM whose tokenizer has no audio placeholder."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -83,18 +83,18 @@ def folders(folder: Path, max_clips: str, speaks: str) -> tuple[Path, Path]:
             show_progress=False,
         ),
     )
-    encoder(max_clips).save_pretrained(folder / "encoder")
-    lm(speaks, tokenizer.get_vocab_size()).save_pretrained(folder / "lm")
+    encoder(encoder_kind).save_pretrained(folder / "encoder")
+    lm(lm_kind, tokenizer.get_vocab_size()).save_pretrained(folder / "lm")
     tokenizer.save(str(folder / "lm" / "tokenizer.json"))
     return folder / "encoder", folder / "lm"
 
 
 @pytest.mark.parametrize(
-    ("max_clips", "speaks"),
+    ("encoder_kind", "lm_kind"),
     [("whisper", "qwen2"), ("ast", "llama"), ("wav2vec2", "gpt2"), ("wavlm", "qwen2")],
 )
-def test_strangers_are_joined(max_clips: str, speaks: str, tmp_path: Path) -> None:
-    learner = compose_pretrained(*folders(tmp_path, max_clips, speaks), pool=5, name="joined")
+def test_pretrained_parts_are_composed(encoder_kind: str, lm_kind: str, tmp_path: Path) -> None:
+    learner = compose_pretrained(*folders(tmp_path, encoder_kind, lm_kind), pool=5, name="joined")
     assert learner.tokenizer.eos == 0 and learner.tokenizer.audio >= 257
     items = [
         named(tmp_path, "noise", seconds=0.31),
@@ -120,8 +120,8 @@ def test_strangers_are_joined(max_clips: str, speaks: str, tmp_path: Path) -> No
     assert again.choice_logprobs(prompts) == learner.choice_logprobs(prompts)
 
 
-def test_whisper_hears_what_its_own_extractor_hears(tmp_path: Path) -> None:
-    """Filled up on the device, the features equal those padded by transformers."""
+def test_whisper_frames_equal_those_of_its_own_extractor(tmp_path: Path) -> None:
+    """Padded on the device, the features equal those padded by transformers."""
     from harken.audio.load import load
 
     learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
@@ -135,14 +135,14 @@ def test_whisper_hears_what_its_own_extractor_hears(tmp_path: Path) -> None:
     assert count == 40  # 0.77 s at 50 a second, and the frame in which it ends
 
 
-def test_whisper_refuses_what_it_would_cut(tmp_path: Path) -> None:
+def test_whisper_refuses_clips_it_would_truncate(tmp_path: Path) -> None:
     learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
     item = replace(named(tmp_path, "noise"), clips=(silence(3.5),))
     with pytest.raises(ModelError, match=r"3\.50 s long.*at most 3 s"):
         learner.tokenize(make_prompt(item, learner.style))
 
 
-def test_lora_teaches_the_adapters_only(tmp_path: Path) -> None:
+def test_lora_trains_the_adapters_only(tmp_path: Path) -> None:
     pytest.importorskip("peft")
     learner = compose_pretrained(*folders(tmp_path, "whisper", "llama"), lora_rank=2)
     learner.trainable(["projector", "lm"])
@@ -156,12 +156,12 @@ def test_lora_teaches_the_adapters_only(tmp_path: Path) -> None:
     ) == learner.choice_logprobs([prompt])
 
 
-def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_composed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no config\.json"):
         compose_pretrained(tmp_path / "none", tmp_path / "none")
-    heard, spoken = folders(tmp_path, "whisper", "llama")
+    encoder_folder, lm_folder = folders(tmp_path, "whisper", "llama")
     with pytest.raises(ModelError, match="no audio encoder is known for model_type 'llama'"):
         ComposedModel.compose(lm("llama", 300), lm("llama", 300), TextTokenizer.train(TEXTS, 300))
-    (spoken / "tokenizer.json").unlink()
+    (lm_folder / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):
-        compose_pretrained(heard, spoken)
+        compose_pretrained(encoder_folder, lm_folder)

@@ -33,20 +33,20 @@ def test_length_is_the_clips_own(samples: int) -> None:
     assert len(mel) == frame_count(samples, MelSettings()) == 1 + max(0, samples - 400) // 160
 
 
-def test_long_clips_are_made_in_blocks_without_seams() -> None:
+def test_long_clips_are_computed_in_blocks() -> None:
     wave = np.random.default_rng(0).standard_normal(RATE * 42).astype(np.float32)
     whole = log_mel(wave)
     late = log_mel(wave[160 * 4000 : 160 * 4000 + 400 + 160 * 199])
     np.testing.assert_allclose(whole[4000:4200], late, atol=1e-5)
 
 
-def test_silence_is_zeros_and_loudness_is_taken_out() -> None:
+def test_silence_is_zeros_and_loudness_is_removed() -> None:
     assert not normalise(log_mel(np.zeros(RATE, np.float32))).any()
     wave = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     np.testing.assert_allclose(normalise(log_mel(wave * 0.1)), normalise(log_mel(wave)), atol=2e-4)
 
 
-def test_a_clip_is_made_once_and_cannot_be_changed(tmp_path: Path) -> None:
+def test_features_are_computed_once_and_read_only(tmp_path: Path) -> None:
     cache = FeatureCache()
     calls = []
 

@@ -45,14 +45,14 @@ def test_it_is_a_learner(learner: ComposedModel) -> None:
 
 def test_a_batch_gives_what_each_prompt_gives_alone(learner: ComposedModel, tmp_path: Path) -> None:
     prompts = prompts_of(learner, tmp_path)
-    lines = [learner.tokenize(prompt, prompt.targets[0]) for prompt in prompts]
+    tokenized = [learner.tokenize(prompt, prompt.targets[0]) for prompt in prompts]
     with torch.no_grad():
-        alone = torch.cat([learner.engine.logprobs([line]) for line in lines])
-        together = learner.engine.logprobs(lines)
-    taught = learner.logprobs(prompts, [prompt.targets[0] for prompt in prompts])
-    assert taught.requires_grad
+        alone = torch.cat([learner.engine.logprobs([one]) for one in tokenized])
+        together = learner.engine.logprobs(tokenized)
+    logprobs = learner.logprobs(prompts, [prompt.targets[0] for prompt in prompts])
+    assert logprobs.requires_grad
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
-    torch.testing.assert_close(taught.detach(), alone, atol=1e-4, rtol=0)
+    torch.testing.assert_close(logprobs.detach(), alone, atol=1e-4, rtol=0)
 
 
 def test_features_of_any_length_are_encoded_alike_alone_and_together(
@@ -90,18 +90,18 @@ def test_choices_sum_to_one_and_equal_brute_force(learner: ComposedModel, tmp_pa
 
 def test_greedy_replies_are_the_argmax_step_by_step(learner: ComposedModel, tmp_path: Path) -> None:
     prompts = prompts_of(learner, tmp_path)
-    lines = {i: learner.tokenize(prompt) for i, prompt in enumerate(prompts)}
+    tokenized = {i: learner.tokenize(prompt) for i, prompt in enumerate(prompts)}
     sampling = Sampling(max_tokens=6)
-    said = learner.sample(lines, sampling, [[0]] * len(prompts))
-    for i, line in lines.items():
+    replies = learner.sample(tokenized, sampling, [[0]] * len(prompts))
+    for i, one in tokenized.items():
         ids: list[int] = []
         while len(ids) < 6 and (not ids or ids[-1] != learner.tokenizer.eos):
-            asked = TokenizedPrompt((*line.ids, *ids, 0), line.clip_numbers, line.audio_inputs, 1)
+            asked = TokenizedPrompt((*one.ids, *ids, 0), one.clip_numbers, one.audio_inputs, 1)
             with torch.no_grad():
                 logits, _, _ = learner.engine.answer_logits([asked])
             logits[:, learner.tokenizer.audio] = -torch.inf
             ids.append(int(logits.argmax()))
-        assert said[i].ids == tuple(ids)
+        assert replies[i].ids == tuple(ids)
 
 
 def test_long_replies_are_the_argmax_at_every_place(tmp_path: Path) -> None:
@@ -160,20 +160,20 @@ def test_a_clip_is_heard_with_its_number(tied: bool, tmp_path: Path) -> None:
     assert [one, other] == pytest.approx(alone, abs=1e-4)
 
 
-def test_without_audio_there_is_no_audio_part(learner: ComposedModel, tmp_path: Path) -> None:
+def test_without_clips_there_are_no_audio_tokens(learner: ComposedModel, tmp_path: Path) -> None:
     item = replace(named(tmp_path, "noise"), clips=())
-    line = learner.tokenize(make_prompt(item, learner.style))
-    assert not line.audio_inputs and not any(line.clip_numbers)
+    one = learner.tokenize(make_prompt(item, learner.style))
+    assert not one.audio_inputs and not any(one.clip_numbers)
     tokenizer = learner.tokenizer
-    assert not {tokenizer.audio, tokenizer.clip_begin, tokenizer.clip_end} & set(line.ids)
+    assert not {tokenizer.audio, tokenizer.clip_begin, tokenizer.clip_end} & set(one.ids)
 
 
-def test_clips_stand_where_the_prompt_has_them(learner: ComposedModel, tmp_path: Path) -> None:
+def test_clips_are_where_the_prompt_has_them(learner: ComposedModel, tmp_path: Path) -> None:
     clips = [sound(tmp_path, name, 0.4) for name in NAMES[:3]]
     parts = (clips[0], "yes", clips[1], clips[2], "no")
-    line = learner.tokenize(Prompt(parts=parts, question="yes"))
+    one = learner.tokenize(Prompt(parts=parts, question="yes"))
     tokenizer = learner.tokenizer
-    size = line.audio_inputs[0].tokens
+    size = one.audio_inputs[0].tokens
     clip = [tokenizer.clip_begin, *[tokenizer.audio] * size, tokenizer.clip_end]
     expected = [
         tokenizer.bos,
@@ -183,20 +183,20 @@ def test_clips_stand_where_the_prompt_has_them(learner: ComposedModel, tmp_path:
         *clip,
         *tokenizer.encode("no"),
     ]
-    assert list(line.ids) == [*expected, tokenizer.answer]
+    assert list(one.ids) == [*expected, tokenizer.answer]
 
 
 def test_placeholders_must_equal_frames(learner: ComposedModel, tmp_path: Path) -> None:
-    line = learner.tokenize(make_prompt(named(tmp_path, "noise"), learner.style))
-    count = line.audio_inputs[0].tokens
-    check_placeholders([line, line], [count, count], learner.tokenizer)
+    one = learner.tokenize(make_prompt(named(tmp_path, "noise"), learner.style))
+    count = one.audio_inputs[0].tokens
+    check_placeholders([one, one], [count, count], learner.tokenizer)
     with pytest.raises(ModelError, match=f"row 1 has {count} audio placeholders.*gave {count + 1}"):
-        check_placeholders([line, line], [count, count + 1], learner.tokenizer)
-    # The sum over the batch is right, and yet both rows are wrong.
+        check_placeholders([one, one], [count, count + 1], learner.tokenizer)
+    # The sum over the batch is right, but both rows are wrong.
     with pytest.raises(ModelError, match="row 0"):
-        check_placeholders([line, line], [count - 1, count + 1], learner.tokenizer)
+        check_placeholders([one, one], [count - 1, count + 1], learner.tokenizer)
     short = TokenizedPrompt(
-        tuple(i for i in line.ids if i != learner.tokenizer.audio), (), line.audio_inputs, 1
+        tuple(i for i in one.ids if i != learner.tokenizer.audio), (), one.audio_inputs, 1
     )
     with pytest.raises(ModelError, match="row 0 has 0 audio placeholders"):
         learner.engine.logprobs([short])
@@ -216,14 +216,14 @@ def test_a_prompt_that_fails_is_a_failed_reply_and_the_others_go_on(
     assert [value is None for value in found] == [False, True, True, True]
 
 
-def test_a_remembered_clip_is_forgotten_when_weights_change(tmp_path: Path) -> None:
+def test_cached_audio_tokens_are_dropped_when_weights_change(tmp_path: Path) -> None:
     learner = mini()
     prompt = make_prompt(named(tmp_path, "noise"), learner.style)
-    before, mark = learner.choice_logprobs([prompt]), learner.identity()
+    before, identity = learner.choice_logprobs([prompt]), learner.identity()
     assert learner.choice_logprobs([prompt]) == before
     with torch.no_grad():
         learner.net.projector.second.bias.add_(0.5)
-    assert learner.identity() != mark
+    assert learner.identity() != identity
     assert learner.choice_logprobs([prompt]) != before
 
 
@@ -251,8 +251,8 @@ def test_same_seed_same_model_and_the_global_state_is_left_alone() -> None:
     assert one.identity() == two.identity() != other.identity()
 
 
-def test_fresh_ears_tell_sounds_apart(tmp_path: Path) -> None:
-    """Before anything is learned, other sounds give other tokens: nothing is lost on the way."""
+def test_untrained_encoders_distinguish_sounds(tmp_path: Path) -> None:
+    """With initial weights, different sounds have different audio tokens."""
     learner = mini()
     audio_inputs = [learner.audio_input(sound(tmp_path, name, 0.3)).features for name in NAMES]
     with torch.no_grad():
@@ -260,7 +260,7 @@ def test_fresh_ears_tell_sounds_apart(tmp_path: Path) -> None:
     assert float(tokens.std(0).mean()) > 0.02 * float(tokens.abs().mean())
 
 
-def test_silence_does_not_drown_the_gradient_of_a_batch(tmp_path: Path) -> None:
+def test_silence_does_not_dominate_the_gradient_of_a_batch(tmp_path: Path) -> None:
     learner = mini()
     prompt = make_prompt(replace(named(tmp_path, "noise"), clips=(silence(1.0),)), learner.style)
     learner.logprobs([prompt], ["noise"]).sum().backward()  # type: ignore[no-untyped-call]
@@ -282,10 +282,13 @@ def test_freezing_by_group(learner: ComposedModel) -> None:
     learner.trainable(["audio_encoder", "projector", "lm"])
 
 
-def test_pages_pad_on_either_side(learner: ComposedModel) -> None:
-    lines = [TokenizedPrompt((7, 8, 9), (0, 1, 0)), TokenizedPrompt((7,), (0,))]
-    right, left = collate(lines, learner.tokenizer), collate(lines, learner.tokenizer, left=True)
+def test_batches_are_padded_on_either_side(learner: ComposedModel) -> None:
+    tokenized = [TokenizedPrompt((7, 8, 9), (0, 1, 0)), TokenizedPrompt((7,), (0,))]
+    right, left = (
+        collate(tokenized, learner.tokenizer),
+        collate(tokenized, learner.tokenizer, left=True),
+    )
     pad = learner.tokenizer.pad
     assert right.ids.tolist() == [[7, 8, 9], [7, pad, pad]]
     assert left.ids.tolist() == [[7, 8, 9], [pad, pad, 7]]
-    assert left.true.tolist() == [[True] * 3, [False, False, True]]
+    assert left.mask.tolist() == [[True] * 3, [False, False, True]]

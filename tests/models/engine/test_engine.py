@@ -1,4 +1,4 @@
-"""What prompts share is computed once, and every answer is still the one each would get alone."""
+"""Shared prefixes are computed once, and results equal those of each prompt alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     ]
 
 
-def controls(items: Sequence[Item], style: PromptStyle) -> list[Prompt]:
+def prompts_under_conditions(items: Sequence[Item], style: PromptStyle) -> list[Prompt]:
     """Every item under four conditions in four rotations; condition by condition."""
     return [
         make_prompt(changed, style, rotation)
@@ -71,11 +71,11 @@ def test_rotations_under_conditions_equal_brute_force(
     lm: str, style: str, items: list[Item]
 ) -> None:
     learner = mini(lm=lm)
-    prompts = controls(items, STYLES[style])
+    prompts = prompts_under_conditions(items, STYLES[style])
     found = learner.choice_logprobs(prompts)
     for prompt, values in list(zip(prompts, found, strict=True))[::7]:
         np.testing.assert_allclose(values, brute(learner, prompt), atol=1e-4)
-    # Whatever else is asked, and in whatever order, an answer stays what it is.
+    # Results do not depend on the other prompts or on their order.
     turned = learner.choice_logprobs(prompts[::-1])[::-1]
     few = [learner.choice_logprobs(prompts[i : i + 3]) for i in range(0, len(prompts), 3)]
     np.testing.assert_allclose(turned, found, atol=2e-5)
@@ -83,8 +83,8 @@ def test_rotations_under_conditions_equal_brute_force(
 
 
 def test_the_same_call_gives_the_same_bits(learner: ComposedModel, items: list[Item]) -> None:
-    """Whatever was asked before: a run that is taken up again ends with the same bytes."""
-    prompts = controls(items, learner.style)
+    """Whatever the earlier requests: a resumed run gives the same bytes."""
+    prompts = prompts_under_conditions(items, learner.style)
     first = learner.choice_logprobs(prompts[:48])
     learner.choice_logprobs(prompts[17:])
     assert learner.choice_logprobs(prompts[:48]) == first
@@ -95,42 +95,42 @@ def test_the_same_call_gives_the_same_bits(learner: ComposedModel, items: list[I
     learner.engine.set_cache_bytes(1 << 20)
 
 
-def test_most_of_the_work_is_shared(learner: ComposedModel, items: list[Item]) -> None:
-    """Tokens that the language model reads, padding included, for the choices of 16 prompts."""
+def test_most_tokens_are_shared(learner: ComposedModel, items: list[Item]) -> None:
+    """Tokens in the language model's forward passes, padding included, for all choices."""
     lm: Any = learner.net.lm
-    read: list[int] = []
+    tokens: list[int] = []
 
     def count(module: Any, args: Any, options: dict[str, Any]) -> None:
-        read.append(options["inputs_embeds"].shape[0] * options["inputs_embeds"].shape[1])
+        tokens.append(options["inputs_embeds"].shape[0] * options["inputs_embeds"].shape[1])
 
-    prompts = controls(items, STYLES["letters"])
+    prompts = prompts_under_conditions(items, STYLES["letters"])
     hook = lm.get_decoder().register_forward_pre_hook(count, with_kwargs=True)
     learner.choice_logprobs(prompts)
     hook.remove()
     alone = sum(len(learner.tokenize(prompt, prompt.targets[0]).ids) for prompt in prompts)
-    assert sum(read) < 0.7 * alone  # though the clips are short
-    assert sum(read) < 0.2 * 4 * alone  # every choice behind a prompt of its own
+    assert sum(tokens) < 0.7 * alone  # though the clips are short
+    assert sum(tokens) < 0.2 * 4 * alone  # one prompt for each choice
 
 
 def test_every_distinct_clip_is_encoded_once(items: list[Item]) -> None:
-    learner = mini(audio_encoder="conformer")  # to which every length of silence is another
-    prompts = controls(items, learner.style)
+    learner = mini(audio_encoder="conformer")  # each length of silence has features of its own
+    prompts = prompts_under_conditions(items, learner.style)
     keys = {clip.key for prompt in prompts for clip in prompt.clips}
-    heard = {item.clips[i].key for item in items for i in range(len(item.clips))}
-    assert len(keys) < len(prompts) / 8 and len(keys) > len(heard)
+    own = {item.clips[i].key for item in items for i in range(len(item.clips))}
+    assert len(keys) < len(prompts) / 8 and len(keys) > len(own)
     for start in range(0, len(prompts), 16):
         learner.choice_logprobs(prompts[start : start + 16])
         learner.generate(prompts[start : start + 4], Sampling(max_tokens=1))
     assert learner.engine.encodes == len(keys)
-    # What the memory does not hold is encoded again, to the same bits.
+    # What is not in the cache is encoded again, to the same bits.
     before = learner.choice_logprobs(prompts)
     learner.engine.set_cache_bytes(0)
     assert learner.choice_logprobs(prompts) == before
     assert learner.engine.encodes > len(keys)
 
 
-def test_silence_of_as_many_frames_is_one_clip(items: list[Item]) -> None:
-    learner = mini()  # its ear fills up with silence: 16 features are a frame
+def test_silence_of_as_many_frames_is_encoded_once(items: list[Item]) -> None:
+    learner = mini()  # its encoder pads with silence: 16 feature frames are one encoder frame
     asked = [replace(items[0], clips=(silence(length),)) for length in (0.5, 0.501, 0.51, 0.9)]
     prompts = [make_prompt(item, learner.style) for item in asked]
     lengths = [learner.tokenize(prompt).audio_inputs[0].tokens for prompt in prompts]
@@ -142,40 +142,40 @@ def test_silence_of_as_many_frames_is_one_clip(items: list[Item]) -> None:
         np.testing.assert_allclose(values, brute(learner, prompt), atol=1e-4)
 
 
-def test_a_clip_that_was_encoded_is_not_decoded_again(items: list[Item]) -> None:
+def test_a_cached_clip_is_not_loaded_again(items: list[Item]) -> None:
     learner = mini()
     prompt = make_prompt(items[0], learner.style)
     before = learner.choice_logprobs([prompt])
     _features.clear()
-    line = learner.tokenize(prompt)
-    assert callable(line.audio_inputs[0].given) and not _features._held.held
+    tokenized = learner.tokenize(prompt)
+    assert callable(tokenized.audio_inputs[0].given) and not _features._held.held
     assert learner.choice_logprobs([prompt]) == before
-    learner.engine.clear_cache()  # between writing the line and reading it
-    assert learner.engine.choices([(line, [(5, learner.tokenizer.eos)])])[0][0] < 0
+    learner.engine.clear_cache()  # between tokenization and the forward pass
+    assert learner.engine.choices([(tokenized, [(5, learner.tokenizer.eos)])])[0][0] < 0
     assert _features._held.held
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_replies_begin_where_prompts_were_read(
+def test_generation_uses_the_kv_cache_of_choices(
     learner: ComposedModel, items: list[Item], temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Together with rotations, or for probabilities before: the same replies as alone."""
-    prompts = controls(items[-3:], learner.style)[:12]
+    """Replies in a tree, or from the KV cache of scored choices, equal those of single prompts."""
+    prompts = prompts_under_conditions(items[-3:], learner.style)[:12]
     sampling = Sampling(max_tokens=6, temperature=temperature, top_k=20, seed=1)
     alone = [learner.generate([prompt], sampling)[0] for prompt in prompts]
-    read: list[int] = []
+    passes: list[int] = []
     forward = TreeReader._forward
     monkeypatch.setattr(
-        TreeReader, "_forward", lambda *args, **kw: read.append(1) or forward(*args, **kw)
+        TreeReader, "_forward", lambda *args, **kw: passes.append(1) or forward(*args, **kw)
     )
-    assert learner.generate(prompts, sampling) == alone and len(read) == 1
+    assert learner.generate(prompts, sampling) == alone and len(passes) == 1
     learner.choice_logprobs(prompts)
-    assert learner.generate(prompts[::-2], sampling) == alone[::-2] and len(read) == 2
-    learner.engine.clear_cache()  # and what else is in the batch was not read before
-    assert learner.generate(prompts[3:], sampling) == alone[3:] and len(read) == 3
+    assert learner.generate(prompts[::-2], sampling) == alone[::-2] and len(passes) == 2
+    learner.engine.clear_cache()
+    assert learner.generate(prompts[3:], sampling) == alone[3:] and len(passes) == 3
 
 
-def test_what_was_read_is_not_used_with_other_weights(items: list[Item]) -> None:
+def test_the_kv_cache_is_dropped_when_weights_change(items: list[Item]) -> None:
     learner = mini()
     prompts = [make_prompt(items[0], learner.style, turn) for turn in range(2)]
     learner.choice_logprobs(prompts)
@@ -201,7 +201,7 @@ def test_what_was_read_is_not_used_for_another_sound(items: list[Item]) -> None:
     assert not learner.engine.cached([heard]) and not learner.engine.cached([lines[0]])
 
 
-def test_memory_is_a_setting(learner: ComposedModel, tmp_path: Path) -> None:
+def test_cache_size_is_a_setting(learner: ComposedModel, tmp_path: Path) -> None:
     learner.save(tmp_path / "model")
     assert ComposedModel.load(tmp_path / "model").engine._encoded.limit == 512 << 20
     assert load_model(f"{tmp_path / 'model'}?remember_mb=3").engine._encoded.limit == 3 << 20

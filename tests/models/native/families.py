@@ -1,4 +1,4 @@
-"""All tiny models: every ``tiny_*.py`` beside this file holds one as ``TINY``, or several."""
+"""All tiny models: every ``tiny_*.py`` in this folder has one as ``TINY``, or several."""
 
 from __future__ import annotations
 

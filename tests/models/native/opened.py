@@ -1,4 +1,4 @@
-"""One tiny model opened both ways: by harken, and by the class itself."""
+"""One tiny model opened twice: by harken, and by the class itself."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ class Both:
         return Clip(path=str(path), sha256=file_sha256(str(path)))
 
     def prompt(self, *clips: Clip, choices: tuple[str, ...] = ("yes", "no", "noise")) -> Prompt:
-        """A question about clips, which stand before it and between its words."""
-        marks = [part for i, clip in enumerate(clips, 1) for part in (f"clip {i}:", clip)]
-        parts = (*(marks if len(clips) > 1 else clips), QUESTION)
+        """A question about clips, which come first, numbered if there are several."""
+        numbered = [part for i, clip in enumerate(clips, 1) for part in (f"clip {i}:", clip)]
+        parts = (*(numbered if len(clips) > 1 else clips), QUESTION)
         return Prompt(parts, QUESTION, choices, tuple(range(len(choices))))
 
-    def logits(self, lines: list[TokenizedPrompt]) -> list[torch.Tensor]:
-        """Logits (L, V) of every token of each line, all lines in one batch."""
-        sheet = collate(lines, self.model.tokenizer)
+    def logits(self, prompts: list[TokenizedPrompt]) -> list[torch.Tensor]:
+        """Logits (L, V) of every token of each prompt, all prompts in one batch."""
+        batch = collate(prompts, self.model.tokenizer)
         with torch.no_grad():
-            hidden = self.model.engine._read(sheet, lines)
-            whole = self.model.net.lm.get_output_embeddings()(hidden)
-        return [row[: len(line.ids)] for row, line in zip(whole, lines, strict=True)]
+            hidden = self.model.engine._forward(batch, prompts)
+            logits = self.model.net.lm.get_output_embeddings()(hidden)
+        return [row[: len(prompt.ids)] for row, prompt in zip(logits, prompts, strict=True)]
 
     def ours(self, prompt: Prompt) -> torch.Tensor:
-        """Logits (L, V) of a prompt."""
+        """harken's logits (L, V) of a prompt."""
         return self.logits([self.model.tokenize(prompt)])[0]
 
     def theirs(self, prompt: Prompt) -> tuple[torch.Tensor, list[int], list[int]]:
-        """Logits, ids and placeholders a clip, the class's own way."""
+        """Official logits, ids, and the placeholders of each clip."""
         blocks: list[dict[str, Any]] = []
         for part in prompt.parts:
             if isinstance(part, Clip):
@@ -73,25 +73,25 @@ class Both:
             blocks.append({"type": "text", "text": lead + part})
         chat = self.tiny.chat(prompt.system, blocks)
         waves = [load(clip) for clip in prompt.clips]
-        mark = self.model.family.placeholder
-        return ask(self.tiny, self.official, self.folder, chat, waves, mark)
+        placeholder = self.model.family.placeholder
+        return ask(self.tiny, self.official, self.folder, chat, waves, placeholder)
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    """Noise under a slow swell, float32."""
-    draw = np.random.default_rng(seed)
+    """Noise with a slow envelope, float32."""
+    rng = np.random.default_rng(seed)
     count = round(seconds * RATE_HZ)
-    swell = 0.1 + 0.3 * np.sin(np.arange(count) / 3000 + seed) ** 2
-    return (draw.standard_normal(count) * swell).astype(np.float32)
+    envelope = 0.1 + 0.3 * np.sin(np.arange(count) / 3000 + seed) ** 2
+    return (rng.standard_normal(count) * envelope).astype(np.float32)
 
 
 def open_both(tiny: Tiny, folder: Path) -> Both:
-    """Write the folder and open it twice."""
+    """Write the folder, and open it by harken and by the class."""
     family = FAMILIES.get(tiny.kind)
     write(tiny, folder, family.template)
     model = load_model(f"native:{folder}")
     assert isinstance(model, NativeModel)
     model.family.window_s = tiny.window_s or model.family.window_s
     whole = tf.AutoConfig.from_pretrained(folder)
-    official = family.built().from_pretrained(folder, config=family.config(whole))
+    official = family.model_class().from_pretrained(folder, config=family.config(whole))
     return Both(tiny, folder, model, official.eval())

@@ -1,8 +1,7 @@
-"""What docs/native.md says of each class, measured: ``python tests/models/native/table.py``.
+"""Measures the table of docs/native.md: ``python tests/models/native/table.py``.
 
-Every family is built tiny and random, opened by harken, and compared with the class's own forward;
-and its processor is tried with a real tokenizer and an extractor of the real size, whatever it
-says is written down.
+A tiny random model of every family is opened by harken and compared with the class's own forward.
+Its processor is tried with a real tokenizer and an extractor of the real size; errors are quoted.
 """
 
 from __future__ import annotations
@@ -102,8 +101,8 @@ PROCESSORS: dict[str, tuple[Make, Callable[[], Any]]] = {
         lambda: tf.Phi4MultimodalFeatureExtractor(),
     ),
 }
-"""How a class's processor is built, and its extractor at the size its checkpoints have, where that
-is more than an extractor of 30 s and a tokenizer."""
+"""How a class's processor and its extractor of real size are built, where they need more than an
+extractor of 30 s and a tokenizer."""
 
 
 SIZES = {"voxtral": ("30 s", "12.5"), "gemma3n": ("30 s", "6.27")}
@@ -117,14 +116,14 @@ def _whisper(seconds: int) -> Any:
 
 
 def _mapped(kind: str) -> Make:
-    """The processor that transformers has for a kind, if it wants no more than sound and text."""
+    """The processor of transformers for a kind, if it takes audio and text only."""
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
     return _plain(PROCESSOR_MAPPING_NAMES[kind])
 
 
 def row(tiny: Tiny, folder: Path) -> tuple[str, ...]:
-    """One line of the table, measured."""
+    """One row of the table, measured."""
     both = open_both(tiny, folder)
     make, real = PROCESSORS.get(tiny.kind) or (_mapped(tiny.kind), lambda: _whisper(30))
     found, several = tried(tiny, make, real())
@@ -145,7 +144,7 @@ def row(tiny: Tiny, folder: Path) -> tuple[str, ...]:
         f"{several} / any number",
         number(off(both, prompts)),
         "not official" if long is None else number(long),
-        number(beside(both)),
+        number(in_batch(both)),
         number(mel(both)),
     )
 
@@ -157,12 +156,12 @@ def _real(both: Both, extractor: Any) -> Any:
 
 
 def weight(tiny: Tiny, family: Any, extractor: Any) -> str:
-    """Megabytes of the features of 5 s: as the processor has them made, and as they are here."""
+    """Megabytes of the features of 5 s: the processor's and harken's."""
     wave = noise(5)
     here = sum(window.features.nbytes for window in family.windows(wave)) / 1e6
-    if extractor is None or tiny.kind in (*SIZES, "glmasr"):  # cut by the small window, not real
+    if extractor is None or tiny.kind in (*SIZES, "glmasr"):  # the small window would count
         return f"– / {here:.2f}"
-    made = tiny.encode_windows(extractor, [wave]).inputs.values()
+    made = tiny.official_inputs(extractor, [wave]).inputs.values()
     whole = sum(t.numel() * t.element_size() for t in made if t.is_floating_point()) / 1e6
     return f"{whole:.2f} / {here:.2f}"
 
@@ -178,8 +177,8 @@ def off(both: Both, prompts: Sequence[Any]) -> float:
     return max(found)
 
 
-def beside(both: Both) -> float:
-    """Largest difference of logits between a prompt alone and beside others."""
+def in_batch(both: Both) -> float:
+    """Largest difference of logits between a prompt alone and in a batch."""
     one, two = both.clip(0.41), both.clip(1.7, 1)
     prompts = [both.prompt(), both.prompt(one), both.prompt(two, one, one), both.prompt(two)]
     lines = [both.model.tokenize(prompt) for prompt in prompts]
@@ -200,34 +199,34 @@ def mel(both: Both) -> float:
 
 
 def tried(tiny: Tiny, make: Make, extractor: Any) -> tuple[str, str]:
-    """What the processor does: how it is built and with 40 s; and with two clips."""
+    """Results of the processor: building it, a clip of 40 s; and two clips."""
     words = tokenizer(tiny.specials)
     try:
         made = make(extractor, words)
     except Exception as error:
-        return f"cannot be built: {said(error)}", "not tried"
+        return f"cannot be built: {short(error)}", "not tried"
     mark = made.audio_token
     second = 16_000
     try:
         whole = made(text=mark, audio=[noise(40)], sampling_rate=second, return_tensors="pt")
     except Exception as error:
-        return f"takes no clip: {said(error)}", "not tried"
+        return f"takes no clip: {short(error)}", "not tried"
     count = int((whole["input_ids"] == words.convert_tokens_to_ids(mark)).sum())
     found = f"40 s become {count} tokens"
     half = made(text=mark, audio=[noise(30)], sampling_rate=second, return_tensors="pt")
     if count == int((half["input_ids"] == words.convert_tokens_to_ids(mark)).sum()):
-        found += ", as 30 s do: cut without a word"
+        found += ", as 30 s do: truncated silently"
     limit = getattr(made, "max_audio_len", 0)
-    found += f"; after {limit} s cut with a line in the log" if limit else ""
+    found += f"; after {limit} s truncated with a line in the log" if limit else ""
     try:
         two = [noise(5), noise(5, 1)]
         made(text=mark * 2, audio=two, sampling_rate=second, return_tensors="pt")
     except Exception as error:
-        return found, said(error)
+        return found, short(error)
     return found, "allowed"
 
 
-def said(error: Exception) -> str:
+def short(error: Exception) -> str:
     """An error in few words."""
     text = " ".join(str(error).split())
     wants = re.findall(r"(\w+) requires the (\w+) library", text)
@@ -249,7 +248,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def about() -> str:
-    """What the families' files say of themselves."""
+    """The docstrings of the families' modules."""
     parts = []
     for kind in dict.fromkeys(tiny.kind for tiny in TINIES):
         family = FAMILIES.get(kind)
@@ -259,14 +258,14 @@ def about() -> str:
 
 
 def page(text: str, rows: Sequence[Sequence[str]]) -> str:
-    """The page with what stands between its marks replaced."""
+    """The page with the text between `BEGIN` and `END` replaced."""
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{table(rows)}\n\n{about()}\n{END}{after}"
 
 
 def main() -> None:
-    """Measure everything anew and write it between the marks of the page."""
+    """Measure everything, and write it between `BEGIN` and `END` of the page."""
     rows = []
     for tiny in TINIES:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What every native family must do; each is opened from a folder, tiny and random."""
+"""Tests of every native family, each with a tiny random model opened from a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harken.item import Item
 from harken.models.base import Sampling
 from harken.models.learner import Learner
 from harken.models.load import load_model
-from harken.models.native.base import filled
+from harken.models.native.base import padded
 from harken.models.native.families import FAMILIES
 
 CLOSE = {"atol": 1e-4, "rtol": 0}
@@ -34,32 +34,32 @@ def both(
     yield open_both(request.param, tmp_path_factory.mktemp("native"))
 
 
-def test_every_family_is_tried() -> None:
+def test_every_family_has_a_tiny_model() -> None:
     assert {*FAMILIES} == {tiny.kind for tiny in (*TINIES, *OTHERS)}
     for kind in FAMILIES:
         assert kind in FAMILIES.get(kind).types
 
 
 def test_logits_are_the_official_ones(both: Both) -> None:
-    """Same ids, same logits as the class's own ``forward`` on the official features."""
+    """Ids and logits equal those of the class's own ``forward`` on the official features."""
     one, two = both.clip(1.3), both.clip(1.3 if both.tiny.alone else 1.07, 1)
     for prompt in (both.prompt(one), both.prompt(one, two), both.prompt()):
-        line = both.model.tokenize(replace(prompt, system="yes"))
+        tokenized = both.model.tokenize(replace(prompt, system="yes"))
         logits, ids, counts = both.theirs(replace(prompt, system="yes"))
-        assert list(line.ids) == ids
-        assert [sound.tokens for sound in line.audio_inputs] == counts
-        torch.testing.assert_close(both.logits([line])[0], logits, **CLOSE)
+        assert list(tokenized.ids) == ids
+        assert [sound.tokens for sound in tokenized.audio_inputs] == counts
+        torch.testing.assert_close(both.logits([tokenized])[0], logits, **CLOSE)
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=[tiny.kind for tiny in OTHERS])
 def test_other_checkpoints_of_a_family_are_opened(other: Tiny, tmp_path: Path) -> None:
-    """A part of a checkpoint, saved by itself, answers as the class opened from it does."""
+    """A part of a checkpoint, saved alone, gives the official logits."""
     both = open_both(other, tmp_path)
     prompt = both.prompt(both.clip(1.2))
     torch.testing.assert_close(both.ours(prompt), both.theirs(prompt)[0], **CLOSE)
 
 
-def test_audio_reaches_the_logits(both: Both) -> None:
+def test_logits_depend_on_audio(both: Both) -> None:
     clip = both.clip(1.0)
     logits = both.ours(both.prompt(clip))[-1]
     other, silent = both.prompt(both.clip(1.0, 5)), both.prompt(silenced(clip))
@@ -67,24 +67,26 @@ def test_audio_reaches_the_logits(both: Both) -> None:
     assert (both.ours(silent)[-1] - logits).abs().max() > 1e-3
 
 
-def test_two_clips_are_told_apart(both: Both) -> None:
+def test_two_clips_are_distinguished(both: Both) -> None:
     one, two, other = both.clip(0.6), both.clip(1.1, 1), both.clip(1.1, 2)
     logits = both.ours(both.prompt(one, two))[-1]
     for clips in ((two, one), (one, other), (one, one)):
         assert (both.ours(both.prompt(*clips))[-1] - logits).abs().max() > 1e-3
-    line = both.model.tokenize(both.prompt(one, two))
-    counts = [len(made) for made in both.model.net.encode([s.features for s in line.audio_inputs])]
-    for number, (sound, count) in enumerate(zip(line.audio_inputs, counts, strict=True), 1):
-        assert sound.tokens == count == line.clip_numbers.count(number) > 0
-    assert line.ids.count(both.model.tokenizer.audio) == sum(counts)
+    tokenized = both.model.tokenize(both.prompt(one, two))
+    counts = [
+        len(made) for made in both.model.net.encode([s.features for s in tokenized.audio_inputs])
+    ]
+    for number, (sound, count) in enumerate(zip(tokenized.audio_inputs, counts, strict=True), 1):
+        assert sound.tokens == count == tokenized.clip_numbers.count(number) > 0
+    assert tokenized.ids.count(both.model.tokenizer.audio) == sum(counts)
 
 
 def test_a_batch_gives_what_each_gives_alone(both: Both) -> None:
     one, two = both.clip(0.41), both.clip(1.7, 1)
     prompts = [both.prompt(), both.prompt(one), both.prompt(two, one, one), both.prompt(two)]
-    lines = [both.model.tokenize(prompt) for prompt in prompts]
+    batch = [both.model.tokenize(prompt) for prompt in prompts]
     for alone, together in zip(
-        [both.logits([line])[0] for line in lines], both.logits(lines), strict=True
+        [both.logits([tokenized])[0] for tokenized in batch], both.logits(batch), strict=True
     ):
         torch.testing.assert_close(together, alone, **CLOSE)
     sampling = Sampling(max_tokens=4, temperature=1.0)
@@ -99,14 +101,14 @@ def test_choices_equal_brute_force(both: Both) -> None:
     for prompt, values in zip(prompts, found, strict=True):
         sums = []
         for text in prompt.targets:
-            line = both.model.tokenize(prompt, text)
-            said = torch.tensor(line.ids[line.start :])
-            whole = both.logits([line])[0].double().log_softmax(-1)
-            sums.append(whole[line.start - 1 : -1].gather(1, said[:, None]).sum())
+            tokenized = both.model.tokenize(prompt, text)
+            answer = torch.tensor(tokenized.ids[tokenized.start :])
+            logprobs = both.logits([tokenized])[0].double().log_softmax(-1)
+            sums.append(logprobs[tokenized.start - 1 : -1].gather(1, answer[:, None]).sum())
         np.testing.assert_allclose(values, torch.stack(sums).log_softmax(0), atol=1e-4)
 
 
-def test_other_attention_and_fewer_digits_give_about_the_same(both: Both) -> None:
+def test_eager_attention_and_bfloat16_give_about_the_same(both: Both) -> None:
     prompts = [both.prompt(both.clip(0.5)), both.prompt(both.clip(0.7, 1), both.clip(1.1, 2))]
     expected = both.model.choice_logprobs(prompts)
     for settings, off in (("attention=eager", 1e-4), ("dtype=bfloat16", 0.5)):
@@ -117,7 +119,7 @@ def test_other_attention_and_fewer_digits_give_about_the_same(both: Both) -> Non
         assert all(reply.stop != "failed" for reply in replies)
 
 
-def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
+def test_a_long_clip_is_not_truncated(both: Both) -> None:
     size = both.model.family.window_s
     size = WINDOW_S if math.isinf(size) else size
     wave = noise(2.4 * size, 3)
@@ -126,15 +128,15 @@ def test_a_long_clip_is_heard_to_its_end(both: Both) -> None:
     prompt = both.prompt(both.wav(wave))
     if both.model.family.max_clip_s < 2.4 * size:
         (reply,) = both.model.generate([prompt], Sampling())
-        assert reply.stop == "failed" and "hears at most" in (reply.error or "")
+        assert reply.stop == "failed" and "takes at most" in (reply.error or "")
         return
-    line = both.model.tokenize(prompt)
-    assert line.audio_inputs[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))
-    logits = both.logits([line])[0]
+    tokenized = both.model.tokenize(prompt)
+    assert tokenized.audio_inputs[0].tokens > both.model.family.tokens(round(2 * size * RATE_HZ))
+    logits = both.logits([tokenized])[0]
     assert (both.ours(both.prompt(both.wav(changed)))[-1] - logits[-1]).abs().max() > 1e-4
     if both.tiny.long:
         theirs, ids, _ = both.theirs(prompt)
-        assert ids == list(line.ids)
+        assert ids == list(tokenized.ids)
         torch.testing.assert_close(logits, theirs, **CLOSE)
 
 
@@ -143,11 +145,11 @@ def test_the_mel_at_native_length_is_the_official_one(both: Both, samples: int) 
     wave = noise(samples / RATE_HZ, samples)
     family = both.model.family
     (window,) = family.windows(wave)
-    official = both.tiny.mel(family.extractor, filled(wave, family.min_samples))
+    official = both.tiny.mel(family.extractor, padded(wave, family.min_samples))
     assert family.tokens(samples) == len(family.encode([window]))
     sound = np.take(window.features, range(window.frames), axis=both.tiny.time_axis)
     assert sound.shape == official.shape
-    # One bit: a product of matrices rounds as the number of its columns has it.
+    # One bit: the rounding of a matrix product depends on its number of columns.
     np.testing.assert_allclose(sound, official, atol=1e-6, rtol=0)
 
 
@@ -157,9 +159,9 @@ def test_greedy_replies_are_repeated(both: Both) -> None:
     assert first.text and first.stop in ("end", "length")
     assert both.model.generate([prompt], Sampling(max_tokens=6)) == [first]
     ids: list[int] = []
-    line = both.model.tokenize(prompt)
+    tokenized = both.model.tokenize(prompt)
     while len(ids) < 6:  # step by step, without a cache
-        whole = replace(line, ids=(*line.ids, *ids))
+        whole = replace(tokenized, ids=(*tokenized.ids, *ids))
         last = both.logits([whole])[0][-1]
         last[both.model.tokenizer.audio] = -torch.inf
         ids.append(int(last.argmax()))
@@ -184,7 +186,7 @@ def test_a_clip_is_encoded_once(both: Both, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(made) == 2
 
 
-def test_it_can_be_taught(both: Both) -> None:
+def test_it_can_be_trained(both: Both) -> None:
     model = both.model
     assert isinstance(model, Learner)
     prompts = [both.prompt(both.clip(0.5)), both.prompt(both.clip(0.4, 1), both.clip(0.6, 2))]
@@ -199,7 +201,7 @@ def test_it_can_be_taught(both: Both) -> None:
     model.net.zero_grad()
 
 
-def test_an_examination_gives_the_same_twice(both: Both, tmp_path: Path) -> None:
+def test_an_evaluation_gives_the_same_twice(both: Both, tmp_path: Path) -> None:
     items = [
         Item(QUESTION, "yes", ("yes", "no"), (both.clip(0.5),), task="a"),
         Item(QUESTION, "no", ("yes", "no"), (both.clip(0.4, 1), both.clip(0.3, 2)), task="b"),

@@ -1,4 +1,4 @@
-"""What is peculiar to single families: adapters, rotary turns, marks, tokenizers, logit scales."""
+"""Tests of single families: adapters, rotary frequencies, special tokens, logit scales."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ TARGETS = r"model\.(language_model\.)?layers\.\d+\.(self_attn|mlp)\.\w+_proj"
         "{% for b in m.content %}{{ b.text if b.type == 'text' else '<|audio|>' }}{% endfor %}",
     ],
 )
-def test_templates_of_texts_and_of_blocks_are_read(tmp_path: Path, content: str) -> None:
-    """Checkpoints of one class bring either."""
+def test_templates_may_take_texts_or_blocks(tmp_path: Path, content: str) -> None:
+    """Checkpoints of one class have either."""
     both = open_both(TINIES["phi4_multimodal"], tmp_path)
     prompt = both.prompt(both.clip(0.5), both.clip(0.6))
     expected = both.model.tokenize(prompt).ids
@@ -92,8 +92,8 @@ def opened(folder: Path) -> NativeModel:
     return model
 
 
-def place(folder: Path) -> Path:
-    """Where a folder has its adapter."""
+def adapter_folder(folder: Path) -> Path:
+    """Folder of the adapter."""
     kind = json.loads((folder / "config.json").read_text())["model_type"]
     return folder / ("speech-lora" if kind == "phi4_multimodal" else "")
 
@@ -103,33 +103,33 @@ def rewrite(file: Path, **changes: Any) -> None:
 
 
 def adapt(folder: Path) -> None:
-    """Put a random adapter of rank 2 beside all layers of the text model, as peft writes it."""
+    """Write a random adapter of rank 2 for all layers of the text model, in peft's format."""
     from safetensors.torch import load_file, save_file
 
-    draw = torch.Generator().manual_seed(7)
+    generator = torch.Generator().manual_seed(7)
     tensors = {}
     for name, weight in load_file(folder / "model.safetensors").items():
         if weight.ndim == 2 and re.match(r"(model\.)?(language_model\.)?(model\.)?layers\.", name):
             stem = f"base_model.model.{name.removesuffix('.weight')}"
             shape = (weight.shape[0], 2), (2, weight.shape[1])
-            tensors[f"{stem}.lora_B.weight"] = torch.randn(shape[0], generator=draw)
-            tensors[f"{stem}.lora_A.weight"] = torch.randn(shape[1], generator=draw)
-    place(folder).mkdir(exist_ok=True)
-    save_file(tensors, place(folder) / WEIGHTS_FILE)
+            tensors[f"{stem}.lora_B.weight"] = torch.randn(shape[0], generator=generator)
+            tensors[f"{stem}.lora_A.weight"] = torch.randn(shape[1], generator=generator)
+    adapter_folder(folder).mkdir(exist_ok=True)
+    save_file(tensors, adapter_folder(folder) / WEIGHTS_FILE)
     settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 1, "target_modules": TARGETS}
-    (place(folder) / CONFIG_FILE).write_text(json.dumps(settings))
-    if place(folder) == folder:
+    (adapter_folder(folder) / CONFIG_FILE).write_text(json.dumps(settings))
+    if adapter_folder(folder) == folder:
         rewrite(folder / "config.json", has_lora_adapter=True)
     else:
         rewrite(folder / "config.json", speech_lora=None)
 
 
 def merge(adapted: Path, folder: Path) -> None:
-    """W + B A / 2 into the weights of `folder`."""
+    """Write W + B A / 2 into the weights of `folder`."""
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
-    pairs = load_file(place(adapted) / WEIGHTS_FILE)
+    pairs = load_file(adapter_folder(adapted) / WEIGHTS_FILE)
     for name in [name for name in pairs if "lora_A" in name]:
         whole = name.removeprefix("base_model.model.").replace(".lora_A", "")
         weights[whole] = weights[whole] + pairs[name.replace("lora_A", "lora_B")] @ pairs[name] / 2
@@ -140,7 +140,7 @@ def logits(both: Both, model: NativeModel, *prompts: Prompt) -> list[torch.Tenso
     return replace(both, model=model).logits([model.tokenize(prompt) for prompt in prompts])
 
 
-def test_the_adapter_is_on_where_there_is_a_clip(three: Three) -> None:
+def test_the_adapter_is_on_for_prompts_with_clips(three: Three) -> None:
     both, model, merged = three.both, three.model, three.merged
     heard, text = both.prompt(both.clip(0.6), both.clip(0.9, 1)), both.prompt()
     for found, expected, other in (
@@ -154,7 +154,7 @@ def test_the_adapter_is_on_where_there_is_a_clip(three: Three) -> None:
     torch.testing.assert_close(together[1], logits(both, merged, heard)[0], **CLOSE)
 
 
-def test_the_adapter_stays_through_a_reply(three: Three) -> None:
+def test_the_adapter_stays_on_in_decode_steps(three: Three) -> None:
     both, model, merged = three.both, three.model, three.merged
     heard, text = both.prompt(both.clip(0.6)), both.prompt()
     sampling = Sampling(max_tokens=5)
@@ -170,7 +170,7 @@ def test_the_adapter_stays_through_a_reply(three: Three) -> None:
     )
 
 
-def test_an_adapter_is_part_of_the_model(three: Three, tmp_path: Path) -> None:
+def test_an_adapter_is_saved_with_the_model(three: Three, tmp_path: Path) -> None:
     both, model = three.both, three.model
     assert model.identity() != both.model.identity()
     model.save(tmp_path / "saved")
@@ -184,9 +184,12 @@ def test_an_adapter_is_part_of_the_model(three: Three, tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda f: (f / WEIGHTS_FILE).unlink(), "adapter"),
-        (lambda f: rewrite(f / CONFIG_FILE, use_dora=True), "not known here: use_dora"),
+        (
+            lambda f: rewrite(f / CONFIG_FILE, use_dora=True),
+            "unsupported settings or tensors: use_dora",
+        ),
         (lambda f: rewrite(f / CONFIG_FILE, modules_to_save=["lm_head"]), "modules_to_save"),
-        (lambda f: widen(f / WEIGHTS_FILE), "for other layers: layers.9"),
+        (lambda f: add_layer(f / WEIGHTS_FILE), "for other layers: layers.9"),
     ],
 )
 def test_an_adapter_that_cannot_be_used_is_refused(
@@ -195,13 +198,13 @@ def test_an_adapter_that_cannot_be_used_is_refused(
     source = three.both.folder
     shutil.copytree(source, tmp_path / "copy")
     adapt(tmp_path / "copy")
-    change(place(tmp_path / "copy"))
+    change(adapter_folder(tmp_path / "copy"))
     with pytest.raises(ModelError, match=message):
         opened(tmp_path / "copy")
 
 
-def widen(file: Path) -> None:
-    """An adapter for a layer that is not there."""
+def add_layer(file: Path) -> None:
+    """An adapter for a layer that does not exist."""
     from safetensors.torch import load_file, save_file
 
     tensors = load_file(file)
@@ -215,15 +218,15 @@ def widen(file: Path) -> None:
 def test_an_adapter_that_is_missing_is_refused(three: Three, tmp_path: Path) -> None:
     shutil.copytree(three.both.folder, tmp_path / "copy")
     rewrite(tmp_path / "copy" / "config.json", has_lora_adapter=True, speech_lora=None)
-    with pytest.raises(ModelError, match="the folder brings none"):
+    with pytest.raises(ModelError, match="the folder has none"):
         opened(tmp_path / "copy")
 
 
 def test_peft_gives_the_same(three: Three) -> None:
     pytest.importorskip("peft")
     both, model, folder = three.both, three.model, three.folder
-    official = model.family.built().from_pretrained(folder)
-    if place(folder) != folder:
+    official = model.family.model_class().from_pretrained(folder)
+    if adapter_folder(folder) != folder:
         official.load_adapter(folder, adapter_kwargs={"subfolder": "speech-lora"})
     prompt = both.prompt(both.clip(0.6))
     theirs, _, _ = replace(both, official=official.eval()).theirs(prompt)
@@ -231,11 +234,11 @@ def test_peft_gives_the_same(three: Three) -> None:
 
 
 @pytest.mark.parametrize("kind", ["granite_speech", "gemma3n", "phi4_multimodal"])
-def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path: Path) -> None:
-    """Why each clip is encoded by itself."""
+def test_the_class_encodes_padding_in_a_batch(kind: str, tmp_path: Path) -> None:
+    """The reason for encoding each clip alone."""
     tiny = TINIES[kind]
     if kind == "granite_speech":  # its extractor pads the waves with zeros
-        tiny = replace(tiny, encode_windows=padded_granite)
+        tiny = replace(tiny, official_inputs=padded_granite)
     both = open_both(tiny, tmp_path)
     prompt = both.prompt(both.clip(0.7, 1), both.clip(1.3))
     theirs, ids, _ = both.theirs(prompt)
@@ -245,8 +248,8 @@ def test_beside_a_longer_clip_the_official_way_hears_padding(kind: str, tmp_path
 
 def padded_granite(extractor: Any, waves: Any) -> Any:
     longest = max(len(wave) for wave in waves)
-    counts = tiny_granite.granite_hear(extractor, waves[:1]).counts
-    made = tiny_granite.granite_hear(extractor, [np.pad(w, (0, longest - len(w))) for w in waves])
+    counts = tiny_granite.granite_inputs(extractor, waves[:1]).counts
+    made = tiny_granite.granite_inputs(extractor, [np.pad(w, (0, longest - len(w))) for w in waves])
     counts += made.counts[1:]
     mask = torch.arange(max(counts))[None] < torch.tensor(counts)[:, None]
     return replace(made, inputs={**made.inputs, "input_features_mask": mask}, counts=counts)
@@ -261,8 +264,8 @@ def test_granite_divides_its_logits(tmp_path: Path) -> None:
     torch.testing.assert_close(logits(both, opened(tmp_path), prompt)[0], theirs / 8, **CLOSE)
 
 
-def test_a_window_of_gemma_stands_between_its_own_marks(tmp_path: Path) -> None:
-    """A clip of two windows is what the class is given for two clips side by side."""
+def test_a_window_of_gemma_has_its_own_begin_and_end_tokens(tmp_path: Path) -> None:
+    """A clip of two windows has the inputs of two adjacent clips."""
     both = open_both(TINIES["gemma3n"], tmp_path)
     family = both.model.family
     size = round(family.window_s * RATE_HZ)
@@ -270,9 +273,9 @@ def test_a_window_of_gemma_stands_between_its_own_marks(tmp_path: Path) -> None:
     (tokens,) = both.model.net.encode([np.concatenate([one, two])])
     assert len(tokens) == family.tokens(2 * size) == 2 * 25 + 2
     ids = both.model._opened.hf_tokenizer.convert_tokens_to_ids
-    marks = torch.tensor([ids("<end_of_audio>"), ids("<start_of_audio>")])
+    special = torch.tensor([ids("<end_of_audio>"), ids("<start_of_audio>")])
     first, second = both.model.net.encode([one, two])
-    torch.testing.assert_close(tokens, torch.cat([first, family.embed(marks), second]))
+    torch.testing.assert_close(tokens, torch.cat([first, family.embed(special), second]))
 
 
 def test_the_real_sizes_of_windows() -> None:
@@ -283,7 +286,7 @@ def test_the_real_sizes_of_windows() -> None:
     assert int(188 * 0.16) == 30
 
 
-def test_a_gemma_without_ears_is_refused(tmp_path: Path) -> None:
+def test_a_gemma_without_audio_tower_is_refused(tmp_path: Path) -> None:
     open_both(TINIES["gemma4"], tmp_path)
     rewrite(tmp_path / "config.json", audio_config=None)
     with pytest.raises(ModelError, match="no audio tower"):
@@ -301,36 +304,40 @@ ROPE = {
 
 
 @pytest.fixture(scope="module")
-def turning(tmp_path_factory: pytest.TempPathFactory) -> Both:
+def longrope(tmp_path_factory: pytest.TempPathFactory) -> Both:
     tiny: Tiny = replace(
         tiny_phi4.TINY,
         build=partial(tiny_phi4.phi4, rope_parameters=ROPE, original_max_position_embeddings=48),
     )
-    return open_both(tiny, tmp_path_factory.mktemp("turning"))
+    return open_both(tiny, tmp_path_factory.mktemp("longrope"))
 
 
-def test_rotary_frequencies_turn_row_by_row(turning: Both) -> None:
-    near, far = turning.prompt(turning.clip(0.3)), turning.prompt(turning.clip(3.9))
-    lines = [turning.model.tokenize(prompt) for prompt in (near, far)]
+def test_rotary_frequencies_are_chosen_row_by_row(longrope: Both) -> None:
+    near, far = longrope.prompt(longrope.clip(0.3)), longrope.prompt(longrope.clip(3.9))
+    lines = [longrope.model.tokenize(prompt) for prompt in (near, far)]
     assert len(lines[0].ids) < 48 < len(lines[1].ids)
-    version = turning.model.engine.version()
-    for made, prompt in zip(turning.logits(lines), (near, far), strict=True):
-        torch.testing.assert_close(made, turning.theirs(prompt)[0], **CLOSE)
-    assert turning.model.engine.version() == version  # the class's own would look changed
+    version = longrope.model.engine.version()
+    for made, prompt in zip(longrope.logits(lines), (near, far), strict=True):
+        torch.testing.assert_close(made, longrope.theirs(prompt)[0], **CLOSE)
+    assert longrope.model.engine.version() == version  # with the class's own module it changes
 
 
-def test_a_reply_that_crosses_the_turn_is_the_official_one(turning: Both) -> None:
-    prompt = turning.prompt(turning.clip(0.3))
-    line = turning.model.tokenize(prompt)
+def test_a_reply_that_crosses_the_limit_is_the_official_one(longrope: Both) -> None:
+    prompt = longrope.prompt(longrope.clip(0.3))
+    line = longrope.model.tokenize(prompt)
     more = 48 - len(line.ids) + 4
     assert 5 < more < 40
-    (said,) = turning.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
+    (reply,) = longrope.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
     ids = list(line.ids)
-    heard = tiny_phi4.phi4_hear(turning.model.family.extractor, [line.audio_inputs[0].features])
-    for token in said.ids:
+    official = tiny_phi4.phi4_inputs(
+        longrope.model.family.extractor, [line.audio_inputs[0].features]
+    )
+    for token in reply.ids:
         with torch.no_grad():
-            whole = turning.official(input_ids=torch.tensor([ids]), **heard.inputs).logits[0, -1]
-        whole[turning.model.tokenizer.audio] = -torch.inf
+            whole = longrope.official(input_ids=torch.tensor([ids]), **official.inputs).logits[
+                0, -1
+            ]
+        whole[longrope.model.tokenizer.audio] = -torch.inf
         assert int(whole.argmax()) == token
         ids.append(token)
     assert len(ids) > 48
@@ -365,31 +372,31 @@ def test_voxtral_needs_no_mistral_common(tmp_path: Path) -> None:
     rewrite(tmp_path / "config.json", audio_token_id=6)
     model = opened(tmp_path)
     line = model.tokenize(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
-    begin, spelt = (1, 3, 5, *[6] * 50), [i - len(names) for i in line.ids[53:-1]]
+    begin, plain = (1, 3, 5, *[6] * 50), [i - len(names) for i in line.ids[53:-1]]
     assert line.ids[:53] == begin and line.ids[-1] == 4
-    assert b"".join(words[i] for i in spelt) == b"see the [INST]" and 258 in spelt
+    assert b"".join(words[i] for i in plain) == b"see the [INST]" and 258 in plain
     assert model.generate([Prompt((both.clip(0.5), "see"), QUESTION)], Sampling(max_tokens=2))
 
 
-def test_glm_asr_refuses_what_its_processor_cuts(tmp_path: Path) -> None:
+def test_glm_asr_refuses_clips_its_processor_truncates(tmp_path: Path) -> None:
     both = open_both(TINIES["glmasr"], tmp_path)
     assert both.model.family.max_clip_s == 652  # 163 windows of 4 s; 630 s in windows of 30 s
     (reply,) = both.model.generate([both.prompt(silence(653.0))], Sampling())
-    assert reply.stop == "failed" and "hears at most 652 s" in (reply.error or "")
+    assert reply.stop == "failed" and "takes at most 652 s" in (reply.error or "")
 
 
 @pytest.mark.parametrize("seconds", [4.0, 3.99, 4.03, 8.0, 7.97])
 def test_a_clip_of_voxtral_is_one_mel(seconds: float, tmp_path: Path) -> None:
-    """At the seams of its windows, too, and where no silence is left to fill up with."""
+    """Also at the bounds of its windows, and where there is no silence to pad with."""
     tiny = TINIES["voxtral"]
     both = open_both(tiny, tmp_path)
     wave = noise(seconds, 1)
     wave[:1000] *= 5  # the loudest point of the first window is that of all
     found = both.model.family.windows(wave)
-    whole = tiny.encode_windows(both.model.family.extractor, [wave]).inputs["input_features"]
+    whole = tiny.official_inputs(both.model.family.extractor, [wave]).inputs["input_features"]
     assert len(found) == len(whole)
     for window, expected in zip(found, whole.numpy(), strict=True):
-        filled = np.pad(window.features, ((0, 0), (0, 400 - window.features.shape[1])), "edge")
-        np.testing.assert_allclose(filled, expected, atol=1e-6)
+        full = np.pad(window.features, ((0, 0), (0, 400 - window.features.shape[1])), "edge")
+        np.testing.assert_allclose(full, expected, atol=1e-6)
     if seconds <= 4:
         assert padded_mel(both.model.family.extractor, wave).shape[1] == found[0].frames

@@ -1,4 +1,4 @@
-"""docs/native.md says what the code says, and its numbers are small."""
+"""docs/native.md agrees with the code, and its differences are small."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def written() -> dict[str, list[str]]:
     return {cells[0]: cells for cells in rows[2:]}
 
 
-def test_the_page_tells_of_every_family() -> None:
+def test_the_page_has_every_family() -> None:
     names = {f"{FAMILIES.get(tiny.kind).name} (`{tiny.kind}`)" for tiny in TINIES}
     assert {*written()} == names
     assert about() in DOC.read_text(encoding="utf-8"), "run: python tests/models/native/table.py"
 
 
-def test_its_numbers_are_small() -> None:
+def test_its_differences_are_small() -> None:
     for cells in written().values():
         assert len(cells) == len(COLUMNS)
         for name, cell in zip(COLUMNS, cells, strict=True):
@@ -36,11 +36,11 @@ def test_its_numbers_are_small() -> None:
                 assert cell == "not official" or float(cell) <= 1e-4
 
 
-def test_a_row_is_measured_as_it_is_written(tmp_path: Path) -> None:
+def test_a_measured_row_equals_the_written_one(tmp_path: Path) -> None:
     found = row(tiny_qwen2_audio.TINY, tmp_path)
-    held = written()[found[0]]
-    assert list(found[:4]) == held[:4]
-    assert "cut without a word" in found[4]
+    expected = written()[found[0]]
+    assert list(found[:4]) == expected[:4]
+    assert "truncated silently" in found[4]
     for name, cell in zip(COLUMNS, found, strict=True):
         assert not name.endswith(" off") or cell == "not official" or float(cell) <= 1e-4
 

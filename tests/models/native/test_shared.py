@@ -1,4 +1,4 @@
-"""Native models: what the rotations of a question share is read once, and answers stay the same."""
+"""Native models: rotations of a question share their prefix, with unchanged results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiny import Tiny
 
 from harken.audio.clip import Clip
 from harken.models.base import Prompt, Sampling
-from harken.models.engine import tree_forward as lalm_read
+from harken.models.engine import tree_forward
 from harken.models.engine.tree_forward import TreeReader
 
 
@@ -35,31 +35,31 @@ def rotations(prompt: Prompt) -> list[Prompt]:
 
 
 @pytest.mark.parametrize("tiny", TINIES, ids=[tiny.name or tiny.kind for tiny in TINIES])
-def test_rotations_are_answered_together_as_alone(
+def test_rotations_together_equal_rotations_alone(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = open_both(tiny, tmp_path)
     model = both.model
     one, two = both.clip(0.9), both.clip(1.3, 1)
-    words = replace(both.prompt(one), style=replace(model.style, letters=False))
+    without_letters = replace(both.prompt(one), style=replace(model.style, letters=False))
     prompts = [
         prompt
-        for asked in (words, both.prompt(two), both.prompt(one), both.prompt(one, two))
+        for asked in (without_letters, both.prompt(two), both.prompt(one), both.prompt(one, two))
         for prompt in rotations(asked)
     ]
     prompts += rotations(both.prompt())
     found = model.choice_logprobs(prompts)
     for prompt, values in zip(prompts, found, strict=True):
         with torch.no_grad():
-            said = [model.logprobs([prompt], [text]).item() for text in prompt.targets]
-        expected = torch.tensor(said).double().log_softmax(0)
+            sums = [model.logprobs([prompt], [text]).item() for text in prompt.targets]
+        expected = torch.tensor(sums).double().log_softmax(0)
         np.testing.assert_allclose(values, expected, atol=1e-4)
     assert model.engine.encodes == 2
-    monkeypatch.setattr(lalm_read, "_LONG", 8)  # what they share first, then the rest behind it
+    monkeypatch.setattr(tree_forward, "_LONG_TREE", 8)  # the shared prefix is prefilled first
     for values, again in zip(found, model.choice_logprobs(prompts), strict=True):
         np.testing.assert_allclose(again, values, atol=1e-4)
-    read = TreeReader(model.net.lm).mode(100)
-    assert read == ("tree" if model.family.by_mask else "copies")
+    mode = TreeReader(model.net.lm).mode(100)
+    assert mode == ("tree" if model.family.by_mask else "copies")
     sampling = Sampling(max_tokens=4)
     alone = [model.generate([prompt], sampling)[0] for prompt in prompts]
     assert model.generate(prompts, sampling) == alone

@@ -1,4 +1,4 @@
-"""Conversations in a class's own chat template: each turn in its place, with its clips."""
+"""Prompts of several turns in a class's own chat template."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TINIES = {tiny.kind: tiny for tiny in families.TINIES}
 @pytest.mark.parametrize("kind", ["qwen2_audio", "phi4_multimodal", "voxtral"])
 def test_turns_are_those_of_the_template(kind: str, tmp_path: Path) -> None:
     both = open_both(TINIES[kind], tmp_path)
-    scribe: Any = both.model.prompt_tokenizer
+    chat: Any = both.model.prompt_tokenizer
     first, second = both.clip(0.5), both.clip(0.7, 1)
     parts = (first, "What is it?", Earlier("A dog."), second, "And this?")
     prompt = Prompt(parts, "And this?")
     turns = [Prompt(parts[:2], "What is it?"), Prompt(parts[3:], "And this?")]
-    rendered = [scribe.render(turn) for turn in turns]
-    whole = scribe.render(prompt)
-    assert whole.startswith(rendered[0]), "the first turn is asked as it would be alone"
-    mark = scribe.family.placeholder
-    order = [whole.index("What is"), whole.index("A dog."), whole.rindex(mark), whole.index("And")]
-    assert order == sorted(order) and whole.count(mark) == 2 and whole.count("A dog.") == 1
+    rendered = [chat.render(turn) for turn in turns]
+    whole = chat.render(prompt)
+    assert whole.startswith(rendered[0]), "the first turn is rendered as alone"
+    audio = chat.family.placeholder
+    order = [whole.index("What is"), whole.index("A dog."), whole.rindex(audio), whole.index("And")]
+    assert order == sorted(order) and whole.count(audio) == 2 and whole.count("A dog.") == 1
     line = both.model.tokenize(prompt)
     alone = [both.model.tokenize(turn) for turn in turns]
     assert line.ids.count(both.model.tokenizer.audio) == sum(
@@ -41,13 +41,13 @@ def test_a_template_of_blocks_takes_the_assistants_too(tmp_path: Path) -> None:
     both = open_both(TINIES["phi4_multimodal"], tmp_path)
     prompt = Prompt(("Is it?", Earlier("Yes {{ 7 }} <|end|>."), "Why?"), "Why?", system="Be brief.")
     expected = both.model.tokenize(prompt).ids
-    # Texts from the others, blocks alone from the assistant.
-    words = (
+    # Text for the others, blocks only for the assistant.
+    content = (
         "{% if m.content is string and m.role != 'assistant' %}{{ m.content }}{% else %}"
         "{% for b in m.content %}{{ b.text if b.type == 'text' else '<|audio|>' }}{% endfor %}"
         "{% endif %}"
     )
     (tmp_path / "chat_template.jinja").write_text(
-        "{% for m in messages %}<|{{ m.role }}|>" + words + "<|end|>{% endfor %}<|assistant|>"
+        "{% for m in messages %}<|{{ m.role }}|>" + content + "<|end|>{% endfor %}<|assistant|>"
     )
     assert load_model(f"native:{tmp_path}").tokenize(prompt).ids == expected  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
-"""Tiny random models of transformers' audio classes, written as the folders that the hub has.
+"""Tiny random models of transformers' audio classes, saved as folders like those of the hub.
 
-A `Tiny` says for one family how its model and its feature extractor are made, which special tokens
-its tokenizer has, and how the class's own way of asking goes: official feature extractor, one run
-of placeholders a clip, ``model(**inputs)``; no processor, and nothing of harken's.
+A `Tiny` defines for one family its model, its feature extractor, the special tokens of its
+tokenizer, and the official inputs: official feature extractor, one run of placeholders for each
+clip, ``model(**inputs)``; no processor, and nothing of harken.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ LM: dict[str, Any] = {
 """Sizes that most text configurations share."""
 
 WINDOW_S = 3
-"""Windows are 3 s here and not 30 s: nothing in a family may know the number."""
+"""Windows are 3 s here and not 30 s: no family may depend on the number."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the official way gives for clips: inputs of ``forward``, and placeholders a clip."""
+class OfficialInputs:
+    """Official inputs of ``forward`` for clips, and the number of placeholders of each clip."""
 
     inputs: dict[str, Any]
     counts: list[int]
@@ -48,11 +48,11 @@ def chat_of(system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*first, {"role": "user", "content": blocks}]
 
 
-def written(mark: str) -> Any:
-    """Messages whose content is one text, as its documentation shows them."""
+def text_chat(placeholder: str) -> Any:
+    """Messages whose content is one text, as in the class's documentation."""
 
     def chat(system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        text = "".join(mark if b["type"] == "audio" else b["text"] for b in blocks)
+        text = "".join(placeholder if b["type"] == "audio" else b["text"] for b in blocks)
         return [*chat_of(system, [])[:-1], {"role": "user", "content": text}]
 
     return chat
@@ -60,23 +60,23 @@ def written(mark: str) -> Any:
 
 @dataclass(frozen=True)
 class Tiny:
-    """One family in small.
+    """A tiny model of one family.
 
     Attributes:
         kind: ``model_type`` of the folder.
         specials: special tokens of the tokenizer; the first one ends the text and pads.
         build: ids of the specials and size of the vocabulary -> model with fresh weights.
         extractor: makes the feature extractor.
-        hear: extractor, waves -> `Heard`, as the class's own processor would.
-        mel: extractor, wave of at most one window -> the official features of its sound.
+        official_inputs: extractor, waves -> `OfficialInputs`, as from the class's own processor.
+        mel: extractor, wave of at most one window -> its official features.
         time_axis: of these features.
-        long: whether the official way takes a clip of several windows, in windows or as a whole.
-        alone: beside a longer clip the official way hears padding; equal ones are compared.
-        run: placeholder and count -> what the processor writes for a clip.
+        long: whether the class takes a clip of several windows, in windows or as a whole.
+        alone: in a batch with a longer clip the class encodes padding; equal ones are compared.
+        run: placeholder and count -> the processor's text for a clip.
         template: chat template of the folder; the family's own if empty.
         chat: system message and blocks -> messages that the template is rendered with.
-        part: a further form of a checkpoint whose family has another `Tiny`.
-        window_s: of the family, where it is a number of the class's code and too long for a test.
+        part: another kind of checkpoint of a family that has a `Tiny`.
+        window_s: of the family, where it is a constant of the class and too long for a test.
         name: of the test, if the kind has several.
     """
 
@@ -84,7 +84,7 @@ class Tiny:
     specials: Sequence[str]
     build: Callable[[Mapping[str, int], int], Any]
     extractor: Callable[[], Any]
-    encode_windows: Callable[[Any, Sequence[Wave]], Heard]
+    official_inputs: Callable[[Any, Sequence[Wave]], OfficialInputs]
     mel: Callable[[Any, Wave], np.ndarray]
     time_axis: int = -1
     long: bool = False
@@ -128,7 +128,7 @@ def write(tiny: Tiny, folder: Path, template: str) -> Path:
     ids = {text: vocabulary[text] for text in tiny.specials}
     torch.manual_seed(0)
     model = tiny.build(ids, len(vocabulary))
-    loud(model)
+    enlarge_weights(model)
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     tiny.extractor().save_pretrained(folder)
@@ -136,8 +136,8 @@ def write(tiny: Tiny, folder: Path, template: str) -> Path:
     return folder
 
 
-def loud(model: Any) -> None:
-    """Weights with which a sound reaches the logits: at 0.02 all clips give almost the same."""
+def enlarge_weights(model: Any) -> None:
+    """Weights with which logits depend on audio: with std 0.02 all clips give almost the same."""
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim >= 2 and "positional" not in name:
@@ -152,7 +152,7 @@ def whisper(**changes: Any) -> Any:
 
 
 def padded_mel(extractor: Any, wave: Wave) -> np.ndarray:
-    """Frames of the sound of Whisper's mel as it is made of a padded wave."""
+    """The clip's frames of Whisper's mel of the padded wave."""
     made = extractor(wave, sampling_rate=RATE_HZ, return_attention_mask=True, return_tensors="np")
     return made["input_features"][0][:, : int(made["attention_mask"].sum())]
 
@@ -168,20 +168,20 @@ def ask(
     folder: Path,
     chat: Sequence[Any],
     waves: Sequence[Wave],
-    mark: str,
+    placeholder: str,
 ) -> tuple[torch.Tensor, list[int], list[int]]:
-    """Logits (L, V) of one chat the official way, its ids (L,), and placeholders a clip."""
+    """Official logits (L, V) of one chat, its ids (L,), and the placeholders of each clip."""
     words = tf.AutoTokenizer.from_pretrained(folder)
     extractor = type(tiny.extractor()).from_pretrained(folder)
-    heard = tiny.encode_windows(extractor, waves) if waves else Heard({}, [])
+    official = tiny.official_inputs(extractor, waves) if waves else OfficialInputs({}, [])
     text = words.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    parts = text.split(mark)
+    parts = text.split(placeholder)
     assert len(parts) == len(waves) + 1
-    runs = [tiny.run(mark, count) for count in heard.counts]
+    runs = [tiny.run(placeholder, count) for count in official.counts]
     whole = "".join(part + run for part, run in zip(parts, [*runs, ""], strict=True))
     ids = words(whole, add_special_tokens=False, return_tensors="pt")
     with torch.no_grad():
         out = model(
-            input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], **heard.inputs
+            input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], **official.inputs
         )
-    return out.logits[0], ids["input_ids"][0].tolist(), heard.counts
+    return out.logits[0], ids["input_ids"][0].tolist(), official.counts

@@ -1,4 +1,4 @@
-"""Audio Flamingo 3 and Music Flamingo in small."""
+"""Tiny Audio Flamingo 3 and Music Flamingo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import transformers as tf
-from tiny import LM, WINDOW_S, Heard, Tiny, Wave, chat_of, padded_mel, pooled, whisper
+from tiny import LM, WINDOW_S, OfficialInputs, Tiny, Wave, chat_of, padded_mel, pooled, whisper
 
 from harken.audio.clip import RATE_HZ
 
@@ -44,7 +44,7 @@ def build_music(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def official_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     size = extractor.n_samples
     cuts = [[wave[at : at + size] for at in range(0, len(wave), size)] for wave in waves]
     made = extractor(
@@ -56,11 +56,13 @@ def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     mask = made["attention_mask"]
     frames = torch.split(mask.sum(-1), [len(parts) for parts in cuts])
     counts = [pooled(int(each.sum())) for each in frames]
-    return Heard({"input_features": made["input_features"], "input_features_mask": mask}, counts)
+    return OfficialInputs(
+        {"input_features": made["input_features"], "input_features_mask": mask}, counts
+    )
 
 
 def chat(system: str, blocks: list[dict[str, Any]], mark: str = "<sound>") -> list[dict[str, Any]]:
-    """The official template has no place for a second clip: several are written out as text."""
+    """The official template takes one clip only: with several, the content is one text."""
     text, after = "", ""
     many = sum(block["type"] == "audio" for block in blocks) > 1
     for block in blocks:
@@ -80,7 +82,7 @@ TINIES = [
         specials=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<sound>"),
         build=build_audio,
         extractor=whisper,
-        encode_windows=encode_windows,
+        official_inputs=official_inputs,
         mel=padded_mel,
         long=True,
         chat=chat,
@@ -97,7 +99,7 @@ TINIES = [
         ),
         build=build_music,
         extractor=whisper,
-        encode_windows=encode_windows,
+        official_inputs=official_inputs,
         mel=padded_mel,
         long=True,
         chat=music_chat,

@@ -1,4 +1,4 @@
-"""Gemma 3n and Gemma 4 in small."""
+"""Tiny Gemma 3n and Gemma 4."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import transformers as tf
-from tiny import LM, Heard, Tiny, Wave
+from tiny import LM, OfficialInputs, Tiny, Wave
 
 from harken.models.native.families import FAMILIES
 
 WINDOW_S = 4
-"""Frames of the tower go by fours, so windows are 4 s here."""
+"""A multiple of the frames in one token, so windows are 4 s here."""
 
 
 def gemma3n(ids: Mapping[str, int], vocabulary: int) -> Any:
-    """Its ids as in large: text, then those of images, then those of audio (two of them used)."""
-    built = FAMILIES.get("gemma3n").built()
+    """Ids as in the checkpoints: text, then those of images, then those of audio (two are used)."""
+    model_class = FAMILIES.get("gemma3n").model_class()
     first = ids["<end_of_audio>"]
     text = {
         **LM,
@@ -42,7 +42,7 @@ def gemma3n(ids: Mapping[str, int], vocabulary: int) -> Any:
         "conf_num_hidden_layers": 1,
         "sscp_conv_channel_size": (4, 4),
     }
-    made = built(
+    made = model_class(
         tf.Gemma3nConfig(
             text_config=text,
             audio_config=audio,
@@ -57,9 +57,9 @@ def gemma3n(ids: Mapping[str, int], vocabulary: int) -> Any:
     return made
 
 
-def gemma3n_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def gemma3n_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = extractor(list(waves), return_tensors="pt")
-    return Heard(dict(made), [WINDOW_S * 25 // 4] * len(waves))
+    return OfficialInputs(dict(made), [WINDOW_S * 25 // 4] * len(waves))
 
 
 def gemma4(ids: Mapping[str, int], vocabulary: int, layered: bool = True) -> Any:
@@ -98,11 +98,11 @@ def gemma4(ids: Mapping[str, int], vocabulary: int, layered: bool = True) -> Any
     )
 
 
-def gemma4_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
-    """Cut at 30 s; the count is that of its processor."""
+def gemma4_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
+    """Truncated at 30 s; the count is that of its processor."""
     made = extractor(list(waves), return_tensors="pt")
     mask = made["input_features_mask"]
-    return Heard(dict(made), mask[:, ::2][:, ::2].sum(1).tolist())
+    return OfficialInputs(dict(made), mask[:, ::2][:, ::2].sum(1).tolist())
 
 
 def sound4(extractor: Any, wave: Wave) -> np.ndarray:
@@ -124,7 +124,7 @@ GEMMA3N = Tiny(
     ],
     build=gemma3n,
     extractor=tf.Gemma3nAudioFeatureExtractor,
-    encode_windows=gemma3n_hear,
+    official_inputs=gemma3n_inputs,
     mel=lambda extractor, wave: extractor(wave, return_tensors="np")["input_features"][0],
     time_axis=0,
     alone=True,
@@ -136,7 +136,7 @@ GEMMA4 = Tiny(
     specials=["<eos>", "<bos>", "<|turn>", "<turn|>", "<|audio>", "<audio|>", "<|audio|>"],
     build=gemma4,
     extractor=tf.Gemma4AudioFeatureExtractor,
-    encode_windows=gemma4_hear,
+    official_inputs=gemma4_inputs,
     mel=lambda extractor, wave: sound4(extractor, wave),
     time_axis=0,
     run=lambda mark, count: f"<|audio>{mark * count}<audio|>",

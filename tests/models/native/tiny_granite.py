@@ -1,4 +1,4 @@
-"""Granite Speech in small, and its extractor without torchaudio."""
+"""Tiny Granite Speech, and its extractor without torchaudio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers as tf
-from tiny import LM, Heard, Tiny, Wave, written
+from tiny import LM, OfficialInputs, Tiny, Wave, text_chat
 
 from harken.models.native.families import FAMILIES
 
@@ -21,7 +21,7 @@ from harken.models.native.families import FAMILIES
 def granite(ids: Mapping[str, int], vocabulary: int, plus: bool = False) -> Any:
     config = tf.GraniteSpeechPlusConfig if plus else tf.GraniteSpeechConfig
     family = FAMILIES.get("granite_speech_plus" if plus else "granite_speech")
-    return family.built()(
+    return family.model_class()(
         config(
             encoder_config={
                 "model_type": "granite_speech_plus_encoder" if plus else "granite_speech_encoder",
@@ -52,7 +52,7 @@ def granite(ids: Mapping[str, int], vocabulary: int, plus: bool = False) -> Any:
 
 
 class GraniteMel:
-    """Its extractor's formulas written out in double precision, since the class wants torchaudio.
+    """Its extractor's formulas in double precision, since the class needs torchaudio.
 
     ``torchaudio.transforms.MelSpectrogram(16000, n_fft=512, win_length=400, hop_length=160,
     n_mels=80)`` with its defaults (periodic Hann window in the middle of the 512 points, centred
@@ -82,7 +82,7 @@ class GraniteMel:
 
     @staticmethod
     def triangles() -> np.ndarray:
-        """(257, 80), one corner after the other."""
+        """The filter bank (257, 80)."""
         top = 2595 * math.log10(1 + 8000 / 700)
         corners = [700 * (10 ** (top * i / 81 / 2595) - 1) for i in range(82)]
         made = np.zeros((257, 80))
@@ -96,12 +96,12 @@ class GraniteMel:
         return made
 
 
-def granite_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def granite_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     features = np.stack([extractor(wave) for wave in waves])
     counts = [-(-((len(wave) // 160 + 1) // 2) // 15) * 3 for wave in waves]
     mask = torch.arange(max(counts))[None] < torch.tensor(counts)[:, None]
     made = torch.from_numpy(features.astype(np.float32))
-    return Heard({"input_features": made, "input_features_mask": mask}, counts)
+    return OfficialInputs({"input_features": made, "input_features_mask": mask}, counts)
 
 
 TINY = Tiny(
@@ -109,11 +109,11 @@ TINY = Tiny(
     specials=("<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|audio|>"),
     build=granite,
     extractor=GraniteMel,
-    encode_windows=granite_hear,
+    official_inputs=granite_inputs,
     mel=lambda _, wave: GraniteMel()(wave),
     time_axis=0,
     long=True,
     alone=True,
-    chat=written("<|audio|>"),
+    chat=text_chat("<|audio|>"),
 )
 TINIES = [TINY, replace(TINY, kind="granite_speech_plus", build=partial(granite, plus=True))]

@@ -1,4 +1,4 @@
-"""Phi-4-multimodal in small; its adapter is merged into the weights."""
+"""Tiny Phi-4-multimodal; its adapter is merged into the weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import transformers as tf
-from tiny import LM, Heard, Tiny, Wave, written
+from tiny import LM, OfficialInputs, Tiny, Wave, text_chat
 
 from harken.audio.clip import RATE_HZ
 
@@ -43,9 +43,9 @@ def phi4(ids: Mapping[str, int], vocabulary: int, **rope: Any) -> Any:
     )
 
 
-def phi4_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def phi4_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = extractor(list(waves), sampling_rate=RATE_HZ, return_tensors="pt")
-    return Heard(dict(made), made["audio_embed_sizes"].tolist())
+    return OfficialInputs(dict(made), made["audio_embed_sizes"].tolist())
 
 
 TINY = Tiny(
@@ -53,12 +53,12 @@ TINY = Tiny(
     specials=("<|endoftext|>", "<|user|>", "<|end|>", "<|audio|>", "<|image|>", "<|assistant|>"),
     build=phi4,
     extractor=tf.Phi4MultimodalFeatureExtractor,
-    encode_windows=phi4_hear,
+    official_inputs=phi4_inputs,
     mel=lambda extractor, wave: extractor(wave, sampling_rate=RATE_HZ, return_tensors="np")[
         "audio_input_features"
     ][0],
     time_axis=0,
     long=True,
     alone=True,
-    chat=written("<|audio|>"),
+    chat=text_chat("<|audio|>"),
 )

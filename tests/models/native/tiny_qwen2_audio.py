@@ -1,4 +1,4 @@
-"""Qwen2-Audio in small."""
+"""Tiny Qwen2-Audio."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import transformers as tf
-from tiny import LM, WINDOW_S, Heard, Tiny, Wave, padded_mel, pooled, whisper
+from tiny import LM, WINDOW_S, OfficialInputs, Tiny, Wave, padded_mel, pooled, whisper
 
 from harken.audio.clip import RATE_HZ
 
@@ -29,7 +29,7 @@ def build(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def official_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = extractor(
         list(waves),
         sampling_rate=RATE_HZ,
@@ -39,7 +39,7 @@ def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     )
     mask = made["attention_mask"]
     inputs = {"input_features": made["input_features"], "feature_attention_mask": mask}
-    return Heard(inputs, [pooled(int(n)) for n in mask.sum(-1)])
+    return OfficialInputs(inputs, [pooled(int(n)) for n in mask.sum(-1)])
 
 
 TINY = Tiny(
@@ -54,6 +54,6 @@ TINY = Tiny(
     ),
     build=build,
     extractor=whisper,
-    encode_windows=encode_windows,
+    official_inputs=official_inputs,
     mel=padded_mel,
 )

@@ -1,4 +1,4 @@
-"""Qwen2.5-Omni and Qwen3-Omni in small: whole checkpoints without a talker, and thinkers alone."""
+"""Tiny Qwen2.5-Omni and Qwen3-Omni: complete checkpoints without a talker, and thinkers alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import transformers as tf
-from tiny import LM, Heard, Tiny, Wave, padded_mel, pooled, whisper
+from tiny import LM, OfficialInputs, Tiny, Wave, padded_mel, pooled, whisper
 
 from harken.audio.clip import RATE_HZ
 
@@ -87,7 +87,7 @@ def build3_whole(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def official_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = extractor(
         list(waves),
         sampling_rate=RATE_HZ,
@@ -97,10 +97,10 @@ def encode_windows(extractor: Any, waves: Sequence[Wave]) -> Heard:
     )
     mask = made["attention_mask"]
     inputs = {"input_features": made["input_features"], "feature_attention_mask": mask}
-    return Heard(inputs, [pooled(int(n)) for n in mask.sum(-1)])
+    return OfficialInputs(inputs, [pooled(int(n)) for n in mask.sum(-1)])
 
 
-def hear3(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def qwen3_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = [
         extractor(
             wave,
@@ -112,18 +112,18 @@ def hear3(extractor: Any, waves: Sequence[Wave]) -> Heard:
         )
         for wave in waves
     ]
-    # Each clip as it is alone; beside longer ones the extractor would give it another last frame.
+    # Each clip alone; in a batch with longer ones the extractor gives it another last frame.
     longest = max(m["input_features"].shape[-1] for m in made)
     features, mask = (
         torch.cat([torch.nn.functional.pad(m[k], (0, longest - m[k].shape[-1])) for m in made])
         for k in ("input_features", "attention_mask")
     )
     inputs = {"input_features": features, "feature_attention_mask": mask}
-    return Heard(inputs, [eighth(int(n)) for n in mask.sum(-1)])
+    return OfficialInputs(inputs, [eighth(int(n)) for n in mask.sum(-1)])
 
 
 def eighth(frames: int) -> int:
-    """Tokens of `frames` mel frames: thirteen for every hundred, the rest halved three times."""
+    """Tokens of `frames` mel frames: 13 for every 100; the rest through three strides of 2."""
     rest = frames % 100
     for _ in range(3):
         rest = (rest - 1) // 2 + 1
@@ -143,13 +143,13 @@ TEXT = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TWO: dict[str, Any] = {
     "specials": (*TEXT, *OLD),
     "extractor": whisper,
-    "encode_windows": encode_windows,
+    "official_inputs": official_inputs,
     "mel": padded_mel,
 }
 THREE: dict[str, Any] = {
     "specials": (*TEXT, *NEW),
     "extractor": whisper,
-    "encode_windows": hear3,
+    "official_inputs": qwen3_inputs,
     "mel": mel3,
     "long": True,
 }

@@ -1,4 +1,4 @@
-"""Voxtral, GLM-ASR and Qwen3-ASR in small."""
+"""Tiny Voxtral, GLM-ASR and Qwen3-ASR."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 import transformers as tf
-from tiny import LM, Heard, Tiny, Wave, padded_mel, whisper
+from tiny import LM, OfficialInputs, Tiny, Wave, padded_mel, whisper
 
 from harken.audio.clip import RATE_HZ
 
 WINDOW_S = 4
-"""Frames of the tower go by fours, so windows are 4 s here."""
+"""A multiple of the frames in one token, so windows are 4 s here."""
 
 
 def short_whisper() -> Any:
@@ -37,8 +37,8 @@ def voxtral(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def voxtral_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
-    """Padded to whole windows, one mel, reshaped: what its processor does with a clip."""
+def voxtral_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
+    """As in its processor: padded to full windows, one mel, reshaped."""
     features, counts = [], []
     for wave in waves:
         made = extractor(
@@ -51,7 +51,7 @@ def voxtral_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
         )["input_features"]
         features.append(made.reshape(128, -1, 100 * WINDOW_S).transpose(0, 1))
         counts.append(len(features[-1]) * 100 * WINDOW_S // 8)
-    return Heard({"input_features": torch.cat(features)}, counts)
+    return OfficialInputs({"input_features": torch.cat(features)}, counts)
 
 
 def glmasr(ids: Mapping[str, int], vocabulary: int) -> Any:
@@ -76,8 +76,8 @@ def glmasr(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def glmasr_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
-    """What its processor does with one clip, for each of several."""
+def glmasr_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
+    """As in its processor for one clip, for each of several."""
     size = WINDOW_S * RATE_HZ
     features, masks, counts = [], [], []
     for wave in waves:
@@ -91,7 +91,7 @@ def glmasr_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
         masks.append(made["attention_mask"])
         counts.append((((int(masks[-1].sum()) - 1) // 2 + 1) - 4) // 4 + 1)
     inputs = {"input_features": torch.cat(features), "input_features_mask": torch.cat(masks)}
-    return Heard(inputs, counts)
+    return OfficialInputs(inputs, counts)
 
 
 def qwen3_asr(ids: Mapping[str, int], vocabulary: int) -> Any:
@@ -114,7 +114,7 @@ def qwen3_asr(ids: Mapping[str, int], vocabulary: int) -> Any:
     )
 
 
-def qwen3_asr_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
+def qwen3_asr_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     made = extractor(
         list(waves),
         sampling_rate=RATE_HZ,
@@ -124,7 +124,9 @@ def qwen3_asr_hear(extractor: Any, waves: Sequence[Wave]) -> Heard:
     )
     mask = made["attention_mask"]
     inputs = {"input_features": made["input_features"], "input_features_mask": mask}
-    return Heard(inputs, [13 * (n // 100) + -(-(n % 100) // 8) for n in mask.sum(-1).tolist()])
+    return OfficialInputs(
+        inputs, [13 * (n // 100) + -(-(n % 100) // 8) for n in mask.sum(-1).tolist()]
+    )
 
 
 def qwen3_asr_mel(extractor: Any, wave: Wave) -> np.ndarray:
@@ -152,7 +154,7 @@ VOXTRAL = Tiny(
     ],
     build=voxtral,
     extractor=short_whisper,
-    encode_windows=voxtral_hear,
+    official_inputs=voxtral_inputs,
     mel=padded_mel,
     long=True,
 )
@@ -169,7 +171,7 @@ GLMASR = Tiny(
     ],
     build=glmasr,
     extractor=short_whisper,
-    encode_windows=glmasr_hear,
+    official_inputs=glmasr_inputs,
     mel=padded_mel,
     long=True,
 )
@@ -179,7 +181,7 @@ QWEN3_ASR = Tiny(
     + [f"<|audio_{name}|>" for name in ("start", "pad", "end")],
     build=qwen3_asr,
     extractor=tf.Qwen3ASRFeatureExtractor,
-    encode_windows=qwen3_asr_hear,
+    official_inputs=qwen3_asr_inputs,
     mel=qwen3_asr_mel,
     long=True,
     alone=True,

@@ -1,4 +1,4 @@
-"""Nets from plain values: saved configurations, and parts that are joined.
+"""Nets from saved configurations, or from an encoder and a language model.
 
 A configuration is JSON: the settings of encoder, projector and language model, and of LoRA.
 """
@@ -20,10 +20,10 @@ from harken.models.engine.lora import add_lora
 
 
 def build_net(config: Mapping[str, Any]) -> ComposedNet:
-    """A net with fresh weights from a configuration.
+    """A net with freshly initialised weights from a configuration.
 
     Raises:
-        ModelError: a part that this release, or that of transformers, does not know.
+        ModelError: a part that this release, or that of transformers, does not have.
     """
     try:
         encoder = build_encoder(config["encoder"])
@@ -32,7 +32,7 @@ def build_net(config: Mapping[str, Any]) -> ComposedNet:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"the configuration cannot be built: {error}",
-            hint="Install a transformers release that knows this kind of model.",
+            hint="Install a transformers release that has this model_type.",
         ) from error
     if config.get("lora"):
         add_lora(net.lm, config["lora"])
@@ -40,11 +40,11 @@ def build_net(config: Mapping[str, Any]) -> ComposedNet:
 
 
 def join(encoder: AudioEncoder, lm: Any, settings: Mapping[str, Any]) -> ComposedNet:
-    """Put an encoder and a language model together, with a fresh projector between them."""
+    """An encoder and a language model with a freshly initialised projector between them."""
     width = int(lm.get_input_embeddings().embedding_dim)
-    made = PROJECTORS.get(settings.get("kind", "mlp"))
-    projector = made.build(encoder.width, width, settings)
+    projector_class = PROJECTORS.get(settings.get("kind", "mlp"))
+    projector = projector_class.build(encoder.width, width, settings)
     if projector.clip_numbers is not None:
-        spread = getattr(lm.config, "initializer_range", 0.02)
-        nn.init.normal_(projector.clip_numbers.weight, std=spread)
+        std = getattr(lm.config, "initializer_range", 0.02)
+        nn.init.normal_(projector.clip_numbers.weight, std=std)
     return ComposedNet(encoder, projector, lm)

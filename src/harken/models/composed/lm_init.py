@@ -1,11 +1,11 @@
-"""First weights of harken-tiny's language model, which was trained on the questions as text.
+"""Pretrained weights of harken-tiny's language model, trained on the questions as text.
 
-A large audio-language model starts from a language model that can read; so does the tiny one. Its
-two layers learned to name, to choose, the order and "the same?" on made-up names that stood where
-clips stand, never on sound; "which clip" and "how many" they did not learn there, the drill on a
-corpus's own names teaches them (`harken.recipes.pretrain_tiny_lm` makes such a file anew). For a
-corpus, `apply_lm_init` copies the layers and the embeddings of the wordings, and gives every label
-an embedding of one of the made-up names: the layers match embeddings and know no names.
+As a large audio-language model starts from a pretrained language model, so does the tiny one. Its
+two layers were trained on text only, with made-up names in place of clips: they name, choose, and
+tell the order and whether two are the same. "Which clip" and "how many" are learned later, by the
+drill on a corpus's own labels. `harken.recipes.pretrain_tiny_lm` makes the file again. For a
+corpus, `apply_lm_init` copies the layers and the embeddings of the question texts, and gives every
+label the embedding of a made-up name: the layers match embeddings, whatever the names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "data"
 
 
 def export_lm_init(learner: Any, names: Iterable[str], folder: Path, about: dict[str, Any]) -> None:
-    """Write what `apply_lm_init` reads: layers, embeddings of tokens and of `names`, float16."""
+    """Write the files of `apply_lm_init`: layers, embeddings of tokens and of `names`, float16."""
     from safetensors.torch import save
 
     tokenizer: Any = learner.tokenizer
@@ -47,12 +47,12 @@ def export_lm_init(learner: Any, names: Iterable[str], folder: Path, about: dict
 
 
 def apply_lm_init(learner: Any, texts: Iterable[str], folder: Path = FOLDER) -> bool:
-    """Start `learner`'s language model from the file; False if the shapes do not fit.
+    """Initialise `learner`'s language model from the file; False if the shapes differ.
 
     Args:
-        learner: freshly made.
-        texts: its texts; those that are one token by themselves and not in the table are names.
-        folder: where the file lies.
+        learner: a model with fresh weights.
+        texts: its training texts; a text that is one token and not in the table is a name.
+        folder: where the file is.
     """
     from safetensors.torch import load
 

@@ -1,8 +1,8 @@
-"""Log-mel features of a clip: numpy only, at the clip's own length, made once a process.
+"""Log-mel features of a clip in numpy, at the clip's own length.
 
 Frames of 400 samples (25 ms) every 160 (10 ms), Hann window, 1024-point FFT, 64 triangular bands
 from 50 Hz to 8 kHz on the mel scale 2595 log10(1 + f / 700), log10 of the band power. No padding to
-30 s and no cutting: a clip longer than the limit is refused with its length.
+30 s and no truncation: a clip longer than the limit is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from harken.audio.clip import RATE_HZ
 from harken.models.engine.features import Array
 
-_LEAST = np.float32(1e-8)  # power of a band in which there is nothing
+_LEAST = np.float32(1e-8)  # smallest power of a band
 
 
 _BLOCK = 4096  # frames transformed at once: bounds the memory of a long clip
@@ -24,14 +24,14 @@ _BLOCK = 4096  # frames transformed at once: bounds the memory of a long clip
 
 @dataclass(frozen=True, slots=True)
 class MelSettings:
-    """What the features are.
+    """Parameters of the log-mel.
 
     Attributes:
-        rate_hz: sampling rate; window, hop and size are counted in its samples.
-        window, hop, size: frame length, step, and length of the transform.
+        rate_hz: sampling rate.
+        window, hop, size: frame length, step, and FFT length, in samples.
         bins: number of mel bands between `low_hz` and `high_hz`.
-        span: after normalisation nothing is more than `span` decades below the clip's maximum.
-        scale: decades that become one unit.
+        span: normalisation clips values more than `span` decades below the clip's maximum.
+        scale: decades in one unit of the normalised features.
     """
 
     rate_hz: int = RATE_HZ
@@ -46,7 +46,7 @@ class MelSettings:
 
 
 def mel_bank(settings: MelSettings) -> Array:
-    """Triangular filters, shape (bins, size // 2 + 1), each of peak 1."""
+    """Triangular filters (bins, size // 2 + 1), each with peak 1."""
     return _bank(settings)
 
 
@@ -56,7 +56,7 @@ def frame_count(samples: int, settings: MelSettings) -> int:
 
 
 def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
-    """log10 band powers (T, bins) of mono float32 (n,); -8 where there is nothing."""
+    """log10 band powers (T, bins) of mono float32 (n,); at least -8."""
     settings = settings or MelSettings()
     short = settings.window - len(samples)
     if short > 0:
@@ -76,10 +76,9 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
 
 
 def normalise(mel: Array, settings: MelSettings | None = None) -> Array:
-    """Loudness taken out: cut `span` decades below the maximum, mean 0, one unit = `scale` decades.
+    """Remove loudness: clip `span` decades below the maximum, mean 0, one unit = `scale` decades.
 
-    Silence has one value everywhere and becomes zeros: it is no special case, and nothing is
-    divided by a spread that could be zero.
+    Silence becomes zeros without a special case: nothing is divided by a standard deviation.
     """
     settings = settings or MelSettings()
     level = np.maximum(mel, mel.max() - settings.span)

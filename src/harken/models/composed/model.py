@@ -1,11 +1,11 @@
 """Composed models: audio encoder -> projector -> causal language model, from parts by name.
 
-The audio's tokens enter the language model as embeddings in place of placeholders, any number of
+Audio tokens replace the embeddings of placeholders in the language model's input, for any number of
 clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is a folder::
 
     tokenizer.json      the tokenizer, special tokens included
     model.safetensors   all tensors by name (audio_encoder.…, projector.…, lm.…)
-    harken-model.json   last: the configuration, and the hash of the weights
+    harken-model.json   written last: the configuration, and the hash of the weights
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ComposedSettings:
     Attributes:
         device: ``cpu``, ``cuda``, ``cuda:1``, ….
         dtype: ``float32``, ``bfloat16``, ``float16``; as saved if empty.
-        remember_mb: memory for encoded clips.
+        remember_mb: size of the cache of audio tokens, in MiB.
     """
 
     device: str = "cpu"
@@ -86,12 +86,12 @@ class ComposedModel(Learner):
     def preset(
         name: str, texts: Iterable[str] = (), seed: int = 0, **changes: Any
     ) -> ComposedModel:
-        """A fresh model of a known shape.
+        """A preset with fresh weights.
 
         Args:
             name: ``harken-tiny`` (or ``harken-mini``, for tests).
-            texts: what the tokenizer is trained on: questions, choices and answers.
-            seed: of the first weights.
+            texts: questions, choices and answers: the tokenizer is trained on them.
+            seed: of the initial weights.
             changes: values of `harken.models.composed.shape.PresetShape` to use instead.
         """
         shape = preset_shape(name, changes)
@@ -123,20 +123,21 @@ class ComposedModel(Learner):
         lm_kind: str = "causal",
         seed: int = 0,
     ) -> ComposedModel:
-        """Join any known audio encoder and any causal language model of transformers.
+        """Compose any known audio encoder and any causal language model of transformers.
 
         Args:
             encoder: an `AudioEncoder`, or an encoder of transformers that one of them serves.
-            lm: a causal language model; its embeddings are enlarged for the special tokens if
-                need be.
+            lm: a causal language model; its embedding is enlarged for the special tokens if
+                necessary.
             tokenizer: its tokenizer.
             projector: a name in `harken.models.composed.projectors.registry.PROJECTORS`.
             pool: encoder frames in one token.
-            name: for people.
-            style: how prompts are written; letters after the clips if not given.
+            name: for display.
+            style: how prompts are written; the defaults of `PromptStyle` if not given.
             limit_s: longest clip; the encoder's own limit if not given.
-            lm_kind: a name in `harken.models.composed.lms.registry.LMS`: who builds `lm` again.
-            seed: of the projector's first weights.
+            lm_kind: a name in `harken.models.composed.lms.registry.LMS`: the class that builds
+                `lm` when the model is opened again.
+            seed: of the projector's initial weights.
         """
         given = {"limit_s": limit_s} if limit_s else {}
         audio_encoder = audio_encoder_for(encoder, given)
@@ -155,7 +156,7 @@ class ComposedModel(Learner):
             return ComposedModel(join(audio_encoder, lm, config["projector"]), tokenizer, config)
 
     def load_audio(self, clip: Clip) -> AudioInput:
-        """A clip's prepared features, and how many tokens they become."""
+        """A clip's prepared features, and their number of audio tokens."""
         return self.prepare(self.features(clip), clip.key)
 
     def features(self, clip: Clip) -> Any:
@@ -164,7 +165,7 @@ class ComposedModel(Learner):
         return _features.get(clip, self._kind, encoder.features, encoder.limit_s)
 
     def prepare(self, features: Any, key: str = "") -> AudioInput:
-        """Features -> what the encoder is given; without a key it is not cached."""
+        """Features -> encoder input; without a key its audio tokens are not cached."""
         encoder = self.net.audio_encoder
         tokens = self.net.projector.tokens(encoder.frames(len(features)))
         return AudioInput(encoder.prepare(features), tokens, key)
@@ -176,14 +177,14 @@ class ComposedModel(Learner):
         return copy
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Tokenizer and weights; the marker holds the configuration and the weights' hash."""
+        """Write tokenizer and weights; returns the configuration and the weights' hash."""
         from safetensors.torch import save as to_bytes
 
         data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(self.state().items())})
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
         files.write_whole(folder / WEIGHTS_FILE, data)
-        marks = self.tokenizer.marks
-        return {**self.config, "special_tokens": marks, "weights": digest(data, 64)}
+        special = self.tokenizer.special_ids
+        return {**self.config, "special_tokens": special, "weights": digest(data, 64)}
 
     @staticmethod
     def load(folder: Path | str, settings: ComposedSettings | None = None) -> ComposedModel:
@@ -191,7 +192,7 @@ class ComposedModel(Learner):
 
         Raises:
             ModelError: the folder holds no finished model, a newer format, or damaged files.
-            ConfigError: a device or a type that cannot be used.
+            ConfigError: a device or a dtype that cannot be used.
         """
         settings = settings or ComposedSettings()
         model = _load(Path(folder))
@@ -203,14 +204,14 @@ class ComposedModel(Learner):
 def compose_pretrained(
     encoder: Path | str, lm: Path | str, *, lora_rank: int = 0, **options: Any
 ) -> ComposedModel:
-    """Join an audio encoder and a language model, by folders on this disk or by name.
+    """Compose an audio encoder and a language model, by local folder or by name.
 
-    Only safetensors are read, no code, and nothing is fetched.
+    Only safetensors are read; no code is run and nothing is downloaded.
 
     Args:
         encoder: folder of a Whisper, AST or wav2vec-like model, or a name in `ENCODERS`.
         lm: folder of a causal language model with its ``tokenizer.json``.
-        lora_rank: if above 0, the language model is trained by adapters of this rank only.
+        lora_rank: if above 0, the language model gets LoRA adapters of this rank.
         options: those of `ComposedModel.compose`.
     """
     opened = LMS.get(options.get("lm_kind", "causal")).open(Path(lm))
@@ -224,7 +225,7 @@ def compose_pretrained(
 
 
 def build(target: str, **options: Any) -> ComposedModel:
-    """The registry's factory: `target` is a saved model's folder, and ``?settings``."""
+    """The registry's factory; `target` is ``FOLDER?settings`` of a saved model."""
     folder, settings = read_target("composed", target, ComposedSettings, options)
     return ComposedModel.load(folder, settings)
 
@@ -239,7 +240,7 @@ def _load(folder: Path) -> ComposedModel:
             raise ModelError(
                 f"the model has kind {config['kind']!r}, format {config['format']}",
                 where=str(folder),
-                hint="Open it with the release it was saved by.",
+                hint="Open it with the release that saved it.",
             )
         if digest(data, 64) != config.pop("weights"):
             raise ModelError("the weights are not those that were saved", where=str(folder))

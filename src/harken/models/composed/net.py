@@ -27,16 +27,16 @@ class ComposedNet(LearnerNet):
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
         """Tokens (n, width of the LM) of each clip's prepared features.
 
-        Clips of like length are encoded together, so that little is padding.
+        Clips of similar length share a batch, so that there is little padding.
         """
         order = sorted(range(len(features)), key=lambda i: len(features[i]))
         found: dict[int, Tensor] = {}
         start = 0
         while start < len(order):
             end = start + 1
-            # Batch norm learns from a whole batch, so in training more is padded.
-            reach = (2.2 if self.training else 1.25) * len(features[order[start]]) + 16
-            while end < len(order) and len(features[order[end]]) <= reach:
+            # Batch norm needs large batches, so in training more is padded.
+            limit = (2.2 if self.training else 1.25) * len(features[order[start]]) + 16
+            while end < len(order) and len(features[order[end]]) <= limit:
                 end += 1
             here = order[start:end]
             frames, counts = self.audio_encoder.encode([features[i] for i in here])
@@ -47,7 +47,7 @@ class ComposedNet(LearnerNet):
         return [found[i] for i in range(len(features))]
 
     def frames(self, length: int) -> int:
-        """Encoder frames of features of `length`, where silence is padded with silence."""
+        """Encoder frames for features of `length`, if the encoder pads with silence."""
         return self.audio_encoder.frames(length) if self.pads_with_silence else length
 
     def clip_number_embeddings(self) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Presets: the configurations of small models whose weights begin from nothing."""
+"""Presets: configurations of small models that are trained from scratch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PRESETS: dict[str, PresetShape] = {
         encoder_channels=8, dropout=0.0, vocabulary=384, context=512,
     ),
 }  # fmt: skip
-"""harken-tiny learns to listen on a CPU; harken-mini is for tests: too small to learn much."""
+"""harken-tiny is trained on a CPU in minutes; harken-mini is for tests, too small to learn much."""
 
 
 def preset_shape(name: str, changes: Mapping[str, Any]) -> PresetShape:
-    """The sizes of the preset `name`, some of them changed; raises ConfigError for unknown ones."""
+    """The sizes of the preset `name` with changes; raises ConfigError for unknown names."""
     if name not in PRESETS:
         raise ConfigError(f"no preset is called {name!r}", hint="Known: " + ", ".join(PRESETS))
     known = {entry.name for entry in fields(PresetShape)}
@@ -54,7 +54,7 @@ def preset_config(shape: PresetShape, tokenizer: TextTokenizer) -> dict[str, Any
             "clip_numbers": shape.clip_numbers,
             "number_ids": numbers if shape.tied_clip_numbers else [],
         },
-        "lm": {"config": LMS.get(kind).preset(shape, tokenizer.size, tokenizer.marks)},
+        "lm": {"config": LMS.get(kind).preset(shape, tokenizer.size, tokenizer.special_ids)},
         "lora": None,
     }
 
@@ -92,7 +92,7 @@ def _resnet(shape: PresetShape) -> dict[str, Any]:
 
 
 def mimetic_init(lm: Any, scale: float) -> None:
-    """The mimetic start of `PresetShape.mimetic`, for models whose heads have keys of their own."""
+    """The initialisation of `PresetShape.mimetic`, without grouped-query attention layers."""
     with torch.no_grad():
         for layer in lm.model.layers:
             own = getattr(layer, "self_attn", None)

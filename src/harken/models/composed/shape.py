@@ -1,4 +1,4 @@
-"""The sizes of a preset, as plain values."""
+"""The sizes of a preset."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ class PresetShape:
         encoder_layers, encoder_channels: its sizes; encoder_width, encoder_heads, dropout: a
             conformer's.
         bins: mel bands; `pool`: encoder frames in a token.
-        clip_numbers: clips that get an embedding of their number (0: none).
+        clip_numbers: largest clip number with an embedding (0: none).
         tied_clip_numbers: that embedding is the language model's own for the number.
-        question_first: how the model is asked (several questions in a prompt need it False).
-        vocabulary: tokens at most; `context`: tokens read at once.
-        init: spread of the language model's first weights; at the usual 0.02 to 0.04 a small model
-            does not find out which clip is which.
+        question_first: prompt style (several questions in a prompt need it False).
+        vocabulary: most ids of the tokenizer; `context`: longest prompt in tokens.
+        init: standard deviation of the language model's initial weights; at the usual 0.02 to 0.04
+            a small model does not learn which clip is which.
         hop: samples between feature frames.
-        limit_s: longest clip.
-        mimetic: scale of a start in which attention looks for what is alike and passes it on
-            (keys equal queries, output is the transpose of values: Trockman and Kolter 2023, arXiv
-            2305.09828); 0: the usual start.
-        pretrained_lm: start the language model from `harken.models.composed.lm_init`, if it fits.
+        limit_s: longest clip, in seconds.
+        mimetic: scale of an initialisation in which attention copies similar tokens (keys equal
+            queries, output is the transpose of values: Trockman and Kolter 2023, arXiv 2305.09828);
+            0: the usual initialisation.
+        pretrained_lm: initialise the language model from `harken.models.composed.lm_init`, if the
+            shapes are equal.
     """
 
     width: int = 128

@@ -1,4 +1,4 @@
-"""Parts of transformers from folders on this disk: safetensors only, no code from outside."""
+"""Models of transformers from local folders: safetensors only, no remote code."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 
 from harken.errors import ModelError
 
-_PASSING = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+_IGNORED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
 
 def plain_config(config: Any) -> dict[str, Any]:
-    """A transformers configuration as JSON values, without where it came from."""
-    values = {name: value for name, value in config.to_diff_dict().items() if name not in _PASSING}
+    """A transformers configuration as JSON values, without path and release."""
+    values = {name: value for name, value in config.to_diff_dict().items() if name not in _IGNORED}
     return {"model_type": config.model_type, **values}
 
 
 def config_of(values: Mapping[str, Any]) -> Any:
-    """The configuration that `plain_config` gave as values.
+    """The transformers configuration for values of `plain_config`.
 
     Raises:
-        ModelError: a kind of model that this release of transformers does not know.
+        ModelError: a ``model_type`` that this release of transformers does not have.
     """
     from transformers import AutoConfig
 
@@ -32,7 +32,7 @@ def config_of(values: Mapping[str, Any]) -> Any:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"the configuration cannot be built: {error}",
-            hint="Install a transformers release that knows this kind of model.",
+            hint="Install a transformers release that has this model_type.",
         ) from error
 
 
@@ -50,7 +50,7 @@ def model_type_of(folder: Path) -> str:
         raise ModelError(
             "the folder holds no model (there is no config.json)",
             where=str(folder),
-            hint="Give the folder of a model that is on this disk.",
+            hint="Give the folder of a model on this disk.",
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"config.json cannot be read: {error}", where=str(folder)) from error

@@ -1,1 +1,1 @@
-"""Tokenized prompts, batches, log-probabilities, replies: for composed and native models alike."""
+"""Tokenized prompts, batches, log-probabilities, generation: for composed and native models."""

@@ -1,9 +1,9 @@
-"""Prompts -> token lines -> padded batches, with the proof that every clip is where it should be.
+"""Prompts -> tokenized prompts -> padded batches, with a check of the audio placeholders.
 
-A line reads ``<bos> text <a> audio… </a> text … <answer> answer <eos>``; text and clips stand in
-the order of the prompt's parts, any number of either. Each ``audio`` is a placeholder whose
-embedding is replaced by one token of the projector; their number must equal what the encoder gives
-for that clip, row by row, or the batch is refused.
+A tokenized prompt is ``<bos> text <a> audio… </a> text … <answer> answer <eos>``; text and clips
+are in the order of the prompt's parts, any number of either. Each ``audio`` is a placeholder whose
+embedding is replaced by one audio token of the projector. In every row the number of placeholders
+must equal the number of audio tokens of its clips, or the batch is refused.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from harken.models.engine.tokenizer import TextTokenizer
 
 
 class ClipText(str):
-    """Words that stand in a prompt where a clip would: put between the clip's marks."""
+    """Text in place of a clip, between the clip's begin and end tokens."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioInput:
-    """One clip of one line.
+    """One clip of one prompt.
 
     Attributes:
-        given: the features, or what makes them when they are wanted: of a sound that is remembered
-            they are not.
-        tokens: how many tokens it becomes.
-        key: what it may be remembered by; empty for sounds that are heard once (augmented).
+        given: the features, or a function that computes them: a clip whose audio tokens are cached
+            does not need them.
+        tokens: number of audio tokens.
+        key: cache key; empty for features that are used once (augmented).
     """
 
     given: Array | Callable[[], Array]
@@ -45,7 +45,7 @@ class AudioInput:
 
     @property
     def features(self) -> Array:
-        """Prepared, time first."""
+        """Prepared features, time first."""
         return self.given() if callable(self.given) else self.given
 
 
@@ -55,11 +55,11 @@ class TokenizedPrompt:
 
     Attributes:
         ids: prompt, then answer and ``<eos>`` if there is one.
-        places: for each token of the prompt, the number of the clip it belongs to, or 0.
-        sounds: the clips, in order.
+        clip_numbers: for each token of the prompt, the number of the clip it belongs to, or 0.
+        audio_inputs: the clips, in order.
         answer: number of ids of the (last) answer, ``<eos>`` included.
-        earlier: begin and end of the answers of earlier turns, where several questions about the
-            same clips stand in one line.
+        earlier: begin and end of the answers of earlier turns, where one prompt has several
+            questions about the same clips.
     """
 
     ids: tuple[int, ...]
@@ -86,7 +86,14 @@ class TokenizedPrompt:
 
 @dataclass(slots=True)
 class PromptTokenizer:
-    """Writes lines; `audio_input` turns a clip into what is heard of it."""
+    """Tokenizes prompts.
+
+    Attributes:
+        tokenizer: text to ids.
+        audio_input: clip -> encoder input and number of audio tokens.
+        context: longest prompt with its answer, in tokens.
+        max_clip_number: later clips get this number; 0: clips are not numbered.
+    """
 
     tokenizer: TextTokenizer
     audio_input: Callable[[Clip], AudioInput]
@@ -99,16 +106,15 @@ class PromptTokenizer:
         answer: str | None = None,
         audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
-        """Write `prompt`, and `answer` behind it.
+        """Tokenize `prompt`, followed by `answer`.
 
         Args:
-            prompt: text and clips in any order; `ClipText` stand for clips.
-            answer: what is to be said, if it is known.
-            audio_inputs: what is heard of the clips instead of `self.audio_input` (augmented
-            features).
+            prompt: text and clips in any order; `ClipText` replaces a clip.
+            answer: the target answer, if there is one.
+            audio_inputs: used instead of `self.audio_input` (augmented features).
 
         Raises:
-            ModelError: the line is longer than the language model reads, or a clip too long.
+            ModelError: more tokens than the context of the language model, or a clip too long.
             AudioError: a clip that cannot be loaded.
         """
         tokenizer = self.tokenizer
@@ -117,7 +123,7 @@ class PromptTokenizer:
         inputs: list[AudioInput] = []
         number = 0
         for part in prompt.parts:
-            if isinstance(part, Earlier):  # as in `turns`
+            if isinstance(part, Earlier):  # as in `tokenize_turns`
                 ids += [tokenizer.answer, *tokenizer.encode(str(part)), tokenizer.eos]
                 clip_numbers += [0] * (len(ids) - len(clip_numbers))
                 continue
@@ -150,13 +156,13 @@ class PromptTokenizer:
         answers: Sequence[str],
         audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
-        """Several questions about the same clips as one line: the clips are heard once.
+        """Several questions about the same clips as one tokenized prompt: clips are encoded once.
 
-        The first prompt is written as it is, of the others the question only. Meant for prompts
-        with the clips in front; what is asked first is then asked just as it would be alone.
+        The first prompt is tokenized in full, of the others the question only. Meant for prompts
+        with the clips first: then the first question has the ids it has alone.
 
         Raises:
-            ModelError: the line is longer than the language model reads.
+            ModelError: more tokens than the context of the language model.
         """
         tokenized = self.tokenize(prompts[0], answers[0], audio_inputs)
         ids, spans = list(tokenized.ids), [(tokenized.start, len(tokenized.ids))]
@@ -179,26 +185,27 @@ class PromptTokenizer:
     def _check(self, length: int) -> None:
         if length > self.context:
             raise ModelError(
-                f"the prompt is {length} tokens long and the language model reads {self.context}",
+                f"the prompt is {length} tokens long, the context of the language model is "
+                f"{self.context}",
                 hint="Use fewer or shorter clips.",
             )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenizedBatch:
-    """Lines as tensors, padded on one side.
+    """Tokenized prompts as tensors, padded on one side.
 
     Attributes:
         ids: (B, L) token ids.
-        places: (B, L) clip numbers.
-        true: (B, L) False at padding.
-        audio: (M,) flat positions b * L + l of the placeholders, in reading order.
-        sounds: the sound of every clip in the same order.
+        clip_numbers: (B, L) clip numbers.
+        mask: (B, L) False at padding.
+        audio: (M,) flat positions b * L + l of the placeholders, row by row.
+        audio_inputs: the clips in the same order.
     """
 
     ids: Tensor
     clip_numbers: Tensor
-    true: Tensor
+    mask: Tensor
     audio: Tensor
     audio_inputs: tuple[AudioInput, ...]
 
@@ -206,21 +213,21 @@ class TokenizedBatch:
 def collate(
     prompts: Sequence[TokenizedPrompt], tokenizer: TextTokenizer, *, left: bool = False
 ) -> TokenizedBatch:
-    """Pad `prompts`; on the left for generation, so that all go on from the same column."""
+    """Pad `prompts`; on the left for generation, so that all continue at the same column."""
     length = max(len(tokenized.ids) for tokenized in prompts)
     ids = np.full((len(prompts), length), tokenizer.pad, np.int64)
     clip_numbers = np.zeros((len(prompts), length), np.int64)
-    true = np.zeros((len(prompts), length), bool)
+    mask = np.zeros((len(prompts), length), bool)
     for row, tokenized in enumerate(prompts):
         start = length - len(tokenized.ids) if left else 0
         ids[row, start : start + len(tokenized.ids)] = tokenized.ids
         clip_numbers[row, start : start + len(tokenized.clip_numbers)] = tokenized.clip_numbers
-        true[row, start : start + len(tokenized.ids)] = True
+        mask[row, start : start + len(tokenized.ids)] = True
     audio = np.flatnonzero(ids == tokenizer.audio)
     return TokenizedBatch(
         torch.from_numpy(ids),
         torch.from_numpy(clip_numbers),
-        torch.from_numpy(true),
+        torch.from_numpy(mask),
         torch.from_numpy(audio),
         tuple(audio_input for tokenized in prompts for audio_input in tokenized.audio_inputs),
     )
@@ -229,15 +236,15 @@ def collate(
 def check_placeholders(
     prompts: Sequence[TokenizedPrompt], frames: Sequence[int], tokenizer: TextTokenizer
 ) -> None:
-    """Check that each line has a placeholder for each audio token, and no other.
+    """Check that each prompt has one placeholder for each audio token.
 
     Args:
-        prompts: as they were put on the page.
-        frames: tokens that the encoder gave for each clip, over all lines in order.
-        tokenizer: knows the placeholder.
+        prompts: the rows of a batch.
+        frames: audio tokens of each clip, over all prompts in order.
+        tokenizer: has the placeholder's id.
 
     Raises:
-        ModelError: with both numbers and the row.
+        ModelError: the numbers differ; the message has both, and the row.
     """
     at = 0
     for row, tokenized in enumerate(prompts):
@@ -251,4 +258,4 @@ def check_placeholders(
                 hint="The encoder's frame count is wrong for this clip: report its length.",
             )
     if at != len(frames):
-        raise ModelError(f"the lines hold {at} clips and the encoder was given {len(frames)}")
+        raise ModelError(f"the prompts have {at} clips and the encoder was given {len(frames)}")

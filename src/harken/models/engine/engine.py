@@ -1,7 +1,6 @@
-"""Asking the composed model: drawing replies, and the log-probabilities of given ones.
+"""The engine: log-probabilities of answers, and generation, from tokenized prompts.
 
-Everything here works on lines (`harken.models.engine.batch`); `Engine` is the computing half of
-`harken.models.composed.model.ComposedModel`. Log-probabilities are natural logs, summed over the
+Every `harken.models.learner.Learner` has one. Log-probabilities are natural logs, summed over the
 tokens of the answer and its ``<eos>``: log p(answer) = sum_t log p(a_t | prompt, a_<t).
 """
 
@@ -35,7 +34,7 @@ from harken.models.engine.tree_forward import LOGITS, Mode, TreeOutput, TreeRead
 Floats = npt.NDArray[np.float64]
 
 CACHE_BYTES = 512 << 20
-"""Bytes of encoded clips that are remembered, unless said otherwise."""
+"""Default size of the cache of audio tokens, in bytes."""
 
 
 @contextmanager
@@ -52,19 +51,19 @@ def eval_mode(net: LearnerNet) -> Iterator[None]:
 
 
 class Engine:
-    """Computes with a net: embeddings with the audio put in, logits, replies.
+    """Runs a net: embeddings with audio tokens, logits, generation.
 
     Args:
-        net: its ``encode``, ``lm``, ``audio_encoder.device`` and ``projector`` are used.
-        coder: the tokenizer.
-        remember: bytes of encoded clips that are kept; the least used go first.
-        positions, mode: how the language model counts and may be read, where it does not say so
-            itself (`harken.models.engine.tree_forward.TreeReader`).
+        net: audio encoder, projector and language model.
+        tokenizer: has the ids of the special tokens.
+        cache_bytes: size of the cache of audio tokens; the least recently used are dropped first.
+        positions: position ids of the language model, if not the usual ones; see `TreeReader`.
+        mode: how a prompt tree may be forwarded, where the model is unknown; see `TreeReader`.
 
     Attributes:
-        reader: reads lines that have a beginning in common.
-        encodes: how many times a clip was encoded to be asked about.
-        audio: tokens of the last page's clips, for their gradient.
+        reader: forward passes over prompts with shared prefixes.
+        encodes: number of clips encoded for inference.
+        audio: audio tokens of the last batch, for their gradient.
     """
 
     def __init__(
@@ -87,32 +86,32 @@ class Engine:
 
     @property
     def device(self) -> torch.device:
-        """Where the net is."""
+        """Device of the net."""
         return self.net.device
 
     def version(self) -> int:
-        """A number that rises with every change of a weight in place."""
+        """A number that increases with every in-place change of a weight."""
         tensors = [*self.net.parameters(), *self.net.buffers()]
         return sum(tensor._version for tensor in tensors)
 
     def clear_cache(self) -> None:
-        """Drop what is remembered of clips and prompts."""
+        """Empty the caches of audio tokens and prompts."""
         self._encoded.clear()
         self._prefixes.clear()
 
     def set_cache_bytes(self, memory: int) -> None:
-        """Keep encoded clips in up to `memory` bytes from now on; what is there is dropped."""
+        """Replace the cache of audio tokens by an empty one of `memory` bytes."""
         self._encoded = LruCache(memory)
 
     def cached_tokens(self, key: str) -> int:
-        """How many tokens the clip has become; 0 if it must be encoded (again)."""
+        """Number of cached audio tokens of a clip; 0 if it must be encoded."""
         tokens = self._encoded.get(key)
         return 0 if tokens is None else len(tokens)
 
     def answer_logits(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order."""
         batch = collate(prompts, self.tokenizer)
-        hidden = self._read(batch, prompts)
+        hidden = self._forward(batch, prompts)
         rows = np.repeat(np.arange(len(prompts)), [prompt.answer_tokens for prompt in prompts])
         spans = [span for prompt in prompts for span in prompt.spans]
         columns = np.concatenate([np.arange(start, end) for start, end in spans])
@@ -127,53 +126,55 @@ class Engine:
         return picked, rows
 
     def logprobs(self, prompts: Sequence[TokenizedPrompt]) -> Tensor:
-        """Summed answer log-probability of each line (B,)."""
+        """Summed answer log-probability of each prompt (B,)."""
         picked, rows = self.token_logprobs(prompts)
         return torch.zeros(len(prompts), device=self.device).index_add(0, rows, picked)
 
     def branches(self, prompt: TokenizedPrompt, answers: Sequence[Sequence[int]]) -> list[float]:
-        """Log-probability of each answer (ids, ``<eos>`` included) behind one prompt."""
+        """Log-probability of each answer (ids, ``<eos>`` included) after one prompt."""
         return self.choices([(prompt, answers)])[0]
 
     @torch.no_grad()
     def choices(
         self, asked: Sequence[tuple[TokenizedPrompt, Sequence[Sequence[int]]]]
     ) -> list[list[float]]:
-        """Log-probability of each answer (ids, ``<eos>`` included) behind each prompt.
+        """Log-probability of each answer (ids, ``<eos>`` included) after each prompt.
 
-        What several prompts begin with is read once, and so is each prompt for all its answers,
-        where the language model allows it (`harken.models.engine.tree_forward`); the numbers are
-        those of every answer read behind its prompt alone.
+        A prefix shared by several prompts is computed once, and each prompt once for all its
+        answers, where the language model allows it (`harken.models.engine.tree_forward`). The
+        results are those of a forward pass for each prompt with each answer.
         """
         if not asked:
             return []
-        said = [ids for _, answers in asked for ids in answers]
+        targets = [ids for _, answers in asked for ids in answers]
         rows = [(prompt, ids[:-1]) for prompt, answers in asked for ids in answers]
         trees = self.reader.build_trees(rows, self.tokenizer)
         prompts = [prompt for prompt, _ in rows]
-        sums = np.zeros(len(said))
+        sums = np.zeros(len(targets))
         self._prefixes.clear()
         for pack in self.reader.packs(trees):
             here = [trees[i] for i in pack]
             embedded = self.embedded([tree.prompt for tree in here])[0]
-            read = self.reader.read(embedded, here, cache=self._prefixes.room(self.reader, here))
-            self._prefixes.add(read, here, prompts)
+            keep = self._prefixes.reserve(self.reader, here)
+            out = self.reader.forward(embedded, here, cache=keep)
+            self._prefixes.add(out, here, prompts)
             numbers = [number for tree in here for number in tree.rows]
-            sums[numbers] = self._sums(read, [said[number] for number in numbers])
+            sums[numbers] = self._sums(out, [targets[number] for number in numbers])
         ends = np.cumsum([len(answers) for _, answers in asked])
         return [part.tolist() for part in np.split(sums, ends[:-1])]
 
-    def _sums(self, read: TreeOutput, said: Sequence[Sequence[int]]) -> Floats:
-        """Summed log-probability of what is said at the end of each line that was read."""
-        width = read.hidden.shape[1]
-        rows = [found for tree in read.where for found in tree]
-        clip_numbers = [
-            row * width + at[-len(ids) :] for (row, at), ids in zip(rows, said, strict=True)
+    def _sums(self, out: TreeOutput, targets: Sequence[Sequence[int]]) -> Floats:
+        """Summed log-probability of the target ids at the end of each path of a tree pass."""
+        width = out.hidden.shape[1]
+        rows = [found for tree in out.locations for found in tree]
+        places = [
+            row * width + columns[-len(ids) :]
+            for (row, columns), ids in zip(rows, targets, strict=True)
         ]
-        # Answers begin behind the same token: logits are worked out once a place.
-        where, which = np.unique(np.concatenate(clip_numbers), return_inverse=True)
-        hidden = read.hidden.flatten(0, 1)
-        ids = np.concatenate([np.array(ids, np.int64) for ids in said])
+        # Answers begin after the same token: logits are computed once for each position.
+        where, which = np.unique(np.concatenate(places), return_inverse=True)
+        hidden = out.hidden.flatten(0, 1)
+        ids = np.concatenate([np.array(ids, np.int64) for ids in targets])
         picked = np.zeros(len(ids))
         lm: Any = self.net.lm
         step = max(1, LOGITS // int(lm.get_input_embeddings().num_embeddings))
@@ -184,7 +185,7 @@ class Engine:
             at = torch.from_numpy(which[mine] - start), torch.from_numpy(ids[mine])
             here = logprobs.device
             picked[mine] = logprobs[at[0].to(here), at[1].to(here)].cpu().numpy()
-        starts = np.cumsum([0, *(len(ids) for ids in said[:-1])])
+        starts = np.cumsum([0, *(len(ids) for ids in targets[:-1])])
         found: Floats = np.add.reduceat(picked, starts)
         return found
 
@@ -192,28 +193,28 @@ class Engine:
         self,
         prompts: Sequence[TokenizedPrompt],
         sampling: Sampling,
-        draws: Sequence[np.random.Generator],
+        rngs: Sequence[np.random.Generator],
     ) -> list[GeneratedReply]:
-        """Replies to each prompt; see `harken.models.engine.generate.generate_replies`."""
-        return generate_replies(self, prompts, sampling, draws)
+        """A reply to each prompt; see `harken.models.engine.generate.generate_replies`."""
+        return generate_replies(self, prompts, sampling, rngs)
 
     def cached(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
-        """Where `prompts` were read for the last `choices`; None unless all were."""
+        """The KV cache entries of `prompts` from the last `choices`; None unless all are there."""
         self._check_version()
         return self._prefixes.find(prompts)
 
     def embedded(
         self, prompts: Sequence[TokenizedPrompt], *, left: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, L, width) of padded lines, audio put in, and what is true of them."""
+        """Embeddings (B, L, width) of padded prompts with audio, and the mask (B, L)."""
         batch = collate(prompts, self.tokenizer, left=left)
-        return self._embed(batch, prompts), batch.true.to(self.device)
+        return self._embed(batch, prompts), batch.mask.to(self.device)
 
-    def _read(self, batch: TokenizedBatch, prompts: Sequence[TokenizedPrompt]) -> Tensor:
-        """Last hidden states (B, L, width), or logits where the head is not a plain one.
+    def _forward(self, batch: TokenizedBatch, prompts: Sequence[TokenizedPrompt]) -> Tensor:
+        """Last hidden states (B, L, width); logits (B, L, V) without a `TreeReader.plain_head`.
 
-        Lines are padded on the right and read from left to right, so padding needs no mask: nothing
-        true comes after it.
+        Prompts are padded on the right and attention is causal, so padding needs no mask: no token
+        attends to it.
         """
         embedded = self._embed(batch, prompts)
         lm: Any = self.net.lm
@@ -225,11 +226,11 @@ class Engine:
         return logits
 
     def _logits(self, hidden: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Logits (N, V) at the given places of what `_read` gave."""
+        """Logits (N, V) at the given positions of the result of `_forward`."""
         return self.reader.logits(hidden[rows.to(hidden.device), columns.to(hidden.device)])
 
     def _embed(self, batch: TokenizedBatch, prompts: Sequence[TokenizedPrompt]) -> Tensor:
-        """Embeddings (B, L, width) with the clips' tokens in place of the placeholders."""
+        """Embeddings (B, L, width) with audio tokens in place of the placeholders."""
         lm: Any = self.net.lm
         embedded: Tensor = lm.get_input_embeddings()(batch.ids.to(self.device))
         numbers = self.net.clip_number_embeddings()
@@ -252,7 +253,7 @@ class Engine:
         return flat.view(embedded.shape)
 
     def _encode_clips(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
-        """The tokens (n, width) of each sound, each distinct one encoded once."""
+        """The audio tokens (n, width) of each clip, each distinct clip encoded once."""
         names = [audio_input.key or f"#{i}" for i, audio_input in enumerate(audio_inputs)]
         first = dict(reversed(list(zip(names, audio_inputs, strict=True))))
         order = list(dict.fromkeys(names))
@@ -265,17 +266,17 @@ class Engine:
         return [tokens[name] for name in names]
 
     def _check_version(self) -> None:
-        """Forget what was encoded with other weights."""
+        """Empty the caches if the weights have changed."""
         version = self.version()
         if version != self._version:
             self.clear_cache()
             self._version = version
 
     def _encoded_clip(self, audio_input: AudioInput) -> Tensor:
-        """A sound's tokens, kept while the weights stay as they are.
+        """A clip's audio tokens, cached while the weights are unchanged.
 
-        Encoded alone and not beside others, so that the last bit of an answer does not depend on
-        what was asked before: a run that is taken up again gives the same bytes.
+        Encoded alone and not in a batch, so that no bit of a result depends on earlier requests: a
+        resumed run gives the same bytes.
         """
         tokens = self._encoded.get(audio_input.key) if audio_input.key else None
         if tokens is None:
@@ -290,7 +291,7 @@ class Engine:
         return tokens
 
     def _silence_key(self, features: Array) -> str:
-        """What silence is cached by as well: its length, as far as the encoder can tell."""
+        """A second cache key for silence: its number of frames. Empty for other clips."""
         if not isinstance(features, np.ndarray) or (features != features[:1]).any():
             return ""
         length = self.net.frames(len(features))

@@ -1,4 +1,4 @@
-"""Features of clips, remembered by what they are; the length that a model hears."""
+"""A cache of clip features, and the limit of a clip's length."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ CACHE_BYTES = 768 << 20
 
 
 class FeatureCache:
-    """Features by (what they are, clip key), bounded in bytes; the least used go first."""
+    """Features by (kind, clip key), bounded in bytes; the least recently used are dropped first."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._held: LruCache[Array] = LruCache(limit)
 
     def get(self, clip: Clip, kind: str, make: Callable[[Array], Array], limit_s: float) -> Array:
-        """The features of `clip`; `make` turns its samples (n,) into them.
+        """The features of `clip`, computed by `make` from its samples (n,).
 
         Raises:
             ModelError: the clip is longer than `limit_s`.
             AudioError: the clip cannot be loaded.
         """
         key = (kind, clip.key)
-        held = self._held.get(key)
-        if held is None:
+        features = self._held.get(key)
+        if features is None:
             check_length(duration_s(clip), limit_s)
             samples = load(clip)
             check_length(len(samples) / RATE_HZ, limit_s)
-            held = make(samples)
-            held.setflags(write=False)
-            self._held.put(key, held, held.nbytes)
-        return held
+            features = make(samples)
+            features.setflags(write=False)
+            self._held.put(key, features, features.nbytes)
+        return features
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all features."""
         self._held.clear()
 
 
 def check_length(duration_s: float, limit_s: float) -> None:
-    """Raise ModelError for a clip that is too long for the model: nothing is cut in silence."""
+    """Raise ModelError for a clip that is too long for the model: nothing is truncated."""
     if duration_s > limit_s + 1e-3 or not math.isfinite(duration_s):
         raise ModelError(
-            f"a clip is {duration_s:.2f} s long and the model hears at most {limit_s:g} s",
+            f"a clip is {duration_s:.2f} s long and the model takes at most {limit_s:g} s",
             hint="Cut the clip into spans, or build the model with a larger limit_s.",
         )

@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) in the language model, by peft."""
+"""LoRA (Hu et al. 2021, arXiv 2106.09685) in the language model, with peft."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ATTENTION = (
 
 
 def lora_settings(lm: nn.Module, rank: int, alpha: int, targets: Sequence[str]) -> dict[str, Any]:
-    """What decides an adapter, as plain values; without `targets`, attention's linear layers.
+    """The settings of an adapter as JSON values; without `targets`, attention's linear layers.
 
     Raises:
-        ModelError: the layers of attention have names that are not known.
+        ModelError: the layers of attention have unknown names.
     """
     found = list(targets)
     if not found:
@@ -39,7 +39,7 @@ def lora_settings(lm: nn.Module, rank: int, alpha: int, targets: Sequence[str]) 
 
 
 def add_lora(lm: nn.Module, settings: Mapping[str, Any]) -> None:
-    """Put fresh adapters into the linear layers of `lm`; the rest of it is frozen.
+    """Add freshly initialised adapters to linear layers of `lm`; the rest of it is frozen.
 
     Args:
         lm: the language model.

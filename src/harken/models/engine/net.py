@@ -1,4 +1,4 @@
-"""What the engine computes with: audio encoder, projector and language model in one module."""
+"""The net of an engine: audio encoder, projector and language model in one module."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LearnerNet(nn.Module):
     Attributes:
         audio_encoder, projector, lm: the module groups, under the names by which they are frozen;
             `lm` has the interface of a causal language model of transformers.
-        pads_with_silence: clips of silence with as many frames are encoded alike, whatever their
-            length in samples.
+        pads_with_silence: silent clips with the same number of frames have the same audio tokens,
+            whatever their length in samples.
     """
 
     pads_with_silence = False
@@ -34,7 +34,7 @@ class LearnerNet(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where ids, features and embeddings are put."""
+        """Device of ids, features and embeddings."""
         return next(self.lm.parameters()).device
 
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
@@ -42,16 +42,16 @@ class LearnerNet(nn.Module):
         raise NotImplementedError
 
     def frames(self, length: int) -> int:
-        """What tells apart two clips of silence with features of `length`."""
+        """Two silent clips are encoded alike if this is equal for the length of their features."""
         return length
 
     def clip_number_embeddings(self) -> Tensor | None:
-        """What is added to every token of clip k (row k), shape (clips + 1, width), if anything."""
+        """(clips + 1, width): row k is added to every audio token of clip k; None: nothing is."""
         return None
 
 
 def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
-    """Freeze all but `groups`; returns what is left to train. LoRA keeps the LM's own frozen.
+    """Freeze all but `groups`; returns the trainable tensors. With LoRA the LM's own stay frozen.
 
     Raises:
         ModelError: no such group.

@@ -1,15 +1,15 @@
-"""Lines that begin alike as one tree: what they share stands there once.
+"""Prompt trees: prompts with shared prefixes as one sequence in which each prefix occurs once.
 
-The rotations of a question share its clips and its words, the choices of a rotation share the whole
-prompt, and so do questions about the same clips. A tree lays the stretches between two branchings
-(twigs) one behind the other::
+The rotations of a question share its clips and its text, the choices of a rotation share the whole
+prompt, and questions about the same clips share the clips. The sequence is made of the segments
+between two branching points, one after the other::
 
     <bos> <a> audio … </a> question | A. dog B. cat <answer> | A | B | A. cat B. dog <answer> | A …
-    `---------- trunk -----------'
+    `------- shared prefix -------'
 
-A token reads the twigs it grows out of and nothing else, at the position it would have alone, so
-that reading the tree gives what reading every line alone gives (tree attention: SpecInfer, Miao et
-al. 2024, arXiv 2305.09781).
+A token attends to the segments on its own path only, with the position id it would have alone. So a
+forward pass over the tree gives the results of one pass for each prompt (tree attention: SpecInfer,
+Miao et al. 2024, arXiv 2305.09781).
 """
 
 from __future__ import annotations
@@ -28,42 +28,44 @@ from harken.models.engine.tokenizer import TextTokenizer
 Ints = npt.NDArray[np.int64]
 
 MAX_TOKENS = 2048
-"""Tokens of a tree behind its first line: what is read of a mask grows with their square."""
+"""Tokens of a tree after its first prompt: the mask grows with their square."""
 
-_SOUND = 1 << 40  # codes from here on are sounds and not tokens
+_CLIP = 1 << 40  # codes from here on are clips and not token ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptTree:
-    """Some lines, each stretch that several share standing there once.
+    """Several prompts as one sequence of L tokens in S segments.
 
     Attributes:
-        line: all tokens, a twig behind the twigs that it grows out of; the sounds in their order.
-        twig: (L,) number of each token's twig.
-        depth: (L,) position each token has in its own line.
-        reads: (T, T) whether tokens of one twig (row) read those of another.
-        trunk: tokens in front that every line reads and that are not the last of any prompt.
-        rows: numbers of the lines.
-        paths: for each of `rows` the places (n,) of its tokens.
+        prompt: all tokens, every segment after its parents, and the clips in order.
+        segment: (L,) segment of each token.
+        positions: (L,) position id of each token in its own prompt.
+        attends: (S, S) whether tokens of one segment (row) attend to those of another.
+        shared_prefix: number of leading tokens that are in every prompt and last in none.
+        rows: indices of the prompts.
+        paths: for each of `rows` the indices (n,) of its tokens.
     """
 
     prompt: TokenizedPrompt
     segment: Ints
-    depth: Ints
-    reads: npt.NDArray[np.bool_]
-    trunk: int
+    positions: Ints
+    attends: npt.NDArray[np.bool_]
+    shared_prefix: int
     rows: tuple[int, ...]
     paths: tuple[Ints, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """A line as codes that are equal where tokens and sounds are, and what is read behind it.
+    """A prompt with the answers that follow it.
 
     Attributes:
-        starts: where its sounds begin.
-        behind: numbers, and the tokens read behind the line under each.
-        size: tokens of all of them.
+        codes: (n,) equal where the token ids and clips are.
+        starts: where its clips begin.
+        key: `codes` as bytes, for sorting.
+        answers: index and token ids of each.
+        size: tokens of all answers.
     """
 
     prompt: TokenizedPrompt
@@ -71,7 +73,7 @@ class _Row:
     clip_numbers: Ints
     starts: tuple[int, ...]
     key: bytes
-    behind: list[tuple[int, Sequence[int]]]
+    answers: list[tuple[int, Sequence[int]]]
     size: int
 
 
@@ -79,67 +81,67 @@ def build_trees(
     prompts: Sequence[tuple[TokenizedPrompt, Sequence[int]]],
     tokenizer: TextTokenizer,
     *,
-    apart: bool = False,
+    separate: bool = False,
 ) -> list[PromptTree]:
-    """Trees of `prompts`: two stand in one tree if a third or more of one is the other's beginning.
+    """Trees of `prompts`: two are in one tree if at least a third of one is a prefix of the other.
 
-    Lines with and without clips stand apart: some models read the two differently.
+    Prompts with and without clips are in separate trees: some models treat the two differently.
 
     Args:
-        prompts: each with the tokens that are read behind it (without the last one said).
-        tokenizer: knows the placeholder.
-        apart: only what is read behind one and the same line stands in one tree.
+        prompts: each with the answer ids that follow it (without the last one).
+        tokenizer: has the placeholder's id.
+        separate: a tree holds one prompt only, with its answers.
 
     Raises:
-        ModelError: a line's placeholders are not as many as its sounds' tokens.
+        ModelError: the placeholders of a prompt are not as many as its audio tokens.
     """
     rows = sorted(_rows(prompts, tokenizer), key=lambda row: row.key)
     trees: list[PromptTree] = []
     group: list[_Row] = []
-    grown = 0
+    added = 0
     for row in rows:
         shared = _common_prefix(group[-1].codes, row.codes) if group else 0
-        grown += len(row.codes) - shared + row.size
+        added += len(row.codes) - shared + row.size
         if group and (
-            _kept_apart(group[-1].prompt, row.prompt, apart)
+            _must_separate(group[-1].prompt, row.prompt, separate)
             or 3 * shared < len(row.codes)
-            or grown > MAX_TOKENS
+            or added > MAX_TOKENS
         ):
             trees.append(_build(group, tokenizer))
             group = []
         if not group:
-            grown = row.size
+            added = row.size
         group.append(row)
     if group:
         trees.append(_build(group, tokenizer))
     return trees
 
 
-def _kept_apart(one: TokenizedPrompt, other: TokenizedPrompt, apart: bool) -> bool:
-    """Whether two lines must not stand in one tree, however alike they begin."""
-    return one is not other and (apart or bool(one.audio_inputs) != bool(other.audio_inputs))
+def _must_separate(one: TokenizedPrompt, other: TokenizedPrompt, separate: bool) -> bool:
+    """Whether two prompts must not be in one tree, whatever their shared prefix."""
+    return one is not other and (separate or bool(one.audio_inputs) != bool(other.audio_inputs))
 
 
 def _rows(
     prompts: Sequence[tuple[TokenizedPrompt, Sequence[int]]], tokenizer: TextTokenizer
 ) -> list[_Row]:
-    """A row for each Line object; several if very much is read behind it."""
+    """A row for each `TokenizedPrompt` object; several if its answers have too many tokens."""
     names: dict[Any, int] = {}
     parts: dict[int, list[list[tuple[int, Sequence[int]]]]] = {}
     left: dict[int, int] = {}
-    for number, (prompt, behind) in enumerate(prompts):
-        mine = parts.setdefault(id(prompt), [])
-        if not mine or len(behind) > left[id(prompt)]:
-            mine.append([])
+    for number, (prompt, answer) in enumerate(prompts):
+        own = parts.setdefault(id(prompt), [])
+        if not own or len(answer) > left[id(prompt)]:
+            own.append([])
             left[id(prompt)] = MAX_TOKENS
-        mine[-1].append((number, behind))
-        left[id(prompt)] -= len(behind)
+        own[-1].append((number, answer))
+        left[id(prompt)] -= len(answer)
     rows = []
     for prompt in {id(prompt): prompt for prompt, _ in prompts}.values():
         codes, clip_numbers, starts = _codes(prompt, tokenizer, names)
         key = codes.astype(">i8").tobytes()
         for part in parts[id(prompt)]:
-            size = sum(len(behind) for _, behind in part)
+            size = sum(len(answer) for _, answer in part)
             rows.append(_Row(prompt, codes, clip_numbers, starts, key, part, size))
     return rows
 
@@ -147,7 +149,7 @@ def _rows(
 def _codes(
     prompt: TokenizedPrompt, tokenizer: TextTokenizer, names: dict[Any, int]
 ) -> tuple[Ints, Ints, tuple[int, ...]]:
-    """Codes (n,) and clip numbers (n,) of a line, and where its sounds begin."""
+    """Codes (n,) and clip numbers (n,) of a prompt, and where its clips begin."""
     check_placeholders(
         [prompt], [audio_input.tokens for audio_input in prompt.audio_inputs], tokenizer
     )
@@ -160,37 +162,37 @@ def _codes(
         for audio_input in prompt.audio_inputs
     ]
     sizes = [audio_input.tokens for audio_input in prompt.audio_inputs]
-    codes[here] = np.repeat(np.array(numbers, np.int64) + _SOUND, sizes)
+    codes[here] = np.repeat(np.array(numbers, np.int64) + _CLIP, sizes)
     begins = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.int64)
     return codes, clip_numbers, tuple(int(here[at]) for at in begins)
 
 
 def _common_prefix(one: Ints, other: Ints) -> int:
-    """How many codes two lines begin with in common."""
+    """Length of the common prefix of two sequences of codes."""
     size = min(len(one), len(other))
-    odd = one[:size] != other[:size]
-    return int(odd.argmax()) if odd.any() else size
+    different = one[:size] != other[:size]
+    return int(different.argmax()) if different.any() else size
 
 
 class _TreeBuilder:
-    """A tree being written, twig by twig."""
+    """A tree under construction, segment by segment."""
 
     def __init__(self) -> None:
         self.codes: list[int] = []
         self.clip_numbers: list[int] = []
-        self.depth: list[int] = []
+        self.positions: list[int] = []
         self.segment: list[int] = []
-        self.above: list[list[int]] = []  # twig -> the twigs it reads, itself included
+        self.ancestors: list[list[int]] = []  # of each segment, itself included
         self.audio_inputs: list[AudioInput] = []
         self.paths: dict[int, Ints] = {}
 
     def add_segment(self, codes: list[int], clip_numbers: list[int], at: int, parent: int) -> int:
-        """Add a twig whose first token stands at `at` in its line; returns its number."""
-        number = len(self.above)
-        self.above.append([*(self.above[parent] if parent >= 0 else ()), number])
+        """Add a segment whose first token has position id `at`; returns its number."""
+        number = len(self.ancestors)
+        self.ancestors.append([*(self.ancestors[parent] if parent >= 0 else ()), number])
         self.codes += codes
         self.clip_numbers += clip_numbers
-        self.depth += range(at, at + len(codes))
+        self.positions += range(at, at + len(codes))
         self.segment += [number] * len(codes)
         return number
 
@@ -198,28 +200,29 @@ class _TreeBuilder:
         self,
         segment: int,
         path: Ints,
-        behind: Sequence[int],
-        cached_tokens: dict[Any, tuple[int, int]],
+        answer: Sequence[int],
+        children: dict[Any, tuple[int, int]],
     ) -> Ints:
-        """The path of what is read behind a line that ends with `segment`.
+        """Add an answer after a prompt; returns the path of both.
 
         Args:
-            segment: the line's last.
-            path: the line's.
-            behind: the tokens.
-            cached_tokens: (place, token) -> place and twig of what grows behind this line already.
+            segment: the prompt's last.
+            path: the prompt's.
+            answer: token ids.
+            children: (index of the token before, token) -> index and segment of a token that is in
+                the tree after this prompt.
         """
-        before, spots = -1, []
-        for step, token in enumerate(behind):
-            if (before, token) not in cached_tokens:
-                place = len(self.codes)
-                cached_tokens[before, token] = (
-                    place,
+        before, indices = -1, []
+        for step, token in enumerate(answer):
+            if (before, token) not in children:
+                index = len(self.codes)
+                children[before, token] = (
+                    index,
                     self.add_segment([token], [0], len(path) + step, segment),
                 )
-            before, segment = cached_tokens[before, token]
-            spots.append(before)
-        return np.concatenate([path, np.array(spots, np.int64)]) if spots else path
+            before, segment = children[before, token]
+            indices.append(before)
+        return np.concatenate([path, np.array(indices, np.int64)]) if indices else path
 
 
 def _build(group: Sequence[_Row], tokenizer: TextTokenizer) -> PromptTree:
@@ -239,31 +242,31 @@ def _build(group: Sequence[_Row], tokenizer: TextTokenizer) -> PromptTree:
         tree.audio_inputs += row.prompt.audio_inputs[
             bisect_left(row.starts, at) : bisect_left(row.starts, end)
         ]
-        cached_tokens: dict[Any, tuple[int, int]] = {}
+        children: dict[Any, tuple[int, int]] = {}
         while low < high and len(group[low].codes) == end:  # sorted, so the short ones come first
-            for number, behind in group[low].behind:
-                tree.paths[number] = tree.add_answer(segment, path, behind, cached_tokens)
+            for number, answer in group[low].answers:
+                tree.paths[number] = tree.add_answer(segment, path, answer, children)
             low += 1
         branches = _split(group, low, high, end)
         todo += [(a, b, end, segment, path) for a, b in reversed(branches)]
     codes = np.array(tree.codes, np.int64)
-    reads = np.zeros((len(tree.above), len(tree.above)), np.bool_)
-    for number, upward in enumerate(tree.above):
-        reads[number, upward] = True
-    ids = np.where(codes >= _SOUND, tokenizer.audio, codes).tolist()
+    attends = np.zeros((len(tree.ancestors), len(tree.ancestors)), np.bool_)
+    for number, ancestors in enumerate(tree.ancestors):
+        attends[number, ancestors] = True
+    ids = np.where(codes >= _CLIP, tokenizer.audio, codes).tolist()
     return PromptTree(
         prompt=TokenizedPrompt(tuple(ids), tuple(tree.clip_numbers), tuple(tree.audio_inputs)),
         segment=np.array(tree.segment, np.int64),
-        depth=np.array(tree.depth, np.int64),
-        reads=reads,
-        trunk=min(root, *(len(row.codes) - 1 for row in group)),
+        positions=np.array(tree.positions, np.int64),
+        attends=attends,
+        shared_prefix=min(root, *(len(row.codes) - 1 for row in group)),
         rows=tuple(tree.paths),
         paths=tuple(tree.paths.values()),
     )
 
 
 def _split(group: Sequence[_Row], low: int, high: int, at: int) -> list[tuple[int, int]]:
-    """Rows ``low..high`` parted by their code at `at`."""
+    """Rows ``low..high`` grouped by their code at `at`."""
     parts: list[tuple[int, int]] = []
     for i in range(low, high):
         if parts and group[i].codes[at] == group[i - 1].codes[at]:

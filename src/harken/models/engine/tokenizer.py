@@ -1,8 +1,8 @@
-"""Text <-> token ids: byte-level BPE, so that any text at all can be written down.
+"""Text <-> token ids: byte-level BPE, so that any text can be encoded.
 
-Trained on the texts of a dataset (`TextTokenizer.train`), or taken from a language model's folder
-(`TextTokenizer.open`). The marks of the audio part are tokens that no text can produce: a question
-that contains ``<audio>`` is spelt out letter by letter.
+Trained on the texts of a dataset (`TextTokenizer.train`), or read from a language model's folder
+(`TextTokenizer.open`). No text encodes to a special token: ``<audio>`` in a question is encoded as
+plain characters.
 """
 
 from __future__ import annotations
@@ -24,52 +24,55 @@ PAD, BOS, EOS, AUDIO, OPEN, CLOSE, ANSWER = (
     "<answer>",
 )
 SPECIAL_TOKENS = (PAD, BOS, EOS, AUDIO, OPEN, CLOSE, ANSWER)
-"""Padding, begin, end, one frame of audio, begin and end of a clip, begin of the answer."""
+"""Padding, begin, end, audio placeholder, begin and end of a clip, begin of the answer."""
 
 FILE = "tokenizer.json"
 
 _QUOTE = r'(?<!\S)"(?=\w)'
-"""A quote that opens. A space is put behind it, for a name must be the same tokens in a question
-(``the sound "dog bark"``) as among the choices (``- dog bark``): a small model has to see at a
-glance that they are one."""
+"""An opening quote. A space is added after it, so that a label has the same tokens in a question
+(``the sound "dog bark"``) as among the choices (``- dog bark``): a small model can match them."""
 _SPACED = re.compile(r'(?<!\S)" (?=\w)')
 _PIECE = r" ?clip \d+| ?\d+| ?[^\w\s]+|(?:(?! clip \d) ?[^\W\d_]+)+|\s+"
-"""What no merge goes beyond: a clip's number, a number, punctuation, a run of words."""
-_REMEMBERED = 100_000
+"""Pre-tokens, which no merge crosses: a clip's number, a number, punctuation, a run of words."""
+_MAX_CACHED_TEXTS = 100_000
 
 
 class TextTokenizer:
-    """A tokenizer and the ids of its marks."""
+    """A tokenizer and the ids of its special tokens."""
 
     def __init__(
-        self, tokenizer: Any, marks: dict[str, int], ends: frozenset[int] = frozenset()
+        self, tokenizer: Any, special_ids: dict[str, int], ends: frozenset[int] = frozenset()
     ) -> None:
         """Use `TextTokenizer.train` or `TextTokenizer.open`.
 
         Args:
             tokenizer: a ``tokenizers.Tokenizer``.
-            marks: ids of the marks, left out of what is decoded.
-            ends: ids that end a reply beside ``<eos>``.
+            special_ids: special token -> id; `decode` leaves them out.
+            ends: ids that end a reply, beside ``<eos>``.
         """
         self._tokenizer = tokenizer
-        # Untrusted text must not be able to forge a mark.
+        # Untrusted text must not produce special tokens.
         tokenizer.encode_special_tokens = True
         self._ids: dict[str, tuple[int, ...]] = {}
-        self.marks = marks
-        self.pad, self.bos, self.eos = marks[PAD], marks[BOS], marks[EOS]
-        self.audio, self.clip_begin, self.clip_end = marks[AUDIO], marks[OPEN], marks[CLOSE]
-        self.answer = marks[ANSWER]
+        self.special_ids = special_ids
+        self.pad, self.bos, self.eos = special_ids[PAD], special_ids[BOS], special_ids[EOS]
+        self.audio, self.clip_begin, self.clip_end = (
+            special_ids[AUDIO],
+            special_ids[OPEN],
+            special_ids[CLOSE],
+        )
+        self.answer = special_ids[ANSWER]
         self.ends = ends | {self.eos}
 
     @staticmethod
     def train(texts: Iterable[str], size: int = 4096) -> TextTokenizer:
         """A byte-level BPE of at most `size` tokens; the same texts give the same tokens.
 
-        Merges go over spaces (as in SuperBPE, arXiv 2503.13423): a label, and a piece of a wording
-        that comes often, are one token. What a small model must find to be the same is then one
-        token here and one there, and its lines are half as long.
+        Merges cross spaces (as in SuperBPE, arXiv 2503.13423): a label, or a frequent part of a
+        question, is one token. A small model then matches a label in two places by one token, and
+        its prompts are half as long.
 
-        Every text is trained on once: how often a dataset repeats a question says little.
+        Every text counts once, however often a dataset repeats it.
         """
         from tokenizers import (
             Regex,
@@ -100,17 +103,17 @@ class TextTokenizer:
         )
         tokenizer.train_from_iterator(sorted(set(texts)), trainer)
         return TextTokenizer(
-            tokenizer, {mark: int(tokenizer.token_to_id(mark) or 0) for mark in SPECIAL_TOKENS}
+            tokenizer, {token: int(tokenizer.token_to_id(token) or 0) for token in SPECIAL_TOKENS}
         )
 
     @staticmethod
-    def open(path: Path, marks: dict[str, int] | None = None) -> TextTokenizer:
+    def open(path: Path, special_ids: dict[str, int] | None = None) -> TextTokenizer:
         """Read ``tokenizer.json`` (a file, or the folder it is in).
 
         Args:
-            path: where it lies.
-            marks: mark -> id, where the tokenizer has its own (its end of text as ``<eos>``); marks
-                that are missing are added behind its tokens.
+            path: the file or folder.
+            special_ids: special token -> id, where the tokenizer has its own (its end of text as
+                ``<eos>``); missing special tokens are added after its tokens.
 
         Raises:
             ModelError: there is no such file, or it is damaged.
@@ -126,36 +129,36 @@ class TextTokenizer:
             tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises bare exceptions
             raise ModelError(f"the tokenizer cannot be read: {error}", where=str(file)) from error
-        found = dict(marks or {})
-        missing = [mark for mark in SPECIAL_TOKENS if mark not in found]
+        found = dict(special_ids or {})
+        missing = [token for token in SPECIAL_TOKENS if token not in found]
         tokenizer.add_special_tokens(missing)
-        found |= {mark: int(tokenizer.token_to_id(mark) or 0) for mark in missing}
+        found |= {token: int(tokenizer.token_to_id(token) or 0) for token in missing}
         return TextTokenizer(tokenizer, found)
 
     @property
     def size(self) -> int:
-        """Number of ids, added marks included."""
+        """Number of ids, added special tokens included."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     def token(self, number: int) -> str:
-        """The token with this id, as the vocabulary spells it."""
+        """The token with this id, as in the vocabulary."""
         return str(self._tokenizer.id_to_token(number))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Ids of `text`; never those of a mark."""
-        held = self._ids.get(text)
-        if held is None:
-            held = tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
-            if len(self._ids) >= _REMEMBERED:
+        """Ids of `text`; never a special token."""
+        ids = self._ids.get(text)
+        if ids is None:
+            ids = tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+            if len(self._ids) >= _MAX_CACHED_TEXTS:
                 self._ids.clear()
-            self._ids[text] = held
-        return held
+            self._ids[text] = ids
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids`, marks left out, without spaces around it."""
-        marks = set(self.marks.values())
-        kept = [i for i in ids if i not in marks]
-        text = str(self._tokenizer.decode(kept, skip_special_tokens=False)).strip()
+        """The text of `ids` without special tokens, stripped."""
+        special = set(self.special_ids.values())
+        plain = [i for i in ids if i not in special]
+        text = str(self._tokenizer.decode(plain, skip_special_tokens=False)).strip()
         own = type(self._tokenizer.normalizer).__name__ == "Sequence"
         return _SPACED.sub('"', text) if own else text
 

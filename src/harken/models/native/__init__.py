@@ -1,1 +1,1 @@
-"""Audio language model classes of transformers, asked in this process; see `base` for the shape."""
+"""Audio language model classes of transformers, run in this process; see `base`."""

@@ -1,10 +1,9 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) that speak only where there is sound.
+"""LoRA adapters (Hu et al. 2021, arXiv 2106.09685) that are active only for prompts with audio.
 
-Some classes were taught to hear by an adapter beside their text model, which was then switched off
-for prompts without audio. transformers loads it if peft is there, switches it for a whole batch or
-not at all, and goes on without a word where it is missing. Here it is read from its own files,
-beside the model's layers and not inside them, and each row of a batch has it or has it not: a
-prompt answers alike alone and in company.
+Some classes were trained for audio with an adapter of their text model that is off for prompts
+without audio. transformers loads it only with peft, switches it for a whole batch, and continues
+silently where it is missing. Here it is read from its own files and applied by forward hooks, row
+by row: the result of a prompt does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class AudioAdapter:
     """Adapters of the linear layers of one text model.
 
     Attributes:
-        rows: which rows of the batch have it, (B,) of 0 and 1; None switches it off.
+        rows: rows of the batch for which it is on, (B,) of 0 and 1; None: off for all.
         layers: name of the layer -> A (rank, in) and B (out, rank).
         settings: content of ``adapter_config.json``.
     """
@@ -46,7 +45,7 @@ class AudioAdapter:
 
     @staticmethod
     def read(folder: Path) -> AudioAdapter:
-        """Read ``adapter_config.json`` and ``adapter_model.safetensors`` in the form of peft.
+        """Read ``adapter_config.json`` and ``adapter_model.safetensors`` in peft's format.
 
         Raises:
             ModelError: a file is missing or damaged, or the adapter does more than add B A x.
@@ -62,41 +61,43 @@ class AudioAdapter:
                 where=str(folder),
                 hint=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
             ) from error
-        odd = [key for key, value in _PLAIN.items() if settings.get(key, value) not in (value, [])]
+        unexpected = [
+            key for key, value in _PLAIN.items() if settings.get(key, value) not in (value, [])
+        ]
         halves: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             found = _FACTOR.fullmatch(name)
             if found is None:
-                odd.append(name)
+                unexpected.append(name)
                 continue
             halves.setdefault(found[1], {})[found[2]] = tensor
-        odd += [name for name, pair in halves.items() if len(pair) < 2]
-        if odd or not halves:
-            strange = ", ".join(sorted(odd)[:5]) or "no layers"
+        unexpected += [name for name, pair in halves.items() if len(pair) < 2]
+        if unexpected or not halves:
+            names = ", ".join(sorted(unexpected)[:5]) or "no layers"
             raise ModelError(
-                f"the adapter has what is not known here: {strange}",
+                f"the adapter has unsupported settings or tensors: {names}",
                 where=str(folder),
-                hint="Merge the adapter into the model with peft, and save the whole.",
+                hint="Merge the adapter into the model with peft, and save the model.",
             )
         return AudioAdapter(
             {name: (pair["A"], pair["B"]) for name, pair in halves.items()}, settings
         )
 
     def attach(self, decoder: nn.Module) -> None:
-        """Stand beside the layers of `decoder`, on their device and in their type.
+        """Apply the adapters to the layers of `decoder`, in their device and dtype.
 
         Raises:
-            ModelError: a layer is not there, or of another size.
+            ModelError: a layer is missing or has another size.
         """
         known = {n: part for n, part in decoder.named_modules() if isinstance(part, nn.Linear)}
-        lost = [
+        missing = [
             name
             for name, (down, up) in self.layers.items()
             if name not in known or known[name].weight.shape != (up.shape[0], down.shape[1])
         ]
-        if lost:
+        if missing:
             raise ModelError(
-                f"the adapter is for other layers: {', '.join(sorted(lost)[:5])}",
+                f"the adapter is for other layers: {', '.join(sorted(missing)[:5])}",
                 hint="Use the adapter that belongs to this model.",
             )
         for name, (down, up) in self.layers.items():
@@ -106,7 +107,7 @@ class AudioAdapter:
             layer.register_forward_hook(partial(self._add, name, self._scale(name, len(down))))
 
     def save(self, folder: Path) -> None:
-        """Write what `read` reads."""
+        """Write the files of `read`."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,9 +130,9 @@ class AudioAdapter:
     def _add(
         self, name: str, scale: float, _: nn.Module, given: tuple[Tensor, ...], out: Tensor
     ) -> Tensor:
-        """What the layer `name` gives, and B A x in the rows that have the adapter.
+        """The output of the layer `name`, plus scale * B A x in the rows for which it is on.
 
-        A method and no closure, so that a deep copy of the model has an adapter of its own.
+        A method and not a closure, so that a deep copy of the model has an adapter of its own.
         """
         if self.rows is None:
             return out
@@ -143,11 +144,11 @@ class AudioAdapter:
 class AdapterFamily(NativeFamily):
     """A family whose text model has an `AudioAdapter` for prompts with clips.
 
-    The inputs are one wider than the text model: the last number of each token of a prompt is 1 if
-    there is a clip in the prompt. What has been read is remembered with the cache.
+    The inputs are one wider than the text model: the last number of each token is 1 if its prompt
+    has a clip. For decode steps it is stored on the KV cache.
 
     Attributes:
-        adapter: None where the weights have it in them, or need none.
+        adapter: None where it is merged into the weights, or not needed.
         audio_id: id of the placeholder.
     """
 
@@ -158,8 +159,8 @@ class AdapterFamily(NativeFamily):
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (B, L) -> (B, L, width + 1): the embedding, and whether its row has a clip."""
         embedded = super().embed(ids)
-        heard = (ids == self.audio_id).any(-1, keepdim=True).expand(ids.shape)
-        return torch.cat([embedded, heard[..., None].to(embedded)], -1)
+        with_audio = (ids == self.audio_id).any(-1, keepdim=True).expand(ids.shape)
+        return torch.cat([embedded, with_audio[..., None].to(embedded)], -1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
         """Embeddings of `encode_windows` (tokens, width) as (tokens, width + 1)."""
@@ -167,20 +168,20 @@ class AdapterFamily(NativeFamily):
         return torch.cat([tokens, tokens.new_ones(len(tokens), 1)], -1)
 
     def encode_windows(self, windows: Sequence[Window]) -> Tensor:
-        """Embeddings (tokens, width) of the windows of one clip, by tower and projector."""
+        """Embeddings (tokens, width) of the windows of one clip, from tower and projector."""
         raise NotImplementedError
 
-    def decode(self, inputs: Tensor, **reading: Any) -> Any:
-        """The adapter is on in the rows that have a clip; see `NativeFamily.decode`."""
+    def decode(self, inputs: Tensor, **options: Any) -> Any:
+        """`NativeFamily.decode` with the adapter on in the rows that have a clip."""
         rows = inputs[..., -1].amax(1)
-        past = reading.get("past_key_values")
+        past = options.get("past_key_values")
         if past is not None and past.get_seq_length():
-            rows = torch.maximum(rows, past.heard)
+            rows = torch.maximum(rows, past.with_audio)
         if self.adapter is not None:
             self.adapter.rows = rows if bool(rows.any()) else None
-        out = super().decode(inputs[..., :-1], **reading)
+        out = super().decode(inputs[..., :-1], **options)
         if self.adapter is not None:
             self.adapter.rows = None
         if out.past_key_values is not None:
-            out.past_key_values.heard = rows
+            out.past_key_values.with_audio = rows
         return out

@@ -1,9 +1,9 @@
 """Audio Flamingo 3 (Goel et al. 2025, arXiv 2507.08128): windows of 30 s, 25 tokens a second.
 
-A clip is cut into windows whose tokens stand one behind the other; the class's processor cuts it
-off after 10 minutes with a warning, refuses more than one clip in a text, and its chat template
-writes one placeholder in front whatever the prompt says. Here each clip stands where the prompt has
-it, and one of more than 10 minutes is refused.
+A clip is split into windows whose tokens are concatenated. The class's processor truncates it after
+10 minutes with a warning and refuses more than one clip in a text, and its chat template always
+writes one placeholder in front. Here each clip is where the prompt has it, and one of more than 10
+minutes is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class AudioFlamingo3(WhisperFamily):
 
     name = "Audio Flamingo 3"
     types = ("audioflamingo3",)
-    opens = "AudioFlamingo3ForConditionalGeneration"
+    model_name = "AudioFlamingo3ForConditionalGeneration"
     placeholder = "<sound>"
     max_clip_s = 600.0
     opening, closing = "", ""
@@ -44,20 +44,20 @@ class AudioFlamingo3(WhisperFamily):
         text, after = "", ""
         for block in blocks:
             sound = block["type"] == "audio"
-            mark = self.opening + self.placeholder + self.closing
-            text += mark if sound else after + block["text"]
+            audio = self.opening + self.placeholder + self.closing
+            text += audio if sound else after + block["text"]
             after = "\n" if sound and several else ""
         first = [{"role": "system", "content": system}] if system else []
         return [*first, {"role": "user", "content": text}]
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Every window padded on the device to what the class demands, and masked."""
+        """Every window padded on the device to the length the class requires, and masked."""
         features, mask = self._padded(windows)
         found = self.model.get_audio_features(features, mask)
         tokens: Tensor = found.pooler_output
         return tokens
 
     def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor]:
-        """Features (W, bins, T) and mask (W, T), T as the class demands."""
+        """Features (W, bins, T) and mask (W, T), with the T that the class requires."""
         tower: Any = self.tower
         return mel.stack(windows, tower.config.max_source_positions * 2, tower.conv1.weight)

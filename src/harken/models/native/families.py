@@ -1,4 +1,4 @@
-"""The classes of transformers that are served, by ``model_type``."""
+"""Native families by ``model_type`` of a folder's configuration."""
 
 from __future__ import annotations
 
@@ -26,6 +26,3 @@ FAMILIES: Registry[type] = Registry(
     group="native_families",
     shape="harken.models.native.base:NativeFamily",
 )
-
-
-"""``model_type`` of a folder's configuration -> the family that serves it."""

@@ -1,9 +1,10 @@
-"""Gemma 4 with ears (google/gemma-4-E2B-it, -E4B-it): a Conformer, 25 tokens a second.
+"""Gemma 4 with audio (google/gemma-4-E2B-it, -E4B-it): a Conformer, 25 tokens a second.
 
-Its extractor cuts a clip at 30 s without a word. Here a longer clip becomes several windows, each
-between its own marks; the larger checkpoints have no audio tower and are refused. As in Gemma 3n
-each layer of the text model may take a vector of its own for a token's id: they ride along behind
-the embedding, and those of sound are those of padding. The image tower is not opened.
+Its extractor silently truncates a clip at 30 s. Here a longer clip becomes several windows, each
+between its own begin and end tokens; the larger checkpoints have no audio tower and are refused. As
+in Gemma 3n each layer of the text model may take a vector of its own for a token's id: they are
+concatenated to the embedding, and those of audio are those of padding. The image tower is not
+loaded.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Gemma4(GemmaFamily):
 
     name = "Gemma 4"
     types = ("gemma4",)
-    opens = "Gemma4ForConditionalGeneration"
-    extracts = "Gemma4AudioFeatureExtractor"
+    model_name = "Gemma4ForConditionalGeneration"
+    extractor_name = "Gemma4AudioFeatureExtractor"
     placeholder = "<|audio|>"
     turn_end = "<turn|>"
     unused = ("model.vision_tower", "model.embed_vision")
@@ -53,29 +54,29 @@ class Gemma4(GemmaFamily):
         if whole.audio_config is None:
             raise ModelError(
                 "this checkpoint has no audio tower",
-                hint="Use one of the smaller ones (E2B, E4B), which have.",
+                hint="Use a smaller one (E2B, E4B), which has one.",
             )
         whole.vision_config = None
         return whole
 
-    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
-        """Read how the folder spells the marks that its processor puts around a clip."""
+    def after_open(self, folder: Path, hf_tokenizer: Any) -> None:
+        """Read the tokens that the folder's processor puts before and after a clip."""
         whole = self.model.config
         ends = hf_tokenizer.convert_ids_to_tokens([whole.boa_token_id, whole.eoa_token_index])
         self.around = (ends[0], ends[1])
 
     def tokens_of(self, samples: int) -> int:
-        """Two convolutions of stride 2 over the frames that lie wholly in the sound."""
+        """Two convolutions of stride 2 over the frames that are entirely inside the clip."""
         frames = (samples - 1) // self.extractor.hop_length
         return int(-(-frames // 4))
 
-    def encode_windows(self, window: Window) -> Tensor:
-        """Its tower masks what is past the sound."""
+    def encode_window(self, window: Window) -> Tensor:
+        """The tower masks frames past the end of the clip."""
         like = self.decoder.get_input_embeddings().weight
         features = torch.from_numpy(window.features).to(like)[None]
         mask = torch.arange(features.shape[1], device=features.device)[None] < window.frames
-        heard = self.model.model.get_audio_features(features, mask)
-        tokens: Tensor = heard.pooler_output[heard.attention_mask]
+        out = self.model.model.get_audio_features(features, mask)
+        tokens: Tensor = out.pooler_output[out.attention_mask]
         return tokens
 
     def embed(self, ids: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""GLM-ASR (zai-org/GLM-ASR-Nano-2512): a Whisper encoder with rotary positions, frames by fours.
+"""GLM-ASR (zai-org/GLM-ASR-Nano-2512): a Whisper encoder with rotary positions, 4 frames a token.
 
-12.5 tokens a second. Nothing is masked in the tower: a window is filled up with silence to 30 s, as
-its extractor does, and the tokens behind the sound are left out. Its processor takes one clip a
-prompt and cuts a clip at 21 windows (630 s) with a line in the log; here any number of clips may
-stand anywhere, and a longer one is refused.
+12.5 tokens a second. The tower has no mask: a window is padded with silence to 30 s, as by its
+extractor, and the tokens after the end of the clip are left out. Its processor takes one clip per
+prompt and truncates a clip after 21 windows (630 s) with a line in the log; here any number of
+clips may be anywhere, and a longer one is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class GlmAsr(WhisperFamily):
 
     name = "GLM-ASR"
     types = ("glmasr",)
-    opens = "GlmAsrForConditionalGeneration"
+    model_name = "GlmAsrForConditionalGeneration"
     placeholder = "<|pad|>"
     turn_end = "<|user|>"
     after_clip = ""
@@ -47,19 +47,19 @@ class GlmAsr(WhisperFamily):
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
-        self.max_clip_s = 655 // self.window_s * self.window_s  # where its processor cuts
+        self.max_clip_s = 655 // self.window_s * self.window_s  # where its processor truncates
 
     def tokens_of(self, samples: int) -> int:
-        """A convolution of stride 2, then four frames side by side, the rest left out."""
+        """A convolution of stride 2, then four frames concatenated; a remainder is left out."""
         return _tokens(-(-samples // int(self.extractor.hop_length)))
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Each window filled up with silence; what is behind the sound is not taken."""
+        """Each window padded with silence; tokens after the end of the clip are left out."""
         tower: Any = self.tower
         features, _ = mel.stack(windows, self.extractor.nb_max_frames, tower.conv1.weight)
         frames = tower(features).last_hidden_state
-        side = frames.reshape(len(windows), -1, frames.shape[-1] * _MERGED)
-        tokens: Tensor = self.projector(side)  # type: ignore[misc]
+        merged = frames.reshape(len(windows), -1, frames.shape[-1] * _MERGED)
+        tokens: Tensor = self.projector(merged)  # type: ignore[misc]
         counts = [_tokens(window.frames) for window in windows]
         return torch.cat([row[:count] for row, count in zip(tokens, counts, strict=True)])
 

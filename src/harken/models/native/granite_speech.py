@@ -1,14 +1,14 @@
 """Granite Speech (Saon et al. 2025, arXiv 2505.08699): a Conformer, a Q-Former, a Granite.
 
-10 tokens a second: 15 frames of 20 ms become 3 tokens. The tower has no mask and sees a clip whole,
-so every clip is encoded by itself; beside a longer one it would hear the padding.
+10 tokens a second: 15 frames of 20 ms become 3 tokens. The tower has no mask and encodes a clip as
+a whole, so each clip is encoded alone; in a batch with a longer one it would attend to padding.
 
-- Its feature extractor needs torchaudio. The same mel is made here: `GraniteFeatureExtractor`.
-- The larger of these models hear by a low-rank adapter that is off for prompts without clips. A
-  folder that says ``has_lora_adapter`` and brings none is refused.
-- Granite divides its logits by ``logits_scaling``, and was taught so. The class of transformers
-  5.23 leaves it out (the order of the tokens is the same, the probabilities are not); here it is
-  done.
+- Its feature extractor needs torchaudio. `GraniteFeatureExtractor` computes the same mel.
+- The larger models have a LoRA adapter that is on for prompts with audio only. A folder with
+  ``has_lora_adapter`` and no adapter is refused.
+- Granite is trained with logits divided by ``logits_scaling``. The class of transformers 5.23 does
+  not divide (the order of the tokens is the same, the probabilities are not); here they are
+  divided.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _FILE = "preprocessor_config.json"
 
 
 class GraniteFeatureExtractor:
-    """The log-mel of ``GraniteSpeechFeatureExtractor``, by its parameters and without torchaudio.
+    """The log-mel of ``GraniteSpeechFeatureExtractor``, without torchaudio.
 
     Power spectra of `n_fft` points under a periodic Hann window of `win_length`, centred and
     mirrored at the ends; `n_mels` triangles of peak 1 on the HTK scale 2595 log10(1 + f / 700) from
     0 Hz to half the rate; log10 of at least 1e-10, at most 8 decades below the clip's maximum,
-    divided by 4, plus 1. Two neighbouring frames make one. In double precision: torchaudio's own
-    rounding is some 3e-6 away.
+    divided by 4, plus 1. Two neighbouring frames are concatenated. In double precision: torchaudio
+    differs by about 3e-6 through rounding.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        """Take the content of ``preprocessor_config.json``; what is missing is as in the class."""
+        """Take the content of ``preprocessor_config.json``; defaults are those of the class."""
         self.settings = settings
         inner = settings.get("melspec_kwargs") or settings
         self.rate = int(inner.get("sample_rate", settings.get("sampling_rate", RATE_HZ)))
@@ -58,7 +58,7 @@ class GraniteFeatureExtractor:
         """Read the folder's ``preprocessor_config.json``, or that of its processor.
 
         Raises:
-            ModelError: it is damaged.
+            ModelError: the file is damaged.
         """
         try:
             for name, part in ((_FILE, ""), ("processor_config.json", "audio_processor")):
@@ -72,7 +72,7 @@ class GraniteFeatureExtractor:
         return GraniteFeatureExtractor({})
 
     def save_pretrained(self, folder: Path) -> None:
-        """Write what `open` reads."""
+        """Write the file of `open`."""
         text = json.dumps(self.settings, indent=2, sort_keys=True)
         (Path(folder) / _FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -100,8 +100,8 @@ class GraniteSpeech(AdapterFamily):
 
     name = "Granite Speech"
     types = ("granite_speech",)
-    opens = "GraniteSpeechForConditionalGeneration"
-    extracts = "GraniteSpeechFeatureExtractor"
+    model_name = "GraniteSpeechForConditionalGeneration"
+    extractor_name = "GraniteSpeechFeatureExtractor"
     placeholder = "<|audio|>"
     turn_end = "<|end_of_text|>"
     after_clip = ""
@@ -134,8 +134,8 @@ class GraniteSpeech(AdapterFamily):
         """`GraniteFeatureExtractor` instead of the class that needs torchaudio."""
         return GraniteFeatureExtractor.open(folder)
 
-    def settle(self, folder: Path, hf_tokenizer: Any) -> None:
-        """Put the adapter beside the text model.
+    def after_open(self, folder: Path, hf_tokenizer: Any) -> None:
+        """Attach the adapter to the text model.
 
         Raises:
             ModelError: the model needs one and there is none.
@@ -145,35 +145,35 @@ class GraniteSpeech(AdapterFamily):
             self.adapter.attach(self.decoder)
         elif self.model.config.has_lora_adapter:
             raise ModelError(
-                "the model hears by an adapter (has_lora_adapter), and the folder brings none",
+                "the model needs its adapter for audio (has_lora_adapter), and the folder has none",
                 where=str(folder / WEIGHTS_FILE),
                 hint=f"Copy {CONFIG_FILE} and {WEIGHTS_FILE} from the model's page.",
             )
 
     def save(self, folder: Path, state: dict[str, Tensor] | None = None) -> None:
-        """Model, extractor and adapter."""
+        """Write model, extractor and adapter."""
         super().save(folder, state)
         if self.adapter is not None:
             self.adapter.save(folder)
 
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Its templates know texts only: the placeholder stands in them."""
+        """Its templates take text only, with the placeholder in it."""
         return flat(super().messages(system, blocks), self.placeholder)
 
-    def window(self, wave: Array, place: int) -> Window:
+    def window(self, wave: Array, index: int) -> Window:
         """Features (T, 160)."""
         features = self.extractor(wave)
-        return Window(features, len(features), place)
+        return Window(features, len(features), index)
 
     def tokens_of(self, samples: int) -> int:
-        """Every begun block of 15 frames becomes 3 tokens."""
+        """3 tokens for each block of 15 frames, rounded up."""
         frames = (samples // self.extractor.hop + 1) // 2
         config = self.model.config
         blocks = -(-frames // config.window_size)
         return int(blocks * (config.window_size // config.downsample_rate))
 
     def encode_windows(self, windows: Sequence[Window]) -> Tensor:
-        """Each window by itself; see `AdapterFamily.encode`."""
+        """Each window alone; see `AdapterFamily.encode`."""
         inner = self.model.model
         like = inner.encoder.input_linear.weight
         rows = []
@@ -184,20 +184,20 @@ class GraniteSpeech(AdapterFamily):
 
 
 class GraniteSpeechPlus(GraniteSpeech):
-    """``GraniteSpeechPlusForConditionalGeneration``: the projector also reads inner layers."""
+    """``GraniteSpeechPlusForConditionalGeneration``: the projector also takes inner layers."""
 
     name = "Granite Speech Plus"
     types = ("granite_speech_plus",)
-    opens = "GraniteSpeechPlusForConditionalGeneration"
+    model_name = "GraniteSpeechPlusForConditionalGeneration"
 
 
 def _bank(bins: int, mels: int, rate: int) -> Tensor:
-    """Triangles (bins, mels) on the HTK mel scale, each of peak 1."""
+    """Triangular filters (bins, mels) on the HTK mel scale, each with peak 1."""
     hz = torch.linspace(0, rate // 2, bins, dtype=torch.float64)
     top = 2595.0 * math.log10(1.0 + rate / 2 / 700.0)
     places = torch.linspace(0.0, top, mels + 2, dtype=torch.float64)
     edges = 700.0 * (10.0 ** (places / 2595.0) - 1.0)
-    away = edges[None] - hz[:, None]
+    distance = edges[None] - hz[:, None]
     steps = edges.diff()
-    rows = torch.minimum(-away[:, :-2] / steps[:-1], away[:, 2:] / steps[1:])
+    rows = torch.minimum(-distance[:, :-2] / steps[:-1], distance[:, 2:] / steps[1:])
     return rows.clamp(min=0.0)

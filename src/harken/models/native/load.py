@@ -10,11 +10,12 @@ from harken.models.native.settings import read_native
 
 
 def build(target: str, **options: Any) -> Model:
-    """The registry's factory: `target` is a folder, or an id on the hub, and ``?settings``.
+    """The registry's factory.
 
     Args:
-        target: for example ``Qwen/Qwen2-Audio-7B-Instruct?device=cuda``.
-        options: settings (see `harken.models.native.settings.NativeSettings`), which go before
+        target: a folder or an id on the hub, and ``?settings``, for example
+            ``Qwen/Qwen2-Audio-7B-Instruct?device=cuda``.
+        options: settings (see `harken.models.native.settings.NativeSettings`), which override
             those of the target.
 
     Raises:

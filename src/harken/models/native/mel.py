@@ -1,8 +1,8 @@
-"""Whisper's log-mel at a clip's own length, equal to what the padded extractor gives.
+"""Whisper's log-mel at a clip's own length, equal to that of the padded extractor.
 
-`WhisperFeatureExtractor` pads to 30 s (or 300 s) before the transform. The frames of the sound are
-the same if the sound is followed by just enough zeros: a frame reaches 200 samples past its centre,
-so four hops of zeros also give one frame of nothing but silence, whose value fills the rest.
+`WhisperFeatureExtractor` pads to 30 s (or 300 s) before the transform. The frames of a clip are the
+same if it is followed by just enough zeros: a frame reaches 200 samples past its centre, so four
+hops of zeros also give one frame of silence only, whose value pads the rest.
 """
 
 from __future__ import annotations
@@ -22,40 +22,40 @@ _TAIL_HOPS = 4
 
 
 def whisper(
-    extractor: Any, wave: Array, place: int = 0, *, tail: bool = True, most: int = 0
+    extractor: Any, wave: Array, index: int = 0, *, tail: bool = True, limit: int = 0
 ) -> Window:
-    """Log-mel (bins, T) of a wave (n,), and ceil(n / hop) frames that are of the sound.
+    """Log-mel (bins, T) of a wave (n,); its first ceil(n / hop) frames are the clip's.
 
     Args:
         extractor: a ``WhisperFeatureExtractor``.
         wave: 16 kHz mono.
-        place: number of the window in its clip.
-        tail: put zeros behind the sound, as padding would; False where the class pads nothing
-            (then T = n // hop, and the sound's end is mirrored).
-        most: samples that the class pads to; the extractor's own window if 0.
+        index: number of the window in its clip.
+        tail: append zeros, as padding does; False where the class does not pad (then T = n // hop,
+            and the end of the clip is mirrored).
+        limit: samples that the class pads to; the extractor's own window if 0.
     """
     hop = int(extractor.hop_length)
     size = len(wave)
     if tail:
-        whole = max(size, min(size + _TAIL_HOPS * hop, most or int(extractor.n_samples)))
-        wave = np.pad(wave, (0, whole - size))
+        length = max(size, min(size + _TAIL_HOPS * hop, limit or int(extractor.n_samples)))
+        wave = np.pad(wave, (0, length - size))
     made = extractor(
         wave, sampling_rate=RATE_HZ, padding=False, truncation=False, return_tensors="np"
     )
     mel = np.ascontiguousarray(made["input_features"][0], np.float32)
-    return Window(mel, min(-(-size // hop), mel.shape[1]), place)
+    return Window(mel, min(-(-size // hop), mel.shape[1]), index)
 
 
 def stack(windows: Sequence[Window], length: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Windows as one batch, filled up on the device with the value of silence.
+    """Windows as one batch, padded on the device with the value of silence.
 
     Args:
         windows: from `whisper`.
         length: frames of a row.
-        like: gives the device and the type of the features.
+        like: has the device and dtype of the features.
 
     Returns:
-        Features (W, bins, length), and a mask (W, length), 1 where the sound is.
+        Features (W, bins, length), and a mask (W, length), 0 at padding.
     """
     rows = []
     for window in windows:

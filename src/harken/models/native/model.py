@@ -1,4 +1,4 @@
-"""A class of transformers as a learner, computed with by the same engine as composed models."""
+"""A class of transformers as a learner, run by the same engine as composed models."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from harken.models.native.settings import NativeSettings
 A = TypeVar("A")
 
 LORA_FILE = "lora.safetensors"
-"""Adapters of a saved model, beside the weights of the class, which are saved as they were."""
+"""LoRA weights of a saved model; the weights of the class are saved unchanged beside it."""
 
-_FULL = Reply("", "failed", "the prompt does not fit into the device's memory, even alone")
+_OUT_OF_MEMORY = Reply("", "failed", "the prompt does not fit into the device's memory, even alone")
 
 
 def _halved(
     prompts: Sequence[Prompt], ask: Callable[[Sequence[Prompt]], list[A]], none: A
 ) -> list[A]:
-    """`ask` of all prompts; of either half where memory is short; `none` for one too large."""
+    """`ask` with all prompts, or with each half if out of memory; `none` for one too large."""
     try:
         return ask(prompts)
     except torch.OutOfMemoryError:
-        pass  # the tensors of the failed attempt die with its frame
+        pass  # the tensors of the failed attempt are freed with its frame
     torch.cuda.empty_cache()
     if len(prompts) == 1:
         return [none]
@@ -53,8 +53,7 @@ class NativeModel(Learner):
     """A `Learner` around one class of transformers.
 
     Attributes:
-        family: the class, opened up.
-        style: letters after the clips, as these models were trained.
+        family: the parts of the class.
     """
 
     saved_kind = "native"
@@ -84,7 +83,7 @@ class NativeModel(Learner):
         name = f"native:{Path(target).resolve().name if Path(target).is_dir() else target}"
         super().__init__(NativeNet(family), opened.tokenizer, config, name=name, style=style)
         self.engine.set_cache_bytes(settings.remember_mb << 20)
-        # The files tell the weights: gigabytes need not be hashed once more.
+        # The files are hashed already: gigabytes of weights need not be hashed again.
         self._identity = (self.engine.version(), digest(canonical(self.config)))
         self.prompt_tokenizer = ChatTokenizer(
             self.tokenizer,
@@ -97,20 +96,20 @@ class NativeModel(Learner):
 
     @staticmethod
     def open(target: str, settings: NativeSettings | None = None) -> NativeModel:
-        """Open a folder, or an id on the hub; a folder that `save` wrote comes with its adapters.
+        """Open a folder, or an id on the hub; a folder written by `save` has its LoRA adapters.
 
         Raises:
             ModelError: it cannot be opened; the message says why, and the hint what to do.
         """
         settings = settings or NativeSettings()
         model = NativeModel(target, open_model(target, settings), settings)
-        marker = Path(target) / MODEL_FILE
-        if marker.is_file():
-            model._restore(Path(target), json.loads(marker.read_text(encoding="utf-8")))
+        saved = Path(target) / MODEL_FILE
+        if saved.is_file():
+            model._restore(Path(target), json.loads(saved.read_text(encoding="utf-8")))
         return model
 
     def load_audio(self, clip: Clip) -> AudioInput:
-        """The waveform of a clip, and how many tokens it becomes.
+        """The waveform of a clip, and its number of audio tokens.
 
         Raises:
             ModelError: it is longer than the family allows.
@@ -122,13 +121,13 @@ class NativeModel(Learner):
         return AudioInput(wave, self.family.tokens(len(wave)), clip.key)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """See `Learner.generate`; what does not fit into memory is asked in halves."""
+        """See `Learner.generate`; a batch that does not fit into memory is halved."""
         return _halved(
-            prompts, lambda part: super(NativeModel, self).generate(part, sampling), _FULL
+            prompts, lambda part: super(NativeModel, self).generate(part, sampling), _OUT_OF_MEMORY
         )
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """See `Learner.choice_logprobs`; what does not fit into memory is asked in halves."""
+        """See `Learner.choice_logprobs`; a batch that does not fit into memory is halved."""
         return _halved(prompts, super().choice_logprobs, None)
 
     def clone(self) -> Self:
@@ -140,7 +139,7 @@ class NativeModel(Learner):
         return copy
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write a folder of transformers, with the class's own weights, and the adapters beside."""
+        """Write a folder of transformers with the class's own weights, and `LORA_FILE`."""
         from safetensors.torch import save as to_bytes
 
         lora = {n: t.cpu().contiguous() for n, t in sorted(lora_state(self.state()).items())}
@@ -150,16 +149,16 @@ class NativeModel(Learner):
         files.write_whole(folder / "chat_template.jinja", self._opened.template)
         if lora:
             files.write_whole(folder / LORA_FILE, to_bytes(lora))
-        kept = {"lora": self.config.get("lora"), "dtype": str(self.family.like.dtype)}
-        return {**kept, "files": dict(file_hashes(folder, type(self.family)))}
+        content = {"lora": self.config.get("lora"), "dtype": str(self.family.like.dtype)}
+        return {**content, "files": dict(file_hashes(folder, type(self.family)))}
 
-    def _restore(self, folder: Path, marker: dict[str, Any]) -> None:
-        """Take up adapters and identity of a folder that `save` wrote."""
+    def _restore(self, folder: Path, saved: dict[str, Any]) -> None:
+        """Restore the adapters and identity of a folder written by `save`."""
         from safetensors.torch import load_file
 
-        changed = dict(self._opened.files) != marker.get("files")
-        if marker.get("lora"):
-            self.add_lora(**marker["lora"])
+        changed = dict(self._opened.files) != saved.get("files")
+        if saved.get("lora"):
+            self.add_lora(**saved["lora"])
             tensors = load_file(folder / LORA_FILE)
             own = lora_state(self.state())
             if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in own.items()}:
@@ -171,5 +170,5 @@ class NativeModel(Learner):
             with torch.no_grad():
                 for name, tensor in own.items():
                     tensor.copy_(tensors[name])
-        if not changed and marker.get("dtype") == str(self.family.like.dtype):
-            self._identity = (self.engine.version(), str(marker["identity"]))
+        if not changed and saved.get("dtype") == str(self.family.like.dtype):
+            self._identity = (self.engine.version(), str(saved["identity"]))

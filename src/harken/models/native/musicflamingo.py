@@ -1,8 +1,8 @@
-"""Music Flamingo (Ghosh et al. 2025, arXiv 2511.10289): Audio Flamingo 3 with a sense of time.
+"""Music Flamingo (Ghosh et al. 2025, arXiv 2511.10289): Audio Flamingo 3 with time embeddings.
 
-Its frames are turned by angles that tell the window and the second (rotary time embedding), which
-the class reads off the placeholders; given one clip's run of placeholders it computes for that clip
-what it would compute for it among others. A clip of more than 20 minutes is refused.
+Its frames have a rotary time embedding of window and second, which the class computes from the
+placeholders; given one clip's run of placeholders, it computes the same as for that clip among
+others. A clip of more than 20 minutes is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SYSTEM = (
     "the entirety of the content any input music--regardlenss of whether the user calls it audio, "
     "music, or sound."
 )
-"""As the checkpoint was taught, misprint included."""
+"""As in training of the checkpoint, misprint included."""
 
 
 class MusicFlamingo(AudioFlamingo3):
@@ -30,13 +30,13 @@ class MusicFlamingo(AudioFlamingo3):
 
     name = "Music Flamingo"
     types = ("musicflamingo",)
-    opens = "MusicFlamingoForConditionalGeneration"
+    model_name = "MusicFlamingoForConditionalGeneration"
     max_clip_s = 1200.0
     opening, closing = "<|sound_bos|>", "<|sound_eos|>"
     template = AudioFlamingo3.template.replace("You are a helpful assistant.", _SYSTEM)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """As a clip by itself: the class takes the time from the run of placeholders."""
+        """One clip alone: the class derives the time from its run of placeholders."""
         features, mask = self._padded(windows)
         _, counts = self.model.model.audio_tower._get_feat_extract_output_lengths(mask.sum(-1))
         ids = torch.full((1, int(counts.sum())), self.model.config.audio_token_id)

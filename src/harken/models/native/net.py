@@ -1,4 +1,4 @@
-"""An opened class as a net of the shape that `harken.models.engine.engine.Engine` computes with."""
+"""An opened class with the interface of `harken.models.engine.net.LearnerNet`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harken.models.native.base import NativeFamily
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelOutput:
-    """What the text model gave: logits (B, L or fewer, V), and what it remembers."""
+    """Logits (B, L or fewer, V) and KV cache of the text model."""
 
     logits: Tensor
     past_key_values: Any
 
 
 class InputEmbeddings:
-    """What turns ids into the decoder's inputs, with the face of an embedding."""
+    """Turns ids into the decoder's inputs, with the interface of an embedding."""
 
     def __init__(self, family: NativeFamily) -> None:
         self._family = family
@@ -35,7 +35,7 @@ class InputEmbeddings:
 
     @property
     def num_embeddings(self) -> int:
-        """Ids it knows."""
+        """Number of ids."""
         return len(self.weight)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -44,12 +44,12 @@ class InputEmbeddings:
 
 
 class NativeLanguageModel(nn.Module):
-    """Decoder and head with the face of a causal language model of transformers.
+    """Decoder and head with the interface of a causal language model of transformers.
 
     Attributes:
-        by_mask: a 4-D mask alone decides what is read.
+        by_mask: tree attention with a 4-D mask is exact.
         by_row: prompts must not share rows.
-        plain_head: logits are the head's output and nothing else.
+        plain_head: logits are the head's output on the last hidden states.
     """
 
     plain_head = True
@@ -67,7 +67,7 @@ class NativeLanguageModel(nn.Module):
         return self.decoder.config
 
     def get_input_embeddings(self) -> InputEmbeddings:
-        """What turns ids into the decoder's inputs."""
+        """Ids -> decoder inputs."""
         return InputEmbeddings(self._family)
 
     def get_output_embeddings(self) -> nn.Module:
@@ -75,36 +75,36 @@ class NativeLanguageModel(nn.Module):
         return self.head
 
     def get_decoder(self) -> Any:
-        """What turns inputs into hidden states."""
+        """Inputs -> hidden states."""
         return self.decode
 
     def decode(
-        self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **reading: Any
+        self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **options: Any
     ) -> Any:
-        """`NativeFamily.decode`, with an additive 4-D mask brought to the type of the inputs."""
+        """`NativeFamily.decode`, with an additive 4-D mask cast to the dtype of the inputs."""
         if inputs_embeds is None:
             inputs_embeds = self._family.embed(input_ids)  # type: ignore[arg-type]
-        mask = reading.get("attention_mask")
+        mask = options.get("attention_mask")
         if mask is not None and mask.ndim == 4 and mask.is_floating_point():
-            reading["attention_mask"] = mask.to(inputs_embeds.dtype)
-        return self._family.decode(inputs_embeds, **reading)
+            options["attention_mask"] = mask.to(inputs_embeds.dtype)
+        return self._family.decode(inputs_embeds, **options)
 
     def forward(
         self,
         input_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         logits_to_keep: int = 0,
-        **reading: Any,
+        **options: Any,
     ) -> LanguageModelOutput:
-        """Logits of the last `logits_to_keep` positions, of all if 0."""
-        out = self.decode(inputs_embeds, input_ids, **reading)
+        """Logits of the last `logits_to_keep` positions; of all if 0."""
+        out = self.decode(inputs_embeds, input_ids, **options)
         return LanguageModelOutput(
             self.head(out.last_hidden_state[:, -logits_to_keep:]), out.past_key_values
         )
 
 
 class NativeAudioEncoder(nn.Module):
-    """The audio tower, under the name by which it is frozen."""
+    """The audio tower, as the module group ``audio_encoder``."""
 
     def __init__(self, family: NativeFamily) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class NativeAudioEncoder(nn.Module):
 
 
 class NativeProjector(nn.Module):
-    """The projector, if the tower has none of its own."""
+    """The projector, if it is not part of the tower."""
 
     def __init__(self, inner: nn.Module | None) -> None:
         super().__init__()
@@ -120,10 +120,10 @@ class NativeProjector(nn.Module):
 
 
 class NativeNet(LearnerNet):
-    """Tower, projector and text model under the names by which they are frozen.
+    """Tower, projector and text model as the module groups ``GROUPS``.
 
-    What a clip's features are for other nets is its waveform here: the mel is made when it is
-    encoded, once, since its tokens are cached.
+    A clip's features are its waveform here: the mel is computed in `encode`, once for each clip,
+    since its audio tokens are cached.
     """
 
     def __init__(self, family: NativeFamily) -> None:
@@ -133,10 +133,10 @@ class NativeNet(LearnerNet):
 
     @property
     def device(self) -> torch.device:
-        """Where ids and embeddings are put, of a model that may be spread over several."""
+        """Device of ids and embeddings; the model may be spread over several."""
         return self.family.device
 
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
-        """Embeddings (tokens, width) of each waveform (n,), every clip by itself."""
+        """Embeddings (tokens, width) of each waveform (n,), each clip alone."""
         family = self.family
         return [family.encode(family.windows(wave)).to(family.like) for wave in features]

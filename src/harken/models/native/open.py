@@ -1,6 +1,6 @@
-"""Opening a class of transformers from a folder or the hub: safetensors only, no code from outside.
+"""Opening a class of transformers from a folder or the hub: safetensors only, no remote code.
 
-A hub id is fetched into the hub's own cache first, and from there on it is a folder.
+A hub id is downloaded into the hub's own cache first, and opened from there as a folder.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
 
-_WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-_NOT_WANTED = [
-    "consolidated*",  # the same weights once more, in other formats
+_ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+_IGNORED = [
+    "consolidated*",  # the same weights in other formats
     "original/*",
     "vision-lora/*",
 ]
@@ -31,7 +31,7 @@ _BLOB = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class OpenedModel:
-    """An opened model: family, tokenizer, its coder, chat template, hashes of its files."""
+    """An opened model: family, tokenizers, chat template, (name, SHA-256) of its files."""
 
     family: NativeFamily
     hf_tokenizer: Any
@@ -44,42 +44,46 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     """Open the folder or hub id `target`.
 
     Raises:
-        ModelError: no such model, a class nobody has written a family for, no safetensors, no
-            tokenizer, no preprocessor, or weights that do not fit.
+        ModelError: no such model, no family for its class, no safetensors, no tokenizer, no
+            preprocessor, or weights that do not fit.
     """
     folder = _folder(target, settings)
     kind = str(_json(folder, "config.json").get("model_type", ""))
     if kind not in FAMILIES:
         raise ModelError(
-            f"no native family is written for model_type {kind!r}",
+            f"there is no native family for model_type {kind!r}",
             where=str(folder / "config.json"),
             hint="Known: " + ", ".join(FAMILIES) + ". Else serve it and use openai:.",
         )
     if not [*folder.glob("*.safetensors")]:
         raise ModelError(
-            "the folder holds no safetensors",
+            "the folder has no safetensors",
             where=target,
-            hint="Open it with transformers once, and save it with save_pretrained.",
+            hint="Open it with transformers, and save it with save_pretrained.",
         )
-    made: type[NativeFamily] = FAMILIES.get(kind)
+    family_class: type[NativeFamily] = FAMILIES.get(kind)
     hf_tokenizer = _tokenizer(folder)
-    family = made(_weights(made, folder, settings), _extractor(made, folder))
-    family.settle(folder, hf_tokenizer)
-    tokenizer = _coder(family, hf_tokenizer, folder)
+    family = family_class(
+        _weights(family_class, folder, settings), _extractor(family_class, folder)
+    )
+    family.after_open(folder, hf_tokenizer)
+    tokenizer = _text_tokenizer(family, hf_tokenizer, folder)
     template = _template(folder, hf_tokenizer) or family.template
     if not template:
         raise ModelError(
-            "the folder brings no chat template",
+            "the folder has no chat template",
             where=target,
             hint="Add chat_template.jinja from the model's page.",
         )
-    return OpenedModel(family, hf_tokenizer, tokenizer, template, file_hashes(folder, made))
+    return OpenedModel(family, hf_tokenizer, tokenizer, template, file_hashes(folder, family_class))
 
 
-def file_hashes(folder: Path, made: type[NativeFamily]) -> tuple[tuple[str, str], ...]:
-    """Name and SHA-256 of every file that decides the model, sorted."""
-    forms = ("*.safetensors", *_SMALL, *made.extra_files)
-    found = {path for form in forms for path in folder.glob(form) if path.name != MODEL_FILE}
+def file_hashes(folder: Path, family_class: type[NativeFamily]) -> tuple[tuple[str, str], ...]:
+    """Name and SHA-256 of every file that defines the model, sorted."""
+    patterns = ("*.safetensors", *_SMALL, *family_class.extra_files)
+    found = {
+        path for pattern in patterns for path in folder.glob(pattern) if path.name != MODEL_FILE
+    }
     return tuple((path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted(found))
 
 
@@ -88,7 +92,7 @@ def _folder(target: str, settings: NativeSettings) -> Path:
         return Path(target)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", target):
         raise ModelError(
-            f"there is no folder {target!r}, and it is no id of the hub",
+            f"there is no folder {target!r}, and it is not an id of the hub",
             hint="Write native:FOLDER or native:Qwen/Qwen2-Audio-7B-Instruct",
         )
     from huggingface_hub import snapshot_download
@@ -97,19 +101,19 @@ def _folder(target: str, settings: NativeSettings) -> Path:
         found = snapshot_download(
             target,
             revision=settings.revision or None,
-            allow_patterns=_WANTED,
-            ignore_patterns=_NOT_WANTED,
+            allow_patterns=_ALLOWED,
+            ignore_patterns=_IGNORED,
             local_files_only=settings.local_files_only,
         )
     except Exception as error:  # of the hub, of HTTP, of the disk
         raise ModelError(
-            f"{target} cannot be fetched: {_first(error)}",
-            hint="Check the id and the net, or give the folder of a copy on this disk.",
+            f"{target} cannot be downloaded: {_first(error)}",
+            hint="Check the id and the network, or give the folder of a local copy.",
         ) from error
     return Path(found)
 
 
-def _weights(made: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:
+def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:
     import torch
     import transformers
 
@@ -123,9 +127,9 @@ def _weights(made: type[NativeFamily], folder: Path, settings: NativeSettings) -
         whole = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model, report = made.built().from_pretrained(
+        model, report = family_class.model_class().from_pretrained(
             folder,
-            config=made.config(whole),
+            config=family_class.config(whole),
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -134,31 +138,33 @@ def _weights(made: type[NativeFamily], folder: Path, settings: NativeSettings) -
             adapter_kwargs={"subfolder": "-"},  # adapters are read by the family, peft or not
             **options,
         )
-        lost = [name for name in report["missing_keys"] if not name.startswith(made.unused)]
-        if lost:  # transformers fills them with random numbers, and goes on
+        missing = [
+            name for name in report["missing_keys"] if not name.startswith(family_class.unused)
+        ]
+        if missing:  # transformers initialises them randomly and continues
             raise ModelError(
-                f"{len(lost)} tensors are missing: {', '.join(sorted(lost)[:5])}",
+                f"{len(missing)} tensors are missing: {', '.join(sorted(missing)[:5])}",
                 where=str(folder),
                 hint="Copy the folder again.",
             )
         if settings.device != "auto":
             model.to(settings.device)
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
-        full = isinstance(error, torch.OutOfMemoryError)
+        out_of_memory = isinstance(error, torch.OutOfMemoryError)
         raise ModelError(
-            f"the model cannot be opened as {made.opens}: {_first(error)}",
+            f"the model cannot be opened as {family_class.model_name}: {_first(error)}",
             where=str(folder),
-            hint="Use a smaller dtype or another device." if full else "",
+            hint="Use a smaller dtype or another device." if out_of_memory else "",
         ) from error
     return model.eval()
 
 
-def _extractor(made: type[NativeFamily], folder: Path) -> Any:
+def _extractor(family_class: type[NativeFamily], folder: Path) -> Any:
     try:
-        return made.load_extractor(folder)
+        return family_class.load_extractor(folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelError(
-            f"the feature extractor ({made.extracts}) cannot be opened: {_first(error)}",
+            f"the {family_class.extractor_name} cannot be opened: {_first(error)}",
             where=str(folder),
             hint="Copy preprocessor_config.json (or processor_config.json) from the model's page.",
         ) from error
@@ -179,18 +185,18 @@ def _tokenizer(folder: Path) -> Any:
         ) from error
     if getattr(hf_tokenizer, "backend_tokenizer", None) is None:
         raise ModelError(
-            "the tokenizer is a slow one",
+            "the folder has a slow tokenizer only",
             where=str(folder),
             hint="Add the tokenizer.json of the model to the folder.",
         )
     return hf_tokenizer
 
 
-def _coder(family: NativeFamily, hf_tokenizer: Any, folder: Path) -> TextTokenizer:
+def _text_tokenizer(family: NativeFamily, hf_tokenizer: Any, folder: Path) -> TextTokenizer:
     known = hf_tokenizer.get_vocab()
     whole: Any = family.model.config
     number = getattr(whole, "audio_token_id", None) or getattr(whole, "audio_token_index", None)
-    if number is not None:  # what the model itself looks for
+    if number is not None:  # the model's own configuration has priority
         family.placeholder = str(hf_tokenizer.convert_ids_to_tokens(number))
     if family.placeholder not in known:
         raise ModelError(
@@ -202,21 +208,22 @@ def _coder(family: NativeFamily, hf_tokenizer: Any, folder: Path) -> TextTokeniz
     if end is None:
         raise ModelError("the tokenizer has no end of text", where=str(folder))
     added = hf_tokenizer.added_tokens_decoder.items()
-    marks = {str(token.content): int(number) for number, token in added if token.special}
-    usual = _json(folder, "generation_config.json").get("eos_token_id", [])
-    ends = frozenset([int(end), *(usual if isinstance(usual, list) else [usual])])
+    special = {str(token.content): int(number) for number, token in added if token.special}
+    further = _json(folder, "generation_config.json").get("eos_token_id", [])
+    ends = frozenset([int(end), *(further if isinstance(further, list) else [further])])
     pad = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else end
-    marks |= {PAD: int(pad), EOS: int(end), AUDIO: int(known[family.placeholder])}
-    marks |= {BOS: int(end), OPEN: int(end), CLOSE: int(end), ANSWER: int(end)}  # of other writers
-    return TextTokenizer(hf_tokenizer.backend_tokenizer, marks, ends)
+    special |= {PAD: int(pad), EOS: int(end), AUDIO: int(known[family.placeholder])}
+    # `ChatTokenizer` does not use these.
+    special |= {BOS: int(end), OPEN: int(end), CLOSE: int(end), ANSWER: int(end)}
+    return TextTokenizer(hf_tokenizer.backend_tokenizer, special, ends)
 
 
 def _template(folder: Path, hf_tokenizer: Any) -> str:
     """The processor's chat template, else the tokenizer's; empty if there is neither."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    old = _json(folder, "chat_template.json").get("chat_template")
-    found = old or hf_tokenizer.chat_template
+    processor = _json(folder, "chat_template.json").get("chat_template")
+    found = processor or hf_tokenizer.chat_template
     if isinstance(found, dict):
         found = found.get("default", "")
     return str(found or "")
@@ -230,7 +237,7 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
             raise ModelError(
                 "the folder holds no model (there is no config.json)",
                 where=str(folder),
-                hint="Give the folder of a model that is on this disk.",
+                hint="Give the folder of a model on this disk.",
             ) from None
         return {}
     except (OSError, ValueError) as error:
@@ -239,9 +246,9 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file; the hub's cache names large files by it, and 15 GB need not be read again."""
-    real = path.resolve().name
-    return real if path.is_symlink() and _BLOB.fullmatch(real) else sha256_of(path)
+    """SHA-256 of a file; the hub's cache names large files by it, so 15 GB need not be read."""
+    name = path.resolve().name
+    return name if path.is_symlink() and _BLOB.fullmatch(name) else sha256_of(path)
 
 
 def _first(error: BaseException) -> str:

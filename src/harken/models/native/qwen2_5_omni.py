@@ -1,11 +1,11 @@
 """Qwen2.5-Omni's thinker (Xu et al. 2025, arXiv 2503.20215): 25 tokens a second, block by block.
 
-The tower reads blocks of 2 s that do not see each other, so a clip is encoded at its own length;
-the class's processor pads every clip to 300 s before, and cannot be built without torchvision. The
-whole checkpoint and one that holds the thinker alone are opened; talker and image tower are not.
+The tower attends within blocks of 2 s, so a clip is encoded at its own length; the class's
+processor pads every clip to 300 s, and cannot be built without torchvision. A complete checkpoint
+or a thinker alone can be opened; talker and image tower are not loaded.
 
-Positions: TMRoPE gives text and audio the same number on all three axes, one a token, so for
-prompts without pictures the positions are those of any text.
+Position ids: TMRoPE has the same number on all three axes for text and audio, one per token, so for
+prompts without images they are those of any text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Qwen25Omni(NativeFamily):
 
     name = "Qwen2.5-Omni"
     types = ("qwen2_5_omni", "qwen2_5_omni_thinker")
-    opens = "Qwen2_5OmniThinkerForConditionalGeneration"
+    model_name = "Qwen2_5OmniThinkerForConditionalGeneration"
     placeholder = "<|AUDIO|>"
     unused = ("model.visual.",)
     template = (
@@ -65,10 +65,11 @@ class Qwen25Omni(NativeFamily):
         """The thinker's own."""
         return getattr(whole, "thinker_config", whole)
 
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, T) of the sound alone."""
-        made = mel.whisper(self.extractor, wave, place)
-        return Window(np.ascontiguousarray(made.features[:, : made.frames]), made.frames, place)
+    def window(self, wave: Array, index: int) -> Window:
+        """Mel (bins, T) without frames after the end of the clip."""
+        window = mel.whisper(self.extractor, wave, index)
+        features = np.ascontiguousarray(window.features[:, : window.frames])
+        return Window(features, window.frames, index)
 
     def tokens_of(self, samples: int) -> int:
         """A convolution of stride 2, then pairs of frames averaged."""
@@ -76,7 +77,7 @@ class Qwen25Omni(NativeFamily):
         return int(((frames - 1) // 2 + 1 - 2) // 2 + 1)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """One behind the other, with their lengths: the tower keeps them apart."""
+        """All windows concatenated, with their lengths: the tower separates them."""
         device = self.tower.get_input_embeddings().weight.device  # type: ignore[operator]
         features = np.concatenate([window.features for window in windows], 1)
         lengths = torch.tensor([window.frames for window in windows], device=device)

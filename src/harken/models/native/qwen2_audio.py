@@ -1,9 +1,8 @@
 """Qwen2-Audio (Chu et al. 2024, arXiv 2407.10759): Whisper's encoder, pooled by 2, and a linear.
 
-25 tokens a second. The class takes windows of exactly 3000 frames and its processor cuts a clip at
-30 s; here a longer clip is cut into 30 s windows whose tokens stand one behind the other between
-one pair of marks. The model was not trained on such clips: what it makes of them is its own affair,
-but all of it is there.
+25 tokens a second. The class takes windows of exactly 3000 frames, and its processor truncates a
+clip at 30 s; here a longer clip is split into 30 s windows whose tokens are concatenated between
+one pair of begin and end tokens. The model was not trained on such clips.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Qwen2Audio(WhisperFamily):
 
     name = "Qwen2-Audio"
     types = ("qwen2_audio",)
-    opens = "Qwen2AudioForConditionalGeneration"
+    model_name = "Qwen2AudioForConditionalGeneration"
     placeholder = "<|AUDIO|>"
     after_clip = ""
     template = (
@@ -47,19 +46,19 @@ class Qwen2Audio(WhisperFamily):
     )
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Padded to what the class demands; what is behind the sound is masked in attention."""
+        """Padded to the length the class requires; the padding is masked in attention."""
         from transformers.masking_utils import create_bidirectional_mask
 
         tower: Any = self.tower
         length = tower.config.max_source_positions * 2
         features, mask = mel.stack(windows, length, tower.conv1.weight)
         lengths, counts = tower._get_feat_extract_output_lengths(mask.sum(-1))
-        true = torch.arange(length // 2, device=mask.device)[None] < lengths[:, None]
-        seen = create_bidirectional_mask(
+        valid = torch.arange(length // 2, device=mask.device)[None] < lengths[:, None]
+        attention = create_bidirectional_mask(
             config=tower.config,
-            inputs_embeds=features.new_zeros(*true.shape, 1),
-            attention_mask=true.long(),
+            inputs_embeds=features.new_zeros(*valid.shape, 1),
+            attention_mask=valid.long(),
         )
-        frames = tower(features, attention_mask=seen).last_hidden_state
+        frames = tower(features, attention_mask=attention).last_hidden_state
         tokens: Tensor = self.projector(frames)  # type: ignore[misc]
         return torch.cat([row[:count] for row, count in zip(tokens, counts.tolist(), strict=True)])

@@ -1,9 +1,9 @@
 """Qwen3-ASR (Qwen/Qwen3-ASR-0.6B-hf, -1.7B-hf): a tower like Qwen3-Omni's, 13 tokens a second.
 
-It was taught to write down speech: replies read ``language English<asr_text>…``. Its processor
-takes one clip a prompt; here any number may stand anywhere. Clips below 0.5 s are filled up with
-zeros, as its extractor does. Beside a longer clip the extractor would give a clip another last
-frame: each clip is encoded by itself.
+It is trained to transcribe: replies have the form ``language English<asr_text>…``. Its processor
+takes one clip per prompt; here any number may be anywhere. Clips below 0.5 s are padded with zeros,
+as by its extractor. In a batch with a longer clip the extractor gives a clip another last frame, so
+each clip is encoded alone.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Qwen3Asr(JoinedFamily):
 
     name = "Qwen3-ASR"
     types = ("qwen3_asr",)
-    opens = "Qwen3ASRForConditionalGeneration"
-    extracts = "Qwen3ASRFeatureExtractor"
+    model_name = "Qwen3ASRForConditionalGeneration"
+    extractor_name = "Qwen3ASRFeatureExtractor"
     placeholder = "<|audio_pad|>"
     after_clip = ""
     min_samples = 8000
@@ -37,24 +37,24 @@ class Qwen3Asr(JoinedFamily):
     template = Qwen3Omni.template
 
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """There is always a system message: what it says helps with names and spelling."""
+        """Always with a system message: it gives the model names and spellings."""
         return [{"role": "system", "content": system}, {"role": "user", "content": blocks}]
 
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, n // hop), its end mirrored as the extractor does without padding."""
+    def window(self, wave: Array, index: int) -> Window:
+        """Mel (bins, n // hop), mirrored at its end as by the extractor without padding."""
         made = self.extractor(
             wave, sampling_rate=RATE_HZ, padding=True, n_window=0, return_tensors="np"
         )
         mel = np.asarray(made["input_features"][0], np.float32)
-        return Window(mel, mel.shape[1], place)
+        return Window(mel, mel.shape[1], index)
 
     def tokens_of(self, samples: int) -> int:
-        """Blocks of ``2 * n_window`` frames, each halved three times."""
+        """Blocks of ``2 * n_window`` frames, through three convolutions of stride 2."""
         frames = samples // int(self.extractor.hop_length)
         return eighths(frames, self._block)
 
     def encode(self, windows: Sequence[Window]) -> Tensor:
-        """Filled up with zeros to whole blocks, which are masked."""
+        """Padded with zeros to full blocks; the padding is masked."""
         tower: Any = self.tower
         (window,) = windows
         mel = torch.from_numpy(window.features).to(tower.conv2d1.weight)

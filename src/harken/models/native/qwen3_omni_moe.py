@@ -1,10 +1,10 @@
-"""Qwen3-Omni's thinker (Xu et al. 2025, arXiv 2509.17765): 13 tokens a second, clips in full.
+"""Qwen3-Omni's thinker (Xu et al. 2025, arXiv 2509.17765): 13 tokens a second, no windows.
 
-The tower reads blocks of 1 s and attends within 8 s, so a clip of any length is encoded as a whole.
-The class pads nothing and cuts nothing, but its processor cannot be built without torchvision. A
-clip below 1 s sounds otherwise to the class beside a longer one, whose padding its convolutions
-see; here each clip is encoded by itself and sounds as it does alone. Positions are those of any
-text, as for Qwen2.5-Omni.
+The tower has blocks of 1 s and attends within 8 s, so a clip of any length is encoded as a whole.
+The class neither pads nor truncates, but its processor cannot be built without torchvision. In the
+class a clip below 1 s has other embeddings in a batch with a longer one, since its convolutions
+reach into the padding; here each clip is encoded alone. Position ids are those of any text, as for
+Qwen2.5-Omni.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Qwen3Omni(Qwen25Omni):
 
     name = "Qwen3-Omni"
     types = ("qwen3_omni_moe", "qwen3_omni_moe_thinker")
-    opens = "Qwen3OmniMoeThinkerForConditionalGeneration"
+    model_name = "Qwen3OmniMoeThinkerForConditionalGeneration"
     placeholder = "<|audio_pad|>"
     template = (
         "{%- set system = '' -%}"
@@ -35,12 +35,12 @@ class Qwen3Omni(Qwen25Omni):
         super().__init__(model, extractor)
         self.window_s = math.inf
 
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, n // hop), its end mirrored as the extractor does without padding."""
-        return mel.whisper(self.extractor, wave, place, tail=False)
+    def window(self, wave: Array, index: int) -> Window:
+        """Mel (bins, n // hop), mirrored at its end as by the extractor without padding."""
+        return mel.whisper(self.extractor, wave, index, tail=False)
 
     def tokens_of(self, samples: int) -> int:
-        """Blocks of ``2 * n_window`` frames, each halved three times."""
+        """Blocks of ``2 * n_window`` frames, through three convolutions of stride 2."""
         config: Any = self.tower.config
         block = 2 * config.n_window
         frames = samples // self.extractor.hop_length
@@ -48,7 +48,7 @@ class Qwen3Omni(Qwen25Omni):
 
 
 def eighths(frames: int, block: int) -> int:
-    """Frames left after three convolutions of stride 2 over blocks, the last one shorter."""
+    """Output frames of three convolutions of stride 2 over blocks, of which the last is shorter."""
     whole, rest = divmod(frames, block)
     for _ in range(3):
         block, rest = -(-block // 2), -(-rest // 2)

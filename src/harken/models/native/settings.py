@@ -1,7 +1,4 @@
-"""How a native model is opened and asked, and how that is written behind its name.
-
-``native:FOLDER?device=cuda&dtype=bfloat16``: settings follow as in a link.
-"""
+"""Settings of native models, as in ``native:FOLDER?device=cuda&dtype=bfloat16``."""
 
 from __future__ import annotations
 
@@ -15,20 +12,20 @@ from harken.models.target import read_target
 
 @dataclass(frozen=True, slots=True)
 class NativeSettings:
-    """How a model is opened.
+    """How a model is opened and prompted.
 
     Attributes:
         revision: of a hub id: a branch, a tag or a commit.
         device: ``cpu``, ``cuda``, ``cuda:1``, …; ``auto`` spreads it over all (needs accelerate).
-        dtype: ``float32``, ``bfloat16``, ``float16``; if empty float32 on a CPU and elsewhere what
-            the weights are saved as.
+        dtype: ``float32``, ``bfloat16``, ``float16``; if empty float32 on a CPU and elsewhere the
+            dtype of the saved weights.
         attention: of transformers: ``sdpa``, ``eager``; its own choice if empty.
-        local_files_only: fetch nothing.
+        local_files_only: download nothing.
         max_clip_s: refuse clips above this length; the family's own limit if 0.
-        remember_mb: memory for the embeddings of clips that were heard.
+        remember_mb: size of the cache of audio tokens, in MiB.
         letters: see `harken.models.base.PromptStyle`, as the following three.
-        question_first: the question stands before the clips.
-        mark_clips: several clips are announced by number.
+        question_first: the question is before the clips.
+        mark_clips: several clips are introduced by number.
         instruction: the sentence after the question.
     """
 
@@ -46,14 +43,12 @@ class NativeSettings:
 
 
 def read_native(target: str, options: Mapping[str, Any]) -> tuple[str, NativeSettings]:
-    """Folder or hub id, and the settings behind it, with `options` (already typed) over them.
+    """Folder or hub id, and its settings; `options` (typed) override them.
 
     Raises:
-        ConfigError: nothing is named, an unknown setting, or a value that does not fit.
+        ConfigError: no name, an unknown setting, or a value of the wrong type.
     """
     name, settings = read_target("native", target, NativeSettings, options)
     if settings.dtype not in ("", "float32", "bfloat16", "float16"):
-        raise ConfigError(
-            f"dtype is {settings.dtype!r}", hint="Use float32, bfloat16 or float16, or leave it."
-        )
+        raise ConfigError(f"dtype is {settings.dtype!r}", hint="Use float32, bfloat16 or float16.")
     return name, settings

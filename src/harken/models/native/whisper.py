@@ -1,7 +1,7 @@
-"""What the classes with Whisper's encoder in front have in common.
+"""The bases of classes with Whisper's encoder.
 
-Their parts lie in the same places, their mel is Whisper's, and a clip is cut into the windows that
-its feature extractor is made for.
+Their parts have the same names, their mel is Whisper's, and a clip is split into windows of the
+length of their feature extractor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harken.models.native.base import NativeFamily, Window
 
 
 class JoinedFamily(NativeFamily):
-    """A tower, a projector and a language model side by side in ``model.model``."""
+    """Tower, projector and language model are attributes of ``model.model``."""
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
@@ -26,15 +26,15 @@ class JoinedFamily(NativeFamily):
 
 
 class WhisperFamily(JoinedFamily):
-    """The same, with Whisper's mel in windows of the extractor's length."""
+    """`JoinedFamily` with Whisper's mel, in windows of the extractor's length."""
 
     def __init__(self, model: Any, extractor: Any) -> None:
         super().__init__(model, extractor)
         self.window_s = extractor.n_samples / extractor.sampling_rate
 
-    def window(self, wave: Array, place: int) -> Window:
-        """Mel (bins, T) with the frames in which the sound dies away."""
-        return mel.whisper(self.extractor, wave, place)
+    def window(self, wave: Array, index: int) -> Window:
+        """Mel (bins, T) with the frames that reach past the end of the clip."""
+        return mel.whisper(self.extractor, wave, index)
 
     def tokens_of(self, samples: int) -> int:
         """A convolution of stride 2, then pairs of frames averaged."""

@@ -1,1 +1,1 @@
-"""Audio encoders, one file each; `base` has the shape."""
+"""Audio encoders, one file each; `base` has the interface."""

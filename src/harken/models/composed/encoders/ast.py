@@ -14,7 +14,7 @@ from harken.models.engine.features import Array
 
 
 class AstEncoder(AudioEncoder):
-    """Audio Spectrogram Transformer: one frame is the mean of the patches of one time."""
+    """Audio Spectrogram Transformer; a frame is the mean over frequency of a time's patches."""
 
     name = "ast"
     about = "Audio Spectrogram Transformer, patches averaged over frequency"
@@ -33,7 +33,7 @@ class AstEncoder(AudioEncoder):
         self._fill = -self._extract.mean / (2 * self._extract.std)
 
     def features(self, samples: Array) -> Array:
-        """(T, bins) up to the end of the sound."""
+        """(T, bins) up to the end of the clip."""
         config: Any = self.encoder.config
         samples = np.pad(samples, (0, max(0, 400 - len(samples))))
         made = self._extract(samples, sampling_rate=RATE_HZ, return_tensors="np")
@@ -41,17 +41,17 @@ class AstEncoder(AudioEncoder):
         return np.ascontiguousarray(made["input_values"][0][:length], dtype=np.float32)
 
     def frames(self, length: int) -> int:
-        """Patches along time that reach into the sound."""
+        """Patches along time that overlap the clip."""
         config: Any = self.encoder.config
-        whole = int((config.max_length - config.patch_size) // config.time_stride + 1)
-        short = -int(-(length - config.patch_size) // config.time_stride)
-        return min(whole, max(0, short) + 1)
+        most = int((config.max_length - config.patch_size) // config.time_stride + 1)
+        last = -int(-(length - config.patch_size) // config.time_stride)
+        return min(most, max(0, last) + 1)
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """Filled up as its extractor does; the two tokens in front are left out."""
+        """Padded as by its extractor; the class and distillation tokens are left out."""
         config: Any = self.encoder.config
         rows = self._stack(batch, config.max_length, [self._fill] * len(batch))
         out = self.encoder(rows).last_hidden_state[:, 2:]
-        high = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
-        out = out.reshape(len(batch), high, -1, self.width).mean(1)
+        rows_of_patches = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
+        out = out.reshape(len(batch), rows_of_patches, -1, self.width).mean(1)
         return out, [self.frames(len(part)) for part in batch]

@@ -1,21 +1,21 @@
-"""The shape of an audio encoder: what it is given, how many frames come out, and the frames.
+"""The interface of an audio encoder: features, number of frames, frames.
 
-One file an encoder, each a subclass of `AudioEncoder` in the registry
+One file for each encoder: a subclass of `AudioEncoder` in the registry
 `harken.models.composed.encoders.registry.ENCODERS`::
 
-    name, about, model_types     what it is called, and the ``model_type`` values it serves
-    build(settings)              with fresh weights; `settings` is plain values, kept with the model
+    name, about, model_types     its name, and the ``model_type`` values it serves
+    build(settings)              with fresh weights; `settings`: JSON values, saved with the model
     open(folder, settings)       with pretrained weights, from a folder
-    features(samples)            what is kept of a clip: numpy, time first
-    prepare(features)            the last step before the encoder; augmentation comes before it
-    frames(length)               frames that come out, known before anything is computed
-    encode(batch)                the frames, the same for a clip alone and in a batch
+    features(samples)            the cached features of a clip: numpy, time first
+    prepare(features)            the last step before the encoder, after augmentation
+    frames(length)               number of output frames, without running the encoder
+    encode(batch)                the frames, equal for a clip alone and in a batch
 
 ============ ============================================== ======================================
 name         encoder                                        padding
 ============ ============================================== ======================================
 conformer    Parakeet (FastConformer) on harken's log-mel   masked in attention and convolutions
-resnet       ResNet on harken's log-mel, as on a picture    only clips of one length share a batch
+resnet       ResNet on harken's log-mel as an image         only clips of one length share a batch
 whisper      Whisper's encoder                              to 30 s, with its own value of silence
 ast          AST; patches averaged over frequency           to its fixed length
 waveform     wav2vec 2.0, HuBERT, WavLM, …                  only clips of one length share a batch
@@ -42,10 +42,11 @@ class AudioEncoder(nn.Module):
     Attributes:
         name: in the registry; `about`: one sentence.
         model_types: of transformers' configurations that this class serves.
+        longest_s: default of `limit_s`.
         augmentable: its features are log-mel frames that `harken.train.augment` may change.
-        pads_with_silence: clips of silence with as many frames are encoded alike.
+        pads_with_silence: silent clips with the same number of frames are encoded alike.
         encoder: the network.
-        settings: plain values from which `build` makes it again.
+        settings: JSON values from which `build` makes it again.
         width: size of a frame's vector.
         limit_s: longest clip it takes, in seconds.
     """
@@ -69,14 +70,14 @@ class AudioEncoder(nn.Module):
 
     @classmethod
     def build(cls, settings: Mapping[str, Any]) -> Self:
-        """With fresh weights, from ``settings["config"]`` of transformers."""
+        """With fresh weights, from the transformers configuration ``settings["config"]``."""
         from transformers import AutoModel
 
         return cls(AutoModel.from_config(config_of(settings["config"])), settings)
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
-        """With pretrained weights, from a folder on this disk, in float32.
+        """With pretrained weights in float32, from a local folder.
 
         Raises:
             ModelError: no such folder, no safetensors in it, or weights of another kind.
@@ -86,29 +87,29 @@ class AudioEncoder(nn.Module):
         return cls(open_part(AutoModel, folder), settings)
 
     def features(self, samples: Array) -> Array:
-        """What is kept of a clip's samples (n,): time first."""
+        """The features of a clip's samples (n,): time first."""
         raise NotImplementedError
 
     def prepare(self, features: Array) -> Array:
-        """The last step before the encoder; augmentation comes before it."""
+        """The last step before the encoder, after augmentation."""
         return features
 
     def frames(self, length: int) -> int:
-        """Frames that come out for features of `length`."""
+        """Number of output frames for features of `length`."""
         raise NotImplementedError
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """Frames (B, T, width) of prepared features, and how many of each row are true."""
+        """Frames (B, T, width) of prepared features, and the number of valid ones in each row."""
         raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device of its weights."""
         return next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it computes in; inputs are brought to it."""
+        """Dtype of its weights; inputs are cast to it."""
         return next(self.parameters()).dtype
 
     def _width(self) -> int:
@@ -116,7 +117,7 @@ class AudioEncoder(nn.Module):
         return int(config.hidden_size)
 
     def _stack(self, batch: Sequence[Array], length: int, fill: Sequence[float]) -> Tensor:
-        """(B, length, F), each row filled up with its own value."""
+        """(B, length, F), each row padded with its own value."""
         out = np.empty((len(batch), length, batch[0].shape[1]), np.float32)
         for row, (part, value) in enumerate(zip(batch, fill, strict=True)):
             out[row, : len(part)] = part

@@ -29,20 +29,20 @@ class ConformerEncoder(LogMelEncoder):
 
     @classmethod
     def build(cls, settings: Mapping[str, Any]) -> Self:
-        """With fresh weights that let the sound through."""
+        """With fresh weights; see `init_convolutions`."""
         made = super().build(settings)
         init_convolutions(made.encoder)
         return made
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
-        """Not for Parakeet: its pretrained weights want features of its own.
+        """Not for Parakeet: its pretrained weights need its own features.
 
         Raises:
             ModelError: always.
         """
         raise ModelError(
-            "a pretrained Parakeet wants its own features, which are not made here",
+            "a pretrained Parakeet needs its own features, which are not implemented",
             where=str(folder),
             hint="Use a Whisper, AST or wav2vec-like encoder.",
         )
@@ -55,7 +55,7 @@ class ConformerEncoder(LogMelEncoder):
         return length
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """Padded with zeros and masked; its convolutions zero what is masked."""
+        """Padded with zeros and masked; its convolutions set masked frames to zero."""
         lengths = [len(part) for part in batch]
         rows = self._stack(batch, max(lengths), [0.0] * len(batch))
         mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
@@ -66,8 +66,8 @@ class ConformerEncoder(LogMelEncoder):
 class FrameNorm(nn.LayerNorm):
     """Layer norm over the channels of (B, C, T), one frame at a time.
 
-    Stands in for the batch norm of a Conformer's convolution: with batch statistics a clip would
-    sound otherwise beside other clips, and otherwise again when it is asked alone.
+    Replaces the batch norm of a Conformer's convolution: with batch statistics the frames of a clip
+    would depend on the other clips of its batch, and differ between training and inference.
     """
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -84,12 +84,12 @@ def norm_by_frame(encoder: nn.Module) -> None:
 
 
 def init_convolutions(encoder: Any) -> None:
-    """First weights of the convolutions that let the sound through.
+    """Initial weights of the convolutions that preserve the scale of the input.
 
-    At transformers' spread of 0.02 three of them make a sound 10^-7 of itself, all clips sound
-    alike, and hundreds of steps go by before anything is heard. The last bias is for silence, which
-    is all zeros: a layer norm multiplies the gradient of zeros by 300, and one silent clip would
-    drown a whole batch.
+    With transformers' standard deviation of 0.02 three of them scale the input by 10^-7: all clips
+    have nearly equal frames, and the first hundreds of steps learn nothing from audio. The last
+    bias is for silence, which is all zeros: a layer norm multiplies the gradient at zeros by 300,
+    and one silent clip would dominate the gradient of its batch.
     """
     for module in encoder.subsampling.modules():
         if isinstance(module, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""What encoders on harken's own log-mel have in common."""
+"""The base of encoders on harken's own log-mel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LogMelEncoder(AudioEncoder):
     """An encoder on `harken.models.composed.log_mel`; training may augment its features.
 
     Attributes:
-        mel: what the features are.
+        mel: parameters of the log-mel.
     """
 
     augmentable = True
@@ -26,9 +26,9 @@ class LogMelEncoder(AudioEncoder):
         super().__init__(encoder, settings)
 
     def features(self, samples: Array) -> Array:
-        """Log-mel (T, bins), not normalised: augmentation wants the true level."""
+        """Log-mel (T, bins), not normalised: augmentation needs the level."""
         return log_mel(samples, self.mel)
 
     def prepare(self, features: Array) -> Array:
-        """Normalised."""
+        """The normalised log-mel (T, bins)."""
         return normalise(features, self.mel)

@@ -41,14 +41,14 @@ def encoder_class(model_type: str) -> type[AudioEncoder]:
     types = ", ".join(name for known in classes for name in known.model_types)
     raise ModelError(
         f"no audio encoder is known for model_type {model_type!r}",
-        hint=f"Known: {types}. Add one: docs/plugins.md",
+        hint=f"Known: {types}. Add one: docs/architecture.md",
     )
 
 
 def audio_encoder_for(
     encoder: nn.Module, settings: Mapping[str, Any] | None = None
 ) -> AudioEncoder:
-    """`encoder` of transformers with the interface of an `AudioEncoder`, by its kind."""
+    """The `AudioEncoder` around an encoder of transformers, by its ``model_type``."""
     if isinstance(encoder, AudioEncoder):
         return encoder
     config: Any = encoder.config
@@ -58,25 +58,25 @@ def audio_encoder_for(
 def build_encoder(settings: Mapping[str, Any]) -> AudioEncoder:
     """An encoder with fresh weights, by ``kind``, else by ``model_type`` of its configuration."""
     kind = settings.get("kind")
-    made = ENCODERS.get(kind) if kind else encoder_class(settings["config"]["model_type"])
-    return made.build(settings)
+    chosen = ENCODERS.get(kind) if kind else encoder_class(settings["config"]["model_type"])
+    return chosen.build(settings)
 
 
 def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioEncoder:
     """The encoder that `spec` names: a folder of pretrained weights, or a name in `ENCODERS`.
 
     Raises:
-        ModelError: a folder without a model that is known.
-        ConfigError: no encoder has this name.
+        ModelError: a folder without a known model.
+        ConfigError: no encoder has this name, or it needs a configuration.
     """
     folder = Path(spec)
     if folder.is_dir():
         return encoder_class(model_type_of(folder)).open(folder, settings)
-    made = ENCODERS.get(spec)
+    chosen = ENCODERS.get(spec)
     try:
-        return made.build({"kind": spec, **(settings or {})})
+        return chosen.build({"kind": spec, **(settings or {})})
     except KeyError as error:
         raise ConfigError(
-            f"the encoder {spec!r} cannot be built by its name alone: {error} is missing",
-            hint="Give the folder of a pretrained one.",
+            f"the encoder {spec!r} cannot be built from its name alone: {error} is missing",
+            hint="Give the folder of a pretrained encoder.",
         ) from None

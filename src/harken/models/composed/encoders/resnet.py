@@ -1,4 +1,4 @@
-"""A ResNet that sees the log-mel as a picture."""
+"""A ResNet on the log-mel as an image."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harken.models.engine.features import Array
 
 
 class ResNetEncoder(LogMelEncoder):
-    """A ResNet (He et al. 2016, arXiv 1512.03385) that sees the log-mel as a picture.
+    """A ResNet (He et al. 2016, arXiv 1512.03385) on the log-mel as an image.
 
-    What it gives has a time and a frequency axis; the frequencies of one time are laid side by
-    side. In training its batch norm sees clips of like length in one batch, padded with zeros; when
-    asked, it uses what it has learned, and only clips of one padded length share a batch: a clip
-    sounds the same alone and in company.
+    Its output has a time and a frequency axis; the frequencies of one time are concatenated into
+    one frame. In training clips of similar length share a batch, padded with zeros, for its batch
+    norm. In inference the running statistics are used and only clips of one padded length share a
+    batch: the frames of a clip do not depend on its batch.
     """
 
     pads_with_silence = True
@@ -34,11 +34,11 @@ class ResNetEncoder(LogMelEncoder):
         super().__init__(encoder, settings)
 
     def frames(self, length: int) -> int:
-        """One for every `stride` features, the last one filled up."""
+        """One for every `stride` feature frames, the last one padded."""
         return int(-(-length // self.stride))
 
     def _width(self) -> int:
-        """The frequencies of one time, side by side."""
+        """The frequencies of one time, concatenated."""
         config: Any = self.encoder.config
         return int(config.hidden_sizes[-1]) * (self.mel.bins // self.stride)
 
@@ -51,12 +51,12 @@ class ResNetEncoder(LogMelEncoder):
         out = torch.zeros(len(batch), max(counts), self.width, device=self.device, dtype=self.dtype)
         for count, here in groups.items():
             rows = self._stack([batch[i] for i in here], count * self.stride, [0.0] * len(here))
-            seen = self.encoder(rows[:, None]).last_hidden_state
-            frames = seen.permute(0, 2, 3, 1).flatten(2)
+            maps = self.encoder(rows[:, None]).last_hidden_state
+            frames = maps.permute(0, 2, 3, 1).flatten(2)
             out = out.index_copy(0, torch.tensor(here, device=self.device), padded_to(frames, out))
         return out, counts
 
 
 def padded_to(frames: Tensor, like: Tensor) -> Tensor:
-    """`frames` (B, T, F) filled up with zeros to the length of `like`."""
+    """`frames` (B, T, F) padded with zeros to the length of `like`."""
     return nn.functional.pad(frames, (0, 0, 0, like.shape[1] - frames.shape[1]))

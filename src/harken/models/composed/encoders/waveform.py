@@ -1,4 +1,4 @@
-"""Encoders of the raw waveform: wav2vec 2.0, HuBERT, WavLM and their like."""
+"""Encoders of the raw waveform: wav2vec 2.0, HuBERT, WavLM and similar ones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harken.models.engine.features import Array
 
 
 class WaveformEncoder(AudioEncoder):
-    """Encoders of the raw wave. Their first norm runs over time, so nothing may be padded."""
+    """Encoders of the raw waveform; their first norm is over time, so clips are never padded."""
 
     name = "waveform"
-    about = "wav2vec 2.0, HuBERT, WavLM and their like, on the raw waveform"
+    about = "wav2vec 2.0, HuBERT, WavLM and similar ones, on the raw waveform"
     model_types = (
         "wav2vec2",
         "hubert",
@@ -34,13 +34,13 @@ class WaveformEncoder(AudioEncoder):
         return np.asarray((samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), np.float32)
 
     def frames(self, length: int) -> int:
-        """By its convolutions."""
+        """Output length of its convolutions."""
         encoder: Any = self.encoder
         count = encoder._get_feat_extract_output_lengths(torch.tensor(length))
         return int(count.item())
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """Clips of one length together."""
+        """Only clips of equal length share a batch."""
         counts = [self.frames(len(part)) for part in batch]
         rows: dict[int, Tensor] = {}
         for length in sorted({len(part) for part in batch}):

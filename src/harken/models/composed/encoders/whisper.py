@@ -38,20 +38,20 @@ class WhisperAudioEncoder(AudioEncoder):
 
     @classmethod
     def build(cls, settings: Mapping[str, Any]) -> Self:
-        """The encoder half alone, with fresh weights."""
+        """The encoder without the decoder, with fresh weights."""
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
         return cls(WhisperEncoder(config_of(settings["config"])), settings)
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
-        """The encoder half of a folder's model."""
+        """The encoder of the model in a folder."""
         from transformers import AutoModel
 
         return cls(open_part(AutoModel, folder).encoder, settings)
 
     def features(self, samples: Array) -> Array:
-        """(T, bins) up to the end of the sound."""
+        """(T, bins) up to the end of the clip."""
         made = self._extract(samples, sampling_rate=RATE_HZ, return_tensors="np")
         whole = made["input_features"][0].T
         return np.ascontiguousarray(whole[: min(self._length, len(samples) // 160 + 2)])
@@ -61,7 +61,7 @@ class WhisperAudioEncoder(AudioEncoder):
         return -(-length // 2)
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """Filled up with the value its extractor gives to silence: 8 decades below the maximum."""
+        """Padded with the value its extractor gives to silence: 8 decades below the maximum."""
         fill = [max(float(part.max()) - 2.0, -1.5) for part in batch]
         rows = self._stack(batch, self._length, fill)
         out = self.encoder(rows.transpose(1, 2)).last_hidden_state

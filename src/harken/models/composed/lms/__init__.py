@@ -1,1 +1,1 @@
-"""Language models, one file each; `base` has the shape."""
+"""Language models, one file each; `base` has the interface."""

@@ -1,6 +1,6 @@
-"""The shape of a language model's file: how it is built, opened, and sized for a preset.
+"""The interface of a language model: how it is built, opened, and sized for a preset.
 
-One file a language model, each a subclass of `LanguageModel` in
+One file for each language model: a subclass of `LanguageModel` in
 `harken.models.composed.lms.registry.LMS`. ``causal`` serves every causal language model of
 transformers; the others add the configuration of a small one for presets.
 """
@@ -37,7 +37,7 @@ class LanguageModel:
 
     @classmethod
     def open(cls, folder: Path) -> Any:
-        """With pretrained weights, from a folder on this disk, in float32."""
+        """With pretrained weights in float32, from a local folder."""
         from transformers import AutoModelForCausalLM
 
         return open_part(AutoModelForCausalLM, folder)
@@ -46,10 +46,15 @@ class LanguageModel:
     def preset(
         cls, shape: PresetShape, vocabulary: int, special: Mapping[str, int]
     ) -> dict[str, Any]:
-        """The configuration of a small one, for a tokenizer with these ``<pad>``, ``<bos>`` ids.
+        """The configuration of a small model.
+
+        Args:
+            shape: its sizes.
+            vocabulary: number of ids of the tokenizer.
+            special: special token -> id.
 
         Raises:
-            ModelError: this kind has none.
+            ModelError: this kind has no small configuration.
         """
         raise ModelError(f"a preset cannot be made with the language model {cls.name!r}")
 
@@ -57,7 +62,7 @@ class LanguageModel:
 def common_config(
     shape: PresetShape, vocabulary: int, special: Mapping[str, int], layers: int
 ) -> dict[str, Any]:
-    """What all small language models of presets have in common."""
+    """The configuration values that the language models of all presets share."""
     return {
         "vocab_size": vocabulary,
         "hidden_size": shape.width,

@@ -6,7 +6,7 @@ from harken.models.composed.lms.base import LanguageModel
 
 
 class CausalLanguageModel(LanguageModel):
-    """By ``AutoModelForCausalLM``, from a folder or a configuration."""
+    """``AutoModelForCausalLM``, from a folder or a configuration."""
 
     name = "causal"
     about = "any causal language model of transformers"

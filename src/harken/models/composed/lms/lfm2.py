@@ -1,4 +1,4 @@
-"""lfm2: a small LFM2 for presets, convolutions and attention in any order."""
+"""lfm2: a small LFM2 for presets, with convolution and attention layers in any order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LAYERS = {"c": "conv", "a": "full_attention"}
 
 
 class Lfm2(LanguageModel):
-    """LFM2: ``lm="lfm2-cca"`` is two layers of convolution and one of attention."""
+    """LFM2: ``lm="lfm2-cca"`` is two convolution layers and one attention layer."""
 
     name = "lfm2"
-    about = "LFM2: short convolutions between layers of attention"
+    about = "LFM2: short convolutions between attention layers"
 
     @classmethod
     def preset(

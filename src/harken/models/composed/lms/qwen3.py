@@ -15,7 +15,7 @@ class Qwen3(LanguageModel):
     """Qwen3 (arXiv 2505.09388)."""
 
     name = "qwen3"
-    about = "Qwen3: norms on queries and keys"
+    about = "Qwen3: normalised queries and keys"
 
     @classmethod
     def preset(

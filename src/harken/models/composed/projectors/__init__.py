@@ -1,1 +1,1 @@
-"""Projectors, one file each."""
+"""Projectors, one file each; `base` has the interface."""

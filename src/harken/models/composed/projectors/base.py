@@ -1,8 +1,8 @@
-"""The shape of a projector: encoder frames -> tokens of the language model.
+"""The interface of a projector: encoder frames -> audio tokens of the language model.
 
-One file a projector, each a subclass of `Projector` in
-`harken.models.composed.projectors.registry.PROJECTORS`: ``name``, ``about``, ``build``, ``tokens``
-(known before anything is computed) and ``forward``.
+One file for each projector: a subclass of `Projector` in
+`harken.models.composed.projectors.registry.PROJECTORS` with ``name``, ``about``, ``build``,
+``tokens`` (their number, without a forward pass) and ``forward``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 
 class Projector(nn.Module):
-    """`pool` neighbouring frames become one token.
+    """`pool` neighbouring frames become one audio token.
 
     Attributes:
         name: in the registry; `about`: one sentence.
         pool: frames in a token.
-        number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the embedding of k is added to
-            the tokens of clip k.
-        clip_numbers: an embedding of its own for the number of the clip a token belongs to.
+        number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the LM's embedding of k is added
+            to the tokens of clip k.
+        clip_numbers: a learned embedding of the clip's number, added likewise.
     """
 
     name: ClassVar[str] = ""
@@ -34,7 +34,7 @@ class Projector(nn.Module):
         self.pool = int(settings.get("pool", 1))
         self.number_ids = tuple(settings.get("number_ids") or ())
         count = int(settings.get("clip_numbers") or 0)
-        # For LMs too small to count the marks before a token.
+        # For LMs too small to infer from the prompt which clip a token belongs to.
         self.clip_numbers = nn.Embedding(count + 1, out) if count and not self.number_ids else None
 
     @classmethod
@@ -43,7 +43,7 @@ class Projector(nn.Module):
         raise NotImplementedError
 
     def tokens(self, frames: int) -> int:
-        """Tokens made of `frames` frames."""
+        """Number of tokens for `frames` frames."""
         return -(-frames // self.pool)
 
     def forward(self, frames: Tensor, counts: Sequence[int]) -> Tensor:

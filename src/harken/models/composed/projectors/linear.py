@@ -11,7 +11,7 @@ from harken.models.composed.projectors.base import Projector
 
 
 class LinearProjector(Projector):
-    """`pool` neighbouring frames side by side -> one linear layer -> one token of the LM."""
+    """`pool` neighbouring frames concatenated -> one linear layer -> one token of the LM."""
 
     name = "linear"
     about = "stacked frames, one linear layer"

@@ -11,7 +11,7 @@ from harken.models.composed.projectors.base import Projector
 
 
 class MlpProjector(Projector):
-    """`pool` neighbouring frames side by side -> two linear layers -> one token of the LM."""
+    """`pool` neighbouring frames concatenated -> two linear layers -> one token of the LM."""
 
     name = "mlp"
     about = "stacked frames, two linear layers with a GELU between them"
