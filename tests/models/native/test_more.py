@@ -142,30 +142,34 @@ def logits(both: Both, model: NativeModel, *prompts: Prompt) -> list[torch.Tenso
 
 def test_the_adapter_is_on_for_prompts_with_clips(three: Three) -> None:
     both, model, merged = three.both, three.model, three.merged
-    heard, text = both.prompt(both.clip(0.6), both.clip(0.9, 1)), both.prompt()
+    with_audio, text = both.prompt(both.clip(0.6), both.clip(0.9, 1)), both.prompt()
     for found, expected, other in (
-        (logits(both, model, heard), logits(both, merged, heard), logits(both, both.model, heard)),
+        (
+            logits(both, model, with_audio),
+            logits(both, merged, with_audio),
+            logits(both, both.model, with_audio),
+        ),
         (logits(both, model, text), logits(both, both.model, text), logits(both, merged, text)),
     ):
         torch.testing.assert_close(found[0], expected[0], **CLOSE)
         assert (found[0] - other[0]).abs().max() > 0.1
-    together = logits(both, model, text, heard)
+    together = logits(both, model, text, with_audio)
     torch.testing.assert_close(together[0], logits(both, both.model, text)[0], **CLOSE)
-    torch.testing.assert_close(together[1], logits(both, merged, heard)[0], **CLOSE)
+    torch.testing.assert_close(together[1], logits(both, merged, with_audio)[0], **CLOSE)
 
 
 def test_the_adapter_stays_on_in_decode_steps(three: Three) -> None:
     both, model, merged = three.both, three.model, three.merged
-    heard, text = both.prompt(both.clip(0.6)), both.prompt()
+    with_audio, text = both.prompt(both.clip(0.6)), both.prompt()
     sampling = Sampling(max_tokens=5)
-    found = model.generate([text, heard], sampling)
+    found = model.generate([text, with_audio], sampling)
     assert found == [
         *both.model.generate([text], sampling),
-        *merged.generate([heard], sampling),
+        *merged.generate([with_audio], sampling),
     ]
     np.testing.assert_allclose(
-        model.choice_logprobs([heard, text]),
-        [*merged.choice_logprobs([heard]), *both.model.choice_logprobs([text])],
+        model.choice_logprobs([with_audio, text]),
+        [*merged.choice_logprobs([with_audio]), *both.model.choice_logprobs([text])],
         atol=1e-4,
     )
 
@@ -176,8 +180,8 @@ def test_an_adapter_is_saved_with_the_model(three: Three, tmp_path: Path) -> Non
     model.save(tmp_path / "saved")
     again = load_model(str(tmp_path / "saved"))
     assert isinstance(again, NativeModel)
-    heard = both.prompt(both.clip(0.6))
-    assert again.choice_logprobs([heard]) == model.choice_logprobs([heard])
+    with_audio = both.prompt(both.clip(0.6))
+    assert again.choice_logprobs([with_audio]) == model.choice_logprobs([with_audio])
 
 
 @pytest.mark.parametrize(
@@ -314,23 +318,23 @@ def longrope(tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 def test_rotary_frequencies_are_chosen_row_by_row(longrope: Both) -> None:
     near, far = longrope.prompt(longrope.clip(0.3)), longrope.prompt(longrope.clip(3.9))
-    lines = [longrope.model.tokenize(prompt) for prompt in (near, far)]
-    assert len(lines[0].ids) < 48 < len(lines[1].ids)
+    tokenized_prompts = [longrope.model.tokenize(prompt) for prompt in (near, far)]
+    assert len(tokenized_prompts[0].ids) < 48 < len(tokenized_prompts[1].ids)
     version = longrope.model.engine.version()
-    for made, prompt in zip(longrope.logits(lines), (near, far), strict=True):
+    for made, prompt in zip(longrope.logits(tokenized_prompts), (near, far), strict=True):
         torch.testing.assert_close(made, longrope.theirs(prompt)[0], **CLOSE)
     assert longrope.model.engine.version() == version  # with the class's own module it changes
 
 
 def test_a_reply_that_crosses_the_limit_is_the_official_one(longrope: Both) -> None:
     prompt = longrope.prompt(longrope.clip(0.3))
-    line = longrope.model.tokenize(prompt)
-    more = 48 - len(line.ids) + 4
+    tokenized = longrope.model.tokenize(prompt)
+    more = 48 - len(tokenized.ids) + 4
     assert 5 < more < 40
-    (reply,) = longrope.model.sample({0: line}, Sampling(max_tokens=more), [[0]]).values()
-    ids = list(line.ids)
+    (reply,) = longrope.model.sample({0: tokenized}, Sampling(max_tokens=more), [[0]]).values()
+    ids = list(tokenized.ids)
     official = tiny_phi4.phi4_inputs(
-        longrope.model.family.extractor, [line.audio_inputs[0].features]
+        longrope.model.family.extractor, [tokenized.audio_inputs[0].features]
     )
     for token in reply.ids:
         with torch.no_grad():
@@ -371,9 +375,9 @@ def test_voxtral_needs_no_mistral_common(tmp_path: Path) -> None:
     (tmp_path / "tekken.json").write_text(json.dumps(tekken))
     rewrite(tmp_path / "config.json", audio_token_id=6)
     model = opened(tmp_path)
-    line = model.tokenize(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
-    begin, plain = (1, 3, 5, *[6] * 50), [i - len(names) for i in line.ids[53:-1]]
-    assert line.ids[:53] == begin and line.ids[-1] == 4
+    tokenized = model.tokenize(Prompt((both.clip(0.5), "see the [INST]"), QUESTION))
+    begin, plain = (1, 3, 5, *[6] * 50), [i - len(names) for i in tokenized.ids[53:-1]]
+    assert tokenized.ids[:53] == begin and tokenized.ids[-1] == 4
     assert b"".join(words[i] for i in plain) == b"see the [INST]" and 258 in plain
     assert model.generate([Prompt((both.clip(0.5), "see"), QUESTION)], Sampling(max_tokens=2))
 

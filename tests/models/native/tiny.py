@@ -89,7 +89,7 @@ class Tiny:
     time_axis: int = -1
     long: bool = False
     alone: bool = False
-    run: Callable[[str, int], str] = lambda mark, count: mark * count
+    run: Callable[[str, int], str] = lambda text, count: text * count
     template: str = ""
     chat: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] = chat_of
     part: bool = False

@@ -61,13 +61,15 @@ def official_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
     )
 
 
-def chat(system: str, blocks: list[dict[str, Any]], mark: str = "<sound>") -> list[dict[str, Any]]:
+def chat(
+    system: str, blocks: list[dict[str, Any]], placeholder: str = "<sound>"
+) -> list[dict[str, Any]]:
     """The official template takes one clip only: with several, the content is one text."""
     text, after = "", ""
     many = sum(block["type"] == "audio" for block in blocks) > 1
     for block in blocks:
         sound = block["type"] == "audio"
-        text += mark if sound else after + block["text"]
+        text += placeholder if sound else after + block["text"]
         after = "\n" if sound and many else ""
     return chat_of(system, text)  # type: ignore[arg-type]
 

@@ -128,7 +128,7 @@ GEMMA3N = Tiny(
     mel=lambda extractor, wave: extractor(wave, return_tensors="np")["input_features"][0],
     time_axis=0,
     alone=True,
-    run=lambda mark, count: f"\n\n<start_of_audio>{mark * count}<end_of_audio>\n\n",
+    run=lambda placeholder, count: f"\n\n<start_of_audio>{placeholder * count}<end_of_audio>\n\n",
 )
 GEMMA4 = Tiny(
     kind="gemma4",
@@ -139,6 +139,6 @@ GEMMA4 = Tiny(
     official_inputs=gemma4_inputs,
     mel=lambda extractor, wave: sound4(extractor, wave),
     time_axis=0,
-    run=lambda mark, count: f"<|audio>{mark * count}<audio|>",
+    run=lambda placeholder, count: f"<|audio>{placeholder * count}<audio|>",
 )
 TINIES = [GEMMA3N, GEMMA4, replace(GEMMA4, build=partial(gemma4, layered=False), part=True)]
