@@ -165,3 +165,37 @@ def test_what_cannot_be_composed_is_refused(tmp_path: Path) -> None:
     (lm_folder / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):
         compose_pretrained(encoder_folder, lm_folder)
+
+
+def test_a_language_model_of_another_kind_is_opened_and_built_by_its_class(tmp_path: Path) -> None:
+    """``KIND:FOLDER`` names who opens it, and the saved model names who builds it again."""
+    from harken.models.composed.lms.base import LanguageModel
+    from harken.models.composed.lms.registry import LMS
+
+    seen: list[str] = []
+
+    class Scaled(LanguageModel):
+        name = "scaled"
+        about = "a causal language model that counts how it is made"
+
+        @classmethod
+        def build(cls, settings: Any) -> Any:
+            seen.append("build")
+            return super().build(settings)
+
+        @classmethod
+        def open(cls, folder: Path) -> Any:
+            seen.append("open")
+            return super().open(folder)
+
+    LMS.add(Scaled)
+    try:
+        encoder_folder, lm_folder = folders(tmp_path, "whisper", "llama")
+        model = compose_pretrained(encoder_folder, f"scaled:{lm_folder}", projector="linear")
+        model.save(tmp_path / "model")
+        assert ComposedModel.load(tmp_path / "model").identity() == model.identity()
+        assert seen == ["open", "build"]
+        with pytest.raises(ModelError, match="no model"):
+            compose_pretrained(encoder_folder, f"unknown:{lm_folder}")
+    finally:
+        LMS.forget("scaled")

@@ -210,18 +210,28 @@ def compose_pretrained(
 
     Args:
         encoder: folder of a Whisper, AST or wav2vec-like model, or a name in `ENCODERS`.
-        lm: folder of a causal language model with its ``tokenizer.json``.
+        lm: folder of a causal language model with its ``tokenizer.json``; ``KIND:FOLDER`` for a
+            kind in `LMS`.
         lora_rank: if above 0, the language model gets LoRA adapters of this rank.
         options: those of `ComposedModel.compose`.
     """
-    opened = LMS.get(options.get("lm_kind", "causal")).open(Path(lm))
+    kind, folder = _lm_of(str(lm))
+    opened = LMS.get(kind).open(folder)
     eos = opened.config.eos_token_id
     end = eos[0] if isinstance(eos, list) else eos
-    tokenizer = TextTokenizer.open(Path(lm), {} if end is None else {"<eos>": int(end)})
-    model = ComposedModel.compose(open_encoder(str(encoder)), opened, tokenizer, **options)
+    tokenizer = TextTokenizer.open(folder, {} if end is None else {"<eos>": int(end)})
+    audio_encoder = open_encoder(str(encoder))
+    model = ComposedModel.compose(audio_encoder, opened, tokenizer, lm_kind=kind, **options)
     if lora_rank:
         model.add_lora(lora_rank, 2 * lora_rank)
     return model
+
+
+def _lm_of(spec: str) -> tuple[str, Path]:
+    """The kind of language model, and its folder."""
+    kind, colon, folder = spec.partition(":")
+    known = bool(colon) and not Path(spec).is_dir() and kind in LMS
+    return (kind, Path(folder)) if known else ("causal", Path(spec))
 
 
 def build(target: str, **options: Any) -> ComposedModel:

@@ -54,7 +54,10 @@ def preset_config(shape: PresetShape, tokenizer: TextTokenizer) -> dict[str, Any
             "clip_numbers": shape.clip_numbers,
             "number_ids": numbers if shape.tied_clip_numbers else [],
         },
-        "lm": {"config": LMS.get(kind).preset(shape, tokenizer.size, tokenizer.special_ids)},
+        "lm": {
+            "kind": kind,
+            "config": LMS.get(kind).preset(shape, tokenizer.size, tokenizer.special_ids),
+        },
         "lora": None,
     }
 
