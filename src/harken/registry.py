@@ -36,7 +36,7 @@ VARIABLE = "HARKEN_PLUGINS"
 BUILT_IN = "built in"
 
 _UNUSABLE = re.compile(r"[\s,:=?]")
-"""What ends a name on the command line: ``constant:1``, ``accuracy=1,format=0.2``, ``FOLDER?x=1``."""
+"""What ends a name on the command line: ``constant:1``, ``accuracy=1,format=0.2``, ``DIR?x=1``."""
 
 
 class PluginWarning(UserWarning):

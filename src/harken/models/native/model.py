@@ -136,6 +136,8 @@ class NativeModel(Learner):
         copy = type(self)(self.name.removeprefix("native:"), opened, self._settings)
         copy.config = dict(self.config)
         copy.net.requires_grad_(False)
+        known = self._identity[0] == self.engine.version()  # else the weights have changed
+        copy._identity = (copy.engine.version(), self._identity[1]) if known else (-1, "")
         return copy
 
     def write(self, folder: Path) -> dict[str, Any]:

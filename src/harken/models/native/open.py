@@ -14,6 +14,7 @@ from typing import Any
 from harken.errors import ModelError
 from harken.files import sha256_of
 from harken.models.base import MODEL_FILE
+from harken.models.device import require_device
 from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, TextTokenizer
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
@@ -44,9 +45,12 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     """Open the folder or hub id `target`.
 
     Raises:
+        ConfigError: a device that cannot be used.
         ModelError: no such model, no family for its class, no safetensors, no tokenizer, no
             preprocessor, or weights that do not fit.
     """
+    if settings.device != "auto":
+        require_device(settings.device)
     folder = _folder(target, settings)
     kind = str(_json(folder, "config.json").get("model_type", ""))
     if kind not in FAMILIES:
