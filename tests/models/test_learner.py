@@ -6,6 +6,7 @@ opening a native model with LoRA again, and rerunning a finished native training
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,36 @@ def test_every_native_family_takes_lora(tiny: Tiny, tmp_path: Path) -> None:
     assert load_learner(str(tmp_path / "adapted")).identity() == learner.identity()
     with pytest.raises(ModelError, match="already"):
         learner.add_lora(2, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"identity": None},
+        {"lora": {"rnk": 2}},
+        {"lora": {"rank": 2, "alpha": 2, "targets": ["q_proj"]}},
+        {"format": 99},
+        "{",
+        "[]",
+        "weights",
+    ],
+    ids=str,
+)
+def test_a_damaged_native_model_is_an_error_of_the_model(
+    change: Any, folders: dict[str, str], tmp_path: Path
+) -> None:
+    load_learner(folders["qwen2_audio"]).save(tmp_path)
+    file = tmp_path / MODEL_FILE
+    if change == "weights":
+        weights = tmp_path / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif isinstance(change, str):
+        file.write_text(change)
+    else:
+        content = json.loads(file.read_text()) | change
+        file.write_text(
+            json.dumps({k: v for k, v in content.items() if v is not None or k == "lora"})
+        )
+    with pytest.raises(ModelError) as caught:
+        load_model(f"native:{tmp_path}")
+    assert str(tmp_path) in caught.value.where

@@ -27,6 +27,7 @@ _IGNORED = [
     "vision-lora/*",
 ]
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
+_FAULTS = (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError)
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -120,6 +121,7 @@ def _folder(target: str, settings: NativeSettings) -> Path:
 def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     options: dict[str, Any] = {}
     if settings.attention:
@@ -153,7 +155,7 @@ def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSet
             )
         if settings.device != "auto":
             model.to(settings.device)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
+    except (*_FAULTS, SafetensorError) as error:
         out_of_memory = isinstance(error, torch.OutOfMemoryError)
         raise ModelError(
             f"the model cannot be opened as {family_class.model_name}: {_first(error)}",
