@@ -45,3 +45,23 @@ def test_a_value_that_cannot_be_names_its_stage() -> None:
     for wrong in ("nan", "inf"):
         with pytest.raises(ConfigError, match="lr is"):
             settings_of({"sft": SftSettings()}, None, [f"sft.lr=.{wrong}"])
+
+
+def test_values_and_files_that_are_not_yaml_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        settings_of({"sft": Lesson()}, None, ["sft.steps=["])
+    (tmp_path / "settings.yaml").write_bytes(b"sft: {steps: \xff}\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        settings_of({"sft": Lesson()}, tmp_path / "settings.yaml")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["seed=-1", "groups=[1]", "name=../elsewhere", "name=''", "name=model"]
+)
+def test_settings_that_would_fail_later_are_refused(wrong: str) -> None:
+    pytest.importorskip("torch")
+    from harken.train.sft import SftSettings
+
+    with pytest.raises(ConfigError) as caught:
+        settings_of({"sft": SftSettings()}, None, [f"sft.{wrong}"])
+    assert wrong.partition("=")[0] in str(caught.value)

@@ -86,3 +86,40 @@ def test_small_helpers() -> None:
     assert later("math:hypot")(3, 4) == 5
     assert nearest("acuracy", ["accuracy", "format"]) == "Did you mean accuracy?"
     assert nearest("zzz", ["a", "b"]) == "Known: a, b"
+
+
+def test_a_plugin_that_exits_is_an_error_and_its_output_is_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "loud.py"
+    file.write_text("print('hello')\nimport sys\nsys.exit(0)\n")
+    with pytest.raises(ConfigError, match="SystemExit") as caught:
+        load_plugin(str(file))
+    assert caught.value.where == f"{file}:3" and "Repair" in caught.value.hint
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\n")
+
+
+def test_a_plugin_with_a_comma_in_its_path_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    (tmp_path / "a,b.py").write_text("")
+    with pytest.raises(ConfigError, match="has a comma"):
+        load_plugins([str(tmp_path / "a,b.py")])
+
+
+def test_a_plugin_of_the_environment_that_fails_is_told_by_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(plugins.VARIABLE, "missing.py")
+    with pytest.raises(ConfigError) as caught:
+        load_plugins()
+    assert caught.value.where == "missing.py, named by HARKEN_PLUGINS"
+
+
+@pytest.mark.parametrize("name", ["a:b", "a b", "a,b", "a=1", "a?b"])
+def test_a_name_that_could_not_be_asked_for_is_refused(name: str) -> None:
+    shelf: Registry[Thing] = Registry("test thing", {})
+    with pytest.raises(ConfigError, match="could not be asked for"):
+        shelf.add(Thing(name, "a thing"))

@@ -79,7 +79,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the file: {error.strerror}", where=str(path)) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from None
     if values is None:
         return {}
@@ -99,7 +99,12 @@ def _override(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(name, {})
         if not isinstance(values, dict):
             raise ConfigError(f"{name!r} in {key!r} holds a value, not settings")
-    values[last] = yaml.safe_load(text)
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(
+            f"the value in {override!r} is not valid YAML", hint="Quote it: key='\"text\"'"
+        ) from None
 
 
 def _explain(model: Any, fault: Any) -> str:

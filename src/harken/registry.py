@@ -20,6 +20,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,9 @@ VARIABLE = "HARKEN_PLUGINS"
 """Environment variable: modules and ``.py`` files to load, separated by commas."""
 
 BUILT_IN = "built in"
+
+_UNUSABLE = re.compile(r"[\s,:=?]")
+"""What ends a name on the command line: ``constant:1``, ``accuracy=1,format=0.2``, ``DIR?x=1``."""
 
 
 class PluginWarning(UserWarning):
@@ -123,8 +127,9 @@ class Registry(Generic[T]):
         entry = self._members[name]
         if entry.load is not None:
             try:
-                member = entry.load()
-            except Exception as error:
+                with redirect_stdout(sys.stderr):
+                    member = entry.load()
+            except (Exception, SystemExit) as error:
                 raise ConfigError(
                     f"the {self.shelf} {name!r} cannot be loaded: {_told(error)}",
                     where=entry.origin,
@@ -170,6 +175,12 @@ class Registry(Generic[T]):
                     f"a {self.shelf} needs the text `{attribute}`, and {member!r} has none",
                     where=origin,
                 )
+        if _UNUSABLE.search(member.name):
+            raise ConfigError(
+                f"the {self.shelf} {member.name!r} could not be asked for by that name",
+                where=origin,
+                hint="Use a name without white space and without any of , : = ?",
+            )
         wanted: Any = imported(self._shape) if self._shape else object
         fits = issubclass(member, wanted) if isinstance(member, type) else None
         if fits is False or (fits is None and not isinstance(member, wanted)):
@@ -249,15 +260,19 @@ def load_plugin(spec: str) -> None:
     source = _Source(f"plugin {'file' if is_file else 'module'} {spec}")
     token = _source.set(source)
     try:
-        _run_file(name, spec) if is_file else importlib.import_module(name)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # the output of --json is one object and nothing else
+            _run_file(name, spec) if is_file else importlib.import_module(name)
+    except (Exception, SystemExit) as error:
         for registry, member in source.added:
             registry.forget(member)
         sys.modules.pop(name, None)
         if isinstance(error, HarkenError):
             raise
+        unknown = isinstance(error, ModuleNotFoundError) and spec.startswith(f"{error.name}")
         raise ConfigError(
-            f"the plugin cannot be loaded: {_told(error)}", where=_place(error, spec), hint=_HINT
+            f"the plugin cannot be loaded: {_told(error)}",
+            where=_place(error, spec),
+            hint=_HINT if unknown and not is_file else "Repair the plugin, or leave it out.",
         ) from error
     finally:
         _source.reset(token)
@@ -267,14 +282,27 @@ def load_plugins(specs: Iterable[str] = ()) -> None:
     """Load `specs` and what ``HARKEN_PLUGINS`` names, and have subprocesses load them too.
 
     Raises:
-        ConfigError: one of them cannot be loaded.
+        ConfigError: one of them cannot be loaded, or has a comma in its path.
     """
     if _source.get() is not None:  # a plugin that lists a registry while it is loaded
         return
     known = [spec.strip() for spec in os.environ.get(VARIABLE, "").split(",") if spec.strip()]
     given = [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in specs]
+    for spec in given:
+        if "," in spec:
+            raise ConfigError(
+                "the path of a plugin has a comma",
+                where=spec,
+                hint=f"Rename it: {VARIABLE}, by which subprocesses find it, is split at commas.",
+            )
     for spec in dict.fromkeys([*known, *given]):
-        load_plugin(spec)
+        try:
+            load_plugin(spec)
+        except ConfigError as error:
+            if spec in given:
+                raise
+            where = f"{error.where or spec}, named by {VARIABLE}"
+            raise ConfigError(error.found, where=where, hint=error.hint) from error
     if given:
         os.environ[VARIABLE] = ",".join(dict.fromkeys([*known, *given]))
 
@@ -305,11 +333,11 @@ def _run_file(name: str, path: str) -> None:
     spec.loader.exec_module(module)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _place(error: Exception, spec: str) -> str:
+def _place(error: BaseException, spec: str) -> str:
     """The plugin, with the line that failed if it is its own."""
     import traceback
 

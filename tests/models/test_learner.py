@@ -6,6 +6,7 @@ opening a native model with LoRA again, and rerunning a finished native training
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import tiny_audioflamingo3
 import tiny_granite
 import tiny_qwen2_audio
 import torch
-from tiny import write
+from families import TINIES
+from tiny import Tiny, write
 
 from harken.ask.prompt import make_prompt
-from harken.errors import ConfigError, HarkenError, ModelError, RunError
+from harken.errors import ConfigError, ModelError, RunError
 from harken.item import Item
 from harken.models.base import MODEL_FILE, Sampling
 from harken.models.learner import Learner, load_learner, tensor_bytes
@@ -198,8 +200,9 @@ def test_device_and_dtype_are_settings_of_the_name(kind: str, folders: dict[str,
         load_model(f"{folders[kind]}?dtyp=bfloat16")
     with pytest.raises(ConfigError, match="int3"):
         load_learner(folders[kind], dtype="int3")
-    with pytest.raises(HarkenError, match="device"):
-        load_learner(folders[kind], device="nowhere")
+    for device in ("nowhere", "cuda:99", "meta"):
+        with pytest.raises(ConfigError, match="device"):
+            load_learner(folders[kind], device=device)
 
 
 def test_the_bytes_of_a_tensor_do_not_depend_on_its_type_or_strides() -> None:
@@ -218,3 +221,58 @@ def test_replies_in_bfloat16_do_not_depend_on_the_batch(
         prompts = [make_prompt(item, learner.style) for item in items(tmp_path / "sounds")[:3]]
         replies = learner.generate(prompts, Sampling(max_tokens=3))
         assert all(reply.stop != "failed" for reply in replies)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clone_has_the_identity_of_its_weights(kind: str, folders: dict[str, str]) -> None:
+    learner = load_learner(folders[kind])
+    assert learner.clone().identity() == learner.identity()
+    with torch.no_grad():
+        learner.parameters()[0].add_(1.0)
+    assert learner.clone().identity() == learner.identity()
+
+
+@pytest.mark.parametrize("tiny", TINIES, ids=lambda tiny: tiny.kind)
+def test_every_native_family_takes_lora(tiny: Tiny, tmp_path: Path) -> None:
+    write(tiny, tmp_path / "own", FAMILIES.get(tiny.kind).template)
+    learner = load_learner(f"native:{tmp_path / 'own'}")
+    learner.add_lora(2, 4)
+    adapters = learner.trainable(["lm"])
+    assert adapters and all(p.numel() for p in adapters)
+    learner.save(tmp_path / "adapted")
+    assert load_learner(str(tmp_path / "adapted")).identity() == learner.identity()
+    with pytest.raises(ModelError, match="already"):
+        learner.add_lora(2, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"identity": None},
+        {"lora": {"rnk": 2}},
+        {"lora": {"rank": 2, "alpha": 2, "targets": ["q_proj"]}},
+        {"format": 99},
+        "{",
+        "[]",
+        "weights",
+    ],
+    ids=str,
+)
+def test_a_damaged_native_model_is_an_error_of_the_model(
+    change: Any, folders: dict[str, str], tmp_path: Path
+) -> None:
+    load_learner(folders["qwen2_audio"]).save(tmp_path)
+    file = tmp_path / MODEL_FILE
+    if change == "weights":
+        weights = tmp_path / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif isinstance(change, str):
+        file.write_text(change)
+    else:
+        content = json.loads(file.read_text()) | change
+        file.write_text(
+            json.dumps({k: v for k, v in content.items() if v is not None or k == "lora"})
+        )
+    with pytest.raises(ModelError) as caught:
+        load_model(f"native:{tmp_path}")
+    assert str(tmp_path) in caught.value.where

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from short_training import short_training
 
 from harken.ask.prompt import make_prompt
@@ -169,6 +170,31 @@ def test_align_leaves_the_language_model_and_refuses_items_without_clips(tmp_pat
     fresh = mini().state()
     assert any(bool((state[n] != t).any()) for n, t in fresh.items() if n.startswith("projector."))
     assert all(parameter.requires_grad for parameter in learner.net.parameters())
+
+
+def test_groups_that_no_example_trains_are_refused(tmp_path: Path) -> None:
+    item = named(tmp_path, "noise")
+    run = Run.open(tmp_path / "run", {})
+    frozen = SftSettings(steps=1, batch=1, groups=("projector",))
+    with pytest.raises(ConfigError, match="no audio is in the examples"):
+        sft(mini(), [replace(item, clips=())], frozen, run)
+    with pytest.raises(ConfigError, match="no audio is in the examples"):
+        sft(mini(), [item], replace(frozen, clips_as_text=True), run)
+    learner = mini()
+    learner.net.projector = torch.nn.Identity()
+    with pytest.raises(ConfigError, match="no weights of its own in projector"):
+        sft(learner, [item], frozen, run)
+
+
+def test_a_batch_without_audio_leaves_a_frozen_language_model_as_it_is(tmp_path: Path) -> None:
+    learner = mini()
+    before = learner.identity()
+    item = named(tmp_path, "noise")
+    items = [replace(item, clips=())] * 199 + [item]  # which is not drawn in two steps
+    run = Run.open(tmp_path / "run", {})
+    sft(learner, items, SftSettings(steps=2, batch=1, groups=("projector",), threads=1), run)
+    assert [r["clips"] for r in run.records("metrics")] == [0, 0]
+    assert learner.identity() == before
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

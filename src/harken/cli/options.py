@@ -15,7 +15,7 @@ Json = Annotated[
 ]
 
 
-Seed = Annotated[int, typer.Option(help="Same seed, same bytes.")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
 
 
 def finish(result: dict[str, Any], summary: str, as_json: bool) -> None:

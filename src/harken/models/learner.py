@@ -23,6 +23,7 @@ from harken.audio.clip import Clip
 from harken.errors import ConfigError, HarkenError, ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
+from harken.models.device import require_device
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
 from harken.models.engine.engine import Engine, eval_mode
 from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
@@ -214,13 +215,9 @@ class Learner(ABC):
         """
         if dtype not in ("", "float32", "bfloat16", "float16"):
             raise ConfigError(f"dtype is {dtype!r}", hint="Use float32, bfloat16 or float16.")
-        try:
-            if device:
-                self.net.to(device)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"device {device!r} cannot be used: {error}", hint="See: harken doctor"
-            ) from error
+        if device:
+            require_device(device)
+            self.net.to(device)
         if dtype:
             cast(self.net, getattr(torch, dtype))
         self.engine.clear_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from harken.item import Item
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
 from harken.runs import Run
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class LoopSettings:
     (`harken.recipes.tiny_curriculum`).
 
     Attributes:
-        name: of the stage within its run (two stages of one kind need two names).
+        name: of the stage and of its folder (two stages of one kind need two names).
         steps: optimiser steps.
         lr: highest learning rate.
         warmup: share of the steps until it is reached.
@@ -66,15 +69,21 @@ class LoopSettings:
     def __post_init__(self) -> None:
         """Raise ConfigError for invalid values."""
         self.require("checkpoint_every", least=1)
-        for name in ("steps", "threads", "lr", "decay"):
+        for name in ("steps", "threads", "lr", "decay", "seed"):
             self.require(name)
+        if not _NAME.fullmatch(self.name) or self.name == "model":
+            raise ConfigError(
+                f"name is {self.name!r}, and the stage's folder has that name",
+                hint="Use letters, digits, . _ and -, and another word than model.",
+            )
         self.require("warmup", most=1)
         if not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
             raise ConfigError(f"clip_norm is {self.clip_norm}", hint="Use a number above 0.")
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:
             raise ConfigError(
-                f"groups are {', '.join(self.groups) or 'none'}", hint="Known: " + ", ".join(GROUPS)
+                f"groups are {', '.join(map(str, self.groups)) or 'none'}",
+                hint="Known: " + ", ".join(GROUPS),
             )
 
     def require(self, name: str, least: float = 0, most: float = math.inf) -> None:

@@ -19,7 +19,7 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from harken.errors import DataError, RunError
+from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
@@ -80,6 +80,13 @@ def train_on_answers(
         settings.modality_dropout, settings.clips_as_text, settings.augment, settings.turns
     )
     how.check(learner)
+    audio = not settings.clips_as_text and any(item.clips for item in items)
+    if not audio and "lm" not in settings.groups:
+        raise ConfigError(
+            f"groups are {', '.join(settings.groups)}, and no audio is in the examples",
+            where=settings.name,
+            hint="Train lm too.",
+        )
     groups = grouped(items, settings.turns)
 
     def batch_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
@@ -106,10 +113,19 @@ def train_loop(
         run: gets metrics and checkpoints.
         step_loss: step -> the loss (None: no update) and further metrics.
         training: whether dropout is on.
+
+    Raises:
+        ConfigError: the groups have no weights.
     """
     with deterministic(settings.threads):
         found = checkpoint.open_stage(run, settings.name)
         parameters = learner.trainable(settings.groups)
+        if not parameters:
+            raise ConfigError(
+                f"{learner.name} has no weights of its own in {', '.join(settings.groups)}",
+                where=settings.name,
+                hint="Name other groups; where the audio encoder projects, that is audio_encoder.",
+            )
         optimiser = torch.optim.AdamW(
             parameters, lr=settings.lr, weight_decay=settings.decay, betas=(0.9, 0.98), foreach=True
         )
@@ -159,6 +175,8 @@ def _step(
             where=settings.name,
             hint="Lower the learning rate.",
         )
+    if not loss.requires_grad:  # a batch without audio, and the language model is frozen
+        return {"loss": round(value, 6), "lr": lr, **about}
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))

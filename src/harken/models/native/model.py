@@ -20,7 +20,7 @@ from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.engine.batch import AudioInput
 from harken.models.engine.features import check_length
 from harken.models.engine.lora import base_state, lora_state
-from harken.models.learner import Learner
+from harken.models.learner import FORMAT, Learner
 from harken.models.native.chat import ChatTokenizer
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_model
@@ -103,9 +103,8 @@ class NativeModel(Learner):
         """
         settings = settings or NativeSettings()
         model = NativeModel(target, open_model(target, settings), settings)
-        saved = Path(target) / MODEL_FILE
-        if saved.is_file():
-            model._restore(Path(target), json.loads(saved.read_text(encoding="utf-8")))
+        if (Path(target) / MODEL_FILE).is_file():
+            model._restore(Path(target))
         return model
 
     def load_audio(self, clip: Clip) -> AudioInput:
@@ -136,6 +135,8 @@ class NativeModel(Learner):
         copy = type(self)(self.name.removeprefix("native:"), opened, self._settings)
         copy.config = dict(self.config)
         copy.net.requires_grad_(False)
+        known = self._identity[0] == self.engine.version()  # else the weights have changed
+        copy._identity = (copy.engine.version(), self._identity[1]) if known else (-1, "")
         return copy
 
     def write(self, folder: Path) -> dict[str, Any]:
@@ -152,14 +153,35 @@ class NativeModel(Learner):
         content = {"lora": self.config.get("lora"), "dtype": str(self.family.like.dtype)}
         return {**content, "files": dict(file_hashes(folder, type(self.family)))}
 
-    def _restore(self, folder: Path, saved: dict[str, Any]) -> None:
-        """Restore the adapters and identity of a folder written by `save`."""
+    def _restore(self, folder: Path) -> None:
+        """Restore the adapters and identity of a folder written by `save`.
+
+        Raises:
+            ModelError: a newer format, or damaged files.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
+        try:
+            saved = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+            identity, lora, kind = str(saved["identity"]), saved["lora"], saved["kind"]
+            if kind != self.saved_kind or saved["format"] > FORMAT:
+                raise ModelError(
+                    f"the model has kind {kind!r}, format {saved['format']}",
+                    where=str(folder),
+                    hint="Open it with the release that saved it.",
+                )
+            tensors = load_file(folder / LORA_FILE) if lora else {}
+            if lora:
+                self.add_lora(**lora)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(
+                f"the saved model cannot be opened: {_told(error)}",
+                where=str(folder),
+                hint="Copy the folder again, or train again.",
+            ) from error
         changed = dict(self._opened.files) != saved.get("files")
-        if saved.get("lora"):
-            self.add_lora(**saved["lora"])
-            tensors = load_file(folder / LORA_FILE)
+        if lora:
             own = lora_state(self.state())
             if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in own.items()}:
                 raise ModelError(
@@ -171,4 +193,8 @@ class NativeModel(Learner):
                 for name, tensor in own.items():
                     tensor.copy_(tensors[name])
         if not changed and saved.get("dtype") == str(self.family.like.dtype):
-            self._identity = (self.engine.version(), str(saved["identity"]))
+            self._identity = (self.engine.version(), identity)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -50,9 +50,11 @@ class NativeLanguageModel(nn.Module):
         by_mask: tree attention with a 4-D mask is exact.
         by_row: prompts must not share rows.
         plain_head: logits are the head's output on the last hidden states.
+        base_model_prefix: the decoder's name, by which peft finds it.
     """
 
     plain_head = True
+    base_model_prefix = "decoder"
 
     def __init__(self, family: NativeFamily) -> None:
         super().__init__()

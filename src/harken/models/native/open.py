@@ -14,6 +14,7 @@ from typing import Any
 from harken.errors import ModelError
 from harken.files import sha256_of
 from harken.models.base import MODEL_FILE
+from harken.models.device import require_device
 from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, TextTokenizer
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
@@ -26,6 +27,7 @@ _IGNORED = [
     "vision-lora/*",
 ]
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
+_FAULTS = (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError)
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,9 +46,12 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     """Open the folder or hub id `target`.
 
     Raises:
+        ConfigError: a device that cannot be used.
         ModelError: no such model, no family for its class, no safetensors, no tokenizer, no
             preprocessor, or weights that do not fit.
     """
+    if settings.device != "auto":
+        require_device(settings.device)
     folder = _folder(target, settings)
     kind = str(_json(folder, "config.json").get("model_type", ""))
     if kind not in FAMILIES:
@@ -116,6 +121,7 @@ def _folder(target: str, settings: NativeSettings) -> Path:
 def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     options: dict[str, Any] = {}
     if settings.attention:
@@ -149,7 +155,7 @@ def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSet
             )
         if settings.device != "auto":
             model.to(settings.device)
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
+    except (*_FAULTS, SafetensorError) as error:
         out_of_memory = isinstance(error, torch.OutOfMemoryError)
         raise ModelError(
             f"the model cannot be opened as {family_class.model_name}: {_first(error)}",
