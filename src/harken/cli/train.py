@@ -25,7 +25,7 @@ def train(
     ] = "harken-tiny",
     device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
     dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16, float16.")
+        str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
