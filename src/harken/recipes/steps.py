@@ -35,7 +35,7 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        saved = json.loads((Path(model) / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = json.loads((Path(model.partition("?")[0]) / MODEL_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
     name = saved.get("name", "") if isinstance(saved, dict) else ""
