@@ -10,8 +10,8 @@ The baseline is what most scripts do, with numpy where they have it: for each ta
 filter the list of records, pair by a dict, and bootstrap that one comparison (`scipy.stats`
 binomtest for McNemar; draws of clusters as an index array, as in `scipy.stats.bootstrap` with
 ``vectorized``, 2000 draws). It makes only the accuracies and gains in scores and bits, each with
-one interval, so the ratio flatters it. Both run on the same records in turn; medians are given. That
-their figures are the same is checked on the way.
+one interval, so the ratio flatters it. Both run on the same records in turn; medians are given.
+That their figures are the same is checked on the way.
 """
 
 from __future__ import annotations

@@ -55,3 +55,21 @@ def test_pretraining_without_a_folder_starts_nothing() -> None:
         check=False,
     )
     assert done.returncode == 2 and "out" in done.stderr
+
+
+def test_a_broken_stage_of_a_plugin_breaks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from harken.recipes.run import train
+    from harken.recipes.steps import plan_for
+    from harken.registry import PluginWarning, _Entry
+    from harken.train.stages import STAGES
+
+    def load() -> None:
+        raise ValueError("boom")
+
+    monkeypatch.setitem(STAGES._members, "broken", _Entry("entry point of extras", load=load))
+    with pytest.raises(ConfigError, match="boom"):
+        train("broken", Path("items"), Path("out"))
+    with pytest.warns(PluginWarning, match="boom"):
+        plan = plan_for("native:folder", 0)
+    assert {"align", "sft", "grpo"} <= set(plan) and "broken" not in plan

@@ -48,7 +48,7 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     Presets are trained from scratch, with `tiny_plan`; every other model gets the neutral defaults
     of the stages.
     """
-    neutral = {name: STAGES.get(name).settings(seed=seed) for name in STAGES}
+    neutral = {stage.name: stage.settings(seed=seed) for stage in STAGES.members()}
     return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
 
 
