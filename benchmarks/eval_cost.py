@@ -5,13 +5,13 @@ Run: ``OMP_NUM_THREADS=1 python benchmarks/eval_cost.py`` (about ten minutes on 
 The baseline is the peers' way, once: every item asked as it is, `--batch` prompts at a time, each
 clip decoded and encoded, prompts padded and prefilled, the reply generated token by token by
 transformers' own ``generate``. ``naive`` is that for each of the 16 prompts of an item, as is done
-where no work is shared. Ours plan, ask and mark the same 16 prompts: for the probabilities of all
+where no work is shared. Ours plan, ask and score the same 16 prompts: for the probabilities of all
 choices, for the plain prompt's reply as well, or for all 16 replies. Every pass begins with nothing
 remembered.
 
 Times are CPU seconds of this process (one thread), medians over rounds; ratios are taken within a
 round. Models are random: what they say is noise, what they cost is not. ``--growth 1000,10000``
-shows what one item costs among many, and what writing and marking its trials takes.
+shows what one item costs among many, and what writing and scoring its records takes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import torch
 import transformers
 
 from harken import progress
-from harken.ask import record as trial_file
+from harken.ask import record as record_file
 from harken.ask.conditions.load import conditioned
 from harken.ask.plan import Replies
 from harken.ask.prompt import make_prompt
@@ -44,7 +44,7 @@ from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import clear_cache, load, write_wav
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
-from harken.models.composed import model as lalm_file
+from harken.models.composed import model as model_file
 from harken.models.composed.model import ComposedModel
 from harken.models.engine.batch import collate
 from harken.models.engine.tokenizer import TextTokenizer
@@ -169,13 +169,13 @@ class Passes:
         self.clock.watch(model.net.audio_encoder, "features", "features")
         self.clock.watch(model.net, "encode", "encode")
         self.clock.watch(model.engine, "choices", "probabilities")
-        self.clock.watch(model.engine, "reply", "words")
+        self.clock.watch(model.engine, "generate", "words")
 
     def clear_cache(self) -> None:
         """Nothing is remembered of any clip."""
         self.model.engine.clear_cache()
         self.model.engine.encodes = 0
-        lalm_file._features.clear()
+        model_file._features.clear()
         clear_cache()
 
     @torch.no_grad()
@@ -189,7 +189,7 @@ class Passes:
                 audio_inputs = [
                     model.prepare(audio_encoder.features(load(c))) for c in prompt.clips
                 ]
-                lines.append(model.tokenize(prompt, audio_inputs=audio_inputs))
+                lines.append(model.tokenize(prompt, audio=audio_inputs))
             sheet = collate(lines, model.tokenizer, left=True)
             rows = lm.get_input_embeddings()(sheet.ids)
             if sheet.audio_inputs:
@@ -219,7 +219,7 @@ class Passes:
                 self.peer([make_prompt(item, self.model.style, turn) for item in changed])
 
     def ours(self, replies: Replies) -> None:
-        """Plan, infer and mark, as an evaluation does, without a run folder."""
+        """Plan, infer and score, as an evaluation does, without a run folder."""
         ask_and_score(
             self.model,
             self.items,
@@ -273,7 +273,7 @@ def measure(passes: Passes, rounds: int, naive: bool) -> dict[str, Any]:
 
 
 def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
-    """What an item costs among `counts` items: all 16 probabilities, written and marked.
+    """What an item costs among `counts` items: all 16 probabilities, written and scored.
 
     Clips of one to two seconds, so that what does not hear weighs as much as it can.
     """
@@ -285,10 +285,10 @@ def growth(counts: Sequence[int], folder: Path) -> dict[str, dict[str, float]]:
         clock.watch(model.net.audio_encoder, "features", "features")
         clock.watch(model.net, "encode", "encode")
         clock.watch(model, "choice_logprobs", "probabilities")
-        clock.watch(trial_file, "plan", "plan")
-        clock.watch(trial_file, "mark_all", "mark")
+        clock.watch(record_file, "plan", "plan")
+        clock.watch(record_file, "score_all", "score")
         clear_cache()
-        lalm_file._features.clear()
+        model_file._features.clear()
         clock.lap()
         with Run.open(folder / f"run-{count}", {}) as run:
             records = ask_and_score(

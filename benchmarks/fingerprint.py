@@ -178,7 +178,10 @@ def main(root: str) -> None:
     table = recall(esc, np.random.default_rng(0)) if esc else {}
     found = {name: mistakes(list(sounds(folder / name))) for name in ("esc10", "fsdd", "sonicpi",
              "soundfx", "librispeech") if (folder / name).is_dir()}  # fmt: skip
-    found["all"] = mistakes(list(sounds(folder)))
+    every = list(sounds(folder))
+    if not every:
+        sys.exit(f"there are no recordings in {folder}; give the folder of the corpora")
+    found["all"] = mistakes(every)
     print(json.dumps({"recall": table, "mistakes": found}, indent=1))
 
 

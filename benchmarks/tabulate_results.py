@@ -1,4 +1,4 @@
-"""From marked trials to ``results.json``: seconds by size, and against the plain way.
+"""From scored records to ``results.json``: seconds by size, and against the plain way.
 
 Run: ``OMP_NUM_THREADS=1 python benchmarks/tabulate_results.py [--items 1000 10000] [--repeats 5]``
 
@@ -9,9 +9,9 @@ intervals, every gain with interval and p-values, consistency, calibration, posi
 The baseline is what most scripts do, with numpy where they have it: for each task and condition,
 filter the list of records, pair by a dict, and bootstrap that one comparison (`scipy.stats`
 binomtest for McNemar; draws of clusters as an index array, as in `scipy.stats.bootstrap` with
-``vectorized``, 2000 draws). It makes only the accuracies and gains in marks and bits, each with one
-interval, so the ratio flatters it. Both run on the same records in turn; medians are given. That
-their figures are the same is checked on the way.
+``vectorized``, 2000 draws). It makes only the accuracies and gains in scores and bits, each with
+one interval, so the ratio flatters it. Both run on the same records in turn; medians are given.
+That their figures are the same is checked on the way.
 """
 
 from __future__ import annotations

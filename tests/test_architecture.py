@@ -169,15 +169,15 @@ def test_a_verb_is_in_the_file_of_its_name() -> None:
 
 def test_every_plugin_has_a_file_of_its_own() -> None:
     """Members of a registry that are looked up by module stand in as many modules."""
-    from harken.cli.plugins import SHELVES
+    from harken.cli.plugins import REGISTRIES
     from harken.registry import imported
 
-    for shelf, target in SHELVES.items():
-        if shelf == "native_families":  # one class may serve a whole model and a part of it
+    for kind, target in REGISTRIES.items():
+        if kind == "native_families":  # one class may serve a whole model and a part of it
             continue
         entries = imported(target)._members.values()
         modules = [e.target.partition(":")[0] for e in entries if isinstance(e.target, str)]
-        assert len(modules) == len({*modules}), shelf
+        assert len(modules) == len({*modules}), kind
 
 
 def test_tests_mirror_the_package() -> None:

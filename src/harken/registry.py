@@ -67,7 +67,7 @@ class Registry(Generic[T]):
     """Plugins of one kind.
 
     Args:
-        shelf: what a member is called in messages, for example ``"corpus layout"``; entry points
+        noun: what a member is called in messages, for example ``"corpus layout"``; entry points
             are looked up in the group ``harken.<plural>``, unless `group` says otherwise.
         members: name -> ``"package.module:attribute"``, or the member itself where that is light.
         group: the last part of the group of entry points, for example ``"layouts"``.
@@ -76,10 +76,10 @@ class Registry(Generic[T]):
     """
 
     def __init__(
-        self, shelf: str, members: Mapping[str, str | T], *, group: str = "", shape: str = ""
+        self, noun: str, members: Mapping[str, str | T], *, group: str = "", shape: str = ""
     ) -> None:
-        self.shelf = shelf
-        self.group = f"harken.{group or _plural(shelf).replace(' ', '_')}"
+        self.noun = noun
+        self.group = f"harken.{group or _plural(noun).replace(' ', '_')}"
         self._shape = shape
         self._members = {name: _Entry(BUILT_IN, target) for name, target in members.items()}
         self._looked_up = False
@@ -105,7 +105,7 @@ class Registry(Generic[T]):
         name = self._checked(member, origin)
         if name in self._members:
             raise ConfigError(
-                f"the {self.shelf} {name!r} exists already ({self._members[name].origin})",
+                f"the {self.noun} {name!r} exists already ({self._members[name].origin})",
                 where=origin,
                 hint="Give yours another name.",
             )
@@ -122,7 +122,7 @@ class Registry(Generic[T]):
         """
         if name not in self:
             raise ConfigError(
-                f"no {self.shelf} is called {name!r}", hint=nearest(name, self._members)
+                f"no {self.noun} is called {name!r}", hint=nearest(name, self._members)
             )
         entry = self._members[name]
         if entry.load is not None:
@@ -131,13 +131,13 @@ class Registry(Generic[T]):
                     member = entry.load()
             except (Exception, SystemExit) as error:
                 raise ConfigError(
-                    f"the {self.shelf} {name!r} cannot be loaded: {_told(error)}",
+                    f"the {self.noun} {name!r} cannot be loaded: {_told(error)}",
                     where=entry.origin,
                     hint="Repair or uninstall that distribution.",
                 ) from error
             if self._checked(member, entry.origin) != name:
                 raise ConfigError(
-                    f"the {self.shelf} {name!r} calls itself {member.name!r}", where=entry.origin
+                    f"the {self.noun} {name!r} calls itself {member.name!r}", where=entry.origin
                 )
             entry.target, entry.load = member, None
         elif isinstance(entry.target, str):
@@ -172,12 +172,12 @@ class Registry(Generic[T]):
         for attribute in ("name", "about"):
             if not isinstance(getattr(member, attribute, None), str) or not member.name:
                 raise ConfigError(
-                    f"a {self.shelf} needs the text `{attribute}`, and {member!r} has none",
+                    f"a {self.noun} needs the text `{attribute}`, and {member!r} has none",
                     where=origin,
                 )
         if _UNUSABLE.search(member.name):
             raise ConfigError(
-                f"the {self.shelf} {member.name!r} could not be asked for by that name",
+                f"the {self.noun} {member.name!r} could not be asked for by that name",
                 where=origin,
                 hint="Use a name without white space and without any of , : = ?",
             )
@@ -185,7 +185,7 @@ class Registry(Generic[T]):
         fits = issubclass(member, wanted) if isinstance(member, type) else None
         if fits is False or (fits is None and not isinstance(member, wanted)):
             raise ConfigError(
-                f"{member.name!r} is no {wanted.__name__}, and every {self.shelf} is one",
+                f"{member.name!r} is no {wanted.__name__}, and every {self.noun} is one",
                 where=origin,
                 hint=f"See {self._shape.replace(':', '.')}.",
             )
@@ -206,7 +206,7 @@ class Registry(Generic[T]):
             owner = point.dist.name if point.dist else "an unknown distribution"
             origin = f"entry point of {owner}"
             if point.name in self._members:
-                told = f"the {self.shelf} {point.name!r} is left out ({origin}): the name belongs "
+                told = f"the {self.noun} {point.name!r} is left out ({origin}): the name belongs "
                 told += f"to another one ({self._members[point.name].origin})"
                 warnings.warn(told, PluginWarning, stacklevel=2)
             else:
@@ -310,8 +310,8 @@ def load_plugins(specs: Iterable[str] = ()) -> None:
 _HINT = "Name an importable module (my_package.my_plugin) or a file (./my_plugin.py)."
 
 
-def _plural(shelf: str) -> str:
-    return f"{shelf[:-1]}ies" if shelf.endswith("y") else f"{shelf}s"
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def _file_module(spec: str) -> str:

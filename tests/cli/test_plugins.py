@@ -181,8 +181,8 @@ def test_plugins_are_listed_with_their_origin() -> None:
     assert rows["swap"]["origin"] == "built in" and rows["swap"]["about"] == "another item's sound"
     assert rows["start-S"]["origin"].startswith("plugin file ")
     assert rows["start-S"]["origin"].endswith("condition_start.py")
-    for shelf in told.values():
-        assert all(row["about"] and not row["fault"] for row in shelf["members"])
+    for kind in told.values():
+        assert all(row["about"] and not row["fault"] for row in kind["members"])
 
 
 DISTRIBUTION = {
@@ -208,8 +208,8 @@ def test_the_plugin_in_the_docs_works(items: Path, tmp_path: Path) -> None:
 
 def test_every_group_of_entry_points_is_in_the_docs() -> None:
     text = (REPO / "docs" / "plugins.md").read_text()
-    for shelf, told in found(harken("plugins", "--json"))["plugins"].items():
-        assert told["group"] == f"harken.{shelf}" and f"`{told['group']}`" in text
+    for kind, told in found(harken("plugins", "--json"))["plugins"].items():
+        assert told["group"] == f"harken.{kind}" and f"`{told['group']}`" in text
 
 
 def test_entry_points_are_found_and_a_broken_one_breaks_no_other(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from harken.errors import ConfigError, ModelError, RunError
 from harken.item import Item
 from harken.models.base import MODEL_FILE, Sampling
 from harken.models.learner import Learner, cast, load_learner, tensor_bytes
-from harken.models.load import load_model
+from harken.models.load import load_model, needs_items
 from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
@@ -196,6 +196,7 @@ def test_changed_files_change_the_identity(folders: dict[str, str], tmp_path: Pa
 def test_device_and_dtype_are_settings_of_the_name(kind: str, folders: dict[str, str]) -> None:
     learner: Any = load_model(f"{folders[kind]}?dtype=bfloat16&device=cpu")
     assert {p.dtype for p in learner.parameters()} == {torch.bfloat16}
+    assert not needs_items(f"{folders[kind]}?dtype=bfloat16&device=cpu")
     with pytest.raises(ConfigError):
         load_model(f"{folders[kind]}?dtyp=bfloat16")
     with pytest.raises(ConfigError, match="int3"):

@@ -13,7 +13,7 @@ from short_training import short_training
 
 from harken.ask.prompt import make_prompt
 from harken.ask.score import score
-from harken.errors import ConfigError, DataError
+from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
 from harken.models.base import Sampling
 from harken.runs import Run, read_run
@@ -195,6 +195,23 @@ def test_a_batch_without_audio_leaves_a_frozen_language_model_as_it_is(tmp_path:
     sft(learner, items, SftSettings(steps=2, batch=1, groups=("projector",), threads=1), run)
     assert [r["clips"] for r in run.records("metrics")] == [0, 0]
     assert learner.identity() == before
+
+
+def test_weights_that_are_not_finite_are_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = named(tmp_path, "noise")
+    run = Run.open(tmp_path / "run", {})
+    with pytest.raises(ConfigError, match="float16"):
+        sft(mini().to(dtype="float16"), [item], SftSettings(steps=1, batch=1), run)
+
+    def step(optimiser: torch.optim.Optimizer) -> None:
+        optimiser.param_groups[0]["params"][0].data.fill_(float("nan"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(RunError, match="weights are not finite after step 0"):
+        sft(mini(), [item], SftSettings(steps=1, batch=1, threads=1), run)
+    assert not list((tmp_path / "run").rglob("model.safetensors"))
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

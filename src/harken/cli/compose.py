@@ -16,7 +16,9 @@ def compose(
     ],
     lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new model.")],
-    projector: Annotated[str, typer.Option(help="What joins them: mlp, linear.")] = "mlp",
+    projector: Annotated[
+        str, typer.Option(help="What joins them: mlp, linear …; see: harken plugins projectors.")
+    ] = "mlp",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
     lora: Annotated[int, typer.Option(min=0, help="Rank of LoRA in the LM; 0: none.")] = 0,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",

@@ -12,7 +12,7 @@ from harken.report.text import table
 if TYPE_CHECKING:
     from harken.registry import Registry
 
-SHELVES = {
+REGISTRIES = {
     "layouts": "harken.corpora.read:LAYOUTS",
     "families": "harken.synth.make:FAMILIES",
     "models": "harken.models.load:MODELS",
@@ -32,7 +32,9 @@ SHELVES = {
 
 
 def plugins(
-    shelf: Annotated[str | None, typer.Argument(help=f"Only one of: {', '.join(SHELVES)}.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help=f"Only one of: {', '.join(REGISTRIES)}.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List everything that is chosen by name, what it is, and where it comes from.
@@ -45,11 +47,11 @@ def plugins(
     from harken.errors import ConfigError
     from harken.registry import imported, nearest
 
-    if shelf is not None and shelf not in SHELVES:
-        raise ConfigError(f"nothing is listed as {shelf!r}", hint=nearest(shelf, SHELVES))
+    if kind is not None and kind not in REGISTRIES:
+        raise ConfigError(f"nothing is listed as {kind!r}", hint=nearest(kind, REGISTRIES))
     found: dict[str, Any] = {}
-    for name, target in SHELVES.items():
-        if shelf in (None, name):
+    for name, target in REGISTRIES.items():
+        if kind in (None, name):
             registry = imported(target)
             found[name] = {"group": registry.group, "members": _members(registry)}
     parts = [_text(name, own["group"], own["members"]) for name, own in found.items()]

@@ -15,7 +15,7 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="weak-to-strong, mixed-to-strong, or a stage: text-warmup, align, sft, grpo."
+            help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."
         ),
     ],
     dataset: Annotated[Path, typer.Argument(help="A dataset, or a folder written by curate.")],
@@ -25,7 +25,7 @@ def train(
     ] = "harken-tiny",
     device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
     dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16, float16.")
+        str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[

@@ -120,4 +120,6 @@ def needs_items(spec: str) -> bool:
     Raises:
         ConfigError: an unknown name.
     """
-    return not Path(spec).is_dir() and MODELS.get(spec.partition(":")[0]).needs_items
+    return (
+        not Path(spec.partition("?")[0]).is_dir() and MODELS.get(spec.partition(":")[0]).needs_items
+    )

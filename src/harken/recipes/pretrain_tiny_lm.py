@@ -14,7 +14,7 @@ again, it is equally good, but not the same bytes.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -109,4 +109,8 @@ def pretrain_tiny_lm(out: Path, seed: int = 0) -> ComposedModel:
 
 
 if __name__ == "__main__":
-    pretrain_tiny_lm(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="folder of the weights and of the run")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    pretrain_tiny_lm(given.out, given.seed)

@@ -48,6 +48,8 @@ def train(
             f"no recipe or stage is called {recipe!r}",
             hint="Known: " + ", ".join((*RECIPES, *STAGES)),
         )
+    if recipe in STAGES:
+        STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
     plan = settings_of(plan_for(model, seed), config, overrides)
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:

@@ -35,7 +35,7 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        saved = json.loads((Path(model) / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = json.loads((Path(model.partition("?")[0]) / MODEL_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
     name = saved.get("name", "") if isinstance(saved, dict) else ""
@@ -48,7 +48,7 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     Presets are trained from scratch, with `tiny_plan`; every other model gets the neutral defaults
     of the stages.
     """
-    neutral = {name: STAGES.get(name).settings(seed=seed) for name in STAGES}
+    neutral = {stage.name: stage.settings(seed=seed) for stage in STAGES.members()}
     return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
 
 

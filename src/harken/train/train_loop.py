@@ -17,7 +17,7 @@ from typing import Any
 from zlib import crc32
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
@@ -115,7 +115,8 @@ def train_loop(
         training: whether dropout is on.
 
     Raises:
-        ConfigError: the groups have no weights.
+        ConfigError: the groups have no weights, or float16 ones.
+        RunError: the loss or a weight is not finite.
     """
     with deterministic(settings.threads):
         found = checkpoint.open_stage(run, settings.name)
@@ -125,6 +126,12 @@ def train_loop(
                 f"{learner.name} has no weights of its own in {', '.join(settings.groups)}",
                 where=settings.name,
                 hint="Name other groups; where the audio encoder projects, that is audio_encoder.",
+            )
+        if any(parameter.dtype == torch.float16 for parameter in parameters):
+            raise ConfigError(
+                f"the weights of {learner.name} are float16, and AdamW underflows in it",
+                where=settings.name,
+                hint="Train in bfloat16 or float32.",
             )
         optimiser = torch.optim.AdamW(
             parameters, lr=settings.lr, weight_decay=settings.decay, betas=(0.9, 0.98), foreach=True
@@ -143,6 +150,7 @@ def train_loop(
             run.append("metrics", [{"stage": settings.name, "step": step, **record}], sync=due)
             run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - seconds})
             if due:
+                _require_finite(parameters, settings.name, step)
                 found.save(learner, optimiser, names, step + 1, finished=last)
         if not todo:
             found.save(learner, optimiser, names, settings.steps, finished=True)
@@ -191,6 +199,16 @@ def _step(
         "audio_grad_norm": round(audio_norm, 8),
         **about,
     }
+
+
+def _require_finite(parameters: Sequence[nn.Parameter], stage: str, step: int) -> None:
+    """Raise RunError if a weight is not finite: no such checkpoint is saved."""
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in parameters):
+        raise RunError(
+            f"weights are not finite after step {step}",
+            where=stage,
+            hint="Lower the learning rate.",
+        )
 
 
 @contextmanager
