@@ -55,6 +55,13 @@ def test_on_ties_or_bad_probabilities_the_text_is_scored():
         assert (record["how"], record["parsed"]) == ("text", "dog")
 
 
+def test_the_scorer_of_the_run_decides(all_right):
+    (record,) = ask_and_score(Fake(say=lambda p: "?"), items(1), scorer=all_right)
+    assert (record["outcome"], record["value"], record["rule"]) == ("correct", 1.0, all_right)
+    (record,) = ask_and_score(Fake(say=lambda p: "?"), items(1))
+    assert (record["outcome"], record["value"]) == ("unparsable", 0.0)
+
+
 def test_without_replies_only_undecided_requests_generate_text():
     model = Fake(chances=lambda p: (-0.1, -3.0, -3.0, -3.0) if "in 0" in p.question else None)
     records = ask_and_score(model, items(3), replies="none")

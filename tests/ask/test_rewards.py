@@ -19,6 +19,11 @@ def test_accuracy_is_the_value_of_the_scorer(text: str) -> None:
     assert build_reward("accuracy")(ITEM, PROMPT, text) == (score(ITEM, PROMPT, Reply(text)).value)
 
 
+def test_accuracy_can_be_by_another_scorer(all_right: str) -> None:
+    lenient = build_reward("accuracy", {"accuracy": {"scorer": all_right}})
+    assert lenient(ITEM, PROMPT, "?") == 1.0 and build_reward("accuracy")(ITEM, PROMPT, "?") == 0.0
+
+
 @pytest.mark.parametrize(
     ("text", "plain", "tagged"),
     [

@@ -200,6 +200,21 @@ def test_silence_vote(tmp_path):
     assert {json.loads(v)["condition"] for v in votes} == {"silence-30"} and len(votes) == 12
 
 
+class WordsOnly(Listener):
+    """Gives no probabilities, and a reply that names no option."""
+
+    def choice_logprobs(self, prompts):
+        return [None] * len(prompts)
+
+
+def test_votes_in_words_are_read_by_the_scorer_of_the_settings(all_right, tmp_path):
+    items = make_items(4)
+    for scorer, label in (("strict", "strong"), (all_right, "weak")):
+        settings = CurateSettings(scorer=scorer)
+        run(items, [WordsOnly()], tmp_path / scorer, rule="silence-vote", settings=settings)
+        assert {name for name, _ in labels(tmp_path / scorer).values()} == {label}
+
+
 def test_what_cannot_be_labelled_is_dropped_with_a_reason(tmp_path):
     items = make_items(8)
     open_one = Item(question="Name all", answer="rain, dog", clips=items[0].clips)

@@ -21,7 +21,7 @@ from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, HarkenError, ModelError, RunError
 from harken.item import Item
 from harken.models.base import MODEL_FILE, Sampling
-from harken.models.learner import Learner, load_learner, tensor_bytes
+from harken.models.learner import Learner, cast, load_learner, tensor_bytes
 from harken.models.load import load_model
 from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage, save_once
@@ -200,6 +200,19 @@ def test_device_and_dtype_are_settings_of_the_name(kind: str, folders: dict[str,
         load_learner(folders[kind], dtype="int3")
     with pytest.raises(HarkenError, match="device"):
         load_learner(folders[kind], device="nowhere")
+
+
+def test_buffers_that_are_not_saved_stay_exact_in_another_dtype(folders: dict[str, str]) -> None:
+    """Rotary frequencies in bfloat16 would be other positions."""
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(2))
+    net[0].register_buffer("frequencies", torch.tensor([0.1]), persistent=False)
+    cast(net, torch.bfloat16)
+    assert net[0].frequencies.dtype == torch.float32
+    assert net[0].weight.dtype == net[0].running_mean.dtype == torch.bfloat16
+    exact = dict(load_learner(folders["composed"]).net.lm.named_buffers())
+    low = dict(load_learner(folders["composed"], dtype="bfloat16").net.lm.named_buffers())
+    rotary = [name for name in exact if "inv_freq" in name]
+    assert rotary and all(torch.equal(low[name], exact[name]) for name in rotary)
 
 
 def test_the_bytes_of_a_tensor_do_not_depend_on_its_type_or_strides() -> None:

@@ -66,6 +66,13 @@ def test_the_same_replies_are_used_as_often_as_is_said(rewarded: Rewarded) -> No
     assert ratios[0] == 0 < ratios[2]  # away from the model that drew them
 
 
+def test_replies_are_worth_the_rewards_of_the_settings(rewarded: Rewarded) -> None:
+    """The same replies, since the weights stay: three times the reward."""
+    once = [record["reward"] for record in rewarded([OPEN])]
+    found = [record["reward"] for record in rewarded([OPEN], rewards="accuracy=3")]
+    assert any(once) and found == pytest.approx([3 * reward for reward in once], abs=1e-5)
+
+
 @pytest.mark.parametrize("narrow", [{"top_k": 1}, {"temperature": 1e-4}])
 def test_without_chance_all_replies_are_one(rewarded: Rewarded, narrow: dict[str, Any]) -> None:
     """And a group whose replies earn the same moves nothing."""
