@@ -266,6 +266,27 @@ def test_a_layout_that_fails_is_told_and_passed_over(recordings: Path, tmp_path:
     assert "the layout 'mine' failed: ZeroDivisionError" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("generic", "layouts"), [(True, ("any", "manifest")), (False, ("any", "any"))]
+)
+def test_a_layout_from_outside_goes_before_the_own_ones_of_its_kind(
+    generic: bool, layouts: tuple[str, str], tmp_path: Path
+) -> None:
+    """A generic one after what a folder says of itself, and before ``folder``, which fits all."""
+    (tmp_path / "plugin.py").write_text(
+        "from harken.corpora.base import Layout\nfrom harken.corpora.read import LAYOUTS\n"
+        "LAYOUTS.add(Layout('any', 'any folder', lambda root: True, lambda root: iter(()),"
+        f" generic={generic}))\n"
+    )
+    for name in ("plain", "listed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "listed" / "manifest.csv").write_text("path,label\nrain.wav,rain\n")
+    for name, layout in zip(("plain", "listed"), layouts, strict=True):
+        words = ("scan", str(tmp_path / name), "--json")
+        told = found(harken("--plugin", str(tmp_path / "plugin.py"), *words))
+        assert told["layout"] == layout
+
+
 @pytest.mark.parametrize("spec", ["no_such_module", "not a module", "missing.py"])
 def test_a_plugin_that_is_not_there_is_told_with_a_hint(spec: str) -> None:
     done = harken("--plugin", spec, "plugins")
