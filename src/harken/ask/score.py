@@ -33,7 +33,7 @@ _LEAD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A marked answer.
+    """A scored answer.
 
     Attributes:
         outcome: one of `OUTCOMES`.
@@ -53,7 +53,7 @@ class Score:
 
 
 def score(item: Item, prompt: Prompt, reply: Reply) -> Score:
-    """Mark `reply` to `prompt`, which was made from `item`."""
+    """Score `reply` to `prompt`, which was made from `item`."""
     if reply.stop == "failed" or reply.error is not None:
         return Score("failed", None, rule="failed", note=reply.error or "the request failed")
     if not item.choices:
@@ -65,7 +65,7 @@ def score(item: Item, prompt: Prompt, reply: Reply) -> Score:
 
 
 def score_logprobs(item: Item, prompt: Prompt, logprobs: Sequence[float]) -> Score | None:
-    """Mark the most probable shown choice; None on a tie, which names no choice at all."""
+    """Score the most probable shown choice; None on a tie, which names no choice at all."""
     best = max(logprobs)
     tops = [shown for shown, value in enumerate(logprobs) if value == best]
     if len(tops) > 1:
@@ -74,7 +74,7 @@ def score_logprobs(item: Item, prompt: Prompt, logprobs: Sequence[float]) -> Sco
 
 
 def score_text(item: Item, text: str) -> Score:
-    """Mark an open answer against ``item.answer``; commas in the gold make it an ordered list.
+    """Score an open answer against ``item.answer``; commas in the gold make it an ordered list.
 
     The value is 1 for the same entries in the same order after levelling (case, accents, articles,
     plurals, numbers, numbering, "then"), else 0; `Score.share` is the share of gold positions that
