@@ -1,4 +1,4 @@
-"""(item, prompt, reply) -> Score: the one marker, for the filter, the reward and the benchmark.
+"""(item, prompt, reply) -> Score: the one scoring function of filter, reward and benchmark.
 
 Five outcomes: ``correct``, ``wrong``, ``abstained``, ``unparsable``, ``failed``. The first four are
 answers and stand in every denominator, at value 1 or 0; a failed request was never answered, has no
