@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -29,10 +29,26 @@ def read_target(
     Raises:
         ConfigError: no name, an unknown setting, or a value of the wrong type.
     """
+    kinds = {entry.name: type(entry.default) for entry in fields(settings)}  # type: ignore[arg-type]
+    _known(kind, options, kinds)
+    name, typed = split_settings(kind, target, kinds)
+    return name, settings(**{**typed, **options})
+
+
+def split_settings(kind: str, target: str, kinds: Mapping[str, type]) -> tuple[str, dict[str, Any]]:
+    """Name and settings of ``NAME?setting=value&setting=value``.
+
+    Args:
+        kind: of thing that is named, for messages.
+        target: as above.
+        kinds: the settings it has, and the type of each.
+
+    Raises:
+        ConfigError: no name, an unknown setting, or a value of the wrong type.
+    """
     name, _, query = target.partition("?")
     if not name:
         raise ConfigError(f"{kind} names no model", hint=f"Write {kind}:FOLDER")
-    kinds = {entry.name: type(entry.default) for entry in fields(settings)}  # type: ignore[arg-type]
     try:
         written = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     except ValueError:
@@ -41,19 +57,22 @@ def read_target(
             where=f"{kind}:{name}",
             hint="Write ?name=value&name=value",
         ) from None
-    for setting in (*written, *options):
-        if setting not in kinds:
-            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
-            known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
-            raise ConfigError(f"{kind} has no setting {setting!r}", hint=known)
-    typed = {key: _typed(kind, key, kinds[key], text) for key, text in written.items()}
-    return name, settings(**{**typed, **options})
+    _known(kind, written, kinds)
+    return name, {key: _typed(kind, key, kinds[key], text) for key, text in written.items()}
 
 
 def with_settings(spec: str, **settings: str) -> str:
     """`spec` with settings appended; empty ones are left out."""
     written = urlencode({name: value for name, value in settings.items() if value})
     return spec + ("&" if "?" in spec else "?") + written if written else spec
+
+
+def _known(kind: str, names: Iterable[str], kinds: Mapping[str, type]) -> None:
+    for setting in names:
+        if setting not in kinds:
+            near = difflib.get_close_matches(setting, kinds, n=2, cutoff=0.6)
+            known = f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(kinds)
+            raise ConfigError(f"{kind} has no setting {setting!r}", hint=known)
 
 
 def _typed(kind: str, name: str, wanted: type, text: str) -> Any:

@@ -41,9 +41,12 @@ def build_net(config: Mapping[str, Any]) -> ComposedNet:
 
 def join(encoder: AudioEncoder, lm: Any, settings: Mapping[str, Any]) -> ComposedNet:
     """An encoder and a language model with a freshly initialised projector between them."""
-    width = int(lm.get_input_embeddings().embedding_dim)
+    embeddings = lm.get_input_embeddings()
     projector_class = PROJECTORS.get(settings.get("kind", "mlp"))
-    projector = projector_class.build(encoder.width, width, settings)
+    width = sum(width for _, width in encoder.layer_shape)
+    projector = projector_class.build(width, int(embeddings.embedding_dim), settings)
+    rms = embeddings.weight.detach().float().square().mean().sqrt()
+    projector.finish(encoder.layer_shape, float(rms))
     if projector.clip_numbers is not None:
         std = getattr(lm.config, "initializer_range", 0.02)
         nn.init.normal_(projector.clip_numbers.weight, std=std)

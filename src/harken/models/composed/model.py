@@ -31,6 +31,7 @@ from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
 from harken.models.composed.net import ComposedNet
 from harken.models.composed.presets import mimetic_init, preset_config, preset_shape
+from harken.models.composed.projectors.registry import projector_settings
 from harken.models.composed.transformers_parts import plain_config
 from harken.models.engine.batch import AudioInput, PromptTokenizer
 from harken.models.engine.features import FeatureCache
@@ -130,8 +131,9 @@ class ComposedModel(Learner):
             lm: a causal language model; its embedding is enlarged for the special tokens if
                 necessary.
             tokenizer: its tokenizer.
-            projector: a name in `harken.models.composed.projectors.registry.PROJECTORS`.
-            pool: encoder frames in one token.
+            projector: a name in `harken.models.composed.projectors.registry.PROJECTORS`, with
+                settings if there are any (``window-qformer?window=17``).
+            pool: encoder frames in one token, where the projector has this setting.
             name: for display.
             style: how prompts are written; the defaults of `PromptStyle` if not given.
             limit_s: longest clip; the encoder's own limit if not given.
@@ -140,6 +142,7 @@ class ComposedModel(Learner):
             seed: of the projector's initial weights.
         """
         given = {"limit_s": limit_s} if limit_s else {}
+        options = projector_settings(projector, pool)
         audio_encoder = audio_encoder_for(encoder, given)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -149,7 +152,7 @@ class ComposedModel(Learner):
                 "name": name,
                 "style": asdict(style or PromptStyle()),
                 "encoder": audio_encoder.settings,
-                "projector": {"kind": projector, "pool": pool},
+                "projector": options,
                 "lm": {"kind": lm_kind, "config": plain_config(lm.config)},
                 "lora": None,
             }
@@ -167,7 +170,7 @@ class ComposedModel(Learner):
     def prepare(self, features: Any, key: str = "") -> AudioInput:
         """Features -> encoder input; without a key its audio tokens are not cached."""
         encoder = self.net.audio_encoder
-        tokens = self.net.projector.tokens(encoder.frames(len(features)))
+        tokens = self.net.projector.tokens(encoder.frames_of(features))
         return AudioInput(encoder.prepare(features), tokens, key)
 
     def clone(self) -> Self:
@@ -209,7 +212,7 @@ def compose_pretrained(
     Only safetensors are read; no code is run and nothing is downloaded.
 
     Args:
-        encoder: folder of a Whisper, AST or wav2vec-like model, or a name in `ENCODERS`.
+        encoder: folders or names in `ENCODERS`, with settings; see `open_encoder`.
         lm: folder of a causal language model with its ``tokenizer.json``; ``KIND:FOLDER`` for a
             kind in `LMS`.
         lora_rank: if above 0, the language model gets LoRA adapters of this rank.

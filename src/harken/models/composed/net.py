@@ -40,7 +40,7 @@ class ComposedNet(LearnerNet):
                 end += 1
             here = order[start:end]
             frames, counts = self.audio_encoder.encode([features[i] for i in here])
-            tokens = self.projector(frames, counts)
+            tokens = self.projector.project(frames, counts)
             for row, i in enumerate(here):
                 found[i] = tokens[row, : self.projector.tokens(counts[row])]
             start = end

@@ -51,7 +51,7 @@ class AstEncoder(AudioEncoder):
         """Padded as by its extractor; the class and distillation tokens are left out."""
         config: Any = self.encoder.config
         rows = self._stack(batch, config.max_length, [self._fill] * len(batch))
-        out = self.encoder(rows).last_hidden_state[:, 2:]
+        out = self._side_by_side(self._run(rows))[:, 2:]
         rows_of_patches = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
         out = out.reshape(len(batch), rows_of_patches, -1, self.width).mean(1)
         return out, [self.frames(len(part)) for part in batch]

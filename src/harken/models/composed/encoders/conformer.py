@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from harken.errors import ModelError
 from harken.models.composed.encoders.log_mel import LogMelEncoder
 from harken.models.engine.features import Array
 
@@ -20,7 +19,12 @@ class ConformerEncoder(LogMelEncoder):
 
     name = "conformer"
     about = "Parakeet's FastConformer on harken's own log-mel, from fresh weights"
-    model_types = ("parakeet_encoder", "parakeet_ctc", "parakeet_tdt")
+    model_types: ClassVar[tuple[str, ...]] = (
+        "parakeet_encoder",
+        "parakeet_ctc",
+        "parakeet_rnnt",
+        "parakeet_tdt",
+    )
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(encoder, settings)
@@ -35,17 +39,11 @@ class ConformerEncoder(LogMelEncoder):
         return made
 
     @classmethod
-    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
-        """Not for Parakeet: its pretrained weights need its own features.
+    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> ConformerEncoder:
+        """Pretrained weights need Parakeet's own features: a `ParakeetAudioEncoder`."""
+        from harken.models.composed.encoders.parakeet import ParakeetAudioEncoder
 
-        Raises:
-            ModelError: always.
-        """
-        raise ModelError(
-            "a pretrained Parakeet needs its own features, which are not implemented",
-            where=str(folder),
-            hint="Use a Whisper, AST or wav2vec-like encoder.",
-        )
+        return ParakeetAudioEncoder.open(folder, settings)
 
     def frames(self, length: int) -> int:
         """Three convolutions of stride 2 with kernel 3 and padding 1."""
@@ -59,8 +57,8 @@ class ConformerEncoder(LogMelEncoder):
         lengths = [len(part) for part in batch]
         rows = self._stack(batch, max(lengths), [0.0] * len(batch))
         mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
-        out = self.encoder(input_features=rows, attention_mask=mask.to(self.device))
-        return out.last_hidden_state, [self.frames(length) for length in lengths]
+        out = self._run(input_features=rows, attention_mask=mask.to(self.device))
+        return self._side_by_side(out), [self.frames(length) for length in lengths]
 
 
 class FrameNorm(nn.LayerNorm):

@@ -11,6 +11,7 @@ from torch import nn
 from harken.errors import ConfigError, ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.transformers_parts import model_type_of
+from harken.models.target import split_settings
 from harken.registry import Registry
 
 _HERE = "harken.models.composed.encoders"
@@ -21,8 +22,11 @@ ENCODERS: Registry[type[AudioEncoder]] = Registry(
         "whisper": f"{_HERE}.whisper:WhisperAudioEncoder",
         "ast": f"{_HERE}.ast:AstEncoder",
         "waveform": f"{_HERE}.waveform:WaveformEncoder",
+        "clap": f"{_HERE}.clap:ClapAudioTower",
+        "parakeet": f"{_HERE}.parakeet:ParakeetAudioEncoder",
         "conformer": f"{_HERE}.conformer:ConformerEncoder",
         "resnet": f"{_HERE}.resnet:ResNetEncoder",
+        "concat": f"{_HERE}.concat:ConcatEncoder",
     },
     shape="harken.models.composed.encoders.base:AudioEncoder",
 )
@@ -63,20 +67,33 @@ def build_encoder(settings: Mapping[str, Any]) -> AudioEncoder:
 
 
 def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioEncoder:
-    """The encoder that `spec` names: a folder of pretrained weights, or a name in `ENCODERS`.
+    """The encoder that `spec` names.
+
+    Args:
+        spec: a folder of pretrained weights, or a name in `ENCODERS`, with settings if there are
+            any (``whisper-base?own_length=true&layers=all``); several are separated by ``+`` and
+            become one, their frames side by side.
+        settings: more of them, for a single encoder.
 
     Raises:
         ModelError: a folder without a known model.
-        ConfigError: no encoder has this name, or it needs a configuration.
+        ConfigError: no encoder has this name, it needs a configuration, or has no such setting.
     """
-    folder = Path(spec)
+    specs = [part.strip() for part in spec.split("+")] if not Path(spec).is_dir() else [spec]
+    if len(specs) > 1:
+        from harken.models.composed.encoders.concat import ConcatEncoder
+
+        return ConcatEncoder.of([open_encoder(part) for part in specs], settings)
+    folder = Path(spec.partition("?")[0])
+    chosen = encoder_class(model_type_of(folder)) if folder.is_dir() else ENCODERS.get(str(folder))
+    name, given = split_settings(f"the encoder {chosen.name}", spec, chosen.options)
+    given |= settings or {}
     if folder.is_dir():
-        return encoder_class(model_type_of(folder)).open(folder, settings)
-    chosen = ENCODERS.get(spec)
+        return chosen.open(folder, given)
     try:
-        return chosen.build({"kind": spec, **(settings or {})})
+        return chosen.build({"kind": name, **given})
     except KeyError as error:
         raise ConfigError(
-            f"the encoder {spec!r} cannot be built from its name alone: {error} is missing",
+            f"the encoder {name!r} cannot be built from its name alone: {error} is missing",
             hint="Give the folder of a pretrained encoder.",
         ) from None

@@ -42,6 +42,10 @@ class ResNetEncoder(LogMelEncoder):
         config: Any = self.encoder.config
         return int(config.hidden_sizes[-1]) * (self.mel.bins // self.stride)
 
+    def _layer_count(self) -> int:
+        """The stages of a ResNet differ in width and length."""
+        return 0
+
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """Clips of one padded length together; in training all of them."""
         counts = [self.frames(len(part)) for part in batch]

@@ -30,8 +30,16 @@ class WaveformEncoder(AudioEncoder):
 
     def features(self, samples: Array) -> Array:
         """(n,) with mean 0 and variance 1, as these encoders were trained."""
-        samples = np.pad(samples, (0, max(0, 400 - len(samples))))
+        samples = np.pad(samples, (0, max(0, self._shortest() - len(samples))))
         return np.asarray((samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), np.float32)
+
+    def _shortest(self) -> int:
+        """Samples of one frame: the receptive field of its convolutions, 400 as published."""
+        config: Any = self.encoder.config
+        size = 1
+        for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
+            size = (size - 1) * stride + kernel
+        return size
 
     def frames(self, length: int) -> int:
         """Output length of its convolutions."""
@@ -46,7 +54,7 @@ class WaveformEncoder(AudioEncoder):
         for length in sorted({len(part) for part in batch}):
             here = [i for i, part in enumerate(batch) if len(part) == length]
             waves = torch.from_numpy(np.stack([batch[i] for i in here])).to(self.device, self.dtype)
-            frames = self.encoder(waves).last_hidden_state
+            frames = self._side_by_side(self._run(waves))
             rows |= dict(zip(here, frames, strict=True))
         padded = nn.utils.rnn.pad_sequence([rows[i] for i in range(len(batch))], batch_first=True)
         return padded, counts

@@ -13,20 +13,29 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from harken.models.composed.layer_mix import LayerMix
+
 
 class Projector(nn.Module):
     """`pool` neighbouring frames become one audio token.
 
     Attributes:
         name: in the registry; `about`: one sentence.
+        options: its settings that a user may give, and their types.
         pool: frames in a token.
         number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the LM's embedding of k is added
             to the tokens of clip k.
         clip_numbers: a learned embedding of the clip's number, added likewise.
+        mix: of the encoder's layers, where it gives several (`add_mix`).
+        norm_in, norm_out: with the setting ``norm``, RMS norms before and after the projector. The
+            frames of encoders differ in scale by orders of magnitude, and without `norm_out` the
+            audio tokens of a fresh projector may be tens of times longer than the embeddings of
+            words, which the LM reads as noise; its gain starts at the RMS of those (`set_gain`).
     """
 
     name: ClassVar[str] = ""
     about: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, type]] = {"pool": int, "norm": bool, "clip_numbers": int}
 
     def __init__(self, out: int, settings: Mapping[str, Any]) -> None:
         """`out` is the width of the language model."""
@@ -36,6 +45,10 @@ class Projector(nn.Module):
         count = int(settings.get("clip_numbers") or 0)
         # For LMs too small to infer from the prompt which clip a token belongs to.
         self.clip_numbers = nn.Embedding(count + 1, out) if count and not self.number_ids else None
+        self.mix: LayerMix | None = None
+        self.norm_in: nn.Module | None = None
+        self.norm_out: nn.RMSNorm | None = None
+        self._out, self._norm = out, bool(settings.get("norm"))
 
     @classmethod
     def build(cls, width: int, out: int, settings: Mapping[str, Any]) -> Self:
@@ -50,10 +63,49 @@ class Projector(nn.Module):
         """(B, T, width) -> (B, tokens, out); frames past a row's count are zero."""
         raise NotImplementedError
 
+    def finish(self, shape: Sequence[tuple[int, int]], gain: float) -> None:
+        """Add what all projectors share: the mix of layers, and the norms if they are set.
+
+        Args:
+            shape: `AudioEncoder.layer_shape`.
+            gain: the RMS of the language model's embeddings, at which the tokens start.
+        """
+        if any(count > 1 for count, _ in shape):
+            self.mix = LayerMix(shape)
+        if self._norm:
+            self.norm_in = nn.RMSNorm(sum(width for _, width in shape), eps=1e-6)
+            self.norm_out = nn.RMSNorm(self._out, eps=1e-6)
+            nn.init.constant_(self.norm_out.weight, gain)
+
+    def project(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
+        """Frames as the encoder gives them (B, T, all layers) -> tokens (B, tokens, out)."""
+        if self.mix is not None:
+            frames = self.mix(frames)
+        if self.norm_in is not None:
+            frames = self.norm_in(frames)
+        tokens: Tensor = self(frames, counts)
+        return tokens if self.norm_out is None else self.norm_out(tokens)
+
     def stacked(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""
-        short = -frames.shape[1] % self.pool
-        frames = nn.functional.pad(frames, (0, 0, 0, short))
-        place = torch.arange(frames.shape[1], device=frames.device)[None]
-        frames = frames * (place < torch.tensor(counts, device=frames.device)[:, None])[..., None]
-        return frames.reshape(len(frames), frames.shape[1] // self.pool, -1)
+        frames, _ = windows(frames, counts, self.pool)
+        return frames.flatten(2)
+
+
+def windows(frames: Tensor, counts: Sequence[int], size: int) -> tuple[Tensor, Tensor]:
+    """Frames in windows, with zeros past each row's count.
+
+    Args:
+        frames: (B, T, width).
+        counts: valid frames in each row.
+        size: frames in a window; the last one is filled up.
+
+    Returns:
+        (B, W, size, width), and which of the frames are valid: (B, W, size).
+    """
+    frames = nn.functional.pad(frames, (0, 0, 0, -frames.shape[1] % size))
+    place = torch.arange(frames.shape[1], device=frames.device)[None]
+    valid = place < torch.tensor(counts, device=frames.device)[:, None]
+    cut = frames * valid[..., None]
+    shape = (len(cut), -1, size)
+    return cut.reshape(*shape, cut.shape[-1]), valid.reshape(shape)

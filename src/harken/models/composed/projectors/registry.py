@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harken.models.composed.projectors.base import Projector
+from harken.models.target import split_settings
 from harken.registry import Registry
 
 _HERE = "harken.models.composed.projectors"
 
 PROJECTORS: Registry[type[Projector]] = Registry(
     "projector",
-    {"mlp": f"{_HERE}.mlp:MlpProjector", "linear": f"{_HERE}.linear:LinearProjector"},
+    {
+        "mlp": f"{_HERE}.mlp:MlpProjector",
+        "linear": f"{_HERE}.linear:LinearProjector",
+        "pooling": f"{_HERE}.pooling:PoolingProjector",
+        "qformer": f"{_HERE}.qformer:QFormerProjector",
+        "window-qformer": f"{_HERE}.window_qformer:WindowQFormerProjector",
+    },
     shape="harken.models.composed.projectors.base:Projector",
 )
+
+
+def projector_settings(spec: str, pool: int) -> dict[str, Any]:
+    """The settings of the projector that `spec` names, with norms unless it says otherwise.
+
+    Args:
+        spec: a name in `PROJECTORS`, and settings if there are any (``mlp?pool=5&norm=false``).
+        pool: encoder frames in a token, for projectors that have this setting.
+
+    Raises:
+        ConfigError: no projector has this name, or it has no such setting.
+    """
+    chosen = PROJECTORS.get(spec.partition("?")[0])
+    name, given = split_settings(f"the projector {chosen.name}", spec, chosen.options)
+    usual = {"pool": pool} if "pool" in chosen.options else {}
+    return {"kind": name, **usual, "norm": True, **given}

@@ -1,0 +1,110 @@
+"""Every projector: its number of tokens, independence of padding, norms, the mix of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from harken.errors import ConfigError
+from harken.models.composed.projectors.base import Projector
+from harken.models.composed.projectors.registry import PROJECTORS, projector_settings
+
+WIDTH, OUT = 6, 8
+SPECS = {
+    "mlp?pool=4": lambda n: -(-n // 4),
+    "linear?pool=3": lambda n: -(-n // 3),
+    "pooling?pool=2": lambda n: -(-n // 2),
+    "qformer?queries=5&hidden=12&heads=2": lambda n: 5,
+    "window-qformer?window=4&queries=2&hidden=12&heads=2": lambda n: 2 * -(-n // 4),
+}
+
+
+def made(spec: str, layers: int = 1, gain: float = 0.3) -> Projector:
+    torch.manual_seed(0)
+    settings = projector_settings(spec, 1)
+    projector = PROJECTORS.get(settings["kind"]).build(WIDTH, OUT, settings)
+    projector.finish([(layers, WIDTH)], gain)
+    return projector.eval()
+
+
+def tokens(projector: Projector, frames: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    with torch.no_grad():
+        out = projector.project(frames, counts)
+    return [row[: projector.tokens(count)] for row, count in zip(out, counts, strict=True)]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_tokens_do_not_depend_on_what_is_behind_a_clip(spec: str, layers: int) -> None:
+    projector = made(spec, layers)
+    frames, counts = torch.randn(3, 11, layers * WIDTH), [11, 5, 1]
+    together = tokens(projector, frames, counts)
+    for row, count in enumerate(counts):
+        assert len(together[row]) == SPECS[spec](count)
+        alone = tokens(projector, frames[row : row + 1, :count], [count])[0]
+        torch.testing.assert_close(alone, together[row], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_fresh_tokens_have_the_scale_of_the_lms_embeddings(spec: str) -> None:
+    """Whatever the scale of the encoder's frames: 0.133 is SmolLM2's RMS."""
+    projector = made(spec, gain=0.133)
+    for scale in (0.01, 1.0, 300.0):
+        (out,) = tokens(projector, scale * torch.randn(1, 12, WIDTH), [12])
+        torch.testing.assert_close(
+            out.square().mean(-1).sqrt(), torch.full((len(out),), 0.133), atol=1e-3, rtol=0
+        )
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_norms_can_be_left_out(spec: str) -> None:
+    assert made(f"{spec}&norm=false").norm_out is None
+    assert made(f"{spec}&norm=false").norm_in is None
+
+
+def test_pooling_is_the_mean_of_valid_frames() -> None:
+    projector = made("pooling?pool=4&norm=false")
+    frames = torch.arange(6.0)[None, :, None].expand(1, 6, WIDTH)
+    with torch.no_grad():
+        projector.only.weight.copy_(torch.eye(OUT, WIDTH))
+        projector.only.bias.zero_()
+    (out,) = tokens(projector, frames, [6])
+    assert out[:, 0].tolist() == [1.5, 4.5]  # 0..3, then 4 and 5
+
+
+def test_windows_of_a_qformer_see_their_own_frames_only() -> None:
+    projector = made("window-qformer?window=4&queries=1&hidden=12&heads=2")
+    frames = torch.randn(1, 8, WIDTH)
+    changed = frames.clone()
+    changed[:, 4:] += 1
+    before, after = tokens(projector, frames, [8])[0], tokens(projector, changed, [8])[0]
+    torch.testing.assert_close(before[0], after[0])
+    assert not torch.allclose(before[1], after[1])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_weight_gets_a_gradient(spec: str) -> None:
+    projector = made(spec, layers=2)
+    projector.project(torch.randn(2, 9, 2 * WIDTH), [9, 4]).square().sum().backward()
+    # A norm of the output has no gradient from the sum of its squares along itself; a target has.
+    projector.zero_grad()
+    out = projector.project(torch.randn(2, 9, 2 * WIDTH), [9, 4])
+    (out - torch.randn_like(out)).square().sum().backward()
+    silent = [n for n, p in projector.named_parameters() if p.grad is None or not p.grad.any()]
+    # Keys' biases cancel in the softmax; a lone query attends to itself only.
+    assert [n for n in silent if not n.endswith(("key.bias", "query.weight", "query.bias",
+                                                 "key.weight"))] == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [("mlp?window=3", "no setting 'window'"), ("qformer?pool=3", "no setting 'pool'"),
+     ("mlq", "Did you mean mlp"), ("linear?pool=two", "not a valid int")],
+)  # fmt: skip
+def test_settings_that_do_not_exist_are_refused(spec: str, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        projector_settings(spec, 4)
+    assert told in str(error.value)
