@@ -12,15 +12,27 @@ from harken.cli.options import Json, Seed, finish
 
 def compose(
     encoder: Annotated[
-        str, typer.Option(help="Folder of an audio encoder (Whisper, AST, wav2vec …), or a name.")
+        list[str],
+        typer.Option(
+            help="Folder of an audio encoder (Whisper, AST, wav2vec …), or a name, with settings; "
+            "several times: side by side."
+        ),
     ],
     lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new model.")],
     projector: Annotated[
-        str, typer.Option(help="What joins them: mlp, linear …; see: harken plugins projectors.")
+        str,
+        typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),
     ] = "mlp",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
     lora: Annotated[int, typer.Option(min=0, help="Rank of LoRA in the LM; 0: none.")] = 0,
+    chat: Annotated[
+        str,
+        typer.Option(
+            help="Prompt format: auto (the LM's chat template, if it has one), chatml, none, or a "
+            "jinja file."
+        ),
+    ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -32,13 +44,22 @@ def compose(
 
     Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
-    harken compose --encoder ast --lm qwen3-0.6b --projector linear --lora 16 -o model
+    harken compose --encoder "whisper-base?own_length=true&layers=all" --encoder ast
+    --lm qwen3-0.6b --projector "window-qformer?window=17" --lora 16 -o model
     """
     from harken.recipes.compose import compose_model
     from harken.report.text import table
 
     made = compose_model(
-        encoder, lm, out, projector=projector, pool=pool, lora=lora, name=name, seed=seed
+        "+".join(encoder),
+        lm,
+        out,
+        projector=projector,
+        pool=pool,
+        lora=lora,
+        chat=chat,
+        name=name,
+        seed=seed,
     )
     rows = [(group, f"{count:,}") for group, count in made["parameters"].items()]
     finish(made, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)

@@ -22,18 +22,21 @@ def compose_model(
     projector: str = "mlp",
     pool: int = 4,
     lora: int = 0,
+    chat: str = "auto",
     name: str = "",
     seed: int = 0,
 ) -> dict[str, Any]:
     """Compose the parts and save the model in `out`; returns its parameter counts by group.
 
     Args:
-        encoder: folder of pretrained weights, or a registered encoder's name.
+        encoder: folders of pretrained weights or registered names; see `open_encoder`.
         lm: folder of a causal language model with its tokenizer.
         out: folder of the new model.
-        projector: a registered projector's name; its weights are initialised with `seed`.
+        projector: a registered projector's name, with settings; its weights are initialised with
+            `seed`.
         pool: encoder frames in one audio token.
         lora: rank of LoRA in the language model; 0: none.
+        chat: how prompts are written; see `compose_pretrained`.
         name: of the model; the folder's if empty.
         seed: see projector.
 
@@ -50,6 +53,7 @@ def compose_model(
         encoder,
         lm,
         lora_rank=lora,
+        chat=chat,
         projector=projector,
         pool=pool,
         name=name or out.name,

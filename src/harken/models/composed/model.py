@@ -26,6 +26,7 @@ from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import MODEL_FILE, PromptStyle
 from harken.models.composed.build import build_net, join
+from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
 from harken.models.composed.encoders.registry import audio_encoder_for, open_encoder
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
@@ -65,7 +66,6 @@ class ComposedModel(Learner):
     """A `Learner` joined from parts; use `preset`, `compose`, `compose_pretrained` or `load`."""
 
     saved_kind = "composed"
-    packs_questions = True
     net: ComposedNet
 
     def __init__(
@@ -76,11 +76,17 @@ class ComposedModel(Learner):
         encoder, lm = net.audio_encoder, net.lm
         self.augmentable = encoder.augmentable
         self._kind = f"{encoder.name} {digest(canonical(config['encoder']))}"
-        self.prompt_tokenizer = PromptTokenizer(
-            tokenizer,
-            self.audio_input,
-            int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20),
-            config["projector"].get("clip_numbers", 0),
+        options: dict[str, Any] = {
+            "audio_input": self.audio_input,
+            "context": int(getattr(lm.config, "max_position_embeddings", 0) or 1 << 20),
+            "max_clip_number": config["projector"].get("clip_numbers", 0),
+        }
+        chat = config.get("chat")
+        self.packs_questions = not chat
+        self.prompt_tokenizer = (
+            chat_tokenizer(tokenizer, chat, **options)
+            if chat
+            else PromptTokenizer(tokenizer, **options)
         )
 
     @staticmethod
@@ -122,6 +128,7 @@ class ComposedModel(Learner):
         style: PromptStyle | None = None,
         limit_s: float | None = None,
         lm_kind: str = "causal",
+        chat: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> ComposedModel:
         """Compose any known audio encoder and any causal language model of transformers.
@@ -139,6 +146,8 @@ class ComposedModel(Learner):
             limit_s: longest clip; the encoder's own limit if not given.
             lm_kind: a name in `harken.models.composed.lms.registry.LMS`: the class that builds
                 `lm` when the model is opened again.
+            chat: settings of `harken.models.composed.chat.open_chat`; None: prompts are plain
+                text between tokens of harken's own.
             seed: of the projector's initial weights.
         """
         given = {"limit_s": limit_s} if limit_s else {}
@@ -155,6 +164,7 @@ class ComposedModel(Learner):
                 "projector": options,
                 "lm": {"kind": lm_kind, "config": plain_config(lm.config)},
                 "lora": None,
+                "chat": dict(chat) if chat else None,
             }
             return ComposedModel(join(audio_encoder, lm, config["projector"]), tokenizer, config)
 
@@ -205,7 +215,12 @@ class ComposedModel(Learner):
 
 
 def compose_pretrained(
-    encoder: Path | str, lm: Path | str, *, lora_rank: int = 0, **options: Any
+    encoder: Path | str,
+    lm: Path | str,
+    *,
+    lora_rank: int = 0,
+    chat: str = "auto",
+    **options: Any,
 ) -> ComposedModel:
     """Compose an audio encoder and a language model, by local folder or by name.
 
@@ -216,15 +231,24 @@ def compose_pretrained(
         lm: folder of a causal language model with its ``tokenizer.json``; ``KIND:FOLDER`` for a
             kind in `LMS`.
         lora_rank: if above 0, the language model gets LoRA adapters of this rank.
+        chat: how prompts are written: ``auto`` (the chat template of `lm`, if it has one),
+            ``chatml``, ``none``, or a jinja file.
         options: those of `ComposedModel.compose`.
     """
     kind, folder = _lm_of(str(lm))
     opened = LMS.get(kind).open(folder)
-    eos = opened.config.eos_token_id
-    end = eos[0] if isinstance(eos, list) else eos
-    tokenizer = TextTokenizer.open(folder, {} if end is None else {"<eos>": int(end)})
+    template = template_of(folder, chat)
+    settings: dict[str, Any] | None = None
+    if template:
+        tokenizer, settings = open_chat(folder, opened.config, template)
+    else:
+        eos = opened.config.eos_token_id
+        end = eos[0] if isinstance(eos, list) else eos
+        tokenizer = TextTokenizer.open(folder, {} if end is None else {"<eos>": int(end)})
     audio_encoder = open_encoder(str(encoder))
-    model = ComposedModel.compose(audio_encoder, opened, tokenizer, lm_kind=kind, **options)
+    model = ComposedModel.compose(
+        audio_encoder, opened, tokenizer, lm_kind=kind, chat=settings, **options
+    )
     if lora_rank:
         model.add_lora(lora_rank, 2 * lora_rank)
     return model

@@ -46,6 +46,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ
+from harken.models.engine.chat import ChatFormat
 from harken.models.engine.features import Array
 
 
@@ -65,8 +66,8 @@ class Window:
     index: int = 0
 
 
-class NativeFamily(ABC):
-    """One class of transformers; an instance holds one opened model.
+class NativeFamily(ChatFormat, ABC):
+    """One class of transformers; an instance holds one opened model. See `ChatFormat` too.
 
     Attributes:
         name: for display; of a family from outside, the ``model_type`` it serves.
@@ -74,10 +75,8 @@ class NativeFamily(ABC):
         types: the ``model_type`` values of ``config.json`` it serves.
         model_name: name of the class of transformers.
         extractor_name: name of the feature extractor's class.
-        placeholder: the token (as text) in place of one audio embedding.
         turn_end: the token that ends a turn; the tokenizer's end of text if it has no such token.
         template: chat template (jinja) for folders without one.
-        after_clip: inserted between a clip and a text that follows it, as most templates do.
 
         window_s: longest segment the tower takes at once; longer clips are split into such windows
             and their tokens concatenated.
@@ -85,8 +84,6 @@ class NativeFamily(ABC):
         min_samples: below this a window would have no token; it is padded with zeros.
         by_mask: tree attention with a 4-D mask is exact.
         by_row: a computation depends on the whole row: prompts must not share rows.
-        around: text that its processor puts before and after the placeholder, where templates do
-            not.
         unused: name prefixes of tensors that are not opened (an image tower).
         extra_files: patterns of further files of the model (adapters).
         tower: the audio tower.
@@ -100,13 +97,10 @@ class NativeFamily(ABC):
     types: ClassVar[tuple[str, ...]]
     model_name: ClassVar[str]
     extractor_name: ClassVar[str] = "WhisperFeatureExtractor"
-    placeholder: str
     turn_end: ClassVar[str] = "<|im_end|>"
     template: ClassVar[str] = ""
-    after_clip: ClassVar[str] = "\n"
     by_mask: ClassVar[bool] = True
     by_row: ClassVar[bool] = False
-    around: tuple[str, str] = ("", "")
     unused: ClassVar[tuple[str, ...]] = ()
     extra_files: ClassVar[tuple[str, ...]] = ()
     min_samples: ClassVar[int] = 480
@@ -167,16 +161,6 @@ class NativeFamily(ABC):
         given = {} if state is None else {"state_dict": state}
         self.model.save_pretrained(folder, **given)
         self.extractor.save_pretrained(folder)
-
-    def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The chat that the template is rendered with.
-
-        Args:
-            system: the system message, or empty.
-            blocks: of the question: ``{"type": "text", "text": …}`` and ``{"type": "audio"}``.
-        """
-        first = [{"role": "system", "content": system}] if system else []
-        return [*first, {"role": "user", "content": blocks}]
 
     @property
     def context(self) -> int:
@@ -266,16 +250,3 @@ def padded(wave: Array, samples: int) -> Array:
     """`wave` (n,), zero-padded at its end to at least `samples`."""
     short = samples - len(wave)
     return np.pad(wave, (0, short)) if short > 0 else wave
-
-
-def flat(messages: list[dict[str, Any]], placeholder: str) -> list[dict[str, Any]]:
-    """Messages whose blocks are joined to one text, for templates that take text only."""
-    return [
-        {
-            **message,
-            "content": "".join(block.get("text", placeholder) for block in message["content"])
-            if isinstance(message["content"], list)
-            else message["content"],
-        }
-        for message in messages
-    ]

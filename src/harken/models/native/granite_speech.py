@@ -24,9 +24,10 @@ from torch import Tensor
 
 from harken.audio.clip import RATE_HZ
 from harken.errors import ModelError
+from harken.models.engine.chat import flat
 from harken.models.engine.features import Array
 from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
-from harken.models.native.base import Scaled, Window, flat
+from harken.models.native.base import Scaled, Window
 
 _FILE = "preprocessor_config.json"
 

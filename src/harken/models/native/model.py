@@ -18,10 +18,10 @@ from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.engine.batch import AudioInput
+from harken.models.engine.chat import ChatTokenizer
 from harken.models.engine.features import check_length
 from harken.models.engine.lora import base_state, lora_state
 from harken.models.learner import FORMAT, Learner
-from harken.models.native.chat import ChatTokenizer
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_model
 from harken.models.native.settings import NativeSettings
@@ -89,7 +89,7 @@ class NativeModel(Learner):
             self.tokenizer,
             self.audio_input,
             family.context,
-            family=family,
+            format=family,
             hf_tokenizer=opened.hf_tokenizer,
             template=opened.template,
         )

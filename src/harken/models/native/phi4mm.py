@@ -27,9 +27,10 @@ from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ
 from harken.errors import ModelError
+from harken.models.engine.chat import flat
 from harken.models.engine.features import Array
 from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
-from harken.models.native.base import Window, flat
+from harken.models.native.base import Window
 
 FOLDER = "speech-lora"
 

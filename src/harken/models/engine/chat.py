@@ -1,4 +1,4 @@
-"""Prompts in a class's own chat format: template, texts, one placeholder for each audio token.
+"""Prompts in a model's own chat format: template, texts, one placeholder for each audio token.
 
 The template is rendered with a stand-in for each text. So no text of a question can become a
 control token: texts are tokenized with special tokens as plain characters, and only the template's
@@ -18,23 +18,59 @@ from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.models.base import Earlier, Prompt
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
-from harken.models.native.base import NativeFamily, flat
 
 _TEXT = "\ue000{}\ue001"  # private-use characters: no template has them
 _TEXTS = re.compile("\ue000(\\d+)\ue001")
 
 
-@dataclass(slots=True)
-class ChatTokenizer(PromptTokenizer):
-    """Tokenizes prompts in a family's own chat format.
+class ChatFormat:
+    """How clips and texts are put into messages.
 
     Attributes:
-        family: has the placeholder and the message format.
+        placeholder: the token (as text) in place of one audio embedding.
+        after_clip: inserted between a clip and a text that follows it, as most templates do.
+        around: text before and after the placeholder, where templates do not write it.
+    """
+
+    placeholder: str
+    after_clip: str = "\n"
+    around: tuple[str, str] = ("", "")
+
+    def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The chat that the template is rendered with.
+
+        Args:
+            system: the system message, or empty.
+            blocks: of the question: ``{"type": "text", "text": …}`` and ``{"type": "audio"}``.
+        """
+        first = [{"role": "system", "content": system}] if system else []
+        return [*first, {"role": "user", "content": blocks}]
+
+
+def flat(messages: list[dict[str, Any]], placeholder: str) -> list[dict[str, Any]]:
+    """Messages whose blocks are joined to one text, for templates that take text only."""
+    return [
+        {
+            **message,
+            "content": "".join(block.get("text", placeholder) for block in message["content"])
+            if isinstance(message["content"], list)
+            else message["content"],
+        }
+        for message in messages
+    ]
+
+
+@dataclass(slots=True)
+class ChatTokenizer(PromptTokenizer):
+    """Tokenizes prompts in a model's own chat format.
+
+    Attributes:
+        format: the placeholder and the form of messages.
         hf_tokenizer: of transformers; renders the template.
         template: jinja.
     """
 
-    family: NativeFamily = field(kw_only=True)
+    format: ChatFormat = field(kw_only=True)
     hf_tokenizer: Any = field(kw_only=True)
     template: str = field(kw_only=True)
     _control: dict[str, Any] = field(init=False)
@@ -47,7 +83,7 @@ class ChatTokenizer(PromptTokenizer):
         self._control = {
             str(token.content): token
             for token in added
-            if token.special or token.content == self.family.placeholder
+            if token.special or token.content == self.format.placeholder
         }
         names = sorted(self._control, key=len, reverse=True)
         self._split = re.compile("(" + "|".join(map(re.escape, names)) + ")")
@@ -80,7 +116,8 @@ class ChatTokenizer(PromptTokenizer):
                 number += 1
                 count = inputs[number - 1].tokens if number <= len(inputs) else 0
                 ids += [piece] * count
-                clip_numbers += [0] * (len(ids) - count - len(clip_numbers)) + [number] * count
+                shown = min(number, self.max_clip_number or number)
+                clip_numbers += [0] * (len(ids) - count - len(clip_numbers)) + [shown] * count
             else:
                 ids.append(piece)
         if number != len(inputs):
@@ -101,15 +138,13 @@ class ChatTokenizer(PromptTokenizer):
         answers: Sequence[str],
         audio_inputs: Sequence[AudioInput] | None = None,
     ) -> TokenizedPrompt:
-        """See `PromptTokenizer.tokenize_turns`; native models take one question only.
+        """See `PromptTokenizer.tokenize_turns`; one question only.
 
         Raises:
             ModelError: more than one prompt.
         """
         if len(prompts) > 1:
-            raise ModelError(
-                "a native model takes one question in a prompt", hint="Set turns to 1."
-            )
+            raise ModelError("a chat takes one question in a prompt", hint="Set turns to 1.")
         return self.tokenize(prompts[0], answers[0], audio_inputs)
 
     def pieces(self, prompt: Prompt) -> list[str | int]:
@@ -147,7 +182,7 @@ class ChatTokenizer(PromptTokenizer):
                 blocks.append({"type": "audio", "audio": "clip"})
                 continue
             after = blocks[-1]["type"] if blocks else ""
-            lead = {"audio": self.family.after_clip, "text": "\n"}.get(after, "")
+            lead = {"audio": self.format.after_clip, "text": "\n"}.get(after, "")
             texts.append(str(part) if isinstance(part, Earlier) else lead + str(part))
             stand_in = _TEXT.format(len(texts) - 1)
             if isinstance(part, Earlier):
@@ -156,9 +191,9 @@ class ChatTokenizer(PromptTokenizer):
             else:
                 blocks.append({"type": "text", "text": stand_in})
         system = _TEXT.format(0) if prompt.system else ""
-        own = _chat(self.family.messages, system, turns, replies)
-        usual = _chat(partial(NativeFamily.messages, self.family), system, turns, replies)
-        forms = [own, usual, flat(usual, self.family.placeholder)]
+        own = _chat(self.format.messages, system, turns, replies)
+        usual = _chat(partial(ChatFormat.messages, self.format), system, turns, replies)
+        forms = [own, usual, flat(usual, self.format.placeholder)]
         if replies:  # some templates take blocks only, for the assistant too
             forms.insert(2, [{**message, "content": _blocks(message)} for message in usual])
         return texts, forms
@@ -175,7 +210,7 @@ class ChatTokenizer(PromptTokenizer):
         return self._skeletons[key]
 
     def _rendered(self, forms: list[list[dict[str, Any]]]) -> tuple[str, ...]:
-        placeholder = self.family.placeholder
+        placeholder = self.format.placeholder
         expected = "".join(message["content"] for message in forms[-1])
         texts, clips = sorted(_TEXTS.findall(expected)), expected.count(placeholder)
         wrong = ""
@@ -202,7 +237,7 @@ class ChatTokenizer(PromptTokenizer):
             raise ModelError(
                 wrong, hint="Use the chat template that belongs to this model's processor."
             )
-        text = text.replace(placeholder, placeholder.join(self.family.around))
+        text = text.replace(placeholder, placeholder.join(self.format.around))
         return tuple(part for part in self._split.split(text) if part)
 
     def _encode_text(self, text: str) -> list[int]:
@@ -210,7 +245,7 @@ class ChatTokenizer(PromptTokenizer):
         ids = list(self.tokenizer.encode(text))
         if self.tokenizer.audio not in ids:
             return ids
-        placeholder = self.family.placeholder
+        placeholder = self.format.placeholder
         encode = self.tokenizer.encode
         plain: list[int] = []
         for number, part in enumerate(text.split(placeholder)):
