@@ -6,7 +6,7 @@ Every stage writes a folder that records when it is finished; a killed demo resu
 
     corpus/  items/  practice/            recordings, questions, and practice on the same clips
     training/  aligned/  tuned/  model/   training runs and the model after each step
-    curated/                              weak, strong and dropped questions, with bits
+    curated/                              weak, strong, undecided, dropped questions, with bits
     before/  after/                       evaluation of the aligned and of the final model
     report.html  summary.json
 """
@@ -91,8 +91,8 @@ def run_demo(
     clock("evaluation before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
     clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
-    strong = list(open_dataset(out / "curated" / "strong"))
-    clock("rewards", lambda: reward(learner, strong, plan, out))
+    rewarded, taken = _rewarded(out / "curated", getattr(plan["grpo"], "items", 1))
+    clock("rewards", lambda: reward(learner, rewarded, plan, out))
     results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
@@ -105,6 +105,7 @@ def run_demo(
         "questions": made["items"],
         "skipped": made["skipped"],
         "contribution": sorting["counts"],
+        "rewarded": taken,
         "by_task": sorting["by_task"],
         "after": results,
         "change": change,
@@ -222,6 +223,22 @@ def _curate(
     return curate_items(pool, voters, out / "curated", seed=seed, root=read.root)
 
 
+def _rewarded(curated: Path, batch: int) -> tuple[list[Item], dict[str, int]]:
+    """The questions that GRPO takes, and how many of each label.
+
+    Those measured as strong; where they are fewer than a batch holds, as in a small corpus, the
+    undecided ones too, and the weak ones last, so that the stage can be shown at all.
+    """
+    items: list[Item] = []
+    taken: dict[str, int] = {}
+    for label in ("strong", "undecided", "weak"):
+        if len(items) < batch:
+            own = list(open_dataset(curated / label))
+            items += own
+            taken[label] = len(own)
+    return items, taken
+
+
 def _page(out: Path) -> Path:
     """The report of both evaluations."""
     return write_report(
@@ -244,6 +261,7 @@ def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
         terminal.results(result["after"]),
         terminal.comparison(result["change"]),
         "contribution of the audio: " + ", ".join(f"{n} {label}" for label, n in counts.items()),
+        "rewards on: " + ", ".join(f"{n} {label}" for label, n in result["rewarded"].items()),
         f"time: {times}; {sum(seconds.values()):.0f} s in all",
         f"report: {result['report']}",
     ]

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.errors import RunError
+from harken.curate.labels import LABELS
+from harken.errors import DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
@@ -103,6 +104,24 @@ def save_once(learner: Learner, folder: Path) -> None:
         raise RunError(
             "the folder has another model", where=str(folder), hint="Choose another --out."
         )
+
+
+def curated_items(curated: Path) -> dict[str, list[Item]]:
+    """Label -> the training questions that `harken curate` gave it.
+
+    Raises:
+        DataError: a folder of a label is missing, or no question is strong, so that there is
+            nothing to reward.
+    """
+    found = {label: items_of(curated / label) for label in LABELS}
+    if not found["strong"]:
+        raise DataError(
+            f"no question is strong, {len(found['undecided'])} are undecided",
+            where=str(curated),
+            hint="Curate with voters that can read, or reward undecided questions knowingly: "
+            f"harken train grpo {curated / 'undecided'}",
+        )
+    return found
 
 
 def items_of(dataset: Path, split: str = "train") -> list[Item]:

@@ -3,8 +3,8 @@
 Run:  harken train weak-to-strong curated -o out
 
 SFT on weak questions trains the form of answers; strong questions are for GRPO, since their rewards
-need the audio. Best where the benchmark has many weak questions. Departures: as in
-`mixed_to_strong`.
+need the audio. Undecided questions are left out: they would blur what is compared. Best where the
+benchmark has many weak questions. Departures: as in `mixed_to_strong`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from harken.errors import DataError
 from harken.models.learner import Learner
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import Plan, items_of, preset_of, start
+from harken.recipes.steps import Plan, curated_items, preset_of, start
 
 
 def weak_to_strong(
@@ -23,9 +23,10 @@ def weak_to_strong(
     """Train on a folder written by `harken curate`; the model is ``out/model``.
 
     Raises:
-        DataError: there are fewer weak questions than a batch of SFT holds.
+        DataError: there are fewer weak questions than a batch of SFT holds, or no strong one.
     """
-    weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
+    found = curated_items(curated)
+    weak, strong, dropped = found["weak"], found["strong"], found["dropped"]
     batch = getattr(plan["sft"], "batch", 1)
     if len(weak) < batch:
         raise DataError(
@@ -33,7 +34,6 @@ def weak_to_strong(
             where=str(curated / "weak"),
             hint="Use mixed-to-strong: few balanced questions are answered without audio.",
         )
-    dropped = items_of(curated / "dropped")
     learner = start(model, [*weak, *strong, *dropped], seed, device=device, dtype=dtype)
     if model == preset_of(model):
         align_first(learner, dropped, weak, plan, out)

@@ -98,14 +98,14 @@ def find_items(path: Path | None, wanted: Iterable[str]) -> Found:
 
 
 def curated(folder: Path) -> dict[str, tuple[str, Contribution]]:
-    """Item id -> (task, contribution) from the datasets ``weak`` and ``strong`` below `folder`."""
+    """Item id -> (task, contribution) of every measured item below `folder`, whatever its label."""
     found: dict[str, tuple[str, Contribution]] = {}
-    for name in ("weak", "strong"):
+    for name in ("weak", "strong", "undecided"):
         if (folder / name).is_dir():
             found.update(find_items(folder / name, ()).contributions)
     if not found:
         raise DataError(
-            "there are no measured items in weak/ or strong/",
+            "there are no measured items in weak/, strong/ or undecided/",
             where=str(folder),
             hint="Give the folder that `harken curate` wrote.",
         )
