@@ -35,7 +35,7 @@ from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
 from harken.recipes.steps import start
 from harken.recipes.tiny_curriculum import tiny_plan
-from harken.report import terminal
+from harken.report import comparison, terminal
 from harken.report.html import write_report
 from harken.shards.read import open_dataset
 from harken.synth.make import FAMILIES, make_dataset
@@ -259,7 +259,7 @@ def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
         f"{result['corpus']}: {result['clips']} clips, {result['questions']} questions",
         *(f"note: {text}" for text in result["notes"]),
         terminal.results(result["after"]),
-        terminal.comparison(result["change"]),
+        comparison.two(result["change"], flips=2),
         "contribution of the audio: " + ", ".join(f"{n} {label}" for label, n in counts.items()),
         "rewards on: " + ", ".join(f"{n} {label}" for label, n in result["rewarded"].items()),
         f"time: {times}; {sum(seconds.values()):.0f} s in all",

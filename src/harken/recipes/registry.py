@@ -31,12 +31,12 @@ RECIPES: Registry[Recipe] = Registry(
     {
         "mixed-to-strong": Recipe(
             "mixed-to-strong",
-            "SFT on the weak, the undecided and half of the strong questions, GRPO on the other strong",
+            "SFT on weak, undecided and half of the strong questions, GRPO on the other strong",
             later("harken.recipes.mixed_to_strong:mixed_to_strong"),
         ),
         "weak-to-strong": Recipe(
             "weak-to-strong",
-            "SFT on the weak questions, GRPO on the strong; the undecided are left out",
+            "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
             later("harken.recipes.weak_to_strong:weak_to_strong"),
         ),
     },

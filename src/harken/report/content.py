@@ -16,6 +16,7 @@ from harken.errors import RunError
 from harken.item import Contribution
 from harken.report.cards import MAX_SOUND_BYTES, SoundBudget
 from harken.report.gather import Found, LoadedRun, curves
+from harken.report.reference import gain_over, reference
 from harken.report.sound import BANDS, COLUMNS
 from harken.stats.paired import by_item, compare, correctness, gold_bits
 
@@ -90,16 +91,22 @@ def headline(
 ) -> Json:
     """The verdict, the sentence on before and after, and the key figures."""
     whole = new.results["overall"]
-    audio, none = whole["cells"].get("audio"), whole["cells"].get("none")
-    gain = whole["gains"].get("none")
-    figures = [
-        ("right with its audio", words.percent(audio["accuracy"]) if audio else "–", ""),
-        ("right without any audio", words.percent(none["accuracy"]) if none else "–", ""),
-        ("chance", words.percent(whole["chance"]), ""),
-    ]
+    name = reference(new.results)
+    gain = gain_over(whole, name)
+
+    def right(condition: str) -> str:
+        return words.percent((whole["cells"].get(condition) or {"accuracy": None})["accuracy"])
+
+    figures = [("right with its audio", right("audio"), "")]
     if gain:
-        figures.append(("gain of audio over none", words.points(gain["difference"]), "points"))
-        figures.append(("contribution of the audio", words.signed(gain["bits"]["mean"]), "bits"))
+        figures.append((f"right under {name}, the hardest control", right(name), ""))
+    if name != "none":
+        figures.append(("right without any audio", right("none"), ""))
+    figures.append(("chance", words.percent(whole["chance"]), ""))
+    if gain:
+        figures.append((f"gain of audio over {name}", words.points(gain["difference"]), "points"))
+        bits = words.signed(gain["bits"]["mean"])
+        figures.append((f"contribution of the audio over {name}", bits, "bits"))
     if changes:
         change = changes[0]["paired"]["difference"]
         figures.append(("change since before", words.points(change), "points"))
@@ -121,9 +128,8 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
     asked = headlines.main_condition(new.results)
     table = []
     for row, (task, columns) in zip([whole, *new.results["tasks"]], scores["rows"], strict=True):
-        bits = (row["gains"].get("none") or {"bits": {"mean": None}})["bits"]["mean"]
         place = (row["cells"].get(asked) or {"position": {"p": None}})["position"]["p"]
-        table.append({"task": task, "columns": columns, "bits": bits, "position": place})
+        table.append({"task": task, "columns": columns, "position": place})
     rotations, excluded = new.results["rotations"], new.results.get("excluded") or {}
     asked_note = (
         f"Each item was asked with up to {rotations} orders of its options. "
@@ -141,6 +147,7 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
     used = {o for _, cell in cells for o in cell["outcomes"]}
     return {
         "columns": scores["columns"],
+        "reference": reference(new.results),
         "table": table,
         "changes": changes,
         "cells": cells,
@@ -193,13 +200,14 @@ def _bits(new: LoadedRun, measured: Contributions) -> Json | None:
         if own.bits is not None:
             groups.setdefault(own.label, []).append(own.bits)
     title = "Bits of contribution, by label"
-    formula = "log2 p(true answer | audio) − log2 p(true answer | no audio)"
-    note = f"{formula}, pooled over the voters that labelled the items: weak ones need no audio."
+    formula = "log2 p(true answer | audio) − log2 p(true answer | {})"
+    note = f"{formula.format('none')}, pooled over the voters that labelled the items."
     if not groups:
-        audio, none = (by_item(gold_bits(new.records, c)) for c in ("audio", "none"))
-        groups = {"all": [audio[i] - none[i] for i in audio if i in none]}
-        title = "Bits of contribution, item by item"
-        note = f"{formula} for {new.model}: right of the line, the audio helps."
+        name = reference(new.results) or "none"
+        audio, other = (by_item(gold_bits(new.records, c)) for c in ("audio", name))
+        groups = {"all": [audio[i] - other[i] for i in audio if i in other]}
+        title = f"Bits of contribution over {name}, item by item"
+        note = f"{formula.format(name)} for {new.model}: right of the line, the audio helps."
     if not any(groups.values()):
         return None
     groups = {name: groups[name] for name in sorted(groups, reverse=True)}
