@@ -11,7 +11,7 @@ from harken.cli.options import Json, finish
 
 
 def report(
-    run: Annotated[list[Path], typer.Argument(help="A run; or two: before, after.")],
+    run: Annotated[list[Path], typer.Argument(help="A run; two: before, after; or more.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset, if it moved since the run.")
@@ -20,12 +20,15 @@ def report(
         Path | None, typer.Option(help="Folder of `harken curate`: plots what the audio adds.")
     ] = None,
     train: Annotated[
-        list[Path] | None, typer.Option(help="A training run whose curves are plotted; repeatable.")
+        list[Path] | None,
+        typer.Option(help="What `harken train -o` wrote: its curves; repeatable."),
     ] = None,
     max_items: Annotated[int, typer.Option(help="Items with sound in the page.")] = 120,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page of a run, with items to filter and play.
+    """Write one self-contained HTML page of runs, with items to filter and play.
+
+    One run; two, before and after; or more: all side by side, the last one in full.
 
     Examples:  harken report runs/after     harken report runs/before runs/after -o page.html
     """
@@ -35,6 +38,7 @@ def report(
         out,
         after=run[-1],
         before=run[0] if len(run) > 1 else None,
+        others=run[1:-1],
         dataset=dataset,
         curate=curate,
         train=train or (),

@@ -4,8 +4,8 @@ For each task and for all together: accuracy under each condition with its 95 % 
 and bootstrap by recording), the gain of audio over every other condition (paired; exact tests by
 recording and by item and bootstrap, corrected over tasks by Holm's rule), bits per question,
 consistency over rotations, position bias, calibration, outcome counts, and baselines without audio:
-chance, always the first choice, the longest choice. Results by clips, cuts of clips and rotations are in
-`harken.evaluate.parts` and `harken.evaluate.rotations`.
+chance, always the first choice, the longest choice. Results by clips, cuts of clips and rotations
+are in `harken.evaluate.parts` and `harken.evaluate.rotations`.
 
 Conventions: accuracy = right answers / answered requests. Abstained and unparsable answers are
 answered and not right; failed requests (no reply) are outside the denominator and counted, and

@@ -1,8 +1,8 @@
 """The reference of all headline figures: the control that is hardest to beat.
 
 A gain, its p, the bits of the audio and the verdict are all over one condition, which is named
-beside them. Otherwise a page could say that there is no proof that a model listens (over another item's
-audio) above a gain of a bit (over none).
+beside them. Otherwise a page could say that there is no proof that a model listens (over another
+item's audio) above a gain of a bit (over none).
 """
 
 from __future__ import annotations
