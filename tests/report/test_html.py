@@ -184,7 +184,10 @@ def test_contributions_come_from_curation_if_given(tmp_path: Path) -> None:
         some = [i for i in items if i.contribution and i.contribution.label == label]
         write_dataset(some, tmp_path / "curated" / label, name=label, root=tmp_path)
     alone = write_report(tmp_path / "a.html", after=tmp_path / "run").read_text("utf-8")
-    assert re.search(r"Bits of contribution over \w+, item by item", alone) and "Each clip" not in alone
+    assert (
+        re.search(r"Bits of contribution over \w+, item by item", alone)
+        and "Each clip" not in alone
+    )
     both = write_report(
         tmp_path / "b.html", after=tmp_path / "run", curate=tmp_path / "curated"
     ).read_text("utf-8")
