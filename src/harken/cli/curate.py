@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.data import curate_text
 
 
 def curate(
     dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for weak/ strong/ undecided/ dropped/.")
+        Path, folder_option("--out", "-o", help="Folder for weak/ strong/ undecided/ dropped/.")
     ],
     voter: Annotated[
         list[str] | None,

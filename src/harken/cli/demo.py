@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 
 
 def demo(
@@ -15,7 +16,7 @@ def demo(
         Path | None,
         typer.Option(help="A folder of your own labelled recordings; default: generated ones."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("demo"),
+    out: Annotated[Path, folder_option("--out", "-o", help="Output folder.")] = Path("demo"),
     minutes: Annotated[
         float, typer.Option(help="Minutes of training on two CPU cores; scales the steps.")
     ] = 5.0,

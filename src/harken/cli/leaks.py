@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option
 
 if TYPE_CHECKING:
     from harken.leaks.read import ComparedItem, ItemSource
@@ -15,7 +16,7 @@ from harken.report.leaks import leaks_text
 
 FOUND = 8
 """Exit code when at least one item of the benchmark is leaked."""
-UNCHECKED = 9
+UNCHECKED = 10
 """Exit code when too little could be compared to say that nothing leaked."""
 
 
@@ -35,7 +36,7 @@ def leaks(
         typer.Option(help="bytes, samples, print, source, text, name, near; all if none."),
     ] = None,
     matches: Annotated[
-        Path | None, typer.Option(help="Write every match here (.jsonl), as it is found.")
+        Path | None, file_option(help="Write every match here (.jsonl), as it is found.")
     ] = None,
     max_unheard: Annotated[
         float, typer.Option(min=0, max=1, help="Share of items whose clips may fail to decode.")
@@ -45,7 +46,7 @@ def leaks(
 ) -> None:
     """Look for a test set in a training set: by audio, by source, by text. Nothing is dropped.
 
-    Exit code 0: no item is leaked; 8: some are, by a match that is more than a hint; 9: too little
+    Exit code 0: no item is leaked; 8: some are, by a match that is more than a hint; 10: too little
     could be compared to tell, such as clips that are not there.
 
     Examples:  harken leaks train.jsonl -b mmau --data MMAU --audio MMAU     harken leaks a b

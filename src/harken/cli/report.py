@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option
 
 
 def report(
     run: Annotated[list[Path], typer.Argument(help="A run; two: before, after; or more.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("report.html"),
+    out: Annotated[Path, file_option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset, if it moved since the run.")
     ] = None,
