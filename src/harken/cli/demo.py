@@ -18,8 +18,8 @@ def demo(
     ] = None,
     out: Annotated[Path, folder_option("--out", "-o", help="Output folder.")] = Path("demo"),
     minutes: Annotated[
-        float, typer.Option(help="Minutes of training on two CPU cores; scales the steps.")
-    ] = 5.0,
+        float, typer.Option(help="About what all stages take together on two idle CPU cores.")
+    ] = 7.0,
     layout: Annotated[str | None, typer.Option(help="Corpus layout, if not recognised.")] = None,
     seed: Seed = 0,
     as_json: Json = False,

@@ -33,7 +33,7 @@ from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model
+from harken.models.base import Model, check_model
 from harken.runs import Run
 from harken.shards.write import write_dataset
 
@@ -94,6 +94,7 @@ def run(
 
     Raises:
         ConfigError: unknown rule, or no voters.
+        ModelError: a voter lacks a method or an attribute.
         DataError: a duplicate item, or no items.
         RunError: `out` holds another job.
         TooManyFailures: after everything is written.
@@ -138,6 +139,8 @@ def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
         raise ConfigError(
             "there are no voters", hint="Name at least one; three or more are better."
         )
+    for voter in voters:
+        check_model(voter)
     twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if twice or not items:
         raise DataError(

@@ -25,7 +25,7 @@ from harken.evaluate.results import tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Sampling, capabilities
+from harken.models.base import Model, Sampling, capabilities, check_model
 from harken.runs import Run, read_run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -81,10 +81,12 @@ def run(
             ``replies`` to ``"all"``, and ``max_failed`` is checked after the results are written.
 
     Raises:
+        ModelError: the model lacks a method or an attribute.
         DataError: there are no items.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
+    check_model(model)
     if not items:
         raise DataError(
             "there are no items", where=str(dataset or ""), hint="Choose another split or set."

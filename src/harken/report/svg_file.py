@@ -33,7 +33,7 @@ def standalone(plot: PagePlot) -> str:
     y = 26.0
     x = 0.0
     for cls, name in plot.legend:
-        wide = 22 + 7.0 * len(name)
+        wide = 30 + 7.4 * len(name)
         if x and x + wide > WIDTH:
             x, y = 0.0, y + 18
         body.append(
