@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from harken.audio.clip import Clip
-from harken.curate.knowledge import knowledge, luck
-from harken.curate.labels import LABELS
+from harken.curate.knowledge import Knowledge, knowledge, luck
+from harken.curate.labels import LABELS, CurateSettings
 from harken.curate.run import run
 from harken.item import Item
 from harken.models.text_only.constant import Constant
@@ -146,9 +146,36 @@ def test_luck_counted_by_hand(right, held, options):
 
 def test_knowledge_is_corrected_for_the_number_of_tests():
     # 4 of 4 at four options: 1/256 = 0.39 %
-    assert knowledge({4: (4, 4)}, 0.01, voters=1).shown
-    assert knowledge({4: (4, 4)}, 0.01, voters=1).p == pytest.approx(1 / 256)
-    assert not knowledge({4: (4, 4)}, 0.01, voters=3).shown  # 0.39 % > 0.33 %
-    assert not knowledge({4: (4, 4), 2: (1, 3), 3: (0, 1)}, 0.01, voters=1).shown  # 3 tests
-    nothing = knowledge({}, 0.01, voters=1)
-    assert (nothing.held, nothing.right, nothing.p, nothing.shown) == (0, 0, 1.0, False)
+    assert knowledge({4: (4, 4)}, 0.01, 1).shown
+    assert knowledge({4: (4, 4)}, 0.01, 1).p == pytest.approx(1 / 256)
+    assert not knowledge({4: (4, 4)}, 0.01, 3).shown  # three tests: 1.2 %
+    assert not knowledge({4: (4, 4), 2: (1, 3), 3: (0, 1)}, 0.01, 1).shown  # three as well
+    assert knowledge({}, 0.01, 1) == Knowledge(0, 0, 1.0, False)
+
+
+class Prone(Reader):
+    """Knows some leaky questions, and holds some option, right or wrong, on all others."""
+
+    def __init__(self, items):
+        super().__init__(items)
+        self.name = "prone"
+        for place, item in enumerate(items):
+            if item.id not in self.key or place % 3:
+                self.key[item.id] = item.choices[place * 5 % len(item.choices)]
+
+
+def test_a_voter_better_than_chance_that_is_often_sure_and_wrong_makes_nothing_strong(tmp_path):
+    """Which single answers it knows cannot be told, so neither that it does not know one."""
+    items = [*planted(200), *planted(200, leaky=False)]
+    summary = run(items, [Prone(items), Longest()], tmp_path / "c")
+    own = summary["knows"]["prone"]
+    assert own["p"] < 0.001 and not own["shown"]
+    assert summary["counts"]["strong"] == summary["counts"]["weak"] == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_many_guesses_make_neither_weak_nor_strong(tmp_path, seed):
+    """Of 1,500 questions a guesser holds the gold of some; a quorum of luck is none."""
+    items = planted(1500, leaky=False)
+    summary = run(items, [Random(seed)], tmp_path / "c", settings=CurateSettings(shapley=False))
+    assert summary["counts"] == {"weak": 0, "strong": 0, "undecided": 1500, "dropped": 0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harken.ask.conditions.clip import subset_name
 from harken.curate.contribution import (
@@ -27,7 +27,7 @@ neither; ``dropped`` are items that no rule can label.
 """
 
 UNPROVEN = (
-    "no voter that answered it is shown to know any answer without audio, "
+    "the voters that answered it are not shown to know any answer without audio, "
     "so not knowing this one proves nothing"
 )
 
@@ -79,20 +79,42 @@ class Labels:
         # A voter that ignores the audio has 0 bits everywhere; pooled with one that uses it, it
         # would only dilute the bits.
         self._pool = [i for i, uses in enumerate(self.uses_audio) if uses] or range(len(votes))
-        self.knowledge = self._known(items)
+        self.known = self._known_by_quorum(items) if quorums else {}
+        self.knowledge = [self._known_by_voter(i, items) for i in range(len(votes))]
 
-    def _known(self, items: Sequence[Item]) -> list[Knowledge]:
-        """What each voter is shown to know without audio."""
-        found = []
-        for place in range(len(self._votes)):
-            counts: dict[int, tuple[int, int]] = {}
-            for item in items:
-                held = self._held(place, item)
-                if held >= 0:
-                    right, asked = counts.get(len(item.choices), (0, 0))
-                    counts[len(item.choices)] = right + (held == item.gold), asked + 1
-            found.append(knowledge(counts, self._settings.alpha, len(self._votes)))
+    def _known_by_quorum(self, items: Sequence[Item]) -> dict[int, Knowledge]:
+        """What the quorum of each number of options is shown to know."""
+        # A quorum is the best of all sets of voters, each of which might have looked good by luck.
+        tried = 2 ** len(self._votes) - 1
+        tried *= sum(bool(rule.sets) for rule in self._quorums.values())
+        found = {}
+        for options, rule in self._quorums.items():
+            own = [item for item in items if len(item.choices) == options]
+            right = sum(rule.weak(self._row(item), item.gold) for item in own)
+            counts = {options: (right, right + rule.decoys)} if rule.sets else {}
+            found[options] = knowledge(counts, self._settings.alpha, tried)
         return found
+
+    def _known_by_voter(self, place: int, items: Sequence[Item]) -> Knowledge:
+        """What a voter is shown to know: by quorums, where the rule has them."""
+        counts: dict[int, tuple[int, int]] = {}
+        for item in items:
+            held = self._held(place, item)
+            if held >= 0:
+                right, asked = counts.get(len(item.choices), (0, 0))
+                counts[len(item.choices)] = right + (held == item.gold), asked + 1
+        found = knowledge(counts, self._settings.alpha, len(self._votes))
+        if not self._quorums:
+            return found
+        shown = any(
+            own.shown and any(place in members for members in self._quorums[options].sets)
+            for options, own in self.known.items()
+        )
+        return replace(found, shown=shown)
+
+    def _row(self, item: Item) -> list[int]:
+        """The option that each voter holds without the item's audio; -1 for none."""
+        return [self._held(place, item) for place in range(len(self._votes))]
 
     def _cast(self, place: int, item: Item) -> Ballot | None:
         """The ballot of a voter without the item's audio; None if it was not asked or failed."""
@@ -110,9 +132,9 @@ class Labels:
             return -1 if pick is None else pick
         return settled(vote, self._settings.mass)
 
-    def _judged(self, item: Item) -> bool:
-        """Whether a voter that is shown to know answers without audio voted on this item."""
-        return any(
+    def _judges(self, item: Item) -> int:
+        """How many voters that are shown to know answers without audio voted on this item."""
+        return sum(
             own.shown and self._cast(place, item) is not None
             for place, own in enumerate(self.knowledge)
         )
@@ -132,7 +154,7 @@ class Labels:
         right = [vote.picks[0] == item.gold for vote in valid]
         why = f"{sum(right)} of {len(right)} right in silence, {need} make it weak"
         label = "weak" if silence_vote(right, need) else "strong"
-        if label == "strong" and not self._judged(item):
+        if label == "strong" and self._judges(item) < need:
             label, why = "undecided", f"{why}; {UNPROVEN}"
         own = Contribution(
             label, self._rule, text_only_right=sum(right), text_only_asked=len(right)
@@ -143,17 +165,17 @@ class Labels:
         asked = sum(self._cast(place, item) is not None for place in range(len(self._votes)))
         if not asked:
             return "dropped", "all voters failed on it", None
-        row = [self._held(place, item) for place in range(len(self._votes))]
-        rule = self._quorums[len(item.choices)]
+        row = self._row(item)
+        rule, proven = self._quorums[len(item.choices)], self.known[len(item.choices)].shown
         knowing = [name for name, held in zip(self._names, row, strict=True) if held == item.gold]
         label = "strong"
-        if rule.weak(row, item.gold):
+        if proven and rule.weak(row, item.gold):
             label, why = "weak", f"known without audio by {' and '.join(knowing)}"
-        elif knowing and not rule.sets:
+        elif not self._judges(item):
+            label, why = "undecided", UNPROVEN
+        elif knowing and not proven:
             label = "undecided"
             why = f"too few items or voters to tell whether {knowing[0]} knows or guesses"
-        elif not self._judged(item):
-            label, why = "undecided", UNPROVEN
         elif knowing:
             why = f"held without audio by {' and '.join(knowing)} only, which chance can do"
         else:

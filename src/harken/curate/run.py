@@ -269,8 +269,12 @@ def _summary(
         if measured
         else None,
         "quorums": [
-            {**asdict(q), "sets": [[names[i] for i in members] for members in q.sets]}
-            for q in quorums.values()
+            {
+                **asdict(q),
+                "sets": [[names[i] for i in members] for members in q.sets],
+                "known": asdict(labeller.known[options]),
+            }
+            for options, q in quorums.items()
         ],
         "listens": dict(zip(names, labeller.uses_audio, strict=True)),
         "knows": {n: asdict(k) for n, k in zip(names, labeller.knowledge, strict=True)},

@@ -33,7 +33,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import start
+from harken.recipes.steps import curated_items, start, to_reward
 from harken.recipes.tiny_curriculum import MEASURED_MINUTES, tiny_plan
 from harken.report import comparison, terminal
 from harken.report.html import write_report
@@ -249,17 +249,16 @@ def _curate(
 def _rewarded(curated: Path, batch: int) -> tuple[list[Item], dict[str, int]]:
     """The questions that GRPO takes, and how many of each label.
 
-    Those measured as strong; where they are fewer than a batch holds, as in a small corpus, the
-    undecided ones too, and the weak ones last, so that the stage can be shown at all.
+    As the recipes do; and in a demo so small that all questions are weak, the weak ones, so that
+    the stage can be shown at all.
     """
-    items: list[Item] = []
-    taken: dict[str, int] = {}
-    for label in ("strong", "undecided", "weak"):
-        if len(items) < batch:
-            own = list(open_dataset(curated / label))
-            items += own
-            taken[label] = len(own)
-    return items, taken
+    found = curated_items(curated)
+    try:
+        taken = to_reward(found, batch)
+    except DataError:
+        taken = {"weak": found["weak"]}
+    counts = {label: len(items) for label, items in taken.items()}
+    return [item for items in taken.values() for item in items], counts
 
 
 def _page(out: Path) -> Path:

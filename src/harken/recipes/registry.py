@@ -31,7 +31,7 @@ RECIPES: Registry[Recipe] = Registry(
     {
         "mixed-to-strong": Recipe(
             "mixed-to-strong",
-            "SFT on weak, undecided and half of the strong questions, GRPO on the other strong",
+            "SFT on weak, undecided and half of the strong questions, GRPO on the others",
             later("harken.recipes.mixed_to_strong:mixed_to_strong"),
         ),
         "weak-to-strong": Recipe(

@@ -107,21 +107,28 @@ def save_once(learner: Learner, folder: Path) -> None:
 
 
 def curated_items(curated: Path) -> dict[str, list[Item]]:
-    """Label -> the training questions that `harken curate` gave it.
+    """Label -> the training questions that `harken curate` gave it."""
+    return {label: items_of(curated / label) for label in LABELS}
+
+
+def to_reward(found: Mapping[str, Sequence[Item]], least: int) -> dict[str, list[Item]]:
+    """Label -> the questions for GRPO: those measured as strong.
+
+    Where they are fewer than `least`, the undecided ones come in as well: with voters that cannot
+    be shown to know anything, nothing is measured as strong. Weak ones never do.
 
     Raises:
-        DataError: a folder of a label is missing, or no question is strong, so that there is
-            nothing to reward.
+        DataError: both together are fewer than one.
     """
-    found = {label: items_of(curated / label) for label in LABELS}
-    if not found["strong"]:
+    taken = {"strong": list(found["strong"])}
+    if len(taken["strong"]) < least:
+        taken["undecided"] = list(found["undecided"])
+    if not any(taken.values()):
         raise DataError(
-            f"no question is strong, {len(found['undecided'])} are undecided",
-            where=str(curated),
-            hint="Curate with voters that can read, or reward undecided questions knowingly: "
-            f"harken train grpo {curated / 'undecided'}",
+            "no question is strong or undecided: there is nothing to reward",
+            hint="Curate more questions, or train without rewards: harken train sft",
         )
-    return found
+    return taken
 
 
 def items_of(dataset: Path, split: str = "train") -> list[Item]:
