@@ -52,6 +52,7 @@ SMALL = [
     ),
     (r"^harken curate .*", r"\g<0> --limit 160"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
+    (r".* --asr written:.*", r"\g<0> --max-failed 0.5"),  # mixed clips have no words of their own
     # Names that stand for something of the reader's.
     (r"\bMODEL\b", "random"),
     (r"\bRUN\b", "runs/release"),
@@ -59,8 +60,11 @@ SMALL = [
     (r"\bout/items\b", "items"),
 ]
 PYTHON_SMALL = [(r'families=\["which-clip"\]', r'families=["which-clip"], per_family=6')]
-ENDS = {"leaks": (0, 8)}
-"""Exit codes that are right beside 0."""
+ENDS = {
+    r"^harken leaks ": 8,  # the lists of training and test items here share questions
+    r"^harken benchmarks mmau --data MMAU($| --items)": 3,  # a release of four rows is a fault
+}
+"""Commands that may end with another code than 0 here, by pattern."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,9 @@ def run(line: str) -> None:
             patch.setenv(name, value)
         patch.syspath_prepend(os.getcwd())
         done = CliRunner().invoke(app, words[1:])
-    verb = next((word for word in words[1:] if word in VERBS), "")
     failed = done.exception if not isinstance(done.exception, SystemExit) else None
-    right = done.exit_code == 0 or done.exit_code in ENDS.get(verb, ())
+    code = getattr(failed, "exit_code", done.exit_code)
+    right = code == 0 or any(code == other for at, other in ENDS.items() if re.search(at, line))
     assert right, f"{line}\n{failed!r}\n{done.output[-1500:]}"
 
 
