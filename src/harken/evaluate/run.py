@@ -81,19 +81,18 @@ def run(
             ``replies`` to ``"all"``, and ``max_failed`` is checked after the results are written.
 
     Raises:
-        ModelError: the model lacks a method or an attribute.
-        DataError: there are no items.
+        ModelError, DataError: the model lacks a method or an attribute; there are no items.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
-    check_model(model)
+    usual = CONDITIONS if check_model(model).max_clips else ("none",)
     if not items:
         raise DataError(
             "there are no items", where=str(dataset or ""), hint="Choose another split or set."
         )
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.max_clips else ("none",)
+    max_failed = asking.get("max_failed", 0.1)
     asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
     spec = _spec(model, items, folder, dataset, benchmark, asking)

@@ -153,8 +153,8 @@ def style_of(model: Model) -> PromptStyle:
     return found if isinstance(found, PromptStyle) else PromptStyle()
 
 
-def check_model(model: Any) -> None:
-    """Refuse an object that is no `Model`, before it is asked anything.
+def check_model(model: Any) -> Model:
+    """`model`; an object that is no `Model` is refused before it is asked anything.
 
     Raises:
         ModelError: a method or an attribute is missing; the message names all of them.
@@ -168,6 +168,8 @@ def check_model(model: Any) -> None:
             f"{type(model).__name__} is no model: it lacks {', '.join(lacks)}",
             hint="See harken.models.base.Model, and examples/own_model.py.",
         )
+    found: Model = model
+    return found
 
 
 @dataclass(frozen=True, slots=True)
