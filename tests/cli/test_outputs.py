@@ -127,6 +127,8 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_2(
     assert stop.value.code == 2, said
     assert said.out == "" and said.err.startswith("harken: the output") and value in said.err
     assert said.err.count("\n") == 1
+    if kind in ("a file", "below a file", "a link to nothing", "a device"):
+        assert "needs a folder, and a" in said.err
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "file").read_text() == "kept"
 
 

@@ -179,3 +179,13 @@ def test_many_guesses_make_neither_weak_nor_strong(tmp_path, seed):
     items = planted(1500, leaky=False)
     summary = run(items, [Random(seed)], tmp_path / "c", settings=CurateSettings(shapley=False))
     assert summary["counts"] == {"weak": 0, "strong": 0, "undecided": 1500, "dropped": 0}
+
+
+@pytest.mark.parametrize(("count", "label"), [(1, "undecided"), (3, "undecided"), (4, "weak")])
+def test_a_few_right_answers_are_weak_only_where_luck_is_ruled_out(tmp_path, count, label):
+    """1 of 1 at four options is luck in 25 % of cases, 3 of 3 in 1.6 %, 4 of 4 in 0.4 %."""
+    items = [*planted(count), *planted(8, leaky=False)]
+    run(items, [Reader(items)], tmp_path / "c")
+    found = folders(tmp_path / "c")
+    assert {i.id for i in items if "leaky" in i.tags} <= {i.id for i in found[label]}
+    assert len(found["strong"]) == (8 if label == "weak" else 0)

@@ -79,6 +79,24 @@ def test_the_reference_is_the_control_that_audio_beats_with_least_proof(
     assert reference(results(**right)) == name
 
 
+def test_a_smaller_gain_that_is_surer_is_not_the_hardest() -> None:
+    """Over silence 4 gain and none loses; over swap 8 gain and 3 lose: more, and less sure."""
+    audio, silence = range(12), range(8)
+    swap = [*range(4), 12, 13, 14]
+    found = tabulate(
+        [
+            record(item, condition, 0.9 if at in right else 0.1)
+            for condition, right in (("audio", audio), ("silence", silence), ("swap", swap))
+            for at, item in enumerate(ITEMS)
+        ]
+    )
+    gains = found["overall"]["gains"]
+    assert gains["silence"]["difference"] < gains["swap"]["difference"]
+    assert gains["silence"]["p"] == pytest.approx(2 / 2**4)
+    assert gains["silence"]["p"] < gains["swap"]["p"]
+    assert reference(found) == "swap"
+
+
 @pytest.mark.parametrize(
     ("right", "verdict"),
     [

@@ -87,9 +87,7 @@ def run(
     """
     usual = CONDITIONS if check_model(model).max_clips else ("none",)
     if not items:
-        raise DataError(
-            "there are no items", where=str(dataset or ""), hint="Choose another split or set."
-        )
+        raise DataError("there are no items", where=str(dataset or ""), hint="Choose another set.")
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
     max_failed = asking.get("max_failed", 0.1)
