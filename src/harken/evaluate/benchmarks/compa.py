@@ -23,8 +23,8 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import Row, faulty, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, reply_rows
+from harken.evaluate.benchmarks.rows import Row, faulty
 from harken.evaluate.benchmarks.types import Official, key_of, row_of
 from harken.item import Item
 
@@ -76,7 +76,7 @@ class Compa(Benchmark):
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """Replies by question; or similarities by pair, turned into the choices they make."""
-        rows = read_rows(Path(path))
+        rows, _ = reply_rows(Path(path), self.key)
         if not rows or not any(name in row for row in rows for name in SIMS):
             return super().read_predictions(path)
         texts: dict[str, str] = {}
