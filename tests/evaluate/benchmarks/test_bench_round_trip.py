@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -156,7 +157,7 @@ def counts_as_gold(name: str, item: Item, place: int) -> bool:
     """Whether the choice is the gold; to the rule of MMAU, one with the same words is as well."""
     own, gold = item.choices[place], item.answer
     if name in ("mmau", "mmar"):
-        return set(own.lower().split()) == set(gold.lower().split())
+        return set(re.findall(r"\w+", own.lower())) == set(re.findall(r"\w+", gold.lower()))
     return own == gold
 
 

@@ -112,10 +112,11 @@ class Benchmark(ReleaseLayout):
         (a musical key, say). Options that repeat are one option. A reply that merely mentions one
         and also contains another with inner commas or stops, where a mention ends, names several.
         """
-        plain = text.strip().casefold()
-        same = [i for i, one in enumerate(item.choices) if one.casefold() == plain]
-        if len(same) == 1:
-            return Parsed(same[0], "text")
+        bare = text.strip()
+        for own in (str, str.casefold):  # options may differ by case alone
+            same = [i for i, one in enumerate(item.choices) if own(one) == own(bare)]
+            if len(same) == 1:
+                return Parsed(same[0], "text")
         options = options_of(item)
         # An empty option keeps its letter; who chooses it has chosen none of the others.
         there = {one: place for place, one in enumerate(item.choices)}
@@ -124,9 +125,10 @@ class Benchmark(ReleaseLayout):
         shown = Prompt((item.question,), item.question, texts, order)
         found = parse(text, shown)
         if found.choice is None and len(options) > len(item.choices):
-            bare = Prompt((item.question,), item.question, item.choices,
-                          tuple(range(len(item.choices))), PromptStyle(letters=False))  # fmt: skip
-            again = parse(text, bare)
+            unlettered = Prompt((item.question,), item.question, item.choices,
+                                tuple(range(len(item.choices))),
+                                PromptStyle(letters=False))  # fmt: skip
+            again = parse(text, unlettered)
             found = again if again.choice is not None else found
         if found.rule == "text-mention" and found.choice is not None:
             others = [one for i, one in enumerate(item.choices) if i != found.choice]

@@ -142,8 +142,8 @@ _ALIKE = 20
 
 
 def alike(fault: str) -> str:
-    """A fault without what is quoted, in brackets or a number: equal for faults of one kind."""
-    return re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
+    """A fault without lists, what is quoted or in brackets, and numbers: equal for one kind."""
+    return re.sub(r"\[.*\]|'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
 
 
 def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataError:

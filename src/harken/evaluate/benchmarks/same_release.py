@@ -53,7 +53,7 @@ def differences(
         if not found:
             continue
         rows += 1
-        counts.update(found)
+        counts.update(found.keys())
         if example is None:
             kind, name = next(iter(found.items()))
             example = {"id": key_of(item), "differs": kind, "here": own[name], "data": theirs[name]}
