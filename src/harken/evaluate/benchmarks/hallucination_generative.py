@@ -65,6 +65,8 @@ class HallucinationGenerative(Benchmark):
 
     def faults(self, row: Row) -> list[str]:
         """Cover divides by the number of gold objects: the script would stop."""
+        if not all(isinstance(one, str) for one in row["label"]):
+            return [f"a gold object that is no text in {row['label']!r}"]
         return [] if row["label"] else ["no gold objects: Cover divides by zero"]
 
     def read_predictions(self, path: Path | str) -> Predictions:

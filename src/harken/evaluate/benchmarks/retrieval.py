@@ -67,6 +67,11 @@ class Retrieval(Benchmark):
         """The clips that fit."""
         return [str(one) for one in row["clips"]]
 
+    def faults(self, row: Row) -> list[str]:
+        """A caption without a clip cannot be found."""
+        named = row["clips"] and all(isinstance(one, str) and one for one in row["clips"])
+        return [] if named else [f"no names of clips in {row['clips']!r}"]
+
     def read_predictions(self, path: Path | str) -> Predictions:
         """Ranked lists by caption."""
         rows, notes = reply_rows(Path(path), self.key)
