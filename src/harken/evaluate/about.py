@@ -18,6 +18,7 @@ from harken.errors import DataError, HarkenError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.lmms import reading
 from harken.evaluate.benchmarks.own import Own
 from harken.evaluate.benchmarks.scoring import score
 from harken.evaluate.benchmarks.submit import chosen
@@ -134,7 +135,7 @@ def official(
     official rule reads; *raw* is the reply as generated, under the same rule. None where answers
     are withheld or nothing was asked under ``audio`` (or ``none``, for a model without audio
     input). A request that failed was never answered: its item is left out, and counted under
-    ``failed``.
+    ``failed``. ``lmms_eval`` is how that harness reads the same replies (see `lmms`).
     """
     asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
@@ -153,13 +154,13 @@ def official(
         submitted[key_of(item)] = chosen(benchmark.bench, item, record)
         if record["reply"] or record.get("words"):
             raw[key_of(item)] = record["reply"]
+    replied = any(raw.values())
     return {
         "condition": first,
         "failed": len(known) - len(answered),
+        "lmms_eval": reading(benchmark.bench.name, answered, raw) if replied else None,
         "submitted": score(benchmark.bench, answered, submitted, benchmark.helpers),
-        "raw": score(benchmark.bench, answered, raw, benchmark.helpers)
-        if any(raw.values())
-        else None,
+        "raw": score(benchmark.bench, answered, raw, benchmark.helpers) if replied else None,
     }
 
 

@@ -86,7 +86,7 @@ def csv_rows(path: Path, delimiter: str) -> list[dict[str, Any]]:
             rows.append(row)
     except csv.Error as error:
         raise DataError(
-            f"line {table.line_num} cannot be read as a table: {error}",
+            f"the table cannot be read near line {table.line_num}: {error}",
             where=str(path),
             hint="Write a quote inside a quoted cell twice, and close every quote.",
         ) from error
