@@ -1,8 +1,7 @@
-"""What every benchmark has: a Release of Items, read and checked, and rules that score replies.
+"""What every benchmark has: a release, rules that score replies, and a form of submission.
 
-A benchmark file subclasses `Benchmark`, fills in its facts, says how a row is read (`question`,
-`options`, `answer`, `audio`) and how its official script scores (`official`). All else is here:
-loading, validation with every fault at once, the content fingerprint, prediction files.
+A benchmark file subclasses `Benchmark`, fills in its facts, says how a row is read (`layout`), how
+its official script scores (`official`) and in which form it reads an option (`submitted`).
 """
 
 from __future__ import annotations
