@@ -267,6 +267,24 @@ def test_samples_that_fit_two_items_or_none_are_reported(tmp_path: Path) -> None
     assert back.rows == (key_of(items[0]), "doc 1")  # one item is not answered twice
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_question_about_several_clips_is_told_by_its_place(
+    turned: bool, tmp_path: Path
+) -> None:
+    """Only where the rows that are clear stand at their place in the release."""
+    benchmark = open_benchmark("mmsu")
+    row = row_of(opened("mmsu")[1][0])
+    names = ["a", "b", "clear 1", "c", "clear 2"]
+    items = [benchmark.item({**row, "id": name, "question": name if " " in name else "Who?"}, ())
+             for name in names]  # fmt: skip
+    order = [4, 3, 2, 1, 0] if turned else [0, 1, 2, 3, 4]
+    path = tmp_path / "s.jsonl"
+    path.write_text(lines([sample(items[at], n) for n, at in enumerate(order)]))
+    back = align(benchmark, items, benchmark.read_predictions(path), ())
+    assert back.rows == (("clear 2", "doc 1", "clear 1", "doc 3", "doc 4") if turned
+                         else tuple(names))  # fmt: skip
+
+
 def test_a_question_that_begins_another_is_not_taken_for_it(tmp_path: Path) -> None:
     benchmark = open_benchmark("mmsu")
     row = row_of(opened("mmsu")[1][0])

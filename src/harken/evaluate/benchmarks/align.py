@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harken.evaluate.benchmarks.formats import PROMPT
+from harken.evaluate.benchmarks.formats import PLACE, PROMPT
 from harken.evaluate.benchmarks.layout import ReleaseLayout
 from harken.evaluate.benchmarks.predictions import Predictions, aligned
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import key_of, options_of, row_of
 from harken.item import Item
 
@@ -23,8 +24,8 @@ def align(
     """`predictions` with the items' keys, where a row's own key names none and its content does.
 
     Tried in order: the key that the benchmark makes of a row without one (`Benchmark.keyed`), the
-    prompt (it holds the question and all options), the question itself. What fits no item, or
-    several, keeps its key and is reported as unknown by `scoring`.
+    prompt (see `_by_prompts`), the question itself. What fits no item, or several, keeps its key
+    and is reported as unknown by `scoring`.
     """
     known = {key_of(item) for item in items} | set(left_out)
     strange = [key for key in predictions.rows if key not in known]
@@ -34,14 +35,12 @@ def align(
     made = _unique([(_made_key(benchmark, item, place), key_of(item))
                     for place, item in enumerate(items)])  # fmt: skip
     asked = _unique([(item.question.strip(), key_of(item)) for item in items])
+    prompts = {key: row for key in strange
+               if isinstance((row := predictions.raw.get(key, {})).get(PROMPT), str)}  # fmt: skip
+    shown = _by_prompts(prompts, items) if prompts else {}
     renamed: dict[str, str] = {}
     for key in strange:
-        row = predictions.raw.get(key, {})
-        found = made.get(key)
-        if found is None and isinstance(row.get(PROMPT), str):
-            found = _by_prompt(row[PROMPT], items)
-        if found is None:
-            found = asked.get(key.strip())
+        found = made.get(key) or shown.get(key) or asked.get(key.strip())
         if found is not None and found not in taken:
             renamed[key] = found
             taken.add(found)
@@ -67,8 +66,38 @@ def _unique(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return {own: key for own, key in found.items() if own not in several}
 
 
-def _by_prompt(prompt: str, items: Sequence[Item]) -> str | None:
-    """The key of the one item whose question and options are all in the prompt."""
+def _by_prompts(rows: Mapping[str, Row], items: Sequence[Item]) -> Mapping[str, str]:
+    """Key of a row -> key of the item that its prompt asks.
+
+    Several items can have one question and the same options about different clips. Where all rows
+    that fit one item only stand at that item's place in the release (their ``doc_id``), the file
+    is in its order, and the others are taken from theirs.
+    """
+    by_question: dict[str, list[Item]] = {}
+    for item in items:
+        by_question.setdefault(item.question.strip(), []).append(item)
+    fits: dict[str, list[str]] = {}
+    for key, row in rows.items():
+        lines = dict.fromkeys(line.strip() for line in row[PROMPT].split("\n"))
+        likely = [item for line in lines for item in by_question.get(line, ())]
+        # All items are searched only for a question that is no line of its own.
+        fits[key] = _fitting(row[PROMPT], likely or items)
+    found = {key: own[0] for key, own in fits.items() if len(own) == 1}
+    places = {key: _at(row, items) for key, row in rows.items()}
+    if found and all(places[key] == own for key, own in found.items()):
+        found |= {key: place for key, place in places.items() if place in fits[key]}
+    return found
+
+
+def _at(row: Row, items: Sequence[Item]) -> str:
+    """The key of the item at the row's place in the data; empty where there is none."""
+    place = row.get(PLACE)
+    there = isinstance(place, int) and 0 <= place < len(items)
+    return key_of(items[place]) if there else ""
+
+
+def _fitting(prompt: str, items: Sequence[Item]) -> list[str]:
+    """Keys of the items whose question and options are all in the prompt."""
     fits = [
         item
         for item in items
@@ -76,5 +105,4 @@ def _by_prompt(prompt: str, items: Sequence[Item]) -> str | None:
     ]
     # A question that is the beginning of another one is in its prompt too: the longer one is meant.
     longest = max((len(item.question) for item in fits), default=0)
-    fits = [item for item in fits if len(item.question) == longest]
-    return key_of(fits[0]) if len(fits) == 1 else None
+    return [key_of(item) for item in fits if len(item.question) == longest]

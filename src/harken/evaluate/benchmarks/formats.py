@@ -24,6 +24,9 @@ from harken.evaluate.benchmarks.rows import Row
 PROMPT = "input"
 """Where lmms-eval has the prompt of a row."""
 
+PLACE = "doc_id"
+"""Where lmms-eval has the row's number in the data that it was given, from 0."""
+
 _FAILED = "error"
 """What AIR-Bench's scripts hold under ``gen`` where the request failed."""
 
@@ -35,7 +38,7 @@ def adapted(rows: Sequence[Row], key: str) -> tuple[list[Row], tuple[str, ...]]:
         rows: as read; of a form that is not known they are returned as they are.
         key: the benchmark's name of a row's key.
     """
-    if rows and all("filtered_resps" in row and "doc_id" in row for row in rows):
+    if rows and all("filtered_resps" in row and PLACE in row for row in rows):
         return [_of_lmms(row, key) for row in rows], ("read as samples of lmms-eval",)
     if rows and all("gen" in row and "openai_args" in row for row in rows):
         return _of_air_bench(rows)
@@ -48,8 +51,8 @@ def _of_lmms(row: Row, key: str) -> Row:
     while isinstance(found, list) and found:
         found = found[0]
     given = _id_within(row, key)
-    kept = {name: row[name] for name in ("doc_id", "target", PROMPT) if name in row}
-    return {**kept, key: f"doc {row['doc_id']}" if given is None else given,
+    kept = {name: row[name] for name in (PLACE, "target", PROMPT) if name in row}
+    return {**kept, key: f"doc {row[PLACE]}" if given is None else given,
             "prediction": found if isinstance(found, str) else ""}  # fmt: skip
 
 
