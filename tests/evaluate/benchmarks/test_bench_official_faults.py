@@ -16,7 +16,7 @@ from harken.evaluate.benchmarks.helpers import Helpers, nearest
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.longaudiobench import read_number
 from harken.evaluate.benchmarks.matching import letter_by_place
-from harken.evaluate.benchmarks.mmar import read_points, rubric_runs
+from harken.evaluate.benchmarks.mmar import read_points, without_extremes
 from harken.evaluate.benchmarks.mmau_pro import read_scores
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rgi import gain
@@ -159,7 +159,7 @@ def test_mmar_malformed_judgements_are_none(reply: str) -> None:
 
 
 def test_mmar_five_runs_lose_best_and_worst() -> None:
-    assert rubric_runs([0.0, 1.0, 0.4, 0.6, 0.8]) == pytest.approx(0.6)
+    assert without_extremes([0.0, 1.0, 0.4, 0.6, 0.8]) == pytest.approx(0.6)
 
 
 def test_rgi_matches_the_papers_example_and_is_undefined_at_zero() -> None:

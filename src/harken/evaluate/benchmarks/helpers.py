@@ -65,16 +65,23 @@ class Helpers:
         warning = same_family(answered_by, self.judge.name) if answered_by else (
             "the answering model is not known, so the judge's family could not be compared"
         )  # fmt: skip
+        warnings = [warning] if warning else []
+        if self.runs > self.tally.runs:
+            warnings.append(
+                f"{self.runs} judge runs were asked for; this rule has each answer judged once "
+                "(only MMAR's rubrics repeat it)"
+            )
         return {
             "name": self.judge.name,
             "identity": self.judge.identity(),
             "orders": self.orders,
+            "runs": self.tally.runs,
             "asked": getattr(self.judge, "asked", None),
             "cached": getattr(self.judge, "cached", None),
             "judged": self.tally.judged,
             "failed": self.tally.failed,
             "disagreed": self.tally.disagreed,
-            "warnings": [warning] if warning else [],
+            "warnings": warnings,
         }
 
 
