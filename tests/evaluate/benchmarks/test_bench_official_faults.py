@@ -108,13 +108,44 @@ def test_hallucination_zero_denominators_stop_the_tables() -> None:
     assert found["official"]["accuracy"] == 0.5 == found["strict"]["accuracy"]
 
 
-def test_mmau_pro_judge_defaults() -> None:
-    assert read_scores("no numbers here") == (
-        {"correctness": 3.0, "relevance": 3.0, "completeness": 3.0, "clarity": 3.0,
-         "overall": 3.0}, 0)  # fmt: skip
-    told = "CORRECTNESS: 5 - a\nRELEVANCE: 5 - b\nCOMPLETENESS: 4 - c\nCLARITY: 4 - d\nOVERALL: 3"
-    assert read_scores(told)[0]["overall"] == 4.5  # an overall of exactly 3.0 is recomputed
-    assert read_scores("overall: 4.5 - good")[0]["overall"] == 4.5
+JUDGED = [
+    # (the reply, the script's overall, what is wrong with it)
+    ("no numbers here", 3.0, "absent"),
+    ("CORRECTNESS: 5 - a\nRELEVANCE: 5\nCOMPLETENESS: 4\nCLARITY: 4\nOVERALL: 3", 4.5, ""),
+    ("CORRECTNESS: 5\nRELEVANCE: 5\nCOMPLETENESS: 4\nCLARITY: 4", 4.5, ""),
+    ("CORRECTNESS: 5\nOVERALL: 3", 3.5, "absent"),  # 3.0 is recomputed from 5, 3, 3, 3
+    ("CORRECTNESS: 5\nRELEVANCE: 5\nCOMPLETENESS: 5", 4.5, "absent"),
+    ("overall: 4.5 - good", 4.5, ""),
+    ("OVERALL: 1", 1.0, ""),
+    ("OVERALL: 8 - out of ten", 8.0, "scale"),
+    ("OVERALL: 10", 10.0, "scale"),
+    ("OVERALL: 4/10", 4.0, "scale"),
+    ("OVERALL: 4 out of 10", 4.0, "scale"),
+    ("OVERALL: 4.5/5", 4.5, ""),
+    ("OVERALL: 0", 0.0, "scale"),
+    ("CORRECTNESS: 9\nOVERALL: 4", 4.0, "scale"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reply", "overall", "fault"), JUDGED)
+def test_mmau_pro_judge_numbers(reply: str, overall: float, fault: str) -> None:
+    scores, found = read_scores(reply)
+    assert scores["overall"] == overall and found == fault
+
+
+@pytest.mark.parametrize(("reply", "overall", "fault"), JUDGED)
+def test_mmau_pro_official_takes_any_number_and_strict_those_on_the_scale(
+    reply: str, overall: float, fault: str
+) -> None:
+    benchmark, items = opened("mmau-pro")
+    item = [one for one in items if key_of(one) == "o1"]
+    found = score(benchmark, item, {"o1": "A storm."}, Helpers(Says(lambda text: reply)))
+    assert found["official"]["value"] == pytest.approx(overall / 5)
+    assert found["strict"]["accuracy"] == (None if fault else pytest.approx(overall / 5))
+    told = {"absent": "3.0 of 5", "scale": "not on the scale"}.get(fault, "")
+    assert all(told in one for one in found["official"]["faults"]) and bool(fault) == bool(
+        found["official"]["faults"]
+    )
 
 
 def test_mmau_pro_whole_with_judge_and_embedding() -> None:
