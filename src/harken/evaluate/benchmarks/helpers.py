@@ -138,14 +138,20 @@ def judgements(
     helpers: Helpers,
     column: str,
     prompt: Callable[[Item, str], str],
+    blank: bool = False,
 ) -> dict[str, str | None] | None:
     """Key -> the judge's text on each reply that is there; None for a failed judgement.
 
     A judgement in the prediction file's `column` is used as it is, so that old ones can be read
-    again. Returns None without such a column and without a judge.
+    again. Returns None without such a column and without a judge. With `blank`, replies that are
+    empty are judged too, and so are rows with a judgement whose reply is not in the file.
     """
-    answered = [item for item in items if predictions.text(key_of(item)).strip()]
     stored = {key: row[column] for key, row in predictions.raw.items() if column in row}
+    if blank:
+        answered = [item for item in items if key_of(item) in stored
+                    or isinstance(predictions.get(key_of(item)), str)]  # fmt: skip
+    else:
+        answered = [item for item in items if predictions.text(key_of(item)).strip()]
     if helpers.judge is None and not stored:
         return None
     found = {key_of(item): _text(stored.get(key_of(item))) for item in answered}
