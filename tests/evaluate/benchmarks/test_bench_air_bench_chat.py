@@ -40,7 +40,7 @@ def test_win_rate_and_reference_by_order_and_group(tmp_path: Path) -> None:
     lines = [("9 3", "4 8"), ("2 7", "7 2"), ("5 5", "6 6"), ("1 10", "nothing")]
     speech = [row(f"s{n}", "speech_QA", *own) for n, own in enumerate(lines)]
     parts = scored(tmp_path / "a.jsonl", speech + rest("speech_QA"))["official"]["parts"]
-    first, second = (order["speech"] for order in parts["orders"])
+    first, second = (order["speech"] for order in parts["orders"].values())
     assert first == {"n": 4, "win_rate": 0.5, "model": 25 / 4, "reference": 17 / 4}
     assert second == {"n": 3, "win_rate": 1 / 3, "model": 17 / 3, "reference": 16 / 3}
     assert parts["speech"] == pytest.approx((25 / 4 + 17 / 3) / 2)

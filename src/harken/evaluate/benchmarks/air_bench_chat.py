@@ -209,7 +209,8 @@ def _groups(orders: Sequence[Mapping[str, Mapping[str, Any]]]) -> tuple[dict[str
     for own in (parts, *means.values()):
         if "speech_and_sound" in own and "speech_and_music" in own:
             own["mixed"] = (own["speech_and_sound"] + own["speech_and_music"]) / 2
-    return {**parts, **means, "orders": list(orders)}, stops
+    shown = dict(zip(("reference_first", "model_first"), orders, strict=True))
+    return {**parts, **means, "orders": shown}, stops
 
 
 def _unjudgeable(items: Sequence[Item], predictions: Predictions, helpers: Helpers) -> str:
