@@ -224,15 +224,53 @@ def test_mae_knows_twenty_sets_and_eleven_tasks() -> None:
     assert len(closed) == 14 and len({own[1] for own in closed}) == 8
 
 
-def test_spatial_map_by_hand() -> None:
-    from harken.evaluate.benchmarks.spatial import mean_ap
+def test_spatial_precisions_by_hand() -> None:
+    from harken.evaluate.benchmarks.spatial import class_precisions
 
     embed = Bag("dog", "bell", "rain")
-    assert mean_ap(embed, ["dog", "bell", "rain"], ["dog", "bell", "rain"]) == 1.0
+    same = class_precisions(embed, ["dog", "bell", "rain"], ["dog", "bell", "rain"])
+    assert same == {"bell": 1.0, "dog": 1.0, "rain": 1.0}
     # bell ranks below the two replies that say it: precision 1/3 where it is found
-    assert mean_ap(embed, ["bell", "bell", "dog"], ["dog", "dog", "bell"]) == pytest.approx(
-        (2 / 3 + 1 / 3) / 2
-    )
+    found = class_precisions(embed, ["bell", "bell", "dog"], ["dog", "dog", "bell"])
+    assert found == {"bell": pytest.approx(1 / 3), "dog": pytest.approx(2 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "precisions"),
+    [
+        (["dog", "bell", "rain"], ["dog", "bell", "rain"], [1, 1, 1]),
+        (["dog", "dog; rain"], ["dog", "dog; rain"], [1, 1]),
+        (["bell", "bell", "dog"], ["Dog", "dog", "bell"], [1 / 3, 2 / 3]),
+        (["rain"], ["rain"], [1]),
+    ],
+)
+def test_spatial_map_is_over_all_355_classes(
+    said: list[str], gold: list[str], precisions: list[float], tmp_path: Path
+) -> None:
+    benchmark = open_benchmark("spatial")
+    rows = [
+        {"id": f"c{n}", "audio_id": "a", "question_type": "CLASSIFICATION", "question": "q",
+         "answer": text} for n, text in enumerate(gold)
+    ]  # fmt: skip
+    (tmp_path / "eval.json").write_text(json.dumps(rows))
+    items = benchmark.load(tmp_path / "eval.json", partial=True)
+    texts = {f"c{n}": text for n, text in enumerate(said)}
+    helpers = Helpers(embed=Bag("dog", "bell", "rain"))
+    found = benchmark.official(items, Predictions.of(texts), helpers)
+    part = found.parts["CLASSIFICATION"]
+    assert part["mAP"] == pytest.approx(sum(precisions) / 355)
+    assert part["mAP_of_gold_classes"] == pytest.approx(sum(precisions) / len(precisions))
+    assert part["gold_classes"] == len(precisions)
+    assert f"{355 - len(precisions)} of 355 classes" in found.faults[0]
+
+
+def test_spatial_with_every_class_has_one_map_and_no_notice() -> None:
+    from harken.evaluate.benchmarks.spatial import _absent, _map
+
+    names = [f"w{n}" for n in range(355)]
+    part = _map(Bag(*names), names, names)
+    assert part["mAP"] == 1 == part["mAP_of_gold_classes"] and not _absent("C", 355)
+    assert "where the release has 355" in _absent("C", 356)[0]
 
 
 def test_every_fixture_names_its_working() -> None:
