@@ -115,3 +115,10 @@ def test_the_request_reaches_the_judge(field: str, tmp_path: Path) -> None:
 def test_a_spoken_request_has_no_text(tmp_path: Path) -> None:
     rows = [{"id": 1, "response": "r", "original_text": None, "score": 4}]
     assert scored(tmp_path / "a.jsonl", rows)["official"]["value"] == 1
+
+
+def test_an_interval_is_given_where_the_rate_is_a_share_of_rows(tmp_path: Path) -> None:
+    one = scored(tmp_path / "a.jsonl", [row(1, None, 5), row(2, None, 1)])["official"]
+    assert one["low"] is not None and one["low"] < 0.5 < one["high"]
+    several = scored(tmp_path / "b.jsonl", [row(1, 1, 5), row(1, 2, 1), row(2, 1, 1)])["official"]
+    assert several["low"] is None and several["high"] is None

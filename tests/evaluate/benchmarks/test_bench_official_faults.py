@@ -273,6 +273,31 @@ def test_spatial_with_every_class_has_one_map_and_no_notice() -> None:
     assert "where the release has 355" in _absent("C", 356)[0]
 
 
+@pytest.mark.parametrize(
+    ("prediction", "why"),
+    [(None, "is None, no list"), (3, "is 3, no list"), (..., "has no prediction")],
+)
+def test_hallucination_generative_stops_where_the_script_does(
+    prediction: object, why: str, tmp_path: Path
+) -> None:
+    row = {"label": ["dog"]} | ({} if prediction is ... else {"prediction": prediction})
+    whole = {"yt1": {"What is heard?": {"label": ["dog"], "prediction": ["dog"]}, "Which?": row}}
+    (tmp_path / "f.json").write_text(json.dumps(whole))
+    benchmark = open_benchmark("hallucination-generative")
+    items = benchmark.load(tmp_path / "f.json", partial=True)
+    found = score(benchmark, items, benchmark.read_predictions(tmp_path / "f.json"))
+    assert found["official"]["value"] is None and why in found["official"]["stops"]
+    assert found["strict"]["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("said", [["dog"], "dog", "dog, dog"])
+def test_hallucination_generative_tells_of_texts(said: object) -> None:
+    benchmark, items = opened("hallucination-generative")
+    found = score(benchmark, items, {key_of(item): said for item in items})
+    told = any("are texts" in fault for fault in found["official"]["faults"])
+    assert told == isinstance(said, str)
+
+
 def test_every_fixture_names_its_working() -> None:
     for path in sorted(DATA.glob("*/expected.json")):
         assert json.loads(path.read_text())["why"], path
