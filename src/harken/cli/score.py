@@ -28,7 +28,9 @@ def score(
     judge_cache: Annotated[
         Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
-    judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
+    judge_runs: Annotated[
+        int, typer.Option(min=1, help="Raters of MMAR's rubrics, which ask 5.")
+    ] = 1,
     answered_by: Annotated[
         str, typer.Option(help="The model that answered: warns if the judge is of its family.")
     ] = "",
