@@ -34,6 +34,7 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
+from harken.models.listeners.normaliser import whisper_english
 
 
 class AsrBenchmark(Benchmark):
@@ -143,23 +144,6 @@ def _by_whisper(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         return {"needs": "pip install harken[metrics]"}
     name, normaliser = found
     return {"normaliser": name, **error_rates(pairs, normaliser)[0]}
-
-
-def whisper_english() -> tuple[str, Callable[[str], str]] | None:
-    """Whisper's English normaliser and its name; None where no library with it is installed."""
-    try:
-        from whisper_normalizer.english import EnglishTextNormalizer
-
-        return "Whisper's, English (whisper_normalizer)", EnglishTextNormalizer()
-    except ImportError:
-        pass
-    try:
-        from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
-
-        name = "Whisper's, English (transformers; without its list of British spellings)"
-        return name, EnglishTextNormalizer({})
-    except ImportError:
-        return None
 
 
 def normalise(text: str) -> str:
