@@ -32,6 +32,7 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.text_files import read_text
 from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
 
@@ -72,7 +73,7 @@ class Own(Benchmark):
         if not path.is_file():
             raise ConfigError("there is no such description", where=str(path))
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = yaml.safe_load(read_text(path))
         except yaml.YAMLError as error:
             raise ConfigError(f"not YAML: {error}", where=str(path)) from error
         if not isinstance(raw, dict):
@@ -140,9 +141,9 @@ class Own(Benchmark):
             return replace(given, plan=plan)
         return super().item(row, clips)
 
-    def _clips(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
+    def clips_of(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
         """Items of a dataset bring their own clips, checked by the dataset's reader."""
-        return ((), []) if "item" in row else super()._clips(row, root)
+        return ((), []) if "item" in row else super().clips_of(row, root)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
