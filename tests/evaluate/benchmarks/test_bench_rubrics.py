@@ -50,6 +50,13 @@ def test_no_list_or_two_that_differ_are_unreadable(reply: str) -> None:
     assert read_points(reply) is None
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 7])
+def test_as_many_points_as_the_rubric_has(size: int) -> None:
+    reply = json.dumps([{"name": "p", "score": int(n == 0)} for n in range(size)])
+    assert read_points(reply, size) == pytest.approx(1 / size)
+    assert read_points(reply, size + 1) is None and read_points(reply) is None
+
+
 def judged(speak: Any, runs: int = 5) -> tuple[dict[str, Any], tuple[str, ...], Says]:
     """Rubrics of two items of three choices that are right, and one that is wrong."""
     benchmark, items = opened("mmar")

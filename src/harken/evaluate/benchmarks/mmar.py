@@ -149,37 +149,38 @@ def _rated(
     """Ask all raters about the items whose final answer is right."""
     counted = [item for item in items if right.get(key_of(item)) is not None]
     asked = [item for item in counted if right.get(key_of(item))]
-    prompts = [_prompt(item, predictions) for item in asked]
-    calls, columns = 0, []
+    prompts = [(_prompt(item, predictions), len(row_of(item)["rubric"])) for item in asked]
+    calls, columns, read = 0, [], []
     for rater in range(helpers.runs):
         replies, own = _rater(helpers, prompts, rater)
         calls += own
         columns.append(replies)
-        scores = [None if reply is None else read_points(reply) for reply in replies]
-        unsettled(helpers, dict(zip(map(key_of, asked), scores, strict=True)), None, 0)
+        read.append([None if reply is None else read_points(reply, size)
+                     for reply, (_, size) in zip(replies, prompts, strict=True)])  # fmt: skip
+        unsettled(helpers, dict(zip(map(key_of, asked), read[-1], strict=True)), None, 0)
     helpers.tally.runs = helpers.runs
-    rows = list(zip(*columns, strict=True))
-    read = tuple(
-        tuple(None if reply is None else read_points(reply) for reply in row) for row in rows
-    )
-    same = bool(rows) and all(len(set(row)) == 1 for row in rows)
-    return Ratings(len(counted) - len(asked), read, calls, same)
+    same = bool(asked) and all(len(set(row)) == 1 for row in zip(*columns, strict=True))
+    return Ratings(len(counted) - len(asked), tuple(zip(*read, strict=True)), calls, same)
 
 
-def _rater(helpers: Helpers, prompts: Sequence[str], rater: int) -> tuple[list[str | None], int]:
-    """One rater's replies, and the number of requests; unreadable ones are asked for again.
+def _rater(
+    helpers: Helpers, prompts: Sequence[tuple[str, int]], rater: int
+) -> tuple[list[str | None], int]:
+    """One rater's replies to (prompt, points) pairs, and the number of requests.
 
-    Failed requests are not: the judge's own client has repeated them. Nor is a reply that comes
-    back word for word.
+    Unreadable replies are asked for again. Failed requests are not: the judge's own client has
+    repeated them. Nor is a reply that comes back word for word.
     """
-    replies = ask_judge(helpers, prompts, seed=rater)
+    replies = ask_judge(helpers, [text for text, _ in prompts], seed=rater)
     calls = len(prompts)
     open_ = list(range(len(prompts)))
     for attempt in range(1, TRIES):
-        open_ = [i for i in open_ if (text := replies[i]) is not None and read_points(text) is None]
+        open_ = [i for i in open_ if (text := replies[i]) is not None
+                 and read_points(text, prompts[i][1]) is None]  # fmt: skip
         if not open_:
             break
-        again = ask_judge(helpers, [prompts[i] for i in open_], seed=rater + attempt * _APART)
+        seed = rater + attempt * _APART
+        again = ask_judge(helpers, [prompts[i][0] for i in open_], seed=seed)
         calls += len(open_)
         changed = [i for i, text in zip(open_, again, strict=True) if text != replies[i]]
         for i, text in zip(open_, again, strict=True):
@@ -231,14 +232,14 @@ def without_extremes(scores: Sequence[float]) -> float:
     return sum(kept) / len(kept)
 
 
-def read_points(reply: str) -> float | None:
-    """The share of points in a judge's JSON list of five objects with a score of 0 or 1.
+def read_points(reply: str, size: int = POINTS) -> float | None:
+    """The share of points in a judge's JSON list of `size` objects with a score of 0 or 1.
 
     The list may stand in prose that has brackets of its own. None if there is none, or several
     that differ.
     """
-    found = {points for one in _lists(reply) if (points := _points(one)) is not None}
-    return sum(next(iter(found))) / POINTS if len(found) == 1 else None
+    found = {points for one in _lists(reply) if (points := _points(one, size)) is not None}
+    return sum(next(iter(found))) / size if len(found) == 1 else None
 
 
 def _lists(text: str) -> Iterator[list[Any]]:
@@ -253,19 +254,20 @@ def _lists(text: str) -> Iterator[list[Any]]:
         place = text.find("[", end)
 
 
-def _points(values: list[Any]) -> tuple[float, ...] | None:
-    """Five scores of 0 or 1, else None."""
+def _points(values: list[Any], size: int) -> tuple[float, ...] | None:
+    """`size` scores of 0 or 1, else None."""
     try:
         points = [value["score"] for value in values]
     except (TypeError, KeyError):
         return None
     fits = all(isinstance(one, int | float) and one in (0, 1) for one in points)
-    return tuple(map(float, points)) if len(points) == POINTS and fits else None
+    return tuple(map(float, points)) if len(points) == size and fits else None
 
 
 def _prompt(item: Item, predictions: Predictions) -> str:
     """The prompt for the judge: harken's wording, with the script's content."""
     row, key = row_of(item), key_of(item)
+    size = len(row["rubric"])
     thinking = str(predictions.raw.get(key, {}).get("thinking_prediction") or "")
     values = material(
         question=item.question,
@@ -275,7 +277,7 @@ def _prompt(item: Item, predictions: Predictions) -> str:
         reasoning_to_mark=f"{thinking}\n{predictions.text(key)}",
     )
     return (
-        "You mark the reasoning of an answer about audio by a rubric of five points.\n"
+        f"You mark the reasoning of an answer about audio by a rubric of {size} points.\n"
         + values
         + 'Give a JSON list with one object a point, in order: {"name": …, "score": 0 or 1, '
         '"justification": …}.'
