@@ -35,8 +35,8 @@ from typing import Any
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, ask_judge, material, unsettled
-from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
-from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, row_of, share
 from harken.item import Item
 
@@ -94,8 +94,8 @@ class Jailbreak(Benchmark):
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """Rows in JALMBench's layout, numbered as those of a release."""
-        rows = _numbered(read_rows(Path(path)))
-        return predictions_of(rows, Path(path), self.key, self.prediction)
+        rows, notes = reply_rows(Path(path), self.key)
+        return predictions_of(_numbered(rows), Path(path), self.key, self.prediction, notes)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
