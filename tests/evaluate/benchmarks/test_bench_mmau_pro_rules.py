@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import types
@@ -15,7 +16,6 @@ from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes, punkt, sentences
 from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import Row, write_rows
 from harken.evaluate.benchmarks.scoring import score
 
 CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
@@ -95,12 +95,16 @@ def library(split: Any) -> types.ModuleType:
     return found
 
 
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
 def instruction(tmp_path: Path, identifier: str) -> Any:
-    row: Row = {
+    row = {
         "id": "i", "audio_path": ["a.wav"], "question": "q", "answer": "", "kwargs": {"N": 1},
         "category": "instruction following", "task_identifier": identifier,
     }  # fmt: skip
-    write_rows(tmp_path / "test.jsonl", [row])
+    write(tmp_path / "test.jsonl", [row])
     bench = open_benchmark("mmau-pro")
     items = bench.load(tmp_path / "test.jsonl", partial=True)
     return score(bench, items, {"i": "Dr. Smith left at 5 p.m. today."})["official"]
@@ -153,11 +157,11 @@ def test_closed_items_by_a_real_embedding(tmp_path: Path) -> None:
         "",
     ]
     gold = [0, 0, 1, 2, 3, 2]
-    rows: list[Row] = [
+    rows = [
         {"id": str(n), "audio_path": ["a.wav"], "question": "What is heard?", "choices": choices,
          "answer": choices[place], "category": "sound"} for n, place in enumerate(gold)
     ]  # fmt: skip
-    write_rows(tmp_path / "test.jsonl", rows)
+    write(tmp_path / "test.jsonl", rows)
     bench = open_benchmark("mmau-pro")
     items = bench.load(tmp_path / "test.jsonl", partial=True)
     given = Predictions.of({str(n): text for n, text in enumerate(said)})
