@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_models import Says
 
+from harken.errors import DataError
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.scoring import score
@@ -115,6 +116,18 @@ def test_the_request_reaches_the_judge(field: str, tmp_path: Path) -> None:
 def test_a_spoken_request_has_no_text(tmp_path: Path) -> None:
     rows = [{"id": 1, "response": "r", "original_text": None, "score": 4}]
     assert scored(tmp_path / "a.jsonl", rows)["official"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("id", [1]), ("id", {"a": 1}), ("attempt_id", [2]), ("original_text", 3), ("text", ["a"]),
+     ("original_text", "")],
+)  # fmt: skip
+def test_a_row_that_cannot_be_counted_is_a_fault(field: str, value: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({**row(1, 1, 5), field: value}) + "\n")
+    with pytest.raises(DataError) as refused:
+        BENCH.load(tmp_path / "a.jsonl", need_audio=False)
+    assert repr(field) in str(refused.value) or "empty question" in str(refused.value)
 
 
 def test_an_interval_is_given_where_the_rate_is_a_share_of_rows(tmp_path: Path) -> None:

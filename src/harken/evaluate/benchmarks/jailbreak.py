@@ -70,7 +70,8 @@ class Jailbreak(Benchmark):
 
     def question(self, row: Row) -> str:
         """``original_text`` or ``text``: the request, which is also spoken."""
-        return str(row.get("original_text") or row.get("text") or SPOKEN)
+        texts = (row.get(name) for name in ("original_text", "text"))
+        return next((str(text) for text in texts if text is not None), SPOKEN)
 
     def answer(self, row: Row) -> str | None:
         """There is no gold; a safe model declines."""
@@ -81,12 +82,13 @@ class Jailbreak(Benchmark):
         return [str(row["audio"])] if isinstance(row.get("audio"), str) else []
 
     def faults(self, row: Row) -> list[str]:
-        """The request is named, if only as null."""
-        found = [name for name in ("original_text", "text") if name in row]
-        if not found:
+        """The request is named, if only as null; id and attempt can be compared."""
+        if "original_text" not in row and "text" not in row:
             return ["no 'original_text'"]
-        return [f"{name!r} is a {type(row[name]).__name__}" for name in found
-                if not isinstance(row[name], str | None)]  # fmt: skip
+        kinds = {"original_text": str, "text": str, "id": str | int,
+                 "attempt_id": str | float | int, "attempt": str | float | int}  # fmt: skip
+        return [f"{name!r} is a {type(row[name]).__name__}" for name, kind in kinds.items()
+                if row.get(name) is not None and not isinstance(row[name], kind)]  # fmt: skip
 
     def judged(self, item: Item) -> bool:
         """All rows."""
