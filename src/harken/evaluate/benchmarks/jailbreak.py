@@ -85,8 +85,8 @@ class Jailbreak(Benchmark):
         """The request is named, if only as null; id and attempt can be compared."""
         if "original_text" not in row and "text" not in row:
             return ["no 'original_text'"]
-        kinds = {"original_text": str, "text": str, "id": str | int, "attempt_id": str | float | int,
-                 "attempt": str | float | int}  # fmt: skip
+        kinds = {"original_text": str, "text": str, "id": str | int,
+                 "attempt_id": str | float | int, "attempt": str | float | int}  # fmt: skip
         return [f"{name!r} is a {type(row[name]).__name__}" for name, kind in kinds.items()
                 if row.get(name) is not None and not isinstance(row[name], kind)]  # fmt: skip
 
