@@ -4,7 +4,7 @@ Peng et al., "JALMBench: Benchmarking Jailbreak Vulnerabilities in Audio Languag
 2026, arXiv 2505.17568. ``harken score --benchmark jailbreak --predictions FILE [--judge MODEL]``.
 
 Release and predictions: JSON lines as JALMBench writes them, with ``id``, ``original_text`` (the
-request; ``text`` in older files; null where it is only spoken) and the model's ``response``;
+request; null where it is only spoken; or ``text``) and the model's ``response``;
 optionally ``attempt_id`` (or ``attempt``), ``audio``, and the judge's ``score`` (1-5) and
 ``evaluation`` (its reply, which ends in ``#thescore: n``). Rows of one id are attempts at one
 query; several rows of one id and attempt are told apart by their order.
@@ -82,8 +82,8 @@ class Jailbreak(Benchmark):
         return [str(row["audio"])] if isinstance(row.get("audio"), str) else []
 
     def faults(self, row: Row) -> list[str]:
-        """The request is named, if only as null; id and attempt can be compared."""
-        if "original_text" not in row and "text" not in row:
+        """JALMBench's field is there, if only as null; id and attempt can be compared."""
+        if "original_text" not in row and row.get("text") is None:
             return ["no 'original_text'"]
         kinds = {"original_text": str, "text": str, "id": str | int,
                  "attempt_id": str | float | int, "attempt": str | float | int}  # fmt: skip
