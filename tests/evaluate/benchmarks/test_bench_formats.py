@@ -69,6 +69,9 @@ def test_a_description_and_a_release_in_another_encoding(tmp_path: Path) -> None
     benchmark = open_benchmark(str(tmp_path / "my.yaml"))
     with pytest.raises(DataError, match="not UTF-8"):
         benchmark.release(benchmark.default, partial=True)
+    (tmp_path / "84-1.trans.txt").write_bytes("84-1-0 CAF\u00c9\n".encode("latin-1"))
+    with pytest.raises(DataError, match="byte 0xc9 in line 1"):
+        open_benchmark("asr").release(tmp_path, partial=True)
     (tmp_path / "no.yaml").write_text("- a list")
     with pytest.raises(ConfigError):
         open_benchmark(str(tmp_path / "no.yaml"))

@@ -13,6 +13,7 @@ from test_bench_golden import DATA, NAMES
 
 from harken.errors import DataError
 from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.parsers import parse_report
 from harken.evaluate.benchmarks.predictions import Predictions
@@ -261,3 +262,16 @@ def test_items_are_unchanged_by_a_faulty_neighbour() -> None:
     after = loaded(open_benchmark("mmau"), [*rows, {"id": "last"}]).items
     assert {key_of(one): one for one in after} == before
     assert [row_of(one) for one in after] == rows
+
+
+def test_no_parser_takes_an_empty_option_for_an_answer() -> None:
+    rows = [{**row, "choices": [*row["choices"], ""]} for row in rows_of("mmar")]
+    benchmark = open_benchmark("mmar")
+    items = loaded(benchmark, rows).items
+    without = [len(row["choices"]) - 1 for row in rows]
+    chance = floor(benchmark, items, linear=False)["chance"]
+    assert chance == pytest.approx(sum(1 / size for size in without) / len(rows))
+    for reply in ("", "zzz"):
+        table = parse_report(benchmark, items, dict.fromkeys(map(key_of, items), reply))["parsers"]
+        for name in ("exact", "substring", "harken", "strict", "first-capital"):
+            assert table[name]["parsed"] == 0, (name, reply)

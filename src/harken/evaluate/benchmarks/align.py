@@ -92,8 +92,9 @@ def _by_prompts(rows: Mapping[str, Row], items: Sequence[Item]) -> Mapping[str, 
 def _at(row: Row, items: Sequence[Item]) -> str:
     """The key of the item at the row's place in the data; empty where there is none."""
     place = row.get(PLACE)
-    there = isinstance(place, int) and 0 <= place < len(items)
-    return key_of(items[place]) if there else ""
+    if not isinstance(place, int) or not 0 <= place < len(items):
+        return ""
+    return key_of(items[place])
 
 
 def _fitting(prompt: str, items: Sequence[Item]) -> list[str]:

@@ -60,7 +60,7 @@ def _tokens(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 def _exact(benchmark: Benchmark, item: Item, text: str) -> Read:
     plain = text.strip().casefold()
-    read = plain in [one.strip().casefold() for one in options_of(item)]
+    read = bool(plain) and plain in [one.strip().casefold() for one in options_of(item)]
     return float(plain == item.answer.strip().casefold()), read
 
 
@@ -78,7 +78,8 @@ def _capital(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 def _substring(benchmark: Benchmark, item: Item, text: str) -> Read:
     plain = text.casefold()
-    hits = [i for i, one in enumerate(options_of(item)) if one.casefold() in plain]
+    options = enumerate(options_of(item))
+    hits = [i for i, one in options if one.strip() and one.casefold() in plain]
     return _place(item, hits[0] if hits else None)
 
 
