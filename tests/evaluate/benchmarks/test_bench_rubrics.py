@@ -120,6 +120,20 @@ def test_a_deterministic_judge_is_told() -> None:
     assert "deterministic" not in once and not none
 
 
+def test_a_judge_that_is_down_is_not_called_deterministic() -> None:
+    part, faults, _ = judged(lambda text: None)
+    assert not part["deterministic"] and (part["n"], part["failed"]) == (1, 2)
+    assert not any("deterministic" in fault for fault in faults)
+
+
+def test_without_a_right_answer_no_rater_is_asked_and_all_runs_are_zero() -> None:
+    benchmark, items = opened("mmar")
+    judge = Says(lambda text: points(5))
+    texts = {key_of(one): "none of them" for one in items}
+    part = benchmark.official(items, Predictions.of(texts), Helpers(judge, runs=5)).parts["rubrics"]
+    assert part["runs"] == [0.0] * 5 and part["score"] == 0 and not judge.asked
+
+
 def test_five_runs_are_five_requests_and_a_second_scoring_is_none(tmp_path: Path) -> None:
     pytest.importorskip("aiohttp")
     from fake_server import Standin

@@ -132,12 +132,14 @@ class Ratings:
         scores: for each item that was judged, each rater's share of points; None: failed.
         calls: requests to the judge.
         same: whether all raters said the same of every item, word for word.
+        raters: how many there were.
     """
 
     wrong: int
     scores: tuple[tuple[float | None, ...], ...]
     calls: int
     same: bool
+    raters: int
 
 
 def _rated(
@@ -159,8 +161,11 @@ def _rated(
                      for reply, (_, size) in zip(replies, prompts, strict=True)])  # fmt: skip
         unsettled(helpers, dict(zip(map(key_of, asked), read[-1], strict=True)), None, 0)
     helpers.tally.runs = helpers.runs
-    same = bool(asked) and all(len(set(row)) == 1 for row in zip(*columns, strict=True))
-    return Ratings(len(counted) - len(asked), tuple(zip(*read, strict=True)), calls, same)
+    same = bool(asked) and all(
+        len(set(row)) == 1 and None not in row for row in zip(*columns, strict=True)
+    )
+    wrong, rows = len(counted) - len(asked), tuple(zip(*read, strict=True))
+    return Ratings(wrong, rows, calls, same, helpers.runs)
 
 
 def _rater(
@@ -192,7 +197,7 @@ def _rater(
 def _rubrics(given: Ratings) -> tuple[dict[str, Any], list[str]]:
     """The rubrics' part of the result, and what is to be told."""
     zeros = [0.0] * given.wrong
-    raters = len(given.scores[0]) if given.scores else 1
+    raters = given.raters
     known = [[one for one in row if one is not None] for row in given.scores]
     items = zeros + [without_extremes(row) for row in known if row]
     whole = zeros + [without_extremes(row) for row in known if len(row) == raters]
@@ -205,8 +210,10 @@ def _rubrics(given: Ratings) -> tuple[dict[str, Any], list[str]]:
         "judge_calls": given.calls,
     }
     if raters > 1:
-        columns = zip(*given.scores, strict=True)
-        own = [zeros + [one for one in column if one is not None] for column in columns]
+        own = [
+            zeros + [one for row in given.scores if (one := row[rater]) is not None]
+            for rater in range(raters)
+        ]
         part |= {
             "runs": [share(column) for column in own],
             "raters_failed": lost,
