@@ -79,7 +79,7 @@ MENDED: Mapping[str, Mapping[str, Any]] = {
     "deafness": {"snr_db": "loud"},
     "grounding": {"answer": "somewhere", "segments": None},
     "spatial": {"question_type": "SMELL"},
-    "jailbreak": {"text": None},
+    "jailbreak": {"text": 7},
     "captioning": {"references": []},
     "retrieval": {"clips": "a.wav"},
     "asr": {"text": "…"},

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from test_bench_golden import opened
 
+from harken.errors import DataError
 from harken.evaluate.benchmarks import submit
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
@@ -111,3 +112,19 @@ def test_rows_without_a_reply_are_written_where_the_script_skips_them(
     assert any("have no row" in one for one in told) is not benchmark.keeps_absent
     other = benchmark.suffixes and ".jsonl" not in benchmark.suffixes
     assert any("the official script reads" in one for one in told) is bool(other)
+
+
+@pytest.mark.parametrize("outcomes, reason", [
+    (["failed", "failed"], "all 2 asked failed"), ([], "no record"), (["failed"], "all 1 asked"),
+])  # fmt: skip
+def test_a_run_without_a_reply_is_no_submission(
+    outcomes: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the field, the script of MMAU-Pro scores the gold."""
+    items = [Item("Which?", "a", ("a", "b"), plan={"key": n, "row": {}}, task=n) for n in "xy"]
+    records = [{"item": item.id, "outcome": outcome, "condition": "audio", "rotation": 0,
+                "parsed": None, "reply": ""}
+               for item, outcome in zip(items, outcomes, strict=False)]  # fmt: skip
+    monkeypatch.setattr(submit, "read_run", lambda _: SimpleNamespace(records=lambda _: records))
+    with pytest.raises(DataError, match=reason):
+        submit.replies_of(open_benchmark("mmau-pro"), items, Path("run"))

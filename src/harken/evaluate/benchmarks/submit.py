@@ -40,7 +40,7 @@ def replies_of(
     reply and get no row: they are counted in the notes.
 
     Raises:
-        DataError: the run has no records of these items under ``audio``.
+        DataError: the run has no records of these items under ``audio``, or all failed.
     """
     records = {
         record["item"]: record
@@ -64,6 +64,13 @@ def replies_of(
             f"the run has no record of the {len(items)} items of {benchmark.name} under audio",
             where=str(folder),
             hint="Evaluate on them first: harken eval MODEL -b NAME --data RELEASE -o RUN",
+        )
+    if not texts:
+        # A file without the field is no submission: some scripts would score the gold instead.
+        raise DataError(
+            f"the run has no reply to the items of {benchmark.name}: all {failed} asked failed",
+            where=str(folder),
+            hint="Run the same `harken eval` again: it asks what failed.",
         )
     notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
     return texts, notes
