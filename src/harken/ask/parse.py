@@ -1,71 +1,49 @@
 r"""Reply -> the choice it names, or None and why. A cascade from strict to lenient; no guesses.
 
-1. strict: the whole reply (or its ``<answer>`` tag, JSON ``answer`` field, ``\boxed{}``) is a
-   letter, an option text, or a letter with its option text;
-2. cue: "the answer is …" followed by a letter or an option;
-3. abstained: "I don't know", "cannot be determined", a refusal;
-4. letter: a line that is only a letter, "option B", "(B)", "B is correct";
-5. text: exactly one option is mentioned, longest match first ("dog bark" is not a mention of
-   "dog"), negated mentions aside.
+Before it is read, a reply is freed of what is no answer: reasoning (`thinking`), control tokens,
+fences, JSON, boxes and markup (`wrapping`), a next question that the model made up, and a
+conclusion that it took back (`corrections`: the last one counts). Then, on what is left:
 
-A reply that names several options, or none, is unparsable: it never counts as a random choice or
-as the first one. Letters count only where the prompt showed letters.
+1. strict: all of it is a letter, an option's text, or a letter with its option's text;
+2. cue: "the answer is …" in one of the languages of `cues`, followed by a letter or an option;
+3. refusal: "I don't know", "cannot be determined" (`refusals`), unless an answer is given beside it;
+4. yes-no: for these two options, the first word;
+5. letter: "option B", "(B)", "B is correct", "the second option" (`mention`, `ordinals`);
+6. text: exactly one option is mentioned, longest match first ("dog bark" is no mention of "dog").
+
+At every step three rules hold. An option that is denied (`negation`) is never credited. A letter
+and a text that contradict each other name nothing, however they are put. A reply that names several
+options, or none, is unparsable: it never counts as a random choice or as the first one.
+
+Letters count only where the prompt showed letters; where an option is itself a letter, its text
+goes before the letter (`options`).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
 from harken.ask import words as w
-from harken.ask.mention import mentioned, single
-from harken.models.base import Prompt, letter
+from harken.ask.corrections import before_next_question, segments, withdrawn
+from harken.ask.cues import ARTICLE_LETTERS, JOINERS, REASONS, conclusions, without_small_words
+from harken.ask.mention import Found, mentions
+from harken.ask.options import Options, shown_options
+from harken.ask.ordinals import ordinals
+from harken.ask.refusals import after_turn, is_remark, pieces, refuses
+from harken.ask.wrapping import bare, bodies, unwrapped
+from harken.models.base import Prompt
 
-_LONGEST = 20_000  # characters read, from the end: longer replies are repetition loops
-_MOST_CUES, _REACH = 16, 1000  # cues read, from the end, and characters read after each
-_ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: no choice when another word follows
-
-_REASONS = ("because", "since", "as", "given", "due", "for", "with")
-
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
-_THINKING_TAG = re.compile(r"<(/?)(think|thinking|reasoning)>", re.I)
-_ANSWER_TAG = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.S | re.I)
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_OBJECT = re.compile(r"\{[^{}]*\}")
-_FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.S)
-_LETTER_ONLY = re.compile(r"[\(\[\"']?([A-Za-z]{1,2})[\)\]\"']?[.:,;!]?")
-_LETTER_TEXT = re.compile(r"[\(\[]?([A-Za-z]{1,2})(\s*[\)\].:,]\s*|\s+-+\s+|\s+)(\S.*)", re.S)
-_CUE = re.compile(
-    r"\b(?:(final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:to|for)\b[^.:\n]{0,80}?)?"
-    r"\s*(?:\b(?:is|was|would be|should be|must be)\b|:|=)\s*(?:as follows)?\s*:?\s*"
-    r"(?:(?:most likely|probably|likely|clearly)\s)?\s*(?:(?:option|choice|letter)\s)?\s*",
-    re.I,
+_MOST_CUES, _REACH = 16, 600  # cues read, from the end, and characters read after each
+_LETTER_ONLY = re.compile(r"[(\[\"'{<]{0,2}([A-Za-z]{1,2})[)\]\"'}>]{0,2}\s{0,2}[.:,;!?。]{0,3}")
+_LETTER_TEXT = re.compile(
+    r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)", re.S
 )
-_WEAK = re.compile(
-    r"(?:\b(?i:answer|option|choice|letter|choose|chose|pick|select|go with|going with|say|guess"
-    r"|think|is|it's)\s+|(?<![\w)])[\(\[](?=[A-Za-z]{1,2}[\)\]]))([A-Za-z]{1,2})(?![\w'#])"
-)
-_IS_RIGHT = re.compile(r"(?<![\w'])([A-Z]{1,2})\s+(?:is|seems)\s+(?:the\s+)?"
-                       r"(?:correct|right|best|answer|most)\b")  # fmt: skip
-_REFUSAL = re.compile(
-    r"\b(?:i|we) (?:really |honestly |just )?(?:do|did|can|could|am|are|would)(?: really)? not "
-    r"(?:know|answer|tell|say|determine|hear|listen|identify|process|access|sure|certain|able"
-    r"|provide|have (?:access|enough|any audio|the audio))"
-    r"|\b(?:im|i am|we are|as an ai)\b.{0,40}?\b(?:not sure|unsure|unable|not able|not certain)"
-    r"|\b(?:can|could) not (?:be )?(?:determined?|answered?|known|told|tell|say|answer)\b"
-    r"|\b(?:impossible|unable|not possible|no way) to (?:tell|know|say|determine|answer|hear"
-    r"|identify)\b"
-    r"|\bno (?:idea|audio (?:is|was|has been)?\s*(?:given|provided|attached|available))"
-    r"|\bnot enough information|\binsufficient (?:information|context)|\bi (?:pass|abstain)\b"
-    r"|\bnone of (?:the above|these|them|the options|the choices)\b"
-    r"|^\W*(?:unknown|unsure|not sure|no answer|pass|abstain|na|n/a|none|dont know|do not know)\W*$"
-)
-_TURN = re.compile(
-    r"\b(?:but|however|though|although|my (?:best )?guess|i would guess|i(?:'d)? guess)\b", re.I
-)
+_SENTENCE = re.compile(r"(?<![\s(][A-Za-z])(?<!^[A-Za-z])[.!?](?:\s|$)|[\n。！？]")
+_ARTICLED = re.compile(r"(?:it is|its|this is|that is|i hear|i can hear|there is|the sound is|sounds like|it sounds like)\s")
 _YES = frozenset({"yes", "yeah", "yep", "yup", "true"})
 _NO = frozenset({"no", "nope", "nah", "false"})
+_CONFLICT = "letter-text-conflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +61,14 @@ class Parsed:
     abstained: bool = False
 
 
+_Read = tuple[int | None, str]  # shown position and rule, or None and why; an empty rule: go on
+
+
 def parse(text: str, prompt: Prompt) -> Parsed:
     """Read the choice from a reply to `prompt`; never raises, whatever the text."""
     if not prompt.choices:
         return Parsed(None, "open")
-    shown, rule = _read(text, prompt)
+    shown, rule = _read(text, shown_options(prompt))
     if shown is None:
         return Parsed(None, rule, abstained=rule == "refusal")
     return Parsed(prompt.order[shown] if prompt.order else shown, rule)
@@ -95,191 +76,219 @@ def parse(text: str, prompt: Prompt) -> Parsed:
 
 def answer_text(text: str) -> str:
     """The answer in a reply, without reasoning, code fences, tags and JSON around it."""
-    texts = _unwrapped(text)
-    return texts[-1] if texts else ""
+    found, _ = bodies(text)
+    return found[-1] if found else ""
 
 
 def is_refusal(text: str) -> bool:
-    """Whether `text` declines to answer."""
-    return _REFUSAL.search(w.fold(text)) is not None
+    """Whether the answer in `text` declines to answer."""
+    return refuses(w.fold(answer_text(text)))
 
 
-def _read(text: str, prompt: Prompt) -> tuple[int | None, str]:
-    """Shown position and rule, or None and why."""
-    bodies = _unwrapped(text)
-    if not any(body.strip() for body in bodies):
-        return None, "unfinished-thinking" if text.strip() else "empty"
-    results = [_one(body, prompt) for body in bodies]
+def starts_with_letter(text: str, prompt: Prompt) -> int | None:
+    """The choice whose letter `text` is or begins with, so that its first token is that letter."""
+    found = parse(text, prompt)
+    return found.choice if found.rule in ("letter", "letter-and-text", "letter-first") else None
+
+
+def _read(text: str, options: Options) -> _Read:
+    found, unfinished = bodies(text)
+    if not any(body.strip() for body in found):
+        return None, "unfinished-thinking" if unfinished or text.strip() else "empty"
+    results = [_body(body, options) for body in found]
     picks = {shown for shown, _ in results if shown is not None}
     if len(picks) > 1:
         return None, "several-answers"
-    return next((r for r in results if r[0] is not None), results[0])
+    return next((result for result in results if result[0] is not None), results[0])
 
 
-def _unwrapped(text: str) -> list[str]:
-    """The candidate answers in a reply: every ``<answer>``, the JSON field, the box, or all of it.
-
-    ``<think>`` blocks are not answers; after one that is never closed, nothing is left.
-    """
-    text = w.plain(_ending(text))
-    text = _THINKING.sub(" ", text)
-    text = re.sub(r"^.*</(?:think|thinking|reasoning)>", " ", text, flags=re.S | re.I)
-    text = re.sub(r"<(?:think|thinking|reasoning)>.*$", " ", text, flags=re.S | re.I).strip()
-    found = [body.strip() for body in _ANSWER_TAG.findall(text)]
-    if found:
-        return [_json_answer(body) for body in found]
-    found = [body.strip() for body in _BOXED.findall(text)]
-    return found or [_json_answer(text)]
+def _body(text: str, options: Options) -> _Read:
+    """One candidate answer, up to a question that follows it."""
+    shown = options.same(text)
+    if shown is not None:  # as written, before any sign is taken for markup
+        return shown, "text"
+    result: _Read = (None, "")
+    for head in before_next_question(text):
+        result = _corrected(unwrapped(bare(head)), options)
+        if result[0] is not None or result[1] == "refusal":
+            break
+    return result
 
 
-def _ending(text: str) -> str:
-    """The last `_LONGEST` characters; reasoning that began before them still begins them."""
-    cut = len(text) - _LONGEST
-    if cut <= 0:
-        return text
-    tags = [tag for tag in _THINKING_TAG.finditer(text) if tag.start() < cut]
-    inside = bool(tags) and not tags[-1].group(1)
-    return (f"<{tags[-1].group(2)}>" if inside else "") + text[cut:]
+def _corrected(text: str, options: Options) -> _Read:
+    """The last conclusion of a text that may correct itself."""
+    strict = _strict(text, options)
+    if strict[1]:
+        return strict
+    spelled = w.spell(text)
+    polar = ("no",) in options.keys
+    parts = segments(spelled, w.level(spelled), polar)
+    if len(parts) == 1:
+        return _one(text, options)
+    denied: set[int] = set()
+    last = _one(parts[-1], options) if parts[-1].strip() else (None, "no-option")
+    for k in range(len(parts) - 1, -1, -1):
+        if k < len(parts) - 1 and withdrawn(w.level(parts[k + 1])):
+            return None, "withdrawn"
+        shown, rule = _one(parts[k], options) if parts[k].strip() else (None, "no-option")
+        if shown is not None:
+            later = [one for part in parts[k + 1 :] for one in mentions(part, options).texts]
+            return (None, "withdrawn") if shown in denied else _settled(shown, rule, later)
+        if rule not in ("no-option", "only-negated"):
+            return None, rule
+        denied |= mentions(parts[k], options).denied
+    return last
 
 
-def _json_answer(text: str) -> str:
-    fenced = _FENCE.match(text)
-    body = fenced.group(1) if fenced else text
-    inside = _OBJECT.findall(body)
-    if inside:
-        try:
-            raw = json.loads(inside[-1])
-        except (ValueError, RecursionError):
-            return body
-        for name, value in raw.items():
-            if w.key(str(name)) in (("answer",), ("final", "answer"), ("choice",), ("option",)):
-                if isinstance(value, bool):
-                    return "yes" if value else "no"
-                if isinstance(value, str | int | float):
-                    return str(value)
-                if isinstance(value, list):
-                    return ", ".join(str(entry) for entry in value)
-    return body
+def _settled(shown: int, rule: str, later: list[int]) -> _Read:
+    return (shown, rule) if not set(later) - {shown} else (None, "several-options")
 
 
-def _one(text: str, prompt: Prompt) -> tuple[int | None, str]:
-    """The cascade on one candidate answer."""
-    text = re.sub(r"[*`]+|^\s*[-•]\s+|^#+\s+", "", text).strip()
-    shown, rule = _strict(text, prompt)
-    if rule:
-        return shown, rule
-    shown, rule = _cue(text, prompt)
+def _one(text: str, options: Options) -> _Read:
+    """The cascade on a text without corrections."""
+    text = unwrapped(text.strip())
+    strict = _strict(text, options)
+    if strict[1]:
+        return strict
+    spelled = w.spell(text)
+    low = w.level(spelled)
+    shown, rule = _cue(spelled, low, options)
     if shown is not None:
         return shown, rule
-    refusal = _REFUSAL.search(w.fold(text))
-    if rule and refusal is None:
+    own = [i for i, name in enumerate(options.bodies) if refuses(w.fold(name))]
+    refusal = refuses(low) and not (own and mentions(spelled, options).texts & set(own))
+    if rule and not refusal:
         return None, rule
-    polar = _polar(text, prompt)
-    if polar is not None and not (refusal and refusal.start() == 0):
+    polar = _polar(text, options)
+    if polar is not None and (not refusal or re.match(r"\W*(?:yes|no)\b\s*[,.;:!-]", low)):
         return polar, "yes-no"
-    if refusal is None:
-        return _loose(text, prompt)
-    tail = _TURN.split(text)[-1]
-    if tail != text and not _REFUSAL.search(w.fold(tail)):
-        shown, rule = _loose(tail, prompt)
+    return _beside_refusal(spelled, low, options) if refusal else _loose(spelled, options)
+
+
+def _beside_refusal(spelled: str, low: str, options: Options) -> _Read:
+    """An answer given beside words of refusal: after a turn, or in sentences of its own."""
+    sentences = [(one, w.level(one)) for one in pieces(spelled)]
+    if any(refuses(one) for _, one in sentences):
+        others = " ".join(one for one, bottom in sentences if not refuses(bottom))
+        remark = all(is_remark(bottom) for _, bottom in sentences if refuses(bottom))
+        shown, rule = _strict(others.strip(), options) if others.strip() else (None, "")
+        if shown is None and remark:
+            shown, rule = _loose(spelled, options)
+        if shown is not None:
+            return shown, rule
+        if remark and rule not in ("no-option", "only-negated"):
+            return None, rule
+    tail = after_turn(spelled, low)
+    if tail is not None and not refuses(w.level(tail)):
+        shown, rule = _strict(tail.strip(" \t\n,.:;"), options)
+        if not rule:
+            shown, rule = _loose(tail, options)
         if shown is not None:
             return shown, rule
     return None, "refusal"
 
 
-def _loose(text: str, prompt: Prompt) -> tuple[int | None, str]:
+def _loose(spelled: str, options: Options) -> _Read:
     """Letters in lenient positions, then mentioned options; they must not contradict each other."""
-    options = mentioned(text, prompt.choices)
-    letters = _weak_letters(text, prompt)
-    if len(letters) > 1:
-        return None, "several-letters"
-    if letters:
-        (shown,) = letters
-        if options.affirmed and shown not in options.affirmed:
-            return None, "letter-text-conflict"
-        return shown, "letter-lenient"
-    return single(options)
+    return mentions(spelled, options).single()
 
 
-def _letter(name: str, prompt: Prompt) -> int | None:
-    """The shown position called `name` (any case), if letters were shown."""
-    if not prompt.style.letters:
-        return None
-    names = [letter(i) for i in range(len(prompt.choices))]
-    return names.index(name.upper()) if name.upper() in names else None
-
-
-def _same_text(text: str, prompt: Prompt) -> int | None:
-    """The only shown position whose text equals `text`: as written, else after `words.key`."""
-    written = w.plain(text).casefold().strip()
-    hits = [i for i, c in enumerate(prompt.choices) if w.plain(c).casefold().strip() == written]
-    if len(hits) != 1:
-        normalised = w.key(text)
-        hits = [i for i, c in enumerate(prompt.choices) if normalised and w.key(c) == normalised]
-    return hits[0] if len(hits) == 1 else None
-
-
-def _strict(text: str, prompt: Prompt) -> tuple[int | None, str]:
+def _strict(text: str, options: Options) -> _Read:
     """Read the whole text as an answer; ``rule`` is empty where it is not one."""
-    match = _LETTER_ONLY.fullmatch(text)
-    if match and (shown := _letter(match.group(1), prompt)) is not None:
+    text = text.strip()
+    shown = options.same(text)
+    if shown is not None:
+        lone = len(text) < 3 and options.letter(text) == shown and options.letters
+        return shown, "letter" if lone and options.plain[shown] != text else "text"
+    core = unwrapped(text)
+    match = _LETTER_ONLY.fullmatch(core)
+    if match and (shown := options.letter(match.group(1))) is not None:
         return shown, "letter"
-    shown = _same_text(text, prompt)
-    if shown is None:
-        shown = _same_text(text.strip(" \t\n.,;:!?\"'()[]"), prompt)
+    shown = options.stated(core)
     if shown is not None:
         return shown, "text"
-    return _letter_then_text(text, prompt)
+    return _letter_then_text(text, options)
 
 
-def _letter_then_text(text: str, prompt: Prompt) -> tuple[int | None, str]:
+def _letter_then_text(text: str, options: Options) -> _Read:
     """``B. dog bark``, ``(b) dog bark``, ``B dog bark``, ``B, because …``."""
     match = _LETTER_TEXT.fullmatch(text)
-    if match is None or (shown := _letter(match.group(1), prompt)) is None:
+    if match is None or (shown := options.letter(match.group(2))) is None:
         return None, ""
-    mark, rest = match.group(2).strip(), match.group(3)
-    named = _same_text(rest, prompt)
+    if _begins_with_text(text, options):
+        return None, ""
+    opened, name, closed, gap, rest = match.groups()
+    mark = closed + gap.strip() or ("\n" if "\n" in gap else "")
+    line = rest.splitlines()[0]
+    named = options.stated(rest)
     if named is None:
-        named = _same_text(rest.splitlines()[0].strip(" .,;"), prompt)
-    if _more_letters(rest, prompt, shown):
+        named = options.stated(line)
+    article = name.upper() in ARTICLE_LETTERS and not mark.strip() and not opened
+    if named is not None and article and not (named == shown and name.isupper()):
+        return None, ""  # "A dog barks": an English word, not a choice
+    if _more_letters(rest, options, shown):
         return None, ""  # a list of letters: perhaps a copy of the choices, with the answer below
-    if named == shown:
-        return shown, "letter-and-text"
-    if not mark:  # "A dog barks", "I think": an English word, not a choice
-        why = rest.split()[0].lower() in _REASONS and match.group(1).isupper()
-        return (shown, "letter-first") if why else (None, "")
     if named is not None:
-        return None, "letter-text-conflict"
-    spaced = match.group(2)[-1].isspace() and (match.group(1).isupper() or mark[0] in ".:")
-    if mark[0] in ")]" or text[0] in "([" or spaced:
-        return shown, "letter-first"
-    return None, ""  # "a.m.", "i.e."
+        if not mark and not name.isupper():
+            return None, ""
+        return (shown, "letter-and-text") if named == shown else (None, _CONFLICT)
+    word = rest.split()[0].lower().strip(".,")
+    why = word in REASONS and name.isupper()
+    spaced = gap[-1:].isspace() and (name.isupper() or mark[:1] in ".:)]")
+    if not (why if not mark.strip() else opened or mark[0] in ")]}" or spaced):
+        return None, ""  # "a.m.", "i.e.", "B flat"
+    return _agreeing(shown, "letter-first", f"({name}) {rest.strip()}", options)
 
 
-def _more_letters(rest: str, prompt: Prompt, shown: int) -> bool:
+def _agreeing(shown: int, rule: str, statement: str, options: Options) -> _Read:
+    """The letter that `statement` begins with, unless its first sentence denies or contradicts it."""
+    found = mentions(w.spell(_SENTENCE.split(statement, maxsplit=1)[0]), options)
+    if shown in found.denied:
+        return None, "only-negated"
+    if found.texts and shown not in found.texts:
+        return None, _CONFLICT
+    if found.letters - {shown} and not found.texts:
+        return None, "several-letters"
+    return shown, rule
+
+
+def _begins_with_text(text: str, options: Options) -> bool:
+    """Whether the letter at the start of `text` is the first word of an option ("C major")."""
+    if not any(len(form.words) > 1 and len(form.words[0]) < 3 for form in options.forms):
+        return False
+    found = mentions(w.spell(text[:200]), options).mentions
+    return bool(found) and not found[0].lettered and not text[: found[0].start].strip("([\"' ")
+
+
+def _more_letters(rest: str, options: Options, shown: int) -> bool:
     """Whether `rest` lists other letters (``A, B``, ``A or B``, a copied list)."""
-    pattern = r"(?:^|\b(?:or|and)\s+|[,/&]\s*)[\(\[]?([A-Z]{1,2})(?![\w'#])(\s+[^\W\d_])?"
+    pattern = (
+        r"(?:^|\b(?:or|and|oder|und|ou|et|y|ed?|of|en|или|и)\s+(?:possibly\s+|maybe\s+|perhaps\s+)?|[,/&、或和]\s*)"
+        r"[\(\[]?([A-Z]{1,2})(?![\w'#])(\s+[^\W\d_])?"
+    )
     listed = [
         hit.group(1)
         for hit in re.finditer(pattern, rest)
-        if not (hit.group(2) and hit.group(1) in _ARTICLE_LETTERS)
+        if not (hit.group(2) and hit.group(1) in ARTICLE_LETTERS)
     ]
     lines = re.findall(r"^\s*[\(\[]?([A-Za-z])[\).\]:]", rest, re.M)
-    return any(_letter(name, prompt) not in (None, shown) for name in listed + lines)
+    return any(options.letter(name) not in (None, shown) for name in listed + lines)
 
 
-def _cue(text: str, prompt: Prompt) -> tuple[int | None, str]:
+def _cue(spelled: str, low: str, options: Options) -> _Read:
     """What follows "the answer is"; of several such phrases, those with "final" decide."""
-    hits = list(_CUE.finditer(text))[-_MOST_CUES:]
-    cues = [
-        ((hit.group(1) or "").lower() == "final", text[hit.end() : hit.end() + _REACH])
-        for hit in hits
-    ]
-    if not cues:
-        return None, ""
-    if any(final for final, _ in cues):
-        cues = [cue for cue in cues if cue[0]]
-    results = [_after_cue(tail, prompt) for _, tail in cues]
+    cues = conclusions(low)[-_MOST_CUES:]
+    if any(not cue.supposed for cue in cues):
+        cues = [cue for cue in cues if not cue.supposed]
+    if any(cue.final for cue in cues):
+        cues = [cue for cue in cues if cue.final]
+    results = []
+    for cue in cues:
+        lead = _SENTENCE.split(spelled[max(0, cue.start - 200) : cue.start])
+        shown, rule = _after_cue(spelled[cue.end : cue.end + _REACH], options)
+        if shown is not None and rule == "cue-letter":
+            shown, rule = _with_lead(shown, rule, lead, options)
+        results.append((shown, rule))
     blocked = [rule for shown, rule in results if shown is None and rule]
     if blocked:
         return None, blocked[0]
@@ -289,65 +298,81 @@ def _cue(text: str, prompt: Prompt) -> tuple[int | None, str]:
     return next((result for result in results if result[0] is not None), (None, ""))
 
 
-def _after_cue(tail: str, prompt: Prompt) -> tuple[int | None, str]:
+def _with_lead(shown: int, rule: str, lead: list[str], options: Options) -> _Read:
+    """The letter of a cue, unless what leads to it states another option."""
+    own = mentions(w.spell(lead[-1]), options)
+    if own.texts and shown not in own.texts and not own.denied & own.texts:
+        return None, _CONFLICT
+    before = next((one for one in reversed(lead[:-1]) if one.strip()), "")
+    stated = options.stated(_ARTICLED.sub("", w.spell(before).strip().lower(), count=1))
+    return (None, _CONFLICT) if stated is not None and stated != shown else (shown, rule)
+
+
+def _after_cue(tail: str, options: Options) -> _Read:
     """The letter or option that `tail` begins with; else the only option in its first sentence."""
     tail = tail.strip()
-    match = re.match(r"[\(\[\"']?([A-Za-z]{1,2})(?![\w'#])([\)\]\"'.:,;!]*)(\s*)(.*)", tail, re.S)
-    if match and (shown := _letter(match.group(1), prompt)) is not None:
-        name, mark, rest = match.group(1), match.group(2), match.group(4)
-        alone = bool(mark) or not rest or "\n" in match.group(3)
-        word = rest.split()[0].lower().strip(".,") if rest else ""
-        article = name.upper() in _ARTICLE_LETTERS
-        follows = word in (*_REASONS, "or", "and", "-", "/") or (name.isupper() and not article)
-        named = _same_text(rest.splitlines()[0].strip(" .-"), prompt) if rest else None
-        if named is not None and (mark or not article):
-            return (shown, "cue-letter") if named == shown else (None, "letter-text-conflict")
-        if named is None and (alone or follows):
-            if _more_letters(f"{mark[-1:]} {rest}".strip(" )]\"'."), prompt, shown):
-                return None, "several-letters"
-            return shown, "cue-letter"
-    sentence = re.split(r"[.!?](?:\s|$)|\n", tail, maxsplit=1)[0]
-    shown = _same_text(sentence, prompt)
+    whole = _SENTENCE.split(tail, maxsplit=1)[0]
+    for text in (tail, tail.splitlines()[0] if tail else "", whole, unwrapped(whole)):
+        shown = options.stated(text)
+        if shown is not None and len(text.strip(" .,;:!?\"'()[]{}")) > 2:
+            return shown, "cue-text"
+    for text in dict.fromkeys((tail, without_small_words(tail))):
+        result = _cue_letter(text, options)
+        if result[1]:
+            return result
+    shown = options.stated(whole)
     if shown is None:
-        shown = _polar(sentence, prompt)
-    if shown is None:
-        shown = single(mentioned(sentence, prompt.choices))[0]
-    return (shown, "cue-text") if shown is not None else (None, "")
+        shown = _polar(whole, options)
+    if shown is not None:
+        return shown, "cue-text"
+    places = ordinals(w.fold(whole), len(options.texts))
+    found = mentions(w.spell(whole), options)
+    shown, rule = found.single()
+    if shown is not None and not places:
+        return shown, "cue-letter" if found.letters else "cue-text"
+    if shown is not None:
+        return shown, "cue-letter"
+    return None, rule if rule in (_CONFLICT, "several-letters") else ""
 
 
-def _weak_letters(text: str, prompt: Prompt) -> set[int]:
-    """Letters named within other text, negated ones aside."""
-    found: set[int] = set()
-    for line in text.splitlines():
-        match = _LETTER_ONLY.fullmatch(line.strip())
-        shown = _letter(match.group(1), prompt) if match else None
-        if shown is None:
-            shown = _letter_then_text(line.strip(), prompt)[0]
-        if shown is not None:
-            found.add(shown)
-    for pattern in (_WEAK, _IS_RIGHT):
-        for hit in pattern.finditer(text):
-            name, after = hit.group(1), text[hit.end() :].lstrip(" )]")
-            shown = _letter(name, prompt)
-            bracketed = text[hit.start()] in "(["
-            if shown is None or not (bracketed or name.isupper()):
-                continue
-            article = pattern is _WEAK and not bracketed and name in _ARTICLE_LETTERS
-            if article and re.match(r"[^\W\d_]", after):  # "I say A dog barks"
-                continue
-            before = w.words(text[max(0, hit.start() - 60) : hit.start()])[-3:]
-            if not {"not", "neither", "nor", "never"} & set(before):
-                found.add(shown)
-    return found
+def _cue_letter(tail: str, options: Options) -> _Read:
+    match = re.match(
+        r"([\(\[\"'{<【「]{0,2})([A-Za-z]{1,2})(?![A-Za-z0-9_'#&])(?![-.][A-Za-z0-9])([\)\]\"'.:,;!?}>】」。、]{0,4})(\s*)(.*)", tail, re.S
+    )
+    if match is None or (shown := options.letter(match.group(2))) is None:
+        return None, ""
+    if _begins_with_text(tail, options):
+        return None, ""
+    opened, name, mark, gap, rest = match.groups()
+    if not mark and not gap and rest and not re.match(r"[吧呢了的啊哦项項选選でだです이입예가を]|\W", rest):
+        return None, ""  # "B型"
+    alone = bool(mark or opened) or not rest or "\n" in gap
+    word = rest.split()[0].lower().strip(".,") if rest else ""
+    article = name.upper() in ARTICLE_LETTERS
+    follows = word in REASONS or word in JOINERS or word in ("-", "/", "&") or (name.isupper() and not article)
+    line = rest.splitlines()[0].strip(" .-") if rest else ""
+    named = options.stated(line) if line else None
+    if named is None and line:
+        named = options.stated(_SENTENCE.split(line, maxsplit=1)[0])
+    if named is not None and (mark or opened or not article or line[:1] in "(["):
+        return (shown, "cue-letter") if named == shown else (None, _CONFLICT)
+    if named is not None or not (alone or follows):
+        return None, ""
+    if _more_letters(f"{mark[-1:]} {rest}".strip(" )]\"'."), options, shown):
+        return None, "several-letters"
+    rest = "" if mark.strip(")]\"'}>")[:1] in (".", "!", "。") else f"{mark.strip(')]')}{gap}{rest}"
+    return _agreeing(shown, "cue-letter", f"({name}){rest}", options)
 
 
-def _polar(text: str, prompt: Prompt) -> int | None:
+def _polar(text: str, options: Options) -> int | None:
     """For the choices yes and no: the position of the one that the text begins with."""
-    sides = [w.key(choice) for choice in prompt.choices]
-    if sorted(sides) != [("no",), ("yes",)]:
+    if sorted(options.keys) != [("no",), ("yes",)]:
         return None
     first = w.words(text)[:1]
     for side, family in (("yes", _YES), ("no", _NO)):
         if first and first[0] in family:
-            return sides.index((side,))
+            return options.keys.index((side,))
     return None
+
+
+__all__ = ["Found", "Parsed", "answer_text", "is_refusal", "parse", "starts_with_letter"]

@@ -1,0 +1,185 @@
+"""The options of a prompt as a reply may name them: letter, own label, text, words.
+
+One rule for a name that fits two options: the text as written goes before the letter. Where the
+options are themselves letters (keys of music, say), ``C`` is the option "C", wherever it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from harken.ask import words as w
+from harken.models.base import Prompt, letter
+
+_LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]\s*|[.:、]\s+)(\S.*)", re.S)
+_ARTICLE_LABEL = re.compile(r"\W*[Aa]\s?[)\].:]")
+_STOPS = ",;.!?:\n。、；！？"
+_EDGES = " \t\n.,;:!?\"'()[]{}。、"
+# Words before a noun in other languages, which a reply may change or leave out.
+_DETERMINERS = frozenset(
+    "der die das den dem ein eine einen einem le la les l un une des el los las una unos unas il lo"
+    " gli uno o os as um uma de het een en ett".split()
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option as words.
+
+    Attributes:
+        words: folded words without articles, numbers as digits.
+        stems: the same without a plural s.
+        open_gaps: places before which the option itself has a comma or stop.
+    """
+
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+    open_gaps: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options shown.
+
+    Attributes:
+        texts: as shown.
+        letters: whether the prompt showed letters.
+    """
+
+    texts: tuple[str, ...]
+    letters: bool
+
+    @cached_property
+    def plain(self) -> tuple[str, ...]:
+        """The texts in `words.plain`, without space around them."""
+        return tuple(w.plain(text).strip() for text in self.texts)
+
+    @cached_property
+    def _labelled(self) -> tuple[tuple[str, str], ...]:
+        """(own label, text without it) of every option, if they carry A, B, C … or 1, 2, 3 …"""
+        found = [_LABEL.fullmatch(text) for text in self.plain]
+        pairs = [(hit.group(1).upper(), hit.group(2).strip()) for hit in found if hit]
+        names = {name for name, _ in pairs}
+        size = len(self.texts)
+        runs = [{letter(i) for i in range(size)}, {str(i + 1) for i in range(size)}]
+        return tuple(pairs) if len(pairs) == size and names in runs else ()
+
+    @cached_property
+    def bodies(self) -> tuple[str, ...]:
+        """The texts without labels of their own."""
+        return tuple(body for _, body in self._labelled) or self.plain
+
+    @cached_property
+    def forms(self) -> tuple[Option, ...]:
+        """The words of every body."""
+        return tuple(_option(body, self.articles) for body in self.bodies)
+
+    @cached_property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """`words.key` of every body."""
+        return tuple(self._key(body) for body in self.bodies)
+
+    @cached_property
+    def articles(self) -> frozenset[str]:
+        """Words that count for nothing; beside "C major", the first word of "A minor" does."""
+        keys = any(re.match(r"[B-G][b#]?[ :-]?(?:maj|min)", text) for text in self.bodies)
+        return w.ARTICLES - {"a"} if keys else w.ARTICLES
+
+    def _key(self, text: str) -> tuple[str, ...]:
+        if self.articles == w.ARTICLES:
+            return w.key(text)
+        return tuple(w.number(word) for word in w.words(text) if word not in self.articles)
+
+    def first(self, position: int) -> int:
+        """The first position with the same text as `position`."""
+        return self.plain.index(self.plain[position])
+
+    def letter(self, name: str) -> int | None:
+        """The position called `name` (any case): as text, as own label, as shown letter.
+
+        None where label and shown letter name different options.
+        """
+        as_text = [i for i, text in enumerate(self.plain) if text.casefold() == name.casefold()]
+        if as_text and self.letters:
+            exact = [i for i in as_text if self.plain[i] == name]
+            return (exact or as_text)[0]
+        own = [label for label, _ in self._labelled]
+        found = {own.index(name.upper())} if name.upper() in own else set()
+        if self.letters:
+            names = [letter(i) for i in range(len(self.texts))]
+            found |= {names.index(name.upper())} if name.upper() in names else set()
+        return found.pop() if len(found) == 1 else None
+
+    def same(self, text: str) -> int | None:
+        """The only position whose text equals `text`: as written, else in case, else in words."""
+        written = w.plain(text).strip()
+        if not written:
+            return None
+        label = self.letter(written) if self._labelled and len(written) < 3 else None
+        if label is not None:
+            return label
+        for level in range(len(self._levels)):
+            if level == 3 and _ARTICLE_LABEL.match(written):
+                return None  # "A. cat": a letter, not an article
+            own = self._levels[level](written)
+            if not own:
+                continue
+            hits = {self.first(i) for i, names in enumerate(self._names) if own in names[level]}
+            if len(hits) == 1:
+                return hits.pop()
+            if hits:
+                return None
+        return None
+
+    @property
+    def _levels(self) -> tuple[Callable[[str], object], ...]:
+        return (str, str.casefold, _squashed, self._key, lambda text: _loose(self._key(text)))
+
+    @cached_property
+    def _names(self) -> list[list[set[object]]]:
+        return [
+            [{as_level(text), as_level(body)} for as_level in self._levels]
+            for text, body in zip(self.plain, self.bodies, strict=True)
+        ]
+
+    def stated(self, text: str) -> int | None:
+        """`same`, with stops, quotes and brackets around `text` aside."""
+        found = self.same(text)
+        return self.same(text.strip(_EDGES)) if found is None else found
+
+
+def _squashed(text: str) -> str:
+    return re.sub(r"\s", "", w.spell(text))
+
+
+def _loose(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Words without what may be left out: an article of another language, "percent"."""
+    if len(found) > 1 and found[0] in _DETERMINERS:
+        found = found[1:]
+    return found[:-1] if len(found) > 1 and found[-1] == "percent" else found
+
+
+def _option(body: str, articles: frozenset[str]) -> Option:
+    spelled = w.fold(body)
+    found = [(w.number(hit.group()), hit.start(), hit.end()) for hit in w.WORD.finditer(spelled)]
+    content = [one for one in found if one[0] not in articles] or found
+    gaps = {
+        place
+        for place in range(1, len(content))
+        if any(sign in _STOPS for sign in spelled[content[place - 1][2] : content[place][1]])
+    }
+    names = tuple(word for word, _, _ in content)
+    return Option(names, tuple(w.stem(word) for word in names), frozenset(gaps))
+
+
+@lru_cache(maxsize=1024)
+def _prepared(texts: tuple[str, ...], letters: bool) -> Options:
+    return Options(texts, letters)
+
+
+def shown_options(prompt: Prompt) -> Options:
+    """The options that `prompt` showed."""
+    return _prepared(tuple(prompt.choices), prompt.style.letters)
