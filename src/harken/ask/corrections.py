@@ -30,6 +30,9 @@ _WITHDRAWN = re.compile(
     r"^\W*(?:no\W*$|nope\W*$|(?:that|this|it)(?: is|s| was| can not be)? (?:not|wrong|incorrect|false|a mistake)|not (?:that|right|correct|quite)"
     r"|wrong\b|incorrect\b|(?:that|it) does not|nein\W*$|non\W*$|nee\W*$|нет\W*$|i was wrong\W*$|never ?mind\W*$|scratch that\W*$|strike that\W*$)"
 )
+_BACK = re.compile(
+    r"\b(?:no|nope|nein|non|nee|нет|scratch|strike|never ?mind|wrong|mistake|back|misspoke|misheard)\b|不对|不對|違|아니"
+)
 _NEXT = re.compile(
     r"\n\s{0,8}(?:#{1,6}\s{0,3}|\*{1,2}|<\|?|\[)?(?:(?:next |new |follow-?up )?question(?: \d{1,3})?|q\d{0,3}|human|user|instruction|input|example(?: \d{1,3})?|problem(?: \d{1,3})?"
     r"|student|customer|prompt|next(?: clip| audio| item)?|问题\d{0,3}|問題\d{0,3}|用户|題目|题目|frage(?: \d{1,3})?|pregunta(?: \d{1,3})?|domanda(?: \d{1,3})?|pergunta(?: \d{1,3})?|質問\d{0,3}"
@@ -38,21 +41,26 @@ _NEXT = re.compile(
 )
 
 
-def withdrawn(tail: str) -> bool:
-    """Whether `tail` (folded) takes back what was said, and says nothing instead."""
-    return not re.search(r"\w", tail) or bool(_WITHDRAWN.match(tail))
+def withdrawn(marker: str, tail: str) -> bool:
+    """Whether `marker` and `tail` (folded) take back what was said, and say nothing instead."""
+    if not re.search(r"\w", tail):
+        return bool(_BACK.search(marker))
+    return bool(_WITHDRAWN.match(tail))
 
 
-def segments(spelled: str, low: str, no_is_an_option: bool) -> list[str]:
-    """`spelled` cut where it corrects itself; a mere "no" does not where it is an option."""
-    found, at = [], 0
+def segments(spelled: str, low: str, no_is_an_option: bool) -> list[tuple[str, str]]:
+    """`spelled` cut where it corrects itself: (the correcting words before it, text).
+
+    A mere "no" corrects nothing where it is an option.
+    """
+    found, at, marker = [], 0, ""
     for hit in list(_MARKER.finditer(low))[-_MOST:]:
         # "a dog? No, …" denies the dog
         if _PLAIN_NO.fullmatch(hit.group()) and (no_is_an_option or hit.group()[0] == "?"):
             continue
-        found.append(spelled[at : hit.start() + 1])
-        at = hit.end()
-    return [*found, spelled[at:]]
+        found.append((marker, spelled[at : hit.start() + 1]))
+        at, marker = hit.end(), hit.group()
+    return [*found, (marker, spelled[at:])]
 
 
 def before_next_question(text: str) -> list[str]:

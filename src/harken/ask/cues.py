@@ -26,6 +26,7 @@ _NOUNS = {
     "ar": (r"الإجابة|الاجابة|الجواب", r"هي|هو"),
     "hi": (r"उत्तर|जवाब|सही उत्तर", r"है"),
 }
+_NO = "no|non|nao|nicht|pas|не|niet|nie|inte|n|ne|not"
 _SIGN = r":|=|->|=>|→|\s-\s"
 _HEDGE = (
     r"(?:(?:most likely|most probably|probably|likely|clearly|definitely|certainly|therefore|obviously"
@@ -34,7 +35,7 @@ _HEDGE = (
     r"|provavelmente|portanto|waarschijnlijk|dus|вероятно|скорее всего)\s)?"
 )
 _ENGLISH = (
-    r"(?<!\w)(?:(?P<final>final)\s+|(?:correct|right|best|my|selected|chosen)\s+)*"
+    r"(?<!\w)(?<!incorrect )(?<!wrong )(?<!false )(?:(?P<final>final)\s+|(?:correct|right|best|my|selected|chosen)\s+){0,4}"
     r"(?:(?:answer|option|choice)(?:\s+(?:to|for|here)\b[^.:\n]{0,80}?)?"
     r"(?:\s*(?:(?:\bis|\bwas|\bwould be|\bshould be|\bmust be|\bhas to be|\bwould have to be|\bseems to be"
     r"|\bappears to be)\b(?P<sign>)|[\"']?\s*(?::|=|->|=>|→)|\s-(?=\s)))"
@@ -47,15 +48,15 @@ _ENGLISH = (
 _CHINESE = (
     r"(?:正确|最终|最佳|最后|最合适|合适|最好|標準|标准|參考|参考|我)?的?(?:答案|选项|選項|选择|選擇|回答|结论|結論|答)(?:应该|應該|应当|應當|应|應|就|可能|最可能|大概|大概率)?"
     r"(?:[是为為选選]|:)\s*:?\s*(?:选项|選項|选择|選擇|[选選])?\s*"
-    r"|(?:[故应應该該我就请請可想会會]|所以|因此|最终|建议|正确)*(?:选择|選擇|[选選])(?!项|項|中|手|出|举|舉|秀|取|自|票|民|段)(?:了|的是|的)?\s*:?\s*(?:选项|選項)?\s*"
-    r"|(?:选项|選項)\s*(?=[A-Za-z])(?![A-Za-z]\s*(?:[.:]))"
+    r"|(?:[故应應该該我就请請可想会會]|所以|因此|最终|建议|正确)*(?:选择|選擇|[选選])(?!项|項|択|中|手|出|举|舉|秀|取|自|票|民|段)(?:了|的是|的)?\s*:?\s*(?:选项|選項)?\s*"
+    r"|(?:选项|選項|選択肢|선택지)\s*(?=[A-Za-z])(?![A-Za-z]\s*(?:[.:]))"
 )
 _JAPANESE = (
     r"(?:正解|答え?|回答|解答|最終回答|選択肢|結論)(?:は|:|が|として|=)\s*(?:、\s*)?(?:選択肢)?\s*"
 )
 _KOREAN = r"(?:정답|답변?|선택지?|대답|결론)(?:은|는|:|이|으로는|=)?\s*:?\s*"
 _OTHERS = "|".join(
-    rf"(?<!\w)(?:{nouns})(?:\s\w+){{0,2}}?\s*(?:(?<=\s)(?:{verbs})(?!\w)|{_SIGN})"
+    rf"(?<!\w)(?:{nouns})(?:\s(?!(?:{_NO})\b)\w+){{0,2}}?\s*(?:(?<=\s)(?:{verbs})(?!\w)|{_SIGN})"
     if verbs
     else rf"(?<!\w)(?:{nouns})\s*(?:{_SIGN})"
     for nouns, verbs in _NOUNS.values()
@@ -78,7 +79,7 @@ _POINTS = re.compile(
     r"|(?:go|going|went|goes) (?:with|for)|say|guess|think|believe|mean|meant|vote(?: for)?|is|its|be|are|not|than"
     r"|so|thus|therefore|hence|then|instead of|neither|nor|over|but|actually|definitely|probably|maybe|perhaps"
     r"|surely|certainly|clearly|likely|rather|versus|vs|eliminate|exclude|reject|dismiss|rule out|ruled out|said"
-    r"|exclude|favor|favour|prefer|label|labelled|labeled|option is|alternative|item|candidate|was|considered"
+    r"|exclude|favor|favour|prefer|label|labelled|labeled|option is|alternative|alternativa|item|candidate|was|considered"
     r"|antwort|ist|ware|wahle|nehme|denke|glaube|nicht|weder|noch|sondern|also|daher|buchstabe|statt|lautet"
     r"|reponse|est|choisis|lettre|pas|mais|donc|plutot|que|opte pour|ni"
     r"|respuesta|es|elijo|letra|sino|pero|opcion|creo que|escojo|entonces|ser"

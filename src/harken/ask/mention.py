@@ -23,6 +23,7 @@ _JOINED = re.compile(
     r"[)\]\"']?\s*(?:[,、/]\s*)?(?P<word>or|nor|and|oder|noch|und|ou|ni|et|o|y|e|of|en|или|ни|и|&|和|或|或者|や|か|と)?\s*"
     r"(?:(?:a|an|the|ein|eine|einen|der|die|das|un|une|una|el|la|le)\s+)?[(\[\"']?"
 )
+_WRONG = re.compile(r"\b(?:incorrect|wrong|false|excluded|eliminated|rejected|not|falsch|错误|排除)\s?$")
 _NOUN = re.compile(r"\b(?:option|choice|letter|answer|alternative)\W{1,2}$")
 _MOST = 400  # mentions judged, from the end: a reply with more is a loop
 
@@ -207,8 +208,12 @@ def _letters(
     span = next(covered, None)
     clause = 0
     found: list[Mention] = []
+    lone = [at for at, one in enumerate(tokens) if one.end - one.start < 3 and one.word.isalpha()]
+    first = lone[-_MOST] if len(lone) > _MOST else 0
     for at, token in enumerate(tokens):
         clause = at if token.stop else clause
+        if at < first:
+            continue
         while span and span[1] <= token.start:
             span = next(covered, None)
         size = token.end - token.start
@@ -245,11 +250,14 @@ def _named(
     if not name.isupper():
         return bool(_NOUN.search(before)) and not (next_word and name == "a")
     joined = next_word in REASONS or next_word in JOINERS or not next_word or not next_word.isalpha()
-    mark = re.match(r"[.):\]]\s|\s-\s|[.):]$", spelled[token.end : token.end + 3])
+    mark = re.match(r"[.):\]]\s|\s(?:-|=|→|->)\s|[.):]$", spelled[token.end : token.end + 4])
     if name in ARTICLE_LETTERS and not joined and not mark:
         other = any(next_word == form.words[0] for form in options.forms if form.words)
         return bool(_NOUN.search(before)) and not other
-    if points_at_letter(before, after):
+    pointed = points_at_letter("", after)
+    if right[:1] and re.match(f"[{w.SIGNS}]", right) and not pointed and right[0] not in "吧呢了的啊哦嘛":
+        return False  # "B型"
+    if pointed or points_at_letter(before, ""):
         return True
     line = low.rfind("\n", 0, token.start) + 1
     if not low[line : token.start].strip(" \t([\"'-"):
@@ -281,6 +289,8 @@ def _judged(found: list[Mention], low: str) -> list[Mention]:
         start = max(0, one.start - 160)
         cut = start
         for stop in _STOP.finditer(low, start, one.start):
+            if stop.group() == ":" and _WRONG.search(low, max(0, stop.start() - 20), stop.start()):
+                continue  # "incorrect: A"
             if not any(m.start <= stop.start() < m.end for m in found[max(0, k - 3) : k]):
                 cut = stop.end()
         before = _replaced(low, cut, one.start, found[max(0, k - 12) : k])

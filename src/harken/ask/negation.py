@@ -121,8 +121,9 @@ _WORDS = "|".join(sorted({w.fold(word) for own in _BEFORE.values() for word in o
 _ENDS = "|".join(w.fold(word) for word in _BOUNDARY)
 _LIGHT = "|".join([*(w.fold(word) for word in _FREE), MENTION])
 _GAP = rf"(?:\s+(?:{_LIGHT}))*"
+_COPULA = r"(?:\s+(?:es|e|est|sea|seria|sarebbe|sia|fue|era|son|ha|hay|esta|se trata de|si tratta di)(?!\w))?"
 _LEFT = re.compile(
-    rf"(?<!\w)(?:{_WORDS}|{_PHRASES})(?!\w){_GAP}"
+    rf"(?<!\w)(?:{_WORDS}|{_PHRASES})(?!\w){_COPULA}{_GAP}"
     rf"(?:\W{{1,3}}(?!(?:{_ENDS}|{_LIGHT})(?!\w))[^\W_]+{_GAP}){{0,{_REACH}}}\W*$"
 )
 # "I do not think it is a dog": the words that elsewhere end the reach of a denial belong to it.

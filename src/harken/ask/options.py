@@ -15,7 +15,9 @@ from harken.ask import words as w
 from harken.models.base import Prompt, letter
 
 _LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]\s*|[.:、]\s+)(\S.*)", re.S)
-_ARTICLE_LABEL = re.compile(r"\W*[Aa]\s?[)\].:]")
+_NO_ARTICLE = re.compile(
+    r"(?<![\w'])A(?![ \t]+[\"']?\w|[\w'#-])|^\W*a\s?[)\].:]|[(\[]a[)\]]"
+)
 _STOPS = ",;.!?:\n。、；！？"
 _EDGES = " \t\n.,;:!?\"'()[]{}。、"
 # Words before a noun in other languages, which a reply may change or leave out.
@@ -84,9 +86,11 @@ class Options:
 
     @cached_property
     def articles(self) -> frozenset[str]:
-        """Words that count for nothing; beside "C major", the first word of "A minor" does."""
-        keys = any(re.match(r"[B-G][b#]?[ :-]?(?:maj|min)", text) for text in self.bodies)
-        return w.ARTICLES - {"a"} if keys else w.ARTICLES
+        """Words that count for nothing; beside "C major" or "speaker B", the letter A does count."""
+        longer = [text for text in self.bodies if len(text) > 2]
+        lone = [set(re.findall(r"(?<![\w'])([A-H])[b#]?(?![\w'])", text)) for text in longer]
+        letters: set[str] = set().union(*lone)
+        return w.ARTICLES - {"a"} if "A" in letters and len(letters) > 1 else w.ARTICLES
 
     def _key(self, text: str) -> tuple[str, ...]:
         if self.articles == w.ARTICLES:
@@ -122,8 +126,8 @@ class Options:
         if label is not None:
             return label
         for level in range(len(self._levels)):
-            if level == 3 and _ARTICLE_LABEL.match(written):
-                return None  # "A. cat": a letter, not an article
+            if level == 3 and "a" in self.articles and _NO_ARTICLE.search(written):
+                return None  # "A. cat", "cat (A)": a letter
             own = self._levels[level](written)
             if not own:
                 continue
@@ -134,7 +138,7 @@ class Options:
                 return None
         return None
 
-    @property
+    @cached_property
     def _levels(self) -> tuple[Callable[[str], object], ...]:
         return (str, str.casefold, _squashed, self._key, lambda text: _loose(self._key(text)))
 

@@ -40,7 +40,7 @@ _LETTER_TEXT = re.compile(
     r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)", re.S
 )
 _SENTENCE = re.compile(r"(?<![\s(][A-Za-z])(?<!^[A-Za-z])[.!?](?:\s|$)|[\n。！？]")
-_ARTICLED = re.compile(r"(?:it is|its|this is|that is|i hear|i can hear|there is|the sound is|sounds like|it sounds like)\s")
+_ARTICLED = re.compile(r"(?i:it is|its|this is|that is|i hear|i can hear|there is|the sound is|sounds like|it sounds like)\s")
 _YES = frozenset({"yes", "yeah", "yep", "yup", "true"})
 _NO = frozenset({"no", "nope", "nah", "false"})
 _CONFLICT = "letter-text-conflict"
@@ -109,7 +109,7 @@ def _body(text: str, options: Options) -> _Read:
         return shown, "text"
     result: _Read = (None, "")
     for head in before_next_question(text):
-        result = _corrected(unwrapped(bare(head)), options)
+        result = _corrected(unwrapped(bare(unwrapped(head))), options)
         if result[0] is not None or result[1] == "refusal":
             break
     return result
@@ -118,17 +118,18 @@ def _body(text: str, options: Options) -> _Read:
 def _corrected(text: str, options: Options) -> _Read:
     """The last conclusion of a text that may correct itself."""
     strict = _strict(text, options)
-    if strict[1]:
+    if strict[0] is not None and strict[1] != "letter-first":
         return strict
     spelled = w.spell(text)
-    polar = ("no",) in options.keys
-    parts = segments(spelled, w.level(spelled), polar)
+    no_is_an_option = any(name[:1] == ("no",) for name in options.keys)
+    found = segments(spelled, w.level(spelled), no_is_an_option)
+    parts = [part for _, part in found]
     if len(parts) == 1:
         return _one(text, options)
     denied: set[int] = set()
     last = _one(parts[-1], options) if parts[-1].strip() else (None, "no-option")
     for k in range(len(parts) - 1, -1, -1):
-        if k < len(parts) - 1 and withdrawn(w.level(parts[k + 1])):
+        if k < len(parts) - 1 and withdrawn(found[k + 1][0], w.level(parts[k + 1])):
             return None, "withdrawn"
         shown, rule = _one(parts[k], options) if parts[k].strip() else (None, "no-option")
         if shown is not None:
@@ -176,7 +177,7 @@ def _beside_refusal(spelled: str, low: str, options: Options) -> _Read:
             shown, rule = _loose(spelled, options)
         if shown is not None:
             return shown, rule
-        if remark and rule not in ("no-option", "only-negated"):
+        if remark and rule != "no-option":
             return None, rule
     tail = after_turn(spelled, low)
     if tail is not None and not refuses(w.level(tail)):
@@ -288,6 +289,10 @@ def _cue(spelled: str, low: str, options: Options) -> _Read:
         shown, rule = _after_cue(spelled[cue.end : cue.end + _REACH], options)
         if shown is not None and rule == "cue-letter":
             shown, rule = _with_lead(shown, rule, lead, options)
+        elif shown is not None:
+            start = cue.start - len(lead[-1])
+            said = mentions(spelled[start : cue.end + _REACH].split("\n")[0], options).letters
+            shown, rule = (None, _CONFLICT) if said and shown not in said else (shown, rule)
         results.append((shown, rule))
     blocked = [rule for shown, rule in results if shown is None and rule]
     if blocked:
@@ -350,17 +355,24 @@ def _cue_letter(tail: str, options: Options) -> _Read:
     word = rest.split()[0].lower().strip(".,") if rest else ""
     article = name.upper() in ARTICLE_LETTERS
     follows = word in REASONS or word in JOINERS or word in ("-", "/", "&") or (name.isupper() and not article)
-    line = rest.splitlines()[0].strip(" .-") if rest else ""
+    line = rest.strip().splitlines()[0].strip(" .->=→") if rest.strip() else ""
     named = options.stated(line) if line else None
     if named is None and line:
         named = options.stated(_SENTENCE.split(line, maxsplit=1)[0])
-    if named is not None and (mark or opened or not article or line[:1] in "(["):
+    if named is not None and (alone or not article or not rest[0].isalnum()):
         return (shown, "cue-letter") if named == shown else (None, _CONFLICT)
     if named is not None or not (alone or follows):
         return None, ""
     if _more_letters(f"{mark[-1:]} {rest}".strip(" )]\"'."), options, shown):
         return None, "several-letters"
-    rest = "" if mark.strip(")]\"'}>")[:1] in (".", "!", "。") else f"{mark.strip(')]')}{gap}{rest}"
+    if mark.strip(")]\"'}>")[:1] in (".", "!", "。") and mark.strip(")]\"'}>"):
+        following = _ARTICLED.sub("", _SENTENCE.split(rest, maxsplit=1)[0].strip(), count=1)
+        stated = mentions(w.spell(re.sub(r"(?i)^(?:the|an?)\s", "", following)), options)
+        first = stated.mentions[0] if stated.mentions else None
+        other = first and not first.start and not first.denied and not first.lettered
+        rest = f": {following}" if other else ""
+    else:
+        rest = f"{mark.strip(')]')}{gap}{rest}"
     return _agreeing(shown, "cue-letter", f"({name}){rest}", options)
 
 

@@ -26,7 +26,7 @@ _ENGLISH = (
     r"|available|present|found|received|included)?|answer (?:is )?(?:possible|available|given)|way of knowing)"
     r"|\bthere is no audio\b|\bnot enough (?:information|context|data|evidence|detail)"
     r"|\binsufficient (?:information|context|data|evidence)"
-    r"|\b(?:i|ill|i will) (?:pass|abstain|skip|refuse|decline)\b|\bi (?:would|will|must|have to) (?:rather not|prefer not|not answer"
+    r"|\b(?:i|ill|i will) (?:pass|abstain|skip|refuse|decline)\b|\b(?:i|id|ill) (?:would |will |must |have to )?(?:rather not|prefer not|not answer"
     r"|decline|refuse|abstain|pass|skip)|\bi prefer not to\b|\bi wish i knew\b|\byour guess is as good as mine\b"
     r"|\bbeats me\b|\bnone of (?:the above|these|them|the options|the choices|the answers|those)\b"
     r"|\bno (?:option|choice|answer) (?:is|was|seems) (?:correct|right|suitable)\b"
@@ -61,7 +61,7 @@ _OTHERS = (
     r"|無法(?:確定|判斷|回答|得知|聽|辨|識別|確認|知道|提供|處理)|不能(?:确定|判断|回答|听)|难以(?:确定|判断)|没有(?:提供|足够|听到)?(?:音频|信息)"
     r"|没听到音频|听不到(?:音频|声音)|抱歉|对不起|對不起|很遗憾|以上都不是|都不是|都不对|都不正确|我?拒绝回答|没有正确答案|我?弃权"
     r"|わか(?:り|ら)(?:ません|ない)|分か(?:り|ら)(?:ません|ない)|判(?:断|別)(?:でき|が?つき)(?:ません|ない)|特定でき(?:ません|ない)"
-    r"|答えられ(?:ません|ない)|回答でき(?:ません|ない)|聞こえません$|知りません|不明です|申し訳|どれでもありません"
+    r"|答えられ(?:ません|ない)|回答でき(?:ません|ない)|(?:音声|音|何も)[がは]?聞こえません|知りません|不明です|申し訳|どれでもありません"
     r"|모르겠|모릅니다|몰라|알 수 ?없|판단할 수 ?없|확인할 수 ?없|들을 수 ?없|대답할 수 ?없|답변할 수 ?없|확실하지 않|확실치 않|죄송"
     # Arabic, Hindi
     r"|لا أعرف|لا اعرف|لا أعلم|لا أستطيع|لا يمكن|غير متأكد|पता नहीं|नहीं पता|नहीं जानता|नहीं जानती|मालूम नहीं|नहीं बता सकता"

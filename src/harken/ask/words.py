@@ -43,6 +43,10 @@ def _digits(match: re.Match[str]) -> str:
     return match.group(1).replace(",", "")
 
 
+def _elided(match: re.Match[str]) -> str:
+    return match.group(1).lower() + " "  # "C'est" holds no letter C
+
+
 def _negative(match: re.Match[str]) -> str:
     return "-" + _NUMBERS[match.group(1).lower()]
 
@@ -61,7 +65,7 @@ _SPELLING: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         (r"n't\b", " not"),
         (r"\b(do|does|did|is|was|are|were|would|could|should|has|have|had)nt\b", r"\1 not"),
         # l'eau, n'est, c'è, qu'il; not "C's"
-        (r"\b([nldcjmst]|qu|un|dell|all|nell|sull)'(?!(?:s|t|d|m|ll|re|ve)\b)(?=\w)", r"\1 "),
+        (r"\b([nldcjmst]|qu|un|dell|all|nell|sull)'(?!(?:s|t|d|m|ll|re|ve)\b)(?=\w)", _elided),
         (r"(?<=\w)'(?=\w)", ""),
         ("ß", "ss"),
         # 1,000 is 1000 and 1,5 is 1.5; 1.000 may be either and stays
@@ -89,11 +93,14 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", _GROUPED.sub("", text)).translate(_QUOTES)
 
 
+@lru_cache(maxsize=256)
 def spell(text: str) -> str:
     """`plain` with contractions, numbers, units and accidentals in one spelling; keeps case."""
     found = plain(text)
     for pattern, by in _SPELLING:
         found = pattern.sub(by, found)
+    if found.isascii():
+        return found
     return "".join(sign for sign in found if not "\u0300" <= sign <= "\u036f")
 
 

@@ -41,9 +41,12 @@ _LATEX = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mbox|operatorname"
     r"|bf|rm|underline|emph|displaystyle|quad|left|right|boxed|fbox)\b\*?\s{0,3}"
 )
+_HEADING = re.compile(
+    r"[\[【](answer|final answer|response|conclusion|答案|最终答案|正确答案|結論|結论|正解|答え|정답)[\]】]\s{0,3}:?", re.I
+)
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "【": "】", "《": "》", "「": "」", "『": "』",
              "〈": "〉", "〔": "〕", "⟨": "⟩", "⟦": "⟧"}  # fmt: skip
-_PAIRED = "\"'`$*_|~=#"
+_PAIRED = "\"'`$*_|=#"
 _FIELDS = frozenset(
     "answer|final answer|choice|option|correct answer|correct option|selected option|selected"
     "|selection|letter|response|result|output|prediction|final|final choice|best answer"
@@ -71,6 +74,7 @@ def bare(text: str) -> str:
     text = _LATEX.sub("", text).replace("\\(", " ").replace("\\)", " ")
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\,", " ").replace("\\ ", " ")
     text = re.sub(r"\\([{}$%#&_*])", r"\1", text)
+    text = _HEADING.sub(r"\1: ", text)
     text = re.sub(r"[*`]+|^\s*[-•]\s+|^#+\s+|(?m:^>\s)", "", text)
     text = re.sub(r"\$([^$\n]{1,80})\$", r"\1", text)
     return re.sub(r"(?<![^\W_])_{1,3}([^_\n]{1,200})_{1,3}(?![^\W_])", r"\1", text).strip()
