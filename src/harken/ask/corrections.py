@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _MOST = 16
 _OPENING = r"(?:^|[.!?;:,\n。，；！？、)\]\"']\s{0,3}|[-…]\s{0,3})"
@@ -48,15 +49,20 @@ def withdrawn(marker: str, tail: str) -> bool:
     return bool(_WITHDRAWN.match(tail))
 
 
-def segments(spelled: str, low: str, no_is_an_option: bool) -> list[tuple[str, str]]:
+def segments(
+    spelled: str, low: str, no_is_an_option: bool, options: Sequence[tuple[int, int]] = ()
+) -> list[tuple[str, str]]:
     """`spelled` cut where it corrects itself: (the correcting words before it, text).
 
-    A mere "no" corrects nothing where it is an option.
+    A mere "no" corrects nothing where it is an option, and no word within one of the spans
+    `options`.
     """
     found, at, marker = [], 0, ""
     for hit in list(_MARKER.finditer(low))[-_MOST:]:
         # "a dog? No, …" denies the dog
         if _PLAIN_NO.fullmatch(hit.group()) and (no_is_an_option or hit.group()[0] == "?"):
+            continue
+        if any(start < hit.start() + 1 < end for start, end in options):
             continue
         found.append((marker, spelled[at : hit.start() + 1]))
         at, marker = hit.end(), hit.group()

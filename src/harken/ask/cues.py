@@ -114,7 +114,7 @@ FILLERS = frozenset(
 ARTICLE_LETTERS = frozenset({"A", "I"})  # also English words: no choice when another word follows
 # After a letter these words begin a reason or a list, so that "A because" is no article.
 REASONS = frozenset(
-    "because since as given due for with weil da denn porque pues ya parce car puisque perche poiche siccome"
+    "because since as given due for with weil da denn porque pues ya parce puisque perche poiche siccome"
     " omdat want aangezien потому так bo poniewaz cunku".split()
 )
 JOINERS = frozenset("or and oder und ou et o y e of en или и rather instead over not is seems".split())

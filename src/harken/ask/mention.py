@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from harken.ask import words as w
 from harken.ask.cues import ARTICLE_LETTERS, FILLERS, JOINERS, REASONS, points_at_letter
 from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
-from harken.ask.options import Options
+from harken.ask.options import STOP, Options, Token, tokens as tokens_of
 from harken.ask.ordinals import ordinals
 
-_STOP = re.compile(r"[,;.!?:\n。、؛،।](?!\d)|\s--?\s|…")
 _END = re.compile(r"[,;.!\n。、؛،।](?!\d)|…")
 _JOINED = re.compile(
     r"[)\]\"']?\s*(?:[,、/]\s*)?(?P<word>or|nor|and|oder|noch|und|ou|ni|et|o|y|e|of|en|или|ни|и|&|和|或|或者|や|か|と)?\s*"
@@ -43,14 +42,6 @@ class Mention:
     end: int
     lettered: bool
     denied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    word: str
-    start: int
-    end: int
-    stop: bool  # a comma or stop stands before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ class Found:
 def mentions(spelled: str, options: Options) -> Found:
     """All mentions in `spelled` (of `words.spell`)."""
     low = without_idioms(w.level(spelled))
-    tokens = _tokens(low)
+    tokens = tokens_of(low)
     texts = _texts(tokens, spelled, options)
     taken = [(one.start, one.end) for one in texts]
     letters = _letters(tokens, spelled, low, options, taken)
@@ -116,17 +107,7 @@ def mentions(spelled: str, options: Options) -> Found:
     )
 
 
-def _tokens(low: str) -> list[_Token]:
-    found, end = [], 0
-    for hit in w.WORD.finditer(low):
-        word = hit.group()
-        stop = bool(found) and bool(_STOP.search(low, end, hit.start() + 1))
-        found.append(_Token(w.number(word) if word != "one" else word, hit.start(), hit.end(), stop))
-        end = hit.end()
-    return found
-
-
-def _texts(tokens: list[_Token], spelled: str, options: Options) -> list[Mention]:
+def _texts(tokens: list[Token], spelled: str, options: Options) -> list[Mention]:
     """Options mentioned by their text, from left to right, the longest at each place."""
     forms = options.forms
     plural = len({form.stems for form in forms}) < len({form.words for form in forms})
@@ -153,7 +134,11 @@ def _texts(tokens: list[_Token], spelled: str, options: Options) -> list[Mention
         most = max(len(names[i]) for i in ends)
         hits = [i for i in ends if len(names[i]) == most]
         last = ends[hits[0]]
-        span = tokens[at].start, tokens[last].end
+        tail = forms[hits[0]].tail
+        close = tokens[last].end
+        if tail and spelled[close : close + len(tail)] == tail and close + len(tail) < len(spelled):
+            close += len(tail)  # "Cooking dinner." as a part of a sentence
+        span = _labelled_start(tokens[at].start, spelled, options.own_label(hits[0])), close
         alone = last + 1 == len(tokens) or tokens[last + 1].stop
         if names[hits[0]] not in (("no",), ("yes",)) or alone:  # elsewhere an ordinary word
             for i in _as_written(hits, span, spelled, options):
@@ -162,8 +147,15 @@ def _texts(tokens: list[_Token], spelled: str, options: Options) -> list[Mention
     return found
 
 
+def _labelled_start(start: int, spelled: str, label: str) -> int:
+    """Where the option begins whose words begin at `start`: at its own label, if that is there."""
+    if label and (hit := re.search(r"(\w{1,2})[.):\]]\s?$", spelled[max(0, start - 5) : start])):
+        return start - len(hit.group()) if hit.group(1).lower() == label else start
+    return start
+
+
 def _match(
-    tokens: list[_Token],
+    tokens: list[Token],
     words: list[str],
     at: int,
     name: tuple[str, ...],
@@ -201,10 +193,10 @@ def _as_written(
 
 
 def _letters(
-    tokens: list[_Token], spelled: str, low: str, options: Options, taken: list[tuple[int, int]]
+    tokens: list[Token], spelled: str, low: str, options: Options, taken: list[tuple[int, int]]
 ) -> list[Mention]:
     """Letters that name an option; those within a mentioned text are part of it."""
-    covered = iter(sorted(taken))
+    covered, edges = iter(sorted(taken)), {edge for span in taken for edge in span}
     span = next(covered, None)
     clause = 0
     found: list[Mention] = []
@@ -220,19 +212,25 @@ def _letters(
         name = spelled[token.start : token.end]
         if size > 2 or not (name.isascii() and name.isalpha()):
             continue
-        if span and span[0] <= token.start < span[1] and span[1] - span[0] > size:
+        within = bool(span) and span[0] <= token.start < span[1]
+        if within and (span[1] - span[0] > size or not _NOUN.search(low[:token.start][-20:])):
             continue
-        option = options.letter(name)
-        if option is not None and _named(tokens, at, clause, spelled, low, options):
+        option = (options.label if within else options.letter)(name)
+        if option is not None and _named(tokens, at, clause, (spelled, low), options, edges):
             found.append(Mention(option, token.start, token.end, True))
     return found
 
 
 def _named(
-    tokens: list[_Token], at: int, clause: int, spelled: str, low: str, options: Options
+    tokens: list[Token],
+    at: int,
+    clause: int,
+    text: tuple[str, str],
+    options: Options,
+    edges: set[int],
 ) -> bool:
-    """Whether the letter ``tokens[at]`` names an option there."""
-    token = tokens[at]
+    """Whether the letter ``tokens[at]`` names an option there; `edges`: of mentioned texts."""
+    token, (spelled, low) = tokens[at], text
     name, size = spelled[token.start : token.end], len(spelled)
     left, right = spelled[token.start - 1 : token.start], spelled[token.end : token.end + 2]
     if left in ("'", "&", "#", "@", "_", ".") and left or right[:1] in ("'", "&", "#", "_"):
@@ -251,7 +249,7 @@ def _named(
         return bool(_NOUN.search(before)) and not (next_word and name == "a")
     joined = next_word in REASONS or next_word in JOINERS or not next_word or not next_word.isalpha()
     mark = re.match(r"[.):\]]\s|\s(?:-|=|→|->)\s|[.):]$", spelled[token.end : token.end + 4])
-    if name in ARTICLE_LETTERS and not joined and not mark:
+    if name in ARTICLE_LETTERS and next_word and not joined and not mark:
         other = any(next_word == form.words[0] for form in options.forms if form.words)
         return bool(_NOUN.search(before)) and not other
     pointed = points_at_letter("", after)
@@ -259,6 +257,10 @@ def _named(
         return False  # "B型"
     if pointed or points_at_letter(before, ""):
         return True
+    near = [tokens[place] for place in (at - 1, at - 2) if place >= 0], tokens[at + 1 : at + 3]
+    for joint, other in (one for one in near if len(one) == 2):
+        if joint.word in ("or", "and", "nor") and (other.start in edges or other.end in edges):
+            return True  # "C or A"
     line = low.rfind("\n", 0, token.start) + 1
     if not low[line : token.start].strip(" \t([\"'-"):
         if mark or not follows:
@@ -269,7 +271,7 @@ def _named(
     return _all_fillers(tokens, clause, options)
 
 
-def _all_fillers(tokens: list[_Token], clause: int, options: Options) -> bool:
+def _all_fillers(tokens: list[Token], clause: int, options: Options) -> bool:
     """Whether the clause that begins at `clause` holds small words and letters only."""
     for at in range(clause, min(len(tokens), clause + 16)):
         if at > clause and tokens[at].stop:
@@ -288,7 +290,7 @@ def _judged(found: list[Mention], low: str) -> list[Mention]:
         previous = found[k - 1].end if k else 0
         start = max(0, one.start - 160)
         cut = start
-        for stop in _STOP.finditer(low, start, one.start):
+        for stop in STOP.finditer(low, start, one.start):
             if stop.group() == ":" and _WRONG.search(low, max(0, stop.start() - 20), stop.start()):
                 continue  # "incorrect: A"
             if not any(m.start <= stop.start() < m.end for m in found[max(0, k - 3) : k]):

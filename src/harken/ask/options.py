@@ -15,16 +15,51 @@ from harken.ask import words as w
 from harken.models.base import Prompt, letter
 
 _LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]\s*|[.:、]\s+)(\S.*)", re.S)
+_LONE = re.compile(r"[(\[\"'{]{0,2}[A-Za-z][)\]\"'}]{1,2}\s{0,2}[.:,;]?")
 _NO_ARTICLE = re.compile(
     r"(?<![\w'])A(?![ \t]+[\"']?\w|[\w'#-])|^\W*a\s?[)\].:]|[(\[]a[)\]]"
 )
-_STOPS = ",;.!?:\n。、；！？"
+STOP = re.compile(r"[,;.!?:\n。、؛،।](?!\d)|\s--?\s|…")
+"""A comma or stop, which ends a clause; "0.5" and "12:30" hold none."""
+_KEYED = re.compile(r"(?<![\w'])A(?=[:#/+-])")
 _EDGES = " \t\n.,;:!?\"'()[]{}。、"
 # Words before a noun in other languages, which a reply may change or leave out.
 _DETERMINERS = frozenset(
     "der die das den dem ein eine einen einem le la les l un une des el los las una unos unas il lo"
     " gli uno o os as um uma de het een en ett".split()
 )
+
+
+# "one" as a pronoun
+_ONE_BEFORE = re.compile(
+    r"\b(?:this|that|the|each|every|which|no|any|some|\w+st|second|third|another|other|only|right|last)\s$"
+)
+_ONE_AFTER = re.compile(r"\s(?:of|that|who|which|can|could|might|may|must|would|has|hears?)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a folded text; `stop`: a comma or stop stands before it."""
+
+    word: str
+    start: int
+    end: int
+    stop: bool
+
+
+def tokens(low: str) -> list[Token]:
+    """The words of `low` (folded), numbers as digits; "one" only where it is no pronoun."""
+    found: list[Token] = []
+    end = 0
+    for hit in w.WORD.finditer(low):
+        word, start = hit.group(), hit.start()
+        stop = bool(found) and bool(STOP.search(low, end, start + 1))
+        end = hit.end()
+        pronoun = word == "one" and (
+            _ONE_BEFORE.search(low, max(0, start - 12), start) or _ONE_AFTER.match(low, end)
+        )
+        found.append(Token(word if pronoun else w.number(word), start, end, stop))
+    return found
 
 
 @dataclass(frozen=True)
@@ -35,11 +70,13 @@ class Option:
         words: folded words without articles, numbers as digits.
         stems: the same without a plural s.
         open_gaps: places before which the option itself has a comma or stop.
+        tail: signs after its last word.
     """
 
     words: tuple[str, ...]
     stems: tuple[str, ...]
     open_gaps: frozenset[int]
+    tail: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +106,10 @@ class Options:
         runs = [{letter(i) for i in range(size)}, {str(i + 1) for i in range(size)}]
         return tuple(pairs) if len(pairs) == size and names in runs else ()
 
+    def own_label(self, position: int) -> str:
+        """The label that the option carries itself, in lower case; empty without one."""
+        return self._labelled[position][0].lower() if self._labelled else ""
+
     @cached_property
     def bodies(self) -> tuple[str, ...]:
         """The texts without labels of their own."""
@@ -90,7 +131,8 @@ class Options:
         longer = [text for text in self.bodies if len(text) > 2]
         lone = [set(re.findall(r"(?<![\w'])([A-H])[b#]?(?![\w'])", text)) for text in longer]
         letters: set[str] = set().union(*lone)
-        return w.ARTICLES - {"a"} if "A" in letters and len(letters) > 1 else w.ARTICLES
+        counts = "A" in letters and (len(letters) > 1 or any(map(_KEYED.search, longer)))
+        return w.ARTICLES - {"a"} if counts else w.ARTICLES
 
     def _key(self, text: str) -> tuple[str, ...]:
         if self.articles == w.ARTICLES:
@@ -102,14 +144,18 @@ class Options:
         return self.plain.index(self.plain[position])
 
     def letter(self, name: str) -> int | None:
-        """The position called `name` (any case): as text, as own label, as shown letter.
+        """The position called `name` (any case): as text, else by `label`."""
+        as_text = [i for i, text in enumerate(self.plain) if text.casefold() == name.casefold()]
+        exact = [i for i in as_text if self.plain[i] == name]
+        if self.letters and (exact or (as_text and name.islower())):
+            return (exact or as_text)[0]
+        return self.label(name)
+
+    def label(self, name: str) -> int | None:
+        """The position that `name` labels: as the option's own label, or as shown letter.
 
         None where label and shown letter name different options.
         """
-        as_text = [i for i, text in enumerate(self.plain) if text.casefold() == name.casefold()]
-        if as_text and self.letters:
-            exact = [i for i in as_text if self.plain[i] == name]
-            return (exact or as_text)[0]
         own = [label for label, _ in self._labelled]
         found = {own.index(name.upper())} if name.upper() in own else set()
         if self.letters:
@@ -126,6 +172,11 @@ class Options:
         if label is not None:
             return label
         for level in range(len(self._levels)):
+            if self.letters and level in (1, 2) and self.label(written) is not None:
+                if written.isupper():
+                    continue  # "A" is the letter, not the option "a"
+            if self.letters and level == 3 and _LONE.fullmatch(written):
+                return None  # "(C)"
             if level == 3 and "a" in self.articles and _NO_ARTICLE.search(written):
                 return None  # "A. cat", "cat (A)": a letter
             own = self._levels[level](written)
@@ -168,15 +219,16 @@ def _loose(found: tuple[str, ...]) -> tuple[str, ...]:
 
 def _option(body: str, articles: frozenset[str]) -> Option:
     spelled = w.fold(body)
-    found = [(w.number(hit.group()), hit.start(), hit.end()) for hit in w.WORD.finditer(spelled)]
-    content = [one for one in found if one[0] not in articles] or found
+    found = tokens(spelled)
+    content = [one for one in found if one.word not in articles] or found
     gaps = {
         place
         for place in range(1, len(content))
-        if any(sign in _STOPS for sign in spelled[content[place - 1][2] : content[place][1]])
+        if STOP.search(spelled, content[place - 1].end, content[place].start + 1)
     }
-    names = tuple(word for word, _, _ in content)
-    return Option(names, tuple(w.stem(word) for word in names), frozenset(gaps))
+    names = tuple(one.word for one in content)
+    tail = spelled[content[-1].end :].strip() if content else ""
+    return Option(names, tuple(w.stem(word) for word in names), frozenset(gaps), tail)
 
 
 @lru_cache(maxsize=1024)

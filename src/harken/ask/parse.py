@@ -36,6 +36,7 @@ from harken.models.base import Prompt
 
 _MOST_CUES, _REACH = 16, 600  # cues read, from the end, and characters read after each
 _LETTER_ONLY = re.compile(r"[(\[\"'{<]{0,2}([A-Za-z]{1,2})[)\]\"'}>]{0,2}\s{0,2}[.:,;!?。]{0,3}")
+_LONE = re.compile(r"[(\[]?([A-Za-z]{1,2})[)\]][.:,;]?")
 _LETTER_TEXT = re.compile(
     r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)", re.S
 )
@@ -104,9 +105,12 @@ def _read(text: str, options: Options) -> _Read:
 
 def _body(text: str, options: Options) -> _Read:
     """One candidate answer, up to a question that follows it."""
+    lone = _LONE.fullmatch(text.strip())
+    if lone and (shown := options.label(lone.group(1))) is not None:
+        return shown, "letter"
     shown = options.same(text)
     if shown is not None:  # as written, before any sign is taken for markup
-        return shown, "text"
+        return shown, _named(text.strip(), shown, options)
     result: _Read = (None, "")
     for head in before_next_question(text):
         result = _corrected(unwrapped(bare(unwrapped(head))), options)
@@ -123,6 +127,9 @@ def _corrected(text: str, options: Options) -> _Read:
     spelled = w.spell(text)
     no_is_an_option = any(name[:1] == ("no",) for name in options.keys)
     found = segments(spelled, w.level(spelled), no_is_an_option)
+    if len(found) > 1:  # "sorry" may be a word of an option
+        spans = [(one.start, one.end) for one in mentions(spelled, options).mentions]
+        found = segments(spelled, w.level(spelled), no_is_an_option, spans)
     parts = [part for _, part in found]
     if len(parts) == 1:
         return _one(text, options)
@@ -199,8 +206,7 @@ def _strict(text: str, options: Options) -> _Read:
     text = text.strip()
     shown = options.same(text)
     if shown is not None:
-        lone = len(text) < 3 and options.letter(text) == shown and options.letters
-        return shown, "letter" if lone and options.plain[shown] != text else "text"
+        return shown, _named(text, shown, options)
     core = unwrapped(text)
     match = _LETTER_ONLY.fullmatch(core)
     if match and (shown := options.letter(match.group(1))) is not None:
@@ -211,6 +217,11 @@ def _strict(text: str, options: Options) -> _Read:
     return _letter_then_text(text, options)
 
 
+def _named(text: str, shown: int, options: Options) -> str:
+    """The rule for a `text` that equals an option: its own label is a letter."""
+    return "letter" if len(text) < 3 and options.plain[shown] != text else "text"
+
+
 def _letter_then_text(text: str, options: Options) -> _Read:
     """``B. dog bark``, ``(b) dog bark``, ``B dog bark``, ``B, because …``."""
     match = _LETTER_TEXT.fullmatch(text)
@@ -219,9 +230,12 @@ def _letter_then_text(text: str, options: Options) -> _Read:
     if _begins_with_text(text, options):
         return None, ""
     opened, name, closed, gap, rest = match.groups()
+    labelled = options.label(name)
     mark = closed + gap.strip() or ("\n" if "\n" in gap else "")
     line = rest.splitlines()[0]
     named = options.stated(rest)
+    if named is not None and named == labelled and mark.strip():
+        return named, "letter-and-text"
     if named is None:
         named = options.stated(line)
     article = name.upper() in ARTICLE_LETTERS and not mark.strip() and not opened
@@ -232,7 +246,7 @@ def _letter_then_text(text: str, options: Options) -> _Read:
     if named is not None:
         if not mark and not name.isupper():
             return None, ""
-        return (shown, "letter-and-text") if named == shown else (None, _CONFLICT)
+        return (named, "letter-and-text") if named == labelled else (None, _CONFLICT)
     word = rest.split()[0].lower().strip(".,")
     why = word in REASONS and name.isupper()
     spaced = gap[-1:].isspace() and (name.isupper() or mark[:1] in ".:)]")
@@ -258,7 +272,8 @@ def _begins_with_text(text: str, options: Options) -> bool:
     if not any(len(form.words) > 1 and len(form.words[0]) < 3 for form in options.forms):
         return False
     found = mentions(w.spell(text[:200]), options).mentions
-    return bool(found) and not found[0].lettered and not text[: found[0].start].strip("([\"' ")
+    longer = bool(found) and not found[0].lettered and found[0].end - found[0].start > 2
+    return longer and not text[: found[0].start].strip("([\"' ")
 
 
 def _more_letters(rest: str, options: Options, shown: int) -> bool:
@@ -360,7 +375,7 @@ def _cue_letter(tail: str, options: Options) -> _Read:
     if named is None and line:
         named = options.stated(_SENTENCE.split(line, maxsplit=1)[0])
     if named is not None and (alone or not article or not rest[0].isalnum()):
-        return (shown, "cue-letter") if named == shown else (None, _CONFLICT)
+        return (named, "cue-letter") if named == options.label(name) else (None, _CONFLICT)
     if named is not None or not (alone or follows):
         return None, ""
     if _more_letters(f"{mark[-1:]} {rest}".strip(" )]\"'."), options, shown):

@@ -75,9 +75,10 @@ def bare(text: str) -> str:
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\,", " ").replace("\\ ", " ")
     text = re.sub(r"\\([{}$%#&_*])", r"\1", text)
     text = _HEADING.sub(r"\1: ", text)
-    text = re.sub(r"[*`]+|^\s*[-•]\s+|^#+\s+|(?m:^>\s)", "", text)
+    text = re.sub(r"\*{1,3}(?=\S)([^*\n]{1,300})(?<=\S)\*{1,3}|(?m:^\s{0,8}\*\s)", r"\1", text)
+    text = re.sub(r"\*{2,}|`+|^\s*[-•]\s+|^#+\s+|(?m:^>\s)", "", text)
     text = re.sub(r"\$([^$\n]{1,80})\$", r"\1", text)
-    return re.sub(r"(?<![^\W_])_{1,3}([^_\n]{1,200})_{1,3}(?![^\W_])", r"\1", text).strip()
+    return re.sub(r"(?<![^\W_])_{1,3}([^_\n]{1,200})_{1,3}(?![^\W_])", r"\1", text).strip(" \t\n*")
 
 
 def unwrapped(text: str) -> str:
