@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from harken.ask import words as w
 from harken.ask.cues import ARTICLE_LETTERS, FILLERS, JOINERS, REASONS, points_at_letter
 from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
-from harken.ask.options import STOP, Options, Token, tokens as tokens_of
+from harken.ask.options import STOP, Options, Token
+from harken.ask.options import tokens as tokens_of
 from harken.ask.ordinals import ordinals
 
 _END = re.compile(r"[,;.!\n。、؛،।](?!\d)|…")
@@ -22,7 +23,9 @@ _JOINED = re.compile(
     r"[)\]\"']?\s*(?:[,、/]\s*)?(?P<word>or|nor|and|oder|noch|und|ou|ni|et|o|y|e|of|en|или|ни|и|&|和|或|或者|や|か|と)?\s*"
     r"(?:(?:a|an|the|ein|eine|einen|der|die|das|un|une|una|el|la|le)\s+)?[(\[\"']?"
 )
-_WRONG = re.compile(r"\b(?:incorrect|wrong|false|excluded|eliminated|rejected|not|falsch|错误|排除)\s?$")
+_WRONG = re.compile(
+    r"\b(?:incorrect|wrong|false|excluded|eliminated|rejected|not|falsch|错误|排除)\s?$"
+)
 _NOUN = re.compile(r"\b(?:option|choice|letter|answer|alternative)\W{1,2}$")
 _MOST = 400  # mentions judged, from the end: a reply with more is a loop
 
@@ -212,9 +215,10 @@ def _letters(
         name = spelled[token.start : token.end]
         if size > 2 or not (name.isascii() and name.isalpha()):
             continue
-        within = bool(span) and span[0] <= token.start < span[1]
-        if within and (span[1] - span[0] > size or not _NOUN.search(low[:token.start][-20:])):
-            continue
+        within = span is not None and span[0] <= token.start < span[1]
+        longer = span is not None and span[1] - span[0] > size
+        if within and (longer or not _NOUN.search(low[max(0, token.start - 20) : token.start])):
+            continue  # a word of an option's text
         option = (options.label if within else options.letter)(name)
         if option is not None and _named(tokens, at, clause, (spelled, low), options, edges):
             found.append(Mention(option, token.start, token.end, True))
@@ -233,33 +237,45 @@ def _named(
     token, (spelled, low) = tokens[at], text
     name, size = spelled[token.start : token.end], len(spelled)
     left, right = spelled[token.start - 1 : token.start], spelled[token.end : token.end + 2]
-    if left in ("'", "&", "#", "@", "_", ".") and left or right[:1] in ("'", "&", "#", "_"):
+    if (left in ("'", "&", "#", "@", "_", ".") and left) or right[:1] in ("'", "&", "#", "_"):
         return False
     if right[:1] in (".", "-", "/") and right[1:].isalnum() and right[:1] != "/":
         return False
     if left == "-" and token.start > 1 and spelled[token.start - 2].isalnum():
         return False
     before, after = low[max(0, token.start - 60) : token.start], low[token.end : token.end + 60]
-    bracket = left in ("(", "[", "{", "【", "「", "『", "《", "<") and left and right[:1] in ")]}】」』》>"
+    bracket = (
+        left in ("(", "[", "{", "【", "「", "『", "《", "<")
+        and left
+        and right[:1] in ")]}】」』》>"
+    )
     if bracket and token.end < size:
         return not (token.start > 1 and spelled[token.start - 2].isalpha() and name.islower())
     follows = at + 1 < len(tokens) and not tokens[at + 1].stop
     next_word = tokens[at + 1].word if follows else ""
     if not name.isupper():
         return bool(_NOUN.search(before)) and not (next_word and name == "a")
-    joined = next_word in REASONS or next_word in JOINERS or not next_word or not next_word.isalpha()
+    joined = (
+        next_word in REASONS or next_word in JOINERS or not next_word or not next_word.isalpha()
+    )
     mark = re.match(r"[.):\]]\s|\s(?:-|=|→|->)\s|[.):]$", spelled[token.end : token.end + 4])
     if name in ARTICLE_LETTERS and next_word and not joined and not mark:
         other = any(next_word == form.words[0] for form in options.forms if form.words)
         return bool(_NOUN.search(before)) and not other
     pointed = points_at_letter("", after)
-    if right[:1] and re.match(f"[{w.SIGNS}]", right) and not pointed and right[0] not in "吧呢了的啊哦嘛":
+    if (
+        right[:1]
+        and re.match(f"[{w.SIGNS}]", right)
+        and not pointed
+        and right[0] not in "吧呢了的啊哦嘛"
+    ):
         return False  # "B型"
     if pointed or points_at_letter(before, ""):
         return True
     near = [tokens[place] for place in (at - 1, at - 2) if place >= 0], tokens[at + 1 : at + 3]
-    for joint, other in (one for one in near if len(one) == 2):
-        if joint.word in ("or", "and", "nor") and (other.start in edges or other.end in edges):
+    for pair in near:
+        joined_by = len(pair) == 2 and pair[0].word in ("or", "and", "nor")
+        if joined_by and (pair[1].start in edges or pair[1].end in edges):
             return True  # "C or A"
     line = low.rfind("\n", 0, token.start) + 1
     if not low[line : token.start].strip(" \t([\"'-"):

@@ -16,17 +16,17 @@ from harken.models.base import Prompt, letter
 
 _LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]\s*|[.:、]\s+)(\S.*)", re.S)
 _LONE = re.compile(r"[(\[\"'{]{0,2}[A-Za-z][)\]\"'}]{1,2}\s{0,2}[.:,;]?")
-_NO_ARTICLE = re.compile(
-    r"(?<![\w'])A(?![ \t]+[\"']?\w|[\w'#-])|^\W*a\s?[)\].:]|[(\[]a[)\]]"
-)
+_NO_ARTICLE = re.compile(r"(?<![\w'])A(?![ \t]+[\"']?\w|[\w'#-])|^\W*a\s?[)\].:]|[(\[]a[)\]]")
 STOP = re.compile(r"[,;.!?:\n。、؛،।](?!\d)|\s--?\s|…")
 """A comma or stop, which ends a clause; "0.5" and "12:30" hold none."""
 _KEYED = re.compile(r"(?<![\w'])A(?=[:#/+-])")
 _EDGES = " \t\n.,;:!?\"'()[]{}。、"
 # Words before a noun in other languages, which a reply may change or leave out.
 _DETERMINERS = frozenset(
-    "der die das den dem ein eine einen einem le la les l un une des el los las una unos unas il lo"
-    " gli uno o os as um uma de het een en ett".split()
+    w.listed(
+        "der die das den dem ein eine einen einem le la les l un une des el los las una unos"
+        " unas il lo gli uno o os as um uma de het een en ett"
+    )
 )
 
 
@@ -98,7 +98,7 @@ class Options:
 
     @cached_property
     def _labelled(self) -> tuple[tuple[str, str], ...]:
-        """(own label, text without it) of every option, if they carry A, B, C … or 1, 2, 3 …"""
+        """(own label, text without it) of every option; empty unless they run A, B, C or 1, 2."""
         found = [_LABEL.fullmatch(text) for text in self.plain]
         pairs = [(hit.group(1).upper(), hit.group(2).strip()) for hit in found if hit]
         names = {name for name, _ in pairs}
@@ -127,7 +127,7 @@ class Options:
 
     @cached_property
     def articles(self) -> frozenset[str]:
-        """Words that count for nothing; beside "C major" or "speaker B", the letter A does count."""
+        """Words that count for nothing; beside "C major" or "speaker B", "A" counts."""
         longer = [text for text in self.bodies if len(text) > 2]
         lone = [set(re.findall(r"(?<![\w'])([A-H])[b#]?(?![\w'])", text)) for text in longer]
         letters: set[str] = set().union(*lone)
@@ -171,10 +171,10 @@ class Options:
         label = self.letter(written) if self._labelled and len(written) < 3 else None
         if label is not None:
             return label
+        shown_letter = self.letters and written.isupper() and self.label(written) is not None
         for level in range(len(self._levels)):
-            if self.letters and level in (1, 2) and self.label(written) is not None:
-                if written.isupper():
-                    continue  # "A" is the letter, not the option "a"
+            if level in (1, 2) and shown_letter:
+                continue  # "A" is the letter, not the option "a"
             if self.letters and level == 3 and _LONE.fullmatch(written):
                 return None  # "(C)"
             if level == 3 and "a" in self.articles and _NO_ARTICLE.search(written):

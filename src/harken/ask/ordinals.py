@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_TENS = "one two three four five six seven eight nine ten".split()
+from harken.ask import words as w
+
+_TENS = w.listed("one two three four five six seven eight nine ten")
 _HAN = "一二三四五六七八九十"
-_NATIVE = "첫 두 세 네 다섯 여섯 일곱 여덟".split()
+_NATIVE = w.listed("첫 두 세 네 다섯 여섯 일곱 여덟")
 _LAST = -1
 
 # language: (ordinal stems in order, the one for last, the nouns after them)
@@ -18,8 +20,10 @@ _ORDERS = {
     "nl": ("eerste tweede derde vierde vijfde zesde", "laatste", "(?:optie|antwoord|keuze)"),
     "fr": ("premiere deuxieme troisieme quatrieme cinquieme sixieme", "derniere",
            "(?:option|reponse|proposition)"),
-    "es": ("primera segunda tercera cuarta quinta sexta", "ultima", "(?:opcion|respuesta|alternativa)"),
-    "it": ("prima seconda terza quarta quinta sesta", "ultima", "(?:opzione|risposta|alternativa)"),
+    "es": ("primera segunda tercera cuarta quinta sexta", "ultima", "(?:opcion|respuesta"
+    "|alternativa)"),
+    "it": ("prima seconda terza quarta quinta sesta", "ultima", "(?:opzione|risposta"
+    "|alternativa)"),
     "pt": ("primeira segunda terceira quarta quinta sexta", "ultima",
            "(?:opcao|resposta|alternativa)"),
     "ru": ("перв втор трет четверт пят шест", "последн", r"(?:вариант|ответ)\w*"),
@@ -36,7 +40,8 @@ _PATTERNS = [
 ]
 _NAMED = re.compile("|".join(_PATTERNS))
 _COUNTED = re.compile(
-    r"(?<!\w)(?:option|choice|alternative|possibility|opcion|opzione|opcao|optie|вариант|alternativa|antwort)"
+    r"(?<!\w)(?:option|choice|alternative|possibility|opcion|opzione|opcao|optie|вариант"
+    r"|alternativa|antwort)"
     rf"\s(?:number\s|no\.?\s|nr\.?\s)?#?(\d{{1,2}}|{'|'.join(_TENS)})(?![\w%])(?!\.\d)"
     r"|(?<!\w)(?:answer|option|choice)\s?(?:#|number\s|no\.\s)(\d{1,2})(?!\w)"
     r"|(?<!\w)(\d{1,2})(?:st|nd|rd|th)\s(?:option|choice|answer|alternative)(?!\w)"

@@ -34,7 +34,8 @@ _ANSWER = "answer|final[_-]?answer|final|response|conclusion|output|result|solut
 # ◁think▷ -> <think>; [THINK] -> <THINK>; <|think|>, <|/think|>, <|end_think|> -> <think>, </think>
 _NAMES = f"{_THOUGHT}|{_STAGE}|{_ANSWER}"
 _OTHER_SIGNS = re.compile(
-    rf"(?:◁|\[|⟨|\{{\{{|<\||<｜)\s{{0,3}}(?P<end>/|end_of_|end_|begin_of_|begin_|start_of_|start_)?"
+    rf"(?:◁|\[|⟨|\{{\{{|<\||<｜)\s{{0,3}}(?P<end>/|end_of_|end_|begin_of_|begin_|start_of_"
+    rf"|start_)?"
     rf"(?P<name>{_NAMES})(?P<after>_end|_start|_begin)?\s{{0,3}}(?:▷|\]|⟩|\}}\}}|\|>|｜>)",
     re.I,
 )

@@ -14,17 +14,21 @@ from functools import lru_cache
 
 ARTICLES = frozenset({"a", "an", "the"})
 
-_COUNTS = (
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words of a table, which stand in lines."""
+    return tuple(text.split())
+
+
+_COUNTS = listed(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
-).split()
+)
 _NUMBERS = {name: str(value) for value, name in enumerate(_COUNTS)}
 # Scripts written without spaces: each character is a word.
 SIGNS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 # Numbers keep sign and decimals ("-3", "0.5", "12:30"); "c#" is not "c".
-WORD = re.compile(
-    rf"(?<![^\W_])-?\d+(?:[.,:]\d+)*(?![^\W_])|[{SIGNS}]|(?:(?![{SIGNS}_])\w)+[#]*"
-)
+WORD = re.compile(rf"(?<![^\W_])-?\d+(?:[.,:]\d+)*(?![^\W_])|[{SIGNS}]|(?:(?![{SIGNS}_])\w)+[#]*")
 _QUOTES = str.maketrans(
     {
         "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u2032": "'", "\u02bc": "'",
@@ -39,6 +43,8 @@ _QUOTES = str.maketrans(
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u202f\u2009'\u2019](?=\\d{3}(?!\\d))")  # 1 000, 1'000
 
 _UNITS = "khz|mhz|ghz|hz|dbfs|db|ms|secs?|s|mins?|bpm|cm|mm|km|kg|kbps|fps"
+
+
 def _digits(match: re.Match[str]) -> str:
     return match.group(1).replace(",", "")
 

@@ -19,13 +19,15 @@ _MOST_OBJECTS = 16
 # A turn of the model ends here; what follows was never asked for.
 _TURN_END = re.compile(
     r"<\|(?:im_end|eot_id|eot|end|endoftext|end_of_text|eom_id|return|im_sep|end_of_turn|eos)\|>"
-    r"|</s>|<eos>|<end_of_turn>|<end_of_utterance>|<\|?end[_▁ ]of[_▁ ]sentence\|?>|\[EOS\]|\[/?INST\]"
+    r"|</s>|<eos>|<end_of_turn>|<end_of_utterance>|<\|?end[_▁ ]of[_▁ ]sentence\|?>|\[EOS\]"
+    r"|\[/?INST\]"
     r"|<turn\|>|\[end of text\]",
     re.I,
 )
 _CONTROL = re.compile(
     r"<\|[^|<>\n]{1,40}\|>(?:(?:assistant|model|user|system)\b\s{0,3})?"
-    r"|</?(?:s|bos|eos|pad|unk|sep|cls|mask|sos)>|<start_of_turn>(?:model|user)?|\[(?:PAD|UNK|SEP|CLS|BOS)\]"
+    r"|</?(?:s|bos|eos|pad|unk|sep|cls|mask|sos)>|<start_of_turn>(?:model|user)?|\[(?:PAD|UNK"
+    r"|SEP|CLS|BOS)\]"
     r"|<0x[0-9A-F]{2}>|[ĠĊ▁]",
     re.I,
 )
@@ -38,19 +40,29 @@ _STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(s|del|strike)>[^<]{1,200}</\1>", re.I
 _FENCE = re.compile(r"```\w*[^\S\n]*\n?(.*?)```", re.S)
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s{0,3}(?:\{|(?=[A-Za-z]\b))")
 _LATEX = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mbox|operatorname"
+    r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mbox"
+    r"|operatorname"
     r"|bf|rm|underline|emph|displaystyle|quad|left|right|boxed|fbox)\b\*?\s{0,3}"
 )
 _HEADING = re.compile(
-    r"[\[【](answer|final answer|response|conclusion|答案|最终答案|正确答案|結論|結论|正解|答え|정답)[\]】]\s{0,3}:?", re.I
+    r"[\[【](answer|final answer|response|conclusion|答案|最终答案|正确答案|結論|結论|正解|答え"
+    r"|정답)[\]】]\s{0,3}:?",
+    re.I,
 )
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "【": "】", "《": "》", "「": "」", "『": "』",
              "〈": "〉", "〔": "〕", "⟨": "⟩", "⟦": "⟧"}  # fmt: skip
 _PAIRED = "\"'`$*_|=#"
 _FIELDS = frozenset(
-    "answer|final answer|choice|option|correct answer|correct option|selected option|selected"
-    "|selection|letter|response|result|output|prediction|final|final choice|best answer"
-    "|correct choice|answer choice|答案|选项|最终答案|正确答案|回答".split("|")
+    {
+        *(f"{kind}{noun}" for kind in ("", "final ", "correct ", "best ", "selected ")
+          for noun in ("answer", "choice", "option", "letter", "selection")),
+        "selected", "response", "result", "output", "prediction", "final", "answer choice",
+        "答案", "选项", "最终答案", "正确答案", "回答",
+    }
+)  # fmt: skip
+_PAIR = re.compile(
+    r"""\{\s{0,5}['"]?([\w ]{1,30})['"]?\s{0,5}:\s{0,5}"""
+    r"""(['"]?)([^'"{}\n]{1,200})\2\s{0,5}[,}]"""
 )
 
 
@@ -159,9 +171,7 @@ def _object(text: str) -> Any:
     end = text.find("}")
     if text[0] != "{" or end < 0:
         return None
-    pair = re.match(
-        r"""\{\s{0,5}['"]?([\w ]{1,30})['"]?\s{0,5}:\s{0,5}(['"]?)([^'"{}\n]{1,200})\2\s{0,5}[,}]""", text
-    )
+    pair = _PAIR.match(text)
     return {pair.group(1): pair.group(3)} if pair else None
 
 
