@@ -63,9 +63,9 @@ THINK = [
         "<scratchpad>The answer is A.</scratchpad>B", "<analysis>The answer is A.</analysis>B",
         "<unused94>thought\nThe answer is A.<unused95>B", "<think>The answer is A.</thinking>B",
         "The answer is A.</think>B",
-        "<|channel|>analysis<|message|>The answer is A.<|end|><|start|>assistant<|channel|>final<|message|>B",
+        "<|channel|>analysis<|message|>The answer is A.<|end|><|start|>assistant<|channel|>final<|message|>B",  # noqa: E501
         "analysisThe answer is A.assistantfinalB",
-        "<|channel|>commentary<|message|>x<|end|><|channel|>analysis<|message|>The answer is A.<|end|><|channel|>final<|message|>B",
+        "<|channel|>commentary<|message|>x<|end|><|channel|>analysis<|message|>The answer is A.<|end|><|channel|>final<|message|>B",  # noqa: E501
         "<PLANNING>The answer is A.</PLANNING>B",
         "<CAPTION>dog barking</CAPTION><REASONING>The answer is A.</REASONING>B",
         "<think>\n<think>The answer is A.</think></think>B",
@@ -75,7 +75,7 @@ THINK = [
         "<cot>The answer is A.</cot>B", "＜think＞The answer is A.＜/think＞B",
         "<think>A</think><answer>B</answer>", "<THINK>A</THINK><RESPONSE>B</RESPONSE>",
         "<SUMMARY>dog barking</SUMMARY><CONCLUSION>B</CONCLUSION>",
-        "<SUMMARY>A</SUMMARY>\n<CAPTION>rain</CAPTION>\n<REASONING>so A</REASONING>\n<CONCLUSION>The answer is B.</CONCLUSION>",
+        "<SUMMARY>A</SUMMARY>\n<CAPTION>rain</CAPTION>\n<REASONING>so A</REASONING>\n<CONCLUSION>The answer is B.</CONCLUSION>",  # noqa: E501
         "<think>no <answer>A</answer> hm</think><answer>B</answer>",
         "<RESPONSE>cat meowing</RESPONSE>", "<response>B", "<final_answer>B</final_answer>",
         "<|begin_of_thought|>A<|end_of_thought|><|begin_of_solution|>B<|end_of_solution|>",
