@@ -21,6 +21,12 @@ from harken.ask.strict import (
 from harken.ask.wrapping import unwrapped
 
 _MOST_CUES, _REACH = 16, 600  # cues read, from the end, and characters read after each
+# A lead that weighs options ("while C is possible, the answer is …") states none.
+_WEIGHED = re.compile(
+    r"\b(?:while|although|though|whereas|even|despite|unlike|between|might|may|could|consider\w*"
+    r"|possible|plausible|possibly|perhaps|seem\w*|if|among|instead|first|options?|choices?"
+    r"|whether|given|obwohl|bien que|aunque|sebbene|embora|хотя|虽然|但)\b"
+)
 _ARTICLED = re.compile(
     r"(?i:it is|its|this is|that is|i hear|i can hear|there is|the sound is|sounds like"
     r"|it sounds like)\s"
@@ -41,7 +47,7 @@ def announced(spelled: str, low: str, options: Options) -> Read:
         if shown is not None and rule == "cue-letter":
             shown, rule = _with_lead(shown, rule, lead, options)
         elif shown is not None:
-            start = cue.start - len(lead[-1])
+            start = cue.start - (0 if _WEIGHED.search(w.level(lead[-1])) else len(lead[-1]))
             said = mentions(spelled[start : cue.end + _REACH].split("\n")[0], options).letters
             shown, rule = (None, CONFLICT) if said and shown not in said else (shown, rule)
         results.append((shown, rule))
@@ -57,7 +63,7 @@ def announced(spelled: str, low: str, options: Options) -> Read:
 def _with_lead(shown: int, rule: str, lead: list[str], options: Options) -> Read:
     """The letter of a cue, unless what leads to it states another option."""
     own = mentions(w.spell(lead[-1]), options)
-    if own.texts and shown not in own.texts and not own.denied & own.texts:
+    if own.texts and shown not in own.texts and not _WEIGHED.search(w.fold(lead[-1])):
         return None, CONFLICT
     before = next((one for one in reversed(lead[:-1]) if one.strip()), "")
     stated = options.stated(_ARTICLED.sub("", w.spell(before).strip().lower(), count=1))
