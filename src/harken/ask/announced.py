@@ -141,5 +141,5 @@ def _cue_letter(tail: str, options: Options) -> Read:
         other = first and not first.start and not first.denied and not first.lettered
         rest = f": {following}" if other else ""
     else:
-        rest = f"{mark.strip(')]')}{gap}{rest}"
+        rest = SENTENCE.split(f"{mark.strip(')]')}{gap}{rest}", maxsplit=1)[0]
     return agreeing(shown, "cue-letter", f"({name}){rest}", options)

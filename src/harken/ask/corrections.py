@@ -11,7 +11,7 @@ _LEAD = r"(?:(?:oh|hm+|but|and|no|so|ah|uh|well|ok|okay|hold on|hang on)\b[\s,.�
 _END = r"(?:\b|(?<=[^\x00-\x7f]))[\s,.:;!…-]{0,4}"
 _AGAIN = (
     rf"{_OPENING}{_LEAD}(?:"
-    r"(?:wait|hold on|hang on|actually|correction|corrected(?: answer)?|scratch that"
+    r"(?:wait|or rather|hold on|hang on|actually|correction|corrected(?: answer)?|scratch that"
     r"|strike that|on second thoughts?|on reflection|upon (?:reflection|closer listening"
     r"|further (?:listening|reflection)|review)|after (?:listening again|reconsidering"
     r"|reconsideration|further thought)|let me (?:correct|rethink|re-?listen|revise"
@@ -32,7 +32,8 @@ _AGAIN = (
     r"|wacht|eigenlijk|correctie|подождите|подожди|стоп|на самом деле|точнее|вернее|исправление"
     r"|поправка|czekaj|wlasciwie)"
     r"(?! than)"
-    rf"|(?:rather|no|nope|nein|non|nee|нет)(?=\s{{0,2}}[,.:;!…-]|$)(?!\s*\.\s*\d)|等等|等一下"
+    rf"|(?:rather|no|nope|nein|non|nee|нет)(?=\s{{0,2}}[,.:;!…-]|$)(?!\s*\.\s*\d)|等等"
+    rf"|等一下"
     rf"|不对|不對|更正|修正|其实|其實|应该说|應該說|准确地说|纠正|いや|待って|訂正|やはり"
     rf"|やっぱり|実は|違う|아니요?,|잠깐|정정|사실은?|다시 생각)"
     rf"{_END}"
@@ -63,6 +64,13 @@ _NEXT = re.compile(
 )
 
 
+_BUT = re.compile(r"\b(?:but|however|aber|mais|pero|ma|mas|maar|но)\b|但是?|でも|하지만")
+_POSSIBLE = re.compile(
+    r"\b(?:might|may|could|possible|plausible|possibly|tempting|at first|initially|konnte|pourrait"
+    r"|podria|potrebbe|poderia|mogelijk|может)\b|可能"
+)
+
+
 def withdrawn(marker: str, tail: str) -> bool:
     """Whether `marker` and `tail` (folded) take back what was said, and say nothing instead."""
     if not re.search(r"\w", tail):
@@ -81,7 +89,8 @@ def segments(
     found, at, marker = [], 0, ""
     for hit in list(_MARKER.finditer(low))[-_MOST:]:
         # "a dog? No, …" denies the dog
-        if _PLAIN_NO.fullmatch(hit.group()) and (no_is_an_option or hit.group()[0] == "?"):
+        asked = hit.group()[0] == "?" and any(0 <= hit.start() - end < 3 for _, end in options)
+        if _PLAIN_NO.fullmatch(hit.group()) and (no_is_an_option or asked):
             continue
         if any(start < hit.start() + 1 < end for start, end in options):
             continue
@@ -95,3 +104,11 @@ def before_next_question(text: str) -> list[str]:
     low = text.lower() if len(text.lower()) == len(text) else text
     heads = [text[: hit.start()] for hit in list(_NEXT.finditer(low))[:_MOST]]
     return [*(head for head in heads if head.strip()), text]
+
+
+def contrast(spelled: str, low: str) -> tuple[str, str]:
+    """What stands before and after "but" where the part before is a mere possibility; else ""."""
+    parts = list(_BUT.finditer(low))
+    if len(parts) != 1 or not _POSSIBLE.search(low[: parts[0].start()]):
+        return "", ""
+    return spelled[: parts[0].start()], spelled[parts[0].end() :]

@@ -66,7 +66,7 @@ _CHINESE = (
     r"(?:正确|最终|最佳|最后|最合适|合适|最好|標準|标准|參考|参考|我)?的?(?:答案|选项|選項|选择"
     r"|選擇|回答|结论|結論|答)(?:应该|應該|应当|應當|应|應|就|可能|最可能|大概|大概率)?"
     r"(?:[是为為选選]|:)\s*:?\s*(?:选项|選項|选择|選擇|[选選])?\s*"
-    r"|(?:[故应應该該我就请請可想会會]|所以|因此|最终|建议|正确)*(?:选择|選擇|[选選])(?!项|項"
+    r"|(?:[故应應该該我就请請可想会會]|所以|因此|最终|建议|正确)*(?<!不)(?:选择|選擇|[选選])(?!项|項"
     r"|択|中|手|出|举|舉|秀|取|自|票|民|段)(?:了|的是|的)?\s*:?\s*(?:选项|選項)?\s*"
     r"|(?:选项|選項|選択肢|선택지)\s*(?=[A-Za-z])(?![A-Za-z]\s*(?:[.:]))"
 )
@@ -107,7 +107,7 @@ _POINTS = re.compile(
     r"|antwort|ist|ware|wahle|nehme|denke|glaube|nicht|weder|noch|sondern|also|daher|buchstabe"
     r"|statt|lautet"
     r"|reponse|est|choisis|lettre|pas|mais|donc|plutot|que|opte pour|ni"
-    r"|respuesta|es|elijo|letra|sino|pero|opcion|creo que|escojo|entonces|ser"
+    r"|e|respuesta|es|elijo|letra|sino|pero|opcion|creo que|escojo|entonces|ser"
     r"|risposta|scelgo|lettera|non|ma|opzione|quindi|bensi"
     r"|resposta|escolho|nao|mas|opcao|portanto"
     r"|antwoord|kies|niet|maar|optie|dus|geen|kein|keine"
@@ -118,7 +118,7 @@ _POINTS = re.compile(
 )
 # … or these words follow the letter.
 _POINTED = re.compile(
-    r"[)\]\"'}】」]{0,2}(?:\s?\?|\s(?:is|was|seems|looks|sounds|would be|must be|can be"
+    r"[)\]\"'}】」]{0,2}(?:\s?\?|\s(?:is|are|was|were|seems?|looks|sounds|would be|must be|can be"
     r"|should be|appears(?: to be)?)"
     r"(?:\s\w+ly)?\s(?:the\s|my\s|a\s|also\s|most\s|more\s|most likely\s)?(?:correct|right|best"
     r"|answer|most|true|wrong|incorrect|not|false"
@@ -138,7 +138,7 @@ _POINTED = re.compile(
 # Words of a clause that only names letters: "definitely not A", "B rather than A", "no, B".
 FILLERS = frozenset(
     w.listed(
-        "so thus then hence therefore maybe probably definitely clearly perhaps certainly"
+        "simply so thus then hence therefore maybe probably definitely clearly perhaps certainly"
         " surely likely most it is its"
         " be must that the answer option choice letter not rather instead but just only i say"
         " think guess believe would"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from harken.ask import words as w
 from harken.ask.cues import ARTICLE_LETTERS, FILLERS, JOINERS, REASONS, points_at_letter
 from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
-from harken.ask.options import STOP, Options, Token
+from harken.ask.options import STOP, Options, WordAt
 from harken.ask.options import tokens as tokens_of
 from harken.ask.ordinals import ordinals
 
@@ -48,7 +48,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Mentions:
     """What a text says of the options; the last word on an option counts.
 
     Attributes:
@@ -83,7 +83,7 @@ class Found:
         return None, "only-negated" if self.denied else "no-option"
 
 
-def mentions(spelled: str, options: Options) -> Found:
+def mentions(spelled: str, options: Options) -> Mentions:
     """All mentions in `spelled` (of `words.spell`)."""
     low = without_idioms(w.level(spelled))
     tokens = tokens_of(low)
@@ -96,13 +96,13 @@ def mentions(spelled: str, options: Options) -> Found:
         if not any(a < end and start < b and b - a > end - start for a, b in taken)
     ]
     found = sorted([*texts, *letters, *places], key=lambda one: (one.start, one.end))[-_MOST:]
-    judged = _judged(found, low)
+    judged = _lists(*_judged(found, low), spelled)
     last: dict[int, Mention] = {}
     for one in judged:
         last[one.option] = one
     denied = frozenset(option for option, one in last.items() if one.denied)
     affirmed = [one for one in judged if not one.denied and one.option not in denied]
-    return Found(
+    return Mentions(
         frozenset(one.option for one in affirmed if one.lettered),
         frozenset(one.option for one in affirmed if not one.lettered),
         denied,
@@ -110,7 +110,7 @@ def mentions(spelled: str, options: Options) -> Found:
     )
 
 
-def _texts(tokens: list[Token], spelled: str, options: Options) -> list[Mention]:
+def _texts(tokens: list[WordAt], spelled: str, options: Options) -> list[Mention]:
     """Options mentioned by their text, from left to right, the longest at each place."""
     forms = options.forms
     plural = len({form.stems for form in forms}) < len({form.words for form in forms})
@@ -158,7 +158,7 @@ def _labelled_start(start: int, spelled: str, label: str) -> int:
 
 
 def _match(
-    tokens: list[Token],
+    tokens: list[WordAt],
     words: list[str],
     at: int,
     name: tuple[str, ...],
@@ -196,7 +196,7 @@ def _as_written(
 
 
 def _letters(
-    tokens: list[Token], spelled: str, low: str, options: Options, taken: list[tuple[int, int]]
+    tokens: list[WordAt], spelled: str, low: str, options: Options, taken: list[tuple[int, int]]
 ) -> list[Mention]:
     """Letters that name an option; those within a mentioned text are part of it."""
     covered, edges = iter(sorted(taken)), {edge for span in taken for edge in span}
@@ -226,7 +226,7 @@ def _letters(
 
 
 def _named(
-    tokens: list[Token],
+    tokens: list[WordAt],
     at: int,
     clause: int,
     text: tuple[str, str],
@@ -256,7 +256,10 @@ def _named(
     if not name.isupper():
         return bool(_NOUN.search(before)) and not (next_word and name == "a")
     joined = (
-        next_word in REASONS or next_word in JOINERS or not next_word or not next_word.isalpha()
+        after.lstrip()[:1] in ("&", "/", "+")
+        or next_word in REASONS
+        or next_word in JOINERS
+        or not next_word.isalpha()
     )
     mark = re.match(r"[.):\]]\s|\s(?:-|=|→|->)\s|[.):]$", spelled[token.end : token.end + 4])
     if name in ARTICLE_LETTERS and next_word and not joined and not mark:
@@ -277,6 +280,9 @@ def _named(
         joined_by = len(pair) == 2 and pair[0].word in ("or", "and", "nor")
         if joined_by and (pair[1].start in edges or pair[1].end in edges):
             return True  # "C or A"
+        twin = spelled[pair[1].start : pair[1].end] if joined_by else ""
+        if len(twin) == 1 and twin.isupper() and options.letter(twin) is not None:
+            return True
     line = low.rfind("\n", 0, token.start) + 1
     if not low[line : token.start].strip(" \t([\"'-"):
         if mark or not follows:
@@ -287,7 +293,7 @@ def _named(
     return _all_fillers(tokens, clause, options)
 
 
-def _all_fillers(tokens: list[Token], clause: int, options: Options) -> bool:
+def _all_fillers(tokens: list[WordAt], clause: int, options: Options) -> bool:
     """Whether the clause that begins at `clause` holds small words and letters only."""
     for at in range(clause, min(len(tokens), clause + 16)):
         if at > clause and tokens[at].stop:
@@ -298,12 +304,11 @@ def _all_fillers(tokens: list[Token], clause: int, options: Options) -> bool:
     return True
 
 
-def _judged(found: list[Mention], low: str) -> list[Mention]:
-    """`found` with what is denied: by the clause, or as part of a list that is denied."""
+def _judged(found: list[Mention], low: str) -> tuple[list[Mention], list[str]]:
+    """`found` with what its clause denies, and on which side the denial stands."""
     judged: list[Mention] = []
     sides: list[str] = []
     for k, one in enumerate(found):
-        previous = found[k - 1].end if k else 0
         start = max(0, one.start - 160)
         cut = start
         for stop in STOP.finditer(low, start, one.start):
@@ -323,8 +328,7 @@ def _judged(found: list[Mention], low: str) -> list[Mention]:
             side = "after"
         sides.append(side)
         judged.append(replace(one, denied=bool(side)))
-        del previous
-    return _lists(judged, sides, low)
+    return judged, sides
 
 
 def _replaced(low: str, start: int, end: int, earlier: list[Mention]) -> str:
@@ -337,13 +341,13 @@ def _replaced(low: str, start: int, end: int, earlier: list[Mention]) -> str:
     return "".join([*pieces, low[at:end]])
 
 
-def _lists(judged: list[Mention], sides: list[str], low: str) -> list[Mention]:
+def _lists(judged: list[Mention], sides: list[str], spelled: str) -> list[Mention]:
     """Denials reach over a list: "not A, B or C", "A and B are wrong"."""
     start = 0
     while start < len(judged):
         end, word = start, False
         while end + 1 < len(judged):
-            gap = _JOINED.fullmatch(low, judged[end].end, judged[end + 1].start)
+            gap = _JOINED.fullmatch(spelled, judged[end].end, judged[end + 1].start)
             if gap is None or judged[end + 1].start - judged[end].end > 30:
                 break
             word = word or bool(gap.group("word"))

@@ -34,7 +34,9 @@ _BEFORE = {
 }
 # Several words that deny what follows them.
 _PHRASES = (
-    r"far from|anything but|anything except|(?:rather|other|less|sooner) than|instead of"
+    r"far from|(?:any|every)(?:thing|one)? (?:but|except)|all (?:\w+ )?(?:but|except)"
+    rf"|(?:choose|chose|pick|select|favou?r|prefer|take|go with) {MENTION} (?:over|to)"
+    rf"|(?:rather|other|less|sooner) than|instead of"
     r"|as opposed to|(?:opposite|absence|lack|devoid|free|short) of|differ(?:s|ent)? (?:from"
     r"|than|to)"
     r"|(?:rule|rules|ruled|ruling|count|leave) out|except for|least likely|unlikely to be"

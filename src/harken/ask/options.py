@@ -38,7 +38,7 @@ _ONE_AFTER = re.compile(r"\s(?:of|that|who|which|can|could|might|may|must|would|
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class WordAt:
     """A word of a folded text; `stop`: a comma or stop stands before it."""
 
     word: str
@@ -47,9 +47,9 @@ class Token:
     stop: bool
 
 
-def tokens(low: str) -> list[Token]:
+def tokens(low: str) -> list[WordAt]:
     """The words of `low` (folded), numbers as digits; "one" only where it is no pronoun."""
-    found: list[Token] = []
+    found: list[WordAt] = []
     end = 0
     for hit in w.WORD.finditer(low):
         word, start = hit.group(), hit.start()
@@ -58,7 +58,7 @@ def tokens(low: str) -> list[Token]:
         pronoun = word == "one" and (
             _ONE_BEFORE.search(low, max(0, start - 12), start) or _ONE_AFTER.match(low, end)
         )
-        found.append(Token(word if pronoun else w.number(word), start, end, stop))
+        found.append(WordAt(word if pronoun else w.number(word), start, end, stop))
     return found
 
 

@@ -26,11 +26,11 @@ from dataclasses import dataclass
 
 from harken.ask import words as w
 from harken.ask.announced import announced
-from harken.ask.corrections import before_next_question, segments, withdrawn
+from harken.ask.corrections import before_next_question, contrast, segments, withdrawn
 from harken.ask.mention import mentions
 from harken.ask.options import Options, shown_options
 from harken.ask.refusals import after_turn, is_remark, pieces, refuses
-from harken.ask.strict import LONE, Read, named_rule, polar, strict
+from harken.ask.strict import LONE, Read, either, named_rule, polar, strict
 from harken.ask.wrapping import bare, bodies, unwrapped
 from harken.models.base import Prompt
 
@@ -154,6 +154,8 @@ def _one(text: str, options: Options) -> Read:
     refusal = refuses(low) and not (own and mentions(spelled, options).texts & set(own))
     if rule and not refusal:
         return None, rule
+    if either(text, options):
+        return None, "several-options"
     side = polar(text, options)
     if side is not None and (not refusal or re.match(r"\W*(?:yes|no)\b\s*[,.;:!-]", low)):
         return side, "yes-no"
@@ -173,6 +175,11 @@ def _beside_refusal(spelled: str, low: str, options: Options) -> Read:
             return shown, rule
         if remark and rule != "no-option":
             return None, rule
+    head, comma, last = spelled.rpartition(",")
+    if comma and refuses(w.level(head)) and not mentions(head, options).mentions:
+        shown, rule = strict(last.strip(), options)
+        if shown is not None:  # "I don't know, B"
+            return shown, rule
     tail = after_turn(spelled, low)
     if tail is not None and not refuses(w.level(tail)):
         shown, rule = strict(tail.strip(" \t\n,.:;"), options)
@@ -185,4 +192,9 @@ def _beside_refusal(spelled: str, low: str, options: Options) -> Read:
 
 def _loose(spelled: str, options: Options) -> Read:
     """Letters in lenient positions, then mentioned options; they must not contradict each other."""
-    return mentions(spelled, options).single()
+    result = mentions(spelled, options).single()
+    if result[1] in ("several-letters", "several-options"):
+        head, tail = contrast(spelled, w.level(spelled))
+        if head and mentions(tail, options).single()[0] is not None:
+            return mentions(tail, options).single()  # "it might be A, but B is more likely"
+    return result

@@ -32,6 +32,7 @@ _LETTER_TEXT = re.compile(
     r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)",
     re.S,
 )
+_EITHER = re.compile(r"\W*(?:yes|no)\W{1,3}(?:or|and)\W{1,3}(?:yes|no)\b(?!\s\w)")
 _YES = frozenset({"yes", "yeah", "yep", "yup", "true"})
 _NO = frozenset({"no", "nope", "nah", "false"})
 
@@ -87,12 +88,14 @@ def _letter_then_text(text: str, options: Options) -> Read:
     spaced = gap[-1:].isspace() and (name.isupper() or mark[:1] in ".:)]")
     if not (why if not mark.strip() else opened or mark[0] in ")]}" or spaced):
         return None, ""  # "a.m.", "i.e.", "B flat"
-    return agreeing(shown, "letter-first", f"({name}) {rest.strip()}", options)
+    stop = "." if mark[:1] == "." else ""
+    first = SENTENCE.split(rest.strip(), maxsplit=1)[0]
+    return agreeing(shown, "letter-first", f"({name}){stop} {first}", options)
 
 
 def agreeing(shown: int, rule: str, statement: str, options: Options) -> Read:
-    """The letter that `statement` begins with, unless its first sentence says otherwise."""
-    found = mentions(w.spell(SENTENCE.split(statement, maxsplit=1)[0]), options)
+    """The letter that `statement` begins with, unless the statement says otherwise."""
+    found = mentions(w.spell(statement), options)
     if shown in found.denied:
         return None, "only-negated"
     if found.texts and shown not in found.texts:
@@ -124,6 +127,11 @@ def more_letters(rest: str, options: Options, shown: int) -> bool:
     ]
     lines = re.findall(r"^\s*[\(\[]?([A-Za-z])[\).\]:]", rest, re.M)
     return any(options.letter(name) not in (None, shown) for name in listed + lines)
+
+
+def either(text: str, options: Options) -> bool:
+    """Whether `text` names both of the choices yes and no ("yes or no")."""
+    return sorted(options.keys) == [("no",), ("yes",)] and bool(_EITHER.match(w.fold(text)))
 
 
 def polar(text: str, options: Options) -> int | None:
