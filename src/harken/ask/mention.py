@@ -65,7 +65,7 @@ class Mentions:
 
     @property
     def conflict(self) -> bool:
-        """A letter and a text that contradict each other, or a choice between letters."""
+        """A letter and a text are affirmed, and of different options."""
         return bool(self.letters) and bool(self.texts) and not self.letters & self.texts
 
     def single(self) -> tuple[int | None, str]:

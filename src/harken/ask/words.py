@@ -45,6 +45,9 @@ _GROUPED = re.compile("(?<=\\d)[\u00a0\u202f\u2009'\u2019](?=\\d{3}(?!\\d))")  #
 _UNITS = "khz|mhz|ghz|hz|dbfs|db|ms|secs?|s|mins?|bpm|cm|mm|km|kg|kbps|fps"
 
 
+_Replace = Callable[[re.Match[str]], str]
+
+
 def _digits(match: re.Match[str]) -> str:
     return match.group(1).replace(",", "")
 
@@ -57,35 +60,43 @@ def _negative(match: re.Match[str]) -> str:
     return "-" + _NUMBERS[match.group(1).lower()]
 
 
-def _key_signature(sign: str) -> Callable[[re.Match[str]], str]:
+def _key_signature(sign: str) -> _Replace:
     return lambda match: (match.group(1) or match.group(2)) + sign
 
 
+_AUXILIARY = "do|does|did|is|was|are|were|would|could|should|has|have|had"
+_ELIDED = "[nldcjmst]|qu|un|dell|all|nell|sull"
+_MINUS = ("minus", "negative", "负")
 _MUSIC = r"\b([b-g])[ -]{0}\b|\b(?-i:(A))[ -]{0}\b(?=[ -](?:major|minor)|\W{{0,3}}$)"
-_SPELLING: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
-    (re.compile(pattern, re.I), by)
-    for pattern, by in (
-        (r"\bwon't\b|\bwont\b", "will not"),
-        (r"\bcannot\b|\bcan't\b|\bcant\b", "can not"),
-        (r"\bain't\b", "is not"),
-        (r"n't\b", " not"),
-        (r"\b(do|does|did|is|was|are|were|would|could|should|has|have|had)nt\b", r"\1 not"),
+# (what the text must hold for it to apply, pattern, replacement)
+_SPELLING: tuple[tuple[tuple[str, ...], re.Pattern[str], str | _Replace], ...] = tuple(
+    (signs, re.compile(pattern, re.I), by)
+    for signs, pattern, by in (
+        (("won",), r"\bwon't\b|\bwont\b", "will not"),
+        (("can",), r"\bcannot\b|\bcan't\b|\bcant\b", "can not"),
+        (("ain't",), r"\bain't\b", "is not"),
+        (("n't",), r"n't\b", " not"),
+        (("nt",), rf"\b({_AUXILIARY})nt\b", r"\1 not"),
         # l'eau, n'est, c'è, qu'il; not "C's"
-        (r"\b([nldcjmst]|qu|un|dell|all|nell|sull)'(?!(?:s|t|d|m|ll|re|ve)\b)(?=\w)", _elided),
-        (r"(?<=\w)'(?=\w)", ""),
-        ("ß", "ss"),
+        (("'",), rf"\b({_ELIDED})'(?!(?:s|t|d|m|ll|re|ve)\b)(?=\w)", _elided),
+        (("'",), r"(?<=\w)'(?=\w)", ""),
+        (("ß",), "ß", "ss"),
         # 1,000 is 1000 and 1,5 is 1.5; 1.000 may be either and stays
-        (r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?![\d,])", _digits),
-        (r"(?<![\d.,:])(\d+),(\d{1,2}|\d{4,})(?![\d,:])", r"\1.\2"),
-        (r"(?<![\w.,])\.(?=\d)", "0."),
-        (r"\b(?:minus|negative)\s{1,3}(?=\.?\d)|负(?=\d)", "-"),
-        (rf"\b(?:minus|negative)\s{{1,3}}({'|'.join(_COUNTS)})\b", _negative),
-        (rf"(?<=\d)(?<!\b\d{{4}})(?=(?:{_UNITS})\b)", " "),
-        (r"\s?%|\bper\s?cent\b", " percent"),
-        (r"(?:<=?|≤)(?=\s?-?\d)|\bfewer than\b", " less than "),
-        (r"(?<![-=])(?:>=?|≥)(?=\s?-?\d)|\bgreater than\b", " more than "),
-        (_MUSIC.format("flat"), _key_signature("b")),
-        (_MUSIC.format("sharp"), _key_signature("#")),
+        ((",",), r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?![\d,])", _digits),
+        ((",",), r"(?<![\d.,:])(\d+),(\d{1,2}|\d{4,})(?![\d,:])", r"\1.\2"),
+        ((".",), r"(?<![\w.,])\.(?=\d)", "0."),
+        (_MINUS, r"\b(?:minus|negative)\s{1,3}(?=\.?\d)|负(?=\d)", "-"),
+        (_MINUS, rf"\b(?:minus|negative)\s{{1,3}}({'|'.join(_COUNTS)})\b", _negative),
+        (tuple("0123456789"), rf"(?<=\d)(?<!\b\d{{4}})(?=(?:{_UNITS})\b)", " "),
+        (("%", "per"), r"\s?%|\bper\s?cent\b", " percent"),
+        (("<", "≤", "fewer"), r"(?:<=?|≤)(?=\s?-?\d)|\bfewer than\b", " less than "),
+        (
+            (">", "≥", "greater"),
+            r"(?<![-=])(?:>=?|≥)(?=\s?-?\d)|\bgreater than\b",
+            " more than ",
+        ),
+        (("flat",), _MUSIC.format("flat"), _key_signature("b")),
+        (("sharp",), _MUSIC.format("sharp"), _key_signature("#")),
     )
 )
 
@@ -99,12 +110,18 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", _GROUPED.sub("", text)).translate(_QUOTES)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def spell(text: str) -> str:
     """`plain` with contractions, numbers, units and accidentals in one spelling; keeps case."""
+    return _spelled(text)
+
+
+def _spelled(text: str) -> str:
     found = plain(text)
-    for pattern, by in _SPELLING:
-        found = pattern.sub(by, found)
+    lower = found.lower()
+    for signs, pattern, by in _SPELLING:
+        if any(sign in lower for sign in signs):
+            found = pattern.sub(by, found)
     if found.isascii():
         return found
     return "".join(sign for sign in found if not "\u0300" <= sign <= "\u036f")
@@ -135,7 +152,7 @@ def fold(text: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """The words of `text`, folded, in order; other characters are dropped."""
-    return tuple(WORD.findall(fold(text)))
+    return tuple(WORD.findall(level(_spelled(text))))
 
 
 def number(word: str) -> str:
