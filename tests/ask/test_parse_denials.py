@@ -164,6 +164,8 @@ CORRECT = [
         "Answer: B. Wait, let me double-check. Yes, that is right.",
         "B. Sorry for the confusion.", "The answer is A. No, the answer is B.", "A, no wait, B",
         "Oops, B", "My mistake, the answer is B.",
+        "If it were louder, the answer would be A, but the answer is B.",
+        "Had it barked, the answer would be A. The answer is B.",
     ]),
     (SOUNDS, None, [
         "The answer is B. The answer is C.", "The answer is A. Wait, no.", "A. No.",

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from replies import cases, read
 
+SOUNDS = ("dog barking", "cat meowing", "car horn", "rain")
 KEYS = ("A minor", "C major", "D minor", "E minor")
 CHORDS = ("C:maj", "A:min", "G:maj", "D:min")
 NOTES = ("C", "D", "E", "F")
@@ -71,6 +72,9 @@ LETTERLIKE = [
 ]  # fmt: skip
 
 PUNCT = [
+    (SOUNDS, None, [
+        "I see a dog. Barking or not?", "It is a cat, meowing may be something else",
+    ]),
     (TOPICS, 1, ["I hear pop culture in the clip."]),
     (TOPICS, 1, ["pop, culture"]),
     (TOPICS, 2, ["two,hours"]),
@@ -150,6 +154,9 @@ CASE = [
     (("US", "us"), 0, ["It is US."]),
     (("polish", "Polish"), 0, ["polish"]),
     (("polish", "Polish"), 1, ["It is Polish."]),
+    (("twenty-one", "said", "a"), 0, ["A"]),
+    (("twenty-one", "said", "a"), 2, ["a"]),
+    (("C", "D", "G", "A"), 3, ["A"]),
 ]  # fmt: skip
 
 LETTERED = [

@@ -64,8 +64,7 @@ _OTHERS = (
     r"|\b(?:je )?(?:ne )?(?:peux|puis|parviens)(?: vraiment)? pas\b|\bsuis pas (?:en mesure"
     r"|sure?|certaine?|capable)\b"
     r"|\bne peut (?:pas )?etre determine"
-    r"|\baucune (?:des|de ces) (?:reponses|options|propositions)\b|\bpas (?:sur|certain"
-    r"|assez d informations)\b"
+    r"|\baucune (?:des|de ces) (?:reponses|options|propositions)\b|\bpas assez d informations\b"
     # Spanish, Portuguese, Italian
     r"|\bno (?:lo )?se\b(?! (?:oye|escucha|trata|percibe|aprecia))|\bni idea\b"
     r"|\bno tengo (?:ni )?idea\b|\bno (?:puedo|podria|es posible|se puede|estoy segur\w|logro)\b"
