@@ -21,7 +21,7 @@ from harken.ask.record import Record, check_failures, keep_plan, keep_records, s
 from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import ConfigError, DataError, RunError
 from harken.evaluate.about import BenchmarkRequest, about, detectable, rescored_about, versions
-from harken.evaluate.results import tabulate
+from harken.evaluate.results import cut_replies, tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
@@ -166,10 +166,11 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
     """The content of ``results.json`` from the records and the run's other files."""
     found = tabulate(records, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
-    one_order = 0
+    one_order = one_option_order = 0
     if own.path("records-excluded.json").is_file():
         reasons_by_condition = own.read_json("records-excluded")
         one_order = len(reasons_by_condition.pop("clip-rotations", ()))
+        one_option_order = len(reasons_by_condition.pop("rotations", ()))
         for condition, reasons in reasons_by_condition.items():
             for reason in reasons.values():
                 excluded[f"{condition}: {reason}"] += 1
@@ -177,9 +178,12 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
     return {
         "model": own.spec.get("model"),
         **found,
+        "sampling": own.spec.get("sampling"),
+        "cut": cut_replies(records),
         "hidden": sum(record["outcome"] == "hidden" for record in records),
         "excluded": dict(sorted(excluded.items())),
         "one_order": one_order,
+        "one_option_order": one_option_order,
         **about_run,
         "versions": versions(),
     }

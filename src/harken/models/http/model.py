@@ -65,6 +65,7 @@ class HttpModel:
         """Hash of all that determines a reply: address, id, revision, format of the request."""
         own = self.settings
         form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
+        form += [own.thinking_field] if own.thinking_field else []
         return digest(canonical([form, DECODING, _style(self.style)]))
 
     def keep(self, folder: Path | str) -> None:
