@@ -1,4 +1,4 @@
-"""Options that speak of others or of letters, or carry letters, are asked in one order, and told."""
+"""Options that speak of others or of letters, or carry letters, are asked in one order only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ FIXED = (
     "Alle oben genannten", "Keine der Antworten", "B und C", "Weder A noch B", "keines davon",
     "Toutes les propositions", "Aucune réponse", "B et C", "todos los anteriores", "B y C",
     "nenhuma das opções", "nessuna delle precedenti", "Geen van de bovenstaande",
-    "以上皆是", "以上都不对", "B和C", "上記のいずれでもない", "BとC", "위의 어느 것도 아님", "A와 C",
-    "всё вышеперечисленное", "ничего из перечисленного", "B и C",
+    "以上皆是", "以上都不对", "B和C", "上記のいずれでもない", "BとC",
+    "위의 어느 것도 아님", "A와 C", "всё вышеперечисленное", "ничего из перечисленного",
+    "B и C",
 )  # fmt: skip
 FREE = (
     "A dog", "A cat and a mouse", "3/4", "I-IV-V-I", "I, IV, V", "A minor", "Both", "Neither",

@@ -242,7 +242,9 @@ def _drafts(
     turns = asking.get("clip_rotations", 1)
     most = max(1, len(item.clips))
     if turns != "all" and turns < 1:
-        raise ConfigError(f"clip_rotations is {turns}", hint="Use 1 or more, or 'all' (0 on the command line).")
+        raise ConfigError(
+            f"clip_rotations is {turns}", hint="Use 1 or more, or 'all' (0 on the command line)."
+        )
     for turn in range(most if turns == "all" else min(turns, most)):
         # Under "none" there are no clips to rotate, but the texts are renumbered all the same, so
         # that every record with audio has its counterpart without.

@@ -28,7 +28,8 @@ class Record(PlannedRequest):
     ``how`` says what is scored: ``"logprob"`` (the most probable choice) or ``"text"`` (the reply,
     also when two choices tie). ``text_outcome`` is the outcome of the reply in either case, None
     where none was generated. ``stop`` is ``"length"`` for a reply that was cut: it is read like any
-    other, and unparsable where it does not hold an answer yet. ``parsed`` is the choice as the item has it, whatever was shown.
+    other, and unparsable where it does not hold an answer yet. ``parsed`` is the choice as the item
+    has it, whatever was shown.
     """
 
     reply: str

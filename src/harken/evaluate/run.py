@@ -8,6 +8,7 @@ Three stages joined by the files of one run folder: ``plan`` writes the requests
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,14 @@ from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sam
 from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
 from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import ConfigError, DataError, RunError
-from harken.evaluate.about import BenchmarkRequest, about, detectable, rescored_about, versions
+from harken.evaluate.about import (
+    BenchmarkRequest,
+    about,
+    detectable,
+    rescored_about,
+    served_checks,
+    versions,
+)
 from harken.evaluate.results import cut_replies, tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
@@ -82,6 +90,7 @@ def run(
 
     Raises:
         DataError: there are no items.
+        ConfigError: a setting out of its range, or conditions that the model cannot be asked under.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
@@ -91,9 +100,11 @@ def run(
         )
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.max_clips else ("none",)
+    max_failed = asking.get("max_failed", 0.1)
+    usual = ("none",) if capabilities(model).text_only or not model.max_clips else CONDITIONS
     asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
+    _check_clips(model, asking["conditions"])
     spec = _spec(model, items, folder, dataset, benchmark, asking)
     with Run.open(folder, spec) as own:
         if own.done and until == "score":
@@ -113,7 +124,10 @@ def run(
         replies = _answers(model, made, asking, own)
         if until == "infer":
             return _counts(model, made, until, own)
-        checks = _selfcheck(model, made, replies, guards or Guards(), own)
+        checks = served_checks(model.report()) if isinstance(model, KeepsReplies) else []
+        for check in checks:
+            warnings.warn(check["text"], stacklevel=2)
+        checks += _selfcheck(model, made, replies, guards or Guards(), own)
         lines = [request.planned for request in made.requests]
         records = score_all(lines, replies, own.spec["scorer"])
         keep_records(own, records)
@@ -129,6 +143,16 @@ def run(
         own.finish({"items": found["items"], "records": found["records"]})
     check_failures(records, max_failed)
     return found
+
+
+def _check_clips(model: Model, conditions: Sequence[str]) -> None:
+    """Refuse conditions that would give clips to a model that takes none: all would fail."""
+    giving = [name for name in conditions if name != "none" and not listener_of(name)]
+    if not model.max_clips and giving:
+        raise ConfigError(
+            f"{model.name} takes no audio, and {', '.join(giving)} would give it clips",
+            hint="Leave --condition out, or use --condition none (or transcript, caption).",
+        )
 
 
 def _answers(

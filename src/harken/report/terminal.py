@@ -27,7 +27,14 @@ def results(found: Json, width: int | None = None) -> str:
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    lines = (words.sampling(found), _over(found), _others(found), _bits(found), _floors(found), _consistent(found))
+    lines = (
+        words.sampling(found),
+        _over(found),
+        _others(found),
+        _bits(found),
+        _floors(found),
+        _consistent(found),
+    )
     parts += [line for line in lines if line]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
