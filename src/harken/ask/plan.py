@@ -384,6 +384,8 @@ def count(request_plan: RequestPlan) -> dict[str, Any]:
         for clip in request.prompt.clips:
             if clip.key not in clips:
                 clips[clip.key] = _length(clip)
+    for name in request_plan.excluded:
+        by.setdefault(name, 0)  # no item could be put under it
     known = [length for length in clips.values() if length is not None]
     return {
         "requests": len(request_plan.requests),

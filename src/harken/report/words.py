@@ -142,6 +142,12 @@ def verdict(results: Json) -> tuple[str, str]:
     whole = results["overall"]
     cells, gain = whole["cells"], whole["gains"].get("none")
     audio, swap = cells.get("audio"), whole["gains"].get("swap")
+    if audio is None and (cells.get("none") or {}).get("accuracy") is not None:
+        return (
+            "Asked without audio only.",
+            f"It is right on {percent(cells['none']['accuracy'])} (chance "
+            f"{percent(whole['chance'])}).",
+        )
     if audio is None or audio["accuracy"] is None:
         return "Nothing was answered with audio.", "There is no accuracy to report."
     if gain is None or gain["difference"] is None:
