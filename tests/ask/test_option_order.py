@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from fakes import Fake, items
 
-from harken.ask.option_order import fixed_order, option_orders
+from harken.ask.option_order import fixed_order, option_orders, shuffled_order
 from harken.ask.plan import plan
 from harken.item import Item
 
@@ -92,6 +93,19 @@ def test_the_plan_asks_one_order_and_says_why():
     assert turns == [(plain.id, 0), (plain.id, 1), (plain.id, 2), (plain.id, 3), (odd.id, 0)]
     assert "both A and B" in made.exclusions()["rotations"][odd.id]
     assert made.requests[-1].planned["choices"] == list(odd.choices)
+
+
+def test_training_shuffles_only_what_may_be_shuffled():
+    """The draw is made in either case, so what is drawn after it stays the same."""
+    plain, odd = items(1)[0], of("rain", "bell", "horn", "none of the above")
+    orders, after = set(), []
+    for seed in range(40):
+        one, two = np.random.default_rng(seed), np.random.default_rng(seed)
+        orders.add(tuple(shuffled_order(plain, one)))
+        assert shuffled_order(odd, two) == [0, 1, 2, 3]
+        after.append(one.random() == two.random())
+    assert len(orders) > 10 and all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    assert all(after)
 
 
 def test_nothing_is_told_where_one_order_was_all_that_was_asked():

@@ -29,5 +29,9 @@ def test_a_change_is_told_with_counts_for_model_and_fingerprint_apart():
 
 def test_servers_inside_a_cascade_are_looked_at_too():
     inner = served(("m", "f1", 1), ("m", "f2", 2))
-    report = {"clips_heard": 3, "listener": {"requests": 1, **inner}, "reader": served(("r", "", 1))}
+    report = {
+        "clips_heard": 3,
+        "listener": {"requests": 1, **inner},
+        "reader": served(("r", "", 1)),
+    }
     assert [one["replies"] for one in served_checks(report)] == [{"f1": 1, "f2": 2}]

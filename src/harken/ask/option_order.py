@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
 
 from harken.ask.prompt import Rotations, rotations_of
 from harken.item import Item
@@ -66,9 +69,20 @@ def option_orders(item: Item, rotations: Rotations) -> tuple[range, str]:
     return (range(1), why) if why else (turns, "")
 
 
+def shuffled_order(item: Item, rng: np.random.Generator) -> list[int]:
+    """An order of the options of `item` as drawn, or its own order where that may not change."""
+    drawn = [int(place) for place in rng.permutation(len(item.choices))]
+    return sorted(drawn) if fixed_order(item) else drawn
+
+
 def fixed_order(item: Item) -> str:
     """Why the options of `item` may be shown in its own order only; empty if in any order."""
-    options = [text.strip() for text in item.choices]
+    return _fixed(item.question, item.choices)
+
+
+@lru_cache(maxsize=1 << 14)
+def _fixed(question: str, choices: tuple[str, ...]) -> str:
+    options = [text.strip() for text in choices]
     names = [letter(i) for i in range(len(options))]
     for text in options:
         if _OTHERS.search(text):
@@ -77,8 +91,8 @@ def fixed_order(item: Item) -> str:
             return f"the option {text!r} speaks of options by letter or number"
     if len(options) > 1 and (carried := _carried(options)):
         return f"the option {carried!r} carries a letter or number of its own"
-    asked = [found for found in _ASKED.findall(item.question) if found in names]
-    listed = [found for found in _LISTED.findall(item.question) if found in names]
+    asked = [found for found in _ASKED.findall(question) if found in names]
+    listed = [found for found in _LISTED.findall(question) if found in names]
     if asked or (len(listed) > 1 and listed == names[: len(listed)]):
         return "the question speaks of options by letter"
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harken.ask.conditions.clip import subset_name
 from harken.ask.option_order import fixed_order
@@ -46,7 +46,7 @@ class CurateSettings:
     batch: int = 64
     max_failed: float = 0.1
     scorer: str = "strict"
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 class Labels:
@@ -74,7 +74,11 @@ class Labels:
         if len(item.choices) < 2:
             return "dropped", "an open question: the rules need choices", None
         if self._rule != "silence-vote" and (fixed := fixed_order(item)):
-            return "dropped", f"asked in one order, which cannot tell knowing from luck: {fixed}", None
+            return (
+                "dropped",
+                f"asked in one order, which cannot tell knowing from luck: {fixed}",
+                None,
+            )
         return self._by_vote(item) if self._rule == "silence-vote" else self._by_bits(item)
 
     def _by_vote(self, item: Item) -> tuple[str, str, Contribution | None]:
