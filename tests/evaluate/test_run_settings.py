@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fake_server import Standin
+from harken.audio.clip import Clip
 from harken.errors import ConfigError, RunError
 from harken.evaluate import run as evaluate
 from harken.evaluate.results import cut_replies
@@ -165,3 +167,32 @@ def test_options_that_fix_their_order_are_told_in_the_results(
     shown = " ".join(terminal.results(found).split())
     assert re.search(r"3 items have one order of options only", shown)
     assert not any("rotations" in key for key in found["excluded"])
+
+
+@pytest.mark.parametrize("kind", ["empty path", "missing", "zero bytes", "no samples", "folder"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_item_whose_clip_is_not_there_is_never_asked_without_sound(
+    kind: str, place: int, items: list[Item], tmp_path: Path
+) -> None:
+    """Failed with its reason, also where another clip of the item is whole."""
+    pytest.importorskip("aiohttp")
+    (tmp_path / "zero.wav").touch()
+    whole = Path(items[0].clips[0].path).read_bytes()
+    (tmp_path / "none.wav").write_bytes(whole[: whole.index(b"data") + 4] + bytes(4))
+    path = {"empty path": "", "missing": "gone.wav", "zero bytes": "zero.wav",
+            "no samples": "none.wav", "folder": "."}[kind]  # fmt: skip
+    bad = Clip(path=str(tmp_path / path) if path else "")
+    clips = [items[0].clips[0], bad][:: 1 if place else -1]
+    odd = [replace(items[0], clips=(bad,)), replace(items[1], clips=tuple(clips))]
+    with Standin() as server:
+        model = load_model(f"openai:m@{server.url}", retries=1, backoff_s=0.01)
+        evaluate.run(model, [*odd, *items[2:]], tmp_path / "run", max_failed=1.0,
+                     conditions=("audio",))  # fmt: skip
+        asked = [body["messages"][-1]["content"] for body in server.seen.bodies]
+    lines = (tmp_path / "run" / "records.jsonl").read_text().splitlines()
+    records = {one["item"]: one for one in map(json.loads, lines)}
+    for item in odd:
+        assert records[item.id]["outcome"] == "failed"
+        assert records[item.id]["error"].startswith("audio: ")
+    assert len(asked) == len(items) - 2
+    assert all(any(part["type"] == "input_audio" for part in content) for content in asked)
