@@ -100,11 +100,7 @@ def run(
         )
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed = asking.get("max_failed", 0.1)
-    usual = ("none",) if capabilities(model).text_only or not model.max_clips else CONDITIONS
-    asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
-    asking["conditions"] = named(asking["conditions"])
-    _check_clips(model, asking["conditions"])
+    max_failed, asking = asking.get("max_failed", 0.1), _settings(model, asking)
     spec = _spec(model, items, folder, dataset, benchmark, asking)
     with Run.open(folder, spec) as own:
         if own.done and until == "score":
@@ -124,10 +120,7 @@ def run(
         replies = _answers(model, made, asking, own)
         if until == "infer":
             return _counts(model, made, until, own)
-        checks = served_checks(model.report()) if isinstance(model, KeepsReplies) else []
-        for check in checks:
-            warnings.warn(check["text"], stacklevel=2)
-        checks += _selfcheck(model, made, replies, guards or Guards(), own)
+        checks = _checks(model, made, replies, guards or Guards(), own)
         lines = [request.planned for request in made.requests]
         records = score_all(lines, replies, own.spec["scorer"])
         keep_records(own, records)
@@ -145,14 +138,22 @@ def run(
     return found
 
 
-def _check_clips(model: Model, conditions: Sequence[str]) -> None:
-    """Refuse conditions that would give clips to a model that takes none: all would fail."""
+def _settings(model: Model, asking: AskSettings) -> AskSettings:
+    """The settings with the conditions of `model`, in full; failures are checked by the caller.
+
+    Raises:
+        ConfigError: conditions that would give clips to a model that takes none: all would fail.
+    """
+    usual = ("none",) if capabilities(model).text_only or not model.max_clips else CONDITIONS
+    asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
+    asking["conditions"] = conditions = named(asking["conditions"])
     giving = [name for name in conditions if name != "none" and not listener_of(name)]
     if not model.max_clips and giving:
         raise ConfigError(
             f"{model.name} takes no audio, and {', '.join(giving)} would give it clips",
             hint="Leave --condition out, or use --condition none (or transcript, caption).",
         )
+    return asking
 
 
 def _answers(
@@ -276,6 +277,17 @@ def _cache_words(own: Run, condition: str, listener: Listener) -> None:
         )
     if keep := capabilities(listener).keep:
         keep(own.path(f"words-{condition}"))
+
+
+def _checks(
+    model: Model, made: RequestPlan, replies: Mapping[str, ReplyRecord], guards: Guards, own: Run
+) -> list[dict[str, Any]]:
+    """Whether the server stayed the same model, and the self-check, if requested."""
+    # Before the self-check, which may store its replies elsewhere.
+    found = served_checks(model.report()) if isinstance(model, KeepsReplies) else []
+    for check in found:
+        warnings.warn(check["text"], stacklevel=2)
+    return found + _selfcheck(model, made, replies, guards, own)
 
 
 def _selfcheck(
