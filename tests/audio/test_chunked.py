@@ -1,4 +1,4 @@
-"""Containers whose stated length is unknown or untrue: heard whole, or refused; never read short."""
+"""Containers whose stated length is unknown or untrue: heard whole or refused, never cut short."""
 
 from __future__ import annotations
 

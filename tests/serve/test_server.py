@@ -24,7 +24,7 @@ from test_client import tone
 
 from harken.ask.record import ask_and_score
 from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import encode_flac, load
+from harken.audio.load import load
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.load import load_model
 from harken.serve import server as serve
@@ -169,7 +169,6 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
     good = {"model": "pitch", "messages": user(text("hello"))}
     assert post(served.url, good)[0] == 200
     long = tone(tmp_path, 500, seconds=6.0)
-    flac = base64.b64encode(encode_flac(load(clip), 16000)).decode()
     cases: list[tuple[int, Any, str]] = [
         (400, b"{", "not JSON"),
         (400, b"[" * 100_000, "not JSON"),

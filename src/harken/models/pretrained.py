@@ -27,8 +27,12 @@ def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:
         source: a folder, or an id on the hub.
         options: of ``from_pretrained``.
 
+    Returns:
+        The model; with the option ``output_loading_info`` also what transformers says of it.
+
     Raises:
-        ModelError: the folder has pickles only, or its configuration names code.
+        ModelError: the folder has pickles only, its configuration names code, or most weights are
+            missing (transformers draws them at random and continues).
         Exception: whatever transformers raises for files that are missing or do not fit.
     """
     folder = Path(source)
@@ -36,7 +40,18 @@ def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:
         check_folder(folder)
     # No value of a caller can change these two.
     fixed: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
-    return loader.from_pretrained(source, **{**options, **fixed})
+    if options.get("output_loading_info"):
+        return loader.from_pretrained(source, **{**options, **fixed})
+    fixed["output_loading_info"] = True
+    model, report = loader.from_pretrained(source, **{**options, **fixed})
+    missing, there = sorted(report["missing_keys"]), len(model.state_dict())
+    if 2 * len(missing) > there:
+        raise ModelError(
+            f"{len(missing)} of {there} tensors are missing: {', '.join(missing[:3])} …",
+            where=str(source),
+            hint="Copy the folder again, or name a model of this kind.",
+        )
+    return model
 
 
 def open_files(loader: Any, source: str | Path, **options: Any) -> Any:

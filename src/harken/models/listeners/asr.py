@@ -111,9 +111,6 @@ def _pipeline(name: str, settings: AsrSettings) -> Any:
     loader = kinds[0] if ctc or type(config) not in kinds[1]._model_mapping else kinds[1]
     dtype = settings.dtype or ("float32" if settings.device == "cpu" else "auto")
     model = open_weights(loader, name, dtype=dtype, **options)
-    generation: Any = getattr(model, "generation_config", None)
-    if getattr(generation, "forced_decoder_ids", None) is not None:
-        generation.forced_decoder_ids = None  # language and task replace it
     return open_pipeline(
         "automatic-speech-recognition",
         model.to(settings.device).eval(),
@@ -127,10 +124,9 @@ def _check_generation(pipe: Any, settings: AsrSettings, name: str) -> None:
     """Refuse a language or a task that this recogniser does not take: it would be ignored."""
     if not settings.language and not settings.task:
         return
-    generation = getattr(pipe.model, "generation_config", None)
-    known = getattr(generation, "lang_to_id", None)
+    generation: Any = getattr(pipe.model, "generation_config", None)
     asked = f"language={settings.language}" if settings.language else f"task={settings.task}"
-    if not known or not getattr(generation, "is_multilingual", True):
+    if not _multilingual(generation):
         raise ConfigError(
             f"{asked}: this recogniser takes neither language nor task",
             where=f"asr:{name}",
@@ -140,13 +136,19 @@ def _check_generation(pipe: Any, settings: AsrSettings, name: str) -> None:
         from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
         written = settings.language.lower()
-        codes = {token.strip("<|>") for token in known}
+        codes = {token.strip("<|>") for token in generation.lang_to_id}
         if TO_LANGUAGE_CODE.get(written, written) not in codes:
             raise ConfigError(
                 f"language is {settings.language!r}, which this recogniser does not know",
                 where=f"asr:{name}",
                 hint=f"Known: {', '.join(sorted(codes))}.",
             )
+
+
+def _multilingual(generation: Any) -> bool:
+    """Whether a generation configuration is that of a recogniser with languages and tasks."""
+    known = getattr(generation, "lang_to_id", None)
+    return bool(known) and bool(getattr(generation, "is_multilingual", True))
 
 
 class AsrModel:
@@ -163,6 +165,9 @@ class AsrModel:
         self._pipe = pipe
         self._rate_hz = int(pipe.feature_extractor.sampling_rate)
         self._ctc = str(pipe.type).startswith("ctc")
+        # Without a task Whisper is not told what to write, unless its files force it.
+        generation = getattr(pipe.model, "generation_config", None)
+        self._task = "transcribe" if _multilingual(generation) else ""
         # Replies depend on these settings; on device and batch only by rounding.
         own = {k: v for k, v in asdict(self.settings).items() if k not in ("device", "batch")}
         own["dtype"] = str(pipe.model.dtype)
@@ -231,7 +236,7 @@ class AsrModel:
         """Of the pipeline, for clips of one kind."""
         if self._ctc:
             return {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S} if long else {}
-        pairs = {"language": self.settings.language, "task": self.settings.task}
+        pairs = {"language": self.settings.language, "task": self.settings.task or self._task}
         options: dict[str, Any] = {"generate_kwargs": {k: v for k, v in pairs.items() if v}}
         return options | ({"return_timestamps": True} if long else {})
 
