@@ -37,7 +37,9 @@ GOOD: dict[str, Any] = {"model": "pitch", "messages": [{"role": "user", "content
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    limits = Limits(body_bytes=1 << 20, clip_s=5.0, samples=2_000_000, values=500, upload_s=2.0)
+    limits = Limits(
+        body_bytes=1 << 20, clip_s=5.0, samples=2_000_000, values=500, upload_s=2.0, text=10_000
+    )
     one = Served(PitchModel(), limits=limits)
     yield one
     one.close()
@@ -167,6 +169,18 @@ def test_clips_are_not_decoded_beyond_the_limits(served: Served) -> None:
     assert post(served.url, {**GOOD, "messages": user(*blocks[:3])})[0] == 200
     status, told = post(served.url, {**GOOD, "messages": user(*blocks)})
     assert status == 400 and "too-long" in told["error"]["message"]
+
+
+@pytest.mark.parametrize("role", ["system", "user"])
+def test_a_prompt_of_too_much_text_is_refused_before_it_is_tokenized(
+    role: str, served: Served
+) -> None:
+    served.model.batches.clear()
+    for size, status in ((9_990, 200), (9_996, 400), (100_000, 400)):  # 10,000 with "hello"
+        texts = {"system": "hello", "user": "hello", role: "x" * size}
+        messages = [{"role": name, "content": said} for name, said in texts.items()]
+        assert post(served.url, {**GOOD, "messages": messages})[0] == status
+    assert len(served.model.batches) == 1
 
 
 def test_a_body_of_many_values_is_refused_before_it_is_parsed() -> None:

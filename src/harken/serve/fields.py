@@ -89,6 +89,7 @@ class Limits:
     Attributes:
         body_bytes: size of the whole request, base64 included.
         values: JSON values in a request; text and base64 count as one each.
+        text: characters of all texts of a prompt together.
         clips: most clips in one prompt; the model's own limit holds too.
         clip_s: seconds of one clip.
         samples: samples of all clips together, channels counted, as they are decoded.
@@ -101,6 +102,7 @@ class Limits:
 
     body_bytes: int = 64 << 20
     values: int = 100_000
+    text: int = 1_000_000
     clips: int = 64
     clip_s: float = 1800.0
     samples: int = 1800 * 48_000 * 2

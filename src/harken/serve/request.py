@@ -129,6 +129,11 @@ def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Pa
             else:
                 system += texts
         before = str(role)
+        # Before a tokenizer sees it: that takes the model's thread.
+        length = sum(len(part) for part in (*system, *parts) if isinstance(part, str))
+        if length > limits.text:
+            found = f"the prompt has {length:,} characters; {limits.text:,} are the limit"
+            raise BadRequest(found, "messages")
     if before != "user":
         raise BadRequest("the last message must be the user's", "messages")
     last = max((i for i, part in enumerate(parts) if isinstance(part, Earlier)), default=-1)
