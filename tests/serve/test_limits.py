@@ -215,6 +215,18 @@ def test_a_dropped_upload_gives_no_traceback(
     assert not [record for record in caplog.records if record.exc_info], caplog.text
 
 
+def test_a_full_disk_is_the_fault_of_the_server(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, raw: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    held = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    status, told = post(served.url, {**GOOD, "messages": user(held)})
+    assert status == 500 and "No space left" in told["error"]["message"]
+
+
 def test_an_upload_that_does_not_end_is_answered(served: Served) -> None:
     sock, head = lines(served.url, "Content-Length: 100000\r\n")
     sock.sendall(head + b'{"model"')

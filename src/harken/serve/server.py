@@ -110,8 +110,8 @@ class Server:
         except web.HTTPException as error:
             too_large = f"the request is larger than {self.limits.body_bytes} bytes"
             return _error(error.status, too_large if error.status == 413 else error.reason)
-        except _GONE:
-            return _error(400, "the connection was lost within the request")
+        except OSError as error:  # of this computer, such as a full disk
+            return _error(500, f"the server fails: {error.strerror or error}", kind="server_error")
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "waiting": len(self._queue)})
@@ -171,6 +171,8 @@ class Server:
         except TimeoutError:
             found = f"the request did not arrive within {self.limits.upload_s:g} s"
             raise BadRequest(found, status=408) from None
+        except _GONE:
+            raise BadRequest("the connection was lost within the request") from None
         loop = asyncio.get_running_loop()
         # A client that goes away leaves a thread that still writes into the folder.
         with tempfile.TemporaryDirectory(
