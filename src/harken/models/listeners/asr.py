@@ -111,10 +111,13 @@ def _pipeline(name: str, settings: AsrSettings) -> Any:
     loader = kinds[0] if ctc or type(config) not in kinds[1]._model_mapping else kinds[1]
     dtype = settings.dtype or ("float32" if settings.device == "cpu" else "auto")
     model = open_weights(loader, name, dtype=dtype, **options)
+    tokenizer = open_files(transformers.AutoTokenizer, name, **options)
+    if tokenizer.pad_token is None:  # the pipeline makes no batches without one
+        tokenizer.pad_token = tokenizer.eos_token
     return open_pipeline(
         "automatic-speech-recognition",
         model.to(settings.device).eval(),
-        tokenizer=open_files(transformers.AutoTokenizer, name, **options),
+        tokenizer=tokenizer,
         feature_extractor=open_files(transformers.AutoFeatureExtractor, name, **options),
         device=settings.device,
     )
