@@ -24,6 +24,7 @@ LIBRARIES = (
     ("typer", "base", "the command line"),
     ("rich", "base", "progress and tables"),
     ("jinja2", "base", "the HTML report"),
+    ("av", "m4a", "M4A, AAC, WebM and WMA files"),
     ("espeakng_loader", "starter", "speech in the generated starter corpus"),
     ("torch", "models", "the built-in tiny model, composed models"),
     ("transformers", "models", "encoders and language models to compose"),

@@ -22,7 +22,7 @@ from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.lmms import reading
 from harken.evaluate.benchmarks.own import Own
 from harken.evaluate.benchmarks.scoring import score
-from harken.evaluate.benchmarks.submit import chosen
+from harken.evaluate.benchmarks.submit import chosen, in_release_order
 from harken.evaluate.benchmarks.types import Release, key_of
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
@@ -166,11 +166,7 @@ def official(
     """
     asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
-    by_item = {
-        t["item"]: t
-        for t in records
-        if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
-    }
+    by_item = in_release_order(items, records, first)
     known = [item for item in items if HIDDEN not in item.tags and item.id in by_item]
     answered = [item for item in known if by_item[item.id]["outcome"] != "failed"]
     if not answered:

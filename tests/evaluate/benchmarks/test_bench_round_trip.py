@@ -105,7 +105,8 @@ def round_trip(
                       embed=load_embedder("ngrams"))  # fmt: skip
     asked = BenchmarkRequest(benchmark, release, "made up", helpers)
     found = evaluate.run(
-        Scripted(said), release.items, folder / "run", benchmark=asked, conditions=("audio",),
+        Scripted(said), release.items, folder / "run", benchmark=asked,
+        conditions=("audio", "none"),
         guards=Guards(floor=False),
     )  # fmt: skip
     texts, notes = replies_of(benchmark, release.items, folder / "run")

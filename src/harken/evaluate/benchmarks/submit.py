@@ -8,7 +8,7 @@ options chosen are made by one function, `chosen`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +31,36 @@ def chosen(benchmark: Benchmark, item: Item, record: Mapping[str, Any]) -> str:
     return str(record["reply"])
 
 
+def in_release_order(
+    items: Sequence[Item], records: Iterable[Mapping[str, Any]], condition: str
+) -> dict[str, Mapping[str, Any]]:
+    """Item id -> its record with options and clips in the release's own order.
+
+    The record is that under `condition`; an item without clips is asked under ``none`` only.
+    """
+    asked = {item.id: condition if item.clips else "none" for item in items}
+    return {
+        record["item"]: record
+        for record in records
+        if record["condition"] == asked.get(record["item"])
+        and not record["rotation"]
+        and not record.get("clip_rotation", 0)
+    }
+
+
 def replies_of(
     benchmark: Benchmark, items: Sequence[Item], folder: Path
 ) -> tuple[dict[str, str], list[str]]:
     """Key -> what to submit (see `chosen`), and notes.
 
+    The records are those under ``audio``; items without clips are asked under ``none`` only.
     Only records with options and clips in the release's own order are used. Failed requests have no
     reply and get no row: they are counted in the notes.
 
     Raises:
-        DataError: the run has no records of these items under ``audio``, or all failed.
+        DataError: the run has no records of these items, or all failed.
     """
-    records = {
-        record["item"]: record
-        for record in read_run(folder).records("records")
-        if record["condition"] == "audio"
-        and not record["rotation"]
-        and not record.get("clip_rotation", 0)
-    }
+    records = in_release_order(items, read_run(folder).records("records"), "audio")
     texts: dict[str, str] = {}
     failed = absent = 0
     for item in items:
