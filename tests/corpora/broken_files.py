@@ -93,6 +93,9 @@ def broken_bytes() -> dict[str, tuple[bytes, str]]:
         made[f"noise.{suffix}"] = b"\x00\x07" + noise, "not-audio"
     made |= {
         "one-byte.wav": (b"R", "not-audio"),
+        "one-sample.wav": (wav(b"\1\0"), "too-short"),
+        "silence.wav": (wav(bytes(3200)), "silent"),
+        "third.wav": (wav(w[44:], claim=len(w[44:]) // 3 & ~1), "bad-header"),
         "png.wav": (b"\x89PNG\r\n\x1a\n" + bytes(500), "not-audio"),
         "zip.flac": (b"PK\3\4" + bytes(500), "not-audio"),
         "avi.wav": (b"RIFF" + struct.pack("<I", 500) + b"AVI " + bytes(488), "not-audio"),
@@ -185,7 +188,6 @@ def good_bytes() -> dict[str, bytes]:
         "opus.ogg": encoded("OGG", "OPUS", hz=395.0),
         "layer3.mp3": encoded("MP3", "MPEG_LAYER_III", hz=400.0),
         "SHOUTED.WAV": encoded("WAV", "PCM_16", hz=410.0),
-        "one-sample.wav": wav(b"\1\0"),
         "with\nnewline.wav": encoded("WAV", "PCM_16", hz=420.0),
         "<img src=x onerror=alert(1)>.wav": encoded("WAV", "PCM_16", hz=430.0),
         "ünïcödé 音.wav": encoded("WAV", "PCM_16", hz=450.0),

@@ -10,12 +10,14 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harken.audio.codec import blocks, check_values, damage, open_regular, open_sound
 from harken.audio.container import AUDIO_SUFFIXES, Header, check_header, read_header, sniff
+from harken.audio.heard import Listener
 from harken.errors import AudioError
 
 MAX_BYTES = 4 << 30
@@ -39,11 +41,16 @@ REASONS: dict[str, str] = {
     "non-finite": "samples are NaN or infinite",
     "out-of-range": "samples lie far beyond full scale",
     "too-long": "the recording is longer, or the file larger, than the limit",
+    "too-short": "the recording, or an event of it, is shorter than 10 ms",
+    "silent": "nothing can be heard",
     "out-of-span": "the span asked for goes past the end of the source",
     "hash-mismatch": "the bytes are not those that were expected",
     "bad-plan": "the scene cannot be rendered as it is written",
     "unlisted": "audio that the manifest does not name",
     "bad-row": "a line of a manifest that cannot be read",
+    "contradiction": "the same sound stands elsewhere with other words or another speaker",
+    "hidden": "audio in a hidden file or folder",
+    "unknown-suffix": "audio under a name that does not say so",
 }
 """Reason code for a file that cannot be used -> explanation."""
 
@@ -59,12 +66,17 @@ class Probe:
     sha256: str
 
 
-def probe(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Probe:
+def probe(
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    listener: Listener | None = None,
+) -> Probe:
     """Check the whole of one file.
 
     Args:
         path: the file.
         root: if given, the file must lie in this folder after all links are followed.
+        listener: if given, hears the samples.
 
     Raises:
         AudioError: with one of `REASONS`.
@@ -77,7 +89,7 @@ def probe(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = No
                 raise AudioError("too-long", f"the file has {size:,} bytes")
             header = read_header(file, format, size)
             try:
-                frames, rate, channels = _decode_all(file, header, size)
+                frames, rate, channels = _decode_all(file, header, size, listener)
             except AudioError as error:
                 raise damage(file, error) from None
             file.seek(0)
@@ -107,7 +119,9 @@ def identify(head: bytes, name: str | None = None) -> str:
     return format
 
 
-def _decode_all(file: BinaryIO, header: Header, size: int) -> tuple[int, int, int]:
+def _decode_all(
+    file: BinaryIO, header: Header, size: int, listener: Listener | None = None
+) -> tuple[int, int, int]:
     """Decode every block; (frames, rate_hz, channels)."""
     dtype = "float32"
     if header.format == "flac":
@@ -129,6 +143,8 @@ def _decode_all(file: BinaryIO, header: Header, size: int) -> tuple[int, int, in
             elif header.bits == 24:
                 wide = np.ascontiguousarray(block.astype("<i4", copy=False) >> 8)
                 md5.update(wide.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+            if listener is not None:
+                listener.take(_scaled(block), rate)
     if header.frames is not None and frames < header.frames:
         raise AudioError("truncated", f"{frames:,} of {header.frames:,} samples can be decoded")
     if frames == 0:
@@ -137,6 +153,14 @@ def _decode_all(file: BinaryIO, header: Header, size: int) -> tuple[int, int, in
     if header.bits in (16, 24) and any(header.md5) and md5.digest() != header.md5:
         raise AudioError("corrupt", "the decoded samples do not fit the MD5 in the header")
     return frames, rate, channels
+
+
+def _scaled(block: NDArray[Any]) -> NDArray[Any]:
+    """Samples of any type as float32 with full scale 1."""
+    if block.dtype == np.float32:
+        return block
+    full = 32768.0 if block.dtype == np.int16 else 2147483648.0
+    return (block / full).astype(np.float32)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
