@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
-from harken.audio.codec import Samples, encode, resample, write_bytes
+from harken.audio.codec import Samples, encode, encode_float, resample, write_bytes
+from harken.audio.heard import Listener
 from harken.audio.probe import probe
 from harken.audio.source import EncodedSource, clear_sources, cut, read_source
 from harken.cache import LruCache
@@ -69,6 +70,32 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     return _load_source(clip, rate_hz, mono)
 
 
+def require_heard(clip: Clip) -> None:
+    """Refuse a clip in which nothing is heard, or in any part of its scene.
+
+    A clip of the kind ``silence`` is meant to be silent.
+
+    Raises:
+        AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
+    """
+    if clip.kind == "silence":
+        return
+    if clip.plan is not None and clip.kind != "shard":
+        for part in clip.plan.parts:
+            require_heard(part.clip)
+        return
+    row = clip.row if clip.kind == "shard" else -1
+    source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
+    samples, rate = read_source(source)
+    listener = Listener()
+    if samples.size:
+        listener.take(samples.T, rate)
+    try:
+        listener.require()
+    except AudioError as error:
+        raise AudioError(error.reason, error.found, where=clip.path) from None
+
+
 def render(plan: ScenePlan) -> Samples:
     """Render a scene: a pure function of the plan.
 
@@ -114,8 +141,9 @@ def encode_wav(samples: Samples, rate_hz: int) -> bytes:
 
 
 def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
-    """Write 16-bit WAV atomically."""
-    write_bytes(path, encode_wav(samples, rate_hz))
+    """Write 16-bit WAV atomically; float WAV if samples are beyond full scale."""
+    beyond = float(np.max(np.abs(samples), initial=0.0)) > 1.0
+    write_bytes(path, encode_float(samples, rate_hz) if beyond else encode_wav(samples, rate_hz))
 
 
 _loaded: LruCache[Samples] = LruCache(128 << 20)
