@@ -20,9 +20,8 @@ STEP = 1.0 / 32768.0
 SHORTEST_S = 0.01
 """Shortest recording, or event of one, that is used."""
 
-HEARD_S = 0.0005
-"""Least time (s) in which samples leave their resting level; a single click of a digital error
-lasts for one sample."""
+HEARD_S = 0.0001
+"""Least time (s), and more than one sample, in which samples leave their resting level."""
 
 CANCELLED = 1000.0
 """Channels over this many times louder than their mean cancel each other (60 dB)."""
@@ -91,7 +90,8 @@ class Listener:
         length_s = total_s - start_s if length_s is None else length_s
         if length_s < SHORTEST_S - 1e-6:
             raise AudioError("too-short", f"it lasts {_time(length_s)}, less than 10 ms")
-        if self._moving_s(start_s, start_s + length_s) >= HEARD_S:
+        least_s = max(HEARD_S, 1.5 / max(1, self.rate_hz))
+        if self._moving_s(start_s, start_s + length_s) >= least_s:
             if self._cancelled():
                 found = "the channels cancel each other: their mean, which models hear, is silence"
                 raise AudioError("silent", found)

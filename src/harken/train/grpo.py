@@ -23,7 +23,7 @@ from torch import Tensor
 from harken.ask.prompt import make_prompt
 from harken.ask.rewards.base import RewardFunction
 from harken.ask.rewards.load import build_reward, parse_rewards
-from harken.errors import ConfigError, DataError
+from harken.errors import ConfigError, DataError, RunError
 from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
@@ -31,6 +31,7 @@ from harken.models.engine.batch import TokenizedPrompt
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.batch import epoch_picks
+from harken.train.check import check_items, used
 from harken.train.checkpoint import REFERENCE, open_stage
 from harken.train.losses import advantages, grpo_loss, kl_k3
 from harken.train.stage import LoopSettings, Stage
@@ -106,8 +107,8 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     """Train on rewards of sampled replies.
 
     Raises:
-        DataError: there are no items.
-        HarkenError: a clip cannot be loaded or an item is too long.
+        DataError: there are no items, or some cannot be trained on (all are named, before step 0).
+        RunError: a reward, the loss or a gradient is not finite.
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items")
@@ -137,7 +138,19 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
         )
         return loss, rollouts.about | _distance(new.detach(), old, rollouts.reference, settings)
 
-    train_loop(learner, settings, run, step_loss, training=False)
+    def named(step: int) -> list[str]:
+        turn = step // settings.reuse
+        return [items[i].id for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
+
+    def check() -> None:
+        picks = used(len(items), settings.items, settings.seed, settings.steps // settings.reuse)
+        check_items(
+            (items[i] for i in picks),
+            settings.name,
+            lambda item: learner.tokenize(make_prompt(item, learner.style)),
+        )
+
+    train_loop(learner, settings, run, step_loss, training=False, check=check, named=named)
 
 
 def _rollouts(
@@ -165,6 +178,13 @@ def _rollouts(
             for row, prompt in enumerate(prompts)
         ]
     ).view(len(picks), settings.group)
+    if not bool(torch.isfinite(rewards).all()):
+        bad = [item.id for item, own in zip(picks, rewards, strict=True) if not own.isfinite().all()]
+        raise RunError(
+            f"a reward is not finite (items {', '.join(bad)})",
+            where=f"{settings.name}: {settings.rewards}",
+            hint="Mend the reward: each must be a finite number.",
+        )
     advantage = advantages(rewards)
     useful = (advantage != 0).any(1).repeat_interleave(settings.group)
     used = [row for row in range(len(prompts)) if bool(useful[row])]
