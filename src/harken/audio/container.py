@@ -163,30 +163,10 @@ def _wav(file: BinaryIO, size: int) -> Header:
             found = f"the header claims {length:,} bytes of samples, the file has {there:,}"
             raise AudioError("bad-header", found)
         raise AudioError("truncated", f"{there:,} of {length:,} bytes of samples are there")
-    _after_data(file, length, there, size)
     # Compressed codecs pack several samples in a block: only the decoder knows their number.
     plain = bits > 0 and block == channels * ((bits + 7) // 8)
     frames = length // block if plain or length < block else None
     return Header("wav", rate, channels, frames, bits)
-
-
-def _after_data(file: BinaryIO, length: int, there: int, size: int) -> None:
-    """Refuse a WAV in which more than tags and chunks follows the samples: its length lies.
-
-    Up to 512 bytes, or a hundredth of the samples, may be anything.
-    """
-    at = file.tell() + length + (length & 1)
-    while at + 8 <= size:
-        file.seek(at)
-        chunk = file.read(8)
-        step = 8 + int.from_bytes(chunk[4:], "little")
-        tag = chunk[:3] in (b"ID3", b"TAG") or not any(chunk)  # a tag, or padding
-        if tag or size - at <= max(512, length // 100):
-            return
-        if not all(32 <= byte < 127 for byte in chunk[:4]) or at + step > size + 1:
-            found = f"the header claims {length:,} bytes of samples, and {there:,} are there"
-            raise AudioError("bad-header", found, hint="Write the file again.")
-        at += step + (step & 1)
 
 
 def _flac(file: BinaryIO, size: int) -> Header:
