@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
-from harken.audio.codec import Samples, encode, encode_float, resample, write_bytes
+from harken.audio.codec import Samples, encode, encode_float, write_bytes
 from harken.audio.heard import Listener
 from harken.audio.probe import probe
-from harken.audio.source import EncodedSource, clear_sources, cut, read_source
+from harken.audio.source import EncodedSource, clear_sources, cut, read_source, shaped
 from harken.cache import LruCache
 from harken.errors import AudioError
 from harken.hashing import canonical, digest
@@ -66,7 +66,8 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
         return zeros[0] if mono else zeros
     if clip.plan is not None and clip.kind != "shard":  # a shard holds the rendered audio
         scene = render(clip.plan)[None, :], clip.plan.rate_hz
-        return _shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+        sound, _ = shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+        return np.array(sound[0] if mono else sound)
     return _load_source(clip, rate_hz, mono)
 
 
@@ -164,14 +165,7 @@ def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
     key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
     held = _loaded.get(key)
     if held is None:
-        held = _shaped(*read_source(source), rate_hz, mono)
+        sound, _ = read_source(source, rate_hz, mono)
+        held = np.array(sound[0] if mono else sound)
         _loaded.put(key, held, held.nbytes)
     return np.array(held)
-
-
-def _shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> Samples:
-    """(channels, n) at `rate` -> the result of `load`."""
-    if mono and samples.shape[0] > 1:
-        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    samples = resample(samples, rate, rate_hz)
-    return np.array(samples[0] if mono else samples)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from harken.errors import ModelError
+from harken.models.pretrained import open_weights
 
 _IGNORED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
@@ -57,19 +58,13 @@ def model_type_of(folder: Path) -> str:
 
 
 def open_part(loader: Any, folder: Path) -> Any:
-    """``loader.from_pretrained(folder)`` in float32.
+    """The weights of `folder` in float32.
 
     Raises:
         ModelError: the folder holds no model, no safetensors, or damaged ones.
     """
     model_type_of(folder)
     try:
-        return loader.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
+        return open_weights(loader, folder, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the model cannot be opened: {error}", where=str(folder)) from error
