@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from harken.audio.clip import Clip
+from harken.audio.header import NOTES
 from harken.audio.heard import Listener
 from harken.audio.probe import Probe, probe
 from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, printable
@@ -94,29 +95,37 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
         entries = [entries[i * len(entries) // limit] for i in range(limit)]
     recordings = []
     heard: dict[str, tuple[Probe, Listener]] = {}
-    other_length: list[str] = []
+    odd: dict[str, list[str]] = {}
     for entry in track(entries, f"reading {root.name}"):
         try:
             recordings.append(recording(entry, root, heard))
         except AudioError as error:
             rejects.append(Reject(printable(entry.path), error.reason, error.found))
             continue
-        length_s = heard[entry.path][0].duration_s
-        if entry.stated_s is not None and abs(entry.stated_s - length_s) > 0.05 * length_s + 0.1:
-            stated = f"{entry.stated_s:g} s, the file has {length_s:g} s"
-            other_length.append(f"{printable(entry.path)}: {stated}")
+        for reason, found in _odd(entry, heard[entry.path][0]):
+            odd.setdefault(reason, []).append(f"{printable(entry.path)}: {found}")
     recordings, contradictory, more = check_copies(recordings, root)
     rejects += contradictory
     notes += [*more, *split_notes(recordings)]
-    if other_length:
-        notes.append(
-            f"{len(other_length)} files do not have the stated duration: {other_length[0]}"
-        )
+    notes += [
+        f"{len(told)} files: {NOTES.get(reason, reason)} ({told[0]})"
+        for reason, told in sorted(odd.items())
+    ]
     bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
     if bare:
         notes.append(f"{bare} recordings have no label, transcript or speaker: no question is made of them")
     rejects.sort(key=lambda reject: (reject.path, reject.reason))
     return Corpus(root.name, chosen.name, root, tuple(recordings), tuple(rejects), tuple(notes))
+
+
+def _odd(entry: Entry, facts: Probe) -> list[tuple[str, str]]:
+    """What is odd about a file that is read: (kind, what was found)."""
+    found = [(note.reason, note.found) for note in facts.notes]
+    length_s = facts.duration_s
+    if entry.stated_s is not None and abs(entry.stated_s - length_s) > 0.05 * length_s + 0.1:
+        text = f"{entry.stated_s:g} s are stated, the file has {length_s:g} s"
+        found.append(("another length than the list states", text))
+    return found
 
 
 def recording(
@@ -131,7 +140,7 @@ def recording(
     if entry.path not in heard:
         heard.clear()
         listener = Listener()
-        heard[entry.path] = probe(path, root, listener), listener
+        heard[entry.path] = probe(path, root, listener=listener), listener
     facts, listener = heard[entry.path]
     where = printable(entry.path)
     if entry.sha256 is not None and entry.sha256 != facts.sha256:

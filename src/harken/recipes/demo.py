@@ -33,7 +33,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import start
+from harken.recipes.steps import rewarded, rewarded_text, start
 from harken.recipes.tiny_curriculum import tiny_plan
 from harken.report import terminal
 from harken.report.html import write_report
@@ -93,6 +93,7 @@ def run_demo(
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
     strong = list(open_dataset(out / "curated" / "strong"))
     clock("rewards", lambda: reward(learner, strong, plan, out))
+    signal = rewarded(out / "training", ["grpo"])
     results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
@@ -101,7 +102,7 @@ def run_demo(
         "corpus": read.name,
         "clips": len(read.recordings),
         "rejects": len(read.rejects),
-        "notes": list(read.notes),
+        "notes": [*made["notes"], *filter(None, [rewarded_text(signal)])],
         "questions": made["items"],
         "skipped": made["skipped"],
         "contribution": sorting["counts"],

@@ -66,22 +66,25 @@ class GrpoSettings(LoopSettings):
     kl: float = 0.02
     reuse: int = 1
 
-    def __post_init__(self) -> None:
-        """Raise ConfigError for invalid values."""
-        LoopSettings.__post_init__(self)
-        self.require("group", least=2)
-        for name in ("items", "reuse", "max_tokens"):
-            self.require(name, least=1)
-        for name in ("top_k", "clip", "kl", "temperature"):
-            self.require(name)
-        parse_rewards(self.rewards)
-        if self.temperature == 0:
-            raise ConfigError("temperature is 0", hint="All replies of a group would be the same.")
-        if self.checkpoint_every % self.reuse or self.steps % self.reuse:
-            raise ConfigError(
-                "steps and checkpoint_every must be multiples of reuse",
-                hint="A checkpoint between two steps on the same replies would lose them.",
+    def faults(self) -> list[str]:
+        """What is wrong with the values."""
+        found = [self.fault("group", least=2)]
+        found += [self.fault(name, least=1) for name in ("items", "reuse", "max_tokens")]
+        found += [self.fault("top_k"), self.fault("kl"), self.fault("clip", above=0)]
+        # At temperature 0 all replies of a group would be the same.
+        found += [self.fault("temperature", above=0)]
+        found = [*LoopSettings.faults(self), *filter(None, found)]
+        try:
+            parse_rewards(self.rewards)
+        except ConfigError as error:
+            found.append(f"rewards: {error}")
+        if not found and (self.checkpoint_every % self.reuse or self.steps % self.reuse):
+            found.append(
+                f"steps is {self.steps}, checkpoint_every {self.checkpoint_every} (accepted: "
+                f"multiples of reuse, {self.reuse}: a checkpoint between two steps on the same "
+                "replies would lose them)"
             )
+        return found
 
 
 @dataclass(slots=True, eq=False)

@@ -57,13 +57,11 @@ class TrainSettings(LoopSettings):
     augment: bool = False
     turns: int = 1
 
-    def __post_init__(self) -> None:
-        """Raise ConfigError for invalid values."""
-        LoopSettings.__post_init__(self)
-        for name in ("batch", "turns"):
-            self.require(name, least=1)
-        for name in ("modality_dropout", "smoothing"):
-            self.require(name, most=1)
+    def faults(self) -> list[str]:
+        """What is wrong with the values."""
+        found = [self.fault(name, least=1) for name in ("batch", "turns")]
+        found += [self.fault("modality_dropout", most=1), self.fault("smoothing", below=1)]
+        return [*LoopSettings.faults(self), *filter(None, found)]
 
 
 def rate(settings: LoopSettings, step: int) -> float:

@@ -87,13 +87,12 @@ class Own(Benchmark):
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
-        from harken.shards.jsonl import read_jsonl
         from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
-        found = read_items(path) if path.is_dir() else read_jsonl(path)
+        found = read_items(path)
         return [{**item.to_dict(), "item": item} for item in found]
 
     def question(self, row: Row) -> str:
