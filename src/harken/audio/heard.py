@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from harken.errors import AudioError
 
-STEP = 1.0 / 32768.0
-"""Samples within this of their resting level (one step of 16 bits, -90 dBFS) are at rest."""
+AT_REST = 2.0 / 32768.0 + 1e-7
+"""Samples this far apart are at one level: a step of 16 bits to either side of it (-90 dBFS)."""
 
 SHORTEST_S = 0.01
 """Shortest recording, or event of one, that is used."""
@@ -113,24 +113,24 @@ class Listener:
         low, high = self._mean
         if length_s < total_s - FRAME_S:
             return f"nothing is heard from {start_s:g} s to {start_s + length_s:g} s"
-        if float((self._channels[0][1] - self._channels[0][0]).max()) > 2 * STEP >= high - low:
+        if float((self._channels[0][1] - self._channels[0][0]).max()) > AT_REST >= high - low:
             return "the channels cancel each other: their mean, which models hear, is silence"
         if low == high:
             return f"every sample is {low:g}"
-        if high - low <= 2 * STEP:
+        if high - low <= AT_REST:
             return f"all samples lie within {high - low:.1g} of each other (full scale is 1)"
         return f"sound is heard for {_time(self._moving_s(0.0, total_s))} only"
 
 
 def _moving(frames: NDArray[Any]) -> NDArray[Any]:
-    """How many samples of each row of (frames, samples) are off its resting level by over `STEP`.
+    """How many samples of each row of (frames, samples) are off its resting level by over `AT_REST`.
 
     The resting level is that of the first or the last sample, whichever more samples share.
     """
     if not frames.size:
         return np.zeros(1, np.int64)
     ends = (frames[:, :1], frames[:, -1:])
-    off = [np.count_nonzero(np.abs(frames - end) > STEP, axis=1) for end in ends]
+    off = [np.count_nonzero(np.abs(frames - end) > AT_REST, axis=1) for end in ends]
     return np.asarray(np.minimum(*off))
 
 

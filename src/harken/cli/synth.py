@@ -10,7 +10,6 @@ import typer
 from harken.cli.options import Json, Seed, finish
 from harken.report.text import table
 
-
 MADE = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
     *("caption", "first", "count", "order", "leaky", "talk"),
@@ -29,7 +28,9 @@ def synth(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
     family: Annotated[
         list[str] | None,
-        typer.Option(help=f"A family of questions; repeat for more. All if none: {', '.join(MADE)}."),
+        typer.Option(
+            help=f"A family of questions; repeat for more. All if none: {', '.join(MADE)}."
+        ),
     ] = None,
     per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
     embed: Annotated[

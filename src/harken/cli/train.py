@@ -22,7 +22,9 @@ def train(
             help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."
         ),
     ],
-    dataset: Annotated[Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")

@@ -102,8 +102,8 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
         except AudioError as error:
             rejects.append(Reject(printable(entry.path), error.reason, error.found))
             continue
-        for reason, found in _odd(entry, heard[entry.path][0]):
-            odd.setdefault(reason, []).append(f"{printable(entry.path)}: {found}")
+        for reason, text in _odd(entry, heard[entry.path][0]):
+            odd.setdefault(reason, []).append(f"{printable(entry.path)}: {text}")
     recordings, contradictory, more = check_copies(recordings, root)
     rejects += contradictory
     notes += [*more, *split_notes(recordings)]
@@ -113,7 +113,9 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
     ]
     bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
     if bare:
-        notes.append(f"{bare} recordings have no label, transcript or speaker: no question is made of them")
+        notes.append(
+            f"{bare} recordings have no label, transcript or speaker: no question is made of them"
+        )
     rejects.sort(key=lambda reject: (reject.path, reject.reason))
     return Corpus(root.name, chosen.name, root, tuple(recordings), tuple(rejects), tuple(notes))
 
@@ -156,9 +158,7 @@ def recording(
     texts = [*labels, entry.transcript or "", entry.speaker or "", entry.id, entry.licence]
     if any(printable(text) != text for text in texts):
         raise AudioError("bad-row", "a label or another text is not valid UTF-8", where=where)
-    clip = Clip(
-        "file", str(path), start_s=start_s, duration_s=length_s, sha256=facts.sha256
-    )
+    clip = Clip("file", str(path), start_s=start_s, duration_s=length_s, sha256=facts.sha256)
     return Recording(
         clip=clip,
         id=tidy(entry.id) or os.path.splitext(os.path.relpath(path, root))[0],

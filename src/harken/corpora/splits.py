@@ -1,8 +1,8 @@
 """Train, dev and test splits of a corpus that share no speaker and no source recording.
 
 Recordings with a common source recording, identical bytes or samples, or a common speaker form a
-group, and a group is in one split as a whole. The corpus's own splits are kept; where they would divide a group,
-the group's split is drawn.
+group, and a group is in one split as a whole. The corpus's own splits are kept; where they would
+divide a group, the group's split is drawn.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harken.corpora.base import printable
 from harken.corpora.fields import tidy
@@ -125,9 +125,8 @@ def read_rows(path: Path, known: Collection[str]) -> Iterator[tuple[int, Any]]:
             hint="Give every column a name of its own.",
         )
     lines = _lines(read_text(path))[skipped + 1 :]
-    quoting = csv.QUOTE_MINIMAL
-    if separator == "\t" and _torn_quotes(lines, separator):
-        quoting = csv.QUOTE_NONE
+    plain = separator == "\t" and _torn_quotes(lines, separator)
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
     reader = csv.reader(iter(lines), delimiter=separator, strict=True, quoting=quoting)
     begin = 1
     while True:

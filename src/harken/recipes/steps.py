@@ -158,6 +158,6 @@ def rewarded_text(found: Mapping[str, Mapping[str, Any]]) -> str:
     """`rewarded` in a sentence for each stage; empty if there is none."""
     return "\n".join(
         f"{name}: {one['with_signal']} of {one['groups']} groups of replies had unequal rewards"
-        + ("" if one["with_signal"] else f" (all of them {one['reward']:g}): nothing was learned")
+        + ("" if one["with_signal"] else f" (mean {one['reward']:g}): nothing was learned")
         for name, one in found.items()
     )

@@ -22,7 +22,10 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     Clips that are embedded already keep their bytes even without `embed`, so that a filtered
     dataset does not depend on the one it came from. Silence needs no bytes. A whole FLAC file is
     copied byte for byte; everything else is decoded at its own rate, cut to its span and written as
-    FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`). Raises AudioError if the source cannot be used.
+    FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
+
+    Raises:
+        AudioError: the source cannot be used.
     """
     if clip.kind == "shard":
         data = shard_bytes(clip)

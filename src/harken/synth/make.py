@@ -125,8 +125,8 @@ def make_dataset(
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
-        made), ``short`` (where fewer items exist than were asked for), ``notes`` (what is to be known
-        of the recordings and their splits).
+        made), ``short`` (where fewer items exist than were asked for), ``notes`` (what is to be
+        known of the recordings and their splits).
 
     Raises:
         ConfigError: an unknown family or split, or a number of items below 0.

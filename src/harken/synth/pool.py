@@ -2,8 +2,8 @@
 
 A `Topic` is a vocabulary of one kind (sounds, spoken words, sentences) with the recordings that
 contain each name. Recordings are sorted by identity, so a draw does not depend on their order or
-folder. Copies of one sound (the same bytes, or the same samples in other bytes) become one recording
-with the labels of all copies.
+folder. Copies of one sound (the same bytes, or the same samples in other bytes) become one
+recording with the labels of all copies.
 """
 
 from __future__ import annotations

@@ -182,7 +182,9 @@ def _rollouts(
         ]
     ).view(len(picks), settings.group)
     if not bool(torch.isfinite(rewards).all()):
-        bad = [item.id for item, own in zip(picks, rewards, strict=True) if not own.isfinite().all()]
+        bad = [
+            item.id for item, own in zip(picks, rewards, strict=True) if not own.isfinite().all()
+        ]
         raise RunError(
             f"a reward is not finite (items {', '.join(bad)})",
             where=f"{settings.name}: {settings.rewards}",

@@ -70,17 +70,20 @@ class LoopSettings:
         """Raise ConfigError for invalid values, all of them at once."""
         found = self.faults()
         if found:
-            raise ConfigError("; ".join(found), where=self.name if isinstance(self.name, str) else "")
+            raise ConfigError(
+                "; ".join(found), where=self.name if isinstance(self.name, str) else ""
+            )
 
     def faults(self) -> list[str]:
         """What is wrong with the values: what was found, and what is accepted."""
         found = [self.fault(name, least=1) for name in ("steps", "checkpoint_every")]
-        found += [self.fault(name) for name in ("threads", "lr", "decay", "seed")]
-        found += [self.fault("warmup", most=1), self.fault("clip_norm", above=0)]
+        found += [self.fault(name) for name in ("threads", "decay", "seed")]
+        found += [self.fault("lr", most=10), self.fault("warmup", most=1)]
+        found += [self.fault("clip_norm", above=0)]
         if not _NAME.fullmatch(self.name) or self.name == "model":
             found.append(
-                f"name is {self.name!r} (accepted: letters, digits, . _ and -, and not model, since "
-                "the stage's folder has that name)"
+                f"name is {self.name!r} (accepted: letters, digits, . _ and -; model is taken by the "
+                "model's folder)"
             )
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:

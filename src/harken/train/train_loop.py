@@ -117,7 +117,9 @@ def _check_groups(
     """Raise DataError for all items of all steps that cannot be trained on; see `check_items`."""
     picks = used(len(groups), settings.batch, settings.seed, settings.steps)
     plain = replace(how, modality_dropout=0.0, augment=False)
-    rng = np.random.default_rng(0)  # of the order of the options: it changes nothing that is checked
+    rng = np.random.default_rng(
+        0
+    )  # of the order of the options: it changes nothing that is checked
     check_items(
         (item for pick in picks for item in groups[pick]),
         settings.name,
