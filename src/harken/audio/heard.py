@@ -123,7 +123,7 @@ class Listener:
 
 
 def _moving(frames: NDArray[Any]) -> NDArray[Any]:
-    """How many samples of each row of (frames, samples) are off its resting level by over `AT_REST`.
+    """How many samples of each row of (frames, samples) are over `AT_REST` off its level.
 
     The resting level is that of the first or the last sample, whichever more samples share.
     """

@@ -14,6 +14,7 @@ with its reason, and reading goes on. A text among the entries is a note for peo
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,6 +205,17 @@ def audio_paths(root: Path) -> Iterator[str | Reject]:
     for error in errors:
         shown = printable(os.path.relpath(str(error.filename or root), root))
         yield Reject(shown, "unreadable", f"the folder cannot be listed: {error.strerror}")
+
+
+def other_kinds(root: Path) -> Counter[str]:
+    """Suffix -> number of files below `root` that are neither audio nor usual beside it."""
+    known = {*AUDIO_SUFFIXES, *OTHER_SUFFIXES, *OTHER_FILES, ""}
+    found: Counter[str] = Counter()
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        suffixes = [os.path.splitext(n)[1].lower() for n in files if not n.startswith(".")]
+        found.update(printable(suffix) for suffix in suffixes if suffix not in known)
+    return found
 
 
 def _audio_inside(root: Path, path: str, suffix: str) -> Iterator[Reject]:

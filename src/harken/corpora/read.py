@@ -10,7 +10,7 @@ from harken.audio.clip import Clip
 from harken.audio.header import NOTES
 from harken.audio.heard import Listener
 from harken.audio.probe import Probe, probe
-from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, printable
+from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, other_kinds, printable
 from harken.corpora.copies import check_copies
 from harken.corpora.fields import label_text, tidy
 from harken.corpora.layouts.manifest import refuse_unread
@@ -111,6 +111,10 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
         f"{len(told)} files: {NOTES.get(reason, reason)} ({told[0]})"
         for reason, told in sorted(odd.items())
     ]
+    kinds = other_kinds(root)
+    if kinds:
+        told = ", ".join(f"{suffix} {n}" for suffix, n in sorted(kinds.items())[:10])
+        notes.append(f"files of other kinds, which are not read: {told}")
     bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
     if bare:
         notes.append(

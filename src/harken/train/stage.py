@@ -82,8 +82,8 @@ class LoopSettings:
         found += [self.fault("clip_norm", above=0)]
         if not _NAME.fullmatch(self.name) or self.name == "model":
             found.append(
-                f"name is {self.name!r} (accepted: letters, digits, . _ and -; model is taken by the "
-                "model's folder)"
+                f"name is {self.name!r} (accepted: letters, digits, . _ and -; not model, which "
+                "is the model's folder)"
             )
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:

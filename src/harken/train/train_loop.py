@@ -243,15 +243,17 @@ def _step(
         return {"loss": round(value, 6), "lr": lr, **about}
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    bad = [
+        name
+        for name, p in learner.net.named_parameters()
+        if p.grad is not None and not bool(torch.isfinite(p.grad).all())
+    ]
+    if bad:
+        shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+        raise _NotFiniteError(f"the gradient is not finite (of {shown})")
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
     if not math.isfinite(norm):
-        names = {id(p): name for name, p in learner.net.named_parameters()}
-        bad = [
-            names[id(p)]
-            for p in parameters
-            if p.grad is not None and not bool(torch.isfinite(p.grad).all())
-        ]
-        raise _NotFiniteError(f"the norm of the gradient is {norm} (of {', '.join(bad[:3])})")
+        raise _NotFiniteError(f"the norm of the gradient is {norm}")
     audio = learner.engine.audio
     audio_norm = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
     learner.engine.audio = None
