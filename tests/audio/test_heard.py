@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
-from harken.audio.heard import Listener
+from harken.audio.heard import HeardSamples
 from harken.audio.load import require_heard
 from harken.audio.probe import probe
 from harken.errors import AudioError
@@ -22,10 +22,10 @@ TONE = np.sin(2 * np.pi * 440 * T)
 NOISE = np.random.default_rng(1).standard_normal(RATE)
 
 
-def listen(x: np.ndarray, rate: int = RATE, cuts: tuple[int, ...] = ()) -> Listener:
+def listen(x: np.ndarray, rate: int = RATE, cuts: tuple[int, ...] = ()) -> HeardSamples:
     """A listener that heard (n,) or (n, channels), in blocks that end at `cuts`."""
     block = np.asarray(x, np.float32).reshape(len(x), -1)
-    listener = Listener()
+    listener = HeardSamples()
     for part in np.split(block, sorted(cuts)):
         if len(part):
             listener.take(part, rate)
@@ -115,7 +115,7 @@ def test_the_same_samples_are_the_same_sound_in_any_bytes(tmp_path: Path) -> Non
     sounds = {}
     for name, (x, subtype) in written.items():
         sf.write(tmp_path / name, x, RATE, subtype=subtype)
-        listener = Listener()
+        listener = HeardSamples()
         probe(tmp_path / name, listener=listener)
         sounds[name] = listener.sound
     assert len(set(sounds.values())) == 1, sounds

@@ -18,7 +18,7 @@ run = CliRunner()
 
 
 def test_the_help_lists_the_families() -> None:
-    assert MADE == tuple(name for name in FAMILIES if FAMILIES.is_built_in(name))
+    assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == MADE
     assert set(NO_TEST) <= set(MADE)
     text = re.sub(r"[\s│]+", " ", run.invoke(app, ["synth", "--help"]).output)
     for name in (*MADE, "a control", "practice for training"):
@@ -37,7 +37,9 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_what_is_made_unasked_is_said(corpus: Path) -> None:
-    out = run.invoke(app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"])
+    out = run.invoke(
+        app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"]
+    )
     assert out.exit_code == 0
     assert "are leaky: a control" in out.output
     assert "are talk: practice" in out.output
@@ -56,5 +58,7 @@ def test_the_notes_of_the_corpus_are_shown(corpus: Path) -> None:
         folder = corpus / "test" / "dog"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"c{i}.wav").write_bytes((corpus / "dog" / f"{i}.wav").read_bytes())
-    out = run.invoke(app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"])
+    out = run.invoke(
+        app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"]
+    )
     assert "note: 2 files are byte-identical copies" in out.output

@@ -1,4 +1,4 @@
-"""One sound in several files: found whatever its bytes, kept in one split, held against its labels."""
+"""One sound in several files: found whatever its bytes, kept in one split, labels compared."""
 
 from __future__ import annotations
 

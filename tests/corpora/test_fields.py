@@ -1,4 +1,4 @@
-"""Texts as they are stored: one spelling, one line, nothing invisible; and files that stand around."""
+"""Texts as they are stored: one spelling, one line, nothing invisible; files that are not read."""
 
 from __future__ import annotations
 

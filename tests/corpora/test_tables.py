@@ -65,7 +65,9 @@ def test_any_encoding_and_separator(root: Path, name: str, separator: str) -> No
 
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_json_lines_in_any_encoding(root: Path, name: str) -> None:
-    text = "\n".join(json.dumps({"path": p, "label": x}, ensure_ascii=False) for p, x in LABELS.items())
+    text = "\n".join(
+        json.dumps({"path": p, "label": x}, ensure_ascii=False) for p, x in LABELS.items()
+    )
     (root / "manifest.jsonl").write_bytes(ENCODINGS[name](text))
     assert labels(read_corpus(root)) == RIGHT
 
@@ -114,7 +116,10 @@ REFUSED = {
     "double heading, other case": ("path,Label, label\nx/a.wav,dog,cat\n", "two columns"),
     "unclosed quote": ('path,label\nx/a.wav,"dog\nx/b.wav,cat\nx/c.wav,rain\n', "never closed"),
     "unclosed quote, last row": ('path,label\nx/a.wav,dog\nx/b.wav,"cat', "never closed"),
-    "torn utf-16": (codecs.BOM_UTF16_LE + "path,label\nx/a.wav,dog".encode("utf-16-le") + b"x", "UTF-16"),
+    "torn utf-16": (
+        codecs.BOM_UTF16_LE + "path,label\nx/a.wav,dog".encode("utf-16-le") + b"x",
+        "UTF-16",
+    ),
 }
 
 

@@ -101,7 +101,9 @@ def test_copies_in_other_bytes_are_one_recording_with_all_labels() -> None:
     assert len(pool.recordings) == 2
     assert {r.labels for r in pool.recordings} == {("rain", "thunder"), ("rain",)}
     later = replace(other, clip=replace(other.clip, start_s=1.0, duration_s=1.0))
-    assert len(RecordingPool([one, later], "train").recordings) == 2  # another span is another sound
+    assert (
+        len(RecordingPool([one, later], "train").recordings) == 2
+    )  # another span is another sound
 
 
 @pytest.mark.parametrize("number", [0, -1, {"train": 0, "test": 0}, {"train": 5, "test": -1}, {}])

@@ -1,4 +1,4 @@
-"""Training items are checked before step 0: all bad ones are named; settings; what is not finite."""
+"""Items are checked before step 0, all bad ones named; settings; what is not finite."""
 
 from __future__ import annotations
 
@@ -130,7 +130,11 @@ WRONG = [
     *[(GrpoSettings, {"group": 1}), (GrpoSettings, {"top_k": -1}), (GrpoSettings, {"items": 0})],
     *[(GrpoSettings, {"max_tokens": 0}), (GrpoSettings, {"reuse": 0})],
     *[(GrpoSettings, {"rewards": text}) for text in ("accuracy=nan", "accuracy=0", "")],
-    *[(SftSettings, {"batch": True}), (SftSettings, {"groups": ()}), (SftSettings, {"name": "a b"})],
+    *[
+        (SftSettings, {"batch": True}),
+        (SftSettings, {"groups": ()}),
+        (SftSettings, {"name": "a b"}),
+    ],
 ]
 
 

@@ -1,7 +1,7 @@
 """Whether anything can be heard in a recording, and which sound it is, whatever its bytes.
 
 Models hear the mean of all channels, so that is what counts here: opposite channels are silence. A
-`Listener` takes the blocks of a file while it is decoded (`harken.audio.probe.probe`).
+`HeardSamples` takes the blocks of a file while it is decoded (`harken.audio.probe.probe`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CANCELLED = 1000.0
 FRAME_S = 0.01
 
 
-class Listener:
+class HeardSamples:
     """Hears a recording block by block.
 
     Attributes:

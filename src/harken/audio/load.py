@@ -9,7 +9,7 @@ import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
 from harken.audio.codec import Samples, encode, encode_float, write_bytes
-from harken.audio.heard import Listener
+from harken.audio.heard import HeardSamples
 from harken.audio.probe import probe
 from harken.audio.source import EncodedSource, clear_sources, cut, read_source, shaped
 from harken.cache import LruCache
@@ -88,7 +88,7 @@ def require_heard(clip: Clip) -> None:
     row = clip.row if clip.kind == "shard" else -1
     source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
     samples, rate = read_source(source)
-    listener = Listener()
+    listener = HeardSamples()
     if samples.size:
         listener.take(samples.T, rate)
     try:

@@ -21,7 +21,7 @@ from harken.audio.codec import blocks, check_values, damage, open_regular, open_
 from harken.audio.container import AUDIO_SUFFIXES, read_header, sniff
 from harken.audio.foreign import FOREIGN
 from harken.audio.header import MAX_DURATION_S, AudioNote, Header, check_count, check_header
-from harken.audio.heard import Listener
+from harken.audio.heard import HeardSamples
 from harken.errors import AudioError
 
 MAX_BYTES = 4 << 30
@@ -106,7 +106,7 @@ def probe(
     path: str | os.PathLike[str],
     root: str | os.PathLike[str] | None = None,
     limit: DecodeLimit | None = None,
-    listener: Listener | None = None,
+    listener: HeardSamples | None = None,
 ) -> Probe:
     """Check the whole of one file.
 
@@ -164,7 +164,11 @@ def _name_notes(name: str, format: str) -> tuple[AudioNote, ...]:
 
 
 def _decode_all(
-    file: BinaryIO, header: Header, size: int, limit: DecodeLimit, listener: Listener | None = None
+    file: BinaryIO,
+    header: Header,
+    size: int,
+    limit: DecodeLimit,
+    listener: HeardSamples | None = None,
 ) -> tuple[int, int, int]:
     """Decode every block; (frames, rate_hz, channels)."""
     dtype = "float32"

@@ -76,7 +76,7 @@ class Recording:
         onsets: (label, onset, offset) in seconds, if the corpus gives them.
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
-        sound: the file's samples (`harken.audio.heard.Listener.sound`), whatever its bytes; ``""``
+        sound: the file's samples (`harken.audio.heard.HeardSamples.sound`), whatever its bytes; ``""``
             if not known.
     """
 

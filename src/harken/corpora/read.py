@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harken.audio.clip import Clip
 from harken.audio.header import NOTES
-from harken.audio.heard import Listener
+from harken.audio.heard import HeardSamples
 from harken.audio.probe import Probe, probe
 from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, other_kinds, printable
 from harken.corpora.copies import check_copies
@@ -94,7 +94,7 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
         notes.append(f"{limit} of {len(entries)} files were read, spread evenly")
         entries = [entries[i * len(entries) // limit] for i in range(limit)]
     recordings = []
-    heard: dict[str, tuple[Probe, Listener]] = {}
+    heard: dict[str, tuple[Probe, HeardSamples]] = {}
     odd: dict[str, list[str]] = {}
     for entry in track(entries, f"reading {root.name}"):
         try:
@@ -135,7 +135,7 @@ def _odd(entry: Entry, facts: Probe) -> list[tuple[str, str]]:
 
 
 def recording(
-    entry: Entry, root: Path, heard: dict[str, tuple[Probe, Listener]] | None = None
+    entry: Entry, root: Path, heard: dict[str, tuple[Probe, HeardSamples]] | None = None
 ) -> Recording:
     """Probe one entry; raises AudioError with its reason if it cannot be used.
 
@@ -145,7 +145,7 @@ def recording(
     heard = {} if heard is None else heard
     if entry.path not in heard:
         heard.clear()
-        listener = Listener()
+        listener = HeardSamples()
         heard[entry.path] = probe(path, root, listener=listener), listener
     facts, listener = heard[entry.path]
     where = printable(entry.path)
@@ -195,7 +195,7 @@ def _span(entry: Entry, whole_s: float) -> tuple[float, float]:
     return entry.start_s, min(length_s, whole_s - entry.start_s)
 
 
-def _require_events(entry: Entry, whole_s: float, listener: Listener) -> None:
+def _require_events(entry: Entry, whole_s: float, listener: HeardSamples) -> None:
     """Refuse events outside the file, and those in which nothing is heard; raises AudioError."""
     for name, onset, offset in entry.onsets:
         if offset > whole_s + 0.05:

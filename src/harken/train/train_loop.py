@@ -243,17 +243,7 @@ def _step(
         return {"loss": round(value, 6), "lr": lr, **about}
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    bad = [
-        name
-        for name, p in learner.net.named_parameters()
-        if p.grad is not None and not bool(torch.isfinite(p.grad).all())
-    ]
-    if bad:
-        shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-        raise _NotFiniteError(f"the gradient is not finite (of {shown})")
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
-    if not math.isfinite(norm):
-        raise _NotFiniteError(f"the norm of the gradient is {norm}")
+    norm = _clipped(learner, parameters, settings.clip_norm)
     audio = learner.engine.audio
     audio_norm = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
     learner.engine.audio = None
@@ -265,6 +255,27 @@ def _step(
         "audio_grad_norm": round(audio_norm, 8),
         **about,
     }
+
+
+def _clipped(learner: Learner, parameters: Sequence[nn.Parameter], most: float) -> float:
+    """Scale the gradients to a norm of `most` at most; returns their norm before.
+
+    As `torch.nn.utils.clip_grad_norm_`, which would spread a value that is not finite to all of
+    them before it could be said where it was.
+    """
+    grads = [p.grad for p in parameters if p.grad is not None]
+    total = torch.nn.utils.get_total_norm(grads)
+    norm = float(total)
+    if not math.isfinite(norm):
+        bad = [
+            name
+            for name, p in learner.net.named_parameters()
+            if p.grad is not None and not bool(torch.isfinite(p.grad).all())
+        ]
+        shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+        raise _NotFiniteError(f"the norm of the gradient is {norm} ({shown or 'too large'})")
+    torch.nn.utils.clip_grads_with_norm_(parameters, most, total)
+    return norm
 
 
 class _NotFiniteError(Exception):
