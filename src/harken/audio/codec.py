@@ -250,7 +250,7 @@ class _Shaper:
 def _mixed(block: NDArray[Any], channels: int) -> Samples:
     """(frames, n) -> (frames, channels): the average of all where one is asked for."""
     if channels == 1 and block.shape[1] > 1:
-        return block.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+        block = block.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     return cast(Samples, block)
 
 
