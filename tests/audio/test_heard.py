@@ -23,13 +23,13 @@ NOISE = np.random.default_rng(1).standard_normal(RATE)
 
 
 def listen(x: np.ndarray, rate: int = RATE, cuts: tuple[int, ...] = ()) -> HeardSamples:
-    """A listener that heard (n,) or (n, channels), in blocks that end at `cuts`."""
+    """A samples that heard (n,) or (n, channels), in blocks that end at `cuts`."""
     block = np.asarray(x, np.float32).reshape(len(x), -1)
-    listener = HeardSamples()
+    samples = HeardSamples()
     for part in np.split(block, sorted(cuts)):
         if len(part):
-            listener.take(part, rate)
-    return listener
+            samples.take(part, rate)
+    return samples
 
 
 def clicks(*places: int) -> np.ndarray:
@@ -84,15 +84,15 @@ def test_faint_short_and_one_sided_sounds_are_heard(name: str) -> None:
 
 
 def test_a_span_is_heard_for_itself() -> None:
-    listener = listen(np.concatenate([np.zeros(RATE), TONE, np.zeros(RATE)]))
-    listener.require()
-    listener.require(1.0, 1.0)
-    listener.require(0.5, 0.6)
+    samples = listen(np.concatenate([np.zeros(RATE), TONE, np.zeros(RATE)]))
+    samples.require()
+    samples.require(1.0, 1.0)
+    samples.require(0.5, 0.6)
     for start_s, length_s in ((0.0, 1.0), (2.0, 1.0), (0.2, 0.5)):
         with pytest.raises(AudioError, match="nothing is heard from"):
-            listener.require(start_s, length_s)
+            samples.require(start_s, length_s)
     with pytest.raises(AudioError, match="5 µs"):
-        listener.require(1.5, 5e-6)
+        samples.require(1.5, 5e-6)
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,9 +115,9 @@ def test_the_same_samples_are_the_same_sound_in_any_bytes(tmp_path: Path) -> Non
     sounds = {}
     for name, (x, subtype) in written.items():
         sf.write(tmp_path / name, x, RATE, subtype=subtype)
-        listener = HeardSamples()
-        probe(tmp_path / name, listener=listener)
-        sounds[name] = listener.sound
+        samples = HeardSamples()
+        probe(tmp_path / name, heard=samples)
+        sounds[name] = samples.sound
     assert len(set(sounds.values())) == 1, sounds
     others = [listen(TONE), listen(TONE, rate=8000), listen(TONE[:-1]), listen(-TONE)]
     assert len({other.sound for other in others} | set(sounds.values())) == 5

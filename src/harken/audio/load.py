@@ -88,11 +88,11 @@ def require_heard(clip: Clip) -> None:
     row = clip.row if clip.kind == "shard" else -1
     source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
     samples, rate = read_source(source)
-    listener = HeardSamples()
+    heard = HeardSamples()
     if samples.size:
-        listener.take(samples.T, rate)
+        heard.take(samples.T, rate)
     try:
-        listener.require()
+        heard.require()
     except AudioError as error:
         raise AudioError(error.reason, error.found, where=clip.path) from None
 

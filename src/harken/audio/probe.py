@@ -106,7 +106,7 @@ def probe(
     path: str | os.PathLike[str],
     root: str | os.PathLike[str] | None = None,
     limit: DecodeLimit | None = None,
-    listener: HeardSamples | None = None,
+    heard: HeardSamples | None = None,
 ) -> Probe:
     """Check the whole of one file.
 
@@ -114,7 +114,7 @@ def probe(
         path: the file.
         root: if given, the file must lie in this folder after all links are followed.
         limit: decode no further than this.
-        listener: if given, hears the samples.
+        heard: if given, hears the samples.
 
     Raises:
         AudioError: with one of `REASONS`.
@@ -133,7 +133,7 @@ def probe(
             if header.frames is not None:
                 limit.check(header.frames, header.rate_hz, header.channels)
             try:
-                frames, rate, channels = _decode_all(file, header, size, limit, listener)
+                frames, rate, channels = _decode_all(file, header, size, limit, heard)
             except AudioError as error:
                 raise damage(file, error) from None
             file.seek(0)
@@ -168,7 +168,7 @@ def _decode_all(
     header: Header,
     size: int,
     limit: DecodeLimit,
-    listener: HeardSamples | None = None,
+    heard: HeardSamples | None = None,
 ) -> tuple[int, int, int]:
     """Decode every block; (frames, rate_hz, channels)."""
     dtype = "float32"
@@ -194,8 +194,8 @@ def _decode_all(
             elif header.bits == 24:
                 wide = np.ascontiguousarray(block.astype("<i4", copy=False) >> 8)
                 md5.update(wide.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
-            if listener is not None:
-                listener.take(_scaled(block), rate)
+            if heard is not None:
+                heard.take(_scaled(block), rate)
     check_count(header, frames)
     # RFC 9639, 8.2: all zero means that the encoder did not know the hash.
     if header.bits in (16, 24) and any(header.md5) and md5.digest() != header.md5:

@@ -76,8 +76,8 @@ class Recording:
         onsets: (label, onset, offset) in seconds, if the corpus gives them.
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
-        sound: the file's samples (`harken.audio.heard.HeardSamples.sound`), whatever its bytes; ``""``
-            if not known.
+        sound: identity of the samples, whatever the bytes (`HeardSamples.sound` in
+            `harken.audio.heard`); ``""`` if not known.
     """
 
     clip: Clip

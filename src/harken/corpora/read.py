@@ -145,9 +145,9 @@ def recording(
     heard = {} if heard is None else heard
     if entry.path not in heard:
         heard.clear()
-        listener = HeardSamples()
-        heard[entry.path] = probe(path, root, listener=listener), listener
-    facts, listener = heard[entry.path]
+        samples = HeardSamples()
+        heard[entry.path] = probe(path, root, heard=samples), samples
+    facts, samples = heard[entry.path]
     where = printable(entry.path)
     if entry.sha256 is not None and entry.sha256 != facts.sha256:
         raise AudioError(
@@ -156,8 +156,8 @@ def recording(
             where=where,
         )
     start_s, length_s = _span(entry, facts.duration_s)
-    listener.require(start_s, length_s)
-    _require_events(entry, facts.duration_s, listener)
+    samples.require(start_s, length_s)
+    _require_events(entry, facts.duration_s, samples)
     labels = tuple(dict.fromkeys(filter(None, map(label_text, entry.labels))))
     texts = [*labels, entry.transcript or "", entry.speaker or "", entry.id, entry.licence]
     if any(printable(text) != text for text in texts):
@@ -177,7 +177,7 @@ def recording(
         sex=entry.sex,
         rate_hz=facts.rate_hz,
         channels=facts.channels,
-        sound=listener.sound,
+        sound=samples.sound,
     )
 
 
@@ -195,14 +195,14 @@ def _span(entry: Entry, whole_s: float) -> tuple[float, float]:
     return entry.start_s, min(length_s, whole_s - entry.start_s)
 
 
-def _require_events(entry: Entry, whole_s: float, listener: HeardSamples) -> None:
+def _require_events(entry: Entry, whole_s: float, samples: HeardSamples) -> None:
     """Refuse events outside the file, and those in which nothing is heard; raises AudioError."""
     for name, onset, offset in entry.onsets:
         if offset > whole_s + 0.05:
             found = f"{name!r} ends at {offset:g} s in a recording of {whole_s:g} s"
             raise AudioError("bad-row", found, where=printable(entry.path))
         try:
-            listener.require(onset, offset - onset)
+            samples.require(onset, offset - onset)
         except AudioError as error:
             found = f"the event {name!r} at {onset:g} s: {error.found}"
             raise AudioError(error.reason, found, where=printable(entry.path)) from None
