@@ -46,6 +46,7 @@ SAME = [
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_label_however_it_is_written(one: str, other: str) -> None:
     assert label_text(other) == label_text(one) == unicodedata.normalize("NFC", one)
+    assert tidy(other).lower() == tidy(one).lower()
 
 
 def test_joiners_within_a_word_of_their_script_stay() -> None:

@@ -1,4 +1,4 @@
-"""What a stage is trained on: datasets and JSON lines alike; and whether rewards taught anything."""
+"""What a stage is trained on, datasets and JSON lines alike; whether rewards taught anything."""
 
 from __future__ import annotations
 

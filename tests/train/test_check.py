@@ -84,13 +84,37 @@ def test_an_item_too_long_for_the_model_is_named_before_step_0(tmp_path: Path) -
         sft(mini(), [*items, long], SftSettings(steps=5, threads=1), run)
 
 
+def test_questions_that_are_too_long_together_are_named(tmp_path: Path) -> None:
+    one = named(tmp_path, NAMES[0])
+    many = [replace(one, question=f"Is it {i}? " + "and now? " * 60) for i in range(8)]
+    settings = SftSettings(steps=1, batch=1, turns=8, threads=1)
+    with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(DataError) as caught:
+        sft(mini(), many, settings, run)
+    assert all(item.id in str(caught.value) for item in many)
+    with Run.open(tmp_path / "alone", {"a": 1}) as run:
+        sft(mini(), many, replace(settings, turns=1), run)
+
+
+def test_a_scene_is_tokenized_with_silence_of_its_length(tmp_path: Path) -> None:
+    one = named(tmp_path, NAMES[0])
+    parts = (Part(one.clips[0]), Part(one.clips[0], 1.2))
+    scene = Clip("plan", duration_s=2.3, plan=ScenePlan(parts, 2.3))
+    seen: list[tuple[Clip, ...]] = []
+    check_items([[replace(one, clips=(scene,))]], "sft", lambda e: seen.append(e[0].clips))
+    assert seen == [(silence(3.0),)]
+    outside = replace(scene, plan=ScenePlan((*parts, Part(one.clips[0], 9.0)), 2.3))
+    with pytest.raises(DataError, match="begins at 9 s"):
+        check_items([[replace(one, clips=(outside,))]], "sft", lambda e: None)
+
+
 def test_only_items_that_are_used_are_checked(tmp_path: Path) -> None:
     assert used(10, 4, 0, 3) == list(range(10))
     few = used(100, 4, 0, 2)
     assert len(few) == 8 and few == sorted(set(few))
     (bad, *_) = bad_items(tmp_path).values()
     seen: list[str] = []
-    check_items([bad], "sft", lambda item: seen.append(item.id), audio=False)  # as text: not heard
+    note = lambda example: seen.append(example[0].id)  # noqa: E731
+    check_items([[bad]], "sft", note, audio=False)  # as text: not heard
     assert seen == [bad.id]
 
 

@@ -82,7 +82,8 @@ def require_heard(clip: Clip) -> None:
     if clip.kind == "silence":
         return
     if clip.plan is not None and clip.kind != "shard":
-        for part in clip.plan.parts:
+        for number, part in enumerate(clip.plan.parts):
+            _require_inside(clip.plan, number)
             require_heard(part.clip)
         return
     row = clip.row if clip.kind == "shard" else -1
@@ -95,6 +96,14 @@ def require_heard(clip: Clip) -> None:
         heard.require()
     except AudioError as error:
         raise AudioError(error.reason, error.found, where=clip.path) from None
+
+
+def _require_inside(plan: ScenePlan, number: int) -> None:
+    """Raise AudioError ``bad-plan`` if a part begins outside its scene."""
+    at_s = plan.parts[number].at_s
+    if not 0 <= round(at_s * plan.rate_hz) <= round(plan.duration_s * plan.rate_hz):
+        found = f"part {number} begins at {at_s:g} s in a scene of {plan.duration_s:g} s"
+        raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
 
 
 def render(plan: ScenePlan) -> Samples:
@@ -113,10 +122,8 @@ def render(plan: ScenePlan) -> Samples:
     total = round(plan.duration_s * plan.rate_hz)
     scene = np.zeros(total, np.float64)
     for number, part in enumerate(plan.parts):
+        _require_inside(plan, number)
         first = round(part.at_s * plan.rate_hz)
-        if first < 0 or first > total:
-            found = f"part {number} begins at {part.at_s:g} s in a scene of {plan.duration_s:g} s"
-            raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
         sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
         sound *= 10.0 ** (part.gain_db / 20.0)
         fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)

@@ -83,7 +83,7 @@ def split_notes(recordings: Sequence[Recording]) -> list[str]:
             "and there is nothing to test on"
         )
     if len(recordings) > 1 and len({r.speaker for r in recordings if r.speaker}) == 1:
-        notes.append("one speaker is named, so that no speaker can be kept for testing")
+        notes.append("one speaker only is named: splits do not keep speakers apart")
     return notes
 
 

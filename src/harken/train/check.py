@@ -6,11 +6,14 @@ fails is named with its id, its files and the reason; a stage that resumes has b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from harken.audio.clip import Clip
-from harken.audio.load import require_heard
+from harken.audio.clip import Clip, silence
+from harken.audio.load import duration_s, require_heard
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
 from harken.progress import track
@@ -28,29 +31,28 @@ def used(count: int, size: int, seed: int, steps: int) -> list[int]:
 
 
 def check_items(
-    items: Iterable[Item], stage: str, tokenize: Callable[[Item], object], *, audio: bool = True
+    examples: Iterable[Sequence[Item]],
+    stage: str,
+    tokenize: Callable[[Sequence[Item]], object],
+    *,
+    audio: bool = True,
 ) -> None:
     """Raise one DataError for all items that cannot be trained on.
 
     Args:
-        items: those that will be used.
+        examples: what will be used: items with the same clips that become one example, often one.
         stage: its name, for the message.
-        tokenize: what training does with one item; raises HarkenError.
+        tokenize: what training does with an example; raises HarkenError.
         audio: the clips will be heard, so nothing may be silent.
     """
-    asked = list(items)
+    asked = list(examples)
     faults: list[str] = []
     heard: dict[str, str] = {}
-    for item in track(asked, f"checking the items of {stage}", total=len(asked)):
-        found = [_unheard(clip, heard) for clip in item.clips] if audio else []
-        found = [fault for fault in found if fault]
-        if not found:
-            try:
-                tokenize(item)
-            except HarkenError as error:
-                found = [f"{error.found}{_files(item, error)}"]
+    for example in track(asked, f"checking the items of {stage}", total=len(asked)):
+        found = [_unheard(clip, heard) for clip in example[0].clips] if audio else []
+        found = [fault for fault in found if fault] or _untokenized(example, tokenize)
         if found:
-            faults.append(f"{item.id}: {'; '.join(found)}")
+            faults.append(f"{', '.join(item.id for item in example)}: {'; '.join(found)}")
     if faults:
         more = len(faults) - SHOWN
         shown = faults[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
@@ -61,6 +63,32 @@ def check_items(
             where=f"stage {stage}",
             hint="Take them out of the dataset, or mend their files.",
         )
+
+
+def _untokenized(
+    example: Sequence[Item], tokenize: Callable[[Sequence[Item]], object]
+) -> list[str]:
+    """Why an example cannot be tokenized; empty if it can.
+
+    Scenes are expensive to render, and their parts have been heard: silence of at least their
+    length stands in for them first. It takes as many tokens or more.
+    """
+    clips = tuple(map(_stand_in, example[0].clips))
+    with suppress(HarkenError):
+        tokenize([replace(item, clips=clips) for item in example])
+        return []
+    try:
+        tokenize(example)
+        return []
+    except HarkenError as error:
+        return [f"{error.found}{_files(example[0], error)}"]
+
+
+def _stand_in(clip: Clip) -> Clip:
+    """Whole seconds of silence for a scene; every other clip is itself."""
+    if clip.plan is None or clip.kind == "shard":
+        return clip
+    return silence(float(math.ceil(duration_s(clip))))
 
 
 def require_clips(items: Sequence[Item], stage: str) -> None:

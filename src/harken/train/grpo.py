@@ -148,9 +148,9 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     def check() -> None:
         picks = used(len(items), settings.items, settings.seed, settings.steps // settings.reuse)
         check_items(
-            (items[i] for i in picks),
+            ([items[i]] for i in picks),
             settings.name,
-            lambda item: learner.tokenize(make_prompt(item, learner.style)),
+            lambda example: learner.tokenize(make_prompt(example[0], learner.style)),
         )
 
     train_loop(learner, settings, run, step_loss, training=False, check=check, named=named)

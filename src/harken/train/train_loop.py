@@ -117,31 +117,18 @@ def _check_groups(
     """Raise DataError for all items of all steps that cannot be trained on; see `check_items`."""
     picks = used(len(groups), settings.batch, settings.seed, settings.steps)
     plain = replace(how, modality_dropout=0.0, augment=False)
-    rng = np.random.default_rng(
-        0
-    )  # of the order of the options: it changes nothing that is checked
-    check_items(
-        (item for pick in picks for item in groups[pick]),
-        settings.name,
-        lambda item: make_example(learner, [item], plain, rng),
-        audio=not how.clips_as_text,
-    )
-    if how.turns > 1:
-        check_items(
-            (groups[pick][0] for pick in picks if len(groups[pick]) > 1),
-            settings.name,
-            _packed(learner, groups, plain),
-            audio=False,
-        )
+    rng = np.random.default_rng(0)  # the order of the options changes nothing that is checked
 
+    def tokenize(example: Sequence[Item]) -> object:
+        return make_example(learner, example, plain, rng)
 
-def _packed(
-    learner: Learner, groups: Sequence[Sequence[Item]], how: BatchSettings
-) -> Callable[[Item], object]:
-    """Tokenizes the whole group that an item is the first of."""
-    by_first = {id(group[0]): group for group in groups}
-    rng = np.random.default_rng(0)
-    return lambda item: make_example(learner, by_first[id(item)], how, rng)
+    chosen = [groups[pick] for pick in picks]
+    audio = not how.clips_as_text
+    single = [[item] for group in chosen for item in group]
+    check_items(single, settings.name, tokenize, audio=audio)
+    packs = [group for group in chosen if len(group) > 1]
+    if packs:  # each of their items fits; together they may be too long
+        check_items(packs, settings.name, tokenize, audio=False)
 
 
 def train_loop(
