@@ -127,6 +127,19 @@ def test_zero_has_one_sign() -> None:
     assert listen(np.array([0.0, 0.5] * 200)).sound == listen(np.array([-0.0, 0.5] * 200)).sound
 
 
+def test_a_file_that_was_heard_is_not_decoded_again(tmp_path: Path) -> None:
+    sf.write(tmp_path / "tone.wav", 0.3 * TONE, RATE)
+    tone = Clip(path=str(tmp_path / "tone.wav"), duration_s=1.0)
+    scene = Clip("plan", plan=ScenePlan((Part(tone), Part(tone, 0.5)), 2.0))
+    known: set[str] = set()
+    require_heard(scene, known)
+    assert known == {tone.key}
+    (tmp_path / "tone.wav").unlink()
+    require_heard(scene, known)
+    with pytest.raises(AudioError):
+        require_heard(scene)
+
+
 def test_clips_scenes_and_spans_are_heard_before_they_are_used(tmp_path: Path) -> None:
     sf.write(tmp_path / "tone.wav", 0.3 * TONE, RATE)
     sf.write(tmp_path / "zeros.wav", np.zeros(RATE), RATE)

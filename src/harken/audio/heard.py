@@ -32,12 +32,16 @@ FRAME_S = 0.01
 class HeardSamples:
     """Hears a recording block by block.
 
+    Args:
+        hashed: compute `sound`.
+
     Attributes:
         rate_hz: of the blocks; 0 before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hashed: bool = True) -> None:
         """Nothing has been heard yet."""
+        self._hashed = hashed
         self.rate_hz = 0
         self._frames: list[NDArray[Any]] = []
         self._rest: NDArray[Any] = np.zeros(0, np.float32)
@@ -55,7 +59,8 @@ class HeardSamples:
         if block.shape[1] > 1:
             mono = block.mean(axis=1, dtype=np.float64).astype(np.float32)
         mono = mono + np.float32(0.0)  # -0.0 becomes 0.0
-        self._hash.update(np.ascontiguousarray(mono, "<f4").tobytes())
+        if self._hashed:
+            self._hash.update(np.ascontiguousarray(mono, "<f4").tobytes())
         self._mean = [min(self._mean[0], float(mono.min())), max(self._mean[1], float(mono.max()))]
         ends = np.stack([block.min(axis=0), block.max(axis=0)])
         if self._channels:

@@ -71,10 +71,11 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     return _load_source(clip, rate_hz, mono)
 
 
-def require_heard(clip: Clip) -> None:
+def require_heard(clip: Clip, known: set[str] | None = None) -> None:
     """Refuse a clip in which nothing is heard, or in any part of its scene.
 
-    A clip of the kind ``silence`` is meant to be silent.
+    A clip of the kind ``silence`` is meant to be silent. `known` has the keys of files that were
+    heard before, which are not decoded again, and gets those of this call.
 
     Raises:
         AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
@@ -84,18 +85,22 @@ def require_heard(clip: Clip) -> None:
     if clip.plan is not None and clip.kind != "shard":
         for number, part in enumerate(clip.plan.parts):
             _require_inside(clip.plan, number)
-            require_heard(part.clip)
+            require_heard(part.clip, known)
+        return
+    if known is not None and clip.key in known:
         return
     row = clip.row if clip.kind == "shard" else -1
     source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
     samples, rate = read_source(source)
-    heard = HeardSamples()
+    heard = HeardSamples(hashed=False)
     if samples.size:
         heard.take(samples.T, rate)
     try:
         heard.require()
     except AudioError as error:
         raise AudioError(error.reason, error.found, where=clip.path) from None
+    if known is not None:
+        known.add(clip.key)
 
 
 def _require_inside(plan: ScenePlan, number: int) -> None:

@@ -47,10 +47,10 @@ def check_items(
     """
     asked = list(examples)
     faults: list[str] = []
-    heard: dict[str, str] = {}
+    heard: set[str] = set()
     for example in track(asked, f"checking the items of {stage}", total=len(asked)):
         found = [_unheard(clip, heard) for clip in example[0].clips] if audio else []
-        found = [fault for fault in found if fault] or _untokenized(example, tokenize)
+        found = list(filter(None, found)) or _untokenized(example, tokenize)
         if found:
             faults.append(f"{', '.join(item.id for item in example)}: {'; '.join(found)}")
     if faults:
@@ -103,15 +103,13 @@ def require_clips(items: Sequence[Item], stage: str) -> None:
         )
 
 
-def _unheard(clip: Clip, heard: dict[str, str]) -> str:
-    """Why a clip cannot be heard, with its file; ``""`` if it can. `heard` keeps what is known."""
-    if clip.key not in heard:
-        heard[clip.key] = ""
-        try:
-            require_heard(clip)
-        except AudioError as error:
-            heard[clip.key] = f"{error.where or clip.path}: {error.found} [{error.reason}]"
-    return heard[clip.key]
+def _unheard(clip: Clip, heard: set[str]) -> str:
+    """Why a clip cannot be heard, with its file; ``""`` if it can. `heard` has keys of files."""
+    try:
+        require_heard(clip, heard)
+    except AudioError as error:
+        return f"{error.where or clip.path}: {error.found} [{error.reason}]"
+    return ""
 
 
 def _files(item: Item, error: HarkenError) -> str:
