@@ -2,8 +2,8 @@
 
 One recording a line, paths relative to the folder of the list; without a list in the folder itself,
 those one folder below are read (``train/metadata.csv``). Separators are ``,`` ``;`` tab or ``|``,
-the text is UTF-8, UTF-16 or UTF-32. Columns (only the first is required; `OTHER_NAMES` has the
-other names that are understood)::
+the text is UTF-8, UTF-16 or UTF-32. Columns (only the first is required; `harken.corpora.columns`
+has the other names that are understood)::
 
     path        id (source recording)     kind (sound, speech, music)
     label / labels (a list, or separated by ";")   transcript
@@ -31,33 +31,14 @@ from typing import Any, cast
 
 from harken.audio.container import AUDIO_SUFFIXES
 from harken.corpora.base import Entry, Kind, Layout, Reject, audio_paths, printable
+from harken.corpora.columns import HEADINGS, OTHER_NAMES, has_key, known_columns
 from harken.corpora.fields import label_text, split_name
 from harken.corpora.layouts import ljspeech
 from harken.corpora.tables import heading_name, read_heading, read_json_rows, read_rows, read_text
 from harken.errors import DataError
 
 NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv", "json"))
-_OTHER = {
-    "path": "file filename file_name audio audio_filepath audio_file audio_filename audio_path "
-    "filepath file_path wav wav_file wav_filename wav_path fname slice_file_name relative_path",
-    "id": "recording recording_id source source_id src_file source_file freesound_id fsid",
-    "labels": "label category class class_name classname tag tags event_label sound_class "
-    "class_label",
-    "transcript": "text transcription sentence transcripts normalized_text",
-    "speaker": "speaker_id client_id spk spk_id speakerid speaker_name",
-    "sex": "gender speaker_sex",
-    "split": "subset set partition",
-    "licence": "license",
-    "sha256": "sha_256",
-    "duration": "duration_s duration_seconds length_s",
-    "kind": "audio_kind",
-}
-OTHER_NAMES = {other: name for name, others in _OTHER.items() for other in others.split()}
-"""Other names of columns -> the name they are read as."""
-
-COLUMNS = frozenset({*_OTHER, "fold", "onset", "offset", "onsets"})
 KINDS = ("sound", "speech", "music")
-_HEADINGS = {*OTHER_NAMES, *COLUMNS}
 TEXTS = ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256")
 
 
@@ -78,7 +59,7 @@ def has_paths(path: Path) -> bool:
         if is_json(path):  # often something else than a list of recordings
             keys = re.findall(r'"([^"\n]+)"\s*:', read_text(path, 1 << 16))
             return any(OTHER_NAMES.get(name, name) == "path" for name in map(heading_name, keys))
-        names, _, _ = read_heading(path, _HEADINGS)
+        names, _, _ = read_heading(path, HEADINGS)
     except DataError:
         return False
     files = any(os.path.splitext(name)[1] in AUDIO_SUFFIXES for name in names)
@@ -116,7 +97,7 @@ def refuse_unread(root: Path) -> None:
         if is_json(path):
             continue
         shown = path.relative_to(root).as_posix()
-        names, _, _ = read_heading(path, _HEADINGS)
+        names, _, _ = read_heading(path, HEADINGS)
         if not names:
             raise DataError(
                 "the table is empty",
@@ -182,7 +163,7 @@ def placed(entry: Entry, folder: str) -> Entry:
 
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, row) pairs; a row is a dict, or a sentence why the line cannot be read."""
-    return read_json_rows(path) if is_json(path) else read_rows(path, _HEADINGS)
+    return read_json_rows(path) if is_json(path) else read_rows(path, HEADINGS)
 
 
 def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
@@ -225,41 +206,6 @@ def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
         length_s=length_s,
         stated_s=stated_s,
     )
-
-
-def known_columns(raw: dict[Any, Any], unread: Counter[str]) -> dict[str, Any]:
-    """The values by the names in `COLUMNS`; empty ones are left out, unknown names counted.
-
-    Of several columns for one thing that which has its own name is read, else the first.
-    """
-    row: dict[str, Any] = {}
-    own: dict[str, str] = {}
-    for key, value in raw.items():
-        key = heading_name(key)
-        name = OTHER_NAMES.get(key, key)
-        if name == "label":
-            name = "labels"
-        if value is None or (isinstance(value, (str, list)) and not value):
-            continue
-        if name not in COLUMNS:
-            unread[key] += 1
-            continue
-        if name in row and _rank(key, name) >= _rank(own[name], name):
-            unread[key] += 1
-            continue
-        if name in row:
-            unread[own[name]] += 1
-        row[name], own[name] = value, key
-    return row
-
-
-def _rank(key: str, name: str) -> int:
-    return 0 if key == name or (key, name) == ("label", "labels") else 1
-
-
-def has_key(raw: dict[Any, Any], name: str) -> bool:
-    """Whether a row has the key `name`, however it is written."""
-    return any(heading_name(key) == name for key in raw)
 
 
 def read_span(row: dict[str, Any], nemo: bool) -> tuple[float, float | None, float | None]:
