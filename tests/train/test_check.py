@@ -143,7 +143,7 @@ WRONG = [
     *[(SftSettings, {name: value}) for name in ("lr", "decay") for value in (-1e-9, NAN, INF)],
     *[(SftSettings, {"lr": 1e38}), (SftSettings, {"steps": 0}), (SftSettings, {"steps": -5})],
     *[(SftSettings, {"warmup": value}) for value in (-0.1, 1.1, NAN)],
-    *[(SftSettings, {"smoothing": value}) for value in (-0.1, 1.0, 1.5, NAN, INF)],
+    *[(SftSettings, {"smoothing": value}) for value in (-0.1, 1.01, 1.5, NAN, INF)],
     *[(SftSettings, {"modality_dropout": value}) for value in (-0.1, 1.1, NAN)],
     *[(SftSettings, {"clip_norm": value}) for value in (0.0, -1.0, NAN, INF)],
     *[(SftSettings, {name: 0}) for name in ("batch", "turns", "checkpoint_every")],
@@ -176,7 +176,7 @@ def test_all_wrong_settings_are_told_with_what_is_accepted() -> None:
         SftSettings(lr=-1.0, smoothing=2.0, steps=0, batch=0, groups=("ear",))
     text = str(caught.value)
     assert text.count("accepted") == 5
-    assert "smoothing is 2.0 (accepted: 0 or more, below 1)" in text
+    assert "smoothing is 2.0 (accepted: 0 or more, at most 1)" in text
     assert "audio_encoder" in text
 
 

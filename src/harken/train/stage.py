@@ -100,19 +100,16 @@ class LoopSettings:
         most: float = math.inf,
         *,
         above: float | None = None,
-        below: float | None = None,
     ) -> str:
         """What is wrong with a setting unless it is a finite number within these bounds, or ``""``.
 
-        `above` and `below` are bounds that are not reached.
+        `above` is a lower bound that is not reached.
         """
         value = getattr(self, name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             low = value > above if above is not None else value >= least
-            high = value < below if below is not None else value <= most
-            if low and high:
+            if low and value <= most:
                 return ""
         low_text = f"above {above:g}" if above is not None else f"{least:g} or more"
-        high_text = f"below {below:g}" if below is not None else f"at most {most:g}"
-        bounds = low_text if below is None and math.isinf(most) else f"{low_text}, {high_text}"
+        bounds = low_text if math.isinf(most) else f"{low_text}, at most {most:g}"
         return f"{name} is {value!r} (accepted: {bounds})"

@@ -60,7 +60,7 @@ class TrainSettings(LoopSettings):
     def faults(self) -> list[str]:
         """What is wrong with the values."""
         found = [self.fault(name, least=1) for name in ("batch", "turns")]
-        found += [self.fault("modality_dropout", most=1), self.fault("smoothing", below=1)]
+        found += [self.fault(name, most=1) for name in ("modality_dropout", "smoothing")]
         return [*LoopSettings.faults(self), *filter(None, found)]
 
 
