@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 LAYERS = (
     ("errors",),
     ("cache", "config", "files", "hashing", "progress", "registry"),
-    ("audio", "runs"),
+    ("audio", "labels", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),
     ("ask", "serve"),

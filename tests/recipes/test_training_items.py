@@ -14,7 +14,7 @@ from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.recipes import run as run_module
 from harken.recipes.run import train
-from harken.recipes.steps import items_of, rewarded, rewarded_text, training_items
+from harken.recipes.steps import items_of, reward_signal, signal_text, training_items
 from harken.runs import Run
 from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
@@ -76,10 +76,10 @@ def test_groups_with_a_signal_are_counted(
     grpo_run(tmp_path, *left_out, reward=0.25)
     with Run.open(tmp_path / "sft", {"kind": "train"}) as run:
         run.append("metrics", [{"stage": "sft", "step": 0, "loss": 1.0}])
-    found = rewarded(tmp_path, ["sft", "grpo", "align"])
+    found = reward_signal(tmp_path, ["sft", "grpo", "align"])
     groups = 4 * len(left_out)
     assert found == {"grpo": {"groups": groups, "with_signal": with_signal, "reward": 0.25}}
-    text = rewarded_text(found)
+    text = signal_text(found)
     assert f"{with_signal} of {groups} groups" in text
     assert ("nothing was learned" in text) == (with_signal == 0)
 
@@ -89,10 +89,12 @@ def test_a_run_without_any_signal_ends_with_its_own_exit_code(
     with_signal: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"grpo": {"groups": 8, "with_signal": with_signal, "reward": 0.0}}
-    monkeypatch.setattr(run_module, "train", lambda *_, **__: {"stage": "grpo", "rewarded": told})
+    monkeypatch.setattr(
+        run_module, "train", lambda *_, **__: {"stage": "grpo", "reward_signal": told}
+    )
     words = ["train", "grpo", str(tmp_path), "-o", str(tmp_path / "o")]
     for more in ([], ["--json"]):
         out = CliRunner().invoke(app, [*words, *more])
         assert out.exit_code == code
         if more:
-            assert json.loads(out.stdout)["rewarded"] == told
+            assert json.loads(out.stdout)["reward_signal"] == told

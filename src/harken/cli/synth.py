@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.text import table
 
 MADE = (
@@ -25,7 +26,7 @@ NO_TEST = {
 
 def synth(
     corpus: Annotated[Path, typer.Argument(help="A folder of labelled recordings.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new dataset.")],
     family: Annotated[
         list[str] | None,
         typer.Option(

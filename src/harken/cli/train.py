@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -25,7 +26,7 @@ def train(
     dataset: Annotated[
         Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run and the model.")],
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
@@ -49,7 +50,7 @@ def train(
                harken train sft items -o model --set sft.steps=200
     """
     from harken.recipes.run import train as run
-    from harken.recipes.steps import rewarded_text
+    from harken.recipes.steps import signal_text
 
     result = run(
         recipe,
@@ -63,8 +64,8 @@ def train(
         dtype=dtype,
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
-    signal = rewarded_text(result["rewarded"])
+    signal = signal_text(result["reward_signal"])
     finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)
-    if any(not one["with_signal"] for one in result["rewarded"].values()):
+    if any(not one["with_signal"] for one in result["reward_signal"].values()):
         print(f"harken: {signal}", file=sys.stderr)
         raise typer.Exit(NO_SIGNAL)

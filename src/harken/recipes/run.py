@@ -15,12 +15,13 @@ from harken.recipes.steps import (
     Plan,
     plan_for,
     preset_of,
-    rewarded,
+    reward_signal,
     run_stage,
     save_once,
     start,
     training_items,
 )
+from harken.runs import read_run
 from harken.train.stages import STAGES
 
 
@@ -63,7 +64,7 @@ def train(
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
         made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
-        return {**made, "rewarded": rewarded(out, plan), **found}
+        return {**made, "reward_signal": reward_signal(out, plan), **found}
     if dataset.is_file():
         raise ConfigError(
             f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
@@ -74,10 +75,17 @@ def train(
     return {
         "recipe": recipe,
         "identity": learner.identity(),
+        "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
-        "rewarded": rewarded(out / "training", plan),
+        "reward_signal": reward_signal(out / "training", plan),
         **found,
     }
+
+
+def _items_by_stage(training: Path) -> dict[str, int]:
+    """Stage -> the number of items that it was trained on."""
+    done = sorted(path.parent for path in training.glob("*/done.json"))
+    return {folder.name: read_run(folder).summary.get("items", 0) for folder in done}
 
 
 def _one_stage(

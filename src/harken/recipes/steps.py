@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harken.curate.labels import LABELS
 from harken.errors import DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
@@ -106,6 +107,31 @@ def save_once(learner: Learner, folder: Path) -> None:
         )
 
 
+def curated_items(curated: Path) -> dict[str, list[Item]]:
+    """Label -> the training questions that `harken curate` gave it."""
+    return {label: items_of(curated / label) for label in LABELS}
+
+
+def to_reward(found: Mapping[str, Sequence[Item]], least: int) -> dict[str, list[Item]]:
+    """Label -> the questions for GRPO: those measured as strong.
+
+    Where they are fewer than `least`, the undecided ones come in as well: with voters that cannot
+    be shown to know anything, nothing is measured as strong. Weak ones never do.
+
+    Raises:
+        DataError: both together are fewer than one.
+    """
+    taken = {"strong": list(found["strong"])}
+    if len(taken["strong"]) < least:
+        taken["undecided"] = list(found["undecided"])
+    if not any(taken.values()):
+        raise DataError(
+            "no question is strong or undecided: there is nothing to reward",
+            hint="Curate more questions, or train without rewards: harken train sft",
+        )
+    return taken
+
+
 def items_of(dataset: Path, split: str = "train") -> list[Item]:
     """The items of one split of a dataset folder or ``.jsonl``; of all splits if it is empty.
 
@@ -133,7 +159,7 @@ def training_items(dataset: Path) -> list[Item]:
     return items
 
 
-def rewarded(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Stage -> how many of its groups had a signal, for the stages below `runs` with rewards.
 
     Keys are ``groups``, ``with_signal`` (groups whose replies have unequal rewards: the others
@@ -154,8 +180,8 @@ def rewarded(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def rewarded_text(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """`rewarded` in a sentence for each stage; empty if there is none."""
+def signal_text(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """`reward_signal` in a sentence for each stage; empty if there is none."""
     return "\n".join(
         f"{name}: {one['with_signal']} of {one['groups']} groups of replies had unequal rewards"
         + ("" if one["with_signal"] else f" (mean {one['reward']:g}): nothing was learned")
