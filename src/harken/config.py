@@ -56,20 +56,43 @@ def settings_of(
     shapes: dict[str, Any] = {}
     for name, part in parts.items():
         assert is_dataclass(part)
-        own = {f.name: (type(getattr(part, f.name)), getattr(part, f.name)) for f in fields(part)}
+        own = {f.name: (_number(type(getattr(part, f.name))), getattr(part, f.name))
+               for f in fields(part)}  # fmt: skip
         inner = create_model(name, __config__=ConfigDict(extra="forbid"), **own)  # type: ignore[call-overload]
         shapes[name] = (inner, inner())
     whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
     found: Any = load_config(whole, path, overrides)
     made: dict[str, Any] = {}
+    faults: list[tuple[str, ConfigError]] = []
     for name, part in parts.items():
         try:
             made[name] = type(part)(**{**asdict(part), **getattr(found, name).model_dump()})
         except ConfigError as error:
-            raise ConfigError(
-                error.found, where=f"the settings of {name}", hint=error.hint
-            ) from None
+            faults.append((name, error))
+    if len(faults) == 1:
+        name, one = faults[0]
+        raise ConfigError(one.found, where=f"the settings of {name}", hint=one.hint) from None
+    if faults:
+        text = "; ".join(f"{name}: {error.found}" for name, error in faults)
+        raise ConfigError(text, where="the settings")
     return made
+
+
+def _number(kind: type) -> Any:
+    """The type of a setting; for numbers one that takes no ``true`` for 1."""
+    from typing import Annotated
+
+    from pydantic import BeforeValidator
+
+    if kind not in (int, float):
+        return kind
+    return Annotated[kind, BeforeValidator(_not_bool)]
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -93,6 +93,8 @@ def broken_bytes() -> dict[str, tuple[bytes, str]]:
         made[f"noise.{suffix}"] = b"\x00\x07" + noise, "not-audio"
     made |= {
         "one-byte.wav": (b"R", "not-audio"),
+        "one-sample.wav": (wav(b"\1\0"), "too-short"),
+        "silence.wav": (wav(bytes(3200)), "silent"),
         "png.wav": (b"\x89PNG\r\n\x1a\n" + bytes(500), "not-audio"),
         "zip.flac": (b"PK\3\4" + bytes(500), "not-audio"),
         "avi.wav": (b"RIFF" + struct.pack("<I", 500) + b"AVI " + bytes(488), "not-audio"),
@@ -178,7 +180,6 @@ def good_bytes() -> dict[str, bytes]:
         "opus.ogg": encoded("OGG", "OPUS", hz=395.0),
         "layer3.mp3": encoded("MP3", "MPEG_LAYER_III", hz=400.0),
         "SHOUTED.WAV": encoded("WAV", "PCM_16", hz=410.0),
-        "one-sample.wav": wav(b"\1\0"),
         "really-flac.wav": encoded("FLAC", "PCM_16", hz=470.0),
         "really-wav.flac": encoded("WAV", "PCM_16", hz=480.0),
         "really-mp3.wav": encoded("MP3", "MPEG_LAYER_III", hz=490.0),

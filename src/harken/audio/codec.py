@@ -332,6 +332,39 @@ def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
     return out.getvalue()
 
 
+def encode_float(samples: NDArray[Any], rate_hz: int) -> bytes:
+    """Encode (n,) or (channels, n) as 32-bit float WAV; the same samples give the same bytes."""
+    from scipy.io import wavfile  # libsndfile would write the time of day into a PEAK chunk
+
+    block = np.atleast_2d(np.asarray(samples, np.float32)).T
+    check_values(block)
+    out = io.BytesIO()
+    wavfile.write(out, rate_hz, np.ascontiguousarray(block))
+    return out.getvalue()
+
+
+def encode_whole(samples: NDArray[Any], rate_hz: int) -> bytes:
+    """Encode (n,) or (channels, n) without a loss that is heard; same samples, same bytes.
+
+    16-bit FLAC; 24-bit FLAC where all samples are below 1/64 (-36 dBFS) and steps of 16 bits would
+    be coarse; 32-bit float WAV where samples are beyond full scale, which integers cannot hold.
+    """
+    import soundfile
+
+    block = np.atleast_2d(np.asarray(samples, np.float32)).T
+    peak = float(np.max(np.abs(block), initial=0.0))
+    if peak > 1.0:
+        return encode_float(samples, rate_hz)
+    steps = block.astype(np.float64) * 32768.0
+    if peak >= 1 / 64 or np.array_equal(steps, np.rint(steps)):
+        return encode(samples, rate_hz, "FLAC")
+    check_values(block)
+    fine = np.rint(steps * 256.0).astype(np.int32) << 8
+    out = io.BytesIO()
+    soundfile.write(out, fine, rate_hz, format="FLAC", subtype="PCM_24")
+    return out.getvalue()
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write under a temporary name, then rename, so that a killed job leaves no partial file."""
     target = Path(path)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
-from harken.audio.codec import Samples, encode, write_bytes
+from harken.audio.codec import Samples, encode, encode_float, write_bytes
+from harken.audio.heard import HeardSamples
 from harken.audio.probe import probe
 from harken.audio.source import EncodedSource, clear_sources, cut, read_source, shaped
 from harken.cache import LruCache
@@ -70,6 +71,46 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     return _load_source(clip, rate_hz, mono)
 
 
+def require_heard(clip: Clip, known: set[str] | None = None) -> None:
+    """Refuse a clip in which nothing is heard, or in any part of its scene.
+
+    A clip of the kind ``silence`` is meant to be silent. `known` has the keys of files that were
+    heard before, which are not decoded again, and gets those of this call.
+
+    Raises:
+        AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
+    """
+    if clip.kind == "silence":
+        return
+    if clip.plan is not None and clip.kind != "shard":
+        for number, part in enumerate(clip.plan.parts):
+            _require_inside(clip.plan, number)
+            require_heard(part.clip, known)
+        return
+    if known is not None and clip.key in known:
+        return
+    row = clip.row if clip.kind == "shard" else -1
+    source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
+    samples, rate = read_source(source)
+    heard = HeardSamples(hashed=False)
+    if samples.size:
+        heard.take(samples.T, rate)
+    try:
+        heard.require()
+    except AudioError as error:
+        raise AudioError(error.reason, error.found, where=clip.path) from None
+    if known is not None:
+        known.add(clip.key)
+
+
+def _require_inside(plan: ScenePlan, number: int) -> None:
+    """Raise AudioError ``bad-plan`` if a part begins outside its scene."""
+    at_s = plan.parts[number].at_s
+    if not 0 <= round(at_s * plan.rate_hz) <= round(plan.duration_s * plan.rate_hz):
+        found = f"part {number} begins at {at_s:g} s in a scene of {plan.duration_s:g} s"
+        raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
+
+
 def render(plan: ScenePlan) -> Samples:
     """Render a scene: a pure function of the plan.
 
@@ -86,10 +127,8 @@ def render(plan: ScenePlan) -> Samples:
     total = round(plan.duration_s * plan.rate_hz)
     scene = np.zeros(total, np.float64)
     for number, part in enumerate(plan.parts):
+        _require_inside(plan, number)
         first = round(part.at_s * plan.rate_hz)
-        if first < 0 or first > total:
-            found = f"part {number} begins at {part.at_s:g} s in a scene of {plan.duration_s:g} s"
-            raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
         sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
         sound *= 10.0 ** (part.gain_db / 20.0)
         fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)
@@ -115,8 +154,9 @@ def encode_wav(samples: Samples, rate_hz: int) -> bytes:
 
 
 def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
-    """Write 16-bit WAV atomically."""
-    write_bytes(path, encode_wav(samples, rate_hz))
+    """Write 16-bit WAV atomically; float WAV if samples are beyond full scale."""
+    beyond = float(np.max(np.abs(samples), initial=0.0)) > 1.0
+    write_bytes(path, encode_float(samples, rate_hz) if beyond else encode_wav(samples, rate_hz))
 
 
 _loaded: LruCache[Samples] = LruCache(128 << 20)

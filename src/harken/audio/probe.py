@@ -12,14 +12,16 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harken.audio.codec import blocks, check_values, damage, open_regular, open_sound
 from harken.audio.container import AUDIO_SUFFIXES, read_header, sniff
 from harken.audio.foreign import FOREIGN
 from harken.audio.header import MAX_DURATION_S, AudioNote, Header, check_count, check_header
+from harken.audio.heard import HeardSamples
 from harken.errors import AudioError
 
 MAX_BYTES = 4 << 30
@@ -43,11 +45,16 @@ REASONS: dict[str, str] = {
     "non-finite": "samples are NaN or infinite",
     "out-of-range": "samples lie far beyond full scale",
     "too-long": "the recording is longer, or the file larger, than the limit",
+    "too-short": "the recording, or an event of it, is shorter than 10 ms",
+    "silent": "nothing can be heard",
     "out-of-span": "the span asked for goes past the end of the source",
     "hash-mismatch": "the bytes are not those that were expected",
     "bad-plan": "the scene cannot be rendered as it is written",
     "unlisted": "audio that the manifest does not name",
     "bad-row": "a line of a manifest that cannot be read",
+    "contradiction": "the same sound stands elsewhere with other words or another speaker",
+    "hidden": "audio in a hidden file or folder",
+    "unknown-suffix": "audio under a name that does not say so",
 }
 """Reason code for a file that cannot be used -> explanation."""
 
@@ -99,6 +106,7 @@ def probe(
     path: str | os.PathLike[str],
     root: str | os.PathLike[str] | None = None,
     limit: DecodeLimit | None = None,
+    heard: HeardSamples | None = None,
 ) -> Probe:
     """Check the whole of one file.
 
@@ -106,6 +114,7 @@ def probe(
         path: the file.
         root: if given, the file must lie in this folder after all links are followed.
         limit: decode no further than this.
+        heard: if given, hears the samples.
 
     Raises:
         AudioError: with one of `REASONS`.
@@ -124,7 +133,7 @@ def probe(
             if header.frames is not None:
                 limit.check(header.frames, header.rate_hz, header.channels)
             try:
-                frames, rate, channels = _decode_all(file, header, size, limit)
+                frames, rate, channels = _decode_all(file, header, size, limit, heard)
             except AudioError as error:
                 raise damage(file, error) from None
             file.seek(0)
@@ -155,7 +164,11 @@ def _name_notes(name: str, format: str) -> tuple[AudioNote, ...]:
 
 
 def _decode_all(
-    file: BinaryIO, header: Header, size: int, limit: DecodeLimit
+    file: BinaryIO,
+    header: Header,
+    size: int,
+    limit: DecodeLimit,
+    heard: HeardSamples | None = None,
 ) -> tuple[int, int, int]:
     """Decode every block; (frames, rate_hz, channels)."""
     dtype = "float32"
@@ -181,11 +194,21 @@ def _decode_all(
             elif header.bits == 24:
                 wide = np.ascontiguousarray(block.astype("<i4", copy=False) >> 8)
                 md5.update(wide.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+            if heard is not None:
+                heard.take(_scaled(block), rate)
     check_count(header, frames)
     # RFC 9639, 8.2: all zero means that the encoder did not know the hash.
     if header.bits in (16, 24) and any(header.md5) and md5.digest() != header.md5:
         raise AudioError("corrupt", "the decoded samples do not fit the MD5 in the header")
     return frames, rate, channels
+
+
+def _scaled(block: NDArray[Any]) -> NDArray[Any]:
+    """Samples of any type as float32 with full scale 1."""
+    if block.dtype == np.float32:
+        return block
+    full = 32768.0 if block.dtype == np.int16 else 2147483648.0
+    return (block / full).astype(np.float32)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -33,7 +33,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import curated_items, start, to_reward
+from harken.recipes.steps import curated_items, reward_signal, signal_text, start, to_reward
 from harken.recipes.tiny_curriculum import MEASURED_MINUTES, tiny_plan
 from harken.report import comparison, terminal
 from harken.report.html import write_report
@@ -106,6 +106,7 @@ def run_demo(
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
     rewarded, taken = _rewarded(out / "curated", getattr(plan["grpo"], "items", 1))
     clock("rewards", lambda: reward(learner, rewarded, plan, out))
+    signal = reward_signal(out / "training", ["grpo"])
     results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
@@ -114,7 +115,7 @@ def run_demo(
         "corpus": read.name,
         "clips": len(read.recordings),
         "rejects": len(read.rejects),
-        "notes": list(read.notes),
+        "notes": [*made["notes"], *filter(None, [signal_text(signal)])],
         "questions": made["items"],
         "skipped": made["skipped"],
         "contribution": sorting["counts"],

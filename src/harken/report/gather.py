@@ -60,13 +60,9 @@ def read_run_results(folder: Path | str) -> LoadedRun:
 
 def read_dataset(path: Path) -> Iterator[Item]:
     """Items of a dataset folder, or of a ``.jsonl`` file."""
-    from harken.shards.jsonl import read_jsonl
-    from harken.shards.read import open_dataset
+    from harken.shards.read import read_items
 
-    if path.suffix == ".jsonl":
-        yield from read_jsonl(path)
-    else:
-        yield from open_dataset(path).items()
+    yield from read_items(path)
 
 
 @dataclass(frozen=True, slots=True)

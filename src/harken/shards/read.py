@@ -13,6 +13,7 @@ from harken.errors import DataError
 from harken.files import sha256_of
 from harken.item import Item
 from harken.shards.info import Info, ShardInfo, read_info
+from harken.shards.jsonl import read_jsonl
 from harken.shards.schema import AUDIO, arrow_schema, from_row
 
 
@@ -150,9 +151,20 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     return dataset
 
 
-def read_items(folder: Path | str) -> Iterator[Item]:
-    """All items of a dataset folder in order, at constant memory."""
-    return open_dataset(folder).items()
+def read_items(source: Path | str) -> Iterator[Item]:
+    """All items of a dataset folder, or of a file of JSON lines, in order, at constant memory.
+
+    Raises:
+        DataError: there is neither, or it cannot be read.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return open_dataset(source).items()
+    if source.is_file():
+        return read_jsonl(source)
+    raise DataError(
+        "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
+    )
 
 
 def _damaged(folder: Path, files: str, why: str) -> DataError:

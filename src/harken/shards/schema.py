@@ -137,7 +137,8 @@ def to_row(
             kept = map_paths(replace(taken[0], path=""), lambda path: stored_path(path, root))
             # Shard and row are those of the struct itself, so only the slot is stored.
             kept = replace(kept, kind="shard", row=-1, slot=slot)
-            audio.append({"bytes": taken[1], "path": f"{kept.key}.flac"})
+            suffix = "flac" if taken[1][:4] == b"fLaC" else "wav"
+            audio.append({"bytes": taken[1], "path": f"{kept.key}.{suffix}"})
         clips.append(_clip_row(kept))
     row = item.to_dict()
     row["plan"] = canonical(item.plan)

@@ -92,15 +92,14 @@ class Own(Benchmark):
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
-        from harken.shards.jsonl import read_jsonl, read_valid
+        from harken.shards.jsonl import read_valid
         from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
         if not path.is_file():
-            found = read_items(path) if path.is_dir() else read_jsonl(path)
-            return [{**item.to_dict(), "item": item} for item in found]
+            return [{**item.to_dict(), "item": item} for item in read_items(path)]
         valid, faults = read_valid(path)
         rows: dict[int, Row] = {line: {**item.to_dict(), "item": item} for line, item in valid}
         for fault in faults:
