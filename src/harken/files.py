@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,23 @@ def sha256_of(path: Path) -> str:
     """SHA-256 (hex) of a file, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files of a folder, by name relative to it, in the order of the names."""
+    return {name: sha256_of(folder / name) for name in sorted(names)}
+
+
+def damaged(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
+    """The files that are not what `sums` says, each with the reason."""
+    found = {}
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            found[name] = "missing"
+        elif sha256_of(path) != expected:
+            found[name] = "the content is not what was written"
+    return found
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
