@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 
 LAYERS = (
     ("errors",),
-    ("cache", "config", "files", "hashing", "progress", "registry"),
+    ("cache", "config", "files", "hashing", "lines", "progress", "registry"),
     ("audio", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),

@@ -10,6 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from harken.cli.benchmarks import benchmarks
+from harken.cli.check import check
 from harken.cli.compare import compare
 from harken.cli.compose import compose
 from harken.cli.curate import curate
@@ -62,6 +63,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rescore": rescore,
     "report": report,
     "compare": compare,
+    "check": check,
     "score": score,
     "floor": floor,
     "parse-report": parse_report,

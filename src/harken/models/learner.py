@@ -8,6 +8,7 @@ only.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from harken import files
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, HarkenError, ModelError
-from harken.hashing import canonical, digest
+from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.device import require_device
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
@@ -291,7 +292,8 @@ class Learner(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
         content = {"kind": self.saved_kind, "format": FORMAT, **self.write(folder)}
-        files.write_json(folder / MODEL_FILE, {**content, "identity": self.identity()})
+        content = {**content, "identity": self.identity()}
+        files.write_json(folder / MODEL_FILE, sealed(content))
 
 
 def cast(net: nn.Module, dtype: torch.dtype) -> None:
@@ -308,6 +310,23 @@ def tensor_bytes(tensor: Tensor) -> bytes:
     """The bytes of a tensor in row-major order, of any dtype (numpy has no bfloat16)."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+
+
+def read_saved(folder: Path) -> dict[str, Any]:
+    """The content of `MODEL_FILE`, without its checksum.
+
+    Raises:
+        ModelError: it is damaged.
+        OSError, ValueError: it cannot be read, or is not JSON.
+    """
+    found = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not seal_fits(found):
+        raise ModelError(
+            f"{MODEL_FILE} is damaged: the content is not what was written",
+            where=str(folder),
+            hint="Copy the folder again, or train again.",
+        )
+    return {key: value for key, value in found.items() if key != SEAL}
 
 
 def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:

@@ -15,7 +15,6 @@ from harken.item import Item
 from harken.shards.info import Info, ShardInfo, read_info
 from harken.shards.schema import AUDIO, arrow_schema, from_row
 
-
 CHANGED = "the content is not what was written"
 
 
