@@ -19,6 +19,7 @@ from harken.models.http.settings import HttpSettings
 Pieces = tuple[bytes, ...]
 
 _MASS = 0.5  # least probability of all letters together for the token to count as an answer
+_MOST_TOKENS = 10**8  # a larger count is none
 _LONGEST = 300  # most characters of a server's message that are quoted in a reason
 
 
@@ -52,6 +53,17 @@ class WireFault(Exception):
         self.fatal = fatal
         self.wait_s = wait_s
         super().__init__(f"{kind}: {detail}" if detail else kind)
+
+    def quoting(self, detail: str) -> WireFault:
+        """The same fault with another text."""
+        return WireFault(
+            self.kind,
+            detail,
+            retryable=self.retryable,
+            overloaded=self.overloaded,
+            fatal=self.fatal,
+            wait_s=self.wait_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +258,7 @@ def _text(message: Any) -> str:
 
 def _count(usage: Any, name: str) -> int:
     found = usage.get(name) if isinstance(usage, dict) else None
-    return found if isinstance(found, int) and found >= 0 else -1
+    return found if isinstance(found, int) and 0 <= found <= _MOST_TOKENS else -1
 
 
 def _name(value: Any) -> str:
