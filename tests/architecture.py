@@ -14,7 +14,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 
 LAYERS = (
     ("errors",),
-    ("cache", "config", "files", "hashing", "lines", "progress", "registry"),
+    ("parsing",),
+    ("cache", "config", "files", "hashing", "progress", "registry"),
     ("audio", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),

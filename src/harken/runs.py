@@ -15,7 +15,6 @@ a complete run is compared with its checksum when it is first read.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -40,7 +39,7 @@ from harken.files import (
     write_whole,
 )
 from harken.hashing import seal_fits, sealed
-from harken.lines import drop_partial_line, line_of, record_of
+from harken.parsing import drop_partial_line, line_of, parse_json, record_of
 
 FIRST, LAST, LOG, SUMS = "run.json", "done.json", "log", "checksums.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -71,7 +70,7 @@ class Run:
                 folder, or the spec is not JSON.
         """
         folder = Path(folder)
-        asked = json.loads(line_of(spec, "the spec", folder))
+        asked = parse_json(line_of(spec, "the spec", folder))
         folder.mkdir(parents=True, exist_ok=True)
         hold(folder, RunError)
         try:
@@ -375,7 +374,7 @@ def _read_spec(folder: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:

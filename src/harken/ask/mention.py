@@ -53,7 +53,8 @@ def mentioned(text: str, choices: Sequence[str]) -> Mentions:
 def single(found: Mentions) -> tuple[int | None, str]:
     """The only affirmed choice and the rule; else None and why."""
     if len(found.affirmed) == 1:
-        return next(iter(found.affirmed)), "text-mention"
+        (one,) = found.affirmed
+        return one, "text-mention"
     if found.affirmed:
         return None, "several-options"
     return None, "only-negated" if found.denied else "no-option"

@@ -14,13 +14,13 @@ as the first one. Letters count only where the prompt showed letters.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
 from harken.ask import words as w
 from harken.ask.mention import mentioned, single
 from harken.models.base import Prompt, letter
+from harken.parsing import parse_json
 
 _LONGEST = 20_000  # characters read, from the end: longer replies are repetition loops
 _MOST_CUES, _REACH = 16, 1000  # cues read, from the end, and characters read after each
@@ -148,7 +148,7 @@ def _json_answer(text: str) -> str:
     inside = _OBJECT.findall(body)
     if inside:
         try:
-            raw = json.loads(inside[-1])
+            raw = parse_json(inside[-1])
         except (ValueError, RecursionError):
             return body
         for name, value in raw.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from harken.errors import DataError, HarkenError
 from harken.files import damaged
 from harken.hashing import seal_fits
 from harken.models.base import MODEL_FILE
+from harken.parsing import parse_json
 from harken.runs import FIRST, read_run
 from harken.shards.info import MARKER
 
@@ -195,7 +195,7 @@ def _curated(folder: Path, audio: bool) -> Checked:
 def _sealed(path: Path) -> dict[str, Any]:
     """A JSON object; raises DataError if it is none, or not what was written."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path.name}: not JSON ({error})") from error
     if not isinstance(held, dict) or not seal_fits(held):
@@ -210,7 +210,7 @@ def _replies(folder: Path, audio: bool) -> Checked:
     with (folder / STORE).open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                held = json.loads(line)
+                held = parse_json(line)
                 good = isinstance(held, dict) and seal_fits(held)
             except (ValueError, RecursionError):
                 good, held = False, {}

@@ -130,3 +130,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        from harken.cli.system_errors import explained
+
+        told = explained(error)
+        if told is None:  # a fault of harken's own: its traceback is needed
+            raise
+        print(f"harken: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)

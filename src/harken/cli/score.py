@@ -84,5 +84,7 @@ def _scored(
 def _answered_by(replies: Predictions) -> str:
     """The one name that all rows give under ``model`` or ``model_name``; empty if they do not."""
     names = {row.get("model", row.get("model_name")) for row in replies.raw.values()}
-    name = names.pop() if len(names) == 1 else None
+    if len(names) != 1:
+        return ""
+    (name,) = names
     return name if isinstance(name, str) else ""

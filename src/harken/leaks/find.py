@@ -362,9 +362,11 @@ def features_of(clip: Clip) -> ClipFeatures:
     return ClipFeatures(known, sample_hash(samples, rate), fingerprint(samples, rate))
 
 
-def _origins(entry: ComparedItem) -> frozenset[Origin]:
+def _origins(entry: ComparedItem) -> list[Origin]:
+    """The origins of an item in an order of their own, whatever that of the set."""
     named = origins(entry.names, entry.row)
-    return named | {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+    every = named | {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+    return sorted(every, key=lambda one: (one.kind, one.id, one.start_s or 0.0, one.end_s or 0.0))
 
 
 def _covered(train: Clip, bench: Clip) -> float:

@@ -8,7 +8,6 @@ cannot be read is counted and must not stop the rest.
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.item import Item
+from harken.parsing import parse_json
 
 QUESTION = ("question", "prompt", "instruction", "query", "problem", "text", "caption")
 CHOICES = ("choices", "options", "multi_choice", "candidates")
@@ -170,7 +170,7 @@ def _rows(path: Path, source: ItemSource) -> Iterator[tuple[int, Row]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except (ValueError, RecursionError) as error:
                 source.fault(f"line {number}: not JSON ({error})")
                 continue

@@ -8,7 +8,6 @@ only.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +32,7 @@ from harken.models.engine.net import LearnerNet, set_trainable
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
+from harken.parsing import parse_json
 
 FORMAT = 1
 """Format of saved models; increased when an older release could not open them."""
@@ -319,7 +319,7 @@ def read_saved(folder: Path) -> dict[str, Any]:
         ModelError: it is damaged.
         OSError, ValueError: it cannot be read, or is not JSON.
     """
-    found = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    found = parse_json((folder / MODEL_FILE).read_text(encoding="utf-8"))
     if not isinstance(found, dict) or not seal_fits(found):
         raise ModelError(
             f"{MODEL_FILE} is damaged: the content is not what was written",

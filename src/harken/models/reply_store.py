@@ -18,6 +18,7 @@ from typing import Any
 from harken.errors import ModelError
 from harken.files import hold, release
 from harken.hashing import SEAL, seal_fits, sealed
+from harken.parsing import parse_json
 
 SYNC_S = 0.5
 FILE = "replies.jsonl"
@@ -87,7 +88,7 @@ class ReplyStore:
                     break
                 whole += len(line)
                 try:
-                    record = json.loads(line)
+                    record = parse_json(line)
                     if not seal_fits(record):
                         raise ValueError("a changed reply")
                     record.pop(SEAL, None)

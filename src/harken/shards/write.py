@@ -6,7 +6,6 @@ keeps complete shards, makes the missing ones, and ends with the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from harken.errors import ConfigError, DataError
 from harken.files import damaged, differences, held, part_of, settle, sha256_of, sweep
 from harken.hashing import canonical, digest
 from harken.item import Item
+from harken.parsing import parse_json
 from harken.progress import track
 from harken.shards.embed import embedded
 from harken.shards.info import MARKER, Info, ShardInfo, read_info, recorded_root
@@ -70,7 +70,7 @@ def head_of(
     folder = Path(folder)
     whole, text = recorded_root(folder, None if root is None else Path(root))
     try:
-        plan = json.loads(canonical(plan))
+        plan = parse_json(canonical(plan))
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"the plan of dataset {name!r} is not JSON: {error}",
@@ -127,7 +127,7 @@ def read_footer(path: Path) -> dict[str, Any] | None:
 
     try:
         found = (pq.read_metadata(path).metadata or {}).get(FOOTER_KEY, b"{}")
-        footer: dict[str, Any] = json.loads(found)
+        footer: dict[str, Any] = parse_json(found)
         return footer
     except (pa.ArrowException, OSError, ValueError):
         return None

@@ -11,7 +11,6 @@ folder is removed. Metrics after the checkpoint are removed when the stage resum
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from harken.errors import RunError
 from harken.files import checksums, damaged, sweep, write_json, write_whole
 from harken.hashing import seal_fits, sealed
 from harken.models.learner import Learner
+from harken.parsing import parse_json
 from harken.runs import Run
 
 LATEST = "latest.json"
@@ -154,7 +154,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        latest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        latest: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(latest, dict) or not seal_fits(latest):
             raise ValueError("the content is not what was written")
         return latest

@@ -16,7 +16,6 @@ that cannot be read is a reject with its line number, and reading goes on.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 import re
@@ -27,6 +26,7 @@ from typing import Any, cast
 
 from harken.corpora.base import Entry, Kind, Layout, Reject, audio_paths, printable
 from harken.corpora.fields import split_name
+from harken.parsing import parse_json
 
 NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv"))
 OTHER_NAMES = {
@@ -100,7 +100,7 @@ def rows(path: Path) -> Iterator[tuple[int, Any]]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     try:
-                        yield number, json.loads(line)
+                        yield number, parse_json(line)
                     except (ValueError, RecursionError) as error:
                         yield number, f"not JSON: {error}"
             return

@@ -22,7 +22,6 @@ Trap reproduced: rows without the prediction field are skipped.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -34,6 +33,7 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, row_of, share
 from harken.item import Item
+from harken.parsing import parse_json
 
 POINTS = 5
 """Rubric points of every item."""
@@ -155,7 +155,7 @@ def read_points(reply: str) -> float | None:
     """The share of points in a judge's JSON list; None unless it has five scores of 0 or 1."""
     match = re.search(r"\[.*\]", reply, re.S)
     try:
-        points: Any = json.loads(match.group(0)) if match else None
+        points: Any = parse_json(match.group(0)) if match else None
         values = [point["score"] for point in points]
     except (ValueError, TypeError, KeyError):
         return None

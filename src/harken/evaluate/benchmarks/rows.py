@@ -6,6 +6,7 @@ A row is kept as in the file: official rules need the raw fields. No audio is de
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError, MissingExtra
+from harken.parsing import parse_json, read_text
 
 Row = dict[str, Any]
 
@@ -35,13 +37,13 @@ def read_rows(path: Path) -> list[Row]:
     if suffix == ".parquet":
         return [row for row, _ in _parquet(path)]
     if suffix in (".csv", ".tsv"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
-    text = path.read_text(encoding="utf-8-sig")
+        lines = io.StringIO(read_text(path), newline="")
+        return list(csv.DictReader(lines, delimiter="\t" if suffix == ".tsv" else ","))
+    text = read_text(path)
     if suffix in (".jsonl", ".ndjson"):
         return _lines(text, path)
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         return _lines(text, path)  # some releases call JSON lines ".json"
     return _objects(value, path)
@@ -111,7 +113,7 @@ def _lines(text: str, path: Path) -> list[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             wrong.append(f"line {number}: not JSON ({error})")
             continue

@@ -264,7 +264,8 @@ def _load(folder: Path) -> ComposedModel:
         with torch.random.fork_rng(devices=[]):
             model = ComposedModel(build_net(config), tokenizer, config)
         floats = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
-        cast(model.net, floats.pop() if len(floats) == 1 else torch.float32)
+        (dtype,) = floats if len(floats) == 1 else (torch.float32,)
+        cast(model.net, dtype)
         model.load_state(state)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(

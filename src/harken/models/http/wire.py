@@ -15,6 +15,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.models.base import Prompt, Sampling
 from harken.models.http.settings import HttpSettings
+from harken.parsing import parse_json
 
 Pieces = tuple[bytes, ...]
 
@@ -155,7 +156,7 @@ def read_answer(raw: bytes) -> WireAnswer:
             these may count as an empty answer.
     """
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
     except (ValueError, RecursionError) as error:
         raise WireFault("malformed JSON", f"{error} in {_shown(raw)}") from None
     try:
@@ -190,7 +191,7 @@ def read_answer(raw: bytes) -> WireAnswer:
 def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFault:
     """The fault for a response with a status other than 200."""
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
         error = body.get("error", body) if isinstance(body, dict) else body
         code = str(error.get("code") or error.get("type") or "") if isinstance(error, dict) else ""
         message = error.get("message", error) if isinstance(error, dict) else error

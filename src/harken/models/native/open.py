@@ -5,7 +5,6 @@ A hub id is downloaded into the hub's own cache first, and opened from there as 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN,
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
+from harken.parsing import parse_json
 
 _ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _IGNORED = [
@@ -237,7 +237,7 @@ def _template(folder: Path, hf_tokenizer: Any) -> str:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads((folder / name).read_text(encoding="utf-8"))
+        found = parse_json((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         if name == "config.json":
             raise ModelError(

@@ -1,0 +1,127 @@
+"""Text from outside (JSON, JSON lines, YAML, files): understood, or refused with a reason.
+
+Nothing here runs code or waits: a pipe or a device is not read, nesting and aliases have limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from harken.errors import DataError, HarkenError, RunError
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_MOST_VALUES = 100_000
+"""Values of a YAML document with all aliases written out."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises ValueError, also where it is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text: plain values only.
+
+    Raises:
+        ValueError: no YAML, nested too deeply, or aliases that stand for too many values.
+    """
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+        if _values(value, {}) > _MOST_VALUES:
+            raise ValueError(f"its aliases stand for more than {_MOST_VALUES:,} values")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _values(value: Any, known: dict[int, int]) -> int:
+    """How many values there are with aliases written out; what holds itself has too many."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_VALUES + 1  # while it is open: a value within itself
+        inner = [*value.values(), *value] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(one, known) for one in inner)
+    return known[id(value)]
+
+
+def read_text(path: Path, error: type[HarkenError] = DataError) -> str:
+    """The text of a regular file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        HarkenError: of the type `error`: it cannot be read, is no regular file or not UTF-8.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # never waits on a pipe
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise error("this is no file but a folder, pipe or device", where=str(path))
+            data = file.read()
+    except OSError as reason:
+        found = f"cannot read the file: {reason.strerror or reason}"
+        raise error(found, where=str(path), hint="Check the path.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        found = f"the file is not UTF-8 text (byte {reason.start} is 0x{data[reason.start]:02x})"
+        raise error(
+            found + (": it is UTF-16" if utf16 else ""),
+            where=str(path),
+            hint="Save it as UTF-8: iconv -f UTF-16 -t UTF-8, or -f LATIN1.",
+        ) from None
+
+
+def line_of(value: Any, what: str, where: Path) -> str:
+    """`value` as JSON in one line; raises RunError, which names it `what`, if it is not JSON."""
+    try:
+        text = _ENCODER.encode(value)
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # a lone surrogate, which models do write
+                return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        return text
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"{what} is not JSON: {error}",
+            where=str(where),
+            hint="Use strings, finite numbers, lists and dicts; None for what is absent.",
+        ) from error
+
+
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The record of a complete line, else None."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record: dict[str, Any] = parse_json(line)
+        return record
+    except ValueError:
+        return None
+
+
+def drop_partial_line(path: Path) -> None:
+    """Cut a last line that is not complete; reads from the end, in blocks."""
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        tail, start = b"", end
+        while start and tail.rstrip(b"\n\0").count(b"\n") < 1:
+            start = max(0, start - 65536)
+            file.seek(start)
+            tail = file.read(end - start)
+        cut = tail.rfind(b"\n", 0, len(tail) - 1) + 1  # where the last line begins
+        if end and record_of(tail[cut:]) is None:
+            file.truncate(start + cut)
+            os.fsync(file.fileno())
