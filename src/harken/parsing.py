@@ -106,10 +106,10 @@ def record_of(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        record: dict[str, Any] = parse_json(line)
-        return record
+        record = parse_json(line)
     except ValueError:
         return None
+    return record if isinstance(record, dict) else None
 
 
 def drop_partial_line(path: Path) -> None:

@@ -25,19 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import harken
+from harken import files
 from harken.errors import RunError
-from harken.files import (
-    checksums,
-    differences,
-    hold,
-    json_text,
-    release,
-    sha256_of,
-    sha256_of_text,
-    sweep,
-    write_json,
-    write_whole,
-)
 from harken.hashing import seal_fits, sealed
 from harken.parsing import drop_partial_line, line_of, parse_json, record_of
 
@@ -59,7 +48,7 @@ class Run:
         self.spec = spec
         self._writable = writable
         self._checked: set[str] = set()  # files that were compared with their checksums
-        self._release = weakref.finalize(self, release, folder) if writable else None
+        self._release = weakref.finalize(self, files.release, folder) if writable else None
 
     @staticmethod
     def open(folder: Path | str, spec: Mapping[str, Any]) -> Run:
@@ -72,9 +61,9 @@ class Run:
         folder = Path(folder)
         asked = parse_json(line_of(spec, "the spec", folder))
         folder.mkdir(parents=True, exist_ok=True)
-        hold(folder, RunError)
+        files.hold(folder, RunError)
         try:
-            sweep(folder)
+            files.sweep(folder)
             if (folder / FIRST).is_file():
                 _same_spec(folder, asked)
             else:
@@ -85,12 +74,13 @@ class Run:
                         where=str(folder),
                         hint="Choose another folder.",
                     )
-                write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
-            for path in sorted(folder.glob("*.jsonl")):
-                drop_partial_line(path)
+                files.write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
+            if not (folder / LAST).is_file():  # no kill leaves a partial line in a complete run
+                for path in sorted(folder.glob("*.jsonl")):
+                    drop_partial_line(path)
             return Run(folder, asked, writable=True)
         except BaseException:
-            release(folder)
+            files.release(folder)
             raise
 
     @staticmethod
@@ -175,9 +165,9 @@ class Run:
         Raises RunError at a damaged line that is not the last: no kill leaves that.
         """
         path = self._lines(name)
+        self._require_whole(path)
         if not path.is_file():
             return
-        self._require_whole(path)
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 record = record_of(line)
@@ -212,7 +202,7 @@ class Run:
         self._may_write(path, path.stem)
         line_of(value, "the value", path)
         with _writing(path):
-            write_json(path, value)
+            files.write_json(path, value)
         return path
 
     def read_json(self, name: str) -> Any:
@@ -231,7 +221,7 @@ class Run:
         if not self.done or not path.is_file():
             return {}
         held = _read_json(path)
-        sums = held.get("files") if isinstance(held, dict) and seal_fits(held) else None
+        sums = held.get("files") if seal_fits(held) else None
         if not isinstance(sums, dict):
             raise RunError(f"{SUMS} is damaged", where=str(self.folder), hint=_MADE_AGAIN)
         return sums
@@ -241,13 +231,10 @@ class Run:
         if path.name in self._checked or not self.done:
             return
         expected = self.checksums().get(path.name)
-        if expected is not None and path.is_file() and sha256_of(path) != expected:
-            raise RunError(
-                f"{path.name} is damaged: the content is not what was written (its checksum "
-                "differs)",
-                where=str(self.folder),
-                hint=_MADE_AGAIN,
-            )
+        bad = {} if expected is None else files.damaged(self.folder, {path.name: expected})
+        if bad:
+            found = f"{path.name} is damaged: {bad[path.name]} (its checksum differs)"
+            raise RunError(found, where=str(self.folder), hint=_MADE_AGAIN)
         self._checked.add(path.name)
 
     def finish(self, summary: Mapping[str, Any] | None = None) -> None:
@@ -255,11 +242,11 @@ class Run:
         self._may_write(self.folder / LAST, "done.json")
         line_of(summary or {}, "the summary", self.folder / LAST)
         with _writing(self.folder / LAST):
-            last = json_text(dict(summary or {}))
+            last = files.json_text(dict(summary or {}))
             names = [path.name for path in self.folder.iterdir() if _is_sealed(path)]
-            sums = {**checksums(self.folder, names), LAST: sha256_of_text(last)}
-            write_json(self.folder / SUMS, sealed({"files": dict(sorted(sums.items()))}))
-            write_whole(self.folder / LAST, last)
+            sums = {**files.checksums(self.folder, names), LAST: files.sha256_of_text(last)}
+            files.write_json(self.folder / SUMS, sealed({"files": dict(sorted(sums.items()))}))
+            files.write_whole(self.folder / LAST, last)
         self.close()
 
     def _lines(self, name: str) -> Path:
@@ -342,7 +329,11 @@ class Store:
 
 
 def read_run(folder: Path | str) -> Run:
-    """Open a run for reading, complete or not; raises RunError if the folder is not a run."""
+    """Open a run for reading, complete or not.
+
+    Raises:
+        RunError: the folder is not a run, or its `run.json` is damaged.
+    """
     folder = Path(folder)
     if not (folder / FIRST).is_file():
         raise RunError(
@@ -350,11 +341,13 @@ def read_run(folder: Path | str) -> Run:
             where=str(folder),
             hint="Check the path.",
         )
-    return Run(folder, _read_spec(folder), writable=False)
+    run = Run(folder, _read_spec(folder), writable=False)
+    run._require_whole(folder / FIRST)
+    return run
 
 
 def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
-    differ = differences(_read_spec(folder), asked)
+    differ = files.differences(_read_spec(folder), asked)
     if differ:
         more = f"; and {len(differ) - 8} more" if len(differ) > 8 else ""
         raise RunError(
@@ -366,15 +359,18 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
 
 def _read_spec(folder: Path) -> dict[str, Any]:
     raw = _read_json(folder / FIRST)
-    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+    if not isinstance(raw.get("spec"), dict):
         raise RunError(f"{FIRST} has no spec", where=str(folder), hint="Choose another folder.")
     spec: dict[str, Any] = raw["spec"]
     return spec
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return parse_json(path.read_text(encoding="utf-8"))
+        held = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(held, dict):
+            raise ValueError(f"it holds a {type(held).__name__}, not an object")
+        return held
     except FileNotFoundError:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:
