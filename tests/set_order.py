@@ -15,6 +15,10 @@ CALLS = frozenset({"set", "frozenset"})
 METHODS = frozenset({"union", "intersection", "difference", "symmetric_difference"})
 OPERATORS = (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)
 TYPES = frozenset({"set", "frozenset", "Set", "AbstractSet", "FrozenSet", "MutableSet"})
+GO_THROUGH = frozenset(
+    {"list", "tuple", "iter", "enumerate", "zip", "map", "filter", "next", "reversed", "dict"}
+)
+METHODS_GO_THROUGH = frozenset({"join", "fromkeys", "extend", "array", "choice", "pop"})
 HARMLESS = frozenset(
     {"sorted", "set", "frozenset", "len", "any", "all", "sum", "min", "max", "bool", "isinstance"}
 )
@@ -156,15 +160,15 @@ def _iterated(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[ast.ex
             yield from (one.iter for one in node.generators)
     elif isinstance(node, ast.Starred):
         place = parents.get(node)
-        if isinstance(place, ast.List | ast.Tuple) or (
+        listed = isinstance(place, ast.List | ast.Tuple)
+        if (listed and not _consumed_without_order(place, parents)) or (
             isinstance(place, ast.Call) and not _harmless(place)
         ):
             yield node.value
     elif isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if name in ("list", "tuple", "iter", "enumerate", "zip", "map", "filter", "next", "reversed",
-                    "dict") or method in ("join", "fromkeys", "extend", "array", "choice", "pop"):  # fmt: skip
+        if name in GO_THROUGH or method in METHODS_GO_THROUGH:
             if not _consumed_without_order(node, parents):
                 yield from node.args
                 if method == "pop" and not node.args and isinstance(node.func, ast.Attribute):

@@ -15,8 +15,8 @@ from typing import Any
 from zlib import crc32
 
 import pytest
-
 from bad_inputs import BAD, put
+
 from harken.cli import main as cli
 from harken.evaluate.run import run
 from harken.files import write_json
@@ -59,7 +59,8 @@ FILES: dict[str, list[str]] = {
     "own.yaml": ["floor own.yaml", "score -b own.yaml -p mmau/predictions.json"],
     "settings.yaml": ["train sft items -o out --model harken-mini --config settings.yaml"],
     "texts.jsonl": [
-        "eval longest items -o out --condition transcript --transcriber written:texts.jsonl --split train"
+        "eval longest items -o out --split train --condition transcript "
+        "--transcriber written:texts.jsonl"
     ],
     "plugin.py": ["--plugin plugin.py plugins"],
     "corpus/metadata.csv": ["scan corpus", "synth corpus -o out --per-family 2"],

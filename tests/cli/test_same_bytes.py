@@ -22,9 +22,14 @@ REPLIES, RELEASE = "../mmau/predictions.json", "../mmau/release"
 
 COMMANDS: dict[str, list[str]] = {
     "scan": ["scan ../corpus --json"],
-    "synth": ["synth ../corpus -o items --per-family 8", "synth ../corpus -o embedded --per-family 2 --embed --json"],
+    "synth": [
+        "synth ../corpus -o items --per-family 5",
+        "synth ../corpus -o embedded --per-family 2 --embed --json",
+    ],
     "show": ["show items -n 30 --clips clips --json"],
-    "curate": ["curate items -o curated --voter longest --voter linear --voter random --limit 40 --json"],
+    "curate": [
+        "curate items -o curated --limit 40 --voter longest --voter linear --voter random --json"
+    ],
     "compose": ["compose --encoder ../parts/encoder --lm ../parts/lm -o composed --json"],
     "train": [
         "train align items -o aligned --model harken-mini --set align.steps=3 --json",
@@ -51,7 +56,7 @@ COMMANDS: dict[str, list[str]] = {
     "benchmarks": [
         "benchmarks --json",
         "benchmarks own --data ../own/release --items bench.jsonl --json",
-        f"benchmarks mmau --data {RELEASE} --audio {RELEASE} --run bench --submit submit.json --json",
+        f"benchmarks mmau --data {RELEASE} --audio {RELEASE} --run bench --submit sent.json --json",
     ],
     "leaks": [
         "leaks items embedded --matches matches.jsonl --json --jobs 2",
@@ -141,7 +146,7 @@ def differing(first: dict[str, str], other: dict[str, str]) -> list[str]:
 def test_the_quick_commands_give_the_same_bytes(world: Path) -> None:
     first = contents(world, True, 1, 1)
     assert len(first) > 60
-    assert differing(first, contents(world, True, 2, 2)) == []
+    assert differing(first, contents(world, True, 2, 1)) == []
 
 
 @pytest.mark.slow
@@ -162,7 +167,10 @@ def test_all_commands_give_the_same_bytes_under_four_hash_seeds_and_two_threads(
 
 def test_names_of_two_groups_are_of_one_group_whatever_the_hash_seed() -> None:
     names = ["car horn", "washing machine", "door wood knock", "water drops", "clock alarm"]
-    code = "import sys; from harken.synth.vocabulary import group_of; print([*map(group_of, sys.argv[1:])])"
+    code = (
+        "import sys; from harken.synth.vocabulary import group_of; "
+        "print([*map(group_of, sys.argv[1:])])"
+    )
     found = {
         subprocess.run(
             [sys.executable, "-c", code, *names],

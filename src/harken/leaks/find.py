@@ -364,9 +364,11 @@ def features_of(clip: Clip) -> ClipFeatures:
 
 def _origins(entry: ComparedItem) -> list[Origin]:
     """The origins of an item in an order of their own, whatever that of the set."""
-    named = origins(entry.names, entry.row)
-    every = named | {Origin("speaker", f"named {one}") for one in entry.speakers if one}
-    return sorted(every, key=lambda one: (one.kind, one.id, one.start_s or 0.0, one.end_s or 0.0))
+    spoken = {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+    return sorted(
+        spoken | origins(entry.names, entry.row),
+        key=lambda one: (one.kind, one.id, one.start_s or 0.0, one.end_s or 0.0),
+    )
 
 
 def _covered(train: Clip, bench: Clip) -> float:
