@@ -31,7 +31,7 @@ from harken.audio.source import EncodedSource, read_source, shard_bytes
 from harken.errors import AudioError, ConfigError
 from harken.hashing import digest
 from harken.leaks.read import ComparedItem, ItemSource
-from harken.leaks.sources import WEAK, Origin, certainty, keys, origins
+from harken.leaks.sources import WEAK, Origin, certainty, in_order, keys, origins
 from harken.leaks.text import Questions, normalised
 from harken.progress import track
 
@@ -363,12 +363,8 @@ def features_of(clip: Clip) -> ClipFeatures:
 
 
 def _origins(entry: ComparedItem) -> list[Origin]:
-    """The origins of an item in an order of their own, whatever that of the set."""
     spoken = {Origin("speaker", f"named {one}") for one in entry.speakers if one}
-    return sorted(
-        spoken | origins(entry.names, entry.row),
-        key=lambda one: (one.kind, one.id, one.start_s or 0.0, one.end_s or 0.0),
-    )
+    return in_order(spoken | origins(entry.names, entry.row))
 
 
 def _covered(train: Clip, bench: Clip) -> float:
