@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import resource
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,30 @@ def test_help_is_fast_and_light() -> None:
         assert done.returncode == 0, done.stderr
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.5, seconds
+
+
+def test_what_is_installed_under_other_terms_is_in_the_readme() -> None:
+    """Of `[all]`: distributions whose own metadata name a licence of the GPL's or MPL's kind."""
+    waiting, known = ["harken"], set[str]()
+    extras = {"all", "train", "models", "starter", "http"}
+    while waiting:
+        name = waiting.pop()
+        if name in known:
+            continue
+        known.add(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            for line in metadata.requires(name) or ():
+                wanted = re.search(r"extra == ['\"](\w+)['\"]", line)
+                if wanted is None or (name == "harken" and wanted[1] in extras):
+                    waiting.append(re.split(r"[^\w.-]", line)[0].lower())
+    readme = (REPO / "README.md").read_text()
+    for name in sorted(known):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            told = metadata.metadata(name)
+            terms = f"{told.get('License-Expression')} {told.get('License')}"[:200]
+            if re.search(r"\b(A|L)?GPL|\bMPL|Mozilla", terms):
+                assert name in readme, (name, terms)
+    assert {"soxr", "espeakng-loader", "tqdm"} <= known  # the walk goes down
 
 
 def test_the_project_speaks_of_itself_alone() -> None:

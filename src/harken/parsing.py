@@ -5,6 +5,7 @@ Nothing here runs code or waits: a pipe or a device is not read, nesting and ali
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -24,6 +25,26 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def load_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        ValueError: it is no JSON, no UTF-8, or nested too deeply.
+        OSError: it cannot be read, or is a folder, a pipe or a device.
+    """
+    return parse_json(regular_bytes(path).decode("utf-8-sig"))
+
+
+def regular_bytes(path: Path) -> bytes:
+    """The content of a regular file; OSError for anything else. Never waits on a pipe."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = "this is no file but a folder, pipe or device"
+            raise OSError(errno.EINVAL, found, str(path))
+        return file.read()
 
 
 def parse_yaml(text: str) -> Any:
@@ -63,11 +84,7 @@ def read_text(path: Path, error: type[HarkenError] = DataError) -> str:
         HarkenError: of the type `error`: it cannot be read, is no regular file or not UTF-8.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # never waits on a pipe
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise error("this is no file but a folder, pipe or device", where=str(path))
-            data = file.read()
+        data = regular_bytes(path)
     except OSError as reason:
         found = f"cannot read the file: {reason.strerror or reason}"
         raise error(found, where=str(path), hint="Check the path.") from None

@@ -28,7 +28,7 @@ import harken
 from harken import files
 from harken.errors import RunError
 from harken.hashing import seal_fits, sealed
-from harken.parsing import drop_partial_line, line_of, parse_json, record_of
+from harken.parsing import drop_partial_line, line_of, load_json, parse_json, record_of
 
 FIRST, LAST, LOG, SUMS = "run.json", "done.json", "log", "checksums.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -367,7 +367,7 @@ def _read_spec(folder: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        held = parse_json(path.read_text(encoding="utf-8"))
+        held = load_json(path)
         if not isinstance(held, dict):
             raise ValueError(f"it holds a {type(held).__name__}, not an object")
         return held

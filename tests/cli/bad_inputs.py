@@ -1,11 +1,20 @@
-"""Files that no program should choke on: contents, and things that are no files at all."""
+"""Files that no program should choke on, and commands run in this process within a time limit."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harken.cli import main as cli
 
 Make = Callable[[Path, bytes], None]
 """Puts something bad at a path; gets the good content."""
@@ -19,6 +28,7 @@ def link(target: str) -> Make:
     return lambda path, good: os.symlink(target, path)
 
 
+SECONDS = 60  # for one command: a FIFO or a device that is read has no end
 DEEP = 60_000
 ROW = {"id": "m1", "question": "q\ud800?", "answer": "a\udfff", "choices": ["a\udfff", "b"]}
 BOMB = "a0: &a0 [x, x]\n" + "".join(
@@ -70,3 +80,30 @@ def put(path: Path, name: str) -> None:
     if path.exists() or path.is_symlink():
         path.unlink()
     BAD[name](path, good)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    def late(*_: Any) -> None:
+        raise AssertionError(f"not ended after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def harken(words: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr; whatever else is raised would be a traceback."""
+    monkeypatch.setattr(sys, "argv", ["harken", *words.split()])
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), time_limit(SECONDS):
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return code, out.getvalue(), err.getvalue()

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 import shutil
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import pytest
-from bad_inputs import BAD, put
+from bad_inputs import BAD, harken, put
 
-from harken.cli import main as cli
 from harken.evaluate.run import run
 from harken.files import write_json
 from harken.hashing import sealed
@@ -30,7 +23,6 @@ from tiny_audio import mini
 
 DATA = REPO / "tests" / "data"
 CODES = {int(n) for n in re.findall(r"^\| (\d+) \|", (REPO / "docs/guide.md").read_text(), re.M)}
-SECONDS = 60  # for one command: a FIFO or a device that is read has no end
 
 FILES: dict[str, list[str]] = {
     "items.jsonl": [
@@ -124,33 +116,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (out / "native" / "tokenizer.json").write_text("{}")
     (out / "native" / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
     return out
-
-
-@contextlib.contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
-    def late(*_: Any) -> None:
-        raise AssertionError(f"not ended after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def harken(words: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr; whatever else is raised would be a traceback."""
-    monkeypatch.setattr(sys, "argv", ["harken", *words.split()])
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), time_limit(SECONDS):
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 def cases(share: int) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harken.parsing import parse_json
+from harken.parsing import load_json
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "qwen": ("qwen", "qwq", "qvq"),
@@ -112,7 +112,7 @@ def _saved(folder: Path) -> set[str]:
     found: set[str] = set()
     for file in ("config.json", "harken-model.json"):
         try:
-            config = parse_json((folder / file).read_text(encoding="utf-8"))
+            config = load_json(folder / file)
         except (OSError, ValueError):
             continue
         for kind in _kinds(config):

@@ -12,7 +12,7 @@ from harken.errors import DataError, HarkenError
 from harken.files import damaged
 from harken.hashing import seal_fits
 from harken.models.base import MODEL_FILE
-from harken.parsing import parse_json
+from harken.parsing import load_json, parse_json
 from harken.runs import FIRST, read_run
 from harken.shards.info import MARKER
 
@@ -195,7 +195,7 @@ def _curated(folder: Path, audio: bool) -> Checked:
 def _sealed(path: Path) -> dict[str, Any]:
     """A JSON object; raises DataError if it is none, or not what was written."""
     try:
-        held = parse_json(path.read_text(encoding="utf-8"))
+        held = load_json(path)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path.name}: not JSON ({error})") from error
     if not isinstance(held, dict) or not seal_fits(held):

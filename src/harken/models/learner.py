@@ -32,7 +32,7 @@ from harken.models.engine.net import LearnerNet, set_trainable
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
-from harken.parsing import parse_json
+from harken.parsing import load_json
 
 FORMAT = 1
 """Format of saved models; increased when an older release could not open them."""
@@ -319,7 +319,7 @@ def read_saved(folder: Path) -> dict[str, Any]:
         ModelError: it is damaged.
         OSError, ValueError: it cannot be read, or is not JSON.
     """
-    found = parse_json((folder / MODEL_FILE).read_text(encoding="utf-8"))
+    found = load_json(folder / MODEL_FILE)
     if not isinstance(found, dict) or not seal_fits(found):
         raise ModelError(
             f"{MODEL_FILE} is damaged: the content is not what was written",

@@ -11,7 +11,7 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.models.base import MODEL_FILE, Model, ModelKind
-from harken.parsing import parse_json
+from harken.parsing import load_json
 from harken.registry import Registry, later
 
 _KINDS = (
@@ -106,7 +106,7 @@ def load_model(spec: str, **options: Any) -> Model:
 def _kind(file: Path) -> str:
     """Registered name that opens a saved model; for a damaged file ``lalm`` reports the fault."""
     try:
-        found = parse_json(file.read_text(encoding="utf-8"))
+        found = load_json(file)
     except (OSError, ValueError):
         return "composed"
     kind = found.get("kind") if isinstance(found, dict) else None

@@ -10,7 +10,7 @@ from typing import Any
 from harken.errors import DataError
 from harken.files import write_json
 from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
-from harken.parsing import parse_json
+from harken.parsing import load_json
 from harken.shards.schema import SCHEMA_VERSION, stored_folder
 
 MARKER = "dataset.json"
@@ -80,7 +80,7 @@ def read_info(folder: Path) -> Info:
             hint="Run the command that makes it again: finished shards are kept.",
         )
     try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
+        raw = load_json(path)
         version = int(raw["schema"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from error

@@ -22,7 +22,7 @@ from harken.errors import RunError
 from harken.files import checksums, damaged, sweep, write_json, write_whole
 from harken.hashing import seal_fits, sealed
 from harken.models.learner import Learner
-from harken.parsing import parse_json
+from harken.parsing import load_json
 from harken.runs import Run
 
 LATEST = "latest.json"
@@ -154,7 +154,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        latest: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
+        latest: dict[str, Any] = load_json(path)
         if not isinstance(latest, dict) or not seal_fits(latest):
             raise ValueError("the content is not what was written")
         return latest

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from harken.files import write_json, write_whole
-from harken.parsing import parse_json
+from harken.parsing import load_json
 
 TENSORS = "lm_init.safetensors"
 TABLE = "lm_init.json"
@@ -59,7 +59,7 @@ def apply_lm_init(learner: Any, texts: Iterable[str], folder: Path = FOLDER) -> 
     if not (folder / TENSORS).is_file():
         return False
     tensors = load((folder / TENSORS).read_bytes())
-    common = parse_json((folder / TABLE).read_text(encoding="utf-8"))["common"]
+    common = load_json(folder / TABLE)["common"]
     tokenizer: Any = learner.tokenizer
     lm: Any = learner.net.lm
     own = dict(lm.model.named_parameters())

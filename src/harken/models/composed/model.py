@@ -37,6 +37,7 @@ from harken.models.engine.tokenizer import FILE as TOKENIZER_FILE
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.learner import FORMAT, Learner, cast, read_saved
 from harken.models.target import read_target
+from harken.parsing import regular_bytes
 
 WEIGHTS_FILE = "model.safetensors"
 TINY_STYLE = PromptStyle(letters=False, mark_clips=True, hide_implied=True)
@@ -246,7 +247,7 @@ def _load(folder: Path) -> ComposedModel:
 
     try:
         config = read_saved(folder)
-        data = (folder / WEIGHTS_FILE).read_bytes()
+        data = regular_bytes(folder / WEIGHTS_FILE)
         if config["kind"] != ComposedModel.saved_kind or config["format"] > FORMAT:
             raise ModelError(
                 f"the model has kind {config['kind']!r}, format {config['format']}",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harken.errors import ModelError
-from harken.parsing import parse_json
+from harken.parsing import load_json
 
 _IGNORED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
@@ -44,7 +44,7 @@ def model_type_of(folder: Path) -> str:
         ModelError: the folder holds no model, or its configuration cannot be read.
     """
     try:
-        return str(parse_json((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        return str(load_json(folder / "config.json")["model_type"])
     except FileNotFoundError:
         raise ModelError(
             "the folder holds no model (there is no config.json)",

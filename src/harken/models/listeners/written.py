@@ -11,6 +11,7 @@ without, of the whole recording, and it is not used for a part of it.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from harken.errors import AudioError, ConfigError, DataError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.parsing import parse_json
+from harken.parsing import parse_json, read_text
 
 WORDS = ("text", "transcript", "transcription", "caption", "sentence", "words", "prediction")
 """Columns that may hold the text; the first that a file has is read."""
@@ -198,10 +199,10 @@ def _names(clip: Clip) -> Iterator[str]:
 def _rows(path: Path) -> Iterator[_Row]:
     """The rows of a file. Raises DataError for a line or row that is not an object."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        lines = io.StringIO(read_text(path), newline="")
+        yield from csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
         return
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     try:
         value = parse_json(text)
     except ValueError:

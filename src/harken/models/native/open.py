@@ -18,7 +18,7 @@ from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN,
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
-from harken.parsing import parse_json
+from harken.parsing import load_json
 
 _ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _IGNORED = [
@@ -237,7 +237,7 @@ def _template(folder: Path, hf_tokenizer: Any) -> str:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = parse_json((folder / name).read_text(encoding="utf-8"))
+        found = load_json(folder / name)
     except FileNotFoundError:
         if name == "config.json":
             raise ModelError(
