@@ -88,8 +88,8 @@ def test_what_is_no_file_is_told_at_once(tmp_path: Path, kind: str, error: type[
         ("a\u00e9".encode(), "a\u00e9"),
         ("a\u00e9".encode("utf-8-sig"), "a\u00e9"),
         ("a\u00e9".encode("utf-16"), "UTF-16"),
-        ("a\u00e9".encode("latin-1"), "byte 1 is 0xe9"),
-        (b"\xed\xa0\x80", "byte 0 is 0xed"),
+        ("a\u00e9".encode("latin-1"), "byte 0xe9 in line 1"),
+        (b"\xed\xa0\x80", "byte 0xed in line 1"),
         (b"", ""),
     ],
 )

@@ -5,6 +5,7 @@ Nothing here runs code or waits: a pipe or a device is not read, nesting and ali
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
@@ -17,6 +18,16 @@ from harken.errors import DataError, HarkenError, RunError
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _MOST_VALUES = 100_000
 """Values of a YAML document with all aliases written out."""
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_SAMPLE = 4096
+_NUL_SHARE = 4
+"""A text of which one character in so many is NUL is UTF-16 without a byte order mark."""
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -78,26 +89,38 @@ def _values(value: Any, known: dict[int, int]) -> int:
 
 
 def read_text(path: Path, error: type[HarkenError] = DataError) -> str:
-    """The text of a regular file in UTF-8, with or without a byte-order mark.
+    """The text of a regular file in UTF-8, without a byte order mark.
+
+    Another encoding is refused and never guessed: read as the wrong one, accents become other
+    letters and a reply no longer matches its option.
 
     Raises:
-        HarkenError: of the type `error`: it cannot be read, is no regular file or not UTF-8.
+        HarkenError: of the type `error`: it cannot be read, is no regular file, or has another
+            encoding; the error says what was found, and in which line.
     """
     try:
         data = regular_bytes(path)
     except OSError as reason:
         found = f"cannot read the file: {reason.strerror or reason}"
         raise error(found, where=str(path), hint="Check the path.") from None
+
+    def refused(found: str, name: str) -> HarkenError:
+        hint = f"Save it as UTF-8, for example: iconv -f {name} -t UTF-8 {path.name} > utf8-"
+        return error(found, where=str(path), hint=hint + path.name)
+
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            raise refused(f"the file is {name} (by its byte order mark), not UTF-8", name)
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
-        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        found = f"the file is not UTF-8 text (byte {reason.start} is 0x{data[reason.start]:02x})"
-        raise error(
-            found + (": it is UTF-16" if utf16 else ""),
-            where=str(path),
-            hint="Save it as UTF-8: iconv -f UTF-16 -t UTF-8, or -f LATIN1.",
-        ) from None
+        line = data.count(b"\n", 0, reason.start) + 1
+        found = f"the file is not UTF-8: byte 0x{data[reason.start]:02x} in line {line}"
+        raise refused(found, "LATIN1") from None
+    start = text[:_SAMPLE]
+    if start and start.count("\0") * _NUL_SHARE >= len(start):
+        raise refused("the file is not UTF-8: it is full of NUL characters, as UTF-16 is", "UTF-16")
+    return text
 
 
 def line_of(value: Any, what: str, where: Path) -> str:

@@ -17,6 +17,7 @@ from harken.evaluate.run import Guards
 from harken.models.base import PromptStyle, Reply
 from harken.models.listeners.load import load_listener
 from harken.models.load import load_model
+from harken.report.terminal import results
 from scored_records import chirp
 
 SOUNDS = ("dog bark", "church bells", "steady rain", "a loud siren")
@@ -84,6 +85,11 @@ def test_one_folder_holds_plan_replies_scores_official_score_and_floor(
     assert found["official"]["submitted"]["official"]["accuracy"] == 1.0
     assert found["official"]["raw"]["official"]["accuracy"] == 0.0
     assert found["official"]["raw"]["strict"]["accuracy"] == 1.0
+    assert found["official"]["lmms_eval"] == {"accuracy": 1.0, "n": 12, "guessed": 0.0}
+    shown = results(found)
+    for whose in ("of the file that --submit writes", "of a file that holds them unchanged",
+                  "lmms-eval, which reads letters"):  # fmt: skip
+        assert whose in " ".join(shown.split())
     assert found["blind"]["chance"] == 0.25 and found["blind"]["n"] == 12
     assert found["versions"]["harken"]
     lines = {name: (tmp_path / f"{name}.jsonl").read_text().count("\n")

@@ -75,8 +75,16 @@ def test_certainty() -> None:
     assert not distinctive("audio12") and not distinctive("abcdefgh") and distinctive("kitchen7a")
 
 
-@given(st.permutations([Origin("youtube", "a", 1.0, 2.0), Origin("youtube", "a"), Origin("name", "b"),
-                        Origin("youtube", "a", 1.0, 3.0), Origin("speaker", "a")]))  # fmt: skip
+SEVERAL = [
+    Origin("youtube", "a", 1.0, 2.0),
+    Origin("youtube", "a"),
+    Origin("name", "b"),
+    Origin("youtube", "a", 1.0, 3.0),
+    Origin("speaker", "a"),
+]
+
+
+@given(st.permutations(SEVERAL))
 def test_origins_have_one_order_whatever_that_of_the_set(found: list[Origin]) -> None:
     assert in_order(found) == in_order(reversed(found)) == in_order(frozenset(found))
     assert [one.kind for one in in_order(found)] == ["name", "speaker", *["youtube"] * 3]

@@ -76,7 +76,7 @@ def _converted(
     submit: Path | None,
 ) -> dict[str, Any]:
     from harken.evaluate.benchmarks.rows import locate, unpack
-    from harken.evaluate.benchmarks.submit import replies_of
+    from harken.evaluate.benchmarks.submit import about_file, replies_of
     from harken.shards.jsonl import write_jsonl
 
     if items is not None and audio is not None:
@@ -85,7 +85,10 @@ def _converted(
                 unpack(path, audio)
     # The ids of a run's items are hashes of the audio, so the audio is needed again.
     need_audio = items is not None or run is not None
-    release = bench.release(data, audio, need_audio=need_audio, partial=submit is not None)
+    # A check reports every fault as an error; what is converted is what can be used.
+    release = bench.release(
+        data, audio, need_audio=need_audio, partial=submit is not None, tolerant=need_audio
+    )
     found = {**about_release(release), "n": len(release.items), "warnings": list(release.notes)}
     if items is not None:
         found["written"] = write_jsonl(release.items, items)
@@ -93,5 +96,6 @@ def _converted(
         texts, notes = replies_of(bench, release.items, run)
         bench.write_predictions(submit, release.items, texts)
         found["submitted"] = len(texts)
-        found["warnings"] += notes
+        missing = len(release.items) - len(texts)
+        found["warnings"] += [*notes, *about_file(bench, submit, missing)]
     return found

@@ -13,7 +13,7 @@ from harken.models.reply_cache import ReplyCache
 if TYPE_CHECKING:
     from harken.evaluate.benchmarks.base import Benchmark
     from harken.evaluate.benchmarks.predictions import Predictions
-from harken.cli.releases import Data, about_release, release_of
+from harken.cli.releases import Data, about_release, replies_and_release
 from harken.report.scores import score_text, several_text
 
 
@@ -68,13 +68,15 @@ def _scored(
 ) -> dict[str, Any]:
     """One prediction file, scored."""
     from harken.evaluate.benchmarks.helpers import Helpers
+    from harken.evaluate.benchmarks.same_release import warning
     from harken.evaluate.benchmarks.scoring import score as score_file
 
-    replies = bench.read_predictions(path)
-    release = release_of(bench, data, path, replies)
+    replies, release, other = replies_and_release(bench, data, path)
     helpers = Helpers(**given)
-    found = {**about_release(release), **score_file(bench, release.items, replies, helpers)}
-    found["warnings"] = [*release.notes, *found.pop("notes")]
+    items = [*release.items, *release.odd]
+    scored = score_file(bench, items, replies, helpers, release.left_out)
+    found = {**about_release(release), **scored, "other_version": other}
+    found["warnings"] = [*([warning(other)] if other else []), *release.notes, *found.pop("notes")]
     if judged := helpers.report(answered_by or _answered_by(replies)):
         found["judge"] = judged
         found["warnings"] += judged["warnings"]

@@ -18,8 +18,10 @@ from harken.errors import DataError, HarkenError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.lmms import reading
 from harken.evaluate.benchmarks.own import Own
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.submit import chosen
 from harken.evaluate.benchmarks.types import Release, key_of
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
@@ -129,10 +131,11 @@ def official(
 ) -> dict[str, Any] | None:
     """The benchmark's own score of the replies under ``audio``, raw and as submitted.
 
-    *Submitted* is the bare text of the option parsed from a reply, which every official rule reads
-    correctly; *raw* is the reply as generated. None where answers are withheld or nothing
-    was asked under ``audio`` (or ``none``, for a model without audio input). A request that failed
-    was never answered: its item is left out, and counted under ``failed``.
+    *Submitted* is what `submit.chosen` makes of a reply: the chosen option in the form that the
+    official rule reads; *raw* is the reply as generated, under the same rule. None where answers
+    are withheld or nothing was asked under ``audio`` (or ``none``, for a model without audio
+    input). A request that failed was never answered: its item is left out, and counted under
+    ``failed``. ``lmms_eval`` is how that harness reads the same replies (see `lmms`).
     """
     asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
@@ -148,18 +151,16 @@ def official(
     raw, submitted = {}, {}
     for item in answered:
         record = by_item[item.id]
-        # What is parsed from an open answer is normalised for comparison: not to be judged.
-        chosen = record["parsed"] if item.choices else None
-        submitted[key_of(item)] = chosen or record["reply"]
+        submitted[key_of(item)] = chosen(benchmark.bench, item, record)
         if record["reply"] or record.get("words"):
             raw[key_of(item)] = record["reply"]
+    replied = any(raw.values())
     return {
         "condition": first,
         "failed": len(known) - len(answered),
+        "lmms_eval": reading(benchmark.bench.name, answered, raw) if replied else None,
         "submitted": score(benchmark.bench, answered, submitted, benchmark.helpers),
-        "raw": score(benchmark.bench, answered, raw, benchmark.helpers)
-        if any(raw.values())
-        else None,
+        "raw": score(benchmark.bench, answered, raw, benchmark.helpers) if replied else None,
     }
 
 

@@ -55,6 +55,8 @@ def score_text(found: dict[str, Any]) -> str:
         low, high = (percent(value) for value in strict["between"])
         lines.append(f"          {strict['failed']} not judged and left out: "
                      f"between {low} and {high} with them")  # fmt: skip
+    if strict["faulty"]:
+        lines.append(f"          {strict['faulty']} rows left out: no reply to them is right")
     counts = ", ".join(f"{name} {n}" for name, n in found["counts"].items())
     lines.append(f"parsed    {percent(found['parse_rate'])} % ({counts})")
     if judge := found.get("judge"):

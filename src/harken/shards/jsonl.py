@@ -69,6 +69,15 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
     return (item for _, item in _lines(path, [], False))
 
 
+def read_valid(path: Path) -> tuple[list[tuple[int, Item]], list[str]]:
+    """The items of a JSONL file with their line numbers, and what is wrong with the other lines.
+
+    For readers that tell faults and go on; `read_jsonl` refuses the file.
+    """
+    faults: list[str] = []
+    return list(_lines(path, faults, False)), faults
+
+
 def write_jsonl(items: Iterable[Item], path: Path | str) -> int:
     """Write one item a line, with paths relative to the file; returns how many."""
     path = Path(path)

@@ -18,8 +18,9 @@ from harken.evaluate.benchmarks.helpers import Helpers, nearest
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.parsers import PARSERS, parse_report
 from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import locate, read_rows, unpack, write_rows
+from harken.evaluate.benchmarks.rows import locate, read_rows, unpack
 from harken.evaluate.benchmarks.types import key_of
+from harken.evaluate.benchmarks.writing import write_rows
 from harken.models.embedding import load_embedder
 
 TONE = np.sin(np.arange(1600) / 8).astype(np.float32)

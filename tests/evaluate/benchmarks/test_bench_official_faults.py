@@ -104,8 +104,9 @@ def test_hallucination_substrings_in_order(reply: str, meaning: str) -> None:
 def test_hallucination_zero_denominators_stop_the_tables() -> None:
     benchmark, items = opened("hallucination")
     found = score(benchmark, items, {key_of(item): "Yes" for item in items})
-    assert found["official"]["parts"]["interspeech2024"] == {"stops": "a denominator is zero"}
-    assert found["official"]["accuracy"] == 0.5 == found["strict"]["accuracy"]
+    assert found["official"]["accuracy"] is None and found["strict"]["accuracy"] == 0.5
+    # The rows name their sampling: they are of the first script, which stops before it prints.
+    assert found["official"]["stops"].startswith("interspeech2024: it divides by zero (no reply")
 
 
 def test_mmau_pro_judge_defaults() -> None:
@@ -232,6 +233,9 @@ def test_officially_all_wrong_is_zero_and_all_right_is_one(name: str) -> None:
 
     for right in (True, False):
         found = benchmark.official(closed, Predictions.of(said(right)), Helpers())
+        if name == "hallucination" and not right:
+            assert found.value is None and "no right No" in found.stops  # F1 is zero by zero
+            continue
         assert found.value == float(right), found
         assert found.n and not found.stops
 

@@ -63,3 +63,34 @@ def test_rows_that_do_not_fit_their_description(tmp_path: Path) -> None:
         benchmark.load(benchmark.default)
     for fault in ("row 1 (1): the gold 'z'", "row 2 (1): empty question", "row 2 (1): duplicate"):
         assert fault in refused.value.found
+
+
+LINES = (
+    '{"question": "Which?", "choices": ["a", "b"], "answer": "zebra"}',
+    '{"question": "Which?", "choices": ["a", "a"], "answer": "a"}',
+    '{"question": "", "answer": "a"}',
+    '{"answer": "a"}',
+    '{"question": "Which?", "answer": 3}',
+    '{"question": "Which?", "answer": "a", "choises": []}',
+    '{"question": "Which?", "answer": "a", "audio": "missing.wav"}',
+    "not json",
+    "[1]",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_that_is_no_item_is_told_and_the_others_are_scored(
+    line: str, tmp_path: Path
+) -> None:
+    good = [f'{{"question": "Q{n}?", "choices": ["a", "b"], "answer": "b"}}' for n in range(3)]
+    path = tmp_path / "items.jsonl"
+    path.write_text("\n".join([good[0], line, *good[1:]]) + "\n")
+    benchmark = open_benchmark("own")
+    release = benchmark.release(path, partial=True)
+    assert [item.question for item in release.items] == ["Q0?", "Q1?", "Q2?"]
+    assert release.faults and all("(line 2)" in one for one in release.faults), release.faults
+    assert any("1 row left out: row 2 (line 2)" in note for note in release.notes)
+    found = score(benchmark, release.items, {item.id: "b" for item in release.items})
+    assert found["official"]["value"] == 1 and found["n"] == 3
+    with pytest.raises(DataError):
+        benchmark.release(path)  # a check refuses it

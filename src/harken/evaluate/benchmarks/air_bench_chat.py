@@ -58,6 +58,8 @@ class AirBenchChat(Benchmark):
     files = ("Chat_meta.json", "Chat/Chat_meta.json", "*.jsonl")
     key = "uniq_id"
     prediction = ("response",)
+    suffixes = (".jsonl",)
+    keeps_absent = False
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "path": (str,),
         "question": (str,),

@@ -27,6 +27,7 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
+from harken.parsing import read_text
 
 
 class AsrBenchmark(Benchmark):
@@ -51,7 +52,7 @@ class AsrBenchmark(Benchmark):
             return super().rows(source)
         rows: list[Row] = []
         for path in found:
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in read_text(path).splitlines():
                 name, _, text = line.partition(" ")
                 audio = (path.parent / f"{name}.flac").relative_to(folder)
                 rows.append({"id": name, "text": text, "audio": audio.as_posix(),

@@ -23,9 +23,10 @@ from typing import Any, ClassVar
 from harken.evaluate.benchmarks import caption_metrics as metrics
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
-from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of
+from harken.evaluate.benchmarks.writing import write_rows
 from harken.item import Item
 
 
@@ -44,6 +45,7 @@ class Captioning(Benchmark):
         1045: "Clotho evaluation",
         975: "AudioCaps test", 957: "AudioCaps test, retrieval subset",
     }  # fmt: skip
+    suffixes = (".csv",)
     fewest = 0
     share = False
     unit = "points"
@@ -79,9 +81,24 @@ class Captioning(Benchmark):
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """Rows by clip."""
-        rows = [{**row, "id": clip_key(row, number)}
-                for number, row in enumerate(read_rows(Path(path)))]  # fmt: skip
-        return predictions_of(rows, Path(path), self.key, self.prediction)
+        rows, notes = reply_rows(Path(path), self.key)
+        own = [{**row, "id": clip_key(row, number)} for number, row in enumerate(rows)]
+        return predictions_of(own, Path(path), self.key, self.prediction, notes)
+
+    def write_predictions(
+        self, path: Path | str, items: Sequence[Item], texts: Mapping[str, str]
+    ) -> None:
+        """A table as in DCASE: the clip and its caption; other suffixes with the references."""
+        if Path(path).suffix.lower() not in (".csv", ".tsv"):
+            return super().write_predictions(path, items, texts)
+        names = ("file_name", "youtube_id")
+        rows = []
+        for item in items:
+            if key_of(item) in texts:
+                name = next((one for one in names if one in row_of(item)), "id")
+                rows.append({name: key_of(item), self.prediction[0]: texts[key_of(item)]})
+        write_rows(Path(path), rows)
+        return None
 
     def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """ROUGE-L of the caption."""

@@ -55,7 +55,9 @@ def floor(
         names = ("chance", "longest", "category_majority", "linear", "text_model")
         return {**found, **dict.fromkeys(names), "fields": {}, "constant": [], "gold_position": []}
     sizes = [len(options_of(item)) for item in closed_ended]
-    found["chance"] = sum(1 / size for size in sizes) / len(closed_ended)
+    # An empty option is not shown, and so not guessed.
+    shown = [sum(bool(one.strip()) for one in options_of(item)) for item in closed_ended]
+    found["chance"] = sum(1 / size for size in shown) / len(closed_ended)
     found["constant"] = [
         {"position": place, **_cell([_holds(item, place) for item in closed_ended])}
         for place in range(max(sizes))

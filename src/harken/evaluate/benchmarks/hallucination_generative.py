@@ -22,9 +22,10 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
-from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.writing import write_value
 from harken.item import Item
 
 
@@ -41,6 +42,8 @@ class HallucinationGenerative(Benchmark):
     files = ("*.json", "*.jsonl")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"prompt": (str,), "label": (list,)}
     by = ("prompt",)
+    suffixes = (".json",)
+    keeps_absent = False
     fewest = 0
     share = False
 
@@ -61,13 +64,35 @@ class HallucinationGenerative(Benchmark):
         return [f"{row.get('clip', row['id'])}.wav"]
 
     def faults(self, row: Row) -> list[str]:
-        """Cover divides by the number of gold objects."""
+        """Cover divides by the number of gold objects: the script would stop."""
+        if not all(isinstance(one, str) for one in row["label"]):
+            return [f"a gold object that is no text in {row['label']!r}"]
         return [] if row["label"] else ["no gold objects: Cover divides by zero"]
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """The nested object or rows."""
-        rows = _flat(read_rows(Path(path)))
-        return predictions_of(rows, Path(path), self.key, self.prediction)
+        rows, notes = reply_rows(Path(path), self.key)
+        return predictions_of(_flat(rows), Path(path), self.key, self.prediction, notes)
+
+    def submission_row(self, item: Item, reply: str) -> Row:
+        """The objects as a list: of a text, the script would make the set of its letters."""
+        return {**row_of(item), self.prediction[0]: listed_objects(reply)}
+
+    def write_predictions(
+        self, path: Path | str, items: Sequence[Item], texts: Mapping[str, str]
+    ) -> None:
+        """The nested object that the script reads; suffixes other than .json as rows."""
+        if Path(path).suffix.lower() not in self.suffixes:
+            return super().write_predictions(path, items, texts)
+        clips: dict[str, dict[str, Row]] = {}
+        for item in items:
+            if key_of(item) in texts:
+                row = self.submission_row(item, texts[key_of(item)])
+                own = {name: row[name] for name in row if name not in ("id", "clip", "prompt")}
+                clip = str(row.get("clip", row["id"]))
+                clips.setdefault(clip, {})[str(row["prompt"])] = own
+        write_value(Path(path), clips)
+        return None
 
     def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """The overlap of predicted and gold objects."""
@@ -113,10 +138,14 @@ class HallucinationGenerative(Benchmark):
 
 def objects(value: Any) -> set[str]:
     """A list as it is; a text split at commas."""
-    if isinstance(value, list):
-        return {str(one) for one in value}
-    pieces = str(value or "").split(",")
-    return {piece.strip() for piece in pieces if piece.strip()}
+    return set(listed_objects(value))
+
+
+def listed_objects(value: Any) -> list[str]:
+    """The objects in their order, each once."""
+    given = value if isinstance(value, list) else str(value or "").split(",")
+    texts = (str(one) if isinstance(value, list) else one.strip() for one in given)
+    return list(dict.fromkeys(one for one in texts if one or isinstance(value, list)))
 
 
 def _flat(rows: Sequence[Row]) -> list[Row]:

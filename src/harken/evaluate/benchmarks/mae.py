@@ -130,7 +130,7 @@ class Mae(Benchmark):
             found.append("an empty gold")
         return found
 
-    def _sizes(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    def size_faults(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
         """Counts by set and answer class; the card's class order is not relied on."""
         short: list[str] = []
         notes: list[str] = []

@@ -68,6 +68,8 @@ class MmauPro(Benchmark):
     hub = "gamma-lab-umd/MMAU-Pro"
     files = ("test.parquet", "data/test*.parquet", "*.jsonl", "*.json")
     prediction = ("model_output",)
+    suffixes = (".parquet",)
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio_path": (list, str),
         "question": (str,),

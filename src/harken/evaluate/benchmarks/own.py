@@ -40,6 +40,10 @@ KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "predict
         "letters")  # fmt: skip
 
 
+_WHY = " faults"
+"""Where a line of a JSONL that is no item has the reasons; no key of an item begins so."""
+
+
 class Own(Benchmark):
     """See the module's docstring."""
 
@@ -71,7 +75,7 @@ class Own(Benchmark):
         if not path.is_file():
             raise ConfigError("there is no such description", where=str(path))
         try:
-            raw = parse_yaml(read_text(path, ConfigError))
+            raw = parse_yaml(read_text(path))
         except ValueError as error:
             raise ConfigError(f"not YAML: {error}", where=str(path)) from error
         if not isinstance(raw, dict):
@@ -86,17 +90,27 @@ class Own(Benchmark):
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
-        from harken.shards.jsonl import read_jsonl
+        from harken.shards.jsonl import read_jsonl, read_valid
         from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
-        found = read_items(path) if path.is_dir() else read_jsonl(path)
-        return [{**item.to_dict(), "item": item} for item in found]
+        if not path.is_file():
+            found = read_items(path) if path.is_dir() else read_jsonl(path)
+            return [{**item.to_dict(), "item": item} for item in found]
+        valid, faults = read_valid(path)
+        rows: dict[int, Row] = {line: {**item.to_dict(), "item": item} for line, item in valid}
+        for fault in faults:
+            line, _, why = fault.partition(": ")
+            row = rows.setdefault(int(line.removeprefix("line ")), {"id": line, _WHY: []})
+            row[_WHY].append(why)
+        return [rows[line] for line in sorted(rows)]
 
     def question(self, row: Row) -> str:
         """The column, or the described text itself."""
+        if _WHY in row:
+            return "–"
         name = str(self._map.get("question", "question"))
         return str(row[name] or "") if name in row else (name if self._map else "")
 
@@ -125,7 +139,9 @@ class Own(Benchmark):
                 if row.get(name)]  # fmt: skip
 
     def faults(self, row: Row) -> list[str]:
-        """Rows that lack the described answer column."""
+        """Rows that lack the described answer column; lines that are no items."""
+        if _WHY in row:
+            return list(row[_WHY])
         name = str(self._map.get("answer", "answer"))
         return [] if name in row else [f"no {name!r}"]
 
@@ -139,9 +155,9 @@ class Own(Benchmark):
             return replace(given, plan=plan)
         return super().item(row, clips)
 
-    def _clips(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
+    def clips_of(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
         """Items of a dataset bring their own clips, checked by the dataset's reader."""
-        return ((), []) if "item" in row else super()._clips(row, root)
+        return ((), []) if "item" in row else super().clips_of(row, root)
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
