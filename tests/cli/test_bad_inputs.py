@@ -49,7 +49,9 @@ FILES: dict[str, list[str]] = {
         "eval longest -b mmau --data release.json -o out",
     ],
     "own.yaml": ["floor own.yaml", "score -b own.yaml -p mmau/predictions.json"],
-    "settings.yaml": ["train sft items -o out --model harken-mini --set sft.steps=1 --config settings.yaml"],
+    "settings.yaml": [
+        "train sft items -o out --model harken-mini --set sft.steps=1 --config settings.yaml"
+    ],
     "texts.jsonl": [
         "eval longest items -o out --split train --condition transcript "
         "--transcriber written:texts.jsonl"
