@@ -45,7 +45,7 @@ COMMANDS: dict[str, list[str]] = {
     ],
     "rescore": ["rescore guessed --json"],
     "report": [
-        "report before after -o page.html --curate curated --train tuned --max-items 6",
+        "report before after -o page.html --curate curated --train tuned/sft --max-items 6",
         "report guessed -o linear.html",
     ],
     "compare": ["compare before after --json", "compare before after"],
