@@ -233,7 +233,7 @@ class Run:
         expected = self.checksums().get(path.name)
         bad = {} if expected is None else files.damaged(self.folder, {path.name: expected})
         if bad:
-            found = f"{path.name} is damaged: {bad[path.name]} (its checksum differs)"
+            found = f"{path.name} of a complete run is damaged: {bad[path.name]}"
             raise RunError(found, where=str(self.folder), hint=_MADE_AGAIN)
         self._checked.add(path.name)
 

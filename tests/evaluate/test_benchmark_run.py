@@ -124,7 +124,8 @@ def test_rescoring_calls_no_model_and_reports_what_changed(
     (tmp_path / "checksums.json").unlink()  # or the change would be told as damage
     again = evaluate.rescore(tmp_path)
     assert again["changed"] == 1 and again["after"]["audio"] == 1.0
-    (tmp_path / "plan.jsonl").unlink()
+    for name in ("plan.jsonl", "checksums.json"):
+        (tmp_path / name).unlink()
     with pytest.raises(RunError, match="no plan"):
         evaluate.rescore(tmp_path)
 
