@@ -31,6 +31,8 @@ LIBRARIES = (
     ("accelerate", "train", "training on more than one device"),
     ("aiohttp", "http", "models over HTTP, harken serve"),
     ("peft", "train", "LoRA on large language models"),
+    ("nltk", "metrics", "sentences as MMAU-Pro counts them"),
+    ("whisper_normalizer", "metrics", "Whisper's word error rate, British spellings included"),
 )
 """(import name, extra that brings it, what it is for)."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.errors import ConfigError
 from harken.models.reply_cache import ReplyCache
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def score(
     judge_cache: Annotated[
         Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
-    judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
+    judge_runs: Annotated[
+        int, typer.Option(min=1, help="Raters of MMAR's rubrics, which ask 5.")
+    ] = 1,
     answered_by: Annotated[
         str, typer.Option(help="The model that answered: warns if the judge is of its family.")
     ] = "",
@@ -48,6 +51,10 @@ def score(
     from harken.models.embedding import load_embedder
     from harken.models.load import load_model
 
+    if judge_runs > 1 and not judge:
+        raise ConfigError(
+            f"--judge-runs {judge_runs} without a judge", hint="Name one with --judge MODEL."
+        )
     bench = open_benchmark(benchmark)
     judge_model = None
     if judge:

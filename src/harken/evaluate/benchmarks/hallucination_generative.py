@@ -10,7 +10,8 @@ objects separated by commas.
 Official rule, averaged over all (clip, prompt), percent, two decimals: CHAIR (ECHO) = 1 -
 |predicted and gold| / |predicted|; Cover = |predicted and gold| / |gold|; Hal = 1 if CHAIR is not
 0. Lower CHAIR and Hal are better. Trap reproduced: without a predicted object, CHAIR and Hal are -1
-and *averaged in*, which lowers them; ``parts`` also gives both without these. Strict: |predicted
+and *averaged in*, which lowers them; ``parts`` also gives both without these. A row without a
+prediction, a null one, and one without gold objects stop the script. Strict: |predicted
 and gold| / |predicted or gold|, 0 without a predicted object.
 """
 
@@ -111,8 +112,7 @@ class HallucinationGenerative(Benchmark):
         scores: dict[str, float | None] = {}
         known = {key_of(item): item for item in items}
         for key in predictions.rows:
-            if key not in predictions.texts:
-                why = f"{key} has no prediction"
+            if why := _stops(key, predictions, row_of(known[key])["label"]):
                 return Official("CHAIR", None, 0, {}, stops=why)
             predicted, gold = objects(predictions.texts[key]), set(row_of(known[key])["label"])
             own = 1 - len(predicted & gold) / len(predicted) if predicted else -1.0
@@ -132,8 +132,21 @@ class HallucinationGenerative(Benchmark):
                 "Hal": _percent([one for one in hal if one != -1]),
             },
         }
-        faults = (f"{empty} of {len(chair)} are empty and entered as -1",) if empty else ()
-        return Official("CHAIR", share(chair), len(chair), scores, faults, parts)
+        faults = [f"{empty} of {len(chair)} are empty and entered as -1"] if empty else []
+        texts = sum(isinstance(predictions.texts[key], str) for key in predictions.rows)
+        if texts:
+            faults.append(f"{texts} predictions are texts and were split at commas; the script "
+                          "takes lists (of a text, its letters)")  # fmt: skip
+        return Official("CHAIR", share(chair), len(chair), scores, tuple(faults), parts)
+
+
+def _stops(key: str, predictions: Predictions, label: Sequence[Any]) -> str:
+    """Why the script ends with an error at this row; empty if it does not."""
+    if key not in predictions.texts:
+        return f"{key} has no prediction"
+    if not isinstance(predictions.texts[key], list | str | dict):
+        return f"the prediction of {key} is {predictions.texts[key]!r}, no list"
+    return "" if label else f"{key} has no gold objects: Cover divides by zero"
 
 
 def objects(value: Any) -> set[str]:

@@ -128,7 +128,8 @@ def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
     """The official part: the value under its metric's name and as ``accuracy`` where it is one."""
     counted = [one for one in found.scores.values() if one is not None]
     low, high = None, None
-    if benchmark.share and found.value is not None and counted:
+    # Only of a headline that is the mean of the scores: one by last attempts, say, is not.
+    if benchmark.share and found.value is not None and counted and len(counted) == found.n:
         low, high = stats.wilson(sum(counted), len(counted))
     return {
         "metric": found.metric,

@@ -185,6 +185,10 @@ class HttpModel:
         ]
         own = self.settings
         head = request_head(prompt, sampling, own, True)
+        if sampling.seed:
+            # A greedy request does not send its seed, but runs that are meant to be repeated are
+            # told apart by it: the kept reply of one is not the reply of another.
+            head["seed"] = sampling.seed
         where = [own.url, own.revision, own.block]
         return digest(canonical([_FORM, where, DECODING, head, prompt.system, parts]), 32)
 
