@@ -16,7 +16,7 @@ LAYERS = (
     ("errors",),
     ("parsing",),
     ("cache", "config", "files", "hashing", "progress", "registry"),
-    ("audio", "runs"),
+    ("audio", "labels", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),
     ("ask", "serve"),

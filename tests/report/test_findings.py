@@ -49,7 +49,7 @@ def test_every_section_is_there(page: str) -> None:
     assert ids >= {"tasks", "change", "orders", "calibration", "clips", "fragments", "checks"}
     shown = " ".join(" ".join(Reader(page).text).split())
     for text in (
-        "over none", "orders of the options and clips", "Right over confidence",
+        "beat over all tasks", "orders of the options and clips", "Right over confidence",
         "Right over coverage", "1 of 2", "only with the whole", "2 items shared",
         "Official score of the options chosen", "text-only floor", "transcript", "hidden",
     ):  # fmt: skip

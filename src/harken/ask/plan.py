@@ -22,7 +22,7 @@ from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ConfigError
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, style_of
 from harken.stats.measures import clusters
 
 Replies = Literal["all", "plain", "none"]
@@ -246,7 +246,7 @@ def _drafts(
         for rotation in rotations_of(item, asking.get("rotations", 1)):
             # The prompt has the original's id under every condition, so records of one item are
             # paired, and a text-only model cannot answer them differently.
-            prompt = replace(make_prompt(moved, model.style, rotation), item_id=name)
+            prompt = replace(make_prompt(moved, style_of(model), rotation), item_id=name)
             found.append(_Draft(item, prompt, condition, rotation, turn))
     return found
 
@@ -330,7 +330,7 @@ def _salt(model: Model, asking: AskSettings) -> str:
     """What determines a reply besides the prompt: model, style, sampling, seed."""
     own = sampling_of(asking)
     sampling = [own.max_tokens, own.temperature, own.top_k, own.seed]
-    return canonical([model.identity(), asdict(model.style), sampling, asking.get("seed", 0)])
+    return canonical([model.identity(), asdict(style_of(model)), sampling, asking.get("seed", 0)])
 
 
 def sampling_of(asking: AskSettings) -> Sampling:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option
 from harken.report.text import table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def benchmarks(
     name: Annotated[str | None, typer.Argument(help="Show this one and its official rule.")] = None,
     data: Data = None,
     items: Annotated[
-        Path | None, typer.Option(help="Write its items here (.jsonl), for harken eval.")
+        Path | None, file_option(help="Write its items here (.jsonl), for harken eval.")
     ] = None,
     audio: Annotated[
         Path | None,
@@ -30,7 +31,7 @@ def benchmarks(
         Path | None, typer.Option(help="A run on those items: use its replies under audio.")
     ] = None,
     submit: Annotated[
-        Path | None, typer.Option(help="Write the replies of --run here, in the official format.")
+        Path | None, file_option(help="Write the replies of --run here, in the official format.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 
 
 def compose(
@@ -15,7 +16,7 @@ def compose(
         str, typer.Option(help="Folder of an audio encoder (Whisper, AST, wav2vec …), or a name.")
     ],
     lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new model.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new model.")],
     projector: Annotated[
         str, typer.Option(help="What joins them: mlp, linear …; see: harken plugins projectors.")
     ] = "mlp",

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.data import curate_text
 
 
 def curate(
     dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weak/ strong/ dropped/.")],
+    out: Annotated[
+        Path, folder_option("--out", "-o", help="Folder for weak/ strong/ undecided/ dropped/.")
+    ],
     voter: Annotated[
         list[str] | None,
         typer.Option(help="A model that votes (folder or name); repeat for more."),
@@ -29,6 +32,9 @@ def curate(
     as_json: Json = False,
 ) -> None:
     """Measure how much the audio contributes to each question; split weak from strong.
+
+    Weak: the answer is known without audio. Strong: voters that are shown to know answers without
+    audio do not know this one. Undecided: the voters prove neither. Dropped: no rule can label it.
 
     Examples:  harken curate items -o curated --voter model --voter linear
     """

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 
 Conditions = Annotated[
     list[str] | None,
@@ -36,7 +37,7 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run.")],
     dataset: Annotated[
         Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
     ] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 from harken.models.reply_cache import ReplyCache
 
@@ -27,7 +28,7 @@ def score(
     data: Data = None,
     judge: Annotated[str | None, typer.Option(help="A model that judges open answers.")] = None,
     judge_cache: Annotated[
-        Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
+        Path | None, folder_option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
     judge_runs: Annotated[
         int, typer.Option(min=1, help="Raters of MMAR's rubrics, which ask 5.")

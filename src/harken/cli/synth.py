@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.text import table
 
 
 def synth(
     corpus: Annotated[Path, typer.Argument(help="A folder of labelled recordings.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new dataset.")],
     family: Annotated[
         list[str] | None, typer.Option(help="A family of questions; repeat for more. All if none.")
     ] = None,

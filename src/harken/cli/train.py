@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.text import table
 
 
@@ -19,7 +20,7 @@ def train(
         ),
     ],
     dataset: Annotated[Path, typer.Argument(help="A dataset, or a folder written by curate.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run and the model.")],
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",

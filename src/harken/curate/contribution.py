@@ -37,6 +37,9 @@ without audio:
    passes, nothing is called weak, and items on which some voter is settled are labelled undecided:
    an item that is strong by mistake costs some training on an easy question, one that is weak by
    mistake loses a question that needs the audio.
+
+What is not weak is strong only where voters that are shown to know answers voted on it
+(`harken.curate.knowledge`), else undecided.
 """
 
 from __future__ import annotations

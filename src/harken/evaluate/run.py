@@ -25,7 +25,7 @@ from harken.evaluate.results import tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Sampling, capabilities
+from harken.models.base import Model, Sampling, capabilities, check_model
 from harken.runs import Run, read_run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -81,17 +81,16 @@ def run(
             ``replies`` to ``"all"``, and ``max_failed`` is checked after the results are written.
 
     Raises:
-        DataError: there are no items.
+        ModelError, DataError: the model lacks a method or an attribute; there are no items.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
+    usual = CONDITIONS if check_model(model).max_clips else ("none",)
     if not items:
-        raise DataError(
-            "there are no items", where=str(dataset or ""), hint="Choose another split or set."
-        )
+        raise DataError("there are no items", where=str(dataset or ""), hint="Choose another set.")
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.max_clips else ("none",)
+    max_failed = asking.get("max_failed", 0.1)
     asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
     asking["conditions"] = named(asking["conditions"])
     spec = _spec(model, items, folder, dataset, benchmark, asking)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, runtime_checkable
 
 from harken.audio.clip import Clip
+from harken.errors import ModelError
 
 MODEL_FILE = "harken-model.json"
 """The file that makes a folder a saved model."""
@@ -123,7 +124,8 @@ class Reply:
 class Model(Protocol):
     """Anything that answers prompts.
 
-    `max_clips` is the number of clips it can take in one prompt (0: text only). `generate` and
+    `max_clips` is the number of clips it can take in one prompt (0: text only); `style` says how
+    prompts are written, and may be left out (`style_of`). `generate` and
     `choice_logprobs` return one entry a prompt, in order. A prompt that fails gives a Reply with
     ``stop="failed"`` (resp. None), never an exception for the whole batch.
     """
@@ -143,6 +145,31 @@ class Model(Protocol):
     def identity(self) -> str:
         """A short hash of weights and settings: models with the same identity reply the same."""
         ...
+
+
+def style_of(model: Model) -> PromptStyle:
+    """How a model's prompts are written; the usual style where it does not say."""
+    found = getattr(model, "style", None)
+    return found if isinstance(found, PromptStyle) else PromptStyle()
+
+
+def check_model(model: Any) -> Model:
+    """`model`; an object that is no `Model` is refused before it is asked anything.
+
+    Raises:
+        ModelError: a method or an attribute is missing; the message names all of them.
+    """
+    methods = [name for name in ("generate", "choice_logprobs", "identity")
+               if not callable(getattr(model, name, None))]  # fmt: skip
+    facts = [name for name in ("name", "max_clips") if not hasattr(model, name)]
+    if methods or facts:
+        lacks = [*(f"method {name}" for name in methods), *(f"attribute {name}" for name in facts)]
+        raise ModelError(
+            f"{type(model).__name__} is no model: it lacks {', '.join(lacks)}",
+            hint="See harken.models.base.Model, and examples/own_model.py.",
+        )
+    found: Model = model
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from harken.audio.clip import Clip
 from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ModelError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities, style_of
 from harken.models.reply_store import ReplyStore
 
 _FORM = 1  # format of a stored record
@@ -42,7 +42,7 @@ class ReplyCache:
         self.model = model
         self.name = model.name
         self.max_clips = model.max_clips
-        self.style = model.style
+        self.style = style_of(model)
         self.batch = capabilities(model).batch
         self.asked = self.cached = self.failed = 0
         self._store = ReplyStore(folder)

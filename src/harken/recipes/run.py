@@ -12,6 +12,7 @@ from harken.errors import ConfigError
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import Plan, items_of, plan_for, preset_of, run_stage, save_once, start
+from harken.runs import read_run
 from harken.train.stages import STAGES
 
 
@@ -58,9 +59,16 @@ def train(
     return {
         "recipe": recipe,
         "identity": learner.identity(),
+        "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
         **found,
     }
+
+
+def _items_by_stage(training: Path) -> dict[str, int]:
+    """Stage -> the number of items that it was trained on."""
+    done = sorted(path.parent for path in training.glob("*/done.json"))
+    return {folder.name: read_run(folder).summary.get("items", 0) for folder in done}
 
 
 def _one_stage(

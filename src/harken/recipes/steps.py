@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.errors import RunError
+from harken.curate.labels import LABELS
+from harken.errors import DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
@@ -103,6 +104,31 @@ def save_once(learner: Learner, folder: Path) -> None:
         raise RunError(
             "the folder has another model", where=str(folder), hint="Choose another --out."
         )
+
+
+def curated_items(curated: Path) -> dict[str, list[Item]]:
+    """Label -> the training questions that `harken curate` gave it."""
+    return {label: items_of(curated / label) for label in LABELS}
+
+
+def to_reward(found: Mapping[str, Sequence[Item]], least: int) -> dict[str, list[Item]]:
+    """Label -> the questions for GRPO: those measured as strong.
+
+    Where they are fewer than `least`, the undecided ones come in as well: with voters that cannot
+    be shown to know anything, nothing is measured as strong. Weak ones never do.
+
+    Raises:
+        DataError: both together are fewer than one.
+    """
+    taken = {"strong": list(found["strong"])}
+    if len(taken["strong"]) < least:
+        taken["undecided"] = list(found["undecided"])
+    if not any(taken.values()):
+        raise DataError(
+            "no question is strong or undecided: there is nothing to reward",
+            hint="Curate more questions, or train without rewards: harken train sft",
+        )
+    return taken
 
 
 def items_of(dataset: Path, split: str = "train") -> list[Item]:

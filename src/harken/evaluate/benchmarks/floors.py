@@ -29,7 +29,7 @@ from harken.ask.prompt import make_prompt
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.types import key_of, options_of, row_of
 from harken.item import HIDDEN, Item
-from harken.models.base import Model, Sampling
+from harken.models.base import Model, Sampling, style_of
 from harken.models.load import load_model
 from harken.stats import measures as stats
 
@@ -117,7 +117,7 @@ def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[st
 
 def _linear(items: Sequence[Item]) -> dict[str, Any]:
     model = load_model("linear", items=items)
-    prompts = [make_prompt(item, model.style) for item in items]
+    prompts = [make_prompt(item, style_of(model)) for item in items]
     scores = []
     for item, logs in zip(items, model.choice_logprobs(prompts), strict=True):
         top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
@@ -127,7 +127,7 @@ def _linear(items: Sequence[Item]) -> dict[str, Any]:
 
 def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
     """Greedy replies to the prompts of `items` without their clips."""
-    prompts = [make_prompt(replace(item, clips=()), model.style) for item in items]
+    prompts = [make_prompt(replace(item, clips=()), style_of(model)) for item in items]
     scores: list[float] = []
     read = failed = 0
     replies = model.generate(prompts, Sampling())
@@ -136,7 +136,7 @@ def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> di
             failed += 1
             continue
         # Prompts list the choices in the item's order, each text once.
-        parsed = parse(reply.text, make_prompt(item, model.style))
+        parsed = parse(reply.text, make_prompt(item, style_of(model)))
         read += parsed.choice is not None
         scores.append(float(parsed.choice == item.gold))
     if not scores:
