@@ -1,78 +1,87 @@
-"""Log-probabilities that come with a reply are of its first token, and count only sometimes."""
+"""Replies that were cut, and items without clips: in the denominator, or not asked, always told."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-
-from harken.ask.record import ask_and_score
-from harken.models.base import PromptStyle, Reply
-
-sys.path.insert(0, str(Path(__file__).parent))
 from fakes import Fake, items
 
-FAVOURS = {  # of the options rain, dog, cat, bell
-    "A": (-0.1, -3.0, -4.0, -5.0),
-    "B": (-3.0, -0.1, -4.0, -5.0),
-}
+from harken.ask.plan import plan
+from harken.ask.record import ask_and_score
+from harken.audio.clip import Clip
+from harken.item import Item
+from harken.models.base import Reply, Sampling
 
 
-def asked(text, letter, letters=True):
-    model = Fake(say=lambda prompt: Reply(text, logprobs=FAVOURS[letter]))
-    model.style = PromptStyle(letters=letters)
+def cut(text: str) -> Fake:
+    return Fake(say=lambda prompt: Reply(text, "length"))
+
+
+@pytest.mark.parametrize("text", ["", " \n", "<think>It may be A. Or", "The sound in this"])
+def test_a_cut_reply_without_an_answer_is_unparsable_and_counts(text):
+    (record,) = ask_and_score(cut(text), items(1))
+    assert (record["outcome"], record["value"]) == ("unparsable", 0.0)
+    assert (record["stop"], record["error"]) == ("length", None)
+    assert record["text_outcome"] == "unparsable"
+
+
+@pytest.mark.parametrize("text", ["A", "A. rain", "The answer is A. Because it", "rain"])
+def test_a_cut_reply_with_an_answer_is_read(text):
+    (record,) = ask_and_score(cut(text), items(1))
+    assert (record["outcome"], record["stop"]) == ("correct", "length")
+
+
+def test_probabilities_decide_although_the_reply_was_cut():
+    model = cut("")
+    model.chances = lambda prompt: (-0.1, -3.0, -4.0, -5.0)
     (record,) = ask_and_score(model, items(1))
-    return record
+    assert (record["how"], record["outcome"]) == ("logprob", "correct")
+    assert record["text_outcome"] == "unparsable"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "B",
-        "b",
-        "(B)",
-        " B.",
-        "**B**",
-        "B. dog",
-        "B) dog",
-        "B: dog",
-        "(B) dog",
-        "B, because it barks",
-    ],
-)
-def test_the_token_of_a_letter_counts_where_the_reply_is_the_letter(text):
-    record = asked(text, "B")
-    assert (record["how"], record["parsed"]) == ("logprob", "dog")
-    assert record["logprobs"] == list(FAVOURS["B"])
+def test_a_cut_reply_stays_an_answer_where_probabilities_cannot_be_computed():
+    model = cut("")
+
+    def broken(prompt):
+        raise ValueError("no probabilities")
+
+    model.chances = broken
+    with pytest.warns(UserWarning, match="one by one"):
+        records = ask_and_score(model, items(2))
+    assert {record["outcome"] for record in records} == {"unparsable"}
 
 
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("A dog is heard. The answer is B.", "dog"),
-        ("A dog", "dog"),
-        ("A dog barks", "dog"),
-        ("A cat, I think", "cat"),
-        ("A is wrong, so B", "dog"),
-        ("A. No, B", "dog"),
-        ("At first it sounds like rain, but the answer is C", "cat"),
-        ("A or B", None),
-        ("A sound is heard", None),
-        ("A. dog", None),
-        ("<think>A</think>B", "dog"),
-        ("dog", "dog"),
-    ],
-)
-def test_the_first_token_never_overrules_the_words(text, parsed):
-    record = asked(text, "A")
-    assert (record["how"], record["parsed"], record["logprobs"]) == ("text", parsed, None)
+def test_open_answers_that_were_cut_count_as_well():
+    item = Item(question="Name all sounds", answer="rain, dog", clips=items(1)[0].clips)
+    assert [r["outcome"] for r in ask_and_score(cut(""), [item])] == ["unparsable"]
+    assert [r["outcome"] for r in ask_and_score(cut("rain, dog"), [item])] == ["correct"]
 
 
-def test_a_reply_that_was_sampled_against_the_odds_is_what_it_says():
-    record = asked("A", "B")
-    assert (record["how"], record["parsed"]) == ("text", "rain")
+HEARING = ("audio", "silence", "silence-30", "swap", "clip-1", "fragment-1of2", "clips-1+2")
 
 
-def test_without_letters_a_model_gives_the_probabilities_of_the_texts():
-    assert asked("rain", "B", letters=False)["how"] == "logprob"
+@pytest.mark.parametrize("condition", HEARING)
+def test_an_item_without_clips_is_asked_under_no_condition_with_sound(condition):
+    bare, *others = items(3, clips=2)
+    bare = replace(bare, clips=())
+    made = plan(Fake(), [bare, *others], {"conditions": [condition, "none"]})
+    asked = [(r.planned["item"], r.planned["condition"]) for r in made.requests]
+    assert (bare.id, condition) not in asked and (bare.id, "none") in asked
+    assert bare.id in made.excluded[condition]
+    assert all(r.prompt.clips for r in made.requests if r.planned["condition"] != "none")
+
+
+@pytest.mark.parametrize("path", ["", "there is no such.wav"])
+def test_a_clip_that_names_no_file_is_heard_by_nobody(path):
+    """The prompt keeps its clip, so a model that cannot load it fails with the reason."""
+    item = replace(items(1)[0], clips=(Clip(path=path),))
+    made = plan(Fake(), [item], {"conditions": ["audio"]})
+    assert [len(r.prompt.clips) for r in made.requests] == [1]
+
+
+def test_other_sampling_is_another_plan():
+    how = [Sampling(), Sampling(64), Sampling(32, 0.5), Sampling(32, 0.5, top_p=0.9),
+           Sampling(thinking_tokens=9), Sampling(32, 0.5, seed=7)]  # fmt: skip
+    keys = [plan(Fake(), items(1), {"sampling": one}).requests[0].planned["key"] for one in how]
+    assert len(set(keys)) == len(how)

@@ -17,7 +17,7 @@ from harken.curate.run import run
 from harken.errors import ConfigError, DataError, RunError, TooManyFailures
 from harken.hashing import sealed
 from harken.item import Item
-from harken.models.base import PromptStyle, Reply
+from harken.models.base import PromptStyle, Reply, Sampling
 from harken.models.text_only.linear import Linear
 from harken.models.text_only.longest import Longest
 from harken.models.text_only.random import Random
@@ -301,3 +301,35 @@ def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothin
     (tmp_path / "killed" / "curate.json").unlink()  # killed just before the end
     assert start(tmp_path / "killed", 0).wait(60) == 0
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("last", ["None of the above", "both A and B", "alle oben genannten"])
+def test_items_that_keep_their_order_are_not_called_weak_or_strong(tmp_path, last):
+    """A voter that always says A would "know" them: they are asked in one order."""
+    items = make_items(12)
+    odd = [Item(question=f"{item.question} ({last})", answer=item.answer,
+                choices=(*item.choices, last), clips=item.clips) for item in items[:4]]  # fmt: skip
+    known = [*items, *odd]
+    summary = run(known, [Listener(known), Longest()], tmp_path / "c")
+    found = {item.question: name for name, item in labels(tmp_path / "c").values()}
+    assert {found[item.question] for item in odd} == {"dropped"}
+    assert "dropped" not in {found[item.question] for item in items}
+    assert sum(summary["counts"].values()) == 16
+    why = open_dataset(tmp_path / "c" / "dropped")
+    assert all("asked in one order" in item.history[-1].note for item in why)
+
+
+def test_the_room_of_voters_that_write_is_a_setting(tmp_path):
+    rooms = []
+
+    class Wordy(WordsOnly):
+        def generate(self, prompts, sampling):
+            rooms.append(sampling.room)
+            return super().generate(prompts, sampling)
+
+    items = make_items(4)
+    settings = CurateSettings(sampling=Sampling(64, thinking_tokens=1000))
+    run(items, [Wordy()], tmp_path / "c", settings=settings)
+    assert set(rooms) == {1064}
+    with pytest.raises(RunError, match=r"settings.sampling.max_tokens"):
+        run(items, [Wordy()], tmp_path / "c", settings=CurateSettings())

@@ -196,6 +196,11 @@ def test_a_benchmark_runs_from_the_command_line(
         "--rotations",
         "2",
     ]
+    alone = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
+    assert "24 requests" in alone.stdout, "a baseline of the text is asked none only"
+    words[words.index(str(tmp_path / "run"))] = str(tmp_path / "all")
+    for condition in ("audio", "none", "silence", "swap"):
+        words += ["--condition", condition]
     plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
     assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout
     assert "0.1 min of audio" in plan.stdout

@@ -181,7 +181,8 @@ def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[Rep
             answers.logprobs[i] = found if _is_letter(checked.text, prompts[i], found) else None
     for i, error in errors.items():
         generated = answers.replies[i]
-        if answers.logprobs[i] is None and not (generated and generated.text):
+        answered = generated is not None and (generated.text or generated.stop == "length")
+        if answers.logprobs[i] is None and not answered:
             answers.replies[i] = _failed(error)
     return [
         _record(request, answers.replies[i], answers.logprobs[i]) for i, request in enumerate(batch)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Json, MaxTokens, Seed, ThinkingTokens, finish
 from harken.cli.outputs import folder_option
 from harken.report.data import curate_text
 
@@ -28,6 +28,8 @@ def curate(
         "strict"
     ),
     embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
+    max_tokens: MaxTokens = 32,
+    thinking_tokens: ThinkingTokens = 0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -41,8 +43,10 @@ def curate(
     from harken.cli.items import read_split
     from harken.curate.labels import CurateSettings
     from harken.curate.run import run
+    from harken.models.base import Sampling
     from harken.models.load import load_model
 
+    sampling = Sampling(max_tokens, thinking_tokens=thinking_tokens)
     names = voter or ["linear", "longest", "random"]
     summary = run(
         read_split(dataset, split, limit),
@@ -51,6 +55,6 @@ def curate(
         rule=rule,
         seed=seed,
         embed=embed,
-        settings=CurateSettings(scorer=scorer),
+        settings=CurateSettings(scorer=scorer, sampling=sampling),
     )
     finish(summary, curate_text(summary, out), as_json)

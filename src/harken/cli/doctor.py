@@ -16,6 +16,7 @@ from harken.report.text import table
 LIBRARIES = (
     ("numpy", "base", "arrays"),
     ("scipy", "base", "signal models, statistics"),
+    ("threadpoolctl", "base", "one thread for small linear algebra"),
     ("soundfile", "base", "decoding wav, flac, ogg, mp3, opus"),
     ("soxr", "base", "resampling"),
     ("pyarrow", "base", "Parquet datasets"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harken.ask.conditions.clip import subset_name
+from harken.ask.option_order import fixed_order
 from harken.curate.contribution import (
     Ballot,
     Quorum,
@@ -18,6 +19,7 @@ from harken.curate.contribution import (
 from harken.curate.knowledge import Knowledge, knowledge
 from harken.curate.shapley import Subset, interaction, shapley, subsets
 from harken.item import Contribution, Item
+from harken.models.base import Sampling
 
 LABELS = ("weak", "strong", "undecided", "dropped")
 """Every label, which is also the name of its folder.
@@ -48,6 +50,7 @@ class CurateSettings:
         batch: prompts per batch.
         scorer: what counts as right, a name of `harken.ask.scorers.load`.
         max_failed: largest share of failed requests that is not an error.
+        sampling: how voters without probabilities reply, and the room they have.
     """
 
     alpha: float = 0.01
@@ -57,6 +60,7 @@ class CurateSettings:
     batch: int = 64
     max_failed: float = 0.1
     scorer: str = "strict"
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 class Labels:
@@ -143,6 +147,12 @@ class Labels:
         """(label, why, contribution)."""
         if len(item.choices) < 2:
             return "dropped", "an open question: the rules need choices", None
+        if self._rule != "silence-vote" and (fixed := fixed_order(item)):
+            return (
+                "undecided",
+                f"asked in one order, which cannot tell knowing from luck: {fixed}",
+                None,
+            )
         return self._by_vote(item) if self._rule == "silence-vote" else self._by_bits(item)
 
     def _by_vote(self, item: Item) -> tuple[str, str, Contribution | None]:

@@ -7,6 +7,7 @@ All of it is computed from items and records, without the model. It is stored in
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -83,6 +84,32 @@ def about(
     notes = [("release", note) for note in benchmark.release.notes]
     notes += [("judge", note) for note in (judge or {}).get("warnings", ())]
     found["checks"] += [{"name": name, "ok": None, "text": note} for name, note in notes]
+    return found
+
+
+def served_checks(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A check that failed for each server that answered as more than one model during a run.
+
+    Args:
+        report: what a model tells of its requests (`harken.models.base.Capabilities`): a list
+            ``served`` anywhere in it has ``model``, ``fingerprint`` and ``replies``.
+    """
+    found = []
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            found += served_checks(value)
+        elif name == "served":
+            for what in ("model", "fingerprint"):
+                counts: Counter[str] = Counter()
+                for one in value:
+                    counts[one[what]] += one["replies"]
+                named = {one: n for one, n in sorted(counts.items()) if one}  # "": not stated
+                if len(named) > 1:
+                    text = (
+                        f"the {what} that the server stated changed during the run: "
+                        + ", ".join(f"{one!r} gave {n:,} replies" for one, n in named.items())
+                    )
+                    found.append({"name": "server", "ok": False, "text": text, "replies": named})
     return found
 
 

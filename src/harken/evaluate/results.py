@@ -18,6 +18,7 @@ that there are no values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,21 @@ Record = Mapping[str, Any]
 Json = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+def cut_replies(records: Sequence[Record]) -> Json:
+    """Replies that were cut because their room was used up; a cut reply is an answer like others.
+
+    Returns:
+        ``replies``: how many; ``unparsable``: of these, how many are unparsable, and so count as
+        answered and not right; ``by``: condition -> how many.
+    """
+    cut = [record for record in records if record["stop"] == "length"]
+    return {
+        "replies": len(cut),
+        "unparsable": sum(record["outcome"] == "unparsable" for record in cut),
+        "by": dict(sorted(Counter(record["condition"] for record in cut).items())),
+    }
 
 
 def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Json:

@@ -163,7 +163,14 @@ def _rows(path: Path, source: ItemSource) -> Iterator[tuple[int, Row]]:
     if path.suffix.lower() in (".csv", ".tsv"):
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            yield from enumerate(csv.DictReader(file, delimiter=delimiter), 2)
+            try:
+                yield from enumerate(csv.DictReader(file, delimiter=delimiter), 2)
+            except csv.Error as error:  # a cell without an end, or a NUL character
+                raise DataError(
+                    f"the table cannot be read: {error}",
+                    where=str(path),
+                    hint="Close every quote, and write a quote inside a quoted cell twice.",
+                ) from None
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

@@ -166,12 +166,18 @@ class Learner(ABC):
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
     ) -> dict[int, GeneratedReply]:
-        """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``."""
+        """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``.
+
+        A reply is cut where its room ends, or the context of the language model.
+        """
         found: dict[int, GeneratedReply] = {}
+        context = self.prompt_tokenizer.context
         with eval_mode(self.net):
-            for group in length_batches(prompts, sampling.max_tokens):
+            for group in length_batches(prompts, min(sampling.room, context)):
                 rngs = [np.random.default_rng(list(seeds[i])) for i in group]
-                replies = self.engine.generate([prompts[i] for i in group], sampling, rngs)
+                own = [prompts[i] for i in group]
+                rooms = [max(1, min(sampling.room, context - len(one.ids))) for one in own]
+                replies = self.engine.generate(own, sampling, rngs, rooms)
                 found |= dict(zip(group, replies, strict=True))
         return found
 

@@ -69,6 +69,10 @@ class ReplyCache:
                 raise ModelError(f"{self.name} gave {len(replies)} replies to {len(batch)} prompts")
             self.asked += len(batch)
             for key, reply in zip(batch, replies, strict=True):
+                if reply.stop == "length" and not reply.text.strip():
+                    # No verdict was begun: with more room, or another time, there may be one.
+                    error = f"the reply was cut after {sampling.room} tokens, before its first word"
+                    reply = Reply("", stop="failed", error=error)
                 found[key] = reply
                 if reply.stop == "failed" or reply.error is not None:
                     self.failed += 1

@@ -58,6 +58,10 @@ class ReplyStore:
         """The record of a key, or None."""
         return self._held.get(key)
 
+    def records(self) -> list[dict[str, Any]]:
+        """The records of all keys."""
+        return list(self._held.values())
+
     def add(self, key: str, record: dict[str, Any]) -> None:
         """Store one reply: written when this returns, synced at most `SYNC_S` later."""
         whole = sealed({"key": key, **record})

@@ -133,8 +133,8 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
             f"{new.results['hidden']:,} answers are to questions whose true answer is withheld. "
         )
     asked_note += "".join(f"Not asked: {line}. " for line in words.not_asked(excluded))
-    if new.results.get("one_order"):
-        asked_note += f"{new.results['one_order']:,} items have one order of clips only. "
+    asked_note += "".join(f"{line}. " for line in words.restricted(new.results))
+    asked_note += words.sampling(new.results)
     cells = [(name, whole["cells"][name]) for name in conditions]
     used = {o for _, cell in cells for o in cell["outcomes"]}
     return {

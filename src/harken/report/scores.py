@@ -111,4 +111,6 @@ def floor_text(found: dict[str, Any]) -> str:
         rows.append(line(f"{found['text_model']['name']}, without audio", found["text_model"]))
     head = f"{found['benchmark']}: {found['n']} choice questions, without the audio"
     text = table(rows, ("floor", "right %", "low", "high"))
-    return "\n".join([head, text, *warned(found)])
+    cut = (found["text_model"] or {}).get("cut")
+    more = [f"{cut:,} replies were cut (--max-tokens gives more room)"] if cut else []
+    return "\n".join([head, text, *more, *warned(found)])

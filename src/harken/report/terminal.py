@@ -28,7 +28,14 @@ def results(found: Json, width: int | None = None) -> str:
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    lines = (_over(found), _others(found), _bits(found), _floors(found), _consistent(found))
+    lines = (
+        words.sampling(found),
+        _over(found),
+        _others(found),
+        _bits(found),
+        _floors(found),
+        _consistent(found),
+    )
     parts += [line for line in lines if line]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
@@ -267,6 +274,5 @@ def _counted(found: Json) -> str:
     if found.get("hidden"):
         counted.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
     counted += [f"not asked: {line}" for line in words.not_asked(found.get("excluded") or {})]
-    if found.get("one_order"):
-        counted.append(f"{found['one_order']:,} items have one order of clips only")
+    counted += words.restricted(found)
     return "; ".join(counted) if counted else "Every question was answered right or wrong."

@@ -102,6 +102,42 @@ def not_asked(excluded: Mapping[str, int]) -> list[str]:
     ]
 
 
+def sampling(results: Json) -> str:
+    """How replies were drawn: ``At most 32 tokens, greedy.``; empty where a run does not say."""
+    own = results.get("sampling")
+    if not own:
+        return ""
+    room = f"at most {own['max_tokens']:,} tokens a reply"
+    if own.get("thinking_tokens"):
+        room += f" and {own['thinking_tokens']:,} more for thinking"
+    drawn = "greedy"
+    if own["temperature"]:
+        drawn = f"sampled at temperature {own['temperature']:g}"
+        drawn += f", top-p {own['top_p']:g}" if own.get("top_p", 1) < 1 else ""
+        drawn += f", top-k {own['top_k']:,}" if own.get("top_k") else ""
+    return f"Replies: {room}, {drawn}."
+
+
+def restricted(results: Json) -> list[str]:
+    """What is to be known of replies that were cut, and of items asked in one order only."""
+    found = []
+    cut, own = results.get("cut") or {"replies": 0}, results.get("sampling")
+    if cut["replies"] and own:
+        room = own["max_tokens"] + own.get("thinking_tokens", 0)
+        found.append(
+            f"{cut['replies']:,} replies were cut at {room:,} tokens, {cut['unparsable']:,} of "
+            "them unparsable (--max-tokens gives more room)"
+        )
+    if results.get("one_option_order"):
+        found.append(
+            f"{results['one_option_order']:,} items have one order of options only (the options "
+            "speak of others or of letters: see records-excluded.json)"
+        )
+    if results.get("one_order"):
+        found.append(f"{results['one_order']:,} items have one order of clips only")
+    return found
+
+
 def verdict(results: Json) -> tuple[str, str]:
     """The headline: (does it listen, the numbers behind that) for one evaluation.
 
@@ -111,6 +147,12 @@ def verdict(results: Json) -> tuple[str, str]:
     """
     whole = results["overall"]
     cells, audio = whole["cells"], whole["cells"].get("audio")
+    if audio is None and (cells.get("none") or {}).get("accuracy") is not None:
+        return (
+            "Asked without audio only.",
+            f"It is right on {percent(cells['none']['accuracy'])} (chance "
+            f"{percent(whole['chance'])}).",
+        )
     if audio is None or audio["accuracy"] is None:
         return "Nothing was answered with audio.", "There is no accuracy to report."
     name = reference(results)

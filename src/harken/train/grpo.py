@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt
 from harken.ask.rewards.base import RewardFunction
 from harken.ask.rewards.load import build_reward, parse_rewards
@@ -153,7 +154,7 @@ def _rollouts(
     picks = [items[i] for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
     prompts: list[Prompt] = []
     for item in picks:
-        order = [int(i) for i in rng.permutation(len(item.choices))]
+        order = shuffled_order(item, rng)
         prompts += [make_prompt(item, learner.style, order=order)] * settings.group
     seeds = [[settings.seed, crc32(b"reply"), turn, row] for row in range(len(prompts))]
     sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_k)

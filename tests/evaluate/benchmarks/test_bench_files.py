@@ -160,3 +160,19 @@ def test_embeddings_have_names() -> None:
     assert nearest(load_embedder("ngrams"), "a barking dog", ["cat", "dog bark"]) == 1
     with pytest.raises(ConfigError, match="no embedding model"):
         load_embedder("ngram")
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        ({"audios": ["a.wav", "b.wav"]}, ["a.wav", "b.wav"]),
+        ({"audios": ["a.wav", ""]}, ["a.wav"]),
+        ({"audios": ["", "b.wav"]}, ["", "b.wav"]),  # never asked with b.wav as the first clip
+        ({"audios": [None, "b.wav", None]}, ["", "b.wav"]),
+        ({"audio1": "", "audio2": "b.wav"}, ["", "b.wav"]),
+        ({"audio1": "a.wav", "audio2": None}, ["a.wav"]),
+        ({"audios": []}, []),
+    ],
+)
+def test_mae_keeps_the_place_of_a_clip_that_is_missing(cells, names):
+    assert open_benchmark("mae").audio({"id": "1", **cells}) == names

@@ -65,6 +65,54 @@ def test_rows_that_do_not_fit_their_description(tmp_path: Path) -> None:
         assert fault in refused.value.found
 
 
+HEARD = "data: a.csv\nid: n\nquestion: q\nchoices: [x, y]\nanswer: gold\naudio: "
+
+
+@pytest.mark.parametrize(
+    ("audio", "head", "cells", "column"),
+    [
+        ("file", "file", "", "file"),
+        ("file", "file", "  ", "file"),
+        ("file", "sound", "a.wav", "file"),  # the description names a column that is not there
+        ("[one, two]", "one,two", ",", "one"),
+        ("[one, two]", "one,two", ",b.wav", "one"),
+        ("[one, two, three]", "one,two,three", "a.wav,,b.wav", "two"),
+    ],
+)
+def test_a_row_that_lacks_its_clip_is_refused_where_audio_is_needed(
+    tmp_path: Path, audio: str, head: str, cells: str, column: str
+) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    (tmp_path / "x.yaml").write_text(HEARD + audio + "\n")
+    full = ",".join(["a.wav"] * (head.count(",") + 1))
+    rows = [f"n,q,x,y,gold,{head}", f"1,What?,k,l,k,{full}", f"2,What?,k,l,k,{cells}"]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    with pytest.raises(DataError, match=rf"row 2 \(2\): no audio in the column '{column}'"):
+        benchmark.release(benchmark.default, need_audio=True)
+    assert len(benchmark.load(benchmark.default)) == 2  # replies made elsewhere can be scored
+
+
+def test_columns_after_the_last_clip_may_be_empty(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    (tmp_path / "x.yaml").write_text(HEARD + "[one, two, three]\n")
+    rows = ["n,q,x,y,gold,one,two,three", "1,What?,k,l,k,a.wav,,", "2,What?,k,l,k,a.wav,b.wav,"]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    items = benchmark.load(benchmark.default, need_audio=True)
+    assert [len(item.clips) for item in items] == [1, 2]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(HEARD + "file\n")
+    (tmp_path / "a.csv").write_text("n,q,x,y,gold,file\n1,What?,k,l,k,gone.wav\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    with pytest.raises(DataError, match=r"missing audio 'gone.wav'"):
+        benchmark.release(benchmark.default, need_audio=True)
+
+
 LINES = (
     '{"question": "Which?", "choices": ["a", "b"], "answer": "zebra"}',
     '{"question": "Which?", "choices": ["a", "a"], "answer": "a"}',

@@ -42,8 +42,12 @@ def floor(
     *,
     linear: bool = True,
     model: Model | None = None,
+    sampling: Sampling | None = None,
 ) -> dict[str, Any]:
-    """All floors; shares in 0..1. `linear` takes seconds per thousand items and may be left out."""
+    """All floors; shares in 0..1. `linear` takes seconds per thousand items and may be left out.
+
+    `sampling` is that of the replies of `model`.
+    """
     closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     found: dict[str, Any] = {
         "benchmark": benchmark.name,
@@ -74,7 +78,9 @@ def floor(
     found["category_majority"] = {**fields[main], "by": main} if main in fields else None
     found["fields"] = fields
     found["linear"] = _linear(closed_ended) if linear else None
-    found["text_model"] = _text_model(benchmark, closed_ended, model) if model is not None else None
+    found["text_model"] = None
+    if model is not None:
+        found["text_model"] = _text_model(benchmark, closed_ended, model, sampling or Sampling())
     return found
 
 
@@ -125,12 +131,15 @@ def _linear(items: Sequence[Item]) -> dict[str, Any]:
     return {**_cell(scores), "folds": FOLDS}
 
 
-def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
-    """Greedy replies to the prompts of `items` without their clips."""
+def _text_model(
+    benchmark: Benchmark, items: Sequence[Item], model: Model, sampling: Sampling
+) -> dict[str, Any]:
+    """Replies to the prompts of `items` without their clips."""
     prompts = [make_prompt(replace(item, clips=()), style_of(model)) for item in items]
     scores: list[float] = []
     read = failed = 0
-    replies = model.generate(prompts, Sampling())
+    replies = model.generate(prompts, sampling)
+    cut = sum(reply.stop == "length" for reply in replies)
     for item, reply in zip(items, replies, strict=True):
         if reply.stop == "failed" or reply.error is not None:
             failed += 1
@@ -141,5 +150,5 @@ def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> di
         scores.append(float(parsed.choice == item.gold))
     if not scores:
         return {"name": model.name, "accuracy": None, "low": None, "high": None,
-                "parsed": 0, "failed": failed}  # fmt: skip
-    return {"name": model.name, **_cell(scores), "parsed": read, "failed": failed}
+                "parsed": 0, "failed": failed, "cut": cut}  # fmt: skip
+    return {"name": model.name, **_cell(scores), "parsed": read, "failed": failed, "cut": cut}

@@ -136,7 +136,7 @@ class Own(Benchmark):
         """The described columns."""
         names = self._map.get("audio") or ()
         return [str(row[name]) for name in ([names] if isinstance(names, str) else names)
-                if row.get(name)]  # fmt: skip
+                if str(row.get(name) or "").strip()]  # fmt: skip
 
     def faults(self, row: Row) -> list[str]:
         """Rows that lack the described answer column; lines that are no items."""
@@ -156,8 +156,21 @@ class Own(Benchmark):
         return super().item(row, clips)
 
     def clips_of(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
-        """Items of a dataset bring their own clips, checked by the dataset's reader."""
-        return ((), []) if "item" in row else super().clips_of(row, root)
+        """Items of a dataset bring their own clips, checked by the dataset's reader.
+
+        Where audio is looked up, a described column may be empty only after all that are filled:
+        without its clip a question would be asked without sound, or of other clips.
+        """
+        if "item" in row:
+            return (), []
+        clips, lost = super().clips_of(row, root)
+        names = self._map.get("audio") or ()
+        names = [names] if isinstance(names, str) else list(names)
+        filled = [bool(str(row.get(name) or "").strip()) for name in names]
+        needed = max(1, sum(filled))
+        if root is not None and names and not all(filled[:needed]):
+            lost = [*lost, f"no audio in the column {names[filled.index(False)]!r}"]
+        return clips, lost
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

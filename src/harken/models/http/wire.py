@@ -136,11 +136,19 @@ def request_head(
     """All fields of a request but its messages."""
     head: dict[str, Any] = {
         "model": settings.model,
-        settings.tokens_field: sampling.max_tokens,
+        settings.tokens_field: sampling.room,
         "temperature": sampling.temperature,
     }
+    if sampling.thinking_tokens and settings.thinking_field:
+        *outer, last = settings.thinking_field.split(".")
+        inner = head
+        for name in outer:
+            inner = inner.setdefault(name, {})
+        inner[last] = sampling.thinking_tokens
     if sampling.temperature > 0:
         head["seed"] = sampling.seed
+    if sampling.temperature > 0 and sampling.top_p < 1:
+        head["top_p"] = sampling.top_p
     if sampling.top_k > 0:
         head["top_k"] = sampling.top_k
     if logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
@@ -153,7 +161,7 @@ def read_answer(raw: bytes) -> WireAnswer:
 
     Raises:
         WireFault: ``malformed JSON``, ``wrong schema``, ``filtered`` or ``empty reply``: none of
-            these may count as an empty answer.
+            these may count as an empty answer. A reply that was cut before its first word is one.
     """
     try:
         body = parse_json(raw)
@@ -173,7 +181,7 @@ def read_answer(raw: bytes) -> WireAnswer:
         raise WireFault("wrong schema", found) from None
     if finish == "content_filter":
         raise WireFault("filtered", "the server withheld the reply", retryable=False)
-    if not text.strip():
+    if not text.strip() and finish != "length":  # else reasoning used up the room: an answer
         raise WireFault("empty reply", f"finish_reason {finish!r}")
     usage = body.get("usage")
     return WireAnswer(
