@@ -56,7 +56,6 @@ COMMANDS: dict[str, list[str]] = {
     "benchmarks": [
         "benchmarks --json",
         "benchmarks own --data ../own/release --items bench.jsonl --json",
-        f"benchmarks mmau --data {RELEASE} --audio {RELEASE} --run bench --submit sent.json --json",
     ],
     "leaks": [
         "leaks items embedded --matches matches.jsonl --json --jobs 2",
