@@ -14,6 +14,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 
 LAYERS = (
     ("errors",),
+    ("parsing",),
     ("cache", "config", "files", "hashing", "progress", "registry", "threads"),
     ("audio", "labels", "runs"),
     ("item",),

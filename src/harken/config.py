@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harken.errors import ConfigError
+from harken.parsing import parse_yaml, read_text
 
 M = TypeVar("M")
 
@@ -96,13 +97,9 @@ def _not_bool(value: Any) -> Any:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the file: {error.strerror}", where=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(read_text(path, ConfigError))
+    except ValueError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from None
     if values is None:
         return {}
@@ -112,8 +109,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _override(values: dict[str, Any], override: str) -> None:
-    import yaml
-
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"{override!r} is not key=value", hint="For example: steps=40")
@@ -123,8 +118,8 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise ConfigError(f"{name!r} in {key!r} holds a value, not settings")
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
+        values[last] = parse_yaml(text)
+    except ValueError:
         raise ConfigError(
             f"the value in {override!r} is not valid YAML", hint="Quote it: key='\"text\"'"
         ) from None

@@ -15,6 +15,7 @@ from harken.audio.clip import Clip
 from harken.curate.labels import LABELS, CurateSettings
 from harken.curate.run import run
 from harken.errors import ConfigError, DataError, RunError, TooManyFailures
+from harken.hashing import sealed
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply, Sampling
 from harken.models.text_only.linear import Linear
@@ -109,7 +110,7 @@ def test_bits_sorts_leaky_from_audio_only_and_says_why(tmp_path):
         expected = 0.0 if name == "weak" else math.log2(0.91 / 0.25)
         assert own.bits == pytest.approx(expected, abs=1e-4)
         assert dict(own.voters)["listener"] == own.bits and dict(own.voters)["longest"] == 0.0
-    assert json.loads((tmp_path / "c" / "curate.json").read_text()) == summary
+    assert json.loads((tmp_path / "c" / "curate.json").read_text()) == sealed(summary)
 
 
 def test_shapley_shares_name_the_clip_that_matters(tmp_path):

@@ -121,9 +121,11 @@ def test_rescoring_calls_no_model_and_reports_what_changed(
     assert same["changed"] == 0 and (tmp_path / "results.json").read_bytes() == before
     changed = (tmp_path / "records.jsonl").read_text().replace('"correct"', '"wrong"', 1)
     (tmp_path / "records.jsonl").write_text(changed)
+    (tmp_path / "checksums.json").unlink()  # or the change would be told as damage
     again = evaluate.rescore(tmp_path)
     assert again["changed"] == 1 and again["after"]["audio"] == 1.0
-    (tmp_path / "plan.jsonl").unlink()
+    for name in ("plan.jsonl", "checksums.json"):
+        (tmp_path / name).unlink()
     with pytest.raises(RunError, match="no plan"):
         evaluate.rescore(tmp_path)
 

@@ -75,9 +75,11 @@ class Mentions:
         if self.conflict:
             return None, "letter-text-conflict"
         if self.letters:
-            return next(iter(self.letters)), "letter-lenient"
+            (one,) = self.letters
+            return one, "letter-lenient"
         if len(self.texts) == 1:
-            return next(iter(self.texts)), "text-mention"
+            (one,) = self.texts
+            return one, "text-mention"
         if self.texts:
             return None, "several-options"
         return None, "only-negated" if self.denied else "no-option"

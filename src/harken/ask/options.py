@@ -161,7 +161,7 @@ class Options:
         if self.letters:
             names = [letter(i) for i in range(len(self.texts))]
             found |= {names.index(name.upper())} if name.upper() in names else set()
-        return found.pop() if len(found) == 1 else None
+        return min(found) if len(found) == 1 else None
 
     def same(self, text: str) -> int | None:
         """The only position whose text equals `text`: as written, else in case, else in words."""
@@ -183,10 +183,8 @@ class Options:
             if not own:
                 continue
             hits = {self.first(i) for i, names in enumerate(self._names) if own in names[level]}
-            if len(hits) == 1:
-                return hits.pop()
             if hits:
-                return None
+                return min(hits) if len(hits) == 1 else None
         return None
 
     @cached_property

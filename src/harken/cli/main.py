@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from harken.cli.benchmarks import benchmarks
+from harken.cli.check import check
 from harken.cli.compare import compare
 from harken.cli.compose import compose
 from harken.cli.curate import curate
@@ -65,6 +66,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rescore": rescore,
     "report": report,
     "compare": compare,
+    "check": check,
     "score": score,
     "floor": floor,
     "parse-report": parse_report,
@@ -157,3 +159,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        from harken.cli.system_errors import explained
+
+        told = explained(error)
+        if told is None:  # a fault of harken's own: its traceback is needed
+            raise
+        print(f"harken: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)

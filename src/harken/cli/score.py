@@ -10,7 +10,6 @@ import typer
 from harken.cli.options import Json, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
-from harken.models.reply_cache import ReplyCache
 
 if TYPE_CHECKING:
     from harken.evaluate.benchmarks.base import Benchmark
@@ -51,6 +50,7 @@ def score(
     from harken.evaluate.benchmarks.several import several
     from harken.models.embedding import load_embedder
     from harken.models.load import load_model
+    from harken.models.reply_cache import ReplyCache
 
     if judge_runs > 1 and not judge:
         raise ConfigError(
@@ -94,5 +94,7 @@ def _scored(
 def _answered_by(replies: Predictions) -> str:
     """The one name that all rows give under ``model`` or ``model_name``; empty if they do not."""
     names = {row.get("model", row.get("model_name")) for row in replies.raw.values()}
-    name = names.pop() if len(names) == 1 else None
+    if len(names) != 1:
+        return ""
+    (name,) = names
     return name if isinstance(name, str) else ""

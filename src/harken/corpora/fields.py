@@ -58,7 +58,10 @@ def licences(text: str) -> set[str]:
 def sole_licence(text: str) -> str:
     """The licence in `text` if there is exactly one, else ``""``."""
     found = licences(text)
-    return found.pop() if len(found) == 1 else ""
+    if len(found) != 1:
+        return ""
+    (one,) = found
+    return one
 
 
 def split_name(name: str) -> str:

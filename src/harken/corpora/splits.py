@@ -44,8 +44,9 @@ def splits_of(
     for group in groups:
         names = {given[i] for i in group} - {""}
         if len(names) == 1:
+            (name,) = names
             for i in group:
-                out[i] = next(iter(names))
+                out[i] = name
         else:
             free.append(group)
     for group, name in zip(free, _draw(recordings, free, shares, seed), strict=True):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from harken.corpora.base import printable
 from harken.corpora.fields import tidy
 from harken.errors import DataError
+from harken.parsing import parse_json
 
 SEPARATORS = ",;\t|"
 
@@ -177,17 +177,17 @@ def read_json_rows(path: Path) -> Iterator[tuple[int, Any]]:
     text = read_text(path)
     if path.suffix == ".json" and text.lstrip().startswith("["):
         try:
-            yield from enumerate(json.loads(text, object_pairs_hook=_once), 1)
-        except (ValueError, RecursionError) as error:
+            yield from enumerate(parse_json(text, _once), 1)
+        except ValueError as error:
             raise DataError(f"not JSON: {error}", where=path.name) from None
         return
     for number, line in enumerate(_lines(text), 1):
         if line.strip():
             try:
-                yield number, json.loads(line, object_pairs_hook=_once)
+                yield number, parse_json(line, _once)
             except _TwiceError as error:
                 yield number, str(error)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 yield number, f"not JSON: {printable(str(error))}"
 
 

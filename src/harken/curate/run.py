@@ -31,7 +31,7 @@ from harken.curate.labels import LABELS, CurateSettings, Labels, Votes
 from harken.curate.shapley import subsets
 from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
-from harken.hashing import canonical, digest
+from harken.hashing import canonical, digest, sealed
 from harken.item import Item
 from harken.models.base import Model, check_model
 from harken.runs import Run
@@ -127,7 +127,7 @@ def run(
         plan = {"curate": spec, "label": label}
         write_dataset(group, out / label, name=label, plan=plan, embed=embed, root=root)
     summary = _summary(spec, sorted_items, quorums, names, labeller, tallies)
-    write_json(out / SUMMARY, summary)
+    write_json(out / SUMMARY, sealed(summary))
     _check_failures(tallies, settings.max_failed)
     return summary
 

@@ -32,7 +32,7 @@ from harken.errors import AudioError, ConfigError
 from harken.hashing import digest
 from harken.leaks.evidence import MAX_UNHEARD, SOUND, Side, compared, missing, verdict
 from harken.leaks.read import ComparedItem, ItemSource
-from harken.leaks.sources import WEAK, Origin, certainty, keys, origins
+from harken.leaks.sources import WEAK, Origin, certainty, in_order, keys, origins
 from harken.leaks.text import Questions, normalised
 from harken.progress import track
 
@@ -356,9 +356,9 @@ def features_of(clip: Clip) -> ClipFeatures:
     return ClipFeatures(known, sample_hash(samples, rate), fingerprint(samples, rate))
 
 
-def _origins(entry: ComparedItem) -> frozenset[Origin]:
-    named = origins(entry.names, entry.row)
-    return named | {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+def _origins(entry: ComparedItem) -> list[Origin]:
+    spoken = {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+    return in_order(spoken | origins(entry.names, entry.row))
 
 
 def _covered(train: Clip, bench: Clip) -> float:

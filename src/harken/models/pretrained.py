@@ -8,12 +8,12 @@ refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harken.errors import ModelError
+from harken.parsing import load_json
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.msgpack", "*.h5")
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
@@ -101,8 +101,8 @@ def check_folder(folder: Path) -> None:
 def refuse_kernels(folder: Path) -> None:
     """Raise ModelError if ``config.json`` names a kernel on the hub: transformers would run it."""
     try:
-        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = load_json(folder / "config.json")
+    except (OSError, ValueError):
         return  # the loader reports it
     for name, value in _entries(values):
         if name in _KERNELS and isinstance(value, str) and "/" in value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.learner import Learner, load_learner
+from harken.parsing import load_json
 from harken.recipes import tiny_curriculum
 from harken.runs import Run, read_run
 from harken.shards.read import read_items
@@ -37,7 +37,7 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        saved = json.loads((Path(model.partition("?")[0]) / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = load_json(Path(model.partition("?")[0]) / MODEL_FILE)
     except (OSError, ValueError):
         return ""
     name = saved.get("name", "") if isinstance(saved, dict) else ""
@@ -95,7 +95,7 @@ def save_once(learner: Learner, folder: Path) -> None:
         RunError: the folder has another model, which is not overwritten.
     """
     try:
-        saved = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = load_json(folder / MODEL_FILE)
     except FileNotFoundError:
         learner.save(folder)
         return

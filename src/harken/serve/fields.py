@@ -6,13 +6,13 @@ that changes nothing (`NEUTRAL`), or be one that concerns only bookkeeping (`BOO
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harken.models.base import Sampling
+from harken.parsing import parse_json
 
 TOP = 20
 """Largest ``top_logprobs``, as in OpenAI's API."""
@@ -21,14 +21,22 @@ STOPS = 16
 """Most texts in ``stop``."""
 
 HONOURED = frozenset(
-    {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_k", "seed"}
+    {
+        "model",
+        "messages",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_k",
+        "top_p",
+        "seed",
+    }
     | {"stop", "stream", "stream_options", "logprobs", "top_logprobs"}
 )
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
     "best_of": (1,),
-    "top_p": (1, 1.0),
     "min_p": (0, 0.0),
     "min_tokens": (0,),
     "frequency_penalty": (0, 0.0),
@@ -124,8 +132,8 @@ def read_json(raw: bytes, limits: Limits) -> Any:
         found = f"the body has more than {limits.values:,} JSON values"
         raise BadRequest(found, status=413)
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        body = parse_json(raw)
+    except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
     waiting = [body]
     while waiting:
@@ -190,10 +198,14 @@ def read_sampling(body: Mapping[str, Any], limits: Limits) -> Sampling:
     if len(set(given.values())) > 1:
         found = "max_tokens and max_completion_tokens differ; send one of them"
         raise BadRequest(found, "max_tokens")
+    top_p = float(number(body, "top_p", 1.0, 0.0, 1.0))
+    if not top_p:
+        raise BadRequest("top_p is 0; more than 0, up to 1, is supported", "top_p")
     return Sampling(
         max_tokens=next(iter(given.values()), min(256, limits.tokens)),
         temperature=float(number(body, "temperature", 1.0, 0.0, 2.0)),
         top_k=max(0, int(number(body, "top_k", 0, -1, 1_000_000))),
+        top_p=top_p,
         seed=int(number(body, "seed", 0, -(2**63), 2**63 - 1)) % 2**63,
     )
 

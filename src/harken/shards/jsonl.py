@@ -21,6 +21,7 @@ from harken.audio.clip import Clip
 from harken.errors import AudioError, DataError
 from harken.files import part_of, settle, sha256_of
 from harken.item import Item
+from harken.parsing import parse_json
 from harken.shards.schema import live_path, map_paths, stored_path
 
 SHOWN_FAULTS = 50
@@ -104,7 +105,7 @@ def _lines(path: Path, faults: list[str], probe: bool) -> Iterator[tuple[int, It
             if not line.strip():
                 continue
             try:
-                raw = json.loads(line.decode("utf-8-sig"))
+                raw = parse_json(line.decode("utf-8-sig"))
             except ValueError as error:
                 faults.append(f"line {number}: not JSON ({error})")
                 continue

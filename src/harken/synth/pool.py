@@ -108,7 +108,7 @@ class Topic:
                 for other in buckets.get(key, ())
                 if self.clash(other, name)
             )
-            for name in {name for _, inside in self._heard for name in inside}
+            for name in sorted({name for _, inside in self._heard for name in inside})
         }
         return {
             ref(recording): frozenset().union(*(near[name] for name in inside))

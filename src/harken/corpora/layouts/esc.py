@@ -87,7 +87,7 @@ def read_licences(readme: Path) -> dict[str, str]:
             match = re.match(r"- \*\*\[([^\]]+\.ogg)\]", line)
             stated = licences(line) if match else set()
             if match and len(stated) == 1:
-                found[match[1]] = stated.pop()
+                (found[match[1]],) = stated
     return found
 
 

@@ -32,10 +32,10 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.text_files import read_text
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
 from harken.models.listeners.normaliser import whisper_english
+from harken.parsing import read_text
 
 
 class AsrBenchmark(Benchmark):

@@ -246,7 +246,10 @@ def read_points(reply: str, size: int = POINTS) -> float | None:
     that differ.
     """
     found = {points for one in _lists(reply) if (points := _points(one, size)) is not None}
-    return sum(next(iter(found))) / size if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    (points,) = found
+    return sum(points) / size
 
 
 def _lists(text: str) -> Iterator[list[Any]]:

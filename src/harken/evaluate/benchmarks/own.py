@@ -32,9 +32,9 @@ from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, read_rows
-from harken.evaluate.benchmarks.text_files import read_text
 from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
+from harken.parsing import parse_yaml, read_text
 
 KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "prediction", "by",
         "letters")  # fmt: skip
@@ -72,13 +72,11 @@ class Own(Benchmark):
     @staticmethod
     def described(path: Path) -> Own:
         """Read a YAML; all unknown or missing keys are reported at once."""
-        import yaml
-
         if not path.is_file():
             raise ConfigError("there is no such description", where=str(path))
         try:
-            raw = yaml.safe_load(read_text(path))
-        except yaml.YAMLError as error:
+            raw = parse_yaml(read_text(path))
+        except ValueError as error:
             raise ConfigError(f"not YAML: {error}", where=str(path)) from error
         if not isinstance(raw, dict):
             raise ConfigError("the description is not a mapping", where=str(path))

@@ -95,7 +95,7 @@ def predictions_of(
     names = list(dict.fromkeys([*own, *COMMON]))
     found = next((name for name in names if any(name in row for row in rows)), None)
     if found is None:
-        there = sorted({name for row in rows for name in row})
+        there = sorted({str(name) for row in rows for name in row})
         raise DataError(
             f"no row has a prediction: looked for {', '.join(names)}",
             where=str(path),

@@ -5,14 +5,14 @@ A row is kept as in the file: official rules need the raw fields. No audio is de
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError, MissingExtra
-from harken.evaluate.benchmarks.text_files import csv_rows, read_text, tab_rows
+from harken.evaluate.benchmarks.text_files import csv_rows, tab_rows
+from harken.parsing import parse_json, read_text
 
 Row = dict[str, Any]
 
@@ -42,9 +42,7 @@ def read_rows(path: Path, key: str = "id") -> list[Row]:
     if suffix in (".jsonl", ".ndjson"):
         return _lines(text, path)
     try:
-        value = json.loads(text)
-    except RecursionError:
-        raise DataError("the JSON is nested too deeply to be read", where=str(path)) from None
+        value = parse_json(text)
     except ValueError:
         if suffix != ".json" and (rows := tab_rows(text, path)) is not None:
             return [{key: row["id"], **row} for row in rows]
@@ -125,8 +123,8 @@ def _lines(text: str, path: Path) -> list[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line)
+        except ValueError as error:
             wrong.append(f"line {number}: not JSON ({error})")
             continue
         if isinstance(row, dict):

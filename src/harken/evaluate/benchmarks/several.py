@@ -30,7 +30,7 @@ def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(prints) > 1:
         raise DataError(
             f"the {len(results)} prediction files were scored against different data",
-            where=", ".join(map(str, prints)),
+            where=", ".join(sorted(map(str, prints))),
             hint="Name one release with --data.",
         )
     found: dict[str, Any] = {"runs": len(results)}

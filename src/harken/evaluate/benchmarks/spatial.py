@@ -185,7 +185,7 @@ def direction(text: str) -> dict[int, str]:
     for axis, words in enumerate(AXES):
         own = {word for word in words if word in found_words}
         if len(own) == 1:
-            found[axis] = own.pop()
+            (found[axis],) = own
     return found
 
 

@@ -1,13 +1,7 @@
-"""The text of a file, or the reason why it is none; CSV and tab-separated rows of it.
-
-All files of text that the package reads are UTF-8, with or without a byte order mark. Another
-encoding is refused and never guessed: read as the wrong one, accents become other letters and a
-reply no longer matches its option.
-"""
+"""Rows of tables: CSV with a heading, and tab-separated lines without one."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import sys
@@ -15,44 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError
-
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
-_SAMPLE = 4096
-_NUL_SHARE = 4
-"""A text of which one character in so many is NUL is UTF-16 without a byte order mark."""
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without a byte order mark.
-
-    Raises:
-        DataError: another encoding; the error says what was found, and in which line.
-    """
-    data = path.read_bytes()
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            raise _not_utf8(path, f"the file is {name} (by its byte order mark), not UTF-8", name)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        found = f"the file is not UTF-8: byte 0x{data[error.start]:02x} in line {line}"
-        raise _not_utf8(path, found, "LATIN1") from None
-    start = text[:_SAMPLE]
-    if start and start.count("\0") * _NUL_SHARE >= len(start):
-        found = "the file is not UTF-8: it is full of NUL characters, as UTF-16 is"
-        raise _not_utf8(path, found, "UTF-16")
-    return text
-
-
-def _not_utf8(path: Path, found: str, name: str) -> DataError:
-    hint = f"Save it as UTF-8, for example: iconv -f {name} -t UTF-8 {path.name} > utf8-{path.name}"
-    return DataError(found, where=str(path), hint=hint)
+from harken.parsing import read_text
 
 
 def csv_rows(path: Path, delimiter: str) -> list[dict[str, Any]]:

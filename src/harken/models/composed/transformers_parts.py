@@ -10,6 +10,7 @@ import torch
 
 from harken.errors import ModelError
 from harken.models.pretrained import open_weights
+from harken.parsing import load_json
 
 _IGNORED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
@@ -43,10 +44,8 @@ def model_type_of(folder: Path) -> str:
     Raises:
         ModelError: the folder holds no model, or its configuration cannot be read.
     """
-    import json
-
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        return str(load_json(folder / "config.json")["model_type"])
     except FileNotFoundError:
         raise ModelError(
             "the folder holds no model (there is no config.json)",

@@ -287,7 +287,7 @@ class Engine:
             if tokens is None:
                 tokens = self.net.encode([features])[0]
                 self.encodes += 1
-            for name in filter(None, {audio_input.key, silence_key}):
+            for name in filter(None, dict.fromkeys((audio_input.key, silence_key))):
                 self._encoded.put(name, tokens, tokens.nbytes)
         return tokens
 

@@ -5,7 +5,6 @@ A hub id is downloaded into the hub's own cache first, and opened from there as 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
 from harken.models.pretrained import check_folder, open_files, open_weights
+from harken.parsing import load_json
 
 _ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _IGNORED = [
@@ -234,7 +234,7 @@ def _template(folder: Path, hf_tokenizer: Any) -> str:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads((folder / name).read_text(encoding="utf-8"))
+        found = load_json(folder / name)
     except FileNotFoundError:
         if name == "config.json":
             raise ModelError(

@@ -131,6 +131,8 @@ class Linear(TextOnlyBaseline):
 
         ends = np.append(starts[1:], rows.shape[0])
         chosen = np.flatnonzero(use)
+        if not len(chosen):  # one group of items only: nothing else to be fitted on
+            return np.zeros(self.size)
         picked = np.concatenate([np.arange(starts[i], ends[i]) for i in chosen])
         matrix = rows[picked]
         sizes = (ends - starts)[chosen]
