@@ -14,8 +14,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 
 LAYERS = (
     ("errors",),
-    ("cache", "config", "files", "hashing", "progress", "registry"),
-    ("audio", "runs"),
+    ("parsing",),
+    ("cache", "config", "files", "hashing", "progress", "registry", "threads"),
+    ("audio", "labels", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),
     ("ask", "serve"),

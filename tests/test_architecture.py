@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import resource
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import architecture
+import set_order
 from paths import REPO
 
 
@@ -113,13 +116,87 @@ def test_nothing_unpickles_or_trusts_remote_code() -> None:
     assert not hits
 
 
+def test_no_order_of_a_set_reaches_anything() -> None:
+    wrong = [
+        f"{path.relative_to(architecture.SOURCE)}:{line}: {expression}"
+        for path in architecture.files()
+        for line, expression in set_order.hits(path.read_text())
+    ]
+    assert not wrong, "sort these, or keep a dict: " + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "for x in {1, 2}: print(x)",
+        "for x in set(a): print(x)",
+        "out = [x for x in frozenset(a)]",
+        "out = list({*a, *b})",
+        "text = ', '.join({x for x in a})",
+        "out = [*set(a)]",
+        "print(*set(a))",
+        "first = next(iter(set(a)))",
+        "one = {1}.pop()",
+        "a, b = {1, 2}",
+        "for x in a.keys() - b: print(x)",
+        "for x in set(a) | b: print(x)",
+        "for x in {1}.union(b): print(x)",
+        "best = max({1, 2}, key=len)",
+        "out = {x: 1 for x in set(a)}",
+        "out = dict.fromkeys(set(a))",
+        "for i, x in enumerate(set(a)): print(i, x)",
+        "held = set(a)\nfor x in held: print(x)",
+        "def f(own: frozenset[str]):\n    for x in own: print(x)",
+        "def f() -> set[str]: ...\nfor x in f(): print(x)",
+        "class A:\n    own: set[str]\n    def f(self):\n        return [x for x in self.own]",
+        "def f(self):\n    self.seen = set()\n    return list(self.seen)",
+        "def f(a: set[int] | None):\n    return tuple(a or ())",
+    ],
+)
+def test_going_through_a_set_is_seen(line: str) -> None:
+    assert list(set_order.hits(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "for x in sorted(set(a)): print(x)",
+        "out = {x for x in set(a)}",
+        "n = len(set(a)), sum(x for x in set(a)), any(x for x in set(a))",
+        "out = sorted(x for x in set(a))",
+        "out = sorted([*a, *set(b)])",
+        "out = {*set(a), *b}",
+        "yes = x in set(a)",
+        "(one,) = set(a)",
+        "low = min(set(a))",
+        "for x in dict.fromkeys(a): print(x)",
+        "for x in a.keys(): print(x)",
+        "def f(held: list[str]):\n    for x in held: print(x)",
+    ],
+)
+def test_what_has_an_order_or_needs_none_is_let_through(line: str) -> None:
+    assert not list(set_order.hits(line))
+
+
+def test_json_and_yaml_are_parsed_in_one_place() -> None:
+    """Elsewhere deep nesting would be a RecursionError, and aliases could be a bomb."""
+    calls = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
+    there = {
+        path.relative_to(architecture.SOURCE).as_posix()
+        for path in architecture.files()
+        if calls.search(path.read_text())
+    }
+    # The one process reads what its own parent wrote; the other has a limit of its own.
+    assert there - {"serve/server.py", "corpora/starter/espeak.py"} == {"parsing.py"}
+
+
 def test_help_is_fast_and_light() -> None:
     code = (
         "import sys, contextlib\n"
         "from harken.cli.main import main\n"
         "sys.argv = ['harken', '--help']\n"
         "with contextlib.suppress(SystemExit): main()\n"
-        "heavy = {'torch', 'transformers', 'scipy', 'pyarrow', 'soundfile'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'torch', 'transformers', 'scipy', 'pyarrow', 'soundfile'} & set(sys.modules)\n"
         "sys.exit(f'heavy imports: {heavy}' if heavy else 0)\n"
     )
     seconds = []
@@ -130,6 +207,30 @@ def test_help_is_fast_and_light() -> None:
         assert done.returncode == 0, done.stderr
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.5, seconds
+
+
+def test_what_is_installed_under_other_terms_is_in_the_readme() -> None:
+    """Of `[all]`: distributions whose own metadata name a licence of the GPL's or MPL's kind."""
+    waiting, known = ["harken"], set[str]()
+    extras = {"all", "train", "models", "starter", "http"}
+    while waiting:
+        name = waiting.pop()
+        if name in known:
+            continue
+        known.add(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            for line in metadata.requires(name) or ():
+                wanted = re.search(r"extra == ['\"](\w+)['\"]", line)
+                if wanted is None or (name == "harken" and wanted[1] in extras):
+                    waiting.append(re.split(r"[^\w.-]", line)[0].lower())
+    readme = (REPO / "README.md").read_text()
+    for name in sorted(known):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            told = metadata.metadata(name)
+            terms = f"{told.get('License-Expression')} {told.get('License')}"[:200]
+            if re.search(r"\b(A|L)?GPL|\bMPL|Mozilla", terms):
+                assert name in readme, (name, terms)
+    assert {"soxr", "espeakng-loader", "tqdm"} <= known  # the walk goes down
 
 
 def test_the_project_speaks_of_itself_alone() -> None:

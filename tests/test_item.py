@@ -38,7 +38,7 @@ clips = st.one_of(
 )
 contributions = st.builds(
     Contribution,
-    label=st.sampled_from(["weak", "strong"]),
+    label=st.sampled_from(["weak", "strong", "undecided"]),
     rule=st.just("bits"),
     bits=st.none() | st.floats(-20, 20),
     voters=st.lists(st.tuples(text, st.floats(-20, 20)), max_size=2).map(tuple),

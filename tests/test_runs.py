@@ -29,6 +29,7 @@ def test_a_run_is_resumed_where_it_stopped(tmp_path: Path) -> None:
     again.finish({"n": 4})
     assert again.done and again.summary == {"n": 4}
     assert [p.name for p in sorted(tmp_path.iterdir())] == [
+        "checksums.json",
         "done.json",
         "records.jsonl",
         "run.json",

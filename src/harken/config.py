@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harken.errors import ConfigError
+from harken.parsing import parse_yaml, read_text
 
 M = TypeVar("M")
 
@@ -56,30 +57,49 @@ def settings_of(
     shapes: dict[str, Any] = {}
     for name, part in parts.items():
         assert is_dataclass(part)
-        own = {f.name: (type(getattr(part, f.name)), getattr(part, f.name)) for f in fields(part)}
+        own = {f.name: (_number(type(getattr(part, f.name))), getattr(part, f.name))
+               for f in fields(part)}  # fmt: skip
         inner = create_model(name, __config__=ConfigDict(extra="forbid"), **own)  # type: ignore[call-overload]
         shapes[name] = (inner, inner())
     whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
     found: Any = load_config(whole, path, overrides)
     made: dict[str, Any] = {}
+    faults: list[tuple[str, ConfigError]] = []
     for name, part in parts.items():
         try:
             made[name] = type(part)(**{**asdict(part), **getattr(found, name).model_dump()})
         except ConfigError as error:
-            raise ConfigError(
-                error.found, where=f"the settings of {name}", hint=error.hint
-            ) from None
+            faults.append((name, error))
+    if len(faults) == 1:
+        name, one = faults[0]
+        raise ConfigError(one.found, where=f"the settings of {name}", hint=one.hint) from None
+    if faults:
+        text = "; ".join(f"{name}: {error.found}" for name, error in faults)
+        raise ConfigError(text, where="the settings")
     return made
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
+def _number(kind: type) -> Any:
+    """The type of a setting; for numbers one that takes no ``true`` for 1."""
+    from typing import Annotated
 
+    from pydantic import BeforeValidator
+
+    if kind not in (int, float):
+        return kind
+    return Annotated[kind, BeforeValidator(_not_bool)]
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the file: {error.strerror}", where=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(read_text(path, ConfigError))
+    except ValueError as error:
         raise ConfigError(f"not valid YAML: {error}", where=str(path)) from None
     if values is None:
         return {}
@@ -89,8 +109,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _override(values: dict[str, Any], override: str) -> None:
-    import yaml
-
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"{override!r} is not key=value", hint="For example: steps=40")
@@ -100,8 +118,8 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise ConfigError(f"{name!r} in {key!r} holds a value, not settings")
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
+        values[last] = parse_yaml(text)
+    except ValueError:
         raise ConfigError(
             f"the value in {override!r} is not valid YAML", hint="Quote it: key='\"text\"'"
         ) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,17 @@ def write_whole(path: Path, data: str | bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON in the order given; the same value gives the same bytes."""
-    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_whole(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """`value` as indented JSON; half a surrogate pair, which is no valid text, as an escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    return text + "\n"
 
 
 def sweep(folder: Path) -> None:
@@ -117,6 +127,28 @@ def sha256_of(path: Path) -> str:
     """SHA-256 (hex) of a file, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """SHA-256 (hex) of the file that `write_whole` makes of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files of a folder, by name relative to it, in the order of the names."""
+    return {name: sha256_of(folder / name) for name in sorted(names)}
+
+
+def damaged(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
+    """The files that are not what `sums` says, each with the reason."""
+    found = {}
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            found[name] = "missing"
+        elif sha256_of(path) != expected:
+            found[name] = "the content is not what was written"
+    return found
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:

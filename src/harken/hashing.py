@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 # Created once: json.dumps creates a new encoder for every call.
@@ -17,5 +18,21 @@ def canonical(value: Any) -> str:
 
 def digest(text: str | bytes, size: int = 16) -> str:
     """BLAKE2b of `text` as `size` hex digits."""
-    data = text.encode() if isinstance(text, str) else text
+    # JSON may hold half of a surrogate pair; what is hashed need not be valid text.
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     return hashlib.blake2b(data, digest_size=size // 2).hexdigest()
+
+
+SEAL = "checksum"
+"""Key of a sealed object: the hash of all its other keys."""
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` with a checksum of its content, so that a change of any byte of it is noticed."""
+    plain = {key: held for key, held in value.items() if key != SEAL}
+    return {**plain, SEAL: digest(canonical(plain))}
+
+
+def seal_fits(value: Mapping[str, Any]) -> bool:
+    """Whether the checksum of a sealed object fits; true where there is none to compare."""
+    return SEAL not in value or sealed(value)[SEAL] == value[SEAL]

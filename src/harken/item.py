@@ -31,7 +31,7 @@ class Contribution:
     """How much the audio contributes to an item (see `harken.curate.contribution`).
 
     Attributes:
-        label: ``"weak"`` or ``"strong"``.
+        label: ``"weak"``, ``"strong"``, or ``"undecided"`` where the voters prove neither.
         rule: which rule gave the label: ``"silence-vote"`` (AudioMCQ) or ``"bits"``.
         bits: pooled log2 p(gold | audio) - log2 p(gold | no audio); None if no voter gives
             probabilities.

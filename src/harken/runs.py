@@ -6,14 +6,15 @@
     <name>.jsonl  records, appended in groups, synced to disk before the next group starts
     log.jsonl     times and events: the only file that may differ between two equal runs
     <name>.json   results
+    checksums.json  of a complete run: the SHA-256 of its files but the log
     done.json     last: the run is complete
 
-A kill leaves at most a partial last line, which is dropped when the run is opened again.
+A kill leaves at most a partial last line, which is dropped when the run is opened again. A file of
+a complete run is compared with its checksum when it is first read.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -24,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import harken
+from harken import files
 from harken.errors import RunError
-from harken.files import differences, hold, release, sweep, write_json
+from harken.hashing import seal_fits, sealed
+from harken.parsing import drop_partial_line, line_of, load_json, parse_json, record_of
 
-FIRST, LAST, LOG = "run.json", "done.json", "log"
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+FIRST, LAST, LOG, SUMS = "run.json", "done.json", "log", "checksums.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 
@@ -45,7 +47,8 @@ class Run:
         self.folder = folder
         self.spec = spec
         self._writable = writable
-        self._release = weakref.finalize(self, release, folder) if writable else None
+        self._checked: set[str] = set()  # files that were compared with their checksums
+        self._release = weakref.finalize(self, files.release, folder) if writable else None
 
     @staticmethod
     def open(folder: Path | str, spec: Mapping[str, Any]) -> Run:
@@ -56,11 +59,11 @@ class Run:
                 folder, or the spec is not JSON.
         """
         folder = Path(folder)
-        asked = json.loads(_line(spec, "the spec", folder))
+        asked = parse_json(line_of(spec, "the spec", folder))
         folder.mkdir(parents=True, exist_ok=True)
-        hold(folder, RunError)
+        files.hold(folder, RunError)
         try:
-            sweep(folder)
+            files.sweep(folder)
             if (folder / FIRST).is_file():
                 _same_spec(folder, asked)
             else:
@@ -71,12 +74,13 @@ class Run:
                         where=str(folder),
                         hint="Choose another folder.",
                     )
-                write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
-            for path in sorted(folder.glob("*.jsonl")):
-                _drop_partial_line(path)
+                files.write_json(folder / FIRST, {"harken": harken.__version__, "spec": asked})
+            if not (folder / LAST).is_file():  # no kill leaves a partial line in a complete run
+                for path in sorted(folder.glob("*.jsonl")):
+                    drop_partial_line(path)
             return Run(folder, asked, writable=True)
         except BaseException:
-            release(folder)
+            files.release(folder)
             raise
 
     @staticmethod
@@ -88,7 +92,8 @@ class Run:
         """
         spec = read_run(folder).spec
         run = Run.open(folder, spec)
-        (run.folder / LAST).unlink(missing_ok=True)
+        for name in (LAST, SUMS):
+            (run.folder / name).unlink(missing_ok=True)
         return run
 
     def __enter__(self) -> Run:
@@ -134,7 +139,7 @@ class Run:
         """
         path = self._lines(name)
         self._may_write(path, name)
-        data = "".join(f"{_line(record, 'a record', path)}\n" for record in records).encode()
+        data = "".join(f"{line_of(record, 'a record', path)}\n" for record in records).encode()
         with _writing(path), path.open("ab") as file:
             file.write(data)
             if sync:
@@ -145,7 +150,7 @@ class Run:
         """Append to ``log.jsonl`` with the time; two runs are never compared by it."""
         if not self._writable:
             raise RunError("the run is open for reading only", where=str(self.folder))
-        line = _line({"time": round(time.time(), 3), **record}, "a log line", self.folder)
+        line = line_of({"time": round(time.time(), 3), **record}, "a log line", self.folder)
         path = self._lines(LOG)
         with _writing(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -160,11 +165,12 @@ class Run:
         Raises RunError at a damaged line that is not the last: no kill leaves that.
         """
         path = self._lines(name)
+        self._require_whole(path)
         if not path.is_file():
             return
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                record = _record(line)
+                record = record_of(line)
                 if record is not None:
                     yield record
                 elif file.read(1):
@@ -194,20 +200,53 @@ class Run:
         """Write ``<name>.json`` atomically; returns its path."""
         path = self._json(name)
         self._may_write(path, path.stem)
-        _line(value, "the value", path)
+        line_of(value, "the value", path)
         with _writing(path):
-            write_json(path, value)
+            files.write_json(path, value)
         return path
 
     def read_json(self, name: str) -> Any:
         """Read ``<name>.json``; raises RunError if it is absent or damaged."""
-        return _read_json(self._json(name))
+        path = self._json(name)
+        self._require_whole(path)
+        return _read_json(path)
+
+    def checksums(self) -> dict[str, str]:
+        """The SHA-256 of each file of a complete run; empty for an incomplete one.
+
+        Raises:
+            RunError: `checksums.json` itself is damaged.
+        """
+        path = self.folder / SUMS
+        if not self.done or not path.is_file():
+            return {}
+        held = _read_json(path)
+        sums = held.get("files") if seal_fits(held) else None
+        if not isinstance(sums, dict):
+            raise RunError(f"{SUMS} is damaged", where=str(self.folder), hint=_MADE_AGAIN)
+        return sums
+
+    def _require_whole(self, path: Path) -> None:
+        """Compare a file of a complete run with its checksum, once."""
+        if path.name in self._checked or not self.done:
+            return
+        expected = self.checksums().get(path.name)
+        bad = {} if expected is None else files.damaged(self.folder, {path.name: expected})
+        if bad:
+            found = f"{path.name} of a complete run is damaged: {bad[path.name]}"
+            raise RunError(found, where=str(self.folder), hint=_MADE_AGAIN)
+        self._checked.add(path.name)
 
     def finish(self, summary: Mapping[str, Any] | None = None) -> None:
         """Write ``done.json``, the last file of the run, and release the folder."""
         self._may_write(self.folder / LAST, "done.json")
-        _line(summary or {}, "the summary", self.folder / LAST)
-        write_json(self.folder / LAST, dict(summary or {}))
+        line_of(summary or {}, "the summary", self.folder / LAST)
+        with _writing(self.folder / LAST):
+            last = files.json_text(dict(summary or {}))
+            names = [path.name for path in self.folder.iterdir() if _is_sealed(path)]
+            sums = {**files.checksums(self.folder, names), LAST: files.sha256_of_text(last)}
+            files.write_json(self.folder / SUMS, sealed({"files": dict(sorted(sums.items()))}))
+            files.write_whole(self.folder / LAST, last)
         self.close()
 
     def _lines(self, name: str) -> Path:
@@ -227,6 +266,18 @@ class Run:
                 where=str(path),
                 hint="Open a run in another folder, or delete this one.",
             )
+
+
+def _is_sealed(path: Path) -> bool:
+    """Whether a file of a finished run gets a checksum: all but the log, and what is in folders."""
+    return path.is_file() and not path.name.startswith(".") and path.name not in _UNSEALED
+
+
+_UNSEALED = (f"{LOG}.jsonl", SUMS, LAST)
+_MADE_AGAIN = (
+    "Copy the folder again, or delete it and run the command that made it. Where the file was "
+    f"edited on purpose, delete {SUMS}."
+)
 
 
 @contextmanager
@@ -278,7 +329,11 @@ class Store:
 
 
 def read_run(folder: Path | str) -> Run:
-    """Open a run for reading, complete or not; raises RunError if the folder is not a run."""
+    """Open a run for reading, complete or not.
+
+    Raises:
+        RunError: the folder is not a run, or its `run.json` is damaged.
+    """
     folder = Path(folder)
     if not (folder / FIRST).is_file():
         raise RunError(
@@ -286,11 +341,13 @@ def read_run(folder: Path | str) -> Run:
             where=str(folder),
             hint="Check the path.",
         )
-    return Run(folder, _read_spec(folder), writable=False)
+    run = Run(folder, _read_spec(folder), writable=False)
+    run._require_whole(folder / FIRST)
+    return run
 
 
 def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
-    differ = differences(_read_spec(folder), asked)
+    differ = files.differences(_read_spec(folder), asked)
     if differ:
         more = f"; and {len(differ) - 8} more" if len(differ) > 8 else ""
         raise RunError(
@@ -302,15 +359,18 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
 
 def _read_spec(folder: Path) -> dict[str, Any]:
     raw = _read_json(folder / FIRST)
-    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+    if not isinstance(raw.get("spec"), dict):
         raise RunError(f"{FIRST} has no spec", where=str(folder), hint="Choose another folder.")
     spec: dict[str, Any] = raw["spec"]
     return spec
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        held = load_json(path)
+        if not isinstance(held, dict):
+            raise ValueError(f"it holds a {type(held).__name__}, not an object")
+        return held
     except FileNotFoundError:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:
@@ -328,46 +388,3 @@ def _checked(name: str, ending: str) -> str:
             hint="Use letters, digits, . _ and -.",
         )
     return name + ending
-
-
-def _line(value: Any, what: str, where: Path) -> str:
-    try:
-        text = _ENCODER.encode(value)
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:  # a lone surrogate, which models do write
-                return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-        return text
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"{what} is not JSON: {error}",
-            where=str(where),
-            hint="Use strings, finite numbers, lists and dicts; None for what is absent.",
-        ) from error
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """The record of a complete line, else None."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        record: dict[str, Any] = json.loads(line)
-        return record
-    except ValueError:
-        return None
-
-
-def _drop_partial_line(path: Path) -> None:
-    """Cut a last line that is not complete; reads from the end, in blocks."""
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        tail, start = b"", end
-        while start and tail.rstrip(b"\n\0").count(b"\n") < 1:
-            start = max(0, start - 65536)
-            file.seek(start)
-            tail = file.read(end - start)
-        cut = tail.rfind(b"\n", 0, len(tail) - 1) + 1  # where the last line begins
-        if end and _record(tail[cut:]) is None:
-            file.truncate(start + cut)
-            os.fsync(file.fileno())

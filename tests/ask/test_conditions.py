@@ -73,7 +73,7 @@ def test_unknown_names_are_refused(name):
 
 def test_items_without_clips_are_excluded_with_a_reason():
     item = Item(question="2 + 2?", answer="4", choices=("4", "5"))
-    for name in ("silence", "swap", "clip-1", "silence-30"):
+    for name in ("audio", "silence", "swap", "clip-1", "silence-30"):
         reasons = {}
         assert conditioned([item], name, 0, reasons) == [(item, None)]
         assert "no clips" in reasons[item.id]
@@ -182,3 +182,40 @@ def test_a_part_without_samples_is_none() -> None:
     reasons: dict[str, str] = {}
     assert conditioned([item], "fragment-1of2", reasons=reasons) == [(item, None)]
     assert "no 2 parts" in reasons[item.id]
+
+
+SHARED = {
+    "one recording everywhere": lambda n: "hub",
+    "all but a few": lambda n: "hub" if n % 400 else f"r{n}",
+    "all but one in twenty": lambda n: "hub" if n % 20 else f"r{n}",
+    "two recordings": lambda n: ("hub", "other")[n % 300 == 0],
+    "every other one": lambda n: "hub" if n % 2 else f"r{n}",
+}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_swap_looks_at_few_others_where_most_items_share_a_recording(kind, monkeypatch):
+    """Twice the items, about twice the comparisons; whoever can have a donor has one."""
+    from harken.ask.conditions import swap as module
+
+    compared = []
+
+    class Counted(frozenset):
+        def isdisjoint(self, other):
+            compared.append(1)
+            return frozenset.isdisjoint(self, other)
+
+    sounds = module._sounds
+    monkeypatch.setattr(module, "_sounds", lambda item: Counted(sounds(item)))
+    counts = []
+    for size in (800, 1600):
+        known = [make(n, 1, [SHARED[kind](n)]) for n in range(size)]
+        compared.clear()
+        found = module.swap(known, 0)
+        counts.append(len(compared))
+        for item, other in zip(known, found, strict=True):
+            if isinstance(other, str):
+                assert len({i.recordings for i in known}) == 1
+            else:
+                assert not {c.path for c in other.clips} & {c.path for c in item.clips}
+    assert counts[1] < 2.5 * counts[0] + 100 and counts[1] < 600 * 1600

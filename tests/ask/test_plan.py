@@ -62,7 +62,8 @@ def test_no_such_fragment(name):
 def test_a_broken_recording_is_left_out_with_its_reason():
     item = replace(items(1)[0], clips=(Clip(path="/nowhere.wav"),))
     made = plan(Fake(), [item], {"conditions": ["audio", "fragment-2", "silence"]})
-    assert count(made)["by"] == {"audio": 1}
+    nobody = dict.fromkeys(("fragment-1of2", "fragment-2of2", "silence"), 0)
+    assert count(made)["by"] == {"audio": 1, **nobody}
     assert set(made.excluded) == {"fragment-1of2", "fragment-2of2", "silence"}
 
 

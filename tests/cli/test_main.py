@@ -88,6 +88,21 @@ def test_eval_compare_report_of_text_only_models(items: Path, tmp_path: Path) ->
     assert page.stat().st_size > 10_000
 
 
+def test_eval_of_one_item_with_room_for_thinking(items: Path, tmp_path: Path) -> None:
+    out = tmp_path / "one"
+    words = ["eval", "random", str(items), "-o", str(out), "--limit", "1", "--max-tokens", "64"]
+    words += ["--thinking-tokens", "1000", "--temperature", "0.5", "--top-p", "0.9"]
+    done = harken(*words)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "at most 64 tokens a reply and 1,000 more for thinking, sampled at" in shown
+    assert "at temperature 0.5, top-p 0.9" in shown and "Asked without audio only." in shown
+    spec = json.loads((out / "run.json").read_text())["spec"]
+    assert spec["conditions"] == ["none"] and spec["sampling"]["thinking_tokens"] == 1000
+    again = harken(*words[:-1], "0.8")
+    assert again.returncode == 6 and "sampling.top_p: 0.9 -> 0.8" in again.stderr
+
+
 def test_curate_splits_and_explains(items: Path, tmp_path: Path) -> None:
     words = ["curate", str(items), "-o", str(tmp_path / "c"), "--limit", "60"]
     done = harken(*words, "--voter", "longest", "--voter", "random", "--json")
@@ -103,6 +118,17 @@ def test_curate_splits_and_explains(items: Path, tmp_path: Path) -> None:
         (["show", "nowhere"], 3, "harken synth"),
         (["compare", "nowhere", "nowhere"], 6, "nowhere"),
         (["scan"], 2, "Missing argument"),
+        (["eval", "random", "i", "-o", "x", "--rotations", "-2"], 2, "should be greater"),
+        (["eval", "random", "i", "-o", "x", "--clip-rotations", "-1"], 2, "should be greater"),
+        (["eval", "random", "i", "-o", "x", "--selfcheck", "-1"], 2, "should be greater"),
+        (["eval", "random", "i", "-o", "x", "--max-failed", "7"], 2, "should be less"),
+        (["eval", "random", "i", "-o", "x", "--max-tokens", "0"], 2, "max_tokens is 0"),
+        (["eval", "random", "i", "-o", "x", "--max-tokens", "-3"], 2, "1 to 1,000,000"),
+        (["eval", "random", "i", "-o", "x", "--max-tokens", "1000000000"], 2, "1 to 1,000,000"),
+        (["eval", "random", "i", "-o", "x", "--thinking-tokens", "-1"], 2, "thinking_tokens"),
+        (["eval", "random", "i", "-o", "x", "--temperature", "nan"], 2, "temperature is nan"),
+        (["eval", "random", "i", "-o", "x", "--top-p", "0"], 2, "top_p is 0"),
+        (["floor", "own", "--data", "i", "--max-tokens", "0"], 2, "max_tokens is 0"),
         (["no-such-verb"], 2, "No such command"),
     ],
 )

@@ -28,6 +28,8 @@ import contribution as proof
         ((1, 1, 1, 1), (0.2, 0.5, 0.2, 0.1), 1),
         ((1, 1, 1, 1), (0.3, 0.4, 0.2, 0.1), -1),  # less than all others together
         ((), None, -1),
+        ((1,), None, -1),  # one order: a preferred position looks the same
+        ((1,), (0.1, 0.9, 0.0, 0.0), -1),
     ],
 )
 def test_settled(picks, chances, held):

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from harken.audio.clip import Clip
-from harken.curate.labels import CurateSettings
+from harken.curate.labels import LABELS, CurateSettings
 from harken.curate.run import run
 from harken.errors import ConfigError, DataError, RunError, TooManyFailures
+from harken.hashing import sealed
 from harken.item import Item
-from harken.models.base import PromptStyle, Reply
+from harken.models.base import PromptStyle, Reply, Sampling
 from harken.models.text_only.linear import Linear
 from harken.models.text_only.longest import Longest
 from harken.models.text_only.random import Random
@@ -88,7 +89,7 @@ class Listener:
 
 def labels(out):
     found = {}
-    for name in ("weak", "strong", "dropped"):
+    for name in LABELS:
         for item in open_dataset(out / name):
             found[item.question] = (name, item)
     return found
@@ -97,7 +98,7 @@ def labels(out):
 def test_bits_sorts_leaky_from_audio_only_and_says_why(tmp_path):
     items = make_items(40)
     summary = run(items, [Listener(items), Linear(), Longest()], tmp_path / "c")
-    assert summary["counts"] == {"weak": 20, "strong": 20, "dropped": 0}
+    assert summary["counts"] == {"weak": 20, "strong": 20, "undecided": 0, "dropped": 0}
     assert summary["by_task"]["identify"] == summary["counts"]
     assert summary["listens"] == {"listener": True, "linear": False, "longest": False}
     for name, item in labels(tmp_path / "c").values():
@@ -109,11 +110,11 @@ def test_bits_sorts_leaky_from_audio_only_and_says_why(tmp_path):
         expected = 0.0 if name == "weak" else math.log2(0.91 / 0.25)
         assert own.bits == pytest.approx(expected, abs=1e-4)
         assert dict(own.voters)["listener"] == own.bits and dict(own.voters)["longest"] == 0.0
-    assert json.loads((tmp_path / "c" / "curate.json").read_text()) == summary
+    assert json.loads((tmp_path / "c" / "curate.json").read_text()) == sealed(summary)
 
 
 def test_shapley_shares_name_the_clip_that_matters(tmp_path):
-    items = make_items(8, clips=2)
+    items = make_items(16, clips=2)
     run(items, [Listener(items)], tmp_path / "c")
     for name, item in labels(tmp_path / "c").values():
         gain = math.log2(0.91 / 0.25) if name == "strong" else 0.0
@@ -135,7 +136,7 @@ class HalfSure(Listener):
 
 
 def test_bits_and_shares_are_means_over_those_who_listen(tmp_path):
-    items = make_items(8, clips=2)
+    items = make_items(16, clips=2)
     run(items, [HalfSure(items), Listener(items), Longest()], tmp_path / "c")
     gains = [math.log2(0.91 / 0.25), math.log2((0.91 + 0.25) / 2 / 0.25)]
     for name, item in labels(tmp_path / "c").values():
@@ -154,8 +155,8 @@ def test_every_number_of_options_has_its_own_quorum(tmp_path):
     summary = run(items, [Listener(items)], tmp_path / "c")
     assert [quorum["options"] for quorum in summary["quorums"]] == [2, 4]
     found = labels(tmp_path / "c")
-    assert {found[item.question][0] for item in two} == {"strong"}
-    assert all("undecided" in found[i.question][1].history[-1].note for i in two)
+    assert {found[item.question][0] for item in two} == {"undecided"}
+    assert all("knows or guesses" in found[i.question][1].history[-1].note for i in two)
     assert {found[item.question][0] for item in four[:4]} == {"weak"}
 
 
@@ -188,7 +189,7 @@ def test_shapley_of_many_clips_is_sampled_and_can_be_left_out(tmp_path):
 
 
 def test_silence_vote(tmp_path):
-    items = make_items(12)
+    items = make_items(24)
     readers = [Listener(items), Listener(items), Random(1)]
     summary = run(items, readers, tmp_path / "c", rule="silence-vote")
     assert list(summary["voters"]) == ["listener", "listener.2", "random-1"]
@@ -197,11 +198,11 @@ def test_silence_vote(tmp_path):
         assert name == ("weak" if item.contribution.text_only_right >= 2 else "strong")
         assert "leaky" not in item.tags or name == "weak"
     votes = (tmp_path / "c" / "votes" / "0-listener-1clips-0000.jsonl").read_text().splitlines()
-    assert {json.loads(v)["condition"] for v in votes} == {"silence-30"} and len(votes) == 12
+    assert {json.loads(v)["condition"] for v in votes} == {"silence-30"} and len(votes) == 24
 
 
 class WordsOnly(Listener):
-    """Gives no probabilities, and a reply that names no option."""
+    """Gives no probabilities, and a reply that names no option: it is not shown to know any."""
 
     def choice_logprobs(self, prompts):
         return [None] * len(prompts)
@@ -209,7 +210,7 @@ class WordsOnly(Listener):
 
 def test_votes_in_words_are_read_by_the_scorer_of_the_settings(all_right, tmp_path):
     items = make_items(4)
-    for scorer, label in (("strict", "strong"), (all_right, "weak")):
+    for scorer, label in (("strict", "undecided"), (all_right, "weak")):
         settings = CurateSettings(scorer=scorer)
         run(items, [WordsOnly()], tmp_path / scorer, rule="silence-vote", settings=settings)
         assert {name for name, _ in labels(tmp_path / scorer).values()} == {label}
@@ -300,3 +301,36 @@ def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothin
     (tmp_path / "killed" / "curate.json").unlink()  # killed just before the end
     assert start(tmp_path / "killed", 0).wait(60) == 0
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("last", ["None of the above", "both A and B", "alle oben genannten"])
+def test_items_that_keep_their_order_are_not_called_weak_or_strong(tmp_path, last):
+    """A voter that always says A would "know" them: they are asked in one order."""
+    items = make_items(12)
+    odd = [Item(question=f"{item.question} ({last})", answer=item.answer,
+                choices=(*item.choices, last), clips=item.clips) for item in items[:4]]  # fmt: skip
+    known = [*items, *odd]
+    summary = run(known, [Listener(known), Longest()], tmp_path / "c")
+    found = {item.question: name for name, item in labels(tmp_path / "c").values()}
+    assert {found[item.question] for item in odd} == {"undecided"}
+    assert sum(summary["counts"].values()) == 16
+    why = {item.question: item.history[-1].note
+           for item in open_dataset(tmp_path / "c" / "undecided")}  # fmt: skip
+    assert all("asked in one order" in why[item.question] for item in odd)
+    assert not any("asked in one order" in why.get(item.question, "") for item in items)
+
+
+def test_the_room_of_voters_that_write_is_a_setting(tmp_path):
+    rooms = []
+
+    class Wordy(WordsOnly):
+        def generate(self, prompts, sampling):
+            rooms.append(sampling.room)
+            return super().generate(prompts, sampling)
+
+    items = make_items(4)
+    settings = CurateSettings(sampling=Sampling(64, thinking_tokens=1000))
+    run(items, [Wordy()], tmp_path / "c", settings=settings)
+    assert set(rooms) == {1064}
+    with pytest.raises(RunError, match=r"settings.sampling.max_tokens"):
+        run(items, [Wordy()], tmp_path / "c", settings=CurateSettings())

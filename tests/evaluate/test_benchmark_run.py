@@ -17,6 +17,7 @@ from harken.evaluate.run import Guards
 from harken.models.base import PromptStyle, Reply
 from harken.models.listeners.load import load_listener
 from harken.models.load import load_model
+from harken.report.terminal import results
 from scored_records import chirp
 
 SOUNDS = ("dog bark", "church bells", "steady rain", "a loud siren")
@@ -84,6 +85,11 @@ def test_one_folder_holds_plan_replies_scores_official_score_and_floor(
     assert found["official"]["submitted"]["official"]["accuracy"] == 1.0
     assert found["official"]["raw"]["official"]["accuracy"] == 0.0
     assert found["official"]["raw"]["strict"]["accuracy"] == 1.0
+    assert found["official"]["lmms_eval"] == {"accuracy": 1.0, "n": 12, "guessed": 0.0}
+    shown = results(found)
+    for whose in ("of the file that --submit writes", "of a file that holds them unchanged",
+                  "lmms-eval, which reads letters"):  # fmt: skip
+        assert whose in " ".join(shown.split())
     assert found["blind"]["chance"] == 0.25 and found["blind"]["n"] == 12
     assert found["versions"]["harken"]
     lines = {name: (tmp_path / f"{name}.jsonl").read_text().count("\n")
@@ -115,9 +121,11 @@ def test_rescoring_calls_no_model_and_reports_what_changed(
     assert same["changed"] == 0 and (tmp_path / "results.json").read_bytes() == before
     changed = (tmp_path / "records.jsonl").read_text().replace('"correct"', '"wrong"', 1)
     (tmp_path / "records.jsonl").write_text(changed)
+    (tmp_path / "checksums.json").unlink()  # or the change would be told as damage
     again = evaluate.rescore(tmp_path)
     assert again["changed"] == 1 and again["after"]["audio"] == 1.0
-    (tmp_path / "plan.jsonl").unlink()
+    for name in ("plan.jsonl", "checksums.json"):
+        (tmp_path / name).unlink()
     with pytest.raises(RunError, match="no plan"):
         evaluate.rescore(tmp_path)
 
@@ -188,6 +196,11 @@ def test_a_benchmark_runs_from_the_command_line(
         "--rotations",
         "2",
     ]
+    alone = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
+    assert "24 requests" in alone.stdout, "a baseline of the text is asked none only"
+    words[words.index(str(tmp_path / "run"))] = str(tmp_path / "all")
+    for condition in ("audio", "none", "silence", "swap"):
+        words += ["--condition", condition]
     plan = subprocess.run([*words, "--stage", "plan"], capture_output=True, text=True, check=True)
     assert "96 requests" in plan.stdout and "12 items are too few" in plan.stdout
     assert "0.1 min of audio" in plan.stdout

@@ -140,7 +140,8 @@ def test_items_that_cannot_be_asked_are_counted(items: list[Item], tmp_path: Pat
 
 
 def test_compare_finds_the_flips(items: list[Item], tmp_path: Path) -> None:
-    evaluate.run(load_model("constant:0"), items, tmp_path / "a")
+    first = load_model("constant:0")
+    evaluate.run(first, items, tmp_path / "a", conditions=evaluate.CONDITIONS)
     evaluate.run(OracleWithAudio(items), items, tmp_path / "b")
     found = compare(tmp_path / "a", tmp_path / "b")
     whole = found["conditions"]["audio"][0]

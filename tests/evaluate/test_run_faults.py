@@ -110,7 +110,8 @@ def test_partial_transcripts_are_not_used(items: list[Item], tmp_path: Path, rep
 
 def test_a_run_that_cannot_be_rescored_stays_as_it_is(items: list[Item], tmp_path: Path) -> None:
     evaluate.run(Says(), items, tmp_path / "run", conditions=("audio",))
-    (tmp_path / "run" / "plan.jsonl").unlink()
+    for name in ("plan.jsonl", "checksums.json"):
+        (tmp_path / "run" / name).unlink()
     before = files(tmp_path / "run")
     with pytest.raises(RunError, match="no plan"):
         evaluate.rescore(tmp_path / "run")

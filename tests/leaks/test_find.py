@@ -101,6 +101,7 @@ def test_every_kind_is_found_once_and_nothing_else(sets: tuple[Path, Path]) -> N
         "items": 12,
         "clips": 11,
         "questions": 12,
+        "unheard": 1,
         "unreadable": {"missing": 1},
     }
     assert found["bench"]["unreadable"] == {} and found["bench"]["clips"] == 6

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harken.leaks.sources import Origin, certainty, distinctive, keys, origins
+from harken.leaks.sources import Origin, certainty, distinctive, in_order, keys, origins
 
 
 def read(name: str, row: dict[str, object] | None = None) -> set[tuple[str, str]]:
@@ -71,3 +73,18 @@ def test_certainty() -> None:
     assert certainty(Origin("speaker", "a"), Origin("speaker", "a")) == 0.25
     assert ("freesound", "1234") in keys(number) and ("number", "1234") in keys(sure)
     assert not distinctive("audio12") and not distinctive("abcdefgh") and distinctive("kitchen7a")
+
+
+SEVERAL = [
+    Origin("youtube", "a", 1.0, 2.0),
+    Origin("youtube", "a"),
+    Origin("name", "b"),
+    Origin("youtube", "a", 1.0, 3.0),
+    Origin("speaker", "a"),
+]
+
+
+@given(st.permutations(SEVERAL))
+def test_origins_have_one_order_whatever_that_of_the_set(found: list[Origin]) -> None:
+    assert in_order(found) == in_order(reversed(found)) == in_order(frozenset(found))
+    assert [one.kind for one in in_order(found)] == ["name", "speaker", *["youtube"] * 3]

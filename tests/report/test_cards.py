@@ -69,7 +69,7 @@ def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> Non
     item = Item("q?", "hen", ("dog", "cat", "hen"), recordings=("r",))
     records = [record(item, "audio", 0.7, rotation) for rotation in range(3)]
     records.append(record(item, "none", 0.1))
-    shown = card(item, (records, [record(item, "audio", 0.2)]), "gained", [])
+    shown = card(item, records, [("before", [record(item, "audio", 0.2)])], "gained", [])
     audio, none, before = shown["answers"]
     assert audio["p"] == pytest.approx([0.15, 0.15, 0.7], abs=1e-3)
     assert audio["picks"] == [0, 0, 3] and audio["right"] == 3
@@ -79,7 +79,7 @@ def test_answers_over_rotations_are_brought_back_to_the_items_own_order() -> Non
 
 def test_a_card_can_be_made_without_the_dataset() -> None:
     item = Item("q?", "hen", ("dog", "cat", "hen"), task="t", recordings=("r",))
-    shown = card(None, ([record(item, "audio", 0.7, rotation=1)], []), "", [])
+    shown = card(None, [record(item, "audio", 0.7, rotation=1)], [], "", [])
     assert shown["choices"] == ["dog", "cat", "hen"] and shown["question"] == "q?"
     assert shown["answer"] == "hen" and shown["answers"][0]["picks"] == [0, 0, 1]
 
@@ -103,7 +103,7 @@ def test_picks_are_found_where_the_clips_were_in_another_order() -> None:
     plain = record(item, "audio", 0.9)
     # Clips exchanged: the clip that is clip 1 is shown as clip 2; the answer is brought back.
     other = record(item, "audio", 0.9, clip_rotation=1) | {"choices": ["clip 2", "clip 1"]}
-    (answer,) = card(None, ([other, plain], []), "", [])["answers"]
+    (answer,) = card(None, [other, plain], [], "", [])["answers"]
     assert answer["picks"] == [2, 0] and answer["right"] == 2
 
 
@@ -113,10 +113,10 @@ def test_a_flip_shows_the_pass_that_differs() -> None:
     after = [record(item, "audio", 0.9, r) for r in range(3)]
     change = changed_answers(before, after, "audio")
     assert change is not None and [t["rotation"] for t in change] == [1, 1]
-    shown = card(item, (after, before), "gained", [])["change"]
+    shown = card(item, after, [("before", before)], "gained", [])["change"]
     assert [one["outcome"] for one in shown] == ["wrong", "correct"]
     assert shown[1]["word"] == "hen" and changed_answers(after, after, "audio") is None
-    assert card(item, (after, before), "kept", [])["change"] is None
+    assert card(item, after, [("before", before)], "kept", [])["change"] is None
 
 
 def test_flipped_items_come_first_but_do_not_fill_the_page() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from math import log2
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import harken.report.content as content
+import harken.report.words as words
 from harken.evaluate.results import tabulate
 from harken.item import Item
-from harken.report.headline import hardest, headline, main_condition, widest
+from harken.report import terminal
+from harken.report.gather import LoadedRun
+from harken.report.headline import headline, main_condition, widest
+from harken.report.reference import reference
 from scored_records import record
 
 ITEMS = [
@@ -37,7 +44,7 @@ def test_every_column_is_there_and_absent_ones_have_a_dash() -> None:
     shown = texts(found)
     assert list(shown) == [
         "items", "score", "95 % interval", "chance", "text-only floor", "none", "silence", "swap",
-        "transcript", "audio gain", "p", "unparsable", "abstained", "failed",
+        "transcript", "audio gain", "p", "bits", "unparsable", "abstained", "failed",
     ]  # fmt: skip
     assert (shown["score"], shown["none"], shown["swap"]) == ("75.0 %", "25.0 %", "50.0 %")
     assert shown["silence"] == shown["transcript"] == shown["text-only floor"] == "–"
@@ -45,18 +52,85 @@ def test_every_column_is_there_and_absent_ones_have_a_dash() -> None:
     assert list(texts(found, found["tasks"][0])) == list(shown)
 
 
-def test_the_gain_is_over_the_hardest_control_with_its_largest_p() -> None:
+def test_gain_p_and_bits_are_over_the_hardest_control() -> None:
     found = results(audio=12, none=4, swap=8)
-    name, gain, p = hardest(found["overall"])
-    # 8 flips over none: p = 2 / 2^8. 4 over swap: p = 2 / 2^4.
-    assert (name, gain["difference"]) == ("swap", 0.25) and p == pytest.approx(2 / 2**4)
-    column = {c.name: c for c in headline(found)}["audio gain"]
-    assert (column.text, column.small) == ("+25.0", "over swap")
+    assert reference(found) == "swap"
+    column = {c.name: c for c in headline(found)}
+    assert (column["audio gain"].text, column["audio gain"].small) == ("+25.0", "over swap")
+    assert column["p"].value == pytest.approx(2 / 2**4)  # 4 flips over swap; 8 over none
+    # 4 of 16 items change from p(gold) 0.1 to 0.9: a quarter of log2 9.
+    assert column["bits"].value == pytest.approx(0.25 * log2(9), abs=1e-4)
 
 
-def test_a_transcript_is_no_control_without_sound() -> None:
-    assert hardest(results(audio=12, none=4, transcript=12)["overall"])[0] == "none"
-    assert hardest(results(audio=12, transcript=2)["overall"]) == ("", {}, None)
+@pytest.mark.parametrize(
+    ("right", "name"),
+    [
+        ({"audio": 12, "none": 4, "transcript": 12}, "none"),
+        ({"audio": 12, "transcript": 2}, ""),
+        ({"audio": 12, "none": 9, "silence": 9, "swap": 9}, "none"),  # the first of equal ones
+        ({"audio": 12, "none": 2, "silence": 11, "swap": 4}, "silence"),
+        ({"audio": 4, "none": 9, "swap": 4}, "none"),  # audio loses to none, surely
+        ({"audio": 4, "none": 4, "swap": 12}, "swap"),
+    ],
+)
+def test_the_reference_is_the_control_that_audio_beats_with_least_proof(
+    right: dict[str, int], name: str
+) -> None:
+    assert reference(results(**right)) == name
+
+
+def test_a_smaller_gain_that_is_surer_is_not_the_hardest() -> None:
+    """Over silence 4 gain and none loses; over swap 8 gain and 3 lose: more, and less sure."""
+    audio, silence = range(12), range(8)
+    swap = [*range(4), 12, 13, 14]
+    found = tabulate(
+        [
+            record(item, condition, 0.9 if at in right else 0.1)
+            for condition, right in (("audio", audio), ("silence", silence), ("swap", swap))
+            for at, item in enumerate(ITEMS)
+        ]
+    )
+    gains = found["overall"]["gains"]
+    assert gains["silence"]["difference"] < gains["swap"]["difference"]
+    assert gains["silence"]["p"] == pytest.approx(2 / 2**4)
+    assert gains["silence"]["p"] < gains["swap"]["p"]
+    assert reference(found) == "swap"
+
+
+@pytest.mark.parametrize(
+    ("right", "verdict"),
+    [
+        ({"audio": 15, "none": 4, "swap": 4}, "It listens."),
+        ({"audio": 15, "none": 2, "swap": 14}, "It gains from any audio, not from the item's own."),
+        ({"audio": 15, "none": 2, "silence": 14}, "It gains over none, not over silence."),
+        ({"audio": 5, "none": 4, "swap": 4}, "No proof that it listens."),
+        ({"audio": 2, "none": 14, "swap": 14}, "The audio makes it worse."),
+    ],
+)
+def test_verdict_and_all_headline_figures_are_over_one_named_control(
+    right: dict[str, int], verdict: str
+) -> None:
+    found = results(**right)
+    name = reference(found)
+    short, numbers = words.verdict(found)
+    assert short == verdict
+    assert f"a paired gain over {name} of" in numbers and "under " + name in numbers
+    loaded = LoadedRun(Path("run"), {"model": "m"}, found, [])
+    figures = {one["name"]: one["value"] for one in content.headline(loaded, None, ())["figures"]}
+    gain = found["overall"]["gains"][name]
+    assert figures[f"gain of audio over {name}"] == words.points(gain["difference"])
+    assert figures[f"contribution of the audio over {name}"] == words.signed(gain["bits"]["mean"])
+    assert not any(f"over {other}" in figure for figure in figures
+                   for other in set(right) - {"audio", name})  # fmt: skip
+    shown = terminal.results(found, width=110)
+    assert f"Audio gain and p: over {name}" in shown and f"Over {name}, the audio adds" in shown
+
+
+def test_every_row_of_the_headline_has_the_same_reference() -> None:
+    found = results(audio=12, none=4, swap=8)
+    for row in (found["overall"], *found["tasks"]):
+        small = {c.name: c.small for c in headline(found, row)}["audio gain"]
+        assert small == "over swap"
 
 
 def test_the_text_only_floor_is_known_for_all_tasks_together() -> None:

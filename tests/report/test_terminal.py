@@ -11,7 +11,7 @@ from harken.evaluate.compare import compare
 from harken.evaluate.results import tabulate
 from harken.evaluate.run import results
 from harken.item import Item
-from harken.report import terminal
+from harken.report import comparison, terminal
 from scored_records import make_world, record
 
 
@@ -20,8 +20,8 @@ def test_results_and_comparison_fit_a_terminal(tmp_path: Path) -> None:
     shown = terminal.results(results(world["after"]), width=120)
     assert "right with the audio" in shown and "all tasks" in shown
     assert "1 abstained, 1 unparsable, 1 failed" in shown
-    both = terminal.comparison(compare(world["before"], world["after"]), width=120)
-    assert "first: model" in both and "p (Holm)" in both
+    both = comparison.two(compare(world["before"], world["after"]), width=120)
+    assert "first: before: model" in both and "p (Holm)" in both
     for text in (shown, both):
         assert all(len(line) <= 120 for line in text.splitlines())
         assert "\x1b" not in text
@@ -53,9 +53,9 @@ def _everything() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "line",
     [
-        "The audio adds +2.17 bits a question",
+        "Over silence, the audio adds",
         "always the first option 50.0 %",
-        "Audio gain: over silence, the hardest control.",
+        "Audio gain and p: over silence, the control that is hardest to beat.",
         "Right under caption: 0.0 (0.0–",
         "In every order of the options the same answer: 100.0 % of 24 items",
         "In every order of the clips the same answer: 100.0 % of 24 items",

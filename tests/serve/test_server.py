@@ -24,11 +24,11 @@ from test_client import tone
 
 from harken.ask.record import ask_and_score
 from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import encode_flac, load
+from harken.audio.load import load
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.load import load_model
 from harken.serve import server as serve
-from harken.serve.request import Limits
+from harken.serve.fields import Limits
 from scored_records import make_items
 
 
@@ -169,7 +169,6 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
     good = {"model": "pitch", "messages": user(text("hello"))}
     assert post(served.url, good)[0] == 200
     long = tone(tmp_path, 500, seconds=6.0)
-    flac = base64.b64encode(encode_flac(load(clip), 16000)).decode()
     cases: list[tuple[int, Any, str]] = [
         (400, b"{", "not JSON"),
         (400, b"[" * 100_000, "not JSON"),
@@ -199,9 +198,8 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
         (400, {**good, "messages": user(link("data:audio/wav;base64,%%%"))}, "not base64"),
         (400, {**good, "messages": user(link("data:audio/wav;base64,AAAA"))}, "not-audio"),
         (400, {**good, "messages": user(link("data:audio/wav;base64,"))}, "empty"),
-        (400, {**good, "messages": user(link("data:audio/wav;base64," + flac))}, "wrong-extension"),
         (400, {**good, "messages": user(link("data:audio/wav;base64," + data(clip)[:200]))}, ""),
-        (413, {**good, "messages": user(block(long))}, "6.0 s"),
+        (400, {**good, "messages": user(block(long))}, "too-long: the clip lasts 6.0 s"),
         (413, b"x" * (2 << 20), "larger"),
         (400, {**good, "temperature": "hot"}, "temperature"),
         (400, {**good, "temperature": float("nan")}, "temperature"),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
+from harken.ask.parse import starts_with_letter
 from harken.ask.plan import AskSettings, Request, RequestPlan, sampling_of
 from harken.errors import MissingExtra, RunError
 from harken.models.base import Model, Prompt, Reply, capabilities
@@ -176,10 +177,12 @@ def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[Rep
     for i, reply in _each(lambda some: model.generate(some, sampling), chosen, to_generate, errors):
         answers.replies[i] = checked = _reply(reply)
         if answers.logprobs[i] is None and prompts[i].choices and checked.stop != "failed":
-            answers.logprobs[i] = _rounded(checked.logprobs, len(prompts[i].choices))
+            found = _rounded(checked.logprobs, len(prompts[i].choices))
+            answers.logprobs[i] = found if _is_letter(checked.text, prompts[i], found) else None
     for i, error in errors.items():
         generated = answers.replies[i]
-        if answers.logprobs[i] is None and not (generated and generated.text):
+        answered = generated is not None and (generated.text or generated.stop == "length")
+        if answers.logprobs[i] is None and not answered:
             answers.replies[i] = _failed(error)
     return [
         _record(request, answers.replies[i], answers.logprobs[i]) for i, request in enumerate(batch)
@@ -205,6 +208,18 @@ def _reply(found: Any) -> Reply:
     if found.stop == "failed" or found.error is not None:
         return replace(found, stop="failed", error=found.error or "the request failed")
     return found
+
+
+def _is_letter(text: str, prompt: Prompt, logprobs: Sequence[float] | None) -> bool:
+    """Whether log-probabilities that came with a reply are those of what it says.
+
+    A server gives those of the first token: of "A cat meowing. The answer is B." they are those of
+    an article. They count only where the reply begins with the letter that they favour.
+    """
+    if logprobs is None or not prompt.style.letters:
+        return True
+    choice, best = starts_with_letter(text, prompt), max(logprobs)
+    return choice is not None and logprobs[prompt.order.index(choice)] == best
 
 
 def _each(

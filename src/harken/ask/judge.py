@@ -43,11 +43,13 @@ class Tally:
         judged: answers that were sent to the judge.
         failed: of these, those without a readable verdict in some order.
         disagreed: of these, those whose orders contradict each other.
+        runs: how many times the rule had each answer judged.
     """
 
     judged: int = 0
     failed: int = 0
     disagreed: int = 0
+    runs: int = 1
 
 
 class Judge:

@@ -7,11 +7,12 @@ model. A model built on another (Audio Flamingo 3 on Qwen2.5) is of both familie
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from harken.parsing import load_json
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "qwen": ("qwen", "qwq", "qvq"),
@@ -111,7 +112,7 @@ def _saved(folder: Path) -> set[str]:
     found: set[str] = set()
     for file in ("config.json", "harken-model.json"):
         try:
-            config = json.loads((folder / file).read_text(encoding="utf-8"))
+            config = load_json(folder / file)
         except (OSError, ValueError):
             continue
         for kind in _kinds(config):

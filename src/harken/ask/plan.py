@@ -15,14 +15,15 @@ from typing import Any, Literal, Protocol, TypedDict
 
 from harken.ask.clip_order import reorder
 from harken.ask.conditions.load import conditioned, listener_of, named
-from harken.ask.prompt import Rotations, make_prompt, prompt_text, rotations_of
+from harken.ask.option_order import option_orders
+from harken.ask.prompt import Rotations, make_prompt, prompt_text
 from harken.audio.clip import Clip
 from harken.audio.load import duration_s
 from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ConfigError
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, style_of
 from harken.stats.measures import clusters
 
 Replies = Literal["all", "plain", "none"]
@@ -133,23 +134,25 @@ class RequestPlan:
         requests: one prompt each, with its line of the plan.
         excluded: items that are not asked: condition -> item id -> why.
         one_order: items that are asked in one order of clips only: item id -> why.
+        one_option_order: items that are asked in one order of options only, likewise.
     """
 
     requests: tuple[Request, ...]
     excluded: dict[str, dict[str, str]]
     one_order: dict[str, str]
+    one_option_order: dict[str, str]
 
     def exclusions(self) -> dict[str, dict[str, str]]:
-        """All exclusions as they are written to file: by condition, and ``clip-rotations``."""
-        one_order = {"clip-rotations": self.one_order} if self.one_order else {}
-        return {**self.excluded, **one_order}
+        """All as they are written to file: by condition, ``clip-rotations`` and ``rotations``."""
+        orders = {"clip-rotations": self.one_order, "rotations": self.one_option_order}
+        return {**self.excluded, **{name: why for name, why in orders.items() if why}}
 
 
 def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPlan:
     """All requests to `model` about `items`.
 
-    Items that a condition does not apply to are excluded from it, and items whose clips cannot be
-    reordered are asked in one order; `RequestPlan.excluded` and `RequestPlan.one_order` say why.
+    Items that a condition does not apply to are excluded from it, and items whose clips or options
+    cannot be reordered are asked in one order; the attributes of `RequestPlan` say why.
 
     Raises:
         ConfigError: an unknown condition, a rotation count below 1, or a condition without its
@@ -163,6 +166,7 @@ def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPla
     drafts: list[tuple[_Draft, int]] = []
     excluded: dict[str, dict[str, str]] = {}
     one_order: dict[str, str] = {}
+    orders = [option_orders(item, asking.get("rotations", 1)) for item in items]
     names = named(asking.get("conditions", ("audio",)))
     for condition in names:
         reasons: dict[str, str] = {}
@@ -171,7 +175,8 @@ def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPla
             if changed is None:
                 continue
             first = changed.clips[0].key if changed.clips else ""
-            for draft in _drafts(model, item, changed, condition, asking, one_order):
+            turns = orders[place][0]
+            for draft in _drafts(model, item, changed, condition, asking, turns, one_order):
                 drafts.append((replace(draft, group=groups[place]), positions.get(first, place)))
         if reasons:
             excluded[condition] = reasons
@@ -181,7 +186,8 @@ def plan(model: Model, items: Sequence[Item], asking: AskSettings) -> RequestPla
     for draft, position in _with_texts(drafts, names, asking):
         words = _needs_reply(draft, first, asking)
         requests.append(Request(draft.prompt, _planned(draft, words, salt, clip_keys), position))
-    return RequestPlan(tuple(requests), excluded, one_order)
+    fixed = {item.id: why for item, (_, why) in zip(items, orders, strict=True) if why}
+    return RequestPlan(tuple(requests), excluded, one_order, fixed)
 
 
 class _ClipKeys:
@@ -228,6 +234,7 @@ def _drafts(
     changed: Item,
     condition: str,
     asking: AskSettings,
+    rotations: range,
     one_order: dict[str, str],
 ) -> list[_Draft]:
     """The prompts of one item under one condition: every rotation in every clip rotation."""
@@ -235,7 +242,9 @@ def _drafts(
     turns = asking.get("clip_rotations", 1)
     most = max(1, len(item.clips))
     if turns != "all" and turns < 1:
-        raise ConfigError(f"clip_rotations is {turns}", hint="Use 1 or more, or 'all'.")
+        raise ConfigError(
+            f"clip_rotations is {turns}", hint="Use 1 or more, or 'all' (0 on the command line)."
+        )
     for turn in range(most if turns == "all" else min(turns, most)):
         # Under "none" there are no clips to rotate, but the texts are renumbered all the same, so
         # that every record with audio has its counterpart without.
@@ -243,10 +252,10 @@ def _drafts(
         if isinstance(moved, str):
             one_order[name] = moved
             break
-        for rotation in rotations_of(item, asking.get("rotations", 1)):
+        for rotation in rotations:
             # The prompt has the original's id under every condition, so records of one item are
             # paired, and a text-only model cannot answer them differently.
-            prompt = replace(make_prompt(moved, model.style, rotation), item_id=name)
+            prompt = replace(make_prompt(moved, style_of(model), rotation), item_id=name)
             found.append(_Draft(item, prompt, condition, rotation, turn))
     return found
 
@@ -328,9 +337,8 @@ def _planned(draft: _Draft, words: bool, salt: str, clip_keys: _ClipKeys) -> Pla
 
 def _salt(model: Model, asking: AskSettings) -> str:
     """What determines a reply besides the prompt: model, style, sampling, seed."""
-    own = sampling_of(asking)
-    sampling = [own.max_tokens, own.temperature, own.top_k, own.seed]
-    return canonical([model.identity(), asdict(model.style), sampling, asking.get("seed", 0)])
+    sampling = asdict(sampling_of(asking))
+    return canonical([model.identity(), asdict(style_of(model)), sampling, asking.get("seed", 0)])
 
 
 def sampling_of(asking: AskSettings) -> Sampling:
@@ -376,6 +384,8 @@ def count(request_plan: RequestPlan) -> dict[str, Any]:
         for clip in request.prompt.clips:
             if clip.key not in clips:
                 clips[clip.key] = _length(clip)
+    for name in request_plan.excluded:
+        by.setdefault(name, 0)  # no item could be put under it
     known = [length for length in clips.values() if length is not None]
     return {
         "requests": len(request_plan.requests),

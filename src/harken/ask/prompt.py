@@ -28,7 +28,9 @@ def rotations_of(item: Item, rotations: Rotations) -> range:
     if rotations == "all":
         return range(size)
     if rotations < 1:
-        raise ConfigError(f"rotations is {rotations}", hint="Use 1 or more, or 'all'.")
+        raise ConfigError(
+            f"rotations is {rotations}", hint="Use 1 or more, or 'all' (0 on the command line)."
+        )
     return range(min(rotations, size))
 
 

@@ -27,7 +27,9 @@ class Record(PlannedRequest):
 
     ``how`` says what is scored: ``"logprob"`` (the most probable choice) or ``"text"`` (the reply,
     also when two choices tie). ``text_outcome`` is the outcome of the reply in either case, None
-    where none was generated. ``parsed`` is the choice as the item has it, whatever was shown.
+    where none was generated. ``stop`` is ``"length"`` for a reply that was cut: it is read like any
+    other, and unparsable where it does not hold an answer yet. ``parsed`` is the choice as the item
+    has it, whatever was shown.
     """
 
     reply: str
@@ -174,7 +176,7 @@ def score_request(planned: PlannedRequest, replied: ReplyRecord, scorer: Scorer)
         parsed=found.parsed,
         rule=found.rule,
         note=found.note,
-        text_outcome=text_outcome if reply.text or reply.stop == "failed" else None,
+        text_outcome=text_outcome if reply.text or reply.stop in ("failed", "length") else None,
         text_rule=by_text.rule,
     )
 

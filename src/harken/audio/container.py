@@ -1,11 +1,12 @@
-"""Reads and checks WAV, FLAC, Ogg and MP3 containers without decoding.
+"""Recognises containers by their first bytes, and reads and checks them without decoding.
 
 Decoders are lenient: a WAV whose second half is missing, or an Ogg stream without its end, decodes
 without an error to fewer samples. So the containers are read here, in blocks and at constant
 memory, and every kind of damage has its own reason code.
 
-Sources: RIFF/WAVE (Microsoft 1991, RF64: EBU Tech 3306), FLAC (RFC 9639), Ogg (RFC 3533), Vorbis I
-(4.2.2), Opus (RFC 7845), MPEG audio frames (ISO/IEC 11172-3, 13818-3).
+WAV and its relatives are in `chunked`, MP3 in `mp3`, formats of a further decoder in `foreign`.
+
+Sources: FLAC (RFC 9639), Ogg (RFC 3533), Vorbis I (4.2.2), Opus (RFC 7845).
 """
 
 from __future__ import annotations
@@ -13,60 +14,52 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import BinaryIO
 
+from harken.audio.chunked import READERS, chunked_format
+from harken.audio.foreign import FOREIGN, foreign_format, read_foreign
+from harken.audio.header import AudioNote, Header, check_header
 from harken.audio.mp3 import mp3_frame, read_mp3
+from harken.audio.view import Patch
 from harken.errors import AudioError
 
-MAX_CHANNELS = 64
-MAX_RATE_HZ = 768_000
-MIN_RATE_HZ = 1_000
-MAX_DURATION_S = 6 * 3600.0
-BOMB_RATIO = 20_000
-"""Largest ratio of claimed PCM bytes to file bytes; digital silence in FLAC has about 18,000."""
+FORMATS = ("wav", "flac", "vorbis", "opus", "oggflac", "mp3", "aiff", "au", "caf", "w64", *FOREIGN)
+"""Formats that are recognised by their first bytes; those of `FOREIGN` need a further decoder."""
 
 AUDIO_SUFFIXES = {
     ".wav": ("wav",),
+    ".wave": ("wav",),
+    ".rf64": ("wav",),
     ".flac": ("flac",),
     ".ogg": ("vorbis", "opus", "oggflac"),
     ".oga": ("vorbis", "opus", "oggflac"),
     ".opus": ("opus",),
     ".mp3": ("mp3",),
+    ".aif": ("aiff",),
+    ".aiff": ("aiff",),
+    ".aifc": ("aiff",),
+    ".au": ("au",),
+    ".snd": ("au",),
+    ".caf": ("caf",),
+    ".w64": ("w64",),
+    ".m4a": ("mp4",),
+    ".mp4": ("mp4",),
+    ".aac": ("aac",),
+    ".webm": ("matroska",),
+    ".mka": ("matroska",),
+    ".wma": ("asf",),
 }
 """File suffix -> formats it may hold."""
 
-OTHER_SUFFIXES = frozenset(
-    {".aac", ".aif", ".aiff", ".amr", ".ape", ".au", ".caf", ".m4a", ".mka", ".mp4", ".webm"}
-    | {".wma", ".wv", ".sph"}
-)
+OTHER_SUFFIXES = frozenset({".amr", ".ape", ".wv", ".sph"})
 """Suffixes of audio formats that are not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a container claims.
-
-    Attributes:
-        format: ``wav``, ``flac``, ``vorbis``, ``opus``, ``oggflac`` or ``mp3``.
-        rate_hz, channels: 0 where only the decoder knows.
-        frames: claimed samples a channel; None where only the decoder knows.
-        bits: bits a sample of integer formats, else 0.
-        md5: hash of the decoded samples (FLAC), or empty.
-    """
-
-    format: str
-    rate_hz: int = 0
-    channels: int = 0
-    frames: int | None = None
-    bits: int = 0
-    md5: bytes = b""
-
-
 def sniff(head: bytes) -> str | None:
-    """The format by the first bytes (64 are enough); None if it is not one that is read."""
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
-        return "wav"
+    """The format by the first bytes (64 are enough); None if it is none of `FORMATS`."""
+    if chunked := chunked_format(head):
+        return chunked
     if head[:4] == b"fLaC":
         return "flac"
     if head[:4] == b"OggS" and len(head) > 27:
@@ -81,7 +74,7 @@ def sniff(head: bytes) -> str | None:
         return None
     if head[:3] == b"ID3" or mp3_frame(head) is not None:
         return "mp3"
-    return None
+    return foreign_format(head)
 
 
 def read_header(file: BinaryIO, format: str, size: int) -> Header:
@@ -92,81 +85,18 @@ def read_header(file: BinaryIO, format: str, size: int) -> Header:
             ``corrupt``.
     """
     file.seek(0)
-    if format == "wav":
-        header = _wav(file, size)
+    if format in READERS:
+        header = READERS[format](file, size)
     elif format == "flac":
         header = _flac(file, size)
     elif format == "mp3":
-        header = Header("mp3", *read_mp3(file, size))
+        header = read_mp3(file, size)
+    elif format in FOREIGN:
+        header = read_foreign(format)
     else:
         header = _ogg(file, format)
     check_header(header, size)
     return header
-
-
-def check_header(header: Header, size: int) -> None:
-    """Refuse impossible rates, channel counts and lengths; raises AudioError."""
-    rate, channels = header.rate_hz, header.channels
-    if rate and not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
-        raise AudioError("bad-header", f"the header claims a sample rate of {rate:,} Hz")
-    if channels > MAX_CHANNELS:
-        raise AudioError("bad-header", f"the header claims {channels} channels")
-    if header.frames is None or not rate:
-        return
-    if header.frames == 0:
-        raise AudioError("no-samples", "the header is whole but no samples follow")
-    length_s = header.frames / rate
-    if length_s > MAX_DURATION_S:
-        if header.frames * max(channels, 1) * 2 > BOMB_RATIO * size:
-            found = f"the header claims {length_s / 3600:,.0f} hours in a file of {size:,} bytes"
-            raise AudioError("bad-header", found)
-        found = f"{length_s / 3600:.1f} hours long; the limit is {MAX_DURATION_S / 3600:.0f}"
-        raise AudioError("too-long", found)
-
-
-def _wav(file: BinaryIO, size: int) -> Header:
-    """Read the RIFF chunks up to ``data``."""
-    head = file.read(12)
-    riff_size = struct.unpack("<I", head[4:8])[0]
-    wide_data = None
-    shape: tuple[int, int, int, int] | None = None  # rate, channels, block, bits
-    while len(chunk := file.read(8)) == 8:
-        name, length = chunk[:4], struct.unpack("<I", chunk[4:])[0]
-        if name == b"data":
-            break
-        body = file.read(min(length, 64))
-        if name == b"fmt " and len(body) >= 16:
-            _, channels, rate, _, block, bits = struct.unpack("<HHIIHH", body[:16])
-            shape = rate, channels, block, bits
-        if name == b"ds64" and len(body) >= 16:
-            wide_data = struct.unpack("<Q", body[8:16])[0]
-        file.seek(length - len(body) + (length & 1), os.SEEK_CUR)
-    else:
-        if riff_size + 8 > size or size < 44:
-            raise AudioError("truncated", f"the file ends after {size} bytes, before its samples")
-        raise AudioError("no-samples", "there is no data chunk")
-    if shape is None:
-        raise AudioError("bad-header", "there is no fmt chunk before the samples")
-    rate, channels, block, bits = shape
-    if rate == 0:
-        raise AudioError("zero-rate", "the header claims a sample rate of 0 Hz")
-    if channels == 0:
-        raise AudioError("bad-header", "the header claims 0 channels")
-    if block == 0:
-        raise AudioError("bad-header", "the header claims blocks of 0 bytes")
-    there = size - file.tell()
-    if head[:4] == b"RF64" and length == 0xFFFFFFFF and wide_data is not None:
-        length = wide_data
-    check_header(Header("wav", rate, channels), size)
-    if length > there:
-        if length > (1 << 30) and length > 4 * there:
-            found = f"the header claims {length:,} bytes of samples, the file has {there:,}"
-            raise AudioError("bad-header", found)
-        raise AudioError("truncated", f"{there:,} of {length:,} bytes of samples are there")
-    # Compressed codecs pack several samples in a block: only the decoder knows their number.
-    plain = bits > 0 and block == channels * ((bits + 7) // 8)
-    frames = length // block if plain or length < block else None
-    return Header("wav", rate, channels, frames, bits)
 
 
 def _flac(file: BinaryIO, size: int) -> Header:
@@ -187,7 +117,18 @@ def _flac(file: BinaryIO, size: int) -> Header:
     if size == 42 or not _flac_has_frames(head, file):
         reason = "truncated" if frames else "no-samples"
         raise AudioError(reason, f"{frames:,} samples claimed, the file ends after its header")
-    return Header("flac", rate, channels, frames or None, bits, head[26:42])
+    header = Header("flac", rate, channels, frames or None, bits, head[26:42])
+    if frames:
+        return header
+    found = "the header states no number of samples"
+    return replace(header, notes=(AudioNote("unknown-length", found),))
+
+
+def flac_without_length(file: BinaryIO) -> Patch:
+    """What makes a decoder read FLAC to its end, whatever number of samples the header states."""
+    file.seek(18)
+    fields = int.from_bytes(file.read(8), "big")
+    return 18, (fields >> 36 << 36).to_bytes(8, "big")
 
 
 def _flac_has_frames(head: bytes, file: BinaryIO) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
-from harken.audio.codec import Samples, encode, resample, write_bytes
+from harken.audio.codec import Samples, encode, encode_float, write_bytes
+from harken.audio.heard import HeardSamples
 from harken.audio.probe import probe
-from harken.audio.source import EncodedSource, clear_sources, cut, read_source
+from harken.audio.source import EncodedSource, clear_sources, cut, read_source, shaped
 from harken.cache import LruCache
 from harken.errors import AudioError
 from harken.hashing import canonical, digest
@@ -65,8 +66,49 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
         return zeros[0] if mono else zeros
     if clip.plan is not None and clip.kind != "shard":  # a shard holds the rendered audio
         scene = render(clip.plan)[None, :], clip.plan.rate_hz
-        return _shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+        sound, _ = shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+        return np.array(sound[0] if mono else sound)
     return _load_source(clip, rate_hz, mono)
+
+
+def require_heard(clip: Clip, known: set[str] | None = None) -> None:
+    """Refuse a clip in which nothing is heard, or in any part of its scene.
+
+    A clip of the kind ``silence`` is meant to be silent. `known` has the keys of files that were
+    heard before, which are not decoded again, and gets those of this call.
+
+    Raises:
+        AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
+    """
+    if clip.kind == "silence":
+        return
+    if clip.plan is not None and clip.kind != "shard":
+        for number, part in enumerate(clip.plan.parts):
+            _require_inside(clip.plan, number)
+            require_heard(part.clip, known)
+        return
+    if known is not None and clip.key in known:
+        return
+    row = clip.row if clip.kind == "shard" else -1
+    source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
+    samples, rate = read_source(source)
+    heard = HeardSamples(hashed=False)
+    if samples.size:
+        heard.take(samples.T, rate)
+    try:
+        heard.require()
+    except AudioError as error:
+        raise AudioError(error.reason, error.found, where=clip.path) from None
+    if known is not None:
+        known.add(clip.key)
+
+
+def _require_inside(plan: ScenePlan, number: int) -> None:
+    """Raise AudioError ``bad-plan`` if a part begins outside its scene."""
+    at_s = plan.parts[number].at_s
+    if not 0 <= round(at_s * plan.rate_hz) <= round(plan.duration_s * plan.rate_hz):
+        found = f"part {number} begins at {at_s:g} s in a scene of {plan.duration_s:g} s"
+        raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
 
 
 def render(plan: ScenePlan) -> Samples:
@@ -85,10 +127,8 @@ def render(plan: ScenePlan) -> Samples:
     total = round(plan.duration_s * plan.rate_hz)
     scene = np.zeros(total, np.float64)
     for number, part in enumerate(plan.parts):
+        _require_inside(plan, number)
         first = round(part.at_s * plan.rate_hz)
-        if first < 0 or first > total:
-            found = f"part {number} begins at {part.at_s:g} s in a scene of {plan.duration_s:g} s"
-            raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
         sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
         sound *= 10.0 ** (part.gain_db / 20.0)
         fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)
@@ -114,8 +154,9 @@ def encode_wav(samples: Samples, rate_hz: int) -> bytes:
 
 
 def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> None:
-    """Write 16-bit WAV atomically."""
-    write_bytes(path, encode_wav(samples, rate_hz))
+    """Write 16-bit WAV atomically; float WAV if samples are beyond full scale."""
+    beyond = float(np.max(np.abs(samples), initial=0.0)) > 1.0
+    write_bytes(path, encode_float(samples, rate_hz) if beyond else encode_wav(samples, rate_hz))
 
 
 _loaded: LruCache[Samples] = LruCache(128 << 20)
@@ -136,14 +177,7 @@ def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
     key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
     held = _loaded.get(key)
     if held is None:
-        held = _shaped(*read_source(source), rate_hz, mono)
+        sound, _ = read_source(source, rate_hz, mono)
+        held = np.array(sound[0] if mono else sound)
         _loaded.put(key, held, held.nbytes)
     return np.array(held)
-
-
-def _shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> Samples:
-    """(channels, n) at `rate` -> the result of `load`."""
-    if mono and samples.shape[0] > 1:
-        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    samples = resample(samples, rate, rate_hz)
-    return np.array(samples[0] if mono else samples)

@@ -10,6 +10,7 @@ import io
 import os
 from typing import Any, BinaryIO
 
+from harken.audio.header import AudioNote, Header
 from harken.errors import AudioError
 
 _BITRATES = {
@@ -43,8 +44,8 @@ def mp3_frame(head: bytes) -> tuple[int, int, int, int] | None:
     return length, samples, rate, 1 if head[3] >> 6 == 3 else 2
 
 
-def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
-    """Read all frame headers of an open file; returns (rate_hz, channels).
+def read_mp3(file: BinaryIO, size: int) -> Header:
+    """Read all frame headers of an open file.
 
     Raises:
         AudioError: ``truncated`` when the last frame is cut short or frames that the Xing tag
@@ -82,7 +83,17 @@ def read_mp3(file: BinaryIO, size: int) -> tuple[int, int]:
         raise AudioError("truncated", f"{frames} of {claimed} frames are there")
     if frames <= 0:
         raise AudioError("no-samples", "there is no frame with samples")
-    return rate, channels
+    if claimed is None or frames <= claimed:
+        return Header("mp3", rate, channels)
+    # Decoders stop after the stated number: that of the first of several joined files.
+    found = f"the first frame states {claimed:,} frames, and there are {frames:,}"
+    return Header(
+        "mp3",
+        rate,
+        channels,
+        patches=((start + xing + 8, frames.to_bytes(4, "big")),),
+        notes=(AudioNote("joined", found),),
+    )
 
 
 def _frames_follow(data: bytes) -> bool:

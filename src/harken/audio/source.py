@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from harken.audio.codec import Samples, decode, open_regular
-from harken.audio.container import Header, read_header
+from harken.audio.codec import Samples, TooLarge, decode, open_regular, resample
+from harken.audio.container import read_header
+from harken.audio.header import Header
 from harken.audio.probe import identify
 from harken.cache import LruCache
 from harken.errors import AudioError
@@ -58,8 +59,11 @@ def clear_sources() -> None:
     _verified.clear()
 
 
-def read_source(source: EncodedSource) -> tuple[Samples, int]:
-    """(channels, n) of the span and its rate; the array may be shared and must not be changed.
+def read_source(source: EncodedSource, rate_hz: int = 0, mono: bool = False) -> tuple[Samples, int]:
+    """(channels, n) of the span, averaged over channels if `mono`, and its rate.
+
+    The rate is `rate_hz`, or that of the source for 0. The array may be shared and must not be
+    changed.
 
     Raises:
         AudioError: with one of `harken.audio.probe.REASONS`.
@@ -68,19 +72,32 @@ def read_source(source: EncodedSource) -> tuple[Samples, int]:
     held = _decoded.get(state)
     try:
         if held is not None:
-            return cut(*held, source.start_s, source.length_s)
+            return shaped(*cut(*held, source.start_s, source.length_s), rate_hz, mono)
         if source.row >= 0:
             data = shard_bytes(source)
-            return _read(source, io.BytesIO(data), len(data), state)
+            return _read(source, io.BytesIO(data), len(data), state, rate_hz, mono)
         with open_regular(source.path) as file:
-            return _read(source, file, os.fstat(file.fileno()).st_size, state)
+            size = os.fstat(file.fileno()).st_size
+            return _read(source, file, size, state, rate_hz, mono)
     except AudioError as error:
         error.where = error.where or source.path
         raise
 
 
+def shaped(samples: Samples, rate: int, rate_hz: int, mono: bool) -> tuple[Samples, int]:
+    """(channels, n) at `rate` -> (channels or 1, n) at `rate_hz`, and that rate; 0: as it is."""
+    if mono and samples.shape[0] > 1:
+        samples = samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    return resample(samples, rate, rate_hz or rate), rate_hz or rate
+
+
 def _read(
-    source: EncodedSource, file: BinaryIO, size: int, state: tuple[Hashable, ...]
+    source: EncodedSource,
+    file: BinaryIO,
+    size: int,
+    state: tuple[Hashable, ...],
+    rate_hz: int,
+    mono: bool,
 ) -> tuple[Samples, int]:
     """Check and decode an open source."""
     if source.sha256 is not None and not _verified.get(state):
@@ -96,12 +113,17 @@ def _read(
         _verified.put(state, True, 200)
         file.seek(0)
     header = read_header(file, identify(file.read(512)), size)
-    if not _short(header, size):
-        return decode(file, source.start_s, source.length_s)
-    samples, rate = decode(file)
-    samples.setflags(write=False)
-    _decoded.put(state, (samples, rate), samples.nbytes)
-    return cut(samples, rate, source.start_s, source.length_s)
+    if _short(header, size):
+        try:
+            samples, rate = decode(file, header, most=WHOLE_DECODED)
+        except TooLarge:  # a short file that decodes to much
+            pass
+        else:
+            samples.setflags(write=False)
+            _decoded.put(state, (samples, rate), samples.nbytes)
+            return shaped(*cut(samples, rate, source.start_s, source.length_s), rate_hz, mono)
+    span = source.start_s, source.length_s
+    return decode(file, header, *span, mono=mono, rate_hz=rate_hz)
 
 
 def _short(header: Header, size: int) -> bool:

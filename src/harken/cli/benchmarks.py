@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option
 from harken.report.text import table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def benchmarks(
     name: Annotated[str | None, typer.Argument(help="Show this one and its official rule.")] = None,
     data: Data = None,
     items: Annotated[
-        Path | None, typer.Option(help="Write its items here (.jsonl), for harken eval.")
+        Path | None, file_option(help="Write its items here (.jsonl), for harken eval.")
     ] = None,
     audio: Annotated[
         Path | None,
@@ -30,7 +31,7 @@ def benchmarks(
         Path | None, typer.Option(help="A run on those items: use its replies under audio.")
     ] = None,
     submit: Annotated[
-        Path | None, typer.Option(help="Write the replies of --run here, in the official format.")
+        Path | None, file_option(help="Write the replies of --run here, in the official format.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -76,7 +77,7 @@ def _converted(
     submit: Path | None,
 ) -> dict[str, Any]:
     from harken.evaluate.benchmarks.rows import locate, unpack
-    from harken.evaluate.benchmarks.submit import replies_of
+    from harken.evaluate.benchmarks.submit import about_file, replies_of
     from harken.shards.jsonl import write_jsonl
 
     if items is not None and audio is not None:
@@ -85,7 +86,10 @@ def _converted(
                 unpack(path, audio)
     # The ids of a run's items are hashes of the audio, so the audio is needed again.
     need_audio = items is not None or run is not None
-    release = bench.release(data, audio, need_audio=need_audio, partial=submit is not None)
+    # A check reports every fault as an error; what is converted is what can be used.
+    release = bench.release(
+        data, audio, need_audio=need_audio, partial=submit is not None, tolerant=need_audio
+    )
     found = {**about_release(release), "n": len(release.items), "warnings": list(release.notes)}
     if items is not None:
         found["written"] = write_jsonl(release.items, items)
@@ -93,5 +97,6 @@ def _converted(
         texts, notes = replies_of(bench, release.items, run)
         bench.write_predictions(submit, release.items, texts)
         found["submitted"] = len(texts)
-        found["warnings"] += notes
+        missing = len(release.items) - len(texts)
+        found["warnings"] += [*notes, *about_file(bench, submit, missing)]
     return found

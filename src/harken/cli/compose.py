@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 
 
 def compose(
@@ -19,7 +20,7 @@ def compose(
         ),
     ],
     lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new model.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new model.")],
     projector: Annotated[
         str,
         typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),

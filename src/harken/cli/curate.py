@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Json, MaxTokens, Seed, ThinkingTokens, finish
+from harken.cli.outputs import folder_option
 from harken.report.data import curate_text
 
 
 def curate(
     dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weak/ strong/ dropped/.")],
+    out: Annotated[
+        Path, folder_option("--out", "-o", help="Folder for weak/ strong/ undecided/ dropped/.")
+    ],
     voter: Annotated[
         list[str] | None,
         typer.Option(help="A model that votes (folder or name); repeat for more."),
@@ -25,18 +28,25 @@ def curate(
         "strict"
     ),
     embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
+    max_tokens: MaxTokens = 32,
+    thinking_tokens: ThinkingTokens = 0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Measure how much the audio contributes to each question; split weak from strong.
+
+    Weak: the answer is known without audio. Strong: voters that are shown to know answers without
+    audio do not know this one. Undecided: the voters prove neither. Dropped: no rule can label it.
 
     Examples:  harken curate items -o curated --voter model --voter linear
     """
     from harken.cli.items import read_split
     from harken.curate.labels import CurateSettings
     from harken.curate.run import run
+    from harken.models.base import Sampling
     from harken.models.load import load_model
 
+    sampling = Sampling(max_tokens, thinking_tokens=thinking_tokens)
     names = voter or ["linear", "longest", "random"]
     summary = run(
         read_split(dataset, split, limit),
@@ -45,6 +55,6 @@ def curate(
         rule=rule,
         seed=seed,
         embed=embed,
-        settings=CurateSettings(scorer=scorer),
+        settings=CurateSettings(scorer=scorer, sampling=sampling),
     )
     finish(summary, curate_text(summary, out), as_json)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 
 
 def demo(
@@ -15,10 +16,10 @@ def demo(
         Path | None,
         typer.Option(help="A folder of your own labelled recordings; default: generated ones."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("demo"),
+    out: Annotated[Path, folder_option("--out", "-o", help="Output folder.")] = Path("demo"),
     minutes: Annotated[
-        float, typer.Option(help="Minutes of training on two CPU cores; scales the steps.")
-    ] = 5.0,
+        float, typer.Option(help="About what all stages take together on two idle CPU cores.")
+    ] = 7.0,
     layout: Annotated[str | None, typer.Option(help="Corpus layout, if not recognised.")] = None,
     seed: Seed = 0,
     as_json: Json = False,

@@ -16,6 +16,7 @@ from harken.report.text import table
 LIBRARIES = (
     ("numpy", "base", "arrays"),
     ("scipy", "base", "signal models, statistics"),
+    ("threadpoolctl", "base", "one thread for small linear algebra"),
     ("soundfile", "base", "decoding wav, flac, ogg, mp3, opus"),
     ("soxr", "base", "resampling"),
     ("pyarrow", "base", "Parquet datasets"),
@@ -23,6 +24,7 @@ LIBRARIES = (
     ("typer", "base", "the command line"),
     ("rich", "base", "progress and tables"),
     ("jinja2", "base", "the HTML report"),
+    ("av", "m4a", "M4A, AAC, WebM and WMA files"),
     ("espeakng_loader", "starter", "speech in the generated starter corpus"),
     ("torch", "models", "the built-in tiny model, composed models"),
     ("transformers", "models", "encoders and language models to compose"),
@@ -31,6 +33,8 @@ LIBRARIES = (
     ("accelerate", "train", "training on more than one device"),
     ("aiohttp", "http", "models over HTTP, harken serve"),
     ("peft", "train", "LoRA on large language models"),
+    ("nltk", "metrics", "sentences as MMAU-Pro counts them"),
+    ("whisper_normalizer", "metrics", "Whisper's word error rate, British spellings included"),
 )
 """(import name, extra that brings it, what it is for)."""
 

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import (
+    Json,
+    MaxTokens,
+    Seed,
+    Temperature,
+    ThinkingTokens,
+    TopP,
+    finish,
+)
+from harken.cli.outputs import folder_option
 
 Conditions = Annotated[
     list[str] | None,
@@ -26,7 +35,32 @@ Replies = Annotated[
 ]
 
 
-Recheck = Annotated[int, typer.Option(help="Repeat this many alone: does batching change answers?")]
+Recheck = Annotated[
+    int, typer.Option(min=0, help="Repeat this many alone: does batching change answers?")
+]
+
+
+Transcripts = Annotated[
+    str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
+]
+
+
+Captions = Annotated[
+    str | None, typer.Option(help="Source of captions: any model with audio input.")
+]
+
+
+JudgeModel = Annotated[
+    str | None, typer.Option(help="Judge model, where the official rule needs one.")
+]
+
+
+Embedding = Annotated[
+    str | None, typer.Option(help="An embedding model, where the official rule needs one.")
+]
+
+
+MaxFailed = Annotated[float, typer.Option(min=0, max=1, help="Share of failed requests allowed.")]
 
 
 Until = Annotated[str, typer.Option(help="Stop after: plan (no model is called), infer, or score.")]
@@ -36,7 +70,7 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run.")],
     dataset: Annotated[
         Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
     ] = None,
@@ -49,28 +83,24 @@ def evaluate(
     ] = None,
     audio: Annotated[Path | None, typer.Option(help="Root folder of the release's audio.")] = None,
     condition: Conditions = None,
-    rotations: Annotated[int, typer.Option(help="Rotations of the options; 0 = all.")] = 1,
-    clip_rotations: Annotated[int, typer.Option(help="Rotations of the clips; 0 = all.")] = 1,
-    asr: Annotated[
-        str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
-    ] = None,
-    captioner: Annotated[
-        str | None, typer.Option(help="Source of captions: any model with audio input.")
-    ] = None,
-    judge: Annotated[
-        str | None, typer.Option(help="Judge model, where the official rule needs one.")
-    ] = None,
-    embed: Annotated[
-        str | None, typer.Option(help="An embedding model, where the official rule needs one.")
-    ] = None,
+    rotations: Annotated[int, typer.Option(min=0, help="Orders of the options; 0 = all.")] = 1,
+    clip_rotations: Annotated[int, typer.Option(min=0, help="Orders of the clips; 0 = all.")] = 1,
+    asr: Transcripts = None,
+    captioner: Captions = None,
+    judge: JudgeModel = None,
+    embed: Embedding = None,
     scorer: Scorer = "strict",
     replies: Replies = "plain",
+    max_tokens: MaxTokens = 32,
+    thinking_tokens: ThinkingTokens = 0,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
     selfcheck: Recheck = 0,
     stage: Until = "score",
-    batch: Annotated[int, typer.Option(help="Batch size; 0: the model's own.")] = 0,
+    batch: Annotated[int, typer.Option(min=0, help="Batch size; 0: the model's own.")] = 0,
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "test",
-    limit: Annotated[int, typer.Option(help="At most this many items; 0 = all.")] = 0,
-    max_failed: Annotated[float, typer.Option(help="Share of failed requests allowed.")] = 0.0,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many items; 0 = all.")] = 0,
+    max_failed: MaxFailed = 0.0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -82,6 +112,8 @@ def evaluate(
 
     Examples:  harken eval model items -o runs/after
 
+    harken eval openai:NAME@URL items -o runs/t --max-tokens 64 --thinking-tokens 4096
+
     harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mm
 
     harken eval model items -o runs/all --rotations 0 --selfcheck 50
@@ -89,9 +121,11 @@ def evaluate(
     harken eval model items -o runs/w --condition transcript --asr written:w.jsonl
     """
     from harken.cli.eval_request import EvalRequest
+    from harken.models.base import Sampling
     from harken.report import terminal
     from harken.report.plan import planned_text
 
+    sampling = Sampling(max_tokens, temperature, 0, 0, top_p, thinking_tokens)
     request = EvalRequest(model, dataset, benchmark, data, audio, split, limit, judge, embed)
     settings: dict[str, Any] = {
         "max_failed": max_failed,
@@ -100,6 +134,7 @@ def evaluate(
         "seed": seed,
         "replies": replies,
         "scorer": scorer,
+        "sampling": sampling,
     }
     if condition:
         settings["conditions"] = tuple(condition)

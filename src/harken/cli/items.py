@@ -15,16 +15,9 @@ if TYPE_CHECKING:
 
 def open_items(source: Path) -> Iterator[Item]:
     """The items of a dataset folder or a .jsonl file, streamed."""
-    from harken.shards.jsonl import read_jsonl
     from harken.shards.read import read_items
 
-    if source.is_dir():
-        return read_items(source)
-    if source.is_file():
-        return read_jsonl(source)
-    raise DataError(
-        "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
-    )
+    return read_items(source)
 
 
 def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option
 
 if TYPE_CHECKING:
     from harken.leaks.read import ComparedItem, ItemSource
 from harken.report.leaks import leaks_text
 
 FOUND = 8
-
-
 """Exit code when at least one item of the benchmark is leaked."""
+UNCHECKED = 10
+"""Exit code when too little could be compared to say that nothing leaked."""
 
 
 def leaks(
@@ -35,18 +36,23 @@ def leaks(
         typer.Option(help="bytes, samples, print, source, text, name, near; all if none."),
     ] = None,
     matches: Annotated[
-        Path | None, typer.Option(help="Write every match here (.jsonl), as it is found.")
+        Path | None, file_option(help="Write every match here (.jsonl), as it is found.")
     ] = None,
+    max_unheard: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of items whose clips may fail to decode.")
+    ] = 0.1,
     jobs: Annotated[int, typer.Option(min=1, help="Threads that decode audio.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Look for a test set in a training set: by audio, by source, by text. Nothing is dropped.
 
-    Exit code 0: no item is leaked; 8: some are, by a match that is more than a hint.
+    Exit code 0: no item is leaked; 8: some are, by a match that is more than a hint; 10: too little
+    could be compared to tell, such as clips that are not there.
 
     Examples:  harken leaks train.jsonl -b mmau --data MMAU --audio MMAU     harken leaks a b
     """
-    from harken.leaks.find import KINDS, contamination
+    from harken.leaks.evidence import UNCHECKED as TOO_LITTLE
+    from harken.leaks.find import contamination
     from harken.leaks.read import ItemSource, read_entries
 
     training, testing = ItemSource(str(train)), ItemSource(str(bench or benchmark))
@@ -55,8 +61,9 @@ def leaks(
     written: list[int] = []
     with _writer(matches, written) as each:
         found = contamination(
-            stream, entries, checks=check or KINDS, jobs=jobs, source=training, each=each
-        )
+            stream, entries, checks=check or None, jobs=jobs, source=training, each=each,
+            max_unheard=max_unheard,
+        )  # fmt: skip
     for name, side in (("train", training), ("bench", testing)):
         found[name] = {"source": side.name, **found[name], "faulty": side.faulty,
                        "faults": side.faults}  # fmt: skip
@@ -66,6 +73,8 @@ def leaks(
     finish(found, leaks_text(found), as_json)
     if found["leaked"]:
         raise typer.Exit(FOUND)
+    if found["verdict"] == TOO_LITTLE:
+        raise typer.Exit(UNCHECKED)
 
 
 def _bench(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import shlex
 import sys
 import warnings
-from collections.abc import Callable
-from typing import Annotated, TextIO
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from harken.cli.benchmarks import benchmarks
+from harken.cli.check import check
 from harken.cli.compare import compare
 from harken.cli.compose import compose
 from harken.cli.curate import curate
@@ -62,6 +66,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rescore": rescore,
     "report": report,
     "compare": compare,
+    "check": check,
     "score": score,
     "floor": floor,
     "parse-report": parse_report,
@@ -72,8 +77,34 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
+RESUMED = ("demo", "starter", "synth", "curate", "train", "eval")
+"""Commands that, run again with the same output, go on where they stopped."""
+
+
+def _stoppable(verb: str, function: Callable[..., None]) -> Callable[..., None]:
+    """`function`, which on Ctrl-C says what became of its work, and ends with 130."""
+
+    @functools.wraps(function)
+    def run(*words: Any, **options: Any) -> None:
+        try:
+            function(*words, **options)
+        except KeyboardInterrupt:
+            print(f"\nharken: {_stopped(verb, sys.argv[1:])}", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def _stopped(verb: str, words: Sequence[str]) -> str:
+    """What to run after Ctrl-C, and what it does; passwords in addresses are left out."""
+    again = re.sub(r"//[^/@\s']+@", "//…@", shlex.join(["harken", *words]))
+    if verb in RESUMED:
+        return f"stopped; what is done is kept. To go on where it stopped: {again}"
+    return f"stopped; to start again: {again}"
+
+
 for _verb, _function in VERBS.items():
-    app.command(_verb)(_function)
+    app.command(_verb)(_stoppable(_verb, _function))
 
 
 @app.callback()
@@ -124,7 +155,15 @@ def main() -> None:
         print(f"harken: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("harken: stopped; run the same command again to go on", file=sys.stderr)
+        print("harken: stopped before it began", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        from harken.cli.system_errors import explained
+
+        told = explained(error)
+        if told is None:  # a fault of harken's own: its traceback is needed
+            raise
+        print(f"harken: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)

@@ -18,6 +18,22 @@ Json = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
 
 
+MaxTokens = Annotated[int, typer.Option(help="Room for a reply, in tokens; longer ones are cut.")]
+
+
+ThinkingTokens = Annotated[
+    int, typer.Option(help="Further room for thinking before the reply, in tokens.")
+]
+
+
+Temperature = Annotated[float, typer.Option(help="Of sampled replies; 0: the most probable one.")]
+
+
+TopP = Annotated[
+    float, typer.Option(help="Sample from the most probable tokens with this share; 1 = all.")
+]
+
+
 def finish(result: dict[str, Any], summary: str, as_json: bool) -> None:
     """End a command: print the result as JSON, or as a short readable summary."""
     if as_json:

@@ -11,7 +11,7 @@ from harken.report.text import table
 
 if TYPE_CHECKING:
     pass
-from harken.cli.releases import Data, Replies, about_release, release_of
+from harken.cli.releases import Data, Replies, about_release, replies_and_release
 from harken.report.scores import percent
 from harken.report.text import warned
 
@@ -28,12 +28,14 @@ def parse_report(
     """
     from harken.evaluate.benchmarks.load import open_benchmark
     from harken.evaluate.benchmarks.parsers import parse_report as compare
+    from harken.evaluate.benchmarks.same_release import warning
 
     bench = open_benchmark(benchmark)
-    replies = bench.read_predictions(predictions)
-    release = release_of(bench, data, predictions, replies)
+    replies, release, other = replies_and_release(bench, data, predictions)
     found = {**about_release(release), **compare(bench, release.items, replies)}
-    found["warnings"] = [*release.notes, *replies.notes]
+    found["other_version"] = other
+    warnings = [warning(other)] if other else []
+    found["warnings"] = [*warnings, *release.notes, *replies.notes]
     rows: list[tuple[object, ...]] = [
         (name, percent(row["accuracy"]), percent(row["parsed"]), row["differ"])
         for name, row in found["parsers"].items()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import file_option, folder_option
 
 
 def report(
-    run: Annotated[list[Path], typer.Argument(help="A run; or two: before, after.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("report.html"),
+    run: Annotated[list[Path], typer.Argument(help="A run; two: before, after; or more.")],
+    out: Annotated[Path, file_option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     dataset: Annotated[
         Path | None, typer.Option(help="The dataset, if it moved since the run.")
     ] = None,
@@ -20,25 +21,44 @@ def report(
         Path | None, typer.Option(help="Folder of `harken curate`: plots what the audio adds.")
     ] = None,
     train: Annotated[
-        list[Path] | None, typer.Option(help="A training run whose curves are plotted; repeatable.")
+        list[Path] | None,
+        typer.Option(help="What `harken train -o` wrote: its curves; repeatable."),
     ] = None,
     max_items: Annotated[int, typer.Option(help="Items with sound in the page.")] = 120,
+    tables: Annotated[
+        Path | None,
+        folder_option(help="Write every table (CSV, LaTeX) and plot (SVG, PDF) into this folder."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one self-contained HTML page of a run, with items to filter and play.
+    """Write one self-contained HTML page of runs, with items to filter and play.
+
+    One run; two, before and after; or more: all side by side, the last one in full.
 
     Examples:  harken report runs/after     harken report runs/before runs/after -o page.html
+    harken report runs/after --tables paper
     """
+    from dataclasses import asdict
+
+    from harken.report.export import write_tables
     from harken.report.html import write_report
 
     page = write_report(
         out,
         after=run[-1],
         before=run[0] if len(run) > 1 else None,
+        others=run[1:-1],
         dataset=dataset,
         curate=curate,
         train=train or (),
         max_items=max_items,
     )
     size = page.stat().st_size
-    finish({"report": str(page), "bytes": size}, f"{page} ({size / 1e6:.1f} MB)", as_json)
+    result: dict[str, Any] = {"report": str(page), "bytes": size}
+    lines = [f"{page} ({size / 1e6:.1f} MB)"]
+    if tables is not None:
+        made = write_tables(page.read_text("utf-8"), tables)
+        result |= {"folder": str(tables), **asdict(made)}
+        lines.append(f"{len(made.tables)} tables and {len(made.plots)} plots in {tables}")
+        lines += [made.note] if made.note else []
+    finish(result, "\n".join(lines), as_json)

@@ -14,7 +14,7 @@ from harken.report.data import scan_text
 def scan(
     folder: Annotated[Path, typer.Argument(help="A folder of recordings.")],
     layout: Annotated[str | None, typer.Option(help="Layout name; default: recognised.")] = None,
-    show_rejects: Annotated[int, typer.Option(help="How many rejects to list.")] = 20,
+    show_rejects: Annotated[int, typer.Option(min=0, help="How many rejects to list.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List what a folder of recordings holds, and which files cannot be used and why.

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harken.cli.options import Json, finish
-from harken.models.reply_cache import ReplyCache
+from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 
 if TYPE_CHECKING:
     from harken.evaluate.benchmarks.base import Benchmark
     from harken.evaluate.benchmarks.predictions import Predictions
-from harken.cli.releases import Data, about_release, release_of
+from harken.cli.releases import Data, about_release, replies_and_release
 from harken.report.scores import score_text, several_text
 
 
@@ -26,9 +27,11 @@ def score(
     data: Data = None,
     judge: Annotated[str | None, typer.Option(help="A model that judges open answers.")] = None,
     judge_cache: Annotated[
-        Path | None, typer.Option(help="Cache of its replies; default: next to the predictions.")
+        Path | None, folder_option(help="Cache of its replies; default: next to the predictions.")
     ] = None,
-    judge_runs: Annotated[int, typer.Option(min=1, help="For MMAR's rubrics, which ask 5.")] = 1,
+    judge_runs: Annotated[
+        int, typer.Option(min=1, help="Raters of MMAR's rubrics, which ask 5.")
+    ] = 1,
     answered_by: Annotated[
         str, typer.Option(help="The model that answered: warns if the judge is of its family.")
     ] = "",
@@ -47,7 +50,12 @@ def score(
     from harken.evaluate.benchmarks.several import several
     from harken.models.embedding import load_embedder
     from harken.models.load import load_model
+    from harken.models.reply_cache import ReplyCache
 
+    if judge_runs > 1 and not judge:
+        raise ConfigError(
+            f"--judge-runs {judge_runs} without a judge", hint="Name one with --judge MODEL."
+        )
     bench = open_benchmark(benchmark)
     judge_model = None
     if judge:
@@ -68,13 +76,15 @@ def _scored(
 ) -> dict[str, Any]:
     """One prediction file, scored."""
     from harken.evaluate.benchmarks.helpers import Helpers
+    from harken.evaluate.benchmarks.same_release import warning
     from harken.evaluate.benchmarks.scoring import score as score_file
 
-    replies = bench.read_predictions(path)
-    release = release_of(bench, data, path, replies)
+    replies, release, other = replies_and_release(bench, data, path)
     helpers = Helpers(**given)
-    found = {**about_release(release), **score_file(bench, release.items, replies, helpers)}
-    found["warnings"] = [*release.notes, *found.pop("notes")]
+    items = [*release.items, *release.odd]
+    scored = score_file(bench, items, replies, helpers, release.left_out)
+    found = {**about_release(release), **scored, "other_version": other}
+    found["warnings"] = [*([warning(other)] if other else []), *release.notes, *found.pop("notes")]
     if judged := helpers.report(answered_by or _answered_by(replies)):
         found["judge"] = judged
         found["warnings"] += judged["warnings"]
@@ -84,5 +94,7 @@ def _scored(
 def _answered_by(replies: Predictions) -> str:
     """The one name that all rows give under ``model`` or ``model_name``; empty if they do not."""
     names = {row.get("model", row.get("model_name")) for row in replies.raw.values()}
-    name = names.pop() if len(names) == 1 else None
+    if len(names) != 1:
+        return ""
+    (name,) = names
     return name if isinstance(name, str) else ""

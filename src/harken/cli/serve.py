@@ -16,6 +16,12 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; default: this computer only.")
     ] = "127.0.0.1",
+    no_key: Annotated[
+        bool, typer.Option("--no-key", help="Let another --host answer everybody, without a key.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Further name in the Host header, as a proxy sends it.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Model id in the API.")] = "",
     batch: Annotated[int, typer.Option(help="Largest batch of requests.")] = 16,
     max_mb: Annotated[int, typer.Option(help="Largest request, in megabytes.")] = 64,
@@ -25,7 +31,7 @@ def serve(
     """Serve a model as OpenAI chat completions with audio input, for other harnesses.
 
     Prints the address on stdout once it listens. With HARKEN_SERVE_KEY set, requests
-    need that key.
+    need that key; an address that other computers reach needs it, or --no-key.
 
     Examples:  harken serve runs/model     harken eval openai:tiny@http://127.0.0.1:8000/v1 items …
     """
@@ -46,6 +52,8 @@ def serve(
         port=port,
         name=name,
         batch=batch,
+        hosts=allow_host or (),
+        open=no_key,
         body_bytes=max_mb << 20,
         clip_s=max_clip_s,
     )

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, finish
+from harken.cli.outputs import folder_option
 
 
 def show(
     dataset: Annotated[Path, typer.Argument(help="A harken dataset, or a .jsonl file of items.")],
     item: Annotated[str | None, typer.Argument(help="An item's id (or its beginning).")] = None,
     clips: Annotated[
-        Path | None, typer.Option(help="Write the shown items' clips here as wav files.")
+        Path | None, folder_option(help="Write the shown items' clips here as wav files.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
     limit: Annotated[int, typer.Option("-n", help="How many items.")] = 5,

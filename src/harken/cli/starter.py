@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_argument
 from harken.report.text import table
 
 
 def starter(
-    folder: Annotated[Path, typer.Argument(help="Output folder.")],
+    folder: Annotated[Path, folder_argument(help="Output folder.")],
     size: Annotated[str, typer.Option(help="full, or smoke (a small part).")] = "full",
     seed: Seed = 0,
     as_json: Json = False,

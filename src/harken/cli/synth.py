@@ -8,24 +8,48 @@ from typing import Annotated, Any
 import typer
 
 from harken.cli.options import Json, Seed, finish
+from harken.cli.outputs import folder_option
 from harken.report.text import table
+
+MADE = (
+    *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
+    *("caption", "first", "count", "order", "leaky", "talk"),
+)
+"""The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
+
+NO_TEST = {
+    "leaky": "a control, whose text gives the answer away (--family NAME makes others only)",
+    "talk": "practice for training, several questions about the same clips",
+}
+"""Families that are made unasked and are no test of listening."""
 
 
 def synth(
     corpus: Annotated[Path, typer.Argument(help="A folder of labelled recordings.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new dataset.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new dataset.")],
     family: Annotated[
-        list[str] | None, typer.Option(help="A family of questions; repeat for more. All if none.")
+        list[str] | None,
+        typer.Option(
+            help=f"A family of questions; repeat for more. All if none: {', '.join(MADE)}."
+        ),
     ] = None,
-    per_family: Annotated[int, typer.Option(help="Questions per family and split.")] = 500,
-    embed: Annotated[bool, typer.Option(help="Copy the audio into the dataset (FLAC).")] = False,
+    per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
+    embed: Annotated[
+        bool,
+        typer.Option(
+            help="Copy the audio into the dataset: FLAC, float WAV where that would clip."
+        ),
+    ] = False,
     layout: Annotated[str | None, typer.Option(help="Corpus layout.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Make questions about recordings, with answers that are true by construction.
 
-    A killed run resumes where it stopped; the same seed gives the same bytes.
+    All families that the labels allow are made unless --family names some. Two of them are no
+    test of listening: leaky, a control whose text gives the answer away, and talk, practice for
+    training. No source recording, sound or speaker is in two splits, whoever gave the splits. A
+    killed run resumes where it stopped; the same seed gives the same bytes.
 
     Examples:  harken synth ESC-50 -o items     harken synth ESC-50 -o pairs --family which-clip
     """
@@ -39,6 +63,11 @@ def synth(
         f"{made['items']} questions from {len(read.recordings)} clips in {out}",
         table(sorted(made["counts"].items()), ("family/split", "items")),
     ]
+    for name, what in NO_TEST.items():
+        count = sum(n for key, n in made["counts"].items() if key.startswith(f"{name}/"))
+        if count and not family:
+            lines.append(f"note: {count} of them are {name}: {what}")
+    lines += [f"note: {text}" for text in made["notes"]]
     for word in ("skipped", "short"):
         lines += [f"{word} {name}: {why}" for name, why in sorted(made[word].items())]
     if read.rejects:

@@ -4,23 +4,26 @@ A layout says where a corpus has its files and what it states about them; it dec
 module a layout, all of this structure::
 
     def matches(root: Path) -> bool: ...                      # cheap: file names, table headings
-    def entries(root: Path) -> Iterator[Entry | Reject]: ...  # files and what is stated of them
+    def entries(root: Path) -> Iterator[Entry | Reject | str]: ...  # files, what is stated of them
     LAYOUT = Layout("name", "what it is, in a sentence", matches, entries)
 
 `harken.corpora.read.read_corpus` probes every entry. A file that cannot be used becomes a `Reject`
-with its reason, and reading goes on.
+with its reason, and reading goes on. A text among the entries is a note for people.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from harken.audio.clip import Clip
-from harken.audio.container import AUDIO_SUFFIXES, OTHER_SUFFIXES
+from harken.audio.codec import open_regular
+from harken.audio.container import AUDIO_SUFFIXES, OTHER_SUFFIXES, sniff
+from harken.errors import AudioError
 
 Kind = Literal["sound", "speech", "music"]
 
@@ -34,6 +37,8 @@ class Entry:
             does so); probing checks that it is inside the root.
         id: source recording; empty: the path without its suffix.
         sha256: expected hash, if the corpus states one.
+        start_s, length_s: the span of the file that is the recording; None: to its end.
+        stated_s: length of the file in seconds, if the corpus states one.
         others: as in `Recording`.
     """
 
@@ -49,6 +54,9 @@ class Entry:
     onsets: tuple[tuple[str, float, float], ...] = ()
     sex: str = ""
     sha256: str | None = None
+    start_s: float = 0.0
+    length_s: float | None = None
+    stated_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Recording:
         onsets: (label, onset, offset) in seconds, if the corpus gives them.
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
+        sound: identity of the samples, whatever the bytes (`HeardSamples.sound` in
+            `harken.audio.heard`); ``""`` if not known.
     """
 
     clip: Clip
@@ -83,6 +93,14 @@ class Recording:
     sex: str = ""
     rate_hz: int = 0
     channels: int = 0
+    sound: str = ""
+
+    @property
+    def heard(self) -> tuple[str, float, float | None]:
+        """What is heard: the same for copies, byte for byte or in another format."""
+        clip = self.clip
+        known = f"sound:{self.sound}" if self.sound else clip.sha256 or clip.key
+        return known, clip.start_s, clip.duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,7 @@ class Reject:
     found: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Corpus:
     """A folder of recordings as it was read: usable recordings, rejects and notes."""
 
@@ -110,6 +128,13 @@ class Corpus:
     recordings: tuple[Recording, ...]
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line, whatever the corpus holds."""
+        return (
+            f"Corpus({self.name!r}, layout={self.layout!r}, recordings={len(self.recordings)}, "
+            f"rejects={len(self.rejects)}, notes={len(self.notes)})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +151,7 @@ class Layout:
     name: str
     about: str
     matches: Callable[[Path], bool]
-    entries: Callable[[Path], Iterator[Entry | Reject]]
+    entries: Callable[[Path], Iterator[Entry | Reject | str]]
     generic: bool = False
 
 
@@ -138,25 +163,40 @@ def printable(path: str) -> str:
         return path.encode("utf-8", "backslashreplace").decode()
 
 
+OTHER_FILES = frozenset(
+    {".bib", ".cfg", ".csv", ".gif", ".html", ".ini", ".ipynb", ".jpeg", ".jpg", ".json", ".jsonl"}
+    | {".lab", ".lock", ".log", ".md", ".npy", ".npz", ".parquet", ".pdf", ".png", ".py", ".rst"}
+    | {".sh", ".svg", ".textgrid", ".toml", ".trans", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
+)
+"""Suffixes of files that stand beside recordings."""
+
+
 def audio_paths(root: Path) -> Iterator[str | Reject]:
     """Relative paths of all files below `root` with an audio suffix, sorted.
 
     Links to folders are not followed (they may form cycles); one that leads outside is a reject.
-    Folders that cannot be listed and audio formats that are not read are rejects too.
+    Rejects too are folders that cannot be listed, audio formats that are not read, audio under
+    other suffixes, and audio in hidden files and folders (names that begin with a dot).
     """
     errors: list[OSError] = []
     for folder, folders, files in os.walk(root, onerror=errors.append):
         folders.sort()
         here = os.path.relpath(folder, root)
+        hidden = here != "." and any(part.startswith(".") for part in Path(here).parts)
         names = [n for n in folders if os.path.splitext(n)[1].lower() in AUDIO_SUFFIXES]
         for name in sorted(files + names):
             path = name if here == "." else os.path.join(here, name)
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in AUDIO_SUFFIXES:
+            if (hidden or name.startswith(".")) and suffix in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES):
+                where = "a hidden folder" if hidden else "a hidden file"
+                yield Reject(printable(path), "hidden", f"{where}: its name begins with a dot")
+            elif suffix in AUDIO_SUFFIXES:
                 yield path
             elif suffix in OTHER_SUFFIXES:
                 found = f"{suffix} files are not read; convert to FLAC or WAV"
                 yield Reject(printable(path), "unsupported", found)
+            elif not hidden and suffix not in OTHER_FILES:
+                yield from _audio_inside(root, path, suffix)
         for name in folders:
             path = os.path.join(folder, name)
             if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
@@ -165,3 +205,27 @@ def audio_paths(root: Path) -> Iterator[str | Reject]:
     for error in errors:
         shown = printable(os.path.relpath(str(error.filename or root), root))
         yield Reject(shown, "unreadable", f"the folder cannot be listed: {error.strerror}")
+
+
+def other_kinds(root: Path) -> Counter[str]:
+    """Suffix -> number of files below `root` that are neither audio nor usual beside it."""
+    known = {*AUDIO_SUFFIXES, *OTHER_SUFFIXES, *OTHER_FILES, ""}
+    found: Counter[str] = Counter()
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        suffixes = [os.path.splitext(n)[1].lower() for n in files if not n.startswith(".")]
+        found.update(printable(suffix) for suffix in suffixes if suffix not in known)
+    return found
+
+
+def _audio_inside(root: Path, path: str, suffix: str) -> Iterator[Reject]:
+    """A reject if the file begins like audio, although its name does not say so."""
+    try:
+        with open_regular(root / path, root) as file:
+            format = sniff(file.read(512))
+    except (AudioError, OSError):
+        return
+    if format is not None:
+        name = f"ends in {suffix}" if suffix else "has no suffix"
+        found = f"the bytes are {format}, the name {name}; rename the file"
+        yield Reject(printable(path), "unknown-suffix", found)

@@ -1,8 +1,9 @@
-"""Parsing file names and licence texts into labels, splits and licence names."""
+"""Parsing file names and licence texts into labels, splits and licence names; tidying texts."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _LICENCES = (
     (r"publicdomain/zero/", "CC0"),
@@ -11,10 +12,38 @@ _LICENCES = (
 )
 
 
+_JOINERS = "\u200c\u200d"
+"""Zero-width (non-)joiners: part of the spelling of some scripts, invisible elsewhere."""
+
+
+def tidy(text: str) -> str:
+    """`text` on one line as people see it: NFC, single spaces, no invisible characters.
+
+    Line breaks, tabs and other control characters become spaces; format characters (zero-width
+    spaces, soft hyphens, marks of direction) go, joiners only beside ASCII or at an end.
+    """
+    # Before NFC: an invisible character between a letter and its accent would keep them apart.
+    shown = []
+    for i, char in enumerate(text):
+        kind = unicodedata.category(char)
+        if char in _JOINERS:
+            around = text[max(0, i - 1) : i] + text[i + 1 : i + 2]
+            if len(around) == 2 and not any(c.isascii() or c.isspace() for c in around):
+                shown.append(char)
+        elif kind != "Cf":
+            shown.append(" " if kind in ("Cc", "Zl", "Zp") else char)
+    return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
+
+
+def label_text(text: str) -> str:
+    """A label as it is stored: `tidy`, in lower case."""
+    return unicodedata.normalize("NFC", tidy(text).lower())
+
+
 def label(name: str) -> str:
     """A class name as plain lower-case words: ``"001 - Dog_bark"`` -> ``"dog bark"``."""
     bare = re.sub(r"^\d+\s*[-_.]\s*", "", name)
-    return re.sub(r"[\s_]+", " ", bare).strip().lower() or name.lower()
+    return label_text(bare.replace("_", " ")) or label_text(name)
 
 
 def licences(text: str) -> set[str]:
@@ -29,7 +58,10 @@ def licences(text: str) -> set[str]:
 def sole_licence(text: str) -> str:
     """The licence in `text` if there is exactly one, else ``""``."""
     found = licences(text)
-    return found.pop() if len(found) == 1 else ""
+    if len(found) != 1:
+        return ""
+    (one,) = found
+    return one
 
 
 def split_name(name: str) -> str:

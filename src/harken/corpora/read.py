@@ -7,8 +7,14 @@ import warnings
 from pathlib import Path
 
 from harken.audio.clip import Clip
-from harken.audio.probe import probe
-from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, printable
+from harken.audio.header import NOTES
+from harken.audio.heard import HeardSamples
+from harken.audio.probe import Probe, probe
+from harken.corpora.base import Corpus, Entry, Layout, Recording, Reject, other_kinds, printable
+from harken.corpora.copies import check_copies
+from harken.corpora.fields import label_text, tidy
+from harken.corpora.layouts.manifest import refuse_unread
+from harken.corpora.splits import split_notes
 from harken.errors import AudioError, DataError
 from harken.progress import track
 from harken.registry import PluginWarning, Registry
@@ -53,6 +59,14 @@ def recognise(root: Path) -> Layout:
     return LAYOUTS.get("folder")
 
 
+def _recognised(root: Path) -> Layout:
+    """`recognise`, but a list of recordings that cannot be read is not passed over."""
+    found = recognise(root)
+    if found.name == "folder":
+        refuse_unread(root)
+    return found
+
+
 def read_corpus(root: Path, layout: str | None = None, limit: int | None = None) -> Corpus:
     """Read the corpus at `root`: all usable recordings, and all rejects with their reasons.
 
@@ -71,54 +85,124 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
             f"{root} is not a folder", hint="Give the folder that holds the recordings."
         )
     root = root.resolve()
-    chosen = LAYOUTS.get(layout) if layout else recognise(root)
+    chosen = LAYOUTS.get(layout) if layout else _recognised(root)
     found = list(chosen.entries(root))
     rejects = [entry for entry in found if isinstance(entry, Reject)]
     entries = [entry for entry in found if isinstance(entry, Entry)]
-    notes = []
+    notes = [entry for entry in found if isinstance(entry, str)]
     if limit is not None and len(entries) > limit:
         notes.append(f"{limit} of {len(entries)} files were read, spread evenly")
         entries = [entries[i * len(entries) // limit] for i in range(limit)]
     recordings = []
+    heard: dict[str, tuple[Probe, HeardSamples]] = {}
+    odd: dict[str, list[str]] = {}
     for entry in track(entries, f"reading {root.name}"):
         try:
-            recordings.append(recording(entry, root))
+            recordings.append(recording(entry, root, heard))
         except AudioError as error:
             rejects.append(Reject(printable(entry.path), error.reason, error.found))
-    copies = len(recordings) - len({r.clip.sha256 for r in recordings})
-    if copies:
-        notes.append(f"{copies} files are byte-identical copies of others; they share a split")
+            continue
+        for reason, text in _odd(entry, heard[entry.path][0]):
+            odd.setdefault(reason, []).append(f"{printable(entry.path)}: {text}")
+    recordings, contradictory, more = check_copies(recordings, root)
+    rejects += contradictory
+    notes += [*more, *split_notes(recordings)]
+    notes += [
+        f"{len(told)} files: {NOTES.get(reason, reason)} ({told[0]})"
+        for reason, told in sorted(odd.items())
+    ]
+    kinds = other_kinds(root)
+    if kinds:
+        told = ", ".join(f"{suffix} {n}" for suffix, n in sorted(kinds.items())[:10])
+        notes.append(f"files of other kinds, which are not read: {told}")
+    bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
+    if bare:
+        notes.append(
+            f"{bare} recordings have no label, transcript or speaker: no question is made of them"
+        )
     rejects.sort(key=lambda reject: (reject.path, reject.reason))
     return Corpus(root.name, chosen.name, root, tuple(recordings), tuple(rejects), tuple(notes))
 
 
-def recording(entry: Entry, root: Path) -> Recording:
-    """Probe one entry; raises AudioError with its reason if it cannot be used."""
+def _odd(entry: Entry, facts: Probe) -> list[tuple[str, str]]:
+    """What is odd about a file that is read: (kind, what was found)."""
+    found = [(note.reason, note.found) for note in facts.notes]
+    length_s = facts.duration_s
+    if entry.stated_s is not None and abs(entry.stated_s - length_s) > 0.05 * length_s + 0.1:
+        text = f"{entry.stated_s:g} s are stated, the file has {length_s:g} s"
+        found.append(("another length than the list states", text))
+    return found
+
+
+def recording(
+    entry: Entry, root: Path, heard: dict[str, tuple[Probe, HeardSamples]] | None = None
+) -> Recording:
+    """Probe one entry; raises AudioError with its reason if it cannot be used.
+
+    `heard` keeps the last file, since several entries in a row may be spans of one.
+    """
     path = root / entry.path
-    facts = probe(path, root=root)
+    heard = {} if heard is None else heard
+    if entry.path not in heard:
+        heard.clear()
+        samples = HeardSamples()
+        heard[entry.path] = probe(path, root, heard=samples), samples
+    facts, samples = heard[entry.path]
+    where = printable(entry.path)
     if entry.sha256 is not None and entry.sha256 != facts.sha256:
         raise AudioError(
             "hash-mismatch",
             f"the manifest expects SHA-256 {entry.sha256[:12]}…, the file has {facts.sha256[:12]}…",
-            where=printable(entry.path),
+            where=where,
         )
-    for name, _, offset in entry.onsets:
-        if offset > facts.duration_s + 0.05:
-            found = f"{name!r} ends at {offset:g} s in a recording of {facts.duration_s:g} s"
-            raise AudioError("bad-row", found, where=printable(entry.path))
-    clip = Clip("file", str(path), duration_s=facts.duration_s, sha256=facts.sha256)
+    start_s, length_s = _span(entry, facts.duration_s)
+    samples.require(start_s, length_s)
+    _require_events(entry, facts.duration_s, samples)
+    labels = tuple(dict.fromkeys(filter(None, map(label_text, entry.labels))))
+    texts = [*labels, entry.transcript or "", entry.speaker or "", entry.id, entry.licence]
+    if any(printable(text) != text for text in texts):
+        raise AudioError("bad-row", "a label or another text is not valid UTF-8", where=where)
+    clip = Clip("file", str(path), start_s=start_s, duration_s=length_s, sha256=facts.sha256)
     return Recording(
         clip=clip,
-        id=entry.id or os.path.splitext(os.path.relpath(path, root))[0],
+        id=tidy(entry.id) or os.path.splitext(os.path.relpath(path, root))[0],
         kind=entry.kind,
-        labels=entry.labels,
-        transcript=entry.transcript,
-        speaker=entry.speaker,
+        labels=labels,
+        transcript=None if entry.transcript is None else tidy(entry.transcript) or None,
+        speaker=tidy(entry.speaker) or None if entry.speaker else None,
         split=entry.split,
         fold=entry.fold,
-        licence=entry.licence,
-        onsets=entry.onsets,
+        licence=tidy(entry.licence),
+        onsets=tuple((label_text(name), onset, offset) for name, onset, offset in entry.onsets),
         sex=entry.sex,
         rate_hz=facts.rate_hz,
         channels=facts.channels,
+        sound=samples.sound,
     )
+
+
+def _span(entry: Entry, whole_s: float) -> tuple[float, float]:
+    """Start and length in seconds of the recording in its file; raises AudioError ``bad-row``."""
+    length_s = whole_s - entry.start_s if entry.length_s is None else entry.length_s
+    if entry.start_s + length_s > whole_s + 0.05 or length_s <= 0:
+        found = (
+            f"it lasts from {entry.start_s:g} s to {entry.start_s + length_s:g} s "
+            f"in a file of {whole_s:g} s"
+        )
+        raise AudioError("bad-row", found, where=printable(entry.path))
+    if not entry.start_s and abs(length_s - whole_s) <= 0.05:
+        return 0.0, whole_s
+    return entry.start_s, min(length_s, whole_s - entry.start_s)
+
+
+def _require_events(entry: Entry, whole_s: float, samples: HeardSamples) -> None:
+    """Refuse events outside the file, and those in which nothing is heard; raises AudioError."""
+    for name, onset, offset in entry.onsets:
+        if offset > whole_s + 0.05:
+            found = f"{name!r} ends at {offset:g} s in a recording of {whole_s:g} s"
+            raise AudioError("bad-row", found, where=printable(entry.path))
+        try:
+            samples.require(onset, offset - onset)
+        except AudioError as error:
+            found = f"the event {name!r} at {onset:g} s: {error.found}"
+            raise AudioError(error.reason, found, where=printable(entry.path)) from None

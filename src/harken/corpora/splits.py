@@ -1,8 +1,8 @@
 """Train, dev and test splits of a corpus that share no speaker and no source recording.
 
-Recordings with a common source recording, identical bytes or a common speaker form a group, and a
-group is in one split as a whole. The corpus's own splits are kept; where they would divide a group,
-the group's split is drawn.
+Recordings with a common source recording, identical bytes or samples, or a common speaker form a
+group, and a group is in one split as a whole. The corpus's own splits are kept; where they would
+divide a group, the group's split is drawn.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def splits_of(
     for group in groups:
         names = {given[i] for i in group} - {""}
         if len(names) == 1:
+            (name,) = names
             for i in group:
-                out[i] = next(iter(names))
+                out[i] = name
         else:
             free.append(group)
     for group, name in zip(free, _draw(recordings, free, shares, seed), strict=True):
@@ -64,8 +65,37 @@ def given_splits(recordings: Sequence[Recording]) -> list[str]:
     ]
 
 
+def split_notes(recordings: Sequence[Recording]) -> list[str]:
+    """What is to be known of the given splits: groups that they divide, and one sole group."""
+    given = given_splits(recordings)
+    groups = joined(recordings)
+    torn = [group for group in groups if len({given[i] for i in group} - {""}) > 1]
+    notes = []
+    if torn:
+        example = ", ".join(f"{recordings[i].id} ({given[i]})" for i in _ends(torn[0], given))
+        notes.append(
+            f"{sum(map(len, torn))} recordings in {len(torn)} groups (the same source recording, "
+            f"bytes, samples or speaker) are given to two splits, such as {example}; synth and "
+            "demo draw one split for each group as a whole"
+        )
+    if len(groups) == 1 and len(recordings) > 1:
+        notes.append(
+            "all recordings hang together by source recording or speaker: they are in one split, "
+            "and there is nothing to test on"
+        )
+    if len(recordings) > 1 and len({r.speaker for r in recordings if r.speaker}) == 1:
+        notes.append("one speaker only is named: splits do not keep speakers apart")
+    return notes
+
+
+def _ends(group: Sequence[int], given: Sequence[str]) -> list[int]:
+    """The first of a group, and the first that is given to another split."""
+    named = [i for i in group if given[i]]
+    return [named[0], next(i for i in named if given[i] != given[named[0]])]
+
+
 def joined(recordings: Sequence[Recording]) -> list[list[int]]:
-    """Groups of positions connected by source recording, bytes or speaker, in canonical order."""
+    """Groups of positions connected by source, bytes, samples or speaker, in canonical order."""
     parent = list(range(len(recordings)))
 
     def root(i: int) -> int:
@@ -77,7 +107,7 @@ def joined(recordings: Sequence[Recording]) -> list[list[int]]:
     speakers = {r.speaker for r in recordings if r.speaker}
     first: dict[tuple[str, str], int] = {}
     for i, r in enumerate(recordings):
-        keys = [("id", r.id), ("bytes", r.clip.sha256 or "")]
+        keys = [("id", r.id), ("bytes", r.clip.sha256 or ""), ("sound", r.sound)]
         if len(speakers) > 1:
             keys.append(("speaker", r.speaker or ""))
         for key in keys:

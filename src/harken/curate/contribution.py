@@ -37,6 +37,9 @@ without audio:
    passes, nothing is called weak, and items on which some voter is settled are labelled undecided:
    an item that is strong by mistake costs some training on an easy question, one that is weak by
    mistake loses a question that needs the audio.
+
+What is not weak is strong only where voters that are shown to know answers voted on it
+(`harken.curate.knowledge`), else undecided.
 """
 
 from __future__ import annotations
@@ -96,8 +99,11 @@ def ballot(records: Sequence[Record]) -> Ballot:
 
 
 def settled(vote: Ballot | None, mass: float = 0.5) -> int:
-    """The option a voter picks under every rotation, with at least `mass`; -1 if none."""
-    if vote is None or vote.failed or not vote.picks:
+    """The option a voter picks under every rotation, with at least `mass`; -1 if none.
+
+    One rotation alone says nothing: a preferred position is picked in it as well.
+    """
+    if vote is None or vote.failed or len(vote.picks) < 2:
         return -1
     first = vote.picks[0]
     if first is None or any(pick != first for pick in vote.picks):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harken.ask.conditions.clip import subset_name
+from harken.ask.option_order import fixed_order
 from harken.curate.contribution import (
     Ballot,
     Quorum,
@@ -15,8 +16,22 @@ from harken.curate.contribution import (
     settled,
     silence_vote,
 )
+from harken.curate.knowledge import Knowledge, knowledge
 from harken.curate.shapley import Subset, interaction, shapley, subsets
 from harken.item import Contribution, Item
+from harken.models.base import Sampling
+
+LABELS = ("weak", "strong", "undecided", "dropped")
+"""Every label, which is also the name of its folder.
+
+``weak`` and ``strong`` are measured; ``undecided`` are items on which the voters' answers prove
+neither; ``dropped`` are items that no rule can label.
+"""
+
+UNPROVEN = (
+    "the voters that answered it are not shown to know any answer without audio, "
+    "so not knowing this one proves nothing"
+)
 
 Votes = dict[str, dict[str, Ballot]]
 """Condition -> item id -> ballot, of one voter."""
@@ -27,13 +42,15 @@ class CurateSettings:
     """How votes become labels.
 
     Attributes:
-        alpha: bits: largest share of audio-only items that may be weak by chance.
+        alpha: bits: largest share of audio-only items that may be weak by chance; both rules:
+            the chance that voters that cannot know are taken for ones that do.
         mass: bits: probability a voter must give the option it is settled on.
         need: silence-vote: voters that must be right; None: a majority (2 of 3).
         shapley: bits: also ask what Shapley shares need (2^k conditions for k clips).
         batch: prompts per batch.
         scorer: what counts as right, a name of `harken.ask.scorers.load`.
         max_failed: largest share of failed requests that is not an error.
+        sampling: how voters without probabilities reply, and the room they have.
     """
 
     alpha: float = 0.01
@@ -43,6 +60,7 @@ class CurateSettings:
     batch: int = 64
     max_failed: float = 0.1
     scorer: str = "strict"
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 class Labels:
@@ -56,50 +74,118 @@ class Labels:
         settings: CurateSettings,
         rule: str,
         seed: int,
+        items: Sequence[Item],
     ) -> None:
-        """`quorums` is empty for the silence vote."""
+        """`quorums` is empty for the silence vote; on `items`, voters are shown to know or not."""
         self._names, self._votes, self._quorums = names, votes, quorums
         self._settings, self._rule, self._seed = settings, rule, seed
         self.uses_audio = [changes(own["audio"], own["none"]) for own in votes]
         # A voter that ignores the audio has 0 bits everywhere; pooled with one that uses it, it
         # would only dilute the bits.
         self._pool = [i for i, uses in enumerate(self.uses_audio) if uses] or range(len(votes))
+        self.known = self._known_by_quorum(items) if quorums else {}
+        self.knowledge = [self._known_by_voter(i, items) for i in range(len(votes))]
+
+    def _known_by_quorum(self, items: Sequence[Item]) -> dict[int, Knowledge]:
+        """What the quorum of each number of options is shown to know."""
+        # A quorum is the best of all sets of voters, each of which might have looked good by luck.
+        tried = 2 ** len(self._votes) - 1
+        tried *= sum(bool(rule.sets) for rule in self._quorums.values())
+        found = {}
+        for options, rule in self._quorums.items():
+            own = [item for item in items if len(item.choices) == options]
+            right = sum(rule.weak(self._row(item), item.gold) for item in own)
+            counts = {options: (right, right + rule.decoys)} if rule.sets else {}
+            found[options] = knowledge(counts, self._settings.alpha, tried)
+        return found
+
+    def _known_by_voter(self, place: int, items: Sequence[Item]) -> Knowledge:
+        """What a voter is shown to know: by quorums, where the rule has them."""
+        counts: dict[int, tuple[int, int]] = {}
+        for item in items:
+            held = self._held(place, item)
+            if held >= 0:
+                right, asked = counts.get(len(item.choices), (0, 0))
+                counts[len(item.choices)] = right + (held == item.gold), asked + 1
+        found = knowledge(counts, self._settings.alpha, len(self._votes))
+        if not self._quorums:
+            return found
+        shown = any(
+            own.shown and any(place in members for members in self._quorums[options].sets)
+            for options, own in self.known.items()
+        )
+        return replace(found, shown=shown)
+
+    def _row(self, item: Item) -> list[int]:
+        """The option that each voter holds without the item's audio; -1 for none."""
+        return [self._held(place, item) for place in range(len(self._votes))]
+
+    def _cast(self, place: int, item: Item) -> Ballot | None:
+        """The ballot of a voter without the item's audio; None if it was not asked or failed."""
+        own = self._votes[place]
+        vote = own["none"].get(item.id)
+        if self._rule == "silence-vote":
+            vote = own["silence-30"].get(item.id) or vote
+        return None if vote is None or vote.failed else vote
+
+    def _held(self, place: int, item: Item) -> int:
+        """The option that a voter holds without the item's audio, by the rule; -1 for none."""
+        vote = self._cast(place, item)
+        if self._rule == "silence-vote":
+            pick = vote.picks[0] if vote is not None else None
+            return -1 if pick is None else pick
+        return settled(vote, self._settings.mass)
+
+    def _judges(self, item: Item) -> int:
+        """How many voters that are shown to know answers without audio voted on this item."""
+        return sum(
+            own.shown and self._cast(place, item) is not None
+            for place, own in enumerate(self.knowledge)
+        )
 
     def of(self, item: Item) -> tuple[str, str, Contribution | None]:
         """(label, why, contribution)."""
         if len(item.choices) < 2:
             return "dropped", "an open question: the rules need choices", None
+        if self._rule != "silence-vote" and (fixed := fixed_order(item)):
+            return (
+                "undecided",
+                f"asked in one order, which cannot tell knowing from luck: {fixed}",
+                None,
+            )
         return self._by_vote(item) if self._rule == "silence-vote" else self._by_bits(item)
 
     def _by_vote(self, item: Item) -> tuple[str, str, Contribution | None]:
-        cast = [own["silence-30"].get(item.id) or own["none"].get(item.id) for own in self._votes]
-        valid = [vote for vote in cast if vote is not None and not vote.failed]
+        cast = [self._cast(place, item) for place in range(len(self._votes))]
+        valid = [vote for vote in cast if vote is not None]
         need = self._settings.need or len(self._votes) // 2 + 1
         if len(valid) < need:
             return "dropped", f"{len(valid)} voters answered and {need} are needed", None
         right = [vote.picks[0] == item.gold for vote in valid]
-        label = "weak" if silence_vote(right, need) else "strong"
         why = f"{sum(right)} of {len(right)} right in silence, {need} make it weak"
+        label = "weak" if silence_vote(right, need) else "strong"
+        if label == "strong" and self._judges(item) < need:
+            label, why = "undecided", f"{why}; {UNPROVEN}"
         own = Contribution(
             label, self._rule, text_only_right=sum(right), text_only_asked=len(right)
         )
         return label, why, own
 
     def _by_bits(self, item: Item) -> tuple[str, str, Contribution | None]:
-        cast = [own["none"].get(item.id) for own in self._votes]
-        asked = sum(vote is not None and not vote.failed for vote in cast)
+        asked = sum(self._cast(place, item) is not None for place in range(len(self._votes)))
         if not asked:
             return "dropped", "all voters failed on it", None
-        row = [settled(vote, self._settings.mass) for vote in cast]
-        rule = self._quorums[len(item.choices)]
+        row = self._row(item)
+        rule, proven = self._quorums[len(item.choices)], self.known[len(item.choices)].shown
         knowing = [name for name, held in zip(self._names, row, strict=True) if held == item.gold]
-        label = "weak" if rule.weak(row, item.gold) else "strong"
-        if label == "weak":
-            why = f"known without audio by {' and '.join(knowing)}"
-        elif knowing and not rule.sets:
-            why = (
-                f"undecided: too few items or voters to tell whether {knowing[0]} knows or guesses"
-            )
+        label = "strong"
+        if proven and rule.weak(row, item.gold):
+            label, why = "weak", f"known without audio by {' and '.join(knowing)}"
+        elif not self._judges(item):
+            label, why = "undecided", UNPROVEN
+        elif knowing and not proven:
+            label = "undecided"
+            why = f"too few items or voters to tell whether {knowing[0]} knows or guesses"
         elif knowing:
             why = f"held without audio by {' and '.join(knowing)} only, which chance can do"
         else:

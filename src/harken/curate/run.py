@@ -1,10 +1,11 @@
-"""The curate job: ask the voters, label the items, write weak/, strong/, dropped/ and the summary.
+"""The curate job: ask the voters, label the items, write a folder for each label and the summary.
 
 ::
 
     <out>/votes/        a Run: every request to every voter; resumed batch by batch
-    <out>/weak/         datasets; each item says in its history why it is there
-    <out>/strong/
+    <out>/weak/         datasets; each item says in its history why it is there: the answer is
+    <out>/strong/       known without the audio; voters that can know do not know it;
+    <out>/undecided/    the voters prove neither
     <out>/dropped/      what no rule can label: open questions, items on which all voters failed
     <out>/curate.json   last: counts, quorums, voters
 
@@ -26,13 +27,13 @@ from harken.ask.conditions.clip import subset_name
 from harken.ask.prompt import Rotations
 from harken.ask.record import Record, ask_and_score
 from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled
-from harken.curate.labels import CurateSettings, Labels, Votes
+from harken.curate.labels import LABELS, CurateSettings, Labels, Votes
 from harken.curate.shapley import subsets
 from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
-from harken.hashing import canonical, digest
+from harken.hashing import canonical, digest, sealed
 from harken.item import Item
-from harken.models.base import Model
+from harken.models.base import Model, check_model
 from harken.runs import Run
 from harken.shards.write import write_dataset
 
@@ -77,7 +78,7 @@ def run(
     embed: bool = False,
     root: Path | str | None = None,
 ) -> dict[str, Any]:
-    """Label `items` by `rule` and write the three datasets below `out`; returns the summary.
+    """Label `items` by `rule` and write the four datasets below `out`; returns the summary.
 
     Args:
         items: the items to label; open-ended questions are dropped with a reason.
@@ -93,6 +94,7 @@ def run(
 
     Raises:
         ConfigError: unknown rule, or no voters.
+        ModelError: a voter lacks a method or an attribute.
         DataError: a duplicate item, or no items.
         RunError: `out` holds another job.
         TooManyFailures: after everything is written.
@@ -119,13 +121,13 @@ def run(
             votes_run.finish({"voters": tallies})
     by_bits = rule == "bits"
     quorums = _quorums(closed_ended, votes, settings) if by_bits else {}
-    labeller = Labels(names, votes, quorums, settings, rule, seed)
+    labeller = Labels(names, votes, quorums, settings, rule, seed, closed_ended)
     sorted_items = _sort(known, labeller)
     for label, group in sorted_items.items():
         plan = {"curate": spec, "label": label}
         write_dataset(group, out / label, name=label, plan=plan, embed=embed, root=root)
-    summary = _summary(spec, sorted_items, quorums, names, labeller.uses_audio, tallies)
-    write_json(out / SUMMARY, summary)
+    summary = _summary(spec, sorted_items, quorums, names, labeller, tallies)
+    write_json(out / SUMMARY, sealed(summary))
     _check_failures(tallies, settings.max_failed)
     return summary
 
@@ -137,6 +139,8 @@ def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
         raise ConfigError(
             "there are no voters", hint="Name at least one; three or more are better."
         )
+    for voter in voters:
+        check_model(voter)
     twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if twice or not items:
         raise DataError(
@@ -176,6 +180,7 @@ def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, 
                     seed=panel.seed,
                     batch=panel.settings.batch,
                     scorer=panel.settings.scorer,
+                    sampling=panel.settings.sampling,
                     name=f"{place}-{name}-{clips}clips-{start // _CHUNK:04d}",
                     replies="none",
                     max_failed=1.0,
@@ -227,7 +232,7 @@ def _quorums(
 
 
 def _sort(items: Sequence[Item], labeller: Labels) -> dict[str, list[Item]]:
-    groups: dict[str, list[Item]] = {"weak": [], "strong": [], "dropped": []}
+    groups: dict[str, list[Item]] = {label: [] for label in LABELS}
     for item in items:
         label, why, contribution = labeller.of(item)
         groups[label].append(
@@ -241,7 +246,7 @@ def _summary(
     groups: Mapping[str, Sequence[Item]],
     quorums: Mapping[int, Quorum],
     names: Sequence[str],
-    uses_audio: Sequence[bool],
+    labeller: Labels,
     tallies: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     tasks = sorted({item.task for group in groups.values() for item in group})
@@ -259,18 +264,29 @@ def _summary(
             task: {label: sum(i.task == task for i in group) for label, group in groups.items()}
             for task in tasks
         },
-        "undecided": sum("undecided" in item.history[-1].note for item in groups["strong"]),
-        "dropped": dict(Counter(item.history[-1].note for item in groups["dropped"])),
+        "undecided": _reasons(groups["undecided"]),
+        "dropped": _reasons(groups["dropped"]),
         "bits": {f"p{m}": round(float(np.percentile(measured, m)), 6) for m in percentiles}
         if measured
         else None,
         "quorums": [
-            {**asdict(q), "sets": [[names[i] for i in members] for members in q.sets]}
-            for q in quorums.values()
+            {
+                **asdict(q),
+                "sets": [[names[i] for i in members] for members in q.sets],
+                "known": asdict(labeller.known[options]),
+            }
+            for options, q in quorums.items()
         ],
-        "listens": dict(zip(names, uses_audio, strict=True)),
+        "listens": dict(zip(names, labeller.uses_audio, strict=True)),
+        "knows": {n: asdict(k) for n, k in zip(names, labeller.knowledge, strict=True)},
         "outcomes": {name: dict(tally) for name, tally in tallies.items()},
     }
+
+
+def _reasons(items: Iterable[Item]) -> dict[str, int]:
+    """How many items each reason holds for; bits and names of voters are left out of it."""
+    notes = (item.history[-1].note.partition(": ")[2].partition("; the audio") for item in items)
+    return dict(Counter(why for why, _, _ in notes))
 
 
 def _check_failures(tallies: Mapping[str, Mapping[str, int]], max_failed: float) -> None:

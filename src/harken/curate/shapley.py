@@ -53,7 +53,7 @@ def shapley(values: Mapping[Subset, float], size: int, seed: int = 0) -> tuple[f
     shares = [0.0] * size
     if size <= EXACT:
         for subset in subsets(size):
-            for clip in set(range(size)) - subset:
+            for clip in (one for one in range(size) if one not in subset):
                 before = len(subset)
                 weight = factorial(before) * factorial(size - before - 1) / factorial(size)
                 shares[clip] += weight * (values[subset | {clip}] - values[subset])

@@ -7,6 +7,7 @@ All of it is computed from items and records, without the model. It is stored in
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -18,8 +19,10 @@ from harken.errors import DataError, HarkenError
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.floors import floor
 from harken.evaluate.benchmarks.helpers import Helpers
+from harken.evaluate.benchmarks.lmms import reading
 from harken.evaluate.benchmarks.own import Own
 from harken.evaluate.benchmarks.scoring import score
+from harken.evaluate.benchmarks.submit import chosen, in_release_order
 from harken.evaluate.benchmarks.types import Release, key_of
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
@@ -84,6 +87,32 @@ def about(
     return found
 
 
+def served_checks(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A check that failed for each server that answered as more than one model during a run.
+
+    Args:
+        report: what a model tells of its requests (`harken.models.base.Capabilities`): a list
+            ``served`` anywhere in it has ``model``, ``fingerprint`` and ``replies``.
+    """
+    found = []
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            found += served_checks(value)
+        elif name == "served":
+            for what in ("model", "fingerprint"):
+                counts: Counter[str] = Counter()
+                for one in value:
+                    counts[one[what]] += one["replies"]
+                named = {one: n for one, n in sorted(counts.items()) if one}  # "": not stated
+                if len(named) > 1:
+                    text = (
+                        f"the {what} that the server stated changed during the run: "
+                        + ", ".join(f"{one!r} gave {n:,} replies" for one, n in named.items())
+                    )
+                    found.append({"name": "server", "ok": False, "text": text, "replies": named})
+    return found
+
+
 def text_only_floor(
     items: Sequence[Item], benchmark: BenchmarkRequest | None = None
 ) -> dict[str, Any] | None:
@@ -129,18 +158,15 @@ def official(
 ) -> dict[str, Any] | None:
     """The benchmark's own score of the replies under ``audio``, raw and as submitted.
 
-    *Submitted* is the bare text of the option parsed from a reply, which every official rule reads
-    correctly; *raw* is the reply as generated. None where answers are withheld or nothing
-    was asked under ``audio`` (or ``none``, for a model without audio input). A request that failed
-    was never answered: its item is left out, and counted under ``failed``.
+    *Submitted* is what `submit.chosen` makes of a reply: the chosen option in the form that the
+    official rule reads; *raw* is the reply as generated, under the same rule. None where answers
+    are withheld or nothing was asked under ``audio`` (or ``none``, for a model without audio
+    input). A request that failed was never answered: its item is left out, and counted under
+    ``failed``. ``lmms_eval`` is how that harness reads the same replies (see `lmms`).
     """
     asked = {record["condition"] for record in records}
     first = next((name for name in ("audio", "none") if name in asked), "")
-    by_item = {
-        t["item"]: t
-        for t in records
-        if t["condition"] == first and not t["rotation"] and not t["clip_rotation"]
-    }
+    by_item = in_release_order(items, records, first)
     known = [item for item in items if HIDDEN not in item.tags and item.id in by_item]
     answered = [item for item in known if by_item[item.id]["outcome"] != "failed"]
     if not answered:
@@ -148,18 +174,16 @@ def official(
     raw, submitted = {}, {}
     for item in answered:
         record = by_item[item.id]
-        # What is parsed from an open answer is normalised for comparison: not to be judged.
-        chosen = record["parsed"] if item.choices else None
-        submitted[key_of(item)] = chosen or record["reply"]
+        submitted[key_of(item)] = chosen(benchmark.bench, item, record)
         if record["reply"] or record.get("words"):
             raw[key_of(item)] = record["reply"]
+    replied = any(raw.values())
     return {
         "condition": first,
         "failed": len(known) - len(answered),
+        "lmms_eval": reading(benchmark.bench.name, answered, raw) if replied else None,
         "submitted": score(benchmark.bench, answered, submitted, benchmark.helpers),
-        "raw": score(benchmark.bench, answered, raw, benchmark.helpers)
-        if any(raw.values())
-        else None,
+        "raw": score(benchmark.bench, answered, raw, benchmark.helpers) if replied else None,
     }
 
 

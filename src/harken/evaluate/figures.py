@@ -2,8 +2,8 @@
 
 A share is a mean of scores over items, with Wilson's interval (items independent) and a bootstrap
 by recording (`cluster_low`, `cluster_high`; use the wider one where items share recordings).
-A gap is a mean of paired differences over items, with a bootstrap interval and two p-values: the
-exact McNemar test (with rotations the exact sign-flip test) and the bootstrap's.
+A gap is a mean of paired differences over items, with its interval and p by recording, and beside
+them the p by item and the bootstrap's (`harken.stats.paired`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Sheet:
         return into
 
     def gap(self, values: Floats, units: Ints | None = None, block: str = "") -> Json:
-        """``items``, ``difference``, ``low``, ``high``, ``p``, ``p_bootstrap`` of paired gaps."""
+        """The numbers of `harken.stats.paired.Paired` for paired gaps."""
         return gap(self.resampling, values, units, block)
 
     def between(self, condition: str, other: str) -> Floats:

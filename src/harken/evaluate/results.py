@@ -1,11 +1,11 @@
 """From records to numbers: a pure function, so a rescored run never calls the model again.
 
 For each task and for all together: accuracy under each condition with its 95 % intervals (Wilson,
-and bootstrap by recording), the gain of audio over every other condition (paired, exact McNemar and
-bootstrap, both corrected over tasks by Holm's rule), bits per question, consistency over rotations,
-position bias, calibration, outcome counts, and baselines without audio: chance, always the first
-choice, the longest choice. Results by clips, cuts of clips and rotations are in
-`harken.evaluate.parts` and `harken.evaluate.rotations`.
+and bootstrap by recording), the gain of audio over every other condition (paired; exact tests by
+recording and by item and bootstrap, corrected over tasks by Holm's rule), bits per question,
+consistency over rotations, position bias, calibration, outcome counts, and baselines without audio:
+chance, always the first choice, the longest choice. Results by clips, cuts of clips and rotations
+are in `harken.evaluate.parts` and `harken.evaluate.rotations`.
 
 Conventions: accuracy = right answers / answered requests. Abstained and unparsable answers are
 answered and not right; failed requests (no reply) are outside the denominator and counted, and
@@ -18,6 +18,7 @@ that there are no values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,21 @@ Record = Mapping[str, Any]
 Json = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+def cut_replies(records: Sequence[Record]) -> Json:
+    """Replies that were cut because their room was used up; a cut reply is an answer like others.
+
+    Returns:
+        ``replies``: how many; ``unparsable``: of these, how many are unparsable, and so count as
+        answered and not right; ``by``: condition -> how many.
+    """
+    cut = [record for record in records if record["stop"] == "length"]
+    return {
+        "replies": len(cut),
+        "unparsable": sum(record["outcome"] == "unparsable" for record in cut),
+        "by": dict(sorted(Counter(record["condition"] for record in cut).items())),
+    }
 
 
 def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Json:
@@ -78,7 +94,7 @@ def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Js
     }
     sheet.resampling.run()
     for other, whole in overall["gains"].items():
-        for p in ("p", "p_bootstrap"):
+        for p in ("p", "p_items", "p_bootstrap"):
             whole[f"{p}_holm"] = whole[p]  # one test, not one of several
             holm([row["gains"][other] for row in tasks], p)
     return found

@@ -8,6 +8,7 @@ Three stages joined by the files of one run folder: ``plan`` writes the requests
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +21,19 @@ from harken.ask.plan import AskSettings, Listener, RequestPlan, count, plan, sam
 from harken.ask.record import Record, check_failures, keep_plan, keep_records, score_all
 from harken.ask.scorers.load import SCORERS, STRICT
 from harken.errors import ConfigError, DataError, RunError
-from harken.evaluate.about import BenchmarkRequest, about, detectable, rescored_about, versions
-from harken.evaluate.results import tabulate
+from harken.evaluate.about import (
+    BenchmarkRequest,
+    about,
+    detectable,
+    rescored_about,
+    served_checks,
+    versions,
+)
+from harken.evaluate.results import cut_replies, tabulate
 from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.base import Model, Sampling, capabilities
+from harken.models.base import Model, Sampling, capabilities, check_model
 from harken.runs import Run, read_run
 
 CONDITIONS = ("audio", "none", "silence", "swap")
@@ -81,19 +89,17 @@ def run(
             ``replies`` to ``"all"``, and ``max_failed`` is checked after the results are written.
 
     Raises:
-        DataError: there are no items.
+        ModelError, DataError: the model lacks a method or an attribute; there are no items.
+        ConfigError: a setting out of its range, or conditions that the model cannot be asked under.
         RunError: the folder holds another run.
         TooManyFailures: after everything is written.
     """
+    check_model(model)
     if not items:
-        raise DataError(
-            "there are no items", where=str(dataset or ""), hint="Choose another split or set."
-        )
+        raise DataError("there are no items", where=str(dataset or ""), hint="Choose another set.")
     given, folder = items, Path(folder)
     items = list({item.id: item for item in items}.values())
-    max_failed, usual = asking.get("max_failed", 0.1), CONDITIONS if model.max_clips else ("none",)
-    asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
-    asking["conditions"] = named(asking["conditions"])
+    max_failed, asking = asking.get("max_failed", 0.1), _settings(model, asking)
     spec = _spec(model, items, folder, dataset, benchmark, asking)
     with Run.open(folder, spec) as own:
         if own.done and until == "score":
@@ -113,7 +119,7 @@ def run(
         replies = _answers(model, made, asking, own)
         if until == "infer":
             return _counts(model, made, until, own)
-        checks = _selfcheck(model, made, replies, guards or Guards(), own)
+        checks = _checks(model, made, replies, guards or Guards(), own)
         lines = [request.planned for request in made.requests]
         records = score_all(lines, replies, own.spec["scorer"])
         keep_records(own, records)
@@ -129,6 +135,24 @@ def run(
         own.finish({"items": found["items"], "records": found["records"]})
     check_failures(records, max_failed)
     return found
+
+
+def _settings(model: Model, asking: AskSettings) -> AskSettings:
+    """The settings with the conditions of `model`, in full; failures are checked by the caller.
+
+    Raises:
+        ConfigError: conditions that would give clips to a model that takes none: all would fail.
+    """
+    usual = ("none",) if capabilities(model).text_only or not model.max_clips else CONDITIONS
+    asking = AskSettings(**{"conditions": usual, **asking, "max_failed": 1.0})
+    asking["conditions"] = conditions = named(asking["conditions"])
+    giving = [name for name in conditions if name != "none" and not listener_of(name)]
+    if not model.max_clips and giving:
+        raise ConfigError(
+            f"{model.name} takes no audio, and {', '.join(giving)} would give it clips",
+            hint="Leave --condition out, or use --condition none (or transcript, caption).",
+        )
+    return asking
 
 
 def _answers(
@@ -166,10 +190,11 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
     """The content of ``results.json`` from the records and the run's other files."""
     found = tabulate(records, int(own.spec.get("seed", 0)))
     excluded: Counter[str] = Counter()
-    one_order = 0
+    one_order = one_option_order = 0
     if own.path("records-excluded.json").is_file():
         reasons_by_condition = own.read_json("records-excluded")
         one_order = len(reasons_by_condition.pop("clip-rotations", ()))
+        one_option_order = len(reasons_by_condition.pop("rotations", ()))
         for condition, reasons in reasons_by_condition.items():
             for reason in reasons.values():
                 excluded[f"{condition}: {reason}"] += 1
@@ -177,9 +202,12 @@ def _numbers(own: Run, records: Sequence[Mapping[str, Any] | Record]) -> dict[st
     return {
         "model": own.spec.get("model"),
         **found,
+        "sampling": own.spec.get("sampling"),
+        "cut": cut_replies(records),
         "hidden": sum(record["outcome"] == "hidden" for record in records),
         "excluded": dict(sorted(excluded.items())),
         "one_order": one_order,
+        "one_option_order": one_option_order,
         **about_run,
         "versions": versions(),
     }
@@ -248,6 +276,17 @@ def _cache_words(own: Run, condition: str, listener: Listener) -> None:
         )
     if keep := capabilities(listener).keep:
         keep(own.path(f"words-{condition}"))
+
+
+def _checks(
+    model: Model, made: RequestPlan, replies: Mapping[str, ReplyRecord], guards: Guards, own: Run
+) -> list[dict[str, Any]]:
+    """Whether the server stayed the same model, and the self-check, if requested."""
+    # Before the self-check, which may store its replies elsewhere.
+    found = served_checks(model.report()) if isinstance(model, KeepsReplies) else []
+    for check in found:
+        warnings.warn(check["text"], stacklevel=2)
+    return found + _selfcheck(model, made, replies, guards, own)
 
 
 def _selfcheck(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -30,8 +30,9 @@ from harken.audio.probe import file_sha256
 from harken.audio.source import EncodedSource, read_source, shard_bytes
 from harken.errors import AudioError, ConfigError
 from harken.hashing import digest
+from harken.leaks.evidence import MAX_UNHEARD, SOUND, Side, compared, missing, verdict
 from harken.leaks.read import ComparedItem, ItemSource
-from harken.leaks.sources import WEAK, Origin, certainty, keys, origins
+from harken.leaks.sources import WEAK, Origin, certainty, in_order, keys, origins
 from harken.leaks.text import Questions, normalised
 from harken.progress import track
 
@@ -39,7 +40,6 @@ KINDS = ("bytes", "samples", "print", "source", "text", "name", "near")
 HINTS = ("name", "near")
 """Kinds that may be chance; they are listed but do not count an item as leaked."""
 
-SOUND = ("bytes", "samples", "print")
 _REMEMBERED = 4096  # training clips whose matches are cached: items share recordings
 _AHEAD = 32  # training items decoded at once, for each thread
 _COMMON = 50  # a name in more benchmark items than this (or 5 % of them) is no evidence
@@ -76,45 +76,33 @@ class ClipFeatures:
     fault: str = ""
 
 
-@dataclass(slots=True)
-class _Side:
-    """Counts of one side."""
-
-    items: int = 0
-    clips: int = 0
-    questions: int = 0
-    unreadable: Counter[str] = field(default_factory=Counter)
-
-    def count(self, entry: ComparedItem, features: Sequence[ClipFeatures]) -> None:
-        """Count an item and its clips that could not be decoded."""
-        self.items += 1
-        self.clips += len(features)
-        self.questions += bool(entry.question)
-        self.unreadable.update(one.fault for one in features if one.fault)
-
-
 def contamination(
     train: Iterable[ComparedItem],
     bench: Sequence[ComparedItem],
     *,
-    checks: Sequence[str] = KINDS,
+    checks: Sequence[str] | None = None,
     shown: int = 3,
     jobs: int = 1,
     source: ItemSource | None = None,
     each: Callable[[Match], None] | None = None,
+    max_unheard: float = MAX_UNHEARD,
 ) -> dict[str, Any]:
     """Compare a training set, streamed, with a benchmark.
 
     Args:
         train: training items; read once.
         bench: benchmark items, all in memory.
-        checks: which of `KINDS` to look for; without those of `SOUND` no audio is opened.
+        checks: which of `KINDS` to look for; without those of `SOUND` no audio is opened. None: all
+            that both sides have something for.
         shown: matches listed for each benchmark item and kind, the strongest; all are counted.
         jobs: threads that decode and take fingerprints.
         source: knows the number of training items, for the progress bar.
         each: called with every match as it is found, in the order of the training set.
+        max_unheard: largest share of a side's items with clips that may go unheard in a pass.
 
     Returns:
+        ``verdict`` (one of `leaks.evidence`), ``lacks`` (why too little was compared for a pass),
+        ``compared`` (benchmark items compared by sound, text and source),
         ``train`` and ``bench`` (items, clips, questions, unreadable clips by reason), ``checks``,
         ``kinds`` (for each: benchmark items, training items, pairs), ``leaked`` (ids of benchmark
         items with a match that is no hint), ``share`` of them, ``generic`` (questions that are all
@@ -124,12 +112,13 @@ def contamination(
     Raises:
         ConfigError: an unknown check.
     """
+    named, checks = checks is not None, KINDS if checks is None else checks
     unknown = [name for name in checks if name not in KINDS]
     if unknown:
         raise ConfigError(f"no such check: {', '.join(unknown)}", hint=f"Known: {', '.join(KINDS)}")
     index = _Index(bench, checks, jobs)
     found = _Found(shown)
-    side = _Side()
+    side = Side()
     for entry, features in track(
         _with_features(train, index.decodes_audio, jobs),
         "compare",
@@ -142,9 +131,14 @@ def contamination(
             for match in matches:
                 each(match)
     leaked = [entry.id for entry in bench if entry.id in found.leaked]
+    done = compared(index.side, side, checks, index.questions.generic)
+    lacks = missing(index.side, side, done, named, max_unheard)
     return {
-        "train": _side_json(side),
-        "bench": _side_json(index.side),
+        "verdict": verdict(leaked, lacks),
+        "lacks": lacks,
+        "compared": done,
+        "train": side.to_json(),
+        "bench": index.side.to_json(),
         "checks": list(checks),
         "kinds": found.kinds(checks),
         "leaked": leaked,
@@ -162,7 +156,7 @@ class _Index:
         self.bench = bench
         self.checks = frozenset(checks)
         self.decodes_audio = bool(self.checks & frozenset(SOUND))
-        self.side = _Side()
+        self.side = Side()
         self._clips: list[tuple[int, Clip]] = []
         self._hashes: dict[str, list[int]] = {}
         self._samples: dict[str, list[int]] = {}
@@ -362,9 +356,9 @@ def features_of(clip: Clip) -> ClipFeatures:
     return ClipFeatures(known, sample_hash(samples, rate), fingerprint(samples, rate))
 
 
-def _origins(entry: ComparedItem) -> frozenset[Origin]:
-    named = origins(entry.names, entry.row)
-    return named | {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+def _origins(entry: ComparedItem) -> list[Origin]:
+    spoken = {Origin("speaker", f"named {one}") for one in entry.speakers if one}
+    return in_order(spoken | origins(entry.names, entry.row))
 
 
 def _covered(train: Clip, bench: Clip) -> float:
@@ -377,15 +371,6 @@ def _covered(train: Clip, bench: Clip) -> float:
     stop = end if train.duration_s is None else train.start_s + train.duration_s
     shared = min(end, stop) - max(bench.start_s, train.start_s)
     return min(1.0, max(0.0, shared / bench.duration_s)) if bench.duration_s > 0 else 1.0
-
-
-def _side_json(side: _Side) -> dict[str, Any]:
-    return {
-        "items": side.items,
-        "clips": side.clips,
-        "questions": side.questions,
-        "unreadable": dict(sorted(side.unreadable.items())),
-    }
 
 
 def _shown(clip: Clip | None) -> str:

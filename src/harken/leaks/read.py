@@ -8,7 +8,6 @@ cannot be read is counted and must not stop the rest.
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.item import Item
+from harken.parsing import parse_json
 
 QUESTION = ("question", "prompt", "instruction", "query", "problem", "text", "caption")
 CHOICES = ("choices", "options", "multi_choice", "candidates")
@@ -163,14 +163,21 @@ def _rows(path: Path, source: ItemSource) -> Iterator[tuple[int, Row]]:
     if path.suffix.lower() in (".csv", ".tsv"):
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            yield from enumerate(csv.DictReader(file, delimiter=delimiter), 2)
+            try:
+                yield from enumerate(csv.DictReader(file, delimiter=delimiter), 2)
+            except csv.Error as error:  # a cell without an end, or a NUL character
+                raise DataError(
+                    f"the table cannot be read: {error}",
+                    where=str(path),
+                    hint="Close every quote, and write a quote inside a quoted cell twice.",
+                ) from None
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except (ValueError, RecursionError) as error:
                 source.fault(f"line {number}: not JSON ({error})")
                 continue

@@ -76,6 +76,11 @@ def origins(names: Iterable[str], row: Mapping[str, Any] | None = None) -> froze
     return frozenset(found)
 
 
+def in_order(found: Iterable[Origin]) -> list[Origin]:
+    """Origins by kind, id and time: what is looked up first does not depend on a set's order."""
+    return sorted(found, key=lambda one: (one.kind, one.id, one.start_s or 0.0, one.end_s or 0.0))
+
+
 def certainty(one: Origin, other: Origin) -> float:
     """How certainly two origins of one kind and id are one recording: `SURE`, `LIKELY` or `WEAK`.
 

@@ -61,13 +61,13 @@ class Questions:
         most = max(COMMON, len(self._texts) // 200)
         counts: Counter[str] = Counter()
         for text in self._texts:
-            counts.update(set(_grams(text)))
+            counts.update(dict.fromkeys(_grams(text), 1).keys())
         wholes = Counter(" ".join(text) for text in self._texts)
         self._own: list[int] = []
         self._places: dict[str, list[int]] = {}
         self._wholes: dict[str, list[int]] = {}
         for number, text in enumerate(self._texts):
-            own = {gram for gram in _grams(text) if counts[gram] <= most}
+            own = dict.fromkeys(gram for gram in _grams(text) if counts[gram] <= most)
             self._own.append(len(own))
             for gram in own:
                 self._places.setdefault(gram, []).append(number)

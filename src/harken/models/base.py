@@ -6,11 +6,13 @@ module; `harken.models.load` builds one by name (``lalm``, ``native``, ``openai`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, runtime_checkable
 
 from harken.audio.clip import Clip
+from harken.errors import ConfigError, ModelError
 
 MODEL_FILE = "harken-model.json"
 """The file that makes a folder a saved model."""
@@ -89,14 +91,57 @@ def letter(position: int) -> str:
     return name
 
 
+MOST_TOKENS = 1_000_000
+"""Largest room for a reply, in tokens: more than any model's context."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a reply is sampled: ``temperature`` 0 is greedy; `top_k` 0 is no limit."""
+    """How a reply is sampled.
+
+    Attributes:
+        max_tokens: room for the reply; one that is longer is cut.
+        temperature: 0 is greedy.
+        top_k: only the most probable tokens, so many; 0: all.
+        seed: of the draws.
+        top_p: only the most probable tokens that together have this share of the probability
+            (nucleus, arXiv 1904.09751); 1: all.
+        thinking_tokens: further room, for reasoning before the reply. Servers and models count
+            both together, so a reply is cut after `room` tokens.
+
+    Raises:
+        ConfigError: a value out of its range; all of them are named.
+    """
 
     max_tokens: int = 32
     temperature: float = 0.0
     top_k: int = 0
     seed: int = 0
+    top_p: float = 1.0
+    thinking_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning."""
+        ranges = (
+            ("max_tokens", 1 <= self.max_tokens <= MOST_TOKENS, f"1 to {MOST_TOKENS:,}"),
+            ("thinking_tokens", 0 <= self.thinking_tokens <= MOST_TOKENS, f"0 to {MOST_TOKENS:,}"),
+            ("temperature", 0 <= self.temperature < math.inf, "0 (greedy) or more"),
+            ("top_k", self.top_k >= 0, "0 (no limit) or more"),
+            ("top_p", 0 < self.top_p <= 1, "more than 0, up to 1"),
+            ("seed", self.seed >= 0, "0 or more"),
+        )
+        wrong = [(name, accepted) for name, fits, accepted in ranges if not fits]
+        if wrong:
+            raise ConfigError(
+                "; ".join(f"{name} is {getattr(self, name)}" for name, _ in wrong),
+                where="sampling of replies",
+                hint="Accepted: " + "; ".join(f"{name} {accepted}" for name, accepted in wrong),
+            )
+
+    @property
+    def room(self) -> int:
+        """Most tokens of reasoning and reply together."""
+        return self.max_tokens + self.thinking_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +149,8 @@ class Reply:
     """What a model returned for one prompt.
 
     Attributes:
-        text: the reply; empty when the request failed.
-        stop: ``"end"``, ``"length"`` or ``"failed"``.
+        text: the reply; empty when the request failed, or was cut before the reply began.
+        stop: ``"end"``, ``"length"`` (cut: its room was used up) or ``"failed"``.
         error: why it failed, else None.
         logprobs: natural-log probability of each *shown* choice, normalised over the choices
             (sums to 1 in probability), or None where the model gives none.
@@ -123,7 +168,8 @@ class Reply:
 class Model(Protocol):
     """Anything that answers prompts.
 
-    `max_clips` is the number of clips it can take in one prompt (0: text only). `generate` and
+    `max_clips` is the number of clips it can take in one prompt (0: text only); `style` says how
+    prompts are written, and may be left out (`style_of`). `generate` and
     `choice_logprobs` return one entry a prompt, in order. A prompt that fails gives a Reply with
     ``stop="failed"`` (resp. None), never an exception for the whole batch.
     """
@@ -143,6 +189,31 @@ class Model(Protocol):
     def identity(self) -> str:
         """A short hash of weights and settings: models with the same identity reply the same."""
         ...
+
+
+def style_of(model: Model) -> PromptStyle:
+    """How a model's prompts are written; the usual style where it does not say."""
+    found = getattr(model, "style", None)
+    return found if isinstance(found, PromptStyle) else PromptStyle()
+
+
+def check_model(model: Any) -> Model:
+    """`model`; an object that is no `Model` is refused before it is asked anything.
+
+    Raises:
+        ModelError: a method or an attribute is missing; the message names all of them.
+    """
+    methods = [name for name in ("generate", "choice_logprobs", "identity")
+               if not callable(getattr(model, name, None))]  # fmt: skip
+    facts = [name for name in ("name", "max_clips") if not hasattr(model, name)]
+    if methods or facts:
+        lacks = [*(f"method {name}" for name in methods), *(f"attribute {name}" for name in facts)]
+        raise ModelError(
+            f"{type(model).__name__} is no model: it lacks {', '.join(lacks)}",
+            hint="See harken.models.base.Model, and examples/own_model.py.",
+        )
+    found: Model = model
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +241,7 @@ class Capabilities:
 
     Attributes:
         batch: prompts it likes to get at once.
+        text_only: it ignores clips, although it accepts prompts with them.
         multi_turn: whether a prompt may hold earlier turns.
         writes: what it writes of a clip, ``"transcript"`` or ``"caption"``; empty if it is no
             listener of its own.
@@ -179,6 +251,7 @@ class Capabilities:
     """
 
     batch: int = 16
+    text_only: bool = False
     multi_turn: bool = False
     writes: str = ""
     keep: Callable[[Any], None] | None = None

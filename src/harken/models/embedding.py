@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.errors import MissingExtra, ModelError
+from harken.models.pretrained import open_files, open_weights
 from harken.registry import Registry
 
 Vectors = npt.NDArray[np.float32]
@@ -64,8 +65,10 @@ class Hf:
         self.batch = batch
         self._torch = torch
         try:
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(target)
-            self._model: Any = transformers.AutoModel.from_pretrained(target).eval()
+            self._tokenizer: Any = open_files(transformers.AutoTokenizer, target)
+            self._model: Any = open_weights(transformers.AutoModel, target).eval()
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"no text encoder could be loaded ({type(error).__name__}: {str(error)[:200]})",

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from harken import files
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, HarkenError, ModelError
-from harken.hashing import canonical, digest
+from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.device import require_device
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
@@ -32,6 +32,7 @@ from harken.models.engine.net import LearnerNet, set_trainable
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
+from harken.parsing import load_json
 
 FORMAT = 1
 """Format of saved models; increased when an older release could not open them."""
@@ -165,12 +166,18 @@ class Learner(ABC):
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
     ) -> dict[int, GeneratedReply]:
-        """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``."""
+        """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``.
+
+        A reply is cut where its room ends, or the context of the language model.
+        """
         found: dict[int, GeneratedReply] = {}
+        context = self.prompt_tokenizer.context
         with eval_mode(self.net):
-            for group in length_batches(prompts, sampling.max_tokens):
+            for group in length_batches(prompts, min(sampling.room, context)):
                 rngs = [np.random.default_rng(list(seeds[i])) for i in group]
-                replies = self.engine.generate([prompts[i] for i in group], sampling, rngs)
+                own = [prompts[i] for i in group]
+                rooms = [max(1, min(sampling.room, context - len(one.ids))) for one in own]
+                replies = self.engine.generate(own, sampling, rngs, rooms)
                 found |= dict(zip(group, replies, strict=True))
         return found
 
@@ -291,7 +298,8 @@ class Learner(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).unlink(missing_ok=True)  # not a model while it is being written
         content = {"kind": self.saved_kind, "format": FORMAT, **self.write(folder)}
-        files.write_json(folder / MODEL_FILE, {**content, "identity": self.identity()})
+        content = {**content, "identity": self.identity()}
+        files.write_json(folder / MODEL_FILE, sealed(content))
 
 
 def cast(net: nn.Module, dtype: torch.dtype) -> None:
@@ -308,6 +316,23 @@ def tensor_bytes(tensor: Tensor) -> bytes:
     """The bytes of a tensor in row-major order, of any dtype (numpy has no bfloat16)."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+
+
+def read_saved(folder: Path) -> dict[str, Any]:
+    """The content of `MODEL_FILE`, without its checksum.
+
+    Raises:
+        ModelError: it is damaged.
+        OSError, ValueError: it cannot be read, or is not JSON.
+    """
+    found = load_json(folder / MODEL_FILE)
+    if not isinstance(found, dict) or not seal_fits(found):
+        raise ModelError(
+            f"{MODEL_FILE} is damaged: the content is not what was written",
+            where=str(folder),
+            hint="Copy the folder again, or train again.",
+        )
+    return {key: value for key, value in found.items() if key != SEAL}
 
 
 def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:

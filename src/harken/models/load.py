@@ -11,6 +11,7 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.models.base import MODEL_FILE, Model, ModelKind
+from harken.parsing import load_json
 from harken.registry import Registry, later
 
 _KINDS = (
@@ -104,10 +105,8 @@ def load_model(spec: str, **options: Any) -> Model:
 
 def _kind(file: Path) -> str:
     """Registered name that opens a saved model; for a damaged file ``lalm`` reports the fault."""
-    import json
-
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = load_json(file)
     except (OSError, ValueError):
         return "composed"
     kind = found.get("kind") if isinstance(found, dict) else None

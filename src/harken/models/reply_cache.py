@@ -18,7 +18,7 @@ from harken.audio.clip import Clip
 from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ModelError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities, style_of
 from harken.models.reply_store import ReplyStore
 
 _FORM = 1  # format of a stored record
@@ -42,7 +42,7 @@ class ReplyCache:
         self.model = model
         self.name = model.name
         self.max_clips = model.max_clips
-        self.style = model.style
+        self.style = style_of(model)
         self.batch = capabilities(model).batch
         self.asked = self.cached = self.failed = 0
         self._store = ReplyStore(folder)
@@ -69,6 +69,10 @@ class ReplyCache:
                 raise ModelError(f"{self.name} gave {len(replies)} replies to {len(batch)} prompts")
             self.asked += len(batch)
             for key, reply in zip(batch, replies, strict=True):
+                if reply.stop == "length" and not reply.text.strip():
+                    # No verdict was begun: with more room, or another time, there may be one.
+                    error = f"the reply was cut after {sampling.room} tokens, before its first word"
+                    reply = Reply("", stop="failed", error=error)
                 found[key] = reply
                 if reply.stop == "failed" or reply.error is not None:
                     self.failed += 1

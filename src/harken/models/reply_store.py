@@ -3,7 +3,7 @@
 A reply is written to the file before `add` returns, so a killed process loses no reply that had
 arrived; the file is synced at most `SYNC_S` later, in case of a power cut. Failed replies are not
 stored: their requests are sent again. Lines stand in order of arrival, so two runs of one plan
-may give different files.
+may give different files. Each line has a checksum; a line that was changed since is not used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.files import hold, release
+from harken.hashing import SEAL, seal_fits, sealed
+from harken.parsing import parse_json
 
 SYNC_S = 0.5
 FILE = "replies.jsonl"
@@ -56,10 +58,18 @@ class ReplyStore:
         """The record of a key, or None."""
         return self._held.get(key)
 
+    def records(self) -> list[dict[str, Any]]:
+        """The records of all keys."""
+        return list(self._held.values())
+
     def add(self, key: str, record: dict[str, Any]) -> None:
         """Store one reply: written when this returns, synced at most `SYNC_S` later."""
-        line = json.dumps({"key": key, **record}, ensure_ascii=False, separators=(",", ":"))
-        data = line.encode("utf-8", "replace") + b"\n"
+        whole = sealed({"key": key, **record})
+        line = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+        try:
+            data = line.encode() + b"\n"
+        except UnicodeEncodeError:  # half a surrogate pair
+            data = json.dumps(whole, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             while data:
                 data = data[os.write(self._handle, data) :]
@@ -82,7 +92,10 @@ class ReplyStore:
                     break
                 whole += len(line)
                 try:
-                    record = json.loads(line)
+                    record = parse_json(line)
+                    if not seal_fits(record):
+                        raise ValueError("a changed reply")
+                    record.pop(SEAL, None)
                     self._held[record.pop("key")] = record
                 except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
                     self.damaged += 1

@@ -6,7 +6,7 @@ Every stage writes a folder that records when it is finished; a killed demo resu
 
     corpus/  items/  practice/            recordings, questions, and practice on the same clips
     training/  aligned/  tuned/  model/   training runs and the model after each step
-    curated/                              weak, strong and dropped questions, with bits
+    curated/                              weak, strong, undecided, dropped questions, with bits
     before/  after/                       evaluation of the aligned and of the final model
     report.html  summary.json
 """
@@ -14,7 +14,7 @@ Every stage writes a folder that records when it is finished; a killed demo resu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,14 +33,20 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import start
-from harken.recipes.tiny_curriculum import tiny_plan
-from harken.report import terminal
+from harken.recipes.steps import curated_items, reward_signal, signal_text, start, to_reward
+from harken.recipes.tiny_curriculum import MEASURED_MINUTES, tiny_plan
+from harken.report import comparison, terminal
 from harken.report.html import write_report
 from harken.shards.read import open_dataset
 from harken.synth.make import FAMILIES, make_dataset
 
 T = TypeVar("T")
+
+MINUTES = 7.0
+"""What the demo takes on two idle CPU cores: the sizes below, and five minutes of training."""
+
+SMALL_CORPUS_BELOW = 2.0
+"""Minutes below which a small part of the starter corpus is generated."""
 
 PER_FAMILY = {"train": 400, "test": 60, "dev": 0}
 """Questions of each family."""
@@ -50,6 +56,9 @@ PRACTICE = 12_000
 
 CURATED = 360
 """Training questions held out from fine-tuning: they are curated, and GRPO uses the strong ones."""
+
+LEAST = {"train": 24, "test": 6, "dev": 0, "practice": 240, "curated": 24}
+"""Questions that are made however short the time is."""
 
 NAMES = 16
 """Most labels of sounds, and most words: as many as can be learned in a few minutes on a CPU."""
@@ -67,7 +76,7 @@ def run_demo(
     out: Path,
     *,
     corpus: Path | None = None,
-    minutes: float = 5.0,
+    minutes: float = MINUTES,
     layout: str | None = None,
     seed: int = 0,
 ) -> DemoResult:
@@ -76,23 +85,28 @@ def run_demo(
     Args:
         out: folder of all results.
         corpus: labelled recordings; None: the starter corpus is generated.
-        minutes: training time on two CPU cores; scales the number of steps.
+        minutes: about what all stages take together on two idle CPU cores. It scales the steps of
+            training and, below `MINUTES`, the questions; the first half minute goes to what cannot
+            be scaled, such as loading libraries.
         layout: of the corpus; None: detected.
         seed: of all random draws.
     """
     out.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
-    plan = tiny_plan(minutes, seed)
-    read = clock("recordings", lambda: _recordings(out, corpus, layout, seed))
-    made = clock("questions", lambda: _questions(out, read, seed))
-    test, pool, mixed, practice = _shares(out)
+    plan = tiny_plan(minutes * MEASURED_MINUTES / MINUTES, seed)
+    sizes = sizes_of(minutes)
+    small = "smoke" if minutes < SMALL_CORPUS_BELOW else "full"
+    read = clock("recordings", lambda: _recordings(out, corpus, layout, seed, small))
+    made = clock("questions", lambda: _questions(out, read, seed, sizes))
+    test, pool, mixed, practice = _shares(out, sizes["curated"])
     learner = start("harken-tiny", [*practice, *mixed, *pool, *test], seed)
     clock("align", lambda: align_first(learner, practice, mixed, plan, out))
     clock("evaluation before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
     clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
-    strong = list(open_dataset(out / "curated" / "strong"))
-    clock("rewards", lambda: reward(learner, strong, plan, out))
+    rewarded, taken = _rewarded(out / "curated", getattr(plan["grpo"], "items", 1))
+    clock("rewards", lambda: reward(learner, rewarded, plan, out))
+    signal = reward_signal(out / "training", ["grpo"])
     results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
@@ -101,16 +115,26 @@ def run_demo(
         "corpus": read.name,
         "clips": len(read.recordings),
         "rejects": len(read.rejects),
-        "notes": list(read.notes),
+        "notes": [*made["notes"], *filter(None, [signal_text(signal)])],
         "questions": made["items"],
         "skipped": made["skipped"],
         "contribution": sorting["counts"],
+        "rewarded": taken,
         "by_task": sorting["by_task"],
         "after": results,
         "change": change,
     }
     write_json(out / "summary.json", result)
     return DemoResult({**result, "seconds": clock.seconds}, _summary(result, clock.seconds))
+
+
+def sizes_of(minutes: float) -> dict[str, int]:
+    """Questions of each kind for a demo of so many minutes: in proportion, within bounds."""
+    share = min(1.0, minutes / MINUTES)
+    whole = {**PER_FAMILY, "practice": PRACTICE, "curated": CURATED}
+    return {
+        name: max(min(number, LEAST[name]), round(number * share)) for name, number in whole.items()
+    }
 
 
 class _Clock:
@@ -128,13 +152,13 @@ class _Clock:
         return result
 
 
-def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int) -> Corpus:
+def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int, size: str) -> Corpus:
     """Read the user's recordings, or generate some; every recording has a split."""
     if corpus is None:
         from harken.corpora.starter.generate import generate_starter
 
         corpus = out / "corpus"
-        generate_starter(corpus, seed=seed, size="full")
+        generate_starter(corpus, seed=seed, size=size)
     read = read_corpus(corpus, layout)
     if not read.recordings:
         raise DataError(
@@ -168,16 +192,17 @@ def _fewer(recordings: Sequence[Recording], seed: int) -> tuple[tuple[Recording,
     return used, f"the demo uses {' and '.join(limits)}" if limits else ""
 
 
-def _questions(out: Path, read: Corpus, seed: int) -> dict[str, Any]:
+def _questions(out: Path, read: Corpus, seed: int, sizes: Mapping[str, int]) -> dict[str, Any]:
     """Write the items of all families, and practice items for training."""
     families = [n for n in FAMILIES if n != "talk" and FAMILIES.is_built_in(n)]
-    made = make_dataset(read, out / "items", families=families, per_family=PER_FAMILY, seed=seed)
-    amount = {"train": PRACTICE, "test": 0, "dev": 0}
+    each = {split: sizes[split] for split in PER_FAMILY}
+    made = make_dataset(read, out / "items", families=families, per_family=each, seed=seed)
+    amount = {"train": sizes["practice"], "test": 0, "dev": 0}
     make_dataset(read, out / "practice", families=["talk"], per_family=amount, seed=seed)
     return made
 
 
-def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
+def _shares(out: Path, curated: int) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
     """Questions for evaluation, for curation, for fine-tuning, and practice.
 
     The leaky control is for curation only: its text gives the answer away on purpose.
@@ -185,9 +210,9 @@ def _shares(out: Path) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
     items = list(open_dataset(out / "items"))
     test = [item for item in items if item.split == "test" and item.task != "leaky"]
     train = sorted((i for i in items if i.split == "train"), key=lambda i: i.id)
-    leaky = [item for item in train if item.task == "leaky"][: CURATED // 2]
+    leaky = [item for item in train if item.task == "leaky"][: curated // 2]
     closed_ended = [i for i in train if i.choices and len(i.clips) < 3 and i.task != "leaky"]
-    pool = [*closed_ended[: CURATED - len(leaky)], *leaky]
+    pool = [*closed_ended[: curated - len(leaky)], *leaky]
     held_out = {item.id for item in pool}
     mixed = [item for item in train if item.id not in held_out and item.task != "leaky"]
     return test, pool, mixed, list(open_dataset(out / "practice"))
@@ -222,6 +247,21 @@ def _curate(
     return curate_items(pool, voters, out / "curated", seed=seed, root=read.root)
 
 
+def _rewarded(curated: Path, batch: int) -> tuple[list[Item], dict[str, int]]:
+    """The questions that GRPO takes, and how many of each label.
+
+    As the recipes do; and in a demo so small that all questions are weak, the weak ones, so that
+    the stage can be shown at all.
+    """
+    found = curated_items(curated)
+    try:
+        taken = to_reward(found, batch)
+    except DataError:
+        taken = {"weak": found["weak"]}
+    counts = {label: len(items) for label, items in taken.items()}
+    return [item for items in taken.values() for item in items], counts
+
+
 def _page(out: Path) -> Path:
     """The report of both evaluations."""
     return write_report(
@@ -242,8 +282,9 @@ def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
         f"{result['corpus']}: {result['clips']} clips, {result['questions']} questions",
         *(f"note: {text}" for text in result["notes"]),
         terminal.results(result["after"]),
-        terminal.comparison(result["change"]),
+        comparison.two(result["change"], flips=2),
         "contribution of the audio: " + ", ".join(f"{n} {label}" for label, n in counts.items()),
+        "rewards on: " + ", ".join(f"{n} {label}" for label, n in result["rewarded"].items()),
         f"time: {times}; {sum(seconds.values()):.0f} s in all",
         f"report: {result['report']}",
     ]

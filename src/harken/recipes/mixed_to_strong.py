@@ -3,8 +3,10 @@
 Run:  harken train mixed-to-strong curated -o out
 
 Best where the benchmark has mostly strong questions. Departures: with harken-tiny, which is trained
-from scratch, drill, text warm-up and alignment come first; SFT takes half of the strong questions,
-GRPO the other half, so that no question is used twice.
+from scratch, drill, text warm-up and alignment come first; SFT takes the weak questions, the
+undecided ones and half of the strong ones, GRPO the other strong ones, so that no question is used
+twice. Where fewer questions are strong than two batches of GRPO take, the undecided ones are halved
+likewise: half for SFT, half for GRPO.
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ from pathlib import Path
 
 from harken.item import Item
 from harken.models.learner import Learner
-from harken.recipes.steps import Plan, items_of, preset_of, run_stage, save_once, start
+from harken.recipes.steps import (
+    Plan,
+    curated_items,
+    preset_of,
+    run_stage,
+    save_once,
+    start,
+    to_reward,
+)
 from harken.recipes.tiny_curriculum import drills, naming
 
 
@@ -55,13 +65,22 @@ def reward(learner: Learner, strong: Sequence[Item], plan: Plan, out: Path) -> N
 def mixed_to_strong(
     curated: Path, out: Path, model: str, plan: Plan, seed: int, device: str = "", dtype: str = ""
 ) -> Learner:
-    """Train on a folder written by `harken curate`; the model is ``out/model``."""
-    weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
-    dropped = items_of(curated / "dropped")
-    half = len(strong) // 2
-    learner = start(model, [*weak, *strong, *dropped], seed, device=device, dtype=dtype)
+    """Train on a folder written by `harken curate`; the model is ``out/model``.
+
+    Raises:
+        DataError: no question is strong or undecided.
+    """
+    found = curated_items(curated)
+    dropped = found["dropped"]
+    taken = to_reward(found, 2 * getattr(plan["grpo"], "items", 1))
+    halved = [items[len(items) // 2 :] for items in taken.values()]
+    rewarded = [item for items in halved for item in items]
+    kept = {item.id for item in rewarded}
+    known = [*found["weak"], *found["undecided"], *found["strong"]]
+    mixed = [item for item in known if item.id not in kept]
+    learner = start(model, [*mixed, *rewarded, *dropped], seed, device=device, dtype=dtype)
     if model == preset_of(model):
-        align_first(learner, dropped, [*weak, *strong[:half]], plan, out)
-    tune(learner, [*weak, *strong[:half]], plan, out)
-    reward(learner, strong[half:], plan, out)
+        align_first(learner, dropped, mixed, plan, out)
+    tune(learner, mixed, plan, out)
+    reward(learner, rewarded, plan, out)
     return learner

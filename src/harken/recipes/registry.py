@@ -31,12 +31,12 @@ RECIPES: Registry[Recipe] = Registry(
     {
         "mixed-to-strong": Recipe(
             "mixed-to-strong",
-            "SFT on mixed questions, GRPO on those that the audio contributes most to",
+            "SFT on weak, undecided and half of the strong questions, GRPO on the others",
             later("harken.recipes.mixed_to_strong:mixed_to_strong"),
         ),
         "weak-to-strong": Recipe(
             "weak-to-strong",
-            "SFT on questions that the audio contributes little to, GRPO on the others",
+            "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
             later("harken.recipes.weak_to_strong:weak_to_strong"),
         ),
     },

@@ -11,7 +11,17 @@ from harken.config import settings_of
 from harken.errors import ConfigError
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
-from harken.recipes.steps import Plan, items_of, plan_for, preset_of, run_stage, save_once, start
+from harken.recipes.steps import (
+    Plan,
+    plan_for,
+    preset_of,
+    reward_signal,
+    run_stage,
+    save_once,
+    start,
+    training_items,
+)
+from harken.runs import read_run
 from harken.train.stages import STAGES
 
 
@@ -31,7 +41,7 @@ def train(
 
     Args:
         recipe: a name in `RECIPES`, or a stage.
-        dataset: a folder written by `harken curate` (recipes) or a dataset (stages).
+        dataset: a folder written by `harken curate` (recipes), or a dataset or ``.jsonl`` (stages).
         out: folder of the runs and models.
         model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
         config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
@@ -53,14 +63,29 @@ def train(
     plan = settings_of(plan_for(model, seed), config, overrides)
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
-        return {**_one_stage(recipe, dataset, out, model, plan, seed, device, dtype), **found}
+        made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
+        return {**made, "reward_signal": reward_signal(out, plan), **found}
+    if dataset.is_file():
+        raise ConfigError(
+            f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
+            where=str(dataset),
+            hint="Curate it first, or train one stage: harken train sft FILE.",
+        )
     learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed, device, dtype)
     return {
         "recipe": recipe,
         "identity": learner.identity(),
+        "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
+        "reward_signal": reward_signal(out / "training", plan),
         **found,
     }
+
+
+def _items_by_stage(training: Path) -> dict[str, int]:
+    """Stage -> the number of items that it was trained on."""
+    done = sorted(path.parent for path in training.glob("*/done.json"))
+    return {folder.name: read_run(folder).summary.get("items", 0) for folder in done}
 
 
 def _one_stage(
@@ -73,7 +98,7 @@ def _one_stage(
     device: str,
     dtype: str,
 ) -> dict[str, Any]:
-    items = items_of(dataset)
+    items = training_items(dataset)
     learner = start(model, items, seed, device=device, dtype=dtype)
     chosen = (
         tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.errors import RunError
+from harken.curate.labels import LABELS
+from harken.errors import DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.learner import Learner, load_learner
+from harken.parsing import load_json
 from harken.recipes import tiny_curriculum
-from harken.runs import Run
-from harken.shards.read import open_dataset
+from harken.runs import Run, read_run
+from harken.shards.read import read_items
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -35,7 +37,7 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        saved = json.loads((Path(model.partition("?")[0]) / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = load_json(Path(model.partition("?")[0]) / MODEL_FILE)
     except (OSError, ValueError):
         return ""
     name = saved.get("name", "") if isinstance(saved, dict) else ""
@@ -93,7 +95,7 @@ def save_once(learner: Learner, folder: Path) -> None:
         RunError: the folder has another model, which is not overwritten.
     """
     try:
-        saved = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        saved = load_json(folder / MODEL_FILE)
     except FileNotFoundError:
         learner.save(folder)
         return
@@ -105,6 +107,83 @@ def save_once(learner: Learner, folder: Path) -> None:
         )
 
 
+def curated_items(curated: Path) -> dict[str, list[Item]]:
+    """Label -> the training questions that `harken curate` gave it."""
+    return {label: items_of(curated / label) for label in LABELS}
+
+
+def to_reward(found: Mapping[str, Sequence[Item]], least: int) -> dict[str, list[Item]]:
+    """Label -> the questions for GRPO: those measured as strong.
+
+    Where they are fewer than `least`, the undecided ones come in as well: with voters that cannot
+    be shown to know anything, nothing is measured as strong. Weak ones never do.
+
+    Raises:
+        DataError: both together are fewer than one.
+    """
+    taken = {"strong": list(found["strong"])}
+    if len(taken["strong"]) < least:
+        taken["undecided"] = list(found["undecided"])
+    if not any(taken.values()):
+        raise DataError(
+            "no question is strong or undecided: there is nothing to reward",
+            hint="Curate more questions, or train without rewards: harken train sft",
+        )
+    return taken
+
+
 def items_of(dataset: Path, split: str = "train") -> list[Item]:
-    """The items of one split of a dataset; of all splits if it is empty."""
-    return [item for item in open_dataset(dataset) if not split or item.split == split]
+    """The items of one split of a dataset folder or ``.jsonl``; of all splits if it is empty.
+
+    Where no item names a split, as in lists written by hand, all items are taken.
+    """
+    items = list(read_items(dataset))
+    if not any(item.split for item in items):
+        return items
+    return [item for item in items if not split or item.split == split]
+
+
+def training_items(dataset: Path) -> list[Item]:
+    """`items_of` for training.
+
+    Raises:
+        DataError: there are none; the error lists the splits found.
+    """
+    items = items_of(dataset)
+    if not items:
+        counts = Counter(item.split or "(none)" for item in read_items(dataset))
+        there = ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "no items at all"
+        raise DataError(
+            "no item is in the split train", where=str(dataset), hint=f"Splits found: {there}."
+        )
+    return items
+
+
+def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Stage -> how many of its groups had a signal, for the stages below `runs` with rewards.
+
+    Keys are ``groups``, ``with_signal`` (groups whose replies have unequal rewards: the others
+    train nothing) and ``reward``, the mean of all steps.
+    """
+    found = {}
+    for name in names:
+        if not (runs / name / "metrics.jsonl").is_file():
+            continue
+        own = [r for r in read_run(runs / name).stream("metrics") if "groups_left_out" in r]
+        if own:
+            groups = sum(record["groups"] for record in own)
+            found[name] = {
+                "groups": groups,
+                "with_signal": groups - sum(record["groups_left_out"] for record in own),
+                "reward": round(sum(record["reward"] for record in own) / len(own), 6),
+            }
+    return found
+
+
+def signal_text(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """`reward_signal` in a sentence for each stage; empty if there is none."""
+    return "\n".join(
+        f"{name}: {one['with_signal']} of {one['groups']} groups of replies had unequal rewards"
+        + ("" if one["with_signal"] else f" (mean {one['reward']:g}): nothing was learned")
+        for name, one in found.items()
+    )

@@ -3,8 +3,9 @@
 Run:  harken train weak-to-strong curated -o out
 
 SFT on weak questions trains the form of answers; strong questions are for GRPO, since their rewards
-need the audio. Best where the benchmark has many weak questions. Departures: as in
-`mixed_to_strong`.
+need the audio. Undecided questions are left out, unless fewer are strong than a batch of GRPO
+takes: then they are rewarded as well. Best where the benchmark has many weak questions. Departures:
+as in `mixed_to_strong`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from harken.errors import DataError
 from harken.models.learner import Learner
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import Plan, items_of, preset_of, start
+from harken.recipes.steps import Plan, curated_items, preset_of, start, to_reward
 
 
 def weak_to_strong(
@@ -23,9 +24,12 @@ def weak_to_strong(
     """Train on a folder written by `harken curate`; the model is ``out/model``.
 
     Raises:
-        DataError: there are fewer weak questions than a batch of SFT holds.
+        DataError: there are fewer weak questions than a batch of SFT holds, or none to reward.
     """
-    weak, strong = (items_of(curated / label) for label in ("weak", "strong"))
+    found = curated_items(curated)
+    weak, dropped = found["weak"], found["dropped"]
+    taken = to_reward(found, getattr(plan["grpo"], "items", 1))
+    rewarded = [item for items in taken.values() for item in items]
     batch = getattr(plan["sft"], "batch", 1)
     if len(weak) < batch:
         raise DataError(
@@ -33,10 +37,9 @@ def weak_to_strong(
             where=str(curated / "weak"),
             hint="Use mixed-to-strong: few balanced questions are answered without audio.",
         )
-    dropped = items_of(curated / "dropped")
-    learner = start(model, [*weak, *strong, *dropped], seed, device=device, dtype=dtype)
+    learner = start(model, [*weak, *rewarded, *dropped], seed, device=device, dtype=dtype)
     if model == preset_of(model):
         align_first(learner, dropped, weak, plan, out)
     tune(learner, weak, plan, out)
-    reward(learner, strong, plan, out)
+    reward(learner, rewarded, plan, out)
     return learner

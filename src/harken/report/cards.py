@@ -112,7 +112,8 @@ def changed_answers(
 
 def card(
     item: Item | None,
-    passes: tuple[Sequence[Record], Sequence[Record]],
+    after: Sequence[Record],
+    earlier: Sequence[tuple[str, Sequence[Record]]],
     flip: str,
     clips: list[dict[str, Any]],
     condition: str = "audio",
@@ -121,18 +122,23 @@ def card(
 
     Args:
         item: the item, if the dataset could be read.
-        passes: its records after, and before.
+        after: its records in the run that the page is about.
+        earlier: the same of other runs by name; the first is the one before.
         flip: gained, lost, kept, missed; empty where nothing is compared.
         clips: what `SoundBudget.take` returns for its clips.
         condition: the one that before and after are compared under.
     """
-    after, before = passes
+    before = earlier[0][1] if earlier else ()
     first = min(after, key=_pass_order)
     names = list(item.choices) if item else _choices(first)
     change = changed_answers(before, after, condition) if flip in ("gained", "lost") else None
     answers = [
         *_answers(after, ""),
-        *_answers(before, "before ", dict.fromkeys((condition, "none"))),
+        *(
+            answer
+            for name, records in earlier
+            for answer in _answers(records, f"{name} ", dict.fromkeys((condition, "none")))
+        ),
     ]
     label = item.contribution.label if item and item.contribution else ""
     question = item.question if item else str(first.get("question") or first["prompt"])

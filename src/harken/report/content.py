@@ -14,28 +14,17 @@ import harken.report.plots as plots
 import harken.report.words as words
 from harken.errors import RunError
 from harken.item import Contribution
+from harken.labels import run_labels, tails
 from harken.report.cards import MAX_SOUND_BYTES, SoundBudget
 from harken.report.gather import Found, LoadedRun, curves
+from harken.report.reference import gain_over, reference
+from harken.report.side_by_side import left_out, side_by_side
 from harken.report.sound import BANDS, COLUMNS
 from harken.stats.paired import by_item, compare, correctness, gold_bits
 
 Json = dict[str, Any]
 Contributions = Mapping[str, tuple[str, Contribution]]
 MOST_DOTS = 400
-
-
-def paired_condition(old: LoadedRun | None, new: LoadedRun) -> str:
-    """The condition that before and after are compared under: audio, or the first both asked.
-
-    Raises RunError if they share none.
-    """
-    asked = headlines.main_condition(new.results)
-    if old is None:
-        return asked
-    both = [name for name in new.results["conditions"] if name in old.results["conditions"]]
-    if not both:
-        raise RunError("the two runs share no condition", where=f"{old.folder} and {new.folder}")
-    return asked if asked in both else str(both[0])
 
 
 def compared(old: LoadedRun | None, new: LoadedRun, condition: str = "audio") -> list[Json]:
@@ -71,6 +60,7 @@ def sections(drawn: Json) -> list[tuple[str, str]]:
     every = [
         ("tasks", "Scores", True),
         ("conditions", "Conditions", True),
+        ("runs", "Runs", bool(drawn["runs"])),
         ("change", "Before and after", bool(drawn["change"])),
         ("orders", "Orders", drawn["consistency"]["there"]),
         ("calibration", "Calibration", bool(drawn["calibration"])),
@@ -88,25 +78,34 @@ def sections(drawn: Json) -> list[tuple[str, str]]:
 def headline(
     new: LoadedRun, old: LoadedRun | None, changes: Sequence[Json], condition: str = "audio"
 ) -> Json:
-    """The verdict, the sentence on before and after, and the key figures."""
+    """Which runs they are, the verdict, the sentence on before and after, and the key figures."""
     whole = new.results["overall"]
-    audio, none = whole["cells"].get("audio"), whole["cells"].get("none")
-    gain = whole["gains"].get("none")
-    figures = [
-        ("right with its audio", words.percent(audio["accuracy"]) if audio else "–", ""),
-        ("right without any audio", words.percent(none["accuracy"]) if none else "–", ""),
-        ("chance", words.percent(whole["chance"]), ""),
-    ]
+    name = reference(new.results)
+    gain = gain_over(whole, name)
+
+    def right(condition: str) -> str:
+        return words.percent((whole["cells"].get(condition) or {"accuracy": None})["accuracy"])
+
+    figures = [("right with its audio", right("audio"), "")]
     if gain:
-        figures.append(("gain of audio over none", words.points(gain["difference"]), "points"))
-        figures.append(("contribution of the audio", words.signed(gain["bits"]["mean"]), "bits"))
+        figures.append((f"right under {name}, the hardest control", right(name), ""))
+    if name != "none":
+        figures.append(("right without any audio", right("none"), ""))
+    figures.append(("chance", words.percent(whole["chance"]), ""))
+    if gain:
+        figures.append((f"gain of audio over {name}", words.points(gain["difference"]), "points"))
+        bits = words.signed(gain["bits"]["mean"])
+        figures.append((f"contribution of the audio over {name}", bits, "bits"))
     if changes:
         change = changes[0]["paired"]["difference"]
         figures.append(("change since before", words.points(change), "points"))
     figures.append(("items asked", f"{whole['items']:,}", ""))
+    shown = [one for one in (old, new) if one is not None]
+    labels = run_labels([one.folder for one in shown], [one.spec for one in shown])
     return {
-        "after": new,
-        "before": old,
+        "after": labels[-1] if old else new.model,
+        "before": labels[0] if old else "",
+        "left_out": left_out(shown, condition) if old else [],
         "verdict": words.verdict(new.results),
         "change": words.change(changes[0], condition) if changes else "",
         "paired_condition": condition,
@@ -121,9 +120,8 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
     asked = headlines.main_condition(new.results)
     table = []
     for row, (task, columns) in zip([whole, *new.results["tasks"]], scores["rows"], strict=True):
-        bits = (row["gains"].get("none") or {"bits": {"mean": None}})["bits"]["mean"]
         place = (row["cells"].get(asked) or {"position": {"p": None}})["position"]["p"]
-        table.append({"task": task, "columns": columns, "bits": bits, "position": place})
+        table.append({"task": task, "columns": columns, "position": place})
     rotations, excluded = new.results["rotations"], new.results.get("excluded") or {}
     asked_note = (
         f"Each item was asked with up to {rotations} orders of its options. "
@@ -135,12 +133,13 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
             f"{new.results['hidden']:,} answers are to questions whose true answer is withheld. "
         )
     asked_note += "".join(f"Not asked: {line}. " for line in words.not_asked(excluded))
-    if new.results.get("one_order"):
-        asked_note += f"{new.results['one_order']:,} items have one order of clips only. "
+    asked_note += "".join(f"{line}. " for line in words.restricted(new.results))
+    asked_note += words.sampling(new.results)
     cells = [(name, whole["cells"][name]) for name in conditions]
     used = {o for _, cell in cells for o in cell["outcomes"]}
     return {
         "columns": scores["columns"],
+        "reference": reference(new.results),
         "table": table,
         "changes": changes,
         "cells": cells,
@@ -155,20 +154,26 @@ def tables(new: LoadedRun, changes: Sequence[Json]) -> Json:
 
 
 def drawings(
-    new: LoadedRun, changes: Sequence[Json], measured: Contributions, train: Sequence[Path]
+    runs: Sequence[LoadedRun],
+    changes: Sequence[Json],
+    measured: Contributions,
+    train: Sequence[Path],
+    condition: str,
 ) -> Json:
     """Every plot of the page; an empty string or None where there is nothing to draw."""
+    new = runs[-1]
     conditions = new.results["conditions"]
     # One clip alone and cuts have their own charts; they would crowd these.
     few = [name for name in conditions if findings.is_drawn(name)] or conditions
     shares, note = _shares(measured)
-    lines = [(folder.name, curves(folder)) for folder in train]
+    lines = [(name, curves(folder)) for name, folder in zip(tails(train), train, strict=True)]
     return {
         "overall": plots.condition_bars(new.results["overall"], conditions, "all tasks"),
         "tasks": [
             (row["task"], row["items"], plots.condition_bars(row, few, row["task"]))
             for row in new.results["tasks"]
         ],
+        "runs": side_by_side(runs, condition),
         "change": plots.before_after(changes) if changes else "",
         "bits": _bits(new, measured),
         "shares": shares,
@@ -193,13 +198,14 @@ def _bits(new: LoadedRun, measured: Contributions) -> Json | None:
         if own.bits is not None:
             groups.setdefault(own.label, []).append(own.bits)
     title = "Bits of contribution, by label"
-    formula = "log2 p(true answer | audio) − log2 p(true answer | no audio)"
-    note = f"{formula}, pooled over the voters that labelled the items: weak ones need no audio."
+    formula = "log2 p(true answer | audio) − log2 p(true answer | {})"
+    note = f"{formula.format('none')}, pooled over the voters that labelled the items."
     if not groups:
-        audio, none = (by_item(gold_bits(new.records, c)) for c in ("audio", "none"))
-        groups = {"all": [audio[i] - none[i] for i in audio if i in none]}
-        title = "Bits of contribution, item by item"
-        note = f"{formula} for {new.model}: right of the line, the audio helps."
+        name = reference(new.results) or "none"
+        audio, other = (by_item(gold_bits(new.records, c)) for c in ("audio", name))
+        groups = {"all": [audio[i] - other[i] for i in audio if i in other]}
+        title = f"Bits of contribution over {name}, item by item"
+        note = f"{formula.format(name)} for {new.model}: right of the line, the audio helps."
     if not any(groups.values()):
         return None
     groups = {name: groups[name] for name in sorted(groups, reverse=True)}
@@ -260,13 +266,15 @@ def browser(cards: Sequence[Json], sounds: SoundBudget, asked: int, trouble: str
     }
 
 
-def sources(new: LoadedRun, old: LoadedRun | None, found: Found) -> list[tuple[str, str]]:
+def sources(runs: Sequence[LoadedRun], found: Found) -> list[tuple[str, str]]:
     """The sources of the page's numbers and audio."""
-    lines = []
-    for name, run in (("model", new), ("model before", old)):
-        if run is not None:
-            identity = run.spec.get("identity", "not given")
-            lines.append((name, f"{run.model}, identity {identity}"))
+    new = runs[-1]
+    labels = run_labels([one.folder for one in runs], [one.spec for one in runs])
+    names = ["run"] if len(runs) == 1 else [f"run {at}" for at in range(1, len(runs) + 1)]
+    lines = [
+        (name, f"{label}; identity {run.spec.get('identity', 'not given')}")
+        for name, label, run in zip(names, labels, runs, strict=True)
+    ]
     dataset = new.spec.get("dataset") or {}
     if dataset:
         name = Path(dataset.get("path") or "").name

@@ -39,11 +39,16 @@ def curate_text(summary: dict[str, Any], out: Path) -> str:
     total = sum(counts.values())
     lines = [f"{total} questions by the rule {summary['rule']}:"]
     lines += [
-        f"  {label:8}{n:7}  {100 * n / total:5.1f} %  {out / label}" for label, n in counts.items()
+        f"  {label:10}{n:7}  {100 * n / total:5.1f} %  {out / label}" for label, n in counts.items()
     ]
-    if summary["undecided"]:
-        lines.append(f"  (of the strong, {summary['undecided']} undecided: too few voters to tell)")
-    lines += [f"dropped {n}: {why}" for why, n in sorted(summary["dropped"].items())]
+    lines += [f"{label} {n}: {why}" for label in ("undecided", "dropped")
+              for why, n in sorted(summary[label].items())]  # fmt: skip
+    if not any(own["shown"] for own in summary["knows"].values()):
+        lines.append(
+            "No voter is shown to know any answer without audio, so nothing can be called strong: "
+            "take a voter that can read (a language model: openai:MODEL@URL?max_clips=0), or add "
+            "questions whose text gives the answer away (harken synth --family leaky)."
+        )
     rows: list[tuple[object, ...]] = [
         (task, *(own[label] for label in counts)) for task, own in summary["by_task"].items()
     ]

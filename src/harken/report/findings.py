@@ -42,10 +42,14 @@ def floors(results: Json) -> list[tuple[str, str, str]]:
 
 
 def official(results: Json) -> list[str]:
-    """The benchmark's own score of the replies, as submitted and raw, with faults."""
+    """The benchmark's own score of the replies, as submitted and raw, with faults.
+
+    Each line says whose number it is: the official script reads a file as it is, and lmms-eval,
+    whose numbers are reported for some benchmarks, reads letters instead.
+    """
     scores_by_form = results.get("official") or {}
     lines = []
-    for name, what in (("submitted", "options chosen"), ("raw", "replies as generated")):
+    for name, what in FORMS:
         own = scores_by_form.get(name) or {}
         found = own.get("official") or {}
         if not found:
@@ -56,7 +60,20 @@ def official(results: Json) -> list[str]:
             f"wrong) {words.percent(strict)}; parsed {words.percent(own.get('parse_rate'))}."
             + "".join(f" {fault}." for fault in found.get("faults") or [])
         )
+    if theirs := scores_by_form.get("lmms_eval"):
+        lines.append(
+            f"lmms-eval, which reads letters and guesses where there is none, would report "
+            f"{words.percent(theirs['accuracy'])} of the replies as generated "
+            f"({words.percent(theirs['guessed'])} guessed)."
+        )
     return lines
+
+
+FORMS = (
+    ("submitted", "options chosen (of the file that --submit writes)"),
+    ("raw", "replies as generated (of a file that holds them unchanged)"),
+)
+"""The two forms in which the official rule is given a run's replies."""
 
 
 def _official(found: Json) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from harken.errors import DataError, RunError
 from harken.item import Contribution, Item
-from harken.runs import read_run
+from harken.runs import FIRST, read_run
 
 Record = Mapping[str, Any]
 
@@ -60,13 +60,9 @@ def read_run_results(folder: Path | str) -> LoadedRun:
 
 def read_dataset(path: Path) -> Iterator[Item]:
     """Items of a dataset folder, or of a ``.jsonl`` file."""
-    from harken.shards.jsonl import read_jsonl
-    from harken.shards.read import open_dataset
+    from harken.shards.read import read_items
 
-    if path.suffix == ".jsonl":
-        yield from read_jsonl(path)
-    else:
-        yield from open_dataset(path).items()
+    yield from read_items(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +94,37 @@ def find_items(path: Path | None, wanted: Iterable[str]) -> Found:
 
 
 def curated(folder: Path) -> dict[str, tuple[str, Contribution]]:
-    """Item id -> (task, contribution) from the datasets ``weak`` and ``strong`` below `folder`."""
+    """Item id -> (task, contribution) of every measured item below `folder`, whatever its label."""
     found: dict[str, tuple[str, Contribution]] = {}
-    for name in ("weak", "strong"):
+    for name in ("weak", "strong", "undecided"):
         if (folder / name).is_dir():
             found.update(find_items(folder / name, ()).contributions)
     if not found:
         raise DataError(
-            "there are no measured items in weak/ or strong/",
+            "there are no measured items in weak/, strong/ or undecided/",
             where=str(folder),
             hint="Give the folder that `harken curate` wrote.",
+        )
+    return found
+
+
+def training_runs(folder: Path) -> list[Path]:
+    """The training runs in what ``harken train -o`` wrote: that folder, its stages, or one stage.
+
+    Raises:
+        DataError: there is none.
+    """
+    if (folder / FIRST).is_file():
+        return [folder]
+    inside = [*folder.glob(f"*/{FIRST}"), *folder.glob(f"training/*/{FIRST}")]
+    found = sorted(
+        path.parent for path in inside if read_run(path.parent).spec.get("kind") == "train"
+    )
+    if not found:
+        raise DataError(
+            "there is no training run here",
+            where=str(folder),
+            hint="Give the folder that `harken train -o` wrote, or one of its stages.",
         )
     return found
 

@@ -1,17 +1,18 @@
 """The headline of every table: the score beside all baselines that it must beat.
 
 One row, in every table: score with interval, chance, the text-only floor, the controls, the gain of
-the audio with its p, and the rates of missing answers. The terminal and the page both show it.
+the audio with its p and bits, and the rates of missing answers. The terminal and the page both show
+it. Gain, p and bits are over one control in all rows (`harken.report.reference`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import harken.report.words as words
-from harken.ask.conditions.load import is_control
+from harken.report.reference import gain_over, reference
 
 Json = Mapping[str, Any]
 
@@ -48,7 +49,9 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
     asked = main_condition(results)
     cell = row["cells"].get(asked) or {}
     floor = (results.get("blind") or {}) if row is whole else {}
-    name, gain, p = hardest(row)
+    name = reference(results)
+    gain = gain_over(row, name)
+    bits = (gain.get("bits") or {}).get("mean")
     rates = cell.get("rates") or {}
     failed = (cell.get("outcomes") or {}).get("failed")
     return [
@@ -78,9 +81,12 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
             words.points(gain.get("difference")),
             gain.get("difference"),
             f"over {name}" if name else "",
-            "points over the hardest control without the item's audio",
+            "points over the control without the item's audio that is hardest to beat",
         ),
-        Column("p", words.p_value(p), p, about="largest exact p over those controls"),
+        Column("p", words.p_value(gain.get("p")), gain.get("p"),
+               about="exact sign-flip test of that gain, by recording"),
+        Column("bits", words.signed(bits), bits,
+               about="how much likelier the audio makes the true answer than that control"),
         Column("unparsable", words.percent(rates.get("unparsable")), rates.get("unparsable"),
                about="share of the answers that name no option"),
         Column("abstained", words.percent(rates.get("abstained")), rates.get("abstained"),
@@ -90,34 +96,10 @@ def headline(results: Json, row: Json | None = None) -> list[Column]:
     ]  # fmt: skip
 
 
-def controls(names: Iterable[str]) -> list[str]:
-    """Those of `names` without any sound of the item: what audio has to beat, none first.
-
-    A transcript tells of the sound, so it is no control; nor is a condition not installed here.
-    """
-    order = {name: place for place, name in enumerate(("none", "silence", "silence-30", "swap"))}
-    found = [name for name in names if is_control(name)]
-    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
-
-
 def main_condition(results: Json) -> str:
     """The condition that the score is of: audio, or the first that was asked instead of it."""
     names = list(results["conditions"])
     return "audio" if "audio" in names or not names else str(names[0])
-
-
-def hardest(row: Json) -> tuple[str, Json, float | None]:
-    """(control, gain of audio over it, p) for the control that audio beats by least.
-
-    p is the largest over all controls asked: that audio beats every one of them is an
-    intersection-union test, which needs no correction (Berger 1982).
-    """
-    known = [name for name, gain in row["gains"].items() if gain["difference"] is not None]
-    found = {name: row["gains"][name] for name in controls(known)}
-    if not found:
-        return "", {}, None
-    name = min(found, key=lambda one: found[one]["difference"])  # the first of equal ones
-    return name, found[name], max(gain["p"] for gain in found.values())
 
 
 def widest(cell: Json) -> tuple[float | None, float | None]:

@@ -21,9 +21,17 @@ from markupsafe import Markup
 import harken.report.content as content
 import harken.report.words as words
 from harken.files import write_whole
+from harken.labels import tails
 from harken.progress import track
 from harken.report.cards import SoundBudget, card, choose, outcome
-from harken.report.gather import Found, curated, find_items, read_run_results
+from harken.report.gather import (
+    Found,
+    curated,
+    find_items,
+    read_run_results,
+    training_runs,
+)
+from harken.report.side_by_side import shared_condition
 
 Json = dict[str, Any]
 
@@ -33,6 +41,7 @@ def write_report(
     *,
     after: Path | str,
     before: Path | str | None = None,
+    others: Sequence[Path | str] = (),
     title: str = "Does it listen?",
     dataset: Path | str | None = None,
     curate: Path | str | None = None,
@@ -45,6 +54,7 @@ def write_report(
         path: the HTML file to write.
         after: run folder of a finished evaluation.
         before: run folder of the evaluation it is compared with.
+        others: further runs on the same items: all are shown side by side.
         title: shown above the headline.
         dataset: where the items are, if not where the run says.
         curate: folder of `harken curate`, for the contribution plots.
@@ -52,12 +62,14 @@ def write_report(
         max_items: items with sound, at most; see `harken.report.cards` for which.
 
     Raises:
-        RunError: a folder is not a finished evaluation, or the two runs share no item.
+        RunError: a folder is not a finished evaluation, or runs share no item or no condition.
         DataError: `curate` holds no measured items.
     """
     new = read_run_results(after)
     old = read_run_results(before) if before is not None else None
-    condition = content.paired_condition(old, new)
+    more = [read_run_results(folder) for folder in others]
+    runs = [*([old] if old else []), *more, new]
+    condition = shared_condition(runs)
     changes = content.compared(old, new, condition)
     flips = content.flips(changes[0]["paired"], old, new, condition) if old else {}
     records = new.by_item()
@@ -67,9 +79,13 @@ def write_report(
     }
     chosen = choose(groups, max_items)
     found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
-    cards, sounds = _cards(chosen, found, records, old.by_item() if old else {}, flips, condition)
+    past = [("before", old)] if old else []
+    past += zip(tails([one.folder for one in runs])[1:-1], more, strict=True) if more else []
+    earlier = [(name, one.by_item()) for name, one in past]
+    cards, sounds = _cards(chosen, found, records, earlier, flips, condition)
+    training = [run for folder in train for run in training_runs(Path(folder))]
     measured = curated(Path(curate)) if curate is not None else found.contributions
-    drawn = content.drawings(new, changes, measured, [Path(folder) for folder in train])
+    drawn = content.drawings(runs, changes, measured, training, condition)
     page = _render(
         {
             "title": title,
@@ -78,7 +94,7 @@ def write_report(
             **content.tables(new, changes),
             "plots": drawn,
             **content.browser(cards, sounds, len(records), found.trouble),
-            "sources": content.sources(new, old, found),
+            "sources": content.sources(runs, found),
         }
     )
     path = Path(path)
@@ -91,7 +107,7 @@ def _cards(
     chosen: Sequence[str],
     found: Found,
     after: Mapping[str, list[Json]],
-    before: Mapping[str, list[Json]],
+    earlier: Sequence[tuple[str, Mapping[str, list[Json]]]],
     flips: Mapping[str, str],
     condition: str,
 ) -> tuple[list[Json], SoundBudget]:
@@ -102,8 +118,8 @@ def _cards(
         item = found.items.get(one)
         clips = sounds.take(item) if item else []
         if clips is not None:
-            passes = after[one], before.get(one, [])
-            own = card(item, passes, flips.get(one, ""), clips, condition)
+            passes = [(name, records.get(one, [])) for name, records in earlier]
+            own = card(item, after[one], passes, flips.get(one, ""), clips, condition)
             cards.append(own)
     order = {name: at for at, name in enumerate(words.OUTCOMES)}
     cards.sort(key=lambda c: (c["task"], order.get(c["outcome"], 9), c["flip"], c["id"]))

@@ -22,8 +22,7 @@ def leaks_text(found: dict[str, Any]) -> str:
             ("match", "test items", "training items", "pairs"),
         ),
         "",
-        f"{len(found['leaked'])} of {bench['items']} test items leaked "
-        f"({100 * found['share']:.2f} %); name and near are hints and do not count",
+        _verdict(found),
     ]
     if found["matches"]:
         rows = [
@@ -35,6 +34,24 @@ def leaks_text(found: dict[str, Any]) -> str:
             more = len(found["matches"]) - SHOWN
             lines.append(f"and {more} more: --json lists three an item, --matches FILE all")
     return "\n".join([*lines, *(f"note: {line}" for line in found["warnings"])])
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    """What was found, out of what was compared; where that is too little, no count of leaks."""
+    ways = ", ".join(f"{n:,} by {way}" for way, n in found["compared"].items())
+    lacks = "; ".join(found["lacks"])
+    if found["verdict"] == "not checked":
+        return (
+            f"Not checked: {lacks}. Test items compared: {ways}. That nothing was found says "
+            "nothing. Say where the clips are (--audio, --train-audio), or leave out what cannot "
+            "be compared: --check text --check source"
+        )
+    line = (
+        f"{len(found['leaked'])} of {found['bench']['items']} test items leaked "
+        f"({100 * found['share']:.2f} %), of those compared: {ways}; name and near are hints and "
+        "do not count"
+    )
+    return f"{line}; {lacks}" if lacks else line
 
 
 SHOWN = 40

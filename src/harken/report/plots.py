@@ -97,6 +97,30 @@ def before_after(rows: Sequence[Json]) -> Markup:
     return _rows(lines)
 
 
+def run_dots(
+    rows: Sequence[tuple[str, Sequence[float | None]]], names: Sequence[str], colours: Sequence[str]
+) -> Markup:
+    """One line per task with a dot for every run; a run without answers has none.
+
+    Args:
+        rows: task, and the accuracy of each run.
+        names: of the runs, for screen readers.
+        colours: a colour class for each run, in turn.
+    """
+    lines = [("", _axis([(_near(t), f"{100 * t:.0f}") for t in _QUARTERS]), "")]
+    for task, shares in rows:
+        parts = [line(_near(t), 0, _near(t), 26, "grid") for t in _QUARTERS]
+        known = [(at, share) for at, share in enumerate(shares) if share is not None]
+        for at, share in known:
+            colour = colours[at % len(colours)]
+            # Runs that are equal stay visible: each has its own height.
+            y = 13 + 8 * ((at + 0.5) / len(shares) - 0.5)
+            parts.append(tag("circle", cx=pct(_near(share)), cy=y, r=4.5, cls=f"c-{colour}"))
+        says = f"{task}: " + ", ".join(f"{names[at]} {percent(share)}" for at, share in known)
+        lines.append((task, svg(parts, 26, says), ""))
+    return _rows(lines)
+
+
 def strips(rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
     """One line per name: a faint dot per value in bits, and a strong tick with the mean."""
     low, high = _bounds(np.concatenate([np.asarray(v, dtype=float) for _, v in rows]))

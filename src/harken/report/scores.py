@@ -55,6 +55,8 @@ def score_text(found: dict[str, Any]) -> str:
         low, high = (percent(value) for value in strict["between"])
         lines.append(f"          {strict['failed']} not judged and left out: "
                      f"between {low} and {high} with them")  # fmt: skip
+    if strict["faulty"]:
+        lines.append(f"          {strict['faulty']} rows left out: no reply to them is right")
     counts = ", ".join(f"{name} {n}" for name, n in found["counts"].items())
     lines.append(f"parsed    {percent(found['parse_rate'])} % ({counts})")
     if judge := found.get("judge"):
@@ -109,4 +111,6 @@ def floor_text(found: dict[str, Any]) -> str:
         rows.append(line(f"{found['text_model']['name']}, without audio", found["text_model"]))
     head = f"{found['benchmark']}: {found['n']} choice questions, without the audio"
     text = table(rows, ("floor", "right %", "low", "high"))
-    return "\n".join([head, text, *warned(found)])
+    cut = (found["text_model"] or {}).get("cut")
+    more = [f"{cut:,} replies were cut (--max-tokens gives more room)"] if cut else []
+    return "\n".join([head, text, *more, *warned(found)])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import encode_flac, load
+from harken.threads import one_blas_thread
 
 COLUMNS = 220
 BANDS = 56
@@ -79,7 +80,8 @@ def waveform(samples: NDArray[np.float32]) -> bytes:
 def mel_picture(samples: NDArray[np.float32], rate_hz: int) -> bytes:
     """Log-mel energies, column after column from low to high band; COLUMNS x BANDS bytes."""
     power = _power(samples)  # (frames, bins)
-    mel = power @ _filters(rate_hz).T  # (frames, BANDS)
+    with one_blas_thread():
+        mel = power @ _filters(rate_hz).T  # (frames, BANDS)
     # Columns take the mean energy of their frames: a long clip shows every event, and a short one
     # repeats frames.
     edges = np.linspace(0, len(mel), COLUMNS + 1)

@@ -1,4 +1,4 @@
-"""Results and comparisons as short tables for the terminal, as plain text."""
+"""Results of a run as short tables for the terminal, as plain text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import harken.report.words as words
 from harken.report.findings import checks, official
-from harken.report.headline import controls, hardest, headline
+from harken.report.headline import headline
+from harken.report.reference import controls, gain_over, reference
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,55 +28,21 @@ def results(found: Json, width: int | None = None) -> str:
     short, numbers = words.verdict(found)
     wide = width or max(shutil.get_terminal_size((WIDE, 24)).columns, 80)
     parts: list[Table | str] = [f"{short} {numbers}", *_headlines(found, wide), _counted(found)]
-    lines = (_over(found), _others(found), _bits(found), _floors(found), _consistent(found))
+    lines = (
+        words.sampling(found),
+        _over(found),
+        _others(found),
+        _bits(found),
+        _floors(found),
+        _consistent(found),
+    )
     parts += [line for line in lines if line]
     parts += [line for line in (_calibrated(found), _voted(found)) if line]
     parts += _clips(found)
     parts += _fragments(found)
     parts += official(found)
     parts += [f"{status}: {name}: {text}" for status, name, text in checks(found)]
-    return _shown(parts, wide)
-
-
-def comparison(found: Json, width: int | None = None) -> str:
-    """Two runs, second minus first: task by task with audio, all tasks under every condition."""
-    parts: list[Table | str] = [
-        f"first: {found['first']['model']}\nsecond: {found['second']['model']}\n"
-        f"{found['items']:,} items"
-    ]
-    shown = found["conditions"]
-    main = "audio" if "audio" in shown else next(iter(shown))
-    parts.append(_compared(main, [(row["task"], row) for row in shown[main]]))
-    others = [(name, rows[0]) for name, rows in shown.items() if name != main]
-    if others:
-        parts.append(_compared("all tasks", others))
-    only = found.get("only") or {}
-    parts += [
-        f"conditions of the {side} run only: {', '.join(names)}"
-        for side, names in only.items()
-        if names
-    ]
-    return _shown(parts, width)
-
-
-def _compared(first: str, rows: list[tuple[str, Any]]) -> Table:
-    heads = ("paired", "first", "second", "change", "95 % interval", "p (Holm)", "gained", "lost")
-    table = _table(first, *heads)
-    for name, row in rows:
-        paired = row["paired"]
-        _add(
-            table,
-            name,
-            f"{paired['items']:,}",
-            words.percent(row["a"]),
-            words.percent(row["b"]),
-            words.points(paired["difference"]),
-            words.gain_interval(paired["low"], paired["high"]),
-            words.p_value(row["p_holm"]),
-            f"{len(paired['better']):,}",
-            f"{len(paired['worse']):,}",
-        )
-    return table
+    return shown(parts, wide)
 
 
 _BROKEN = {
@@ -98,24 +65,25 @@ def _headlines(found: Json, width: int) -> list[Table | str]:
     """The headline of all tasks, then of each task; as two tables where one would not fit."""
     rows = [found["overall"], *found["tasks"]]
     columns = [headline(found, row) for row in rows]
-    halves = ((0, 5, 9, 11), (5, 9, 11, 14)) if width < _HEADLINE else ((0, 14),)
+    # Bits (column 11) have a sentence of their own below.
+    halves = ((0, 5, 9, 11), (5, 9, 12, 15)) if width < _HEADLINE else ((0, 11, 12, 15),)
     tables: list[Table | str] = []
     for cuts in halves:
         inside = [at for a, b in zip(cuts[::2], cuts[1::2], strict=True) for at in range(a, b)]
         heads = [_BROKEN.get(columns[0][at].name, columns[0][at].name) for at in inside]
-        table = _table("task", *heads, tight=True)
+        table = new_table("task", *heads, tight=True)
         for row, own in zip(rows, columns, strict=True):
             # The percent sign is left out of cells: nine columns would repeat it.
             cells = [own[at].text.removesuffix(f"{words.GAP}%") for at in inside]
-            _add(table, row["task"], *(cell.replace("< 0.001", "<.001") for cell in cells))
+            add_row(table, row["task"], *(cell.replace("< 0.001", "<.001") for cell in cells))
         tables.append(table)
     return tables
 
 
 def _over(found: Json) -> str:
-    """The control of the headline's gain, where the verdict uses another one."""
-    name = hardest(found["overall"])[0]
-    return f"Audio gain: over {name}, the hardest control." if name not in ("", "none") else ""
+    """The control that gain and p of every row are over."""
+    name = reference(found)
+    return f"Audio gain and p: over {name}, the control that is hardest to beat." if name else ""
 
 
 def _others(found: Json) -> str:
@@ -130,12 +98,12 @@ def _others(found: Json) -> str:
 
 
 def _bits(found: Json) -> str:
-    gain = found["overall"]["gains"].get("none") or {}
-    if not gain or gain["bits"]["mean"] is None:
+    name = reference(found)
+    bits = gain_over(found["overall"], name).get("bits") or {"mean": None}
+    if bits["mean"] is None:
         return ""
-    bits = gain["bits"]
     return (
-        f"The audio adds {words.signed(bits['mean'])} bits a question (95 % interval "
+        f"Over {name}, the audio adds {words.signed(bits['mean'])} bits a question (95 % interval "
         f"{words.signed(bits['low'])} to {words.signed(bits['high'])}, {bits['items']:,} items)."
     )
 
@@ -211,17 +179,17 @@ def _clips(found: Json) -> list[Table | str]:
     by_clips = found.get("by_clips") or {}
     numbers = sorted({row["clips"] for rows in by_clips.values() for row in rows})
     if len(numbers) > 1:
-        table = _table("clips", *map(str, numbers))
+        table = new_table("clips", *map(str, numbers))
         for name in (n for n in ("audio", *controls(by_clips), "transcript") if n in by_clips):
             own = {row["clips"]: row for row in by_clips[name]}
-            _add(table, name, *(_share(own.get(n)) for n in numbers))
+            add_row(table, name, *(_share(own.get(n)) for n in numbers))
         parts.append(table)
     alone = [row for row in found.get("per_clip") or [] if row["clips"] > 1]
     if alone:
-        table = _table("one clip alone", "of", "items", "right", "drop", "95 % interval", "p")
+        table = new_table("one clip alone", "of", "items", "right", "drop", "95 % interval", "p")
         for row in alone:
             drop = row["drop"] or dict.fromkeys(("difference", "low", "high", "p"))
-            _add(
+            add_row(
                 table,
                 f"clip {row['clip']}",
                 str(row["clips"]),
@@ -238,9 +206,9 @@ def _clips(found: Json) -> list[Table | str]:
 def _fragments(found: Json) -> list[Table | str]:
     parts: list[Table | str] = []
     for own in found.get("fragments") or []:
-        table = _table(f"cut of {own['of']}", "items", "right")
+        table = new_table(f"cut of {own['of']}", "items", "right")
         for row in own["positions"]:
-            _add(table, str(row["position"]), f"{row['items']:,}", _share(row))
+            add_row(table, str(row["position"]), f"{row['items']:,}", _share(row))
         parts.append(table)
         if own["n"]:
             parts.append(
@@ -259,7 +227,8 @@ def _share(row: Json | None) -> str:
     return f"{100 * row['accuracy']:.1f} ({words.interval(row['low'], row['high'])})"
 
 
-def _table(first: str, *others: str, tight: bool = False) -> Table:
+def new_table(first: str, *others: str, tight: bool = False) -> Table:
+    """An empty table: a column of names, and columns of numbers."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -272,13 +241,15 @@ def _table(first: str, *others: str, tight: bool = False) -> Table:
     return table
 
 
-def _add(table: Table, *cells: str) -> None:
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row of plain text."""
     from rich.text import Text  # plain Text: a task called "[red]" is a name, not a style
 
     table.add_row(*(Text(cell.replace(words.GAP, " ")) for cell in cells))
 
 
-def _shown(parts: list[Table | str], width: int | None) -> str:
+def shown(parts: list[Table | str], width: int | None = None) -> str:
+    """Tables and paragraphs as text of `width` columns; default: the terminal's."""
     from io import StringIO
 
     from rich.console import Console
@@ -303,6 +274,5 @@ def _counted(found: Json) -> str:
     if found.get("hidden"):
         counted.append(f"{found['hidden']:,} answers to questions whose true answer is withheld")
     counted += [f"not asked: {line}" for line in words.not_asked(found.get("excluded") or {})]
-    if found.get("one_order"):
-        counted.append(f"{found['one_order']:,} items have one order of clips only")
+    counted += words.restricted(found)
     return "; ".join(counted) if counted else "Every question was answered right or wrong."

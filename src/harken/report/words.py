@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import harken.ask.conditions.load as conditions
+from harken.report.reference import gain_over, reference
 
 ALPHA = 0.05
 
@@ -46,6 +47,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     if value is None:
         return "–"
     return ("+" if value >= 0 else "−") + f"{abs(value):.{digits}f}"
+
+
+def short(text: str, most: int) -> str:
+    """`text` cut to `most` letters, the last of them an ellipsis where something is cut."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def count(items: int) -> str:
@@ -96,45 +102,90 @@ def not_asked(excluded: Mapping[str, int]) -> list[str]:
     ]
 
 
+def sampling(results: Json) -> str:
+    """How replies were drawn: ``At most 32 tokens, greedy.``; empty where a run does not say."""
+    own = results.get("sampling")
+    if not own:
+        return ""
+    room = f"at most {own['max_tokens']:,} tokens a reply"
+    if own.get("thinking_tokens"):
+        room += f" and {own['thinking_tokens']:,} more for thinking"
+    drawn = "greedy"
+    if own["temperature"]:
+        drawn = f"sampled at temperature {own['temperature']:g}"
+        drawn += f", top-p {own['top_p']:g}" if own.get("top_p", 1) < 1 else ""
+        drawn += f", top-k {own['top_k']:,}" if own.get("top_k") else ""
+    return f"Replies: {room}, {drawn}."
+
+
+def restricted(results: Json) -> list[str]:
+    """What is to be known of replies that were cut, and of items asked in one order only."""
+    found = []
+    cut, own = results.get("cut") or {"replies": 0}, results.get("sampling")
+    if cut["replies"] and own:
+        room = own["max_tokens"] + own.get("thinking_tokens", 0)
+        found.append(
+            f"{cut['replies']:,} replies were cut at {room:,} tokens, {cut['unparsable']:,} of "
+            "them unparsable (--max-tokens gives more room)"
+        )
+    if results.get("one_option_order"):
+        found.append(
+            f"{results['one_option_order']:,} items have one order of options only (the options "
+            "speak of others or of letters: see records-excluded.json)"
+        )
+    if results.get("one_order"):
+        found.append(f"{results['one_order']:,} items have one order of clips only")
+    return found
+
+
 def verdict(results: Json) -> tuple[str, str]:
     """The headline: (does it listen, the numbers behind that) for one evaluation.
 
-    It listens only if audio beats none by both the exact test and the bootstrap interval, and,
-    where that was asked, beats mismatched audio too: a model that ignores the audio but refuses to
-    answer without a clip gains over none, but not over mismatched audio.
+    It listens only if audio beats the hardest control (`harken.report.reference`) by both the exact
+    test and the interval: a model that ignores the audio but refuses to answer without a clip gains
+    over none, but not over mismatched audio. All numbers are over that control.
     """
     whole = results["overall"]
-    cells, gain = whole["cells"], whole["gains"].get("none")
-    audio, swap = cells.get("audio"), whole["gains"].get("swap")
+    cells, audio = whole["cells"], whole["cells"].get("audio")
+    if audio is None and (cells.get("none") or {}).get("accuracy") is not None:
+        return (
+            "Asked without audio only.",
+            f"It is right on {percent(cells['none']['accuracy'])} (chance "
+            f"{percent(whole['chance'])}).",
+        )
     if audio is None or audio["accuracy"] is None:
         return "Nothing was answered with audio.", "There is no accuracy to report."
-    if gain is None or gain["difference"] is None:
+    name = reference(results)
+    if not name:
         return (
             "Not known whether it listens.",
             f"It is right on {percent(audio['accuracy'])} with audio; nothing was asked without.",
         )
+    gain, over_none = whole["gains"][name], gain_over(whole, "none")
     if _sure(gain, 1):
-        proven = swap is None or swap["difference"] is None or _sure(swap, 1)
-        short = "It listens." if proven else "It gains from any audio, not from the item's own."
+        short = "It listens."
+    elif over_none and name != "none" and _sure(over_none, 1):
+        short = (
+            "It gains from any audio, not from the item's own."
+            if name == "swap"
+            else f"It gains over none, not over {name}."
+        )
     else:
         short = "The audio makes it worse." if _sure(gain, -1) else "No proof that it listens."
-    swapped = ""
-    if swap is not None and swap["difference"] is not None:
-        swapped = f", {percent(cells['swap']['accuracy'])} with another item's"
+    none = cells.get("none") or {"accuracy": None}
+    without = f" ({percent(none['accuracy'])} under none)" if name != "none" else ""
     numbers = (
-        f"{percent(audio['accuracy'])} right with the audio, "
-        f"{percent(cells['none']['accuracy'])} without{swapped}: a paired gain over none of "
+        f"{percent(audio['accuracy'])} right with the audio, {percent(cells[name]['accuracy'])} "
+        f"under {name}, the hardest control{without}: a paired gain over {name} of "
         f"{points(gain['difference'])} points "
-        f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, {test_of(results)} "
+        f"(95{GAP}% interval {gain_interval(gain['low'], gain['high'])}, {TEST} "
         f"{p_clause(gain['p'])}, {count(gain['items'])}; chance {percent(whole['chance'])})."
     )
     return short, numbers
 
 
-def test_of(results: Json) -> str:
-    """The paired test: McNemar's with one order per question, with several the sign-flip test."""
-    several = max(results.get("rotations", 1), results.get("clip_rotations", 1)) > 1
-    return "exact sign-flip test" if several else "exact McNemar"
+TEST = "exact test by recording"
+"""The paired test of gains and changes (`harken.stats.paired`), as sentences name it."""
 
 
 def _sure(gain: Json, sign: int) -> bool:
@@ -150,7 +201,7 @@ def change(row: Json, condition: str = "audio") -> str:
     return (
         f"Before: {percent(row['a'])} {under}; after: {percent(row['b'])}, "
         f"{points(paired['difference'])} points on {count(paired['items'])} both answered "
-        f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, exact test "
+        f"(95{GAP}% interval {gain_interval(paired['low'], paired['high'])}, {TEST} "
         f"{p_clause(paired['p'])}); {count(len(paired['better']))} gained, "
         f"{len(paired['worse']):,} lost."
     )

@@ -3,43 +3,40 @@
 ``/v1/models`` and ``/v1/chat/completions`` (streamed too, in one piece), with token counts and
 log-probabilities where the model has them. Requests that arrive together form a batch. Listens on
 the loopback unless another host is given; web pages in a browser cannot reach it (JSON only, and
-the Host header must name the loopback).
+the Host header must name an address of the server).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
 import os
+import re
 import secrets
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from harken.hashing import digest
 from harken.models.base import Model, Reply, capabilities
-from harken.serve.request import BadRequest, ChatRequest, Limits, ServedModel, read_request
-from harken.serve.tokens import Token, TokenizedReply, cut, token_reporter
+from harken.serve.access import Access
+from harken.serve.fields import BadRequest, Limits, read_json
+from harken.serve.queue import PendingRequest, RequestQueue
+from harken.serve.reply import error_body, logprobs_of, streamed, usage_of
+from harken.serve.request import ChatRequest, ServedModel, read_request
+from harken.serve.tokens import TokenizedReply, cut, token_reporter
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-KEY_ENV = "HARKEN_SERVE_KEY"
 _GATHER_S = 0.002  # how long a batch waits for further requests
+_READERS = max(4, os.cpu_count() or 1)
+_GONE = (OSError, EOFError, web.RequestPayloadError)  # what a dropped connection raises
+_REFUSED = re.compile(r"http 4(00|13|22)\b")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(slots=True)
-class _PendingRequest:
-    chat: ChatRequest
-    reply: asyncio.Future[TokenizedReply]
 
 
 class Server:
@@ -48,7 +45,7 @@ class Server:
     Args:
         model: the model; called from one thread.
         name: the id under which it is served, beside the model's own name.
-        host: address to listen on; on the loopback the Host header is checked.
+        access: who is answered; default: the loopback.
         batch: most requests in one batch.
         limits: what a request may hold.
     """
@@ -58,7 +55,7 @@ class Server:
         model: Model,
         *,
         name: str = "",
-        host: str = "127.0.0.1",
+        access: Access | None = None,
         batch: int = 16,
         limits: Limits | None = None,
     ) -> None:
@@ -74,12 +71,11 @@ class Server:
             capabilities(model).multi_turn,
             self._reporter is not None,
         )
-        self._hosts = LOOPBACK if host in LOOPBACK else ()
-        self._key = os.environ.get(KEY_ENV, "").strip()
-        self._queue: asyncio.Queue[_PendingRequest] = asyncio.Queue()
-        self._readers = ThreadPoolExecutor(2, "read")
+        self._access = access or Access("127.0.0.1")
+        self._queue = RequestQueue()
+        self._readers = ThreadPoolExecutor(_READERS, "read")
         self._model_thread = ThreadPoolExecutor(1, "ask")
-        self._count = 0
+        self._count = self._open = self._held = 0
 
     def app(self) -> web.Application:
         """The routes."""
@@ -107,22 +103,18 @@ class Server:
     async def _check_access(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Check Host header and API key; return every error as JSON."""
         try:
-            host = urlsplit(f"//{request.host}").hostname or ""
-            if self._hosts and host not in self._hosts:
-                raise BadRequest("this server accepts requests on the loopback only", status=403)
-            if self._key:
-                given = request.headers.get("Authorization", "").encode()
-                if not hmac.compare_digest(given, f"Bearer {self._key}".encode()):
-                    raise BadRequest("the API key is missing or wrong", status=401)
+            self._access.check(request)
             return await handler(request)
         except BadRequest as refusal:
             return _error(refusal.status, str(refusal), refusal.param)
         except web.HTTPException as error:
             too_large = f"the request is larger than {self.limits.body_bytes} bytes"
             return _error(error.status, too_large if error.status == 413 else error.reason)
+        except OSError as error:  # of this computer, such as a full disk
+            return _error(500, f"the server fails: {error.strerror or error}", kind="server_error")
 
     async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok", "waiting": self._queue.qsize()})
+        return web.json_response({"status": "ok", "waiting": len(self._queue)})
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [self._card()]})
@@ -147,46 +139,77 @@ class Server:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
             raise BadRequest("Content-Type must be application/json", status=415)
-        if self._queue.qsize() >= self.limits.waiting:
-            response = _error(429, f"{self.limits.waiting} requests are waiting")
+        try:
+            with self._admitted(request.content_length or self.limits.body_bytes):
+                return await self._replied(request)
+        except _TooMany as many:
+            response = _error(429, str(many))
             response.headers["Retry-After"] = "1"
             return response
-        raw = await request.read()
+
+    @contextmanager
+    def _admitted(self, size: int) -> Iterator[None]:
+        """Count a request of `size` bytes as in flight; raises `_TooMany`."""
+        if self._open >= self.limits.waiting:
+            raise _TooMany(f"{self.limits.waiting} requests are waiting")
+        size = min(size, self.limits.body_bytes)
+        if self._open and self._held + size > self.limits.held_bytes:
+            raise _TooMany(f"requests of {self._held:,} bytes are waiting")
+        self._open += 1
+        self._held += size
+        try:
+            yield
+        finally:
+            self._open -= 1
+            self._held -= size
+
+    async def _replied(self, request: web.Request) -> web.StreamResponse:
+        """Read a request, put it to the model and send the reply."""
+        try:
+            async with asyncio.timeout(self.limits.upload_s):
+                raw = await request.read()
+        except TimeoutError:
+            found = f"the request did not arrive within {self.limits.upload_s:g} s"
+            raise BadRequest(found, status=408) from None
+        except _GONE:
+            raise BadRequest("the connection was lost within the request") from None
         loop = asyncio.get_running_loop()
-        with tempfile.TemporaryDirectory(prefix="harken-serve-") as folder:
+        # A client that goes away leaves a thread that still writes into the folder.
+        with tempfile.TemporaryDirectory(
+            prefix="harken-serve-", ignore_cleanup_errors=True
+        ) as folder:
             chat = await loop.run_in_executor(self._readers, self._read, raw, Path(folder))
-            waiting = _PendingRequest(chat, loop.create_future())
-            self._queue.put_nowait(waiting)
+            del raw
+            waiting = PendingRequest(chat, loop.create_future())
+            self._queue.put(waiting)
             generated = await waiting.reply
         reply = generated.reply
         if reply.stop == "failed" or reply.error is not None:
-            return _error(500, reply.error or "the model gave no reply", kind="server_error")
+            told = reply.error or "the model gave no reply"
+            if generated.refused or _REFUSED.match(told):
+                raise BadRequest(told, "messages")
+            return _error(500, told, kind="server_error")
         return await self._answer(request, chat, generated)
 
     def _read(self, raw: bytes, folder: Path) -> ChatRequest:
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"the body is not JSON: {error}") from None
+        body = read_json(raw, self.limits)
         return read_request(body, self._capabilities, self.limits, folder)
 
     async def _run_batches(self) -> None:
-        """Take queued requests in batches of one sampling, and call the model."""
+        """Take waiting requests in batches of one sampling, and call the model."""
         loop = asyncio.get_running_loop()
         while True:
-            batch = [await self._queue.get()]
+            await self._queue.wait()
             await asyncio.sleep(_GATHER_S)
-            while len(batch) < self.batch and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            batch = [one for one in batch if not one.reply.done()]  # disconnected clients
-            for key in dict.fromkeys(_batch_key(one.chat) for one in batch):
-                same = [one for one in batch if _batch_key(one.chat) == key]
-                replies = await loop.run_in_executor(self._model_thread, self._generate, same)
-                for one, reply in zip(same, replies, strict=True):
-                    if not one.reply.done():
-                        one.reply.set_result(reply)
+            batch = self._queue.take(self.batch)
+            if not batch:
+                continue
+            replies = await loop.run_in_executor(self._model_thread, self._generate, batch)
+            for one, reply in zip(batch, replies, strict=True):
+                if not one.reply.done():
+                    one.reply.set_result(reply)
 
-    def _generate(self, same: list[_PendingRequest]) -> list[TokenizedReply]:
+    def _generate(self, same: Sequence[PendingRequest]) -> list[TokenizedReply]:
         prompts = [one.chat.prompt for one in same]
         sampling = same[0].chat.sampling
         if not same[0].chat.seeded:  # without a seed, each request gets another sample
@@ -201,6 +224,8 @@ class Server:
             reason = f"the model gave {len(replies)} replies to {len(prompts)} prompts"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
+        if len(same) > 1:  # the fault of one request is not that of the others
+            return [reply for one in same for reply in self._generate([one])]
         return [TokenizedReply(Reply("", stop="failed", error=reason)) for _ in prompts]
 
     async def _answer(
@@ -220,11 +245,11 @@ class Server:
             "system_fingerprint": self._identity,
         }
         message: dict[str, Any] = {"role": "assistant", "content": text}
-        logprobs = None if generated.tokens is None else _logprobs(cut(generated.tokens, text))
-        usage = _usage(generated)
+        logprobs = None if generated.tokens is None else logprobs_of(cut(generated.tokens, text))
+        usage = usage_of(generated)
         if chat.stream:
             last: dict[str, Any] | None = {"choices": [], "usage": usage} if chat.usage else None
-            return await _streamed(request, body, message, logprobs, finish, last)
+            return await streamed(request, body, message, logprobs, finish, last)
         if reply.explanation:
             message["reasoning_content"] = reply.explanation
         choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
@@ -232,73 +257,22 @@ class Server:
         return web.json_response({**whole, "usage": usage} if usage else whole)
 
 
-def _batch_key(chat: ChatRequest) -> tuple[Any, ...]:
-    """What must be equal for requests to share a batch."""
-    return chat.sampling, chat.seeded, chat.top
-
-
-def _usage(generated: TokenizedReply) -> dict[str, Any] | None:
-    """``usage`` in OpenAI's format; None where tokens were not counted."""
-    if generated.prompt is None or generated.drawn is None:
-        return None
-    return {
-        "prompt_tokens": generated.prompt,
-        "completion_tokens": generated.drawn,
-        "total_tokens": generated.prompt + generated.drawn,
-        "prompt_tokens_details": {"audio_tokens": generated.audio},
-    }
-
-
-def _logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
-    """``logprobs`` in OpenAI's format."""
-
-    def entry(text: str, value: float) -> dict[str, Any]:
-        # JSON has no -inf; OpenAI uses this number for it.
-        return {"token": text, "logprob": max(value, -9999.0), "bytes": list(text.encode())}
-
-    content = [
-        {
-            **entry(token.text, token.logprob),
-            "top_logprobs": [entry(text, value) for text, value in token.top],
-        }
-        for token in tokens
-    ]
-    return {"content": content, "refusal": None}
-
-
-async def _streamed(
-    request: web.Request,
-    body: dict[str, Any],
-    message: dict[str, Any],
-    logprobs: dict[str, Any] | None,
-    finish: str,
-    last: dict[str, Any] | None,
-) -> web.StreamResponse:
-    """Server-sent events: the whole reply in one piece, its finish reason, ``usage`` if asked."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    chunks: list[dict[str, Any]] = [
-        {"choices": [{"index": 0, "delta": delta, "logprobs": own, "finish_reason": reason}]}
-        for delta, own, reason in ((message, logprobs, None), ({}, None, finish))
-    ]
-    for chunk in [*chunks, *([last] if last else [])]:
-        whole = {**body, "object": "chat.completion.chunk", **chunk}
-        await response.write(b"data: " + json.dumps(whole).encode() + b"\n\n")
-    await response.write(b"data: [DONE]\n\n")
-    await response.write_eof()
-    return response
+class _TooMany(Exception):
+    """More requests, or larger ones, than may be in flight."""
 
 
 def _error(
     status: int, message: str, param: str = "", kind: str = "invalid_request_error"
 ) -> web.Response:
-    body = {"message": message, "type": kind, "param": param or None, "code": None}
-    return web.json_response({"error": body}, status=status)
+    response = web.json_response(error_body(message, param, kind), status=status)
+    if status == 408:  # what else the client sends is not read
+        response.force_close()
+    return response
 
 
 async def start(server: Server, host: str, port: int) -> tuple[web.AppRunner, str]:
     """Listen; returns the runner (``await runner.cleanup()`` ends it) and the address."""
-    runner = web.AppRunner(server.app(), access_log=None)
+    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     bound = runner.addresses[0][1]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from harken.errors import MissingExtra, ModelError
+from harken.errors import ConfigError, MissingExtra, ModelError
 from harken.models.base import Model
 
 
@@ -17,23 +17,32 @@ def serve_model(
     port: int = 8000,
     name: str = "",
     batch: int = 16,
+    hosts: Sequence[str] = (),
+    open: bool = False,
     **limits: Any,
 ) -> None:
     """Serve `model` as OpenAI's chat completions until interrupted; calls `ready` with the address.
 
-    `limits` are those of `harken.serve.request.Limits`.
+    `hosts` and `open` are those of `harken.serve.access.Access`, `limits` of
+    `harken.serve.fields.Limits`.
 
     Raises:
         MissingExtra: there is no HTTP library.
+        ConfigError: a limit that is not positive, or a host that needs a key.
         ModelError: the port cannot be bound.
     """
     try:
         from harken.serve import server as http
     except ImportError:
         raise MissingExtra("aiohttp", "http") from None
-    from harken.serve.request import Limits
+    from harken.serve.access import Access
+    from harken.serve.fields import Limits
 
-    server = http.Server(model, name=name, host=host, batch=batch, limits=Limits(**limits))
+    for setting, value in {"batch": batch, **limits}.items():
+        if not value > 0:
+            raise ConfigError(f"{setting} is {value}", hint="Give a number above 0.")
+    access = Access(host, hosts=hosts, open=open)
+    server = http.Server(model, name=name, access=access, batch=batch, limits=Limits(**limits))
     try:
         http.serve(server, host, port, ready)
     except OSError as error:

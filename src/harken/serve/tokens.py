@@ -43,6 +43,7 @@ class TokenizedReply:
         prompt: tokens of the prompt, audio included; None: not counted.
         audio: of these, audio placeholders.
         drawn: tokens sampled, the end-of-sequence token included; None: not counted.
+        refused: the prompt is what the model cannot take, such as a clip that is too long.
     """
 
     reply: Reply
@@ -50,6 +51,7 @@ class TokenizedReply:
     prompt: int | None = None
     audio: int | None = None
     drawn: int | None = None
+    refused: bool = False
 
 
 @runtime_checkable
@@ -92,7 +94,8 @@ class _EngineTokens:
             if len(prompts) == 1:
                 return [
                     TokenizedReply(
-                        Reply("", "failed", "the prompt does not fit into the GPU memory")
+                        Reply("", "failed", "the prompt does not fit into the GPU memory"),
+                        refused=True,
                     )
                 ]
         torch.cuda.empty_cache()
@@ -111,7 +114,7 @@ class _EngineTokens:
             try:
                 lines[i] = self.model.tokenize(prompt)
             except HarkenError as error:
-                found[i] = TokenizedReply(Reply("", "failed", str(error)))
+                found[i] = TokenizedReply(Reply("", "failed", str(error)), refused=True)
         # The seeds of `generate`, so that the replies are the same as without token counts.
         seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
         tokenizer = self.model.tokenizer

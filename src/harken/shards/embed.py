@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip
-from harken.audio.load import duration_s, encode_flac, load
+from harken.audio.codec import encode_whole
+from harken.audio.load import duration_s, load
 from harken.audio.probe import probe
 from harken.errors import AudioError
 
@@ -21,7 +22,10 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     Clips that are embedded already keep their bytes even without `embed`, so that a filtered
     dataset does not depend on the one it came from. Silence needs no bytes. A whole FLAC file is
     copied byte for byte; everything else is decoded at its own rate, cut to its span and written as
-    FLAC (PCM 16). Raises AudioError if the source cannot be used.
+    FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
+
+    Raises:
+        AudioError: the source cannot be used.
     """
     if clip.kind == "shard":
         data = shard_bytes(clip)
@@ -39,7 +43,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         else _rate_hz(clip.path, os.stat(clip.path).st_mtime_ns)
     )
     samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
-    data = encode_flac(samples, rate_hz)
+    data = encode_whole(samples, rate_hz)
     embedded_clip = replace(
         clip,
         kind="shard",

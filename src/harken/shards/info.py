@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 from harken.errors import DataError
 from harken.files import write_json
-from harken.hashing import canonical, digest
+from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
+from harken.parsing import load_json
 from harken.shards.schema import SCHEMA_VERSION, stored_folder
 
 MARKER = "dataset.json"
@@ -65,7 +65,7 @@ class Info:
 
     def write(self, folder: Path) -> None:
         """Write `dataset.json` into `folder`."""
-        write_json(folder / MARKER, {"schema": self.schema, **asdict(self)})
+        write_json(folder / MARKER, sealed({"schema": self.schema, **asdict(self)}))
 
 
 def read_info(folder: Path) -> Info:
@@ -80,9 +80,9 @@ def read_info(folder: Path) -> Info:
             hint="Run the command that makes it again: finished shards are kept.",
         )
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = load_json(path)
         version = int(raw["schema"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from error
     if version > SCHEMA_VERSION:
         raise DataError(
@@ -90,6 +90,9 @@ def read_info(folder: Path) -> Info:
             where=str(path),
             hint="Install a newer harken, or write the dataset again with this one.",
         )
+    if not seal_fits(raw):
+        raise _damaged(path, ValueError("its checksum does not fit its content"))
+    raw.pop(SEAL, None)
     try:
         return Info(**{**raw, "shards": tuple(ShardInfo(**one) for one in raw["shards"])})
     except (KeyError, TypeError) as error:

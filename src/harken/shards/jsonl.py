@@ -21,6 +21,7 @@ from harken.audio.clip import Clip
 from harken.errors import AudioError, DataError
 from harken.files import part_of, settle, sha256_of
 from harken.item import Item
+from harken.parsing import parse_json
 from harken.shards.schema import live_path, map_paths, stored_path
 
 SHOWN_FAULTS = 50
@@ -68,6 +69,15 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
     return (item for _, item in _lines(path, [], False))
 
 
+def read_valid(path: Path) -> tuple[list[tuple[int, Item]], list[str]]:
+    """The items of a JSONL file with their line numbers, and what is wrong with the other lines.
+
+    For readers that tell faults and go on; `read_jsonl` refuses the file.
+    """
+    faults: list[str] = []
+    return list(_lines(path, faults, False)), faults
+
+
 def write_jsonl(items: Iterable[Item], path: Path | str) -> int:
     """Write one item a line, with paths relative to the file; returns how many."""
     path = Path(path)
@@ -95,7 +105,7 @@ def _lines(path: Path, faults: list[str], probe: bool) -> Iterator[tuple[int, It
             if not line.strip():
                 continue
             try:
-                raw = json.loads(line.decode("utf-8-sig"))
+                raw = parse_json(line.decode("utf-8-sig"))
             except ValueError as error:
                 faults.append(f"line {number}: not JSON ({error})")
                 continue

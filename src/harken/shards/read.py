@@ -13,11 +13,17 @@ from harken.errors import DataError
 from harken.files import sha256_of
 from harken.item import Item
 from harken.shards.info import Info, ShardInfo, read_info
+from harken.shards.jsonl import read_jsonl
 from harken.shards.schema import AUDIO, arrow_schema, from_row
+
+CHANGED = "the content is not what was written"
 
 
 class Dataset:
     """A complete dataset on disk; iterating gives its items in order at constant memory.
+
+    Every shard is hashed once, before its first row is read, and every item's id is compared with
+    its content: a damaged shard is a DataError, never other items.
 
     Attributes:
         folder: the dataset's folder.
@@ -31,6 +37,7 @@ class Dataset:
         self.info = info
         self.root = Path(os.path.normpath(os.path.join(os.path.abspath(folder), info.root)))
         self._index: tuple[Any, Any] | None = None
+        self._whole: set[str] = set()  # shards whose hash was compared
 
     def __len__(self) -> int:
         """Number of items."""
@@ -50,7 +57,7 @@ class Dataset:
                         continue
                     if task is not None and row["task"] != task:
                         continue
-                    yield from_row(row, self.root, path, start + offset)
+                    yield self._item(row, path, start + offset)
 
     def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Some columns of every row as plain values, for tables and counts; raises DataError."""
@@ -84,7 +91,30 @@ class Dataset:
         """Hash every shard; raises DataError with all that differ from `dataset.json`."""
         bad = [s.file for s in self.info.shards if sha256_of(self._path(s)) != s.sha256]
         if bad:
-            raise _damaged(self.folder, ", ".join(bad), "the content is not what was written")
+            raise _damaged(self.folder, ", ".join(bad), CHANGED)
+        self._whole.update(shard.file for shard in self.info.shards)
+
+    def _check(self, shard: ShardInfo) -> None:
+        """Compare a shard's hash, once, before anything of it is used.
+
+        Parquet pages decode to other values, without an error, when a bit of them is changed.
+        """
+        if shard.file not in self._whole:
+            if sha256_of(self._path(shard)) != shard.sha256:
+                raise _damaged(self.folder, shard.file, CHANGED)
+            self._whole.add(shard.file)
+
+    def _item(self, row: dict[str, Any], path: Path, number: int) -> Item:
+        """The item of a row; raises DataError if it is none, or if its id is that of another."""
+        try:
+            item = from_row(row, self.root, path, number)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            found = f"row {number} is no item ({type(error).__name__}: {error})"
+            raise _damaged(self.folder, path.name, found) from error
+        if item.id != row["id"]:
+            found = f"row {number} has the id {row['id']}, and its content that of {item.id}"
+            raise _damaged(self.folder, path.name, found)
+        return item
 
     def _path(self, shard: ShardInfo) -> Path:
         return Path(os.path.abspath(self.folder)) / shard.file
@@ -93,7 +123,7 @@ class Dataset:
         for shard in self.info.shards:
             if number < shard.rows:
                 for start, rows in self._groups(shard, None, number):
-                    return from_row(rows[number - start], self.root, self._path(shard), number)
+                    return self._item(rows[number - start], self._path(shard), number)
             number -= shard.rows
         raise DataError(
             "the shards hold fewer rows than dataset.json states", where=str(self.folder)
@@ -111,6 +141,7 @@ class Dataset:
 
         wanted = columns or [name for name in arrow_schema().names if name != AUDIO]
         try:
+            self._check(shard)
             with pq.ParquetFile(self._path(shard)) as file:
                 missing = sorted(set(wanted) - set(file.schema_arrow.names))
                 if missing:
@@ -129,7 +160,8 @@ class Dataset:
 def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     """Open a complete dataset; raises DataError if it is incomplete, newer, or lacks a shard.
 
-    Sizes of all shards are compared at once; `verify` also reads and hashes every byte.
+    Sizes of all shards are compared at once; with `verify` their hashes too, else each is hashed
+    when it is first read.
     """
     folder = Path(folder)
     info = read_info(folder)
@@ -150,9 +182,20 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     return dataset
 
 
-def read_items(folder: Path | str) -> Iterator[Item]:
-    """All items of a dataset folder in order, at constant memory."""
-    return open_dataset(folder).items()
+def read_items(source: Path | str) -> Iterator[Item]:
+    """All items of a dataset folder, or of a file of JSON lines, in order, at constant memory.
+
+    Raises:
+        DataError: there is neither, or it cannot be read.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return open_dataset(source).items()
+    if source.is_file():
+        return read_jsonl(source)
+    raise DataError(
+        "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
+    )
 
 
 def _damaged(folder: Path, files: str, why: str) -> DataError:

@@ -11,7 +11,6 @@ dataset can move together. A clip without a hash is identified by its path; its 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from typing import Any
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.hashing import canonical
 from harken.item import Contribution, HistoryEntry, Item
+from harken.parsing import parse_json
 
 SCHEMA_VERSION = 1
 """Incremented when a column changes; a reader refuses newer versions."""
@@ -137,7 +137,8 @@ def to_row(
             kept = map_paths(replace(taken[0], path=""), lambda path: stored_path(path, root))
             # Shard and row are those of the struct itself, so only the slot is stored.
             kept = replace(kept, kind="shard", row=-1, slot=slot)
-            audio.append({"bytes": taken[1], "path": f"{kept.key}.flac"})
+            suffix = "flac" if taken[1][:4] == b"fLaC" else "wav"
+            audio.append({"bytes": taken[1], "path": f"{kept.key}.{suffix}"})
         clips.append(_clip_row(kept))
     row = item.to_dict()
     row["plan"] = canonical(item.plan)
@@ -192,14 +193,14 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         licence=row["licence"],
         contribution=contribution,
         history=tuple(HistoryEntry(m["step"], m["note"]) for m in row["history"]),
-        plan=json.loads(row["plan"]),
+        plan=parse_json(row["plan"]),
     )
 
 
 def _clip(raw: dict[str, Any], root: Path, shard: Path, number: int) -> Clip:
     plan = None
     if raw["plan"] is not None:
-        plan = _live_plan(ScenePlan.from_dict(json.loads(raw["plan"])), root)
+        plan = _live_plan(ScenePlan.from_dict(parse_json(raw["plan"])), root)
     here = raw["kind"] == "shard" and not raw["path"]
     return Clip(
         kind=raw["kind"],

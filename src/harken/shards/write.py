@@ -6,16 +6,16 @@ keeps complete shards, makes the missing ones, and ends with the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harken.errors import ConfigError, DataError
-from harken.files import differences, held, part_of, settle, sha256_of, sweep
+from harken.files import damaged, differences, held, part_of, settle, sha256_of, sweep
 from harken.hashing import canonical, digest
 from harken.item import Item
+from harken.parsing import parse_json
 from harken.progress import track
 from harken.shards.embed import embedded
 from harken.shards.info import MARKER, Info, ShardInfo, read_info, recorded_root
@@ -70,7 +70,7 @@ def head_of(
     folder = Path(folder)
     whole, text = recorded_root(folder, None if root is None else Path(root))
     try:
-        plan = json.loads(canonical(plan))
+        plan = parse_json(canonical(plan))
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"the plan of dataset {name!r} is not JSON: {error}",
@@ -83,7 +83,8 @@ def head_of(
 def existing(head: Head) -> Info | None:
     """The dataset in the folder if it is complete and of the same plan; None if it is to be made.
 
-    Partial files are removed, and shards of this plan whose size is wrong.
+    Partial files are removed, and shards of this plan whose size or content is not what was
+    written.
 
     Raises:
         DataError: the folder holds all or part of a dataset of another plan.
@@ -102,15 +103,12 @@ def existing(head: Head) -> Info | None:
                 where=str(head.folder),
                 hint="Choose another folder, or delete this one.",
             )
-        paths = [(head.folder / shard.file, shard.bytes) for shard in info.shards]
-        damaged = [
-            path for path, size in paths if not path.is_file() or path.stat().st_size != size
-        ]
-        if not damaged:
+        bad = damaged(head.folder, {shard.file: shard.sha256 for shard in info.shards})
+        if not bad:
             return info
         (head.folder / MARKER).unlink()
-        for path in damaged:
-            path.unlink(missing_ok=True)
+        for name in bad:
+            (head.folder / name).unlink(missing_ok=True)
     for path in sorted(head.folder.glob("shard-*.parquet")):
         footer = read_footer(path)
         if footer is not None and footer.get("plan") != head.fingerprint:
@@ -129,7 +127,7 @@ def read_footer(path: Path) -> dict[str, Any] | None:
 
     try:
         found = (pq.read_metadata(path).metadata or {}).get(FOOTER_KEY, b"{}")
-        footer: dict[str, Any] = json.loads(found)
+        footer: dict[str, Any] = parse_json(found)
         return footer
     except (pa.ArrowException, OSError, ValueError):
         return None
@@ -140,20 +138,11 @@ class ShardFile:
 
     def __init__(self, head: Head, number: int, key: str) -> None:
         """Start shard `number`, which holds the unit `key`."""
-        import pyarrow.parquet as pq
-
         self.rows = 0
         self._head = head
         self._path = head.path(number)
         self._schema = arrow_schema(head.footer(key))
-        plain = [name for name in self._schema.names if name != AUDIO]
-        self._writer = pq.ParquetWriter(
-            part_of(self._path),
-            self._schema,
-            compression="zstd",
-            use_dictionary=plain,
-            write_statistics=["id", "task", "split", "licence"],
-        )
+        self._writer = _writer(part_of(self._path), self._schema)
         self._waiting: list[dict[str, Any]] = []
         self._weight = 0
 
@@ -215,7 +204,7 @@ def build_dataset(
         if info is not None:
             return info
         for number, (key, make) in enumerate(track(units, f"build {name}")):
-            if read_footer_if_there(head.path(number)) == head.footer(key):
+            if kept(head.path(number), head.footer(key)):
                 continue
             shard = ShardFile(head, number, key)
             for item in make():
@@ -226,9 +215,44 @@ def build_dataset(
         return finish(head, keys or [""])
 
 
-def read_footer_if_there(path: Path) -> dict[str, Any] | None:
-    """`read_footer`, or None where there is no file."""
-    return read_footer(path) if path.is_file() else None
+def kept(path: Path, footer: dict[str, Any]) -> bool:
+    """Whether the shard of a killed build is there, is of this unit, and is whole.
+
+    `dataset.json` has no hash of it yet, so its rows are written once more and the bytes compared;
+    the checksums of the pages are among them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file() or read_footer(path) != footer:
+        return False
+    again = part_of(path)
+    schema = arrow_schema(footer)
+    try:
+        with pq.ParquetFile(path) as file, _writer(again, schema) as writer:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, use_threads=False)
+                writer.write_table(table.cast(schema), row_group_size=GROUP_ROWS)
+        return sha256_of(again) == sha256_of(path)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    finally:
+        again.unlink(missing_ok=True)
+
+
+def _writer(path: Path, schema: Any) -> Any:
+    """A Parquet writer; the same rows give the same bytes."""
+    import pyarrow.parquet as pq
+
+    plain = [name for name in schema.names if name != AUDIO]
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=plain,
+        write_statistics=["id", "task", "split", "licence"],
+        write_page_checksum=True,
+    )
 
 
 class Stream:

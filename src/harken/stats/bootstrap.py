@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harken.threads import one_blas_thread
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -108,11 +110,12 @@ class Resampling:
         columns = [table[own] for (table, _), own in zip(made, support, strict=True)]
         totals = [np.empty((self.draws, table.shape[1])) for table in columns]
         at = 0
-        for weights in self._weights():
-            here = slice(at, at + len(weights))
-            for table, own, total in zip(columns, support, totals, strict=True):
-                np.matmul(weights[:, own], table, out=total[here])
-            at += len(weights)
+        with one_blas_thread():
+            for weights in self._weights():
+                here = slice(at, at + len(weights))
+                for table, own, total in zip(columns, support, totals, strict=True):
+                    np.matmul(weights[:, own], table, out=total[here])
+                at += len(weights)
         for wanted, (_, place), total in zip(blocks, made, totals, strict=True):
             for one, (sums, sizes) in zip(wanted, place, strict=True):
                 self._fill(one, total[:, sums], total[:, sizes])

@@ -128,7 +128,7 @@ def clusters(recordings: Sequence[Sequence[str]]) -> list[str]:
     most = max(sizes.values(), default=0)
     if len(sizes) >= _FEWEST_CLUSTERS and most <= len(joined) / 2:
         return joined
-    used = Counter(name for own in recordings for name in set(own))
+    used = Counter(name for own in recordings for name in dict.fromkeys(own))
     return [
         min(own, key=lambda name: (-used[name], name)) if own else f"unit {i}"
         for i, own in enumerate(recordings)

@@ -2,8 +2,13 @@
 
 A record is compared only with its partner: same item, same rotation of the choices, same rotation
 of the clips. Items are the unit: with several rotations, an item's score is the share of them in
-which it is right, so one item never counts as several independent observations, and the test is the
-exact sign-flip test of the mean difference; with one rotation that is the exact McNemar test.
+which it is right, so one item never counts as several independent observations.
+
+One inference: interval and p both take recordings, not items, as independent. The interval
+resamples recordings; p is the exact sign-flip test in which the items of a recording flip together.
+Where every item has a recording of its own and one rotation was asked, that is the exact McNemar
+test. McNemar's p over items stands beside it (``p_items``): where items share recordings it takes
+one observation for several.
 Failed requests have no score and pair with nothing; they are counted by the caller.
 """
 
@@ -73,8 +78,9 @@ class Paired:
         items: items with at least one pair; 0 leaves every number None.
         difference: mean of the items' differences (of correctness: of shares of right answers).
         low, high: 95 % bootstrap interval, resampling whole recordings.
-        p: exact McNemar; with several rotations the exact sign-flip test of the mean, which is
-            McNemar's where scores are 0 or 1 (`harken.stats.measures.sign_flip_exact`).
+        p: exact sign-flip test of the mean in which all items of a recording change their sign
+            together (`harken.stats.measures.sign_flip_exact` of the sums by recording).
+        p_items: the same with every item by itself: McNemar's where scores are 0 or 1.
         p_bootstrap: two-sided, from the same draws (`harken.stats.bootstrap.two_sided`).
         better, worse: ids of the items where A, or B, has the higher score.
     """
@@ -84,6 +90,7 @@ class Paired:
     low: float | None
     high: float | None
     p: float | None
+    p_items: float | None
     p_bootstrap: float | None
     better: tuple[str, ...]
     worse: tuple[str, ...]
@@ -108,8 +115,13 @@ def gap(resampling: Resampling, values: Floats, units: Ints | None = None, block
         "difference": float(known.mean()) if known.size else None,
         "low": None,
         "high": None,
-        "p": stats.sign_flip_exact(known) if known.size else None,
+        "p": None,
+        "p_items": None,
     }
+    if known.size:
+        own = resampling.member if units is None else resampling.member[units]
+        sums = np.bincount(own[~np.isnan(values)], weights=known)
+        found |= {"p": stats.sign_flip_exact(sums), "p_items": stats.sign_flip_exact(known)}
     resampling.want(values, found, ("low", "high", "p_bootstrap"), units, block)
     return found
 
@@ -121,7 +133,7 @@ def pair(
     shared = [key for key in a if key in b]
     gaps = by_item({key: float(a[key]) - float(b[key]) for key in shared})
     if not gaps:
-        return Paired(0, None, None, None, None, None, (), ())
+        return Paired(0, None, None, None, None, None, None, (), ())
     resampling = Resampling(numbered([groups[name] for name in gaps]), seed)
     found = gap(resampling, np.array(list(gaps.values())))
     resampling.run()
@@ -166,7 +178,7 @@ def compare_all(
     found = {name: _rows(own, name, tasks, resampling) for name in conditions}
     resampling.run()
     for rows in found.values():
-        for p in ("p", "p_bootstrap"):
+        for p in ("p", "p_items", "p_bootstrap"):
             holm([row["paired"] for row in rows[1:]], p)
             rows[0]["paired"][f"{p}_holm"] = rows[0]["paired"][p]
             for row in rows:

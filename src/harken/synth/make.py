@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harken.corpora.base import Corpus, Recording
-from harken.corpora.splits import assign_splits
+from harken.corpora.splits import assign_splits, given_splits, split_notes
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.progress import track
@@ -112,7 +113,8 @@ def make_dataset(
     A killed run is resumed and ends with the same bytes.
 
     Args:
-        corpus: the result of `read_corpus` or `assign_splits`; recordings without a split get one.
+        corpus: the result of `read_corpus` or `assign_splits`; recordings without a split get one,
+            and so do groups (one source, sound or speaker) that given splits divide.
         folder: the dataset's folder.
         families: names in `FAMILIES`; None: all of them.
         per_family: items per family in each split; or a number by split, 0 for splits not named.
@@ -123,12 +125,19 @@ def make_dataset(
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
-        made), ``short`` (where fewer items exist than were asked for).
+        made), ``short`` (where fewer items exist than were asked for), ``notes`` (what is to be
+        known of the recordings and their splits).
 
     Raises:
-        ConfigError: an unknown family or split.
+        ConfigError: an unknown family or split, or a number of items below 0.
         DataError: no item can be made.
     """
+    numbers = [per_family] if isinstance(per_family, int) else list(per_family.values())
+    if min(numbers, default=0) < 0 or max(numbers, default=0) < 1:
+        raise ConfigError(
+            f"per_family is {per_family}", hint="Give the number of items, 1 or more."
+        )
+    _require_recordings(corpus)
     recordings = _with_splits(corpus, seed)
     wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
     kinds = [FAMILIES.get(one) for one in wanted]
@@ -154,7 +163,8 @@ def make_dataset(
     info = build_dataset(
         folder, units, name=name, plan=plan, embed=embed, root=_root(corpus, recordings)
     )
-    return {"dataset": info.name, "items": info.items, **report}
+    notes = list(_moved(corpus, recordings))
+    return {"dataset": info.name, "items": info.items, **report, "notes": notes}
 
 
 def _plan_units(
@@ -236,10 +246,46 @@ def _unit(
 
 
 def _with_splits(corpus: Corpus | Sequence[Recording], seed: int) -> tuple[Recording, ...]:
+    """The recordings with a split each, whoever gave them: no group is in two (`splits_of`).
+
+    Given splits that divide no group, and cover all recordings, are kept as they are.
+    """
     recordings = corpus.recordings if isinstance(corpus, Corpus) else tuple(corpus)
-    if all(recording.split for recording in recordings):
-        return recordings
     return tuple(assign_splits(recordings, seed))
+
+
+def _require_recordings(corpus: Corpus | Sequence[Recording]) -> None:
+    """Raise DataError if there is nothing to ask about, with the reasons."""
+    if not isinstance(corpus, Corpus):
+        if not corpus:
+            raise DataError("there are no recordings")
+    elif not corpus.recordings:
+        reasons = Counter(reject.reason for reject in corpus.rejects)
+        told = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items()))
+        raise DataError(
+            f"none of the {len(corpus.rejects)} files can be used" + (f": {told}" if told else ""),
+            where=corpus.name,
+            hint="harken scan lists each with its reason.",
+        )
+
+
+def _moved(
+    corpus: Corpus | Sequence[Recording], recordings: Sequence[Recording]
+) -> tuple[str, ...]:
+    """Notes of the corpus, and on recordings that are not in the split that was given."""
+    before = corpus.recordings if isinstance(corpus, Corpus) else tuple(corpus)
+    notes = list(corpus.notes if isinstance(corpus, Corpus) else split_notes(before))
+    moved = Counter(
+        f"{old} to {new.split}"
+        for old, new in zip(given_splits(before), recordings, strict=True)
+        if old and old != new.split
+    )
+    if moved:
+        notes.append(
+            "recordings in another split than the given one: "
+            + ", ".join(f"{n} from {way}" for way, n in sorted(moved.items()))
+        )
+    return tuple(notes)
 
 
 def _splits(recordings: Sequence[Recording], wanted: Sequence[str] | None) -> list[str]:

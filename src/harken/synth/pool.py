@@ -2,7 +2,8 @@
 
 A `Topic` is a vocabulary of one kind (sounds, spoken words, sentences) with the recordings that
 contain each name. Recordings are sorted by identity, so a draw does not depend on their order or
-folder. Byte-identical copies become one recording with the labels of all copies.
+folder. Copies of one sound (the same bytes, or the same samples in other bytes) become one
+recording with the labels of all copies.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Topic:
                 for other in buckets.get(key, ())
                 if self.clash(other, name)
             )
-            for name in {name for _, inside in self._heard for name in inside}
+            for name in sorted({name for _, inside in self._heard for name in inside})
         }
         return {
             ref(recording): frozenset().union(*(near[name] for name in inside))
@@ -179,13 +180,13 @@ class RecordingPool:
     """
 
     def __init__(self, recordings: Iterable[Recording], split: str) -> None:
-        """Sort, and merge byte-identical copies."""
+        """Sort, and merge copies of one sound."""
         self.split = split
-        found: dict[str, Recording] = {}
+        found: dict[tuple[str, float, float | None], Recording] = {}
         for one in sorted((r for r in recordings if r.split == split), key=_order):
-            copy = found.get(one.clip.key)
+            copy = found.get(one.heard)
             labels = one.labels if copy is None else (*copy.labels, *one.labels)
-            found[one.clip.key] = replace(copy or one, labels=tuple(dict.fromkeys(labels)))
+            found[one.heard] = replace(copy or one, labels=tuple(dict.fromkeys(labels)))
         self.recordings = tuple(sorted(found.values(), key=_order))
         self.by_ref = {ref(one): one for one in self.recordings}
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harken.errors import DataError
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.check import require_clips
 from harken.train.stage import Stage
 from harken.train.train_loop import TrainSettings, train_on_answers
 
@@ -32,11 +32,7 @@ def align(learner: Learner, items: Sequence[Item], settings: AlignSettings, run:
     Raises:
         DataError: an item has no clips.
     """
-    without = sum(not item.clips for item in items)
-    if without:
-        raise DataError(
-            f"{without} of {len(items)} items have no clips", hint="Align on items with audio only."
-        )
+    require_clips(items, settings.name)
     train_on_answers(learner, items, settings, run)
 
 

@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
 from harken.audio.load import silenced
 from harken.errors import ConfigError
@@ -150,7 +151,7 @@ def make_example(
         clips = tuple(silenced(clip) for clip in clips) if silent else ()
     prompts, answers = [], []
     for item in asked:
-        order = [int(i) for i in rng.permutation(len(item.choices))]
+        order = shuffled_order(item, rng)
         shown = replace(item, clips=clips)
         prompts.append(make_prompt(shown, learner.style, order=order))
         right = target(shown, prompts[-1])

@@ -11,7 +11,6 @@ folder is removed. Metrics after the checkpoint are removed when the stage resum
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +19,10 @@ from typing import Any
 import torch
 
 from harken.errors import RunError
-from harken.files import sweep, write_json, write_whole
+from harken.files import checksums, damaged, sweep, write_json, write_whole
+from harken.hashing import seal_fits, sealed
 from harken.models.learner import Learner
+from harken.parsing import load_json
 from harken.runs import Run
 
 LATEST = "latest.json"
@@ -48,6 +49,7 @@ class Checkpoint:
         self.finished = bool(latest.get("finished", False))
         self._saved: str = latest.get("folder", "")
         self._metrics: int | None = latest.get("metrics")
+        self._sums: dict[str, str] = latest.get("files", {})
 
     def restore(
         self, learner: Learner, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
@@ -55,6 +57,9 @@ class Checkpoint:
         """Load the latest checkpoint, if there is one; returns the next step.
 
         Metrics of later steps are removed.
+
+        Raises:
+            RunError: a file of the checkpoint is missing or damaged.
         """
         from safetensors.torch import load
 
@@ -64,6 +69,12 @@ class Checkpoint:
         if not self._saved:
             return 0
         here = self.folder / self._saved
+        if bad := damaged(here, self._sums):
+            raise RunError(
+                f"the checkpoint is damaged: {', '.join(bad)} is not what was written",
+                where=str(here),
+                hint="Delete the run's folder, and train again.",
+            )
         learner.load_state(load((here / "model.safetensors").read_bytes()))
         if not self.finished:
             state = load((here / "optimizer.safetensors").read_bytes())
@@ -106,8 +117,9 @@ class Checkpoint:
             "folder": fresh,
             "finished": finished,
             "metrics": self.run.count("metrics"),
+            "files": checksums(here, [path.name for path in here.glob("*.safetensors")]),
         }
-        write_json(self.folder / LATEST, latest)
+        write_json(self.folder / LATEST, sealed(latest))
         self.step, self.finished, self._saved = step, finished, fresh
         if finished:
             (self.folder / REFERENCE).unlink(missing_ok=True)
@@ -142,9 +154,11 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        latest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        latest: dict[str, Any] = load_json(path)
+        if not isinstance(latest, dict) or not seal_fits(latest):
+            raise ValueError("the content is not what was written")
         return latest
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(
             f"the checkpoint's {LATEST} is damaged", where=str(path), hint="Delete the checkpoint."
         ) from error

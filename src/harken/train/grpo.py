@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt
 from harken.ask.rewards.base import RewardFunction
 from harken.ask.rewards.load import build_reward, parse_rewards
-from harken.errors import ConfigError, DataError
+from harken.errors import ConfigError, DataError, RunError
 from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
@@ -31,6 +32,7 @@ from harken.models.engine.batch import TokenizedPrompt
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.batch import epoch_picks
+from harken.train.check import check_items, used
 from harken.train.checkpoint import REFERENCE, open_stage
 from harken.train.losses import advantages, grpo_loss, kl_k3
 from harken.train.stage import LoopSettings, Stage
@@ -65,22 +67,25 @@ class GrpoSettings(LoopSettings):
     kl: float = 0.02
     reuse: int = 1
 
-    def __post_init__(self) -> None:
-        """Raise ConfigError for invalid values."""
-        LoopSettings.__post_init__(self)
-        self.require("group", least=2)
-        for name in ("items", "reuse", "max_tokens"):
-            self.require(name, least=1)
-        for name in ("top_k", "clip", "kl", "temperature"):
-            self.require(name)
-        parse_rewards(self.rewards)
-        if self.temperature == 0:
-            raise ConfigError("temperature is 0", hint="All replies of a group would be the same.")
-        if self.checkpoint_every % self.reuse or self.steps % self.reuse:
-            raise ConfigError(
-                "steps and checkpoint_every must be multiples of reuse",
-                hint="A checkpoint between two steps on the same replies would lose them.",
+    def faults(self) -> list[str]:
+        """What is wrong with the values."""
+        found = [self.fault("group", least=2)]
+        found += [self.fault(name, least=1) for name in ("items", "reuse", "max_tokens")]
+        found += [self.fault("top_k"), self.fault("kl"), self.fault("clip", above=0)]
+        # At temperature 0 all replies of a group would be the same.
+        found += [self.fault("temperature", above=0)]
+        found = [*LoopSettings.faults(self), *filter(None, found)]
+        try:
+            parse_rewards(self.rewards)
+        except ConfigError as error:
+            found.append(f"rewards: {error}")
+        if not found and (self.checkpoint_every % self.reuse or self.steps % self.reuse):
+            found.append(
+                f"steps is {self.steps}, checkpoint_every {self.checkpoint_every} (accepted: "
+                f"multiples of reuse, {self.reuse}: a checkpoint between two steps on the same "
+                "replies would lose them)"
             )
+        return found
 
 
 @dataclass(slots=True, eq=False)
@@ -106,8 +111,8 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     """Train on rewards of sampled replies.
 
     Raises:
-        DataError: there are no items.
-        HarkenError: a clip cannot be loaded or an item is too long.
+        DataError: there are no items, or some cannot be trained on (all are named, before step 0).
+        RunError: a reward, the loss or a gradient is not finite.
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items")
@@ -137,7 +142,19 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
         )
         return loss, rollouts.about | _distance(new.detach(), old, rollouts.reference, settings)
 
-    train_loop(learner, settings, run, step_loss, training=False)
+    def named(step: int) -> list[str]:
+        turn = step // settings.reuse
+        return [items[i].id for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
+
+    def check() -> None:
+        picks = used(len(items), settings.items, settings.seed, settings.steps // settings.reuse)
+        check_items(
+            ([items[i]] for i in picks),
+            settings.name,
+            lambda example: learner.tokenize(make_prompt(example[0], learner.style)),
+        )
+
+    train_loop(learner, settings, run, step_loss, training=False, check=check, named=named)
 
 
 def _rollouts(
@@ -153,7 +170,7 @@ def _rollouts(
     picks = [items[i] for i in epoch_picks(len(items), settings.items, settings.seed, turn)]
     prompts: list[Prompt] = []
     for item in picks:
-        order = [int(i) for i in rng.permutation(len(item.choices))]
+        order = shuffled_order(item, rng)
         prompts += [make_prompt(item, learner.style, order=order)] * settings.group
     seeds = [[settings.seed, crc32(b"reply"), turn, row] for row in range(len(prompts))]
     sampling = Sampling(settings.max_tokens, settings.temperature, settings.top_k)
@@ -165,6 +182,15 @@ def _rollouts(
             for row, prompt in enumerate(prompts)
         ]
     ).view(len(picks), settings.group)
+    if not bool(torch.isfinite(rewards).all()):
+        bad = [
+            item.id for item, own in zip(picks, rewards, strict=True) if not own.isfinite().all()
+        ]
+        raise RunError(
+            f"a reward is not finite (items {', '.join(bad)})",
+            where=f"{settings.name}: {settings.rewards}",
+            hint="Mend the reward: each must be a finite number.",
+        )
     advantage = advantages(rewards)
     useful = (advantage != 0).any(1).repeat_interleave(settings.group)
     used = [row for row in range(len(prompts)) if bool(useful[row])]

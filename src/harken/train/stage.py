@@ -67,28 +67,49 @@ class LoopSettings:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for invalid values."""
-        self.require("checkpoint_every", least=1)
-        for name in ("steps", "threads", "lr", "decay", "seed"):
-            self.require(name)
-        if not _NAME.fullmatch(self.name) or self.name == "model":
+        """Raise ConfigError for invalid values, all of them at once."""
+        found = self.faults()
+        if found:
             raise ConfigError(
-                f"name is {self.name!r}, and the stage's folder has that name",
-                hint="Use letters, digits, . _ and -, and another word than model.",
-            )
-        self.require("warmup", most=1)
-        if not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
-            raise ConfigError(f"clip_norm is {self.clip_norm}", hint="Use a number above 0.")
-        unknown = [name for name in self.groups if name not in GROUPS]
-        if unknown or not self.groups:
-            raise ConfigError(
-                f"groups are {', '.join(map(str, self.groups)) or 'none'}",
-                hint="Known: " + ", ".join(GROUPS),
+                "; ".join(found), where=self.name if isinstance(self.name, str) else ""
             )
 
-    def require(self, name: str, least: float = 0, most: float = math.inf) -> None:
-        """Raise ConfigError unless the setting is a finite number from `least` to `most`."""
+    def faults(self) -> list[str]:
+        """What is wrong with the values: what was found, and what is accepted."""
+        found = [self.fault(name, least=1) for name in ("steps", "checkpoint_every")]
+        found += [self.fault(name) for name in ("threads", "decay", "seed")]
+        found += [self.fault("lr", most=10), self.fault("warmup", most=1)]
+        found += [self.fault("clip_norm", above=0)]
+        if not _NAME.fullmatch(self.name) or self.name == "model":
+            found.append(
+                f"name is {self.name!r} (accepted: letters, digits, . _ and -; not model, which "
+                "is the model's folder)"
+            )
+        unknown = [name for name in self.groups if name not in GROUPS]
+        if unknown or not self.groups:
+            found.append(
+                f"groups are {', '.join(map(str, self.groups)) or 'none'} "
+                f"(accepted: {', '.join(GROUPS)})"
+            )
+        return [fault for fault in found if fault]
+
+    def fault(
+        self,
+        name: str,
+        least: float = 0,
+        most: float = math.inf,
+        *,
+        above: float | None = None,
+    ) -> str:
+        """What is wrong with a setting unless it is a finite number within these bounds, or ``""``.
+
+        `above` is a lower bound that is not reached.
+        """
         value = getattr(self, name)
-        if not (math.isfinite(value) and least <= value <= most):
-            bound = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
-            raise ConfigError(f"{name} is {value}", hint=f"Use {bound}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            low = value > above if above is not None else value >= least
+            if low and value <= most:
+                return ""
+        low_text = f"above {above:g}" if above is not None else f"{least:g} or more"
+        bounds = low_text if math.isinf(most) else f"{low_text}, at most {most:g}"
+        return f"{name} is {value!r} (accepted: {bounds})"

@@ -12,10 +12,11 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +27,15 @@ from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
 from harken.train import checkpoint
-from harken.train.batch import Batch, BatchSettings, grouped, make_batch
+from harken.train.batch import (
+    Batch,
+    BatchSettings,
+    epoch_picks,
+    grouped,
+    make_batch,
+    make_example,
+)
+from harken.train.check import check_items, used
 from harken.train.losses import answer_loss
 from harken.train.stage import LoopSettings
 
@@ -48,13 +57,11 @@ class TrainSettings(LoopSettings):
     augment: bool = False
     turns: int = 1
 
-    def __post_init__(self) -> None:
-        """Raise ConfigError for invalid values."""
-        LoopSettings.__post_init__(self)
-        for name in ("batch", "turns"):
-            self.require(name, least=1)
-        for name in ("modality_dropout", "smoothing"):
-            self.require(name, most=1)
+    def faults(self) -> list[str]:
+        """What is wrong with the values."""
+        found = [self.fault(name, least=1) for name in ("batch", "turns")]
+        found += [self.fault(name, most=1) for name in ("modality_dropout", "smoothing")]
+        return [*LoopSettings.faults(self), *filter(None, found)]
 
 
 def rate(settings: LoopSettings, step: int) -> float:
@@ -70,9 +77,9 @@ def train_on_answers(
     """Train `learner` on the answers of `items`.
 
     Raises:
-        DataError: there are no items.
+        DataError: there are no items, or some cannot be trained on (all are named, before step 0).
         ConfigError: a setting that the learner does not support.
-        RunError: the loss is not finite.
+        RunError: the loss or a gradient is not finite.
     """
     if not items:
         raise DataError(f"stage {settings.name} has no items")
@@ -94,7 +101,34 @@ def train_on_answers(
         logits, ids, _ = learner.engine.answer_logits(batch.examples)
         return answer_loss(logits, ids, settings.smoothing), _about(batch)
 
-    train_loop(learner, settings, run, batch_loss, training=True)
+    def named(step: int) -> list[str]:
+        picks = epoch_picks(len(groups), settings.batch, settings.seed, step)
+        return [item.id for pick in picks for item in groups[pick]]
+
+    def check() -> None:
+        _check_groups(learner, groups, how, settings)
+
+    train_loop(learner, settings, run, batch_loss, training=True, check=check, named=named)
+
+
+def _check_groups(
+    learner: Learner, groups: Sequence[Sequence[Item]], how: BatchSettings, settings: TrainSettings
+) -> None:
+    """Raise DataError for all items of all steps that cannot be trained on; see `check_items`."""
+    picks = used(len(groups), settings.batch, settings.seed, settings.steps)
+    plain = replace(how, modality_dropout=0.0, augment=False)
+    rng = np.random.default_rng(0)  # the order of the options changes nothing that is checked
+
+    def tokenize(example: Sequence[Item]) -> object:
+        return make_example(learner, example, plain, rng)
+
+    chosen = [groups[pick] for pick in picks]
+    audio = not how.clips_as_text
+    single = [[item] for group in chosen for item in group]
+    check_items(single, settings.name, tokenize, audio=audio)
+    packs = [group for group in chosen if len(group) > 1]
+    if packs:  # each of their items fits; together they may be too long
+        check_items(packs, settings.name, tokenize, audio=False)
 
 
 def train_loop(
@@ -104,6 +138,8 @@ def train_loop(
     step_loss: Callable[[int], tuple[Tensor | None, dict[str, Any]]],
     *,
     training: bool,
+    check: Callable[[], None] = lambda: None,
+    named: Callable[[int], Sequence[str]] = lambda step: (),
 ) -> None:
     """Train from the latest checkpoint to the last step.
 
@@ -113,10 +149,12 @@ def train_loop(
         run: gets metrics and checkpoints.
         step_loss: step -> the loss (None: no update) and further metrics.
         training: whether dropout is on.
+        check: called before step 0; raises what is wrong with the items.
+        named: step -> ids of its items, for errors.
 
     Raises:
         ConfigError: the groups have no weights, or float16 ones.
-        RunError: the loss or a weight is not finite.
+        RunError: the loss, a gradient or a weight is not finite.
     """
     with deterministic(settings.threads):
         found = checkpoint.open_stage(run, settings.name)
@@ -141,10 +179,19 @@ def train_loop(
         if found.finished:
             learner.trainable(GROUPS)
             return
+        if first == 0:
+            check()
         todo = range(first, settings.steps)
         for step in track(todo, settings.name, total=len(todo)):
             seconds = time.perf_counter()
-            record = _step(learner, settings, optimiser, step, step_loss, training)
+            try:
+                record = _step(learner, settings, optimiser, step, step_loss, training)
+            except _NotFiniteError as error:
+                raise RunError(
+                    f"{error} in step {step}{_listed(named(step))}",
+                    where=settings.name,
+                    hint="Lower the learning rate, or look at these items.",
+                ) from None
             last = step + 1 == settings.steps
             due = last or (step + 1) % settings.checkpoint_every == 0
             run.append("metrics", [{"stage": settings.name, "step": step, **record}], sync=due)
@@ -178,16 +225,12 @@ def _step(
         return {"loss": None, "lr": lr, **about}
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise RunError(
-            f"the loss of step {step} is {value}",
-            where=settings.name,
-            hint="Lower the learning rate.",
-        )
+        raise _NotFiniteError(f"the loss is {value}")
     if not loss.requires_grad:  # a batch without audio, and the language model is frozen
         return {"loss": round(value, 6), "lr": lr, **about}
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm))
+    norm = _clipped(learner, parameters, settings.clip_norm)
     audio = learner.engine.audio
     audio_norm = 0.0 if audio is None or audio.grad is None else float(audio.grad.norm())
     learner.engine.audio = None
@@ -199,6 +242,37 @@ def _step(
         "audio_grad_norm": round(audio_norm, 8),
         **about,
     }
+
+
+def _clipped(learner: Learner, parameters: Sequence[nn.Parameter], most: float) -> float:
+    """Scale the gradients to a norm of `most` at most; returns their norm before.
+
+    As `torch.nn.utils.clip_grad_norm_`, which would spread a value that is not finite to all of
+    them before it could be said where it was.
+    """
+    grads = [p.grad for p in parameters if p.grad is not None]
+    total = torch.nn.utils.get_total_norm(grads)
+    norm = float(total)
+    if not math.isfinite(norm):
+        bad = [
+            name
+            for name, p in learner.net.named_parameters()
+            if p.grad is not None and not bool(torch.isfinite(p.grad).all())
+        ]
+        shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+        raise _NotFiniteError(f"the norm of the gradient is {norm} ({shown or 'too large'})")
+    torch.nn.utils.clip_grads_with_norm_(parameters, most, total)
+    return norm
+
+
+class _NotFiniteError(Exception):
+    """What of a step is not finite."""
+
+
+def _listed(ids: Sequence[str]) -> str:
+    """Ids of items for a message, at most 16 of them."""
+    more = f" … {len(ids) - 16} more" if len(ids) > 16 else ""
+    return f" (items {', '.join(ids[:16])}{more})" if ids else ""
 
 
 def _require_finite(parameters: Sequence[nn.Parameter], stage: str, step: int) -> None:

@@ -143,9 +143,11 @@ def test_a_starter_folder_is_known_by_its_json(tmp_path: Path) -> None:
         "kind": "music",
         "id": "starter:1",
         "split": "dev",
+        "plan": {"seed": 1},
     }
     (tmp_path / "manifest.jsonl").write_text(json.dumps(row))
     corpus = read_corpus(tmp_path)
+    assert corpus.notes == ()
     (found,) = corpus.recordings
     assert (corpus.layout, found.kind, found.id, found.split) == (
         "starter",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from harken.audio.load import write_wav
 from harken.cli.main import app
-from harken.errors import DataError
+from harken.errors import ConfigError, DataError
 
 RELEASE = str(DATA / "mmau" / "release" / "mmau-test-mini.json")
 REPLIES = str(DATA / "mmau" / "predictions.json")
@@ -157,3 +157,10 @@ def test_several_runs_have_a_mean_and_a_spread(tmp_path: Path) -> None:
     assert found["official"]["values"] == [pytest.approx(2 / 3), 1.0]
     text = harken("score", "-b", "mmau", "-p", REPLIES, "-p", str(other))
     assert "mean" in text and "62.50" in text and "53.03" in text
+
+
+def test_runs_of_no_judge_are_refused() -> None:
+    words = ["score", "-b", "mmau", "-p", REPLIES, "--judge-runs", "5"]
+    with pytest.raises(ConfigError, match="--judge-runs 5 without a judge") as refused:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert refused.value.exit_code == 2

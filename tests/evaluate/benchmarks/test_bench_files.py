@@ -18,8 +18,9 @@ from harken.evaluate.benchmarks.helpers import Helpers, nearest
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.parsers import PARSERS, parse_report
 from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import locate, read_rows, unpack, write_rows
+from harken.evaluate.benchmarks.rows import locate, read_rows, unpack
 from harken.evaluate.benchmarks.types import key_of
+from harken.evaluate.benchmarks.writing import write_rows
 from harken.models.embedding import load_embedder
 
 TONE = np.sin(np.arange(1600) / 8).astype(np.float32)
@@ -159,3 +160,19 @@ def test_embeddings_have_names() -> None:
     assert nearest(load_embedder("ngrams"), "a barking dog", ["cat", "dog bark"]) == 1
     with pytest.raises(ConfigError, match="no embedding model"):
         load_embedder("ngram")
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        ({"audios": ["a.wav", "b.wav"]}, ["a.wav", "b.wav"]),
+        ({"audios": ["a.wav", ""]}, ["a.wav"]),
+        ({"audios": ["", "b.wav"]}, ["", "b.wav"]),  # never asked with b.wav as the first clip
+        ({"audios": [None, "b.wav", None]}, ["", "b.wav"]),
+        ({"audio1": "", "audio2": "b.wav"}, ["", "b.wav"]),
+        ({"audio1": "a.wav", "audio2": None}, ["a.wav"]),
+        ({"audios": []}, []),
+    ],
+)
+def test_mae_keeps_the_place_of_a_clip_that_is_missing(cells, names):
+    assert open_benchmark("mae").audio({"id": "1", **cells}) == names

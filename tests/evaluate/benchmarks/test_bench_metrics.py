@@ -19,9 +19,11 @@ TOKENS = st.lists(st.sampled_from("abc"), max_size=6)
 def test_bleu_by_hand() -> None:
     # 3 of 3 words, 1 of 2 pairs; as long as the reference: no penalty
     found = m.bleu([["a", "b", "x"]], [[["x", "a", "b"]]])
-    assert found[0] == 1.0
+    assert found[0] == pytest.approx(1.0)
     assert found[1] == pytest.approx(math.sqrt(1 * 0.5))
-    assert found[2] == found[3] == 0
+    # Nothing in common: the tools' constants, 1e-15 of one 3-gram and 1e-15 / 1e-9 of no 4-gram.
+    assert found[2] == pytest.approx((0.5e-15) ** (1 / 3), rel=1e-6)
+    assert found[3] == pytest.approx((0.5e-21) ** (1 / 4), rel=1e-6)
     short = m.bleu([["a"]], [[["a", "b"]]])
     assert short[0] == pytest.approx(math.exp(1 - 2))
     assert m.bleu([[]], [[["a"]]]) == [0, 0, 0, 0]

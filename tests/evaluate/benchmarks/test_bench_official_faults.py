@@ -16,7 +16,7 @@ from harken.evaluate.benchmarks.helpers import Helpers, nearest
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.longaudiobench import read_number
 from harken.evaluate.benchmarks.matching import letter_by_place
-from harken.evaluate.benchmarks.mmar import read_points, rubric_runs
+from harken.evaluate.benchmarks.mmar import read_points, without_extremes
 from harken.evaluate.benchmarks.mmau_pro import read_scores
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rgi import gain
@@ -104,17 +104,49 @@ def test_hallucination_substrings_in_order(reply: str, meaning: str) -> None:
 def test_hallucination_zero_denominators_stop_the_tables() -> None:
     benchmark, items = opened("hallucination")
     found = score(benchmark, items, {key_of(item): "Yes" for item in items})
-    assert found["official"]["parts"]["interspeech2024"] == {"stops": "a denominator is zero"}
-    assert found["official"]["accuracy"] == 0.5 == found["strict"]["accuracy"]
+    assert found["official"]["accuracy"] is None and found["strict"]["accuracy"] == 0.5
+    # The rows name their sampling: they are of the first script, which stops before it prints.
+    assert found["official"]["stops"].startswith("interspeech2024: it divides by zero (no reply")
 
 
-def test_mmau_pro_judge_defaults() -> None:
-    assert read_scores("no numbers here") == (
-        {"correctness": 3.0, "relevance": 3.0, "completeness": 3.0, "clarity": 3.0,
-         "overall": 3.0}, 0)  # fmt: skip
-    told = "CORRECTNESS: 5 - a\nRELEVANCE: 5 - b\nCOMPLETENESS: 4 - c\nCLARITY: 4 - d\nOVERALL: 3"
-    assert read_scores(told)[0]["overall"] == 4.5  # an overall of exactly 3.0 is recomputed
-    assert read_scores("overall: 4.5 - good")[0]["overall"] == 4.5
+JUDGED = [
+    # (the reply, the script's overall, what is wrong with it)
+    ("no numbers here", 3.0, "absent"),
+    ("CORRECTNESS: 5 - a\nRELEVANCE: 5\nCOMPLETENESS: 4\nCLARITY: 4\nOVERALL: 3", 4.5, ""),
+    ("CORRECTNESS: 5\nRELEVANCE: 5\nCOMPLETENESS: 4\nCLARITY: 4", 4.5, ""),
+    ("CORRECTNESS: 5\nOVERALL: 3", 3.5, "absent"),  # 3.0 is recomputed from 5, 3, 3, 3
+    ("CORRECTNESS: 5\nRELEVANCE: 5\nCOMPLETENESS: 5", 4.5, "absent"),
+    ("overall: 4.5 - good", 4.5, ""),
+    ("OVERALL: 1", 1.0, ""),
+    ("OVERALL: 8 - out of ten", 8.0, "scale"),
+    ("OVERALL: 10", 10.0, "scale"),
+    ("OVERALL: 4/10", 4.0, "scale"),
+    ("OVERALL: 4 out of 10", 4.0, "scale"),
+    ("OVERALL: 4.5/5", 4.5, ""),
+    ("OVERALL: 0", 0.0, "scale"),
+    ("CORRECTNESS: 9\nOVERALL: 4", 4.0, "scale"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reply", "overall", "fault"), JUDGED)
+def test_mmau_pro_judge_numbers(reply: str, overall: float, fault: str) -> None:
+    scores, found = read_scores(reply)
+    assert scores["overall"] == overall and found == fault
+
+
+@pytest.mark.parametrize(("reply", "overall", "fault"), JUDGED)
+def test_mmau_pro_official_takes_any_number_and_strict_those_on_the_scale(
+    reply: str, overall: float, fault: str
+) -> None:
+    benchmark, items = opened("mmau-pro")
+    item = [one for one in items if key_of(one) == "o1"]
+    found = score(benchmark, item, {"o1": "A storm."}, Helpers(Says(lambda text: reply)))
+    assert found["official"]["value"] == pytest.approx(overall / 5)
+    assert found["strict"]["accuracy"] == (None if fault else pytest.approx(overall / 5))
+    told = {"absent": "3.0 of 5", "scale": "not on the scale"}.get(fault, "")
+    assert all(told in one for one in found["official"]["faults"]) and bool(fault) == bool(
+        found["official"]["faults"]
+    )
 
 
 def test_mmau_pro_whole_with_judge_and_embedding() -> None:
@@ -159,7 +191,7 @@ def test_mmar_malformed_judgements_are_none(reply: str) -> None:
 
 
 def test_mmar_five_runs_lose_best_and_worst() -> None:
-    assert rubric_runs([0.0, 1.0, 0.4, 0.6, 0.8]) == pytest.approx(0.6)
+    assert without_extremes([0.0, 1.0, 0.4, 0.6, 0.8]) == pytest.approx(0.6)
 
 
 def test_rgi_matches_the_papers_example_and_is_undefined_at_zero() -> None:
@@ -193,15 +225,78 @@ def test_mae_knows_twenty_sets_and_eleven_tasks() -> None:
     assert len(closed) == 14 and len({own[1] for own in closed}) == 8
 
 
-def test_spatial_map_by_hand() -> None:
-    from harken.evaluate.benchmarks.spatial import mean_ap
+def test_spatial_precisions_by_hand() -> None:
+    from harken.evaluate.benchmarks.spatial import class_precisions
 
     embed = Bag("dog", "bell", "rain")
-    assert mean_ap(embed, ["dog", "bell", "rain"], ["dog", "bell", "rain"]) == 1.0
+    same = class_precisions(embed, ["dog", "bell", "rain"], ["dog", "bell", "rain"])
+    assert same == {"bell": 1.0, "dog": 1.0, "rain": 1.0}
     # bell ranks below the two replies that say it: precision 1/3 where it is found
-    assert mean_ap(embed, ["bell", "bell", "dog"], ["dog", "dog", "bell"]) == pytest.approx(
-        (2 / 3 + 1 / 3) / 2
-    )
+    found = class_precisions(embed, ["bell", "bell", "dog"], ["dog", "dog", "bell"])
+    assert found == {"bell": pytest.approx(1 / 3), "dog": pytest.approx(2 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "precisions"),
+    [
+        (["dog", "bell", "rain"], ["dog", "bell", "rain"], [1, 1, 1]),
+        (["dog", "dog; rain"], ["dog", "dog; rain"], [1, 1]),
+        (["bell", "bell", "dog"], ["Dog", "dog", "bell"], [1 / 3, 2 / 3]),
+        (["rain"], ["rain"], [1]),
+    ],
+)
+def test_spatial_map_is_over_all_355_classes(
+    said: list[str], gold: list[str], precisions: list[float], tmp_path: Path
+) -> None:
+    benchmark = open_benchmark("spatial")
+    rows = [
+        {"id": f"c{n}", "audio_id": "a", "question_type": "CLASSIFICATION", "question": "q",
+         "answer": text} for n, text in enumerate(gold)
+    ]  # fmt: skip
+    (tmp_path / "eval.json").write_text(json.dumps(rows))
+    items = benchmark.load(tmp_path / "eval.json", partial=True)
+    texts = {f"c{n}": text for n, text in enumerate(said)}
+    helpers = Helpers(embed=Bag("dog", "bell", "rain"))
+    found = benchmark.official(items, Predictions.of(texts), helpers)
+    part = found.parts["CLASSIFICATION"]
+    assert part["mAP"] == pytest.approx(sum(precisions) / 355)
+    assert part["mAP_of_gold_classes"] == pytest.approx(sum(precisions) / len(precisions))
+    assert part["gold_classes"] == len(precisions)
+    assert f"{355 - len(precisions)} of 355 classes" in found.faults[0]
+
+
+def test_spatial_with_every_class_has_one_map_and_no_notice() -> None:
+    from harken.evaluate.benchmarks.spatial import _absent, _map
+
+    names = [f"w{n}" for n in range(355)]
+    part = _map(Bag(*names), names, names)
+    assert part["mAP"] == 1 == part["mAP_of_gold_classes"] and not _absent("C", 355)
+    assert "where the release has 355" in _absent("C", 356)[0]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "why"),
+    [(None, "is None, no list"), (3, "is 3, no list"), (..., "has no prediction")],
+)
+def test_hallucination_generative_stops_where_the_script_does(
+    prediction: object, why: str, tmp_path: Path
+) -> None:
+    row = {"label": ["dog"]} | ({} if prediction is ... else {"prediction": prediction})
+    whole = {"yt1": {"What is heard?": {"label": ["dog"], "prediction": ["dog"]}, "Which?": row}}
+    (tmp_path / "f.json").write_text(json.dumps(whole))
+    benchmark = open_benchmark("hallucination-generative")
+    items = benchmark.load(tmp_path / "f.json", partial=True)
+    found = score(benchmark, items, benchmark.read_predictions(tmp_path / "f.json"))
+    assert found["official"]["value"] is None and why in found["official"]["stops"]
+    assert found["strict"]["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("said", [["dog"], "dog", "dog, dog"])
+def test_hallucination_generative_tells_of_texts(said: object) -> None:
+    benchmark, items = opened("hallucination-generative")
+    found = score(benchmark, items, {key_of(item): said for item in items})
+    told = any("are texts" in fault for fault in found["official"]["faults"])
+    assert told == isinstance(said, str)
 
 
 def test_every_fixture_names_its_working() -> None:
@@ -232,6 +327,9 @@ def test_officially_all_wrong_is_zero_and_all_right_is_one(name: str) -> None:
 
     for right in (True, False):
         found = benchmark.official(closed, Predictions.of(said(right)), Helpers())
+        if name == "hallucination" and not right:
+            assert found.value is None and "no right No" in found.stops  # F1 is zero by zero
+            continue
         assert found.value == float(right), found
         assert found.n and not found.stops
 

@@ -63,3 +63,82 @@ def test_rows_that_do_not_fit_their_description(tmp_path: Path) -> None:
         benchmark.load(benchmark.default)
     for fault in ("row 1 (1): the gold 'z'", "row 2 (1): empty question", "row 2 (1): duplicate"):
         assert fault in refused.value.found
+
+
+HEARD = "data: a.csv\nid: n\nquestion: q\nchoices: [x, y]\nanswer: gold\naudio: "
+
+
+@pytest.mark.parametrize(
+    ("audio", "head", "cells", "column"),
+    [
+        ("file", "file", "", "file"),
+        ("file", "file", "  ", "file"),
+        ("file", "sound", "a.wav", "file"),  # the description names a column that is not there
+        ("[one, two]", "one,two", ",", "one"),
+        ("[one, two]", "one,two", ",b.wav", "one"),
+        ("[one, two, three]", "one,two,three", "a.wav,,b.wav", "two"),
+    ],
+)
+def test_a_row_that_lacks_its_clip_is_refused_where_audio_is_needed(
+    tmp_path: Path, audio: str, head: str, cells: str, column: str
+) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    (tmp_path / "x.yaml").write_text(HEARD + audio + "\n")
+    full = ",".join(["a.wav"] * (head.count(",") + 1))
+    rows = [f"n,q,x,y,gold,{head}", f"1,What?,k,l,k,{full}", f"2,What?,k,l,k,{cells}"]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    with pytest.raises(DataError, match=rf"row 2 \(2\): no audio in the column '{column}'"):
+        benchmark.release(benchmark.default, need_audio=True)
+    assert len(benchmark.load(benchmark.default)) == 2  # replies made elsewhere can be scored
+
+
+def test_columns_after_the_last_clip_may_be_empty(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    (tmp_path / "x.yaml").write_text(HEARD + "[one, two, three]\n")
+    rows = ["n,q,x,y,gold,one,two,three", "1,What?,k,l,k,a.wav,,", "2,What?,k,l,k,a.wav,b.wav,"]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    items = benchmark.load(benchmark.default, need_audio=True)
+    assert [len(item.clips) for item in items] == [1, 2]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(HEARD + "file\n")
+    (tmp_path / "a.csv").write_text("n,q,x,y,gold,file\n1,What?,k,l,k,gone.wav\n")
+    benchmark = open_benchmark(str(tmp_path / "x.yaml"))
+    with pytest.raises(DataError, match=r"missing audio 'gone.wav'"):
+        benchmark.release(benchmark.default, need_audio=True)
+
+
+LINES = (
+    '{"question": "Which?", "choices": ["a", "b"], "answer": "zebra"}',
+    '{"question": "Which?", "choices": ["a", "a"], "answer": "a"}',
+    '{"question": "", "answer": "a"}',
+    '{"answer": "a"}',
+    '{"question": "Which?", "answer": 3}',
+    '{"question": "Which?", "answer": "a", "choises": []}',
+    '{"question": "Which?", "answer": "a", "audio": "missing.wav"}',
+    "not json",
+    "[1]",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_that_is_no_item_is_told_and_the_others_are_scored(
+    line: str, tmp_path: Path
+) -> None:
+    good = [f'{{"question": "Q{n}?", "choices": ["a", "b"], "answer": "b"}}' for n in range(3)]
+    path = tmp_path / "items.jsonl"
+    path.write_text("\n".join([good[0], line, *good[1:]]) + "\n")
+    benchmark = open_benchmark("own")
+    release = benchmark.release(path, partial=True)
+    assert [item.question for item in release.items] == ["Q0?", "Q1?", "Q2?"]
+    assert release.faults and all("(line 2)" in one for one in release.faults), release.faults
+    assert any("1 row left out: row 2 (line 2)" in note for note in release.notes)
+    found = score(benchmark, release.items, {item.id: "b" for item in release.items})
+    assert found["official"]["value"] == 1 and found["n"] == 3
+    with pytest.raises(DataError):
+        benchmark.release(path)  # a check refuses it

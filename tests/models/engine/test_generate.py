@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from harken.ask.prompt import make_prompt
+from harken.item import Item
 from harken.models.base import Sampling
 from harken.models.composed.model import ComposedModel
 from harken.models.engine.batch import TokenizedPrompt
@@ -126,3 +127,61 @@ def test_the_placeholder_of_audio_is_never_said(tmp_path: Path, how: dict[str, f
     assert sums[0] > sums[1] + 5  # it would be said if it could be
     said = first_tokens(eager, prompt, **how)
     assert audio not in said and sum(said.values()) == DRAWS
+
+
+@pytest.mark.parametrize("top_p", [0.01, 0.3, 0.6, 0.9])
+def test_top_p_leaves_the_fewest_tokens_that_have_that_share(
+    learner: ComposedModel,
+    line: TokenizedPrompt,
+    expected: Callable[[float], np.ndarray],
+    top_p: float,
+) -> None:
+    """By hand: sorted by probability, up to and with the one that reaches the share."""
+    chances = expected(2.0)
+    order = np.argsort(chances)[::-1]
+    kept = order[: 1 + int((chances[order].cumsum() < top_p).sum())]
+    said = first_tokens(learner, line, temperature=2.0, top_p=top_p)
+    assert set(said) <= set(kept.tolist())
+    likely = [token for token in kept if chances[token] / chances[kept].sum() > 0.02]
+    assert set(likely) <= set(said)  # 600 draws miss one with p < 1e-5
+
+
+def test_one_rest_of_the_probability_is_greedy(
+    learner: ComposedModel, line: TokenizedPrompt
+) -> None:
+    tight = Sampling(max_tokens=8, temperature=1.0, top_p=1e-9)
+    sampled = learner.sample({0: line}, tight, [[3]])
+    assert sampled == learner.sample({0: line}, Sampling(max_tokens=8), [[4]])
+
+
+def test_thinking_has_room_of_its_own(learner: ComposedModel, line: TokenizedPrompt) -> None:
+    learner.tokenizer.ends, before = frozenset(), learner.tokenizer.ends
+    try:
+        how = Sampling(max_tokens=3, thinking_tokens=5)
+        (reply,) = learner.sample({0: line}, how, [[0]]).values()
+        (whole,) = learner.sample({0: line}, Sampling(max_tokens=8), [[0]]).values()
+    finally:
+        learner.tokenizer.ends = before
+    assert len(reply.ids) == 8 and not reply.ended and reply == whole
+
+
+def test_a_reply_is_cut_where_the_context_ends(
+    learner: ComposedModel, line: TokenizedPrompt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever room was given: 5 tokens after one prompt, 1 after one that fills the context."""
+    monkeypatch.setattr(learner.tokenizer, "ends", frozenset())
+    long = learner.tokenize(make_prompt(named_long(), learner.style))
+    lines = {0: line, 1: long}
+    size = len(line.ids)
+    assert len(long.ids) > size
+    monkeypatch.setattr(learner.prompt_tokenizer, "context", size + 5)
+    said = learner.sample(lines, Sampling(max_tokens=1_000_000), [[0], [0]])
+    assert [len(said[i].ids) for i in (0, 1)] == [5, max(1, size + 5 - len(long.ids))]
+    assert not said[0].ended
+    alone = learner.sample({0: line}, Sampling(max_tokens=5), [[0]])
+    assert said[0] == alone[0], "a reply does not depend on the others of its batch"
+
+
+def named_long() -> Item:
+    words = "Which of these sounds do you hear? " * 30
+    return Item(question=words, answer="yes", choices=("yes", "no"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,27 @@ def test_linear_is_deterministic_and_its_identity_covers_its_fit():
     assert not Linear().fitted
     with pytest.raises(ConfigError):
         Linear().fit([Item(question="open", answer="x")])
+
+
+def test_linear_identity_is_that_of_what_it_was_fitted_on(monkeypatch):
+    plain = Linear(ITEMS).identity()
+    monkeypatch.setattr(Linear, "_minimise", lambda self, *_: np.full(self.size, 1e-3))
+    assert Linear(ITEMS).identity() == plain, "rounding of the weights must not change it"
+    others = [
+        Linear(ITEMS[1:]),
+        Linear([*ITEMS, *make_items(1, leaky=True)]),
+        Linear([replace(ITEMS[0], answer=ITEMS[0].choices[ITEMS[0].gold - 1]), *ITEMS[1:]]),
+        Linear(ITEMS, decay=1e-3),
+        Linear(ITEMS, size=1 << 12),
+        Linear(),
+    ]
+    assert len({plain, *(other.identity() for other in others)}) == 7
+
+
+def test_linear_says_that_it_is_being_fitted(capsys, monkeypatch):
+    monkeypatch.setattr("harken.progress._quiet", False)
+    Linear(ITEMS[:30])
+    assert "fit the linear text-only model, 30 items" in capsys.readouterr().err
 
 
 def test_linear_gradient_points_the_right_way():

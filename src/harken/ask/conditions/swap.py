@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from zlib import crc32
@@ -12,13 +13,17 @@ from harken.ask.conditions.base import Condition
 from harken.audio.clip import Clip
 from harken.item import Item
 
+_TRIES = 128
+"""Exchanges tried for one item. A sound that more than one item in so many has is a common one."""
+
 
 def swap(items: Sequence[Item], seed: int) -> list[Item | str]:
     """A seeded permutation within equal clip counts in which nobody gets a sound of their own.
 
     A random permutation is repaired by exchanging donors until no item shares a recording or a clip
-    with its donor. Where that fails (one recording everywhere), a free donor is used twice; where
-    no donor exists, the item is excluded with a reason.
+    with its donor. Where that fails (one recording nearly everywhere), a free donor is used twice;
+    where no donor exists, the item is excluded with a reason. The time is linear in the items,
+    however many share a recording.
     """
     sounds = [_sounds(item) for item in items]
     donor: dict[int, int] = {}
@@ -46,20 +51,45 @@ def _derange(
     for at, mine in enumerate(group):
         if sounds[mine].isdisjoint(sounds[donors[at]]):
             continue
-        for step in range(count):
+        for step in range(min(count, _TRIES)):
             other = (starts[at] + step) % count
             repairs = sounds[mine].isdisjoint(sounds[donors[other]])
             if repairs and sounds[group[other]].isdisjoint(sounds[donors[at]]):
                 donors[at], donors[other] = donors[other], donors[at]
                 break
     found: dict[int, int] = {}
+    pools = _Pools(group, sounds)
     for at, mine in enumerate(group):
-        for step in range(-1, count):
-            giver = donors[at] if step < 0 else group[(starts[at] + step) % count]
-            if sounds[mine].isdisjoint(sounds[giver]):
-                found[mine] = giver
-                break
+        if sounds[mine].isdisjoint(sounds[donors[at]]):
+            found[mine] = donors[at]
+        elif (giver := pools.donor(mine, starts[at])) is not None:
+            found[mine] = giver
     return found
+
+
+class _Pools:
+    """Items without the sounds that many have, so that a donor is found without asking all."""
+
+    def __init__(self, group: Sequence[int], sounds: Sequence[frozenset[str]]) -> None:
+        """Count how many items of `group` have each sound."""
+        held = Counter(sound for one in group for sound in sounds[one])
+        least = max(2, len(group) // _TRIES)
+        self._common = frozenset(sound for sound, n in held.items() if n >= least)
+        self._group, self._sounds = group, sounds
+        self._without: dict[frozenset[str], list[int]] = {}
+
+    def donor(self, receiver: int, start: int) -> int | None:
+        """An item without any sound of `receiver`, from place `start` on; None if there is none."""
+        mine = self._sounds[receiver]
+        common = mine & self._common
+        if common not in self._without:
+            self._without[common] = [
+                one for one in self._group if common.isdisjoint(self._sounds[one])
+            ]
+        pool = self._without[common]
+        # What is left to clash are rare sounds: the search ends after a few.
+        places = ((start + step) % len(pool) for step in range(len(pool)))
+        return next((pool[i] for i in places if mine.isdisjoint(self._sounds[pool[i]])), None)
 
 
 def _sounds(item: Item) -> frozenset[str]:

@@ -31,7 +31,7 @@ def parse_rewards(text: str) -> dict[str, float]:
 
     Raises:
         ConfigError: an unknown reward (the nearest names are told), one named twice, a weight that
-            is no number, or no reward at all.
+            is no number, no reward at all, or only weights of 0.
     """
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -48,6 +48,8 @@ def parse_rewards(text: str) -> dict[str, float]:
         found[name] = weight
     if not found:
         raise ConfigError("no reward is named", where=repr(text), hint=_HINT)
+    if not any(found.values()):
+        raise ConfigError("all weights are 0: every reply would be worth the same", where=text)
     return found
 
 

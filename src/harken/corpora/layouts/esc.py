@@ -7,15 +7,17 @@ is CC BY, with CC0 clips named in its README; the rest of ESC-50 is CC BY-NC.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import label, licences
+from harken.corpora.tables import read_heading, read_rows, read_text
+from harken.errors import DataError
 
 _NAME = re.compile(r"(?P<fold>\d)-(?P<source>\d+)-(?P<take>[A-Z])(?:-(?P<target>\d+))?$")
+_COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 _CLASS = re.compile(r"\d{3} - \S")
 
 
@@ -27,12 +29,28 @@ def matches(root: Path) -> bool:
 
 
 def entries(root: Path) -> Iterator[Entry | Reject]:
-    """Every clip with its class, fold, source recording and licence."""
+    """Every clip with its class, fold, source recording and licence.
+
+    Raises:
+        DataError: ``esc50.csv`` has no names of files or classes.
+    """
     meta = root / "meta" / "esc50.csv"
     table: dict[str, dict[str, str]] = {}
     if meta.is_file():
-        with meta.open(encoding="utf-8", errors="replace", newline="") as file:
-            table = {row.get("filename") or "": row for row in csv.DictReader(file)}
+        names, _, _ = read_heading(meta, _COLUMNS)
+        lacking = [name for name in ("filename", "category") if name not in names]
+        if lacking:
+            raise DataError(
+                f"no column {' and '.join(lacking)}: the first line has {', '.join(names[:8])}",
+                where="meta/esc50.csv",
+                hint="Take the table as it was published.",
+            )
+        for number, row in read_rows(meta, _COLUMNS):
+            if isinstance(row, str) or None in row or not row.get("filename"):
+                why = row if isinstance(row, str) else "no filename, or too many fields"
+                yield Reject(f"meta/esc50.csv:{number}", "bad-row", why)
+            else:
+                table[row["filename"].strip()] = row
     own = read_licences(root / "README.md") if not table else {}
     seen = set()
     for path in audio_paths(root):
@@ -65,11 +83,11 @@ def read_licences(readme: Path) -> dict[str, str]:
     """File name -> licence, from the list of clips in ESC-10's README."""
     found = {}
     if readme.is_file():
-        for line in readme.read_text("utf-8", errors="replace").splitlines():
+        for line in read_text(readme).splitlines():
             match = re.match(r"- \*\*\[([^\]]+\.ogg)\]", line)
             stated = licences(line) if match else set()
             if match and len(stated) == 1:
-                found[match[1]] = stated.pop()
+                (found[match[1]],) = stated
     return found
 
 

@@ -17,10 +17,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import label, sole_licence, split_name
+from harken.corpora.tables import read_text
+from harken.errors import DataError
+
+_LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx")
+"""Suffixes of files that may say more of the recordings than their folders do."""
 
 
 def matches(root: Path) -> bool:
@@ -28,7 +34,7 @@ def matches(root: Path) -> bool:
     return root.is_dir()
 
 
-def entries(root: Path) -> Iterator[Entry | Reject]:
+def entries(root: Path) -> Iterator[Entry | Reject | str]:
     """Every audio file, labelled by its folder or, at the top level, by its name."""
     found = list(audio_paths(root))
     paths = [path for path in found if isinstance(path, str)]
@@ -54,6 +60,12 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
             split=split,
             licence=licence,
         )
+    lists = sorted(f.name for f in root.iterdir() if f.is_file() and f.suffix.lower() in _LISTS)
+    if lists:
+        yield (
+            f"{', '.join(lists[:5])}: not read; a list of recordings is called manifest.csv, "
+            "metadata.csv, or the same with .tsv, .jsonl, .json"
+        )
 
 
 def first_word(path: str) -> str:
@@ -66,7 +78,7 @@ def read_transcription(path: Path) -> dict[str, str]:
     """Lines ``<s> words </s> (name)`` as name -> words; empty when there is no such file."""
     if not path.is_file():
         return {}
-    text = path.read_text("utf-8", errors="replace")
+    text = read_text(path)
     lines = re.findall(r"^\s*(?:<s>)?(.*?)(?:</s>)?\s*\(([^()\s]+)\)\s*$", text, re.MULTILINE)
     return {name: words.strip() for words, name in lines}
 
@@ -76,8 +88,8 @@ def stated_licence(root: Path) -> str:
     text = ""
     for path in sorted(root.iterdir()):
         if re.match(r"(licen[cs]e|readme|copying)\b", path.name, re.IGNORECASE) and path.is_file():
-            with path.open(encoding="utf-8", errors="replace") as file:
-                text += file.read(1 << 20)
+            with suppress(DataError):  # a README.pdf is no text
+                text += read_text(path, 1 << 20)
     return sole_licence(text)
 
 

@@ -7,13 +7,13 @@ the sex. The official test split repeats the training speakers; no split is give
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
+from harken.corpora.tables import read_rows
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^\W\d_]+)_(?P<number>\d+)$")
@@ -52,8 +52,7 @@ def read_speakers(path: Path) -> dict[str, str]:
     """Speaker -> ``"F"`` or ``"M"``."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in read_rows(path, ("speaker", "gender")) if isinstance(row, dict)]
     known = {"male": "M", "female": "F"}
     return {r.get("speaker") or "": known.get(r.get("gender") or "", "") for r in rows}
 

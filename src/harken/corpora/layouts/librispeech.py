@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import split_name
+from harken.corpora.tables import read_text
 
 _NAME = re.compile(r"(?P<speaker>\d+)-(?P<chapter>\d+)-(?P<utterance>\d+)$")
 
@@ -54,7 +55,7 @@ def read_transcripts(folder: Path) -> dict[str, str]:
     """Utterance -> words, from every ``*.trans.txt`` in `folder`."""
     found = {}
     for path in sorted(folder.glob("*.trans.txt")):
-        for line in path.read_text("utf-8", errors="replace").splitlines():
+        for line in read_text(path).splitlines():
             name, _, words = line.partition(" ")
             found[name] = words.strip().lower()
     return found
@@ -64,7 +65,7 @@ def read_speakers(path: Path) -> dict[str, str]:
     """Speaker number -> ``"F"`` or ``"M"``, from ``id | sex | subset | minutes | name``."""
     found = {}
     if path.is_file():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
+        for line in read_text(path).splitlines():
             fields = [field.strip() for field in line.split("|")]
             if len(fields) >= 2 and not line.startswith(";") and fields[1] in ("F", "M"):
                 found[fields[0]] = fields[1]

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
+from harken.corpora.tables import read_text
+from harken.errors import DataError
 
 
 def matches(root: Path) -> bool:
@@ -18,18 +20,21 @@ def matches(root: Path) -> bool:
     table = root / "metadata.csv"
     if not table.is_file() or not (root / "wavs").is_dir():
         return False
-    with table.open(encoding="utf-8", errors="replace") as file:
-        return "|" in file.readline(10_000)
+    try:
+        return "|" in (read_text(table, 10_000).splitlines() or [""])[0]
+    except DataError:
+        return False
 
 
 def entries(root: Path) -> Iterator[Entry | Reject]:
     """Every utterance with its normalised text; lines without a file give missing files."""
     texts = {}
-    text = (root / "metadata.csv").read_text("utf-8", errors="replace")
-    for line in text.splitlines():
+    for number, line in enumerate(read_text(root / "metadata.csv").splitlines(), 1):
         fields = line.split("|")
         if len(fields) >= 2:
             texts[fields[0].strip()] = fields[-1].strip()
+        elif line.strip():
+            yield Reject(f"metadata.csv:{number}", "bad-row", "no text behind a |")
     seen = set()
     for path in audio_paths(root):
         if isinstance(path, Reject):

@@ -1,152 +1,194 @@
-"""A list of recordings: ``manifest.jsonl``, ``.csv`` or ``.tsv`` (or ``metadata.…``).
+"""A list of recordings: ``manifest.jsonl``, ``.json``, ``.csv`` or ``.tsv`` (or ``metadata.…``).
 
-One recording a line, paths relative to the folder. Columns (other names in brackets; only the
-first is required)::
+One recording a line, paths relative to the folder of the list; without a list in the folder itself,
+those one folder below are read (``train/metadata.csv``). Separators are ``,`` ``;`` tab or ``|``,
+the text is UTF-8, UTF-16 or UTF-32. Columns (only the first is required; `harken.corpora.columns`
+has the other names that are understood)::
 
-    path [file, filename, file_name, audio]        id [recording]        kind (sound, speech, music)
-    label / labels (a list, or separated by ";")   transcript [text, transcription, sentence]
-    speaker [speaker_id]    sex    split    fold   licence [license]     sha256
+    path        id (source recording)     kind (sound, speech, music)
+    label / labels (a list, or separated by ";")   transcript
+    speaker     sex    split    fold   licence     sha256
     onset, offset           span of the line's labels in seconds
-    onsets                  [[label, onset, offset], …]  (JSONL only)
+    onsets                  [[label, onset, offset], …]  (JSON only)
+    duration                length in seconds; compared with the file
+    offset, duration        without onset: the span of the file that is the recording (NeMo)
 
 Several lines may name one file, each with another event: they are merged into one recording. A line
-that cannot be read is a reject with its line number, and reading goes on.
+that cannot be read is a reject with its line number, and reading goes on. Columns that are not
+understood are told in a note.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from harken.audio.container import AUDIO_SUFFIXES
 from harken.corpora.base import Entry, Kind, Layout, Reject, audio_paths, printable
-from harken.corpora.fields import split_name
+from harken.corpora.columns import HEADINGS, OTHER_NAMES, has_key, known_columns
+from harken.corpora.fields import label_text, split_name
+from harken.corpora.layouts import ljspeech
+from harken.corpora.tables import heading_name, read_heading, read_json_rows, read_rows, read_text
+from harken.errors import DataError
 
-NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv"))
-OTHER_NAMES = {
-    "file": "path",
-    "filename": "path",
-    "file_name": "path",
-    "audio": "path",
-    "recording": "id",
-    "label": "labels",
-    "text": "transcript",
-    "transcription": "transcript",
-    "sentence": "transcript",
-    "speaker_id": "speaker",
-    "license": "licence",
-}
+NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv", "json"))
 KINDS = ("sound", "speech", "music")
-_HEADINGS = {*OTHER_NAMES, *OTHER_NAMES.values()}
+TEXTS = ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256")
 
 
 class _BadRow(Exception):
     """The reason why a line cannot be read."""
 
 
-def find(root: Path) -> Path | None:
-    """The manifest of a folder: the first of `NAMES` that exists and has a column of paths."""
-    for name in NAMES:
-        path = root / name
-        if not path.is_file():
-            continue
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(1 << 16).strip()
-        if name.endswith("jsonl"):
-            return path
-        columns = re.split(r"[,;\t]", first.lower().replace('"', ""))
-        if any(OTHER_NAMES.get(c.strip(), c.strip()) == "path" for c in columns):
-            return path
-    return None
+def is_json(path: Path) -> bool:
+    """Whether a list is JSON, by its name."""
+    return path.suffix in (".json", ".jsonl")
+
+
+def has_paths(path: Path) -> bool:
+    """Whether a table's heading names a column of paths; JSON lines are taken to have one."""
+    if path.suffix == ".jsonl":
+        return True
+    try:
+        if is_json(path):  # often something else than a list of recordings
+            keys = re.findall(r'"([^"\n]+)"\s*:', read_text(path, 1 << 16))
+            return any(OTHER_NAMES.get(name, name) == "path" for name in map(heading_name, keys))
+        names, _, _ = read_heading(path, HEADINGS)
+    except DataError:
+        return False
+    files = any(os.path.splitext(name)[1] in AUDIO_SUFFIXES for name in names)
+    return not files and any(OTHER_NAMES.get(name, name) == "path" for name in names)
+
+
+def tables(root: Path) -> list[Path]:
+    """All files of a folder with one of `NAMES`, those of its folders if it has none."""
+    own = [root / name for name in NAMES if (root / name).is_file()]
+    if own:
+        return own
+    inner = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+    return [folder / name for folder in inner for name in NAMES if (folder / name).is_file()]
+
+
+def find(root: Path) -> list[Path]:
+    """The lists that are read: in each folder of `tables` the first with a column of paths."""
+    found: dict[Path, Path] = {}
+    for path in tables(root):
+        if path.parent not in found and has_paths(path):
+            found[path.parent] = path
+    return list(found.values())
 
 
 def matches(root: Path) -> bool:
-    """There is a manifest with a column of paths."""
-    return find(root) is not None
+    """There is a list with a column of paths."""
+    return bool(find(root))
 
 
-def entries(root: Path) -> Iterator[Entry | Reject]:
-    """One entry a file, in the order of first mention; then a reject for every unreadable line."""
-    path = find(root)
-    if path is None:
-        yield Reject("manifest", "bad-row", f"the folder has none of {', '.join(NAMES)}")
+def refuse_unread(root: Path) -> None:
+    """Raise DataError for a list without a column of paths: it is not passed over."""
+    if ljspeech.matches(root):
         return
-    joined: dict[str, Entry] = {}
+    for path in tables(root):
+        if is_json(path):
+            continue
+        shown = path.relative_to(root).as_posix()
+        names, _, _ = read_heading(path, HEADINGS)
+        if not names:
+            raise DataError(
+                "the table is empty",
+                where=shown,
+                hint="Fill it, or delete it; --layout folder reads the folder without it.",
+            )
+        raise DataError(
+            f"no column of paths: the first line has {', '.join(map(repr, names[:6]))}",
+            where=shown,
+            hint="Begin it with a heading such as path,label; --layout folder reads the folder "
+            "without it.",
+        )
+
+
+def entries(root: Path) -> Iterator[Entry | Reject | str]:
+    """One entry a recording, in the order of first mention; then rejects and notes.
+
+    Raises:
+        DataError: there is no list, or it cannot be read as a whole.
+    """
+    lists = find(root)
+    if not lists:
+        refuse_unread(root)
+        raise DataError(f"the folder has none of {', '.join(NAMES)}", where=root.name)
+    joined: dict[tuple[str, float, float | None], Entry] = {}
     rejects: list[Reject] = []
-    for number, raw in rows(path):
-        try:
-            entry = read_row(raw)
-            held = joined.get(entry.path)
-            joined[entry.path] = entry if held is None else join(held, entry)
-        except _BadRow as bad:
-            rejects.append(Reject(f"{path.name}:{number}", "bad-row", str(bad)))
+    unread: Counter[str] = Counter()
+    for path in lists:
+        folder = path.parent.relative_to(root).as_posix()
+        shown = path.relative_to(root).as_posix()
+        for number, raw in rows(path):
+            try:
+                entry = placed(read_row(raw, unread), folder)
+                key = (entry.path, entry.start_s, entry.length_s)
+                held = joined.get(key)
+                joined[key] = entry if held is None else join(held, entry)
+            except _BadRow as bad:
+                rejects.append(Reject(f"{shown}:{number}", "bad-row", printable(str(bad))))
     yield from joined.values()
     yield from rejects
+    named = {entry.path for entry in joined.values()}
+    by = " and ".join(path.relative_to(root).as_posix() for path in lists)
     for other in audio_paths(root):
-        if isinstance(other, str) and other not in joined:
-            yield Reject(printable(other), "unlisted", f"{path.name} does not name this file")
+        if isinstance(other, Reject):
+            if other.path not in named:
+                yield other
+        elif other not in named:
+            yield Reject(printable(other), "unlisted", f"{by} does not name this file")
+    if unread:
+        yield f"columns of {by} that are not read: {', '.join(sorted(unread)[:20])}"
+    for other_list in tables(root):
+        if other_list not in lists:
+            yield f"{other_list.relative_to(root).as_posix()} is not read: {by} is"
+
+
+def placed(entry: Entry, folder: str) -> Entry:
+    """An entry of a list in `folder`: its path, and the split that the folder's name gives."""
+    if folder == ".":
+        return entry
+    path = os.path.normpath(os.path.join(folder, entry.path))
+    return replace(entry, path=path, split=entry.split or split_name(folder))
 
 
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, row) pairs; a row is a dict, or a sentence why the line cannot be read."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        if path.suffix == ".jsonl":
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    try:
-                        yield number, json.loads(line)
-                    except (ValueError, RecursionError) as error:
-                        yield number, f"not JSON: {error}"
-            return
-        first = file.readline()
-        file.seek(0)
-        delimiter = max("\t;,", key=first.count)
-        reader = csv.DictReader(file, delimiter=delimiter)
-        while True:
-            try:
-                yield reader.line_num + 1, next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield reader.line_num, f"not CSV: {error}"
+    return read_json_rows(path) if is_json(path) else read_rows(path, HEADINGS)
 
 
-def read_row(raw: Any) -> Entry:
-    """One row as an entry; raises _BadRow with the reason."""
+def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
+    """One row as an entry; raises _BadRow with the reason. `unread` counts columns not read."""
     if isinstance(raw, str):
         raise _BadRow(raw)
     if not isinstance(raw, dict):
         raise _BadRow(f"not an object but {type(raw).__name__}")
-    row = {}
-    for key, value in raw.items():
-        name = str(key).strip().lower()
-        if value not in (None, "", []):
-            row[OTHER_NAMES.get(name, name)] = value
     if None in raw:
         raise _BadRow("more fields than the heading names")
+    row = known_columns(raw, Counter() if unread is None else unread)
     if "path" not in row:
         raise _BadRow("no path")
-    texts = {
-        name: str(row[name]).strip()
-        for name in ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256")
-        if name in row
-    }
+    texts = {name: str(row[name]).strip() for name in TEXTS if name in row}
     for name, text in texts.items():
         if name != "path" and not _encodable(text):
             raise _BadRow(f"{name} is not valid UTF-8")
-    kind = str(row.get("kind", "speech" if "transcript" in texts else "sound")).lower()
+    kind = str(row.get("kind", "speech" if "transcript" in texts else "sound")).strip().lower()
     if kind not in KINDS:
         raise _BadRow(f"kind is {kind!r}, not one of {', '.join(KINDS)}")
     labels = read_labels(row.get("labels"))
     split = texts.get("split", "")
     if split and not split_name(split):
         raise _BadRow(f"split is {split!r}, not train, dev or test")
+    start_s, length_s, stated_s = read_span(row, nemo=has_key(raw, "audio_filepath"))
     return Entry(
         path=os.path.normpath(texts["path"]),
         id=texts.get("id", ""),
@@ -157,10 +199,32 @@ def read_row(raw: Any) -> Entry:
         split=split_name(split),
         fold=None if "fold" not in row else int(_number(row["fold"], "fold")),
         licence=texts.get("licence", ""),
-        onsets=read_onsets(row, labels),
+        onsets=() if start_s or length_s is not None else read_onsets(row, labels),
         sex=texts.get("sex", "")[:1].upper(),
         sha256=texts["sha256"].lower() if "sha256" in texts else None,
+        start_s=start_s,
+        length_s=length_s,
+        stated_s=stated_s,
     )
+
+
+def read_span(row: dict[str, Any], nemo: bool) -> tuple[float, float | None, float | None]:
+    """(start, length, stated length of the file) in seconds.
+
+    NeMo's ``offset`` and ``duration`` cut the recording from its file. A ``duration`` alone is a
+    statement about the file, except in NeMo's own lists, where nothing after it is heard.
+    """
+    duration = _number(row["duration"], "duration") if "duration" in row else None
+    if duration is not None and duration <= 0:
+        raise _BadRow(f"duration is {duration:g}")
+    if "onset" in row or "onsets" in row or not (nemo or duration is not None):
+        return 0.0, None, duration
+    start = _number(row["offset"], "offset") if "offset" in row else 0.0
+    if start < 0:
+        raise _BadRow(f"offset is {start:g}")
+    if nemo or "offset" in row:
+        return start, duration, None
+    return 0.0, None, duration
 
 
 def read_labels(value: Any) -> tuple[str, ...]:
@@ -168,7 +232,9 @@ def read_labels(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     parts = value if isinstance(value, list) else str(value).split(";")
-    labels = tuple(dict.fromkeys(str(part).strip().lower() for part in parts))
+    if any(isinstance(part, (dict, list)) or part is None for part in parts):
+        raise _BadRow(f"a label is neither a text nor a number: {value!r}"[:200])
+    labels = tuple(dict.fromkeys(label_text(str(part)) for part in parts))
     if not all(map(_encodable, labels)):
         raise _BadRow("a label is not valid UTF-8")
     return tuple(label for label in labels if label)
@@ -196,24 +262,27 @@ def read_onsets(
         onset, offset = _number(event[1], "onset"), _number(event[2], "offset")
         if not 0.0 <= onset < offset:
             raise _BadRow(f"the event lasts from {onset:g} s to {offset:g} s")
-        found.append((str(event[0]).strip().lower(), onset, offset))
+        found.append((label_text(str(event[0])), onset, offset))
     return tuple(found)
+
+
+_JOINED = ("id", "speaker", "split", "fold", "transcript", "licence", "sha256")
 
 
 def join(one: Entry, other: Entry) -> Entry:
     """Merge two lines about one file; raises _BadRow if they contradict each other."""
-    for name in ("id", "speaker", "split", "fold", "transcript", "licence", "sha256"):
+    kept = {}
+    for name in _JOINED:
         first, second = getattr(one, name), getattr(other, name)
-        if first and second and first != second:
+        said = [value for value in (first, second) if value not in (None, "")]
+        if len(set(said)) > 1:
             raise _BadRow(f"{name} is {second!r}, an earlier line has {first!r} for this file")
+        kept[name] = said[0] if said else first
     return replace(
         one,
         labels=tuple(dict.fromkeys(one.labels + other.labels)),
         onsets=tuple(dict.fromkeys(one.onsets + other.onsets)),
-        **{
-            name: getattr(one, name) or getattr(other, name)
-            for name in ("id", "speaker", "split", "fold", "transcript", "licence", "sha256")
-        },
+        **kept,
     )
 
 
@@ -235,7 +304,7 @@ def _encodable(text: str) -> bool:
 
 LAYOUT = Layout(
     "manifest",
-    "recordings listed in a manifest (or metadata) .jsonl, .csv or .tsv",
+    "recordings listed in a manifest (or metadata) .jsonl, .json, .csv or .tsv",
     matches,
     entries,
 )

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.layouts.soundfx import source_id
+from harken.corpora.tables import read_text
 
 INSTRUMENTS = {
     # The longest matching prefix counts.
@@ -91,7 +92,7 @@ def read_sources(readme: Path) -> dict[str, str]:
     """Sample name without underscores -> Freesound id (the README writes ``perc_impact_1``)."""
     if not readme.is_file():
         return {}
-    text = readme.read_text("utf-8", errors="replace")
+    text = read_text(readme)
     found = re.findall(r"^\* `:(\w+)` - (\S*freesound\.org\S+)", text, re.MULTILINE)
     return {name.replace("_", ""): source_id(address) for name, address in found}
 

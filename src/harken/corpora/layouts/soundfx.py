@@ -14,6 +14,8 @@ from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import label, sole_licence
+from harken.corpora.tables import read_text
+from harken.errors import DataError
 
 
 def matches(root: Path) -> bool:
@@ -49,8 +51,10 @@ def _read(metadata: Path) -> str:
     """At most 64 KiB of a metadata file; empty if there is none."""
     if not metadata.is_file():
         return ""
-    with metadata.open(encoding="utf-8", errors="replace") as file:
-        return file.read(1 << 16)
+    try:
+        return read_text(metadata, 1 << 16)
+    except DataError:
+        return ""
 
 
 LAYOUT = Layout("soundfx", "short effects with a card of text beside each", matches, entries)

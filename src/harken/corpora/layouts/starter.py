@@ -15,7 +15,7 @@ def matches(root: Path) -> bool:
     return (root / MARKER).is_file()
 
 
-def entries(root: Path) -> Iterator[Entry | Reject]:
+def entries(root: Path) -> Iterator[Entry | Reject | str]:
     """The lines of the manifest."""
     yield from manifest.entries(root)
 

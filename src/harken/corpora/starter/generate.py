@@ -37,6 +37,7 @@ from harken.audio.load import encode_wav
 from harken.audio.probe import file_sha256
 from harken.corpora.base import Kind
 from harken.errors import ConfigError, DataError, HarkenError
+from harken.parsing import parse_json
 from harken.progress import track
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _finished(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[st
             continue
         for line in (folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError:
                 continue  # an incomplete last line of an interrupted run: its clip is made again
             if isinstance(row, dict) and row.get("id") == _identity(str(row.get("path")), seed):
@@ -309,7 +310,7 @@ def _head(folder: Path) -> tuple[int, int] | None:
         if path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace")
             try:
-                head = json.loads(text.partition("\n")[0] if name == JOURNAL else text)
+                head = parse_json(text.partition("\n")[0] if name == JOURNAL else text)
                 return int(head["version"]), int(head["seed"])
             except (ValueError, KeyError, TypeError):
                 continue

@@ -5,14 +5,19 @@ official release and of a prediction file, the official rule, and the faults of 
 that are reproduced. Then one class, a subclass of `base.Benchmark`, in this order:
 
 1. facts: ``name title paper rule traps hub files key prediction required task by sizes counts
-   versions fewest share``;
-2. how a row reads: ``question options answer audio value faults rows`` (only where they differ);
-3. ``official(items, predictions, helpers) -> Official``: what the benchmark's own script reports,
+   versions fewest scores_odd_rows suffixes keeps_absent share``;
+2. how a row reads: ``question options answer audio value faults remarks rows`` (only where they
+   differ);
+3. ``submitted(item, place)`` and ``write_predictions``: how a chosen option, and the file, must be
+   written so that the official script reads them (where it is not the option's text in its row);
+4. ``official(items, predictions, helpers) -> Official``: what the benchmark's own script reports,
    bit for bit, with the faults that took effect named;
-4. ``strict_score(item, predictions) -> ItemScore`` (where a reply is neither option nor text).
+5. ``strict_score(item, predictions) -> ItemScore`` (where a reply is neither option nor text).
 
-Loading, validation (every fault at once), fingerprints and prediction files are in `base`; numbers
-in `scoring`; text-only floors in `floors`; a comparison of parsers in `parsers`. The official
-options of an item are in ``plan["options"]``: an item whose release repeats an option keeps the
-repeats there, and has each text once in `Item.choices`.
+Facts and rows are in `layout`; loading, checks and fingerprints in `loading`; rules and submissions
+in `base`; numbers in `scoring`; replies in `predictions`, those of other programs in `formats` and
+`align`; another version of the release in `same_release`; text-only floors in `floors`; a
+comparison of parsers in `parsers`. The official options of an item are in ``plan["options"]``: an
+item whose release repeats an option, or has an empty one, keeps them there, and has each text once
+in `Item.choices`.
 """

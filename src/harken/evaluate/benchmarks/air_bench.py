@@ -13,8 +13,9 @@ is compared with the first option that equals the gold. Accuracy per (task_name,
 script prints no total: the micro mean over all counted items, given here, is harken's own.
 
 Traps reproduced: unreadable, empty and "None" replies leave the denominator (open issue #8 of the
-repository); rows of no task are skipped; a row without ``response``, a null, or a task in which
-nothing could be read stops the script.
+repository); rows of no task are skipped; a row without ``response``, a null, a task in which
+nothing could be read, or a readable reply to a question whose gold is none of its choices stops the
+script. Read too: rows without ``uniq_id``, and the repository's ``batch_run_output.jsonl``.
 """
 
 from __future__ import annotations
@@ -24,13 +25,11 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.matching import letter_by_place
+from harken.evaluate.benchmarks.matching import CHOICES, choice_letter, letter_by_place
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, micro, row_of
 from harken.item import Item
-
-NAMES = ("choice_a", "choice_b", "choice_c", "choice_d")
 
 
 class AirBench(Benchmark):
@@ -48,6 +47,9 @@ class AirBench(Benchmark):
     files = ("Foundation_meta.json", "Foundation/Foundation_meta.json", "*.jsonl")
     key = "uniq_id"
     prediction = ("response",)
+    suffixes = (".jsonl",)
+    keeps_absent = False
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "path": (str,),
         "question": (str,),
@@ -62,7 +64,7 @@ class AirBench(Benchmark):
 
     def options(self, row: Row) -> list[str]:
         """``choice_a`` … ``choice_d``; c and d may be absent."""
-        return [str(row[name]) for name in NAMES if row.get(name) is not None]
+        return [str(row[name]) for name in CHOICES if row.get(name) is not None]
 
     def answer(self, row: Row) -> str | None:
         """``answer_gt``, a text."""
@@ -74,6 +76,17 @@ class AirBench(Benchmark):
         if row["task_name"] == "Audio_Grounding":
             path = path[:-3] + "flac"
         return [f"{row['task_name']}_{row['dataset_name']}/{path}"]
+
+    def keyed(self, row: Row, number: int) -> Row:
+        """Rows without ``uniq_id`` are named by what identifies the question."""
+        if row.get("uniq_id") is not None:
+            return row
+        names = ("task_name", "dataset_name", "path", "question", *CHOICES)
+        return {**row, "uniq_id": "/".join(str(row.get(name) or "") for name in names)}
+
+    def submitted(self, item: Item, place: int) -> str:
+        """The letter of the option."""
+        return choice_letter(row_of(item), item.choices[place])
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
@@ -97,7 +110,10 @@ class AirBench(Benchmark):
             if letter is None:
                 failed += 1
                 continue
-            gold = next(name for name in NAMES if row.get(name) == row["answer_gt"])
+            gold = next((name for name in CHOICES if row.get(name) == row["answer_gt"]), None)
+            if gold is None:
+                why = f"the gold of {key} is none of its choices"
+                return Official("accuracy", None, 0, {}, stops=why)
             scores[key] = float(letter == gold[-1].upper())
             own.append(float(letter == gold[-1].upper()))
         value, n = micro(scores)

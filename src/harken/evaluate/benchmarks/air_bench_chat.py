@@ -11,24 +11,30 @@ first) and ``gpt-score-cir`` (model first).
 Official rule: the judge (gpt-4-0125-preview) gives two whole numbers 1-10, for the reference and
 for the model, in one line; asked again with positions swapped; a group's score is the mean of both
 runs' means. Groups: speech, sound, music, speech_and_sound, speech_and_music; mixed is the mean of
-the last two. The headline (mean of speech, sound, music, mixed) is the paper's average.
+the last two. The headline (mean of speech, sound, music, mixed) is the paper's average. The script
+prints one table a run: ``parts["orders"]`` has both, with the number of lines, the win rate (the
+share of lines in which the model's number is above the reference's), and the averages of model and
+reference; ``parts["win_rate"]`` and ``parts["reference"]`` are the means of both runs by group.
 
-Traps reproduced: a line that is not two whole numbers up to 10 is left out of its run; rows without
-a response are never judged; a group without a readable line stops the script (it divides by zero).
+Traps reproduced: a line that is not two whole numbers up to 10 is left out of its run; numbers
+below 1 count; an empty response is judged, a null one is not; a group without a readable line stops
+the script (it divides by zero), as do rows without the field and a judge's line that is not text.
 Not reproduced: half of the script's requests run at temperature 2.0 by chance. Strict: an item with
-an unreadable line, or whose two orders prefer opposite answers, counts as not judged.
+an unreadable line or a number outside 1-10, or whose two orders prefer opposite answers, counts as
+not judged; an empty response is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers, judgements, material, unsettled
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Official, key_of, row_of
+from harken.evaluate.benchmarks.types import Official, key_of, row_of, share
 from harken.item import Item
 
 GROUPS: Mapping[str, str] = {
@@ -52,12 +58,15 @@ class AirBenchChat(Benchmark):
     rule = "judge 1-10 in both orders, mean per group, mean over speech, sound, music and mixed"
     traps = (
         "unreadable judge lines leave the denominator",
+        "an empty response is judged like any other",
         "a group without a readable line stops the script",
     )
     hub = "qyang1021/AIR-Bench-Dataset"
     files = ("Chat_meta.json", "Chat/Chat_meta.json", "*.jsonl")
     key = "uniq_id"
     prediction = ("response",)
+    suffixes = (".jsonl",)
+    keeps_absent = False
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "path": (str,),
         "question": (str,),
@@ -103,66 +112,146 @@ class AirBenchChat(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """The mean of four groups on the judge's scale of 1-10."""
-        runs = [
-            judgements(items, predictions, helpers, column, _prompt(first))
-            for column, first in (("gpt-score", False), ("gpt-score-cir", True))
-        ]
-        if any(run is None for run in runs):
-            return Official("judge score 1-10", None, 0, {}, ("not scored: needs --judge",))
-        lines: dict[str, list[list[int]]] = {name: [[], []] for name in GROUPS.values()}
+        metric = "judge score 1-10"
+        first, second = (
+            judgements(items, predictions, helpers, column, _prompt(model_first), blank=True)
+            for column, model_first in ORDERS
+        )
+        if first is None or second is None:
+            return Official(metric, None, 0, {}, ("not scored: needs --judge",))
+        runs = [_read(items, run, bool(n)) for n, run in enumerate((first, second))]
+        open_ = unsettled(helpers, _preferences(runs[0]), _preferences(runs[1]), 1)
         scores: dict[str, float | None] = {}
-        first, second = (_preferences(run or {}, bool(n)) for n, run in enumerate(runs))
-        open_ = unsettled(helpers, first, second, 1)
-        failed = 0
-        for item in items:
-            own: list[int] = []
-            for number, run in enumerate(runs):
-                if run is None or key_of(item) not in run:
-                    continue
-                pair = read_pair(run[key_of(item)] or "")
-                if pair is None:
-                    failed += 1
-                    continue
-                own.append(pair[0] if number else pair[1])
-                lines[GROUPS[row_of(item)["task_name"]]][number].append(own[-1])
-            scores[key_of(item)] = sum(own) / len(own) / 10 if own else None
-        parts, stops = _groups(lines)
+        for key in map(key_of, items):
+            own = [pair.model for run in runs if (pair := run.get(key)) is not None]
+            scores[key] = sum(own) / len(own) / 10 if own else None
+        orders = [_table(run) for run in runs]
+        parts, stops = _groups(orders)
+        stops = _unjudgeable(items, predictions, helpers) or stops
         value = None if stops else sum(parts[g] for g in FOUR) / len(FOUR)
-        faults = []
-        if failed:
-            faults.append(f"{failed} judge lines were unreadable and left out")
-        unjudged = sum(one is None for one in scores.values())
-        if unjudged:
-            faults.append(f"{unjudged} of {len(items)} items have no judged reply and do not count")
-        n = len(items) - unjudged
-        return Official("judge score 1-10", value, n, scores, tuple(faults), parts, stops, open_)
+        faults = _told(items, predictions, runs, scores)
+        n = sum(one is not None for one in scores.values())
+        return Official(metric, value, n, scores, tuple(faults), parts, stops, open_)
 
 
-def _preferences(run: Mapping[str, str | None], model_first: bool) -> dict[str, float | None]:
-    """Key -> 1 where the judge prefers the model, -1 the reference, 0 neither, None unreadable."""
+ORDERS = (("gpt-score", False), ("gpt-score-cir", True))
+"""The column of each run, and whether the model's answer comes first in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One readable line of the judge."""
+
+    group: str
+    model: int
+    reference: int
+
+
+Run = Mapping[str, Pair | None]
+
+
+def _read(items: Sequence[Item], run: Mapping[str, str | None], model_first: bool) -> Run:
+    """Key -> the line's pair, None for an unreadable one."""
+    found: dict[str, Pair | None] = {}
+    for item in items:
+        key = key_of(item)
+        if key not in run:
+            continue
+        found[key] = None
+        if (pair := read_pair(run[key] or "")) is not None:
+            model, reference = pair if model_first else pair[::-1]
+            found[key] = Pair(GROUPS[row_of(item)["task_name"]], model, reference)
+    return found
+
+
+def _preferences(run: Run) -> dict[str, float | None]:
+    """Key -> 1 where the judge prefers the model, -1 the reference, 0 neither; None: no judgement.
+
+    A number outside the scale is none.
+    """
     found: dict[str, float | None] = {}
-    for key, line in run.items():
-        pair = read_pair(line or "")
-        lead = None if pair is None else (pair[0] - pair[1]) * (1 if model_first else -1)
-        found[key] = None if lead is None else float((lead > 0) - (lead < 0))
+    for key, pair in run.items():
+        if pair is None or min(pair.model, pair.reference) < 1:
+            found[key] = None
+        else:
+            found[key] = float((pair.model > pair.reference) - (pair.model < pair.reference))
     return found
 
 
 FOUR = ("speech", "sound", "music", "mixed")
 
 
-def _groups(lines: Mapping[str, list[list[int]]]) -> tuple[dict[str, Any], str]:
-    """Group -> mean of both runs' means, and why the script would stop."""
+def _table(run: Run) -> dict[str, dict[str, Any]]:
+    """What the script prints of one run: group -> lines, win rate, averages."""
+    table: dict[str, dict[str, Any]] = {}
+    for group in dict.fromkeys(GROUPS.values()):
+        own = [pair for pair in run.values() if pair is not None and pair.group == group]
+        table[group] = {
+            "n": len(own),
+            "win_rate": share([float(pair.model > pair.reference) for pair in own]),
+            "model": share([float(pair.model) for pair in own]),
+            "reference": share([float(pair.reference) for pair in own]),
+        }
+    return table
+
+
+def _groups(orders: Sequence[Mapping[str, Mapping[str, Any]]]) -> tuple[dict[str, Any], str]:
+    """The means of both runs by group, and why the script would stop."""
     parts: dict[str, Any] = {}
+    means: dict[str, dict[str, float]] = {"win_rate": {}, "reference": {}}
     stops = ""
-    for name, both in lines.items():
-        if not all(both):
+    for name in orders[0]:
+        both = [order[name] for order in orders]
+        if not all(one["n"] for one in both):
             stops = stops or f"the group {name} has no readable judgement: division by zero"
-        else:
-            parts[name] = sum(sum(run) / len(run) for run in both) / 2
-    if "speech_and_sound" in parts and "speech_and_music" in parts:
-        parts["mixed"] = (parts["speech_and_sound"] + parts["speech_and_music"]) / 2
-    return parts, stops
+            continue
+        parts[name] = sum(one["model"] for one in both) / 2
+        for kind, own in means.items():
+            own[name] = sum(one[kind] for one in both) / 2
+    for own in (parts, *means.values()):
+        if "speech_and_sound" in own and "speech_and_music" in own:
+            own["mixed"] = (own["speech_and_sound"] + own["speech_and_music"]) / 2
+    shown = dict(zip(("reference_first", "model_first"), orders, strict=True))
+    return {**parts, **means, "orders": shown}, stops
+
+
+def _unjudgeable(items: Sequence[Item], predictions: Predictions, helpers: Helpers) -> str:
+    """Why the scripts stop before a group is counted: a row without its field."""
+    for key in predictions.rows:
+        row = predictions.raw.get(key, {})
+        for column, _ in ORDERS:
+            if column in row and not isinstance(row[column], str):
+                return f"the {column} of {key} is not text"
+    if helpers.judge is None or any(column in row for row in predictions.raw.values()
+                                    for column, _ in ORDERS):  # fmt: skip
+        return ""
+    bare = next((key for key in predictions.rows if key not in predictions.texts), None)
+    return "" if bare is None else f"the row {bare} has no response"
+
+
+def _told(
+    items: Sequence[Item],
+    predictions: Predictions,
+    runs: Sequence[Run],
+    scores: Mapping[str, float | None],
+) -> list[str]:
+    """The faults that took effect."""
+    faults = []
+    failed = sum(pair is None for run in runs for pair in run.values())
+    if failed:
+        faults.append(f"{failed} judge lines were unreadable and left out")
+    below = sum(pair is not None and min(pair.model, pair.reference) < 1
+                for run in runs for pair in run.values())  # fmt: skip
+    if below:
+        faults.append(f"{below} judge lines hold a number below 1 and were taken as they are")
+    empty = sum(scores[key] is not None and predictions.get(key) is not None
+                and not predictions.text(key).strip() for key in map(key_of, items))  # fmt: skip
+    if empty:
+        faults.append(f"{empty} empty responses were judged")
+    unjudged = sum(one is None for one in scores.values())
+    if unjudged:
+        faults.append(f"{unjudged} of {len(items)} items have no judged reply and do not count")
+    return faults
 
 
 def read_pair(line: str) -> tuple[int, int] | None:

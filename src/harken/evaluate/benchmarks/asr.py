@@ -6,18 +6,25 @@ Release: LibriSpeech's folders (``*.trans.txt``: an utterance's id and its words
 ``id``, ``audio`` and ``text``. Predictions: rows by ``id`` with ``prediction``.
 
 Rule: (substitutions + deletions + insertions) / words of the references, over all utterances (not
-the mean of utterances), as jiwer computes it; CER the same on characters. Both sides are
-lower-cased, punctuation (except apostrophes within words) is removed and spaces are normalised;
-numbers and spellings stay as they are: no language-specific normaliser. Scripts score the
-utterances they are given: rows absent from the file do not count (see ``faults``); an empty reply
-is all deletions. Strict: missing replies are all deletions, and an item is worth
-max(0, 1 - its WER).
+the mean of utterances), as jiwer computes it; CER the same on characters. Twice, each with the name
+of its normaliser under ``normaliser``:
+
+- ``plain``, the headline, for every language: lower case, without punctuation (except apostrophes
+  within words), one space between words; numbers and spellings stay as they are.
+- ``whisper_english`` under ``parts``, for English only: Whisper's normaliser, with which most
+  published English numbers are computed ("twenty-seven colours" and "27 colors" are the same);
+  of the library whisper_normalizer, or else of transformers, which lacks the list of British
+  spellings. A reference that it empties ("hmm") has no words; what is said for it is inserted.
+
+Scripts score the utterances they are given: rows absent from the file do not count (see
+``faults``); an empty reply is all deletions. Strict: missing replies are all deletions, and an item
+is worth max(0, 1 - its plain WER).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +34,8 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
+from harken.models.listeners.normaliser import whisper_english
+from harken.parsing import read_text
 
 
 class AsrBenchmark(Benchmark):
@@ -35,7 +44,7 @@ class AsrBenchmark(Benchmark):
     name = "asr"
     title = "Speech recognition (WER, CER)"
     paper = "–"
-    rule = "corpus WER; lower is better; absent rows do not count"
+    rule = "corpus WER on plain words, beside it by Whisper's English normaliser; lower is better"
     traps = ("rows absent from the prediction file leave the denominator",)
     files = ("*.jsonl", "*.json", "*.csv", "*.tsv", "**/*.trans.txt")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"text": (str,)}
@@ -51,7 +60,7 @@ class AsrBenchmark(Benchmark):
             return super().rows(source)
         rows: list[Row] = []
         for path in found:
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in read_text(path).splitlines():
                 name, _, text = line.partition(" ")
                 audio = (path.parent / f"{name}.flac").relative_to(folder)
                 rows.append({"id": name, "text": text, "audio": audio.as_posix(),
@@ -87,31 +96,55 @@ class AsrBenchmark(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """WER; CER and the kinds of errors under ``parts``."""
-        scores: dict[str, float | None] = {}
-        kinds = [0, 0, 0]
-        total = letters = letter_errors = 0
-        for item in items:
-            if key_of(item) not in predictions.rows:
-                scores[key_of(item)] = None
-                continue
-            gold, predicted = normalise(item.answer), normalise(predictions.text(key_of(item)))
-            own = edits(gold.split(), predicted.split())
-            kinds = [a + b for a, b in zip(kinds, own, strict=True)]
-            total += len(gold.split())
-            letters += len(gold)
-            letter_errors += sum(edits(gold, predicted))
-            scores[key_of(item)] = sum(own) / len(gold.split())
-        n = sum(one is not None for one in scores.values())
-        if not n:
+        there = [item for item in items if key_of(item) in predictions.rows]
+        scores: dict[str, float | None] = dict.fromkeys(map(key_of, items))
+        if not there:
             return Official("WER", None, 0, scores, stops="no utterance has a prediction")
-        parts: dict[str, Any] = {
-            "WER": sum(kinds) / total,
-            "CER": letter_errors / letters,
-            **dict(zip(("substitutions", "deletions", "insertions"), kinds, strict=True)),
-            "words": total,
-        }
-        faults = (f"{len(items) - n} absent rows do not count",) if n < len(items) else ()
-        return Official("WER", parts["WER"], n, scores, faults, parts)
+        pairs = [(item.answer, predictions.text(key_of(item))) for item in there]
+        parts, own = error_rates(pairs, normalise)
+        scores |= dict(zip(map(key_of, there), own, strict=True))
+        parts = {"normaliser": PLAIN, **parts, "whisper_english": _by_whisper(pairs)}
+        absent = len(items) - len(there)
+        faults = (f"{absent} absent rows do not count",) if absent else ()
+        return Official("WER", parts["WER"], len(there), scores, faults, parts)
+
+
+PLAIN = "plain: lower case, without punctuation"
+
+
+def error_rates(
+    pairs: Sequence[tuple[str, str]], normaliser: Callable[[str], str]
+) -> tuple[dict[str, Any], list[float | None]]:
+    """Corpus WER and CER of (reference, reply) pairs, and each pair's WER.
+
+    A rate is None where no reference has words.
+    """
+    kinds = [0, 0, 0]
+    total = letters = letter_errors = 0
+    each: list[float | None] = []
+    for reference, reply in pairs:
+        gold, predicted = normaliser(reference), normaliser(reply)
+        own, size = edits(gold.split(), predicted.split()), len(gold.split())
+        kinds = [a + b for a, b in zip(kinds, own, strict=True)]
+        total += size
+        letters += len(gold)
+        letter_errors += sum(edits(gold, predicted))
+        each.append(sum(own) / size if size else None)
+    return {
+        "WER": sum(kinds) / total if total else None,
+        "CER": letter_errors / letters if letters else None,
+        **dict(zip(("substitutions", "deletions", "insertions"), kinds, strict=True)),
+        "words": total,
+    }, each
+
+
+def _by_whisper(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The rates by Whisper's English normaliser, and whose it is; or what they need."""
+    found = whisper_english()
+    if found is None:
+        return {"needs": "pip install harken[metrics]"}
+    name, normaliser = found
+    return {"normaliser": name, **error_rates(pairs, normaliser)[0]}
 
 
 def normalise(text: str) -> str:

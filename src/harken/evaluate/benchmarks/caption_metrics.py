@@ -2,9 +2,9 @@
 
 Papineni et al. 2002 (corpus BLEU, closest reference length); Lin 2004 (ROUGE-L, beta 1.2, best
 precision and best recall over the references); Vedantam et al. 2015 (CIDEr-D: n = 1…4, sigma 6,
-clipped, times 10, document frequencies from the references at hand). Words: lower case, without
-punctuation; the Java tokeniser of the COCO tools differs for rare characters. SPICE, METEOR and
-FENSE need Java or weights and are not here.
+clipped, times 10, document frequencies from the references at hand). They take words: those of the
+COCO tools (`harken.evaluate.benchmarks.ptb`) or plain ones (`words`). SPICE, METEOR and FENSE need
+Java or weights and are not here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 Words = Sequence[str]
+
+_TINY, _SMALL = 1e-15, 1e-9
+"""What the COCO tools add to counts that may be 0: BLEU-4 without a common 4-gram is about 1e-5."""
 
 
 def words(text: str) -> list[str]:
@@ -34,8 +37,9 @@ def bleu(predicted: Sequence[Words], references: Sequence[Sequence[Words]]) -> l
         min((abs(len(one) - len(own)), len(one)) for one in refs)[1]
         for own, refs in zip(predicted, references, strict=True)
     )
-    penalty = 1.0 if length > closest else math.exp(1 - closest / length) if length else 0.0
-    logs, found = 0.0, []
+    ratio = (length + _TINY) / (closest + _SMALL)
+    penalty = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
+    product, found = 1.0, []
     for size in range(1, 5):
         met = total = 0
         for own, refs in zip(predicted, references, strict=True):
@@ -45,8 +49,8 @@ def bleu(predicted: Sequence[Words], references: Sequence[Sequence[Words]]) -> l
                 most |= grams(one, size)
             met += sum((counts & most).values())
             total += sum(counts.values())
-        logs += math.log(met / total) if met and total else -math.inf
-        found.append(penalty * math.exp(logs / size))
+        product *= (met + _TINY) / (total + _SMALL)
+        found.append(penalty * product ** (1 / size))
     return found
 
 

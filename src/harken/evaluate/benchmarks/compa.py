@@ -23,13 +23,14 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions
-from harken.evaluate.benchmarks.rows import Row, faulty, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, reply_rows
+from harken.evaluate.benchmarks.rows import Row, faulty
 from harken.evaluate.benchmarks.types import Official, key_of, row_of
 from harken.item import Item
 
 CLIPS = ("Clip 1", "Clip 2")
 SIMS = ("sim_0_0", "sim_0_1", "sim_1_0", "sim_1_1")
+QUESTIONS = {"text0", "text1", "audio0", "audio1"}
 _COLUMNS = ("pair_caption", "reversed_pair_caption", "pair_file", "reversed_pair_file")
 
 
@@ -76,7 +77,7 @@ class Compa(Benchmark):
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """Replies by question; or similarities by pair, turned into the choices they make."""
-        rows = read_rows(Path(path))
+        rows, _ = reply_rows(Path(path), self.key)
         if not rows or not any(name in row for row in rows for name in SIMS):
             return super().read_predictions(path)
         texts: dict[str, str] = {}
@@ -104,12 +105,17 @@ class Compa(Benchmark):
             scores[key_of(item)] = float(right)
             row = row_of(item)
             pairs.setdefault(row["pair"], {})[f"{row['kind']}{row['side']}"] = right
-        text_right = [own["text0"] and own["text1"] for own in pairs.values()]
-        audio_right = [own["audio0"] and own["audio1"] for own in pairs.values()]
+        whole = [own for own in pairs.values() if own.keys() >= QUESTIONS]
+        faults = (f"{len(pairs) - len(whole)} pairs lack one of their four questions and do not "
+                  "count",) if len(whole) < len(pairs) else ()  # fmt: skip
+        if not whole:
+            return Official("group score", None, 0, scores, faults, stops="no pair is whole")
+        text_right = [own["text0"] and own["text1"] for own in whole]
+        audio_right = [own["audio0"] and own["audio1"] for own in whole]
         both = [t and a for t, a in zip(text_right, audio_right, strict=True)]
-        n = len(pairs)
+        n = len(whole)
         parts = {"text": sum(text_right) / n, "audio": sum(audio_right) / n, "group": sum(both) / n}
-        return Official("group score", parts["group"], n, scores, parts=parts)
+        return Official("group score", parts["group"], n, scores, faults, parts)
 
 
 def _chosen(pair: str, sims: Sequence[float]) -> dict[str, str]:

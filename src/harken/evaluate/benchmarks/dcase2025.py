@@ -7,7 +7,8 @@ Yang et al., "Multi-Domain Audio Question Answering Toward Acoustic Content Reas
 Release: JSON rows with ``id``, ``audio_url``, ``question``, ``choice`` (lettered texts, "A. …"),
 ``answer`` (one of them), ``question_type``. Letters are removed on loading. The domain follows
 from the audio's file name: ``fold…`` temporal soundscapes, ``audio…`` complex, all else
-bioacoustics. Predictions: the rows with ``prediction``.
+bioacoustics. Predictions: the rows with ``prediction``, or the challenge's own submission, a CSV
+with the columns ``question`` (the id) and ``answer`` (the option as written, with its letter).
 
 Official rule: top-1 accuracy in each domain; the ranking is their *unweighted mean*. The task's
 scorer is not public: a reply is read as by its baselines, by the first stand-alone capital A-D in
@@ -19,14 +20,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, options_of, row_of
+from harken.evaluate.benchmarks.writing import write_rows
 from harken.item import Item
+from harken.models.base import letter
 
 _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*)$", re.S)
 
@@ -47,6 +51,7 @@ class Dcase2025(Benchmark):
         "choice": (list,),
         "answer": (str, type(None)),
     }
+    suffixes = (".csv",)
     task = "domain"
     by = ("domain", "question_type")
 
@@ -72,6 +77,33 @@ class Dcase2025(Benchmark):
         """``domain`` is taken from the file name."""
         return domain(str(row["audio_url"])) if field == "domain" else super().value(row, field)
 
+    def read_predictions(self, path: Path | str) -> Predictions:
+        """Rows with ``prediction``; or the challenge's own CSV, ``question,answer``."""
+        rows, notes = reply_rows(Path(path), self.key)
+        if rows and all(set(row) == {"question", "answer"} for row in rows):
+            rows = [{"id": row["question"], "prediction": row["answer"]} for row in rows]
+            notes += ("read as a submission to the challenge (question, answer)",)
+        return predictions_of(rows, Path(path), self.key, self.prediction, notes)
+
+    def submitted(self, item: Item, place: int) -> str:
+        """The option with its letter, as the release has it: ``B. A whistle``."""
+        at = options_of(item).index(item.choices[place])
+        given = str(row_of(item)["choice"][at])
+        match = _LETTERED.match(given)
+        lettered = match is not None and match.group(1) == letter(at)
+        return given if lettered else f"{letter(at)}. {item.choices[place]}"
+
+    def write_predictions(
+        self, path: Path | str, items: Sequence[Item], texts: Mapping[str, str]
+    ) -> None:
+        """A CSV in the challenge's own columns; other suffixes as by default."""
+        if Path(path).suffix.lower() not in self.suffixes:
+            return super().write_predictions(path, items, texts)
+        rows = [{"question": key_of(item), "answer": texts[key_of(item)]}
+                for item in items if key_of(item) in texts]  # fmt: skip
+        write_rows(Path(path), rows)
+        return None
+
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
@@ -79,9 +111,9 @@ class Dcase2025(Benchmark):
         scores: dict[str, float | None] = {}
         groups: dict[str, list[float]] = {}
         for item in items:
-            letter = re.search(r"\b([A-D])\b", predictions.text(key_of(item)).strip().upper())
-            gold = "ABCDEFGH"[options_of(item).index(item.answer)]
-            right = float(letter is not None and letter.group(1) == gold)
+            hit = re.search(r"\b([A-D])\b", predictions.text(key_of(item)).strip().upper())
+            gold = letter(options_of(item).index(item.answer))
+            right = float(hit is not None and hit.group(1) == gold)
             scores[key_of(item)] = right
             groups.setdefault(domain(str(row_of(item)["audio_url"])), []).append(right)
         parts = {name: sum(own) / len(own) for name, own in groups.items()}

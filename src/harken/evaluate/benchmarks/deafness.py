@@ -56,7 +56,7 @@ class Deafness(Benchmark):
             return "alone" if row["snr_db"] is None else "under speech"
         return "alone" if row.get(field) is None else f"{float(row[field]):g}"
 
-    def _sizes(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    def size_faults(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
         """Every pair needs one row alone, and one under speech."""
         pairs: dict[str, list[bool]] = {}
         for row in rows:

@@ -29,7 +29,7 @@ from harken.ask.prompt import make_prompt
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.types import key_of, options_of, row_of
 from harken.item import HIDDEN, Item
-from harken.models.base import Model, Sampling
+from harken.models.base import Model, Sampling, style_of
 from harken.models.load import load_model
 from harken.stats import measures as stats
 
@@ -42,8 +42,12 @@ def floor(
     *,
     linear: bool = True,
     model: Model | None = None,
+    sampling: Sampling | None = None,
 ) -> dict[str, Any]:
-    """All floors; shares in 0..1. `linear` takes seconds per thousand items and may be left out."""
+    """All floors; shares in 0..1. `linear` takes seconds per thousand items and may be left out.
+
+    `sampling` is that of the replies of `model`.
+    """
     closed_ended = [item for item in items if len(item.choices) > 1 and HIDDEN not in item.tags]
     found: dict[str, Any] = {
         "benchmark": benchmark.name,
@@ -55,7 +59,9 @@ def floor(
         names = ("chance", "longest", "category_majority", "linear", "text_model")
         return {**found, **dict.fromkeys(names), "fields": {}, "constant": [], "gold_position": []}
     sizes = [len(options_of(item)) for item in closed_ended]
-    found["chance"] = sum(1 / size for size in sizes) / len(closed_ended)
+    # An empty option is not shown, and so not guessed.
+    shown = [sum(bool(one.strip()) for one in options_of(item)) for item in closed_ended]
+    found["chance"] = sum(1 / size for size in shown) / len(closed_ended)
     found["constant"] = [
         {"position": place, **_cell([_holds(item, place) for item in closed_ended])}
         for place in range(max(sizes))
@@ -72,7 +78,9 @@ def floor(
     found["category_majority"] = {**fields[main], "by": main} if main in fields else None
     found["fields"] = fields
     found["linear"] = _linear(closed_ended) if linear else None
-    found["text_model"] = _text_model(benchmark, closed_ended, model) if model is not None else None
+    found["text_model"] = None
+    if model is not None:
+        found["text_model"] = _text_model(benchmark, closed_ended, model, sampling or Sampling())
     return found
 
 
@@ -115,7 +123,7 @@ def _majority(benchmark: Benchmark, items: Sequence[Item], name: str) -> dict[st
 
 def _linear(items: Sequence[Item]) -> dict[str, Any]:
     model = load_model("linear", items=items)
-    prompts = [make_prompt(item, model.style) for item in items]
+    prompts = [make_prompt(item, style_of(model)) for item in items]
     scores = []
     for item, logs in zip(items, model.choice_logprobs(prompts), strict=True):
         top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
@@ -123,21 +131,24 @@ def _linear(items: Sequence[Item]) -> dict[str, Any]:
     return {**_cell(scores), "folds": FOLDS}
 
 
-def _text_model(benchmark: Benchmark, items: Sequence[Item], model: Model) -> dict[str, Any]:
-    """Greedy replies to the prompts of `items` without their clips."""
-    prompts = [make_prompt(replace(item, clips=()), model.style) for item in items]
+def _text_model(
+    benchmark: Benchmark, items: Sequence[Item], model: Model, sampling: Sampling
+) -> dict[str, Any]:
+    """Replies to the prompts of `items` without their clips."""
+    prompts = [make_prompt(replace(item, clips=()), style_of(model)) for item in items]
     scores: list[float] = []
     read = failed = 0
-    replies = model.generate(prompts, Sampling())
+    replies = model.generate(prompts, sampling)
+    cut = sum(reply.stop == "length" for reply in replies)
     for item, reply in zip(items, replies, strict=True):
         if reply.stop == "failed" or reply.error is not None:
             failed += 1
             continue
         # Prompts list the choices in the item's order, each text once.
-        parsed = parse(reply.text, make_prompt(item, model.style))
+        parsed = parse(reply.text, make_prompt(item, style_of(model)))
         read += parsed.choice is not None
         scores.append(float(parsed.choice == item.gold))
     if not scores:
         return {"name": model.name, "accuracy": None, "low": None, "high": None,
-                "parsed": 0, "failed": failed}  # fmt: skip
-    return {"name": model.name, **_cell(scores), "parsed": read, "failed": failed}
+                "parsed": 0, "failed": failed, "cut": cut}  # fmt: skip
+    return {"name": model.name, **_cell(scores), "parsed": read, "failed": failed, "cut": cut}

@@ -18,19 +18,23 @@ rate; and over neighbouring (positive, negative) rows, both read: right-right, w
 right-wrong, wrong-right.
 
 Traps reproduced: a bare lower-case "no" is unread; "does not appear to contain" is a yes; "yes"
-inside a longer word is a yes; a figure whose denominator is zero stops the script.
+inside a longer word is a yes; a figure whose denominator is zero stops the script before it prints
+any: no reply but Yes, no gold No, no right No, and (2025) no pair of neighbours. Which script the
+rows are of is told by their columns; where they do not tell, a number is withheld if both stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Official, key_of, micro
+from harken.evaluate.benchmarks.types import Official, key_of, micro, row_of
+from harken.evaluate.benchmarks.writing import write_rows
 from harken.item import Item
 
 _ORDER = (
@@ -41,6 +45,12 @@ _ORDER = (
     (("contain",), "yes"),
     (("not", "unable", "can't"), "no"),
 )
+
+
+FIRST, SECOND = "interspeech2024", "icassp2025"
+"""The two scripts, by which the rows' own columns say whose they are."""
+
+COLUMNS = ("entry_id", "audio_index", "label", "response")
 
 
 class Hallucination(Benchmark):
@@ -60,6 +70,9 @@ class Hallucination(Benchmark):
     files = ("*.csv", "*.json", "*.jsonl", "**/*.parquet")
     key = "entry_id"
     prediction = ("response",)
+    suffixes = (".csv",)
+    keeps_absent = False
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"audio_index": (str,)}
     by = ("sampling", "attribute")
 
@@ -67,6 +80,10 @@ class Hallucination(Benchmark):
         """The 2025 names are read as those of 2024; rows without a key are numbered."""
         renamed = {"query": "prompt_text", "ground_truth": "label", "audio": "audio_index"}
         found = {renamed.get(name, name): value for name, value in row.items()}
+        if "query" in row or "ground_truth" in row:
+            found["script"] = SECOND
+        elif "sampling" in row:
+            found["script"] = FIRST
         return found if found.get("entry_id") is not None else {**found, "entry_id": str(number)}
 
     def question(self, row: Row) -> str:
@@ -105,9 +122,27 @@ class Hallucination(Benchmark):
                           "leaves them out of precision and recall")  # fmt: skip
         if n < len(items):
             faults.append(f"{len(items) - n} absent rows do not count")
-        parts = {"interspeech2024": _table(_first, answers), "icassp2025": _table(_second, answers)}
-        stops = "" if n else "no rows: division by zero"
-        return Official("accuracy", value, n, scores, tuple(faults), parts, stops)
+        parts = {FIRST: _table(_first, answers), SECOND: _table(_second, answers)}
+        stops = _stops(parts, {row_of(item).get("script") for item in items})
+        if stops:
+            return Official("accuracy", None, n, scores, tuple(faults), parts, stops)
+        faults += [f"{name}: the script stops, {part['stops']}"
+                   for name, part in parts.items() if "stops" in part]  # fmt: skip
+        return Official("accuracy", value, n, scores, tuple(faults), parts)
+
+    def write_predictions(
+        self, path: Path | str, items: Sequence[Item], texts: Mapping[str, str]
+    ) -> None:
+        """The four columns that the scripts read by their place; other suffixes as by default."""
+        if Path(path).suffix.lower() not in (".csv", ".tsv"):
+            return super().write_predictions(path, items, texts)
+        rows = []
+        for item in items:
+            if key_of(item) in texts:
+                row = self.submission_row(item, texts[key_of(item)])
+                rows.append({name: row[name] for name in COLUMNS})
+        write_rows(Path(path), rows)
+        return None
 
 
 def read_yes_no(reply: str) -> str:
@@ -125,7 +160,28 @@ def _table(script: Any, answers: Answers) -> dict[str, Any]:
     try:
         return dict(script(answers))
     except ZeroDivisionError:
-        return {"stops": "a denominator is zero"}
+        return {"stops": f"it divides by zero ({_zero(answers)})"}
+
+
+def _zero(answers: Answers) -> str:
+    """What is missing where a figure of the scripts divides by zero."""
+    if not answers:
+        return "no rows"
+    if all(gold == "yes" for gold, _ in answers):
+        return "no item with the gold No"
+    if all(reply == "yes" for _, reply in answers):
+        return "no reply that is not Yes"
+    if not any(gold == reply == "no" for gold, reply in answers):
+        return "no right No"
+    return "no pair of a positive and a negative row, or no reply No"
+
+
+def _stops(parts: Mapping[str, dict[str, Any]], scripts: set[Any]) -> str:
+    """Why the script of these rows stops; where they do not tell which it is, why both do."""
+    mine = [name for name in parts if scripts == {name}] or list(parts)
+    if not all("stops" in parts[name] for name in mine):
+        return ""
+    return "; ".join(f"{name}: {parts[name]['stops']}" for name in mine)
 
 
 def _percent(share: float) -> float:

@@ -10,7 +10,8 @@ objects separated by commas.
 Official rule, averaged over all (clip, prompt), percent, two decimals: CHAIR (ECHO) = 1 -
 |predicted and gold| / |predicted|; Cover = |predicted and gold| / |gold|; Hal = 1 if CHAIR is not
 0. Lower CHAIR and Hal are better. Trap reproduced: without a predicted object, CHAIR and Hal are -1
-and *averaged in*, which lowers them; ``parts`` also gives both without these. Strict: |predicted
+and *averaged in*, which lowers them; ``parts`` also gives both without these. A row without a
+prediction, a null one, and one without gold objects stop the script. Strict: |predicted
 and gold| / |predicted or gold|, 0 without a predicted object.
 """
 
@@ -22,9 +23,10 @@ from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
-from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.writing import write_value
 from harken.item import Item
 
 
@@ -41,6 +43,8 @@ class HallucinationGenerative(Benchmark):
     files = ("*.json", "*.jsonl")
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"prompt": (str,), "label": (list,)}
     by = ("prompt",)
+    suffixes = (".json",)
+    keeps_absent = False
     fewest = 0
     share = False
 
@@ -61,13 +65,35 @@ class HallucinationGenerative(Benchmark):
         return [f"{row.get('clip', row['id'])}.wav"]
 
     def faults(self, row: Row) -> list[str]:
-        """Cover divides by the number of gold objects."""
+        """Cover divides by the number of gold objects: the script would stop."""
+        if not all(isinstance(one, str) for one in row["label"]):
+            return [f"a gold object that is no text in {row['label']!r}"]
         return [] if row["label"] else ["no gold objects: Cover divides by zero"]
 
     def read_predictions(self, path: Path | str) -> Predictions:
         """The nested object or rows."""
-        rows = _flat(read_rows(Path(path)))
-        return predictions_of(rows, Path(path), self.key, self.prediction)
+        rows, notes = reply_rows(Path(path), self.key)
+        return predictions_of(_flat(rows), Path(path), self.key, self.prediction, notes)
+
+    def submission_row(self, item: Item, reply: str) -> Row:
+        """The objects as a list: of a text, the script would make the set of its letters."""
+        return {**row_of(item), self.prediction[0]: listed_objects(reply)}
+
+    def write_predictions(
+        self, path: Path | str, items: Sequence[Item], texts: Mapping[str, str]
+    ) -> None:
+        """The nested object that the script reads; suffixes other than .json as rows."""
+        if Path(path).suffix.lower() not in self.suffixes:
+            return super().write_predictions(path, items, texts)
+        clips: dict[str, dict[str, Row]] = {}
+        for item in items:
+            if key_of(item) in texts:
+                row = self.submission_row(item, texts[key_of(item)])
+                own = {name: row[name] for name in row if name not in ("id", "clip", "prompt")}
+                clip = str(row.get("clip", row["id"]))
+                clips.setdefault(clip, {})[str(row["prompt"])] = own
+        write_value(Path(path), clips)
+        return None
 
     def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """The overlap of predicted and gold objects."""
@@ -86,8 +112,7 @@ class HallucinationGenerative(Benchmark):
         scores: dict[str, float | None] = {}
         known = {key_of(item): item for item in items}
         for key in predictions.rows:
-            if key not in predictions.texts:
-                why = f"{key} has no prediction"
+            if why := _stops(key, predictions, row_of(known[key])["label"]):
                 return Official("CHAIR", None, 0, {}, stops=why)
             predicted, gold = objects(predictions.texts[key]), set(row_of(known[key])["label"])
             own = 1 - len(predicted & gold) / len(predicted) if predicted else -1.0
@@ -107,16 +132,33 @@ class HallucinationGenerative(Benchmark):
                 "Hal": _percent([one for one in hal if one != -1]),
             },
         }
-        faults = (f"{empty} of {len(chair)} are empty and entered as -1",) if empty else ()
-        return Official("CHAIR", share(chair), len(chair), scores, faults, parts)
+        faults = [f"{empty} of {len(chair)} are empty and entered as -1"] if empty else []
+        texts = sum(isinstance(predictions.texts[key], str) for key in predictions.rows)
+        if texts:
+            faults.append(f"{texts} predictions are texts and were split at commas; the script "
+                          "takes lists (of a text, its letters)")  # fmt: skip
+        return Official("CHAIR", share(chair), len(chair), scores, tuple(faults), parts)
+
+
+def _stops(key: str, predictions: Predictions, label: Sequence[Any]) -> str:
+    """Why the script ends with an error at this row; empty if it does not."""
+    if key not in predictions.texts:
+        return f"{key} has no prediction"
+    if not isinstance(predictions.texts[key], list | str | dict):
+        return f"the prediction of {key} is {predictions.texts[key]!r}, no list"
+    return "" if label else f"{key} has no gold objects: Cover divides by zero"
 
 
 def objects(value: Any) -> set[str]:
     """A list as it is; a text split at commas."""
-    if isinstance(value, list):
-        return {str(one) for one in value}
-    pieces = str(value or "").split(",")
-    return {piece.strip() for piece in pieces if piece.strip()}
+    return set(listed_objects(value))
+
+
+def listed_objects(value: Any) -> list[str]:
+    """The objects in their order, each once."""
+    given = value if isinstance(value, list) else str(value or "").split(",")
+    texts = (str(one) if isinstance(value, list) else one.strip() for one in given)
+    return list(dict.fromkeys(one for one in texts if one or isinstance(value, list)))
 
 
 def _flat(rows: Sequence[Row]) -> list[Row]:

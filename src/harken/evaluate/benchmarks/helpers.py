@@ -65,16 +65,23 @@ class Helpers:
         warning = same_family(answered_by, self.judge.name) if answered_by else (
             "the answering model is not known, so the judge's family could not be compared"
         )  # fmt: skip
+        warnings = [warning] if warning else []
+        if self.runs > self.tally.runs:
+            warnings.append(
+                f"{self.runs} judge runs were asked for; this rule has each answer judged once "
+                "(only MMAR's rubrics repeat it)"
+            )
         return {
             "name": self.judge.name,
             "identity": self.judge.identity(),
             "orders": self.orders,
+            "runs": self.tally.runs,
             "asked": getattr(self.judge, "asked", None),
             "cached": getattr(self.judge, "cached", None),
             "judged": self.tally.judged,
             "failed": self.tally.failed,
             "disagreed": self.tally.disagreed,
-            "warnings": [warning] if warning else [],
+            "warnings": warnings,
         }
 
 
@@ -131,14 +138,20 @@ def judgements(
     helpers: Helpers,
     column: str,
     prompt: Callable[[Item, str], str],
+    blank: bool = False,
 ) -> dict[str, str | None] | None:
     """Key -> the judge's text on each reply that is there; None for a failed judgement.
 
     A judgement in the prediction file's `column` is used as it is, so that old ones can be read
-    again. Returns None without such a column and without a judge.
+    again. Returns None without such a column and without a judge. With `blank`, replies that are
+    empty are judged too, and so are rows with a judgement whose reply is not in the file.
     """
-    answered = [item for item in items if predictions.text(key_of(item)).strip()]
     stored = {key: row[column] for key, row in predictions.raw.items() if column in row}
+    if blank:
+        answered = [item for item in items if key_of(item) in stored
+                    or isinstance(predictions.get(key_of(item)), str)]  # fmt: skip
+    else:
+        answered = [item for item in items if predictions.text(key_of(item)).strip()]
     if helpers.judge is None and not stored:
         return None
     found = {key_of(item): _text(stored.get(key_of(item))) for item in answered}

@@ -109,7 +109,13 @@ class Mae(Benchmark):
         """Two clips, named by path (embedded clips by their path in the cell)."""
         many = row.get("audios", row.get("audio"))
         cells = many if isinstance(many, list) else [row.get("audio1"), row.get("audio2")]
-        return [_path(cell, f"{row['id']}-{n}") for n, cell in enumerate(cells, 1) if cell]
+        filled = max((n for n, cell in enumerate(cells, 1) if cell), default=0)
+        # An empty cell before a filled one keeps its place, as a clip that is missing: without it
+        # the clips after it would be numbered, and asked about, as others.
+        return [
+            _path(cell, f"{row['id']}-{n}") if cell else ""
+            for n, cell in enumerate(cells[:filled], 1)
+        ]
 
     def value(self, row: Row, field: str) -> str:
         """``part`` and ``task`` follow from the set."""
@@ -130,7 +136,7 @@ class Mae(Benchmark):
             found.append("an empty gold")
         return found
 
-    def _sizes(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    def size_faults(self, rows: Sequence[Row]) -> tuple[list[str], list[str]]:
         """Counts by set and answer class; the card's class order is not relied on."""
         short: list[str] = []
         notes: list[str] = []

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CHOICES = ("choice_a", "choice_b", "choice_c", "choice_d")
+"""Where MMSU and AIR-Bench have the options of a row."""
+
+
+def choice_letter(row: Mapping[str, Any], text: str) -> str:
+    """The letter of the first of `CHOICES` with this text."""
+    return next(name[-1].upper() for name in CHOICES if str(row.get(name)) == text)
 
 
 def tokens(text: str) -> set[str]:

@@ -10,21 +10,25 @@ rubrics.
 
 Official rule: MMAU's token-set match; accuracy by modality, category, sub-category, total.
 
-Rubrics (only with a judge): a wrong final answer is 0 without the judge; for a right one the judge
-gives each of the item's points (always 5, each 0 or 1) a score, and the item is worth their share.
-An item whose judgement fails or is malformed is *not evaluated* and leaves the denominator, as in
-the script (which retries up to 20 times; this one asks once, greedily). Reported numbers are of
-five runs of the judge, the best and the worst dropped: ``--judge-runs 5``. A deterministic judge
-gives five equal runs. It scores against a rubric, so there is no pair to swap.
+Rubrics (only with a judge): a wrong final answer is 0 without the judge; for a right one each of
+five raters (``--judge-runs 5``; one by default) gives each of the item's points (always 5, each 0
+or 1) a score; a rater's score is the points' share, the item's score the mean without the best and
+the worst rater. Each rater is a request of its own, greedy as in the script, which relies on its
+server not being deterministic: where all raters said the same, the result says so. A reply that
+cannot be read is asked for again, up to twice (20 times in the script). The script leaves out an
+item of which one rater failed (``as_script``); ``score`` takes the raters that did not. It scores
+against a rubric, so there is no pair to swap.
 
-Trap reproduced: rows without the prediction field are skipped.
+Traps reproduced: rows without the prediction field are skipped; another modality or category than
+the known ones stops the script. Trap of the data: four rows have an empty option, which is kept for
+the rule (it adds no word) and not shown.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
@@ -38,6 +42,15 @@ from harken.item import Item
 POINTS = 5
 """Rubric points of every item."""
 
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "modality": (
+        "sound", "music", "speech", "mix-sound-music", "mix-sound-speech", "mix-music-speech",
+        "mix-sound-music-speech",
+    ),
+    "category": ("Signal Layer", "Perception Layer", "Semantic Layer", "Cultural Layer"),
+}  # fmt: skip
+"""Field -> the values that the script counts; another one stops it."""
+
 
 class Mmar(Benchmark):
     """See the module's docstring."""
@@ -48,11 +61,13 @@ class Mmar(Benchmark):
     rule = "token-set match on answer_prediction; rows without it leave the denominator"
     traps = (
         "rows without the prediction field are skipped, so the denominator shrinks",
-        "rubrics: items whose judge call fails leave the denominator",
+        "rubrics: items of which one rater fails leave the denominator",
     )
     hub = "BoJack/MMAR"
     files = ("MMAR-meta.jsonl", "MMAR-meta.json")
     prediction = ("answer_prediction", "model_prediction", "model_output")
+    suffixes = (".jsonl", ".json")
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio_path": (str,),
         "question": (str,),
@@ -81,8 +96,8 @@ class Mmar(Benchmark):
         """``audio_path``: one path."""
         return [str(row["audio_path"])]
 
-    def faults(self, row: Row) -> list[str]:
-        """A rubric must have its five points."""
+    def remarks(self, row: Row) -> list[str]:
+        """A rubric should have its five points; accuracy does not need it."""
         rubric = row.get("rubric")
         if rubric is not None and len(rubric) != POINTS:
             return [f"a rubric of {len(rubric)} points, not {POINTS}"]
@@ -92,81 +107,177 @@ class Mmar(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """Accuracy by the token-set match; with a judge, the rubric score under ``parts``."""
-        found = token_set_accuracy(items, predictions)
+        found = token_set_accuracy(items, predictions, KNOWN)
         judged = [item for item in items if row_of(item).get("rubric")]
         if helpers.judge is None or not judged or found.stops:
             return found
-        runs = [
-            rubric_scores(judged, predictions, found.scores, helpers, seed)
-            for seed in range(helpers.runs)
-        ]
-        part, lost = _rubric_part(runs)
-        faults = found.faults
-        if lost:
-            faults += (f"rubrics: {lost} judgements failed and left the denominator",)
+        part, notes = _rubrics(_rated(judged, predictions, found.scores, helpers))
+        faults = (*found.faults, *notes)
         return Official("accuracy", found.value, found.n, found.scores, faults, {"rubrics": part})
 
 
-def _rubric_part(
-    runs: Sequence[tuple[dict[str, float | None], int]],
-) -> tuple[dict[str, Any], int]:
-    """The rubrics' part of the result, and how many judgements failed in all runs together."""
-    values = [[v for v in scores.values() if v is not None] for scores, _ in runs]
-    lost = sum(len(scores) - len(own) for (scores, _), own in zip(runs, values, strict=True))
-    shares = [share(own) for own in values]
-    part: dict[str, Any] = {
-        "score": shares[0],
-        "n": len(values[0]),
-        "failed": lost,
-        "judge_calls": sum(calls for _, calls in runs),
-    }
-    if len(runs) > 1:
-        known = [value for value in shares if value is not None]
-        part |= {"score": rubric_runs(known) if known else None, "runs": shares}
-    return part, lost
+TRIES = 3
+"""How often a rater is asked for a reply that can be read."""
+
+_APART = 1000
+"""Seeds of a rater's tries are this far apart; seeds of the raters follow each other."""
 
 
-def rubric_scores(
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """What all raters gave.
+
+    Attributes:
+        wrong: how many items are 0 because their final answer is wrong.
+        scores: for each item that was judged, each rater's share of points; None: failed.
+        calls: requests to the judge.
+        same: whether all raters said the same of every item, word for word.
+        raters: how many there were.
+    """
+
+    wrong: int
+    scores: tuple[tuple[float | None, ...], ...]
+    calls: int
+    same: bool
+    raters: int
+
+
+def _rated(
     items: Sequence[Item],
     predictions: Predictions,
     right: Mapping[str, float | None],
     helpers: Helpers,
-    seed: int = 0,
-) -> tuple[dict[str, float | None], int]:
-    """Key -> share of points; 0 where the answer is wrong, None where the judgement failed."""
-    scores: dict[str, float | None] = {
-        key_of(item): 0.0 for item in items if right.get(key_of(item)) is not None
+) -> Ratings:
+    """Ask all raters about the items whose final answer is right."""
+    counted = [item for item in items if right.get(key_of(item)) is not None]
+    asked = [item for item in counted if right.get(key_of(item))]
+    prompts = [(_prompt(item, predictions), len(row_of(item)["rubric"])) for item in asked]
+    calls, columns, read = 0, [], []
+    for rater in range(helpers.runs):
+        replies, own = _rater(helpers, prompts, rater)
+        calls += own
+        columns.append(replies)
+        read.append([None if reply is None else read_points(reply, size)
+                     for reply, (_, size) in zip(replies, prompts, strict=True)])  # fmt: skip
+        unsettled(helpers, dict(zip(map(key_of, asked), read[-1], strict=True)), None, 0)
+    helpers.tally.runs = helpers.runs
+    same = bool(asked) and all(
+        len(set(row)) == 1 and None not in row for row in zip(*columns, strict=True)
+    )
+    wrong, rows = len(counted) - len(asked), tuple(zip(*read, strict=True))
+    return Ratings(wrong, rows, calls, same, helpers.runs)
+
+
+def _rater(
+    helpers: Helpers, prompts: Sequence[tuple[str, int]], rater: int
+) -> tuple[list[str | None], int]:
+    """One rater's replies to (prompt, points) pairs, and the number of requests.
+
+    Unreadable replies are asked for again. Failed requests are not: the judge's own client has
+    repeated them. Nor is a reply that comes back word for word.
+    """
+    replies = ask_judge(helpers, [text for text, _ in prompts], seed=rater)
+    calls = len(prompts)
+    open_ = list(range(len(prompts)))
+    for attempt in range(1, TRIES):
+        open_ = [i for i in open_ if (text := replies[i]) is not None
+                 and read_points(text, prompts[i][1]) is None]  # fmt: skip
+        if not open_:
+            break
+        seed = rater + attempt * _APART
+        again = ask_judge(helpers, [prompts[i][0] for i in open_], seed=seed)
+        calls += len(open_)
+        changed = [i for i, text in zip(open_, again, strict=True) if text != replies[i]]
+        for i, text in zip(open_, again, strict=True):
+            replies[i] = text if text is not None else replies[i]
+        open_ = changed
+    return replies, calls
+
+
+def _rubrics(given: Ratings) -> tuple[dict[str, Any], list[str]]:
+    """The rubrics' part of the result, and what is to be told."""
+    zeros = [0.0] * given.wrong
+    raters = given.raters
+    known = [[one for one in row if one is not None] for row in given.scores]
+    items = zeros + [without_extremes(row) for row in known if row]
+    whole = zeros + [without_extremes(row) for row in known if len(row) == raters]
+    lost = sum(raters - len(row) for row in known)
+    unrated = sum(not row for row in known)
+    part: dict[str, Any] = {
+        "score": share(items),
+        "n": len(items),
+        "failed": unrated,
+        "judge_calls": given.calls,
     }
-    asked = [item for item in items if right.get(key_of(item))]
-    replies = ask_judge(helpers, [_prompt(item, predictions) for item in asked], seed=seed)
-    for item, reply in zip(asked, replies, strict=True):
-        scores[key_of(item)] = None if reply is None else read_points(reply)
-    unsettled(helpers, {key_of(item): scores[key_of(item)] for item in asked}, None, 0)
-    return scores, len(asked)
+    if raters > 1:
+        own = [
+            zeros + [one for row in given.scores if (one := row[rater]) is not None]
+            for rater in range(raters)
+        ]
+        part |= {
+            "runs": [share(column) for column in own],
+            "raters_failed": lost,
+            "as_script": {"score": share(whole), "n": len(whole)},
+            "deterministic": given.same,
+        }
+    notes = []
+    if unrated:
+        notes.append(f"rubrics: {unrated} items have no judgement and left the denominator")
+    if lost and raters > 1:
+        left = len(items) + unrated - len(whole)
+        notes.append(f"rubrics: {lost} of {raters * len(known)} judgements failed; the script "
+                     f"leaves out all {left} items concerned")  # fmt: skip
+    if given.same and raters > 1:
+        notes.append(f"rubrics: all {raters} runs of the judge gave the same replies (it is "
+                     "deterministic): their spread says nothing")  # fmt: skip
+    return part, notes
 
 
-def rubric_runs(scores: Sequence[float]) -> float:
-    """Five runs, the best and the worst dropped: the mean of the other three."""
+def without_extremes(scores: Sequence[float]) -> float:
+    """The mean without the best and the worst of three scores or more; else the mean."""
     kept = sorted(scores)[1:-1] if len(scores) > 2 else list(scores)
     return sum(kept) / len(kept)
 
 
-def read_points(reply: str) -> float | None:
-    """The share of points in a judge's JSON list; None unless it has five scores of 0 or 1."""
-    match = re.search(r"\[.*\]", reply, re.S)
+def read_points(reply: str, size: int = POINTS) -> float | None:
+    """The share of points in a judge's JSON list of `size` objects with a score of 0 or 1.
+
+    The list may stand in prose that has brackets of its own. None if there is none, or several
+    that differ.
+    """
+    found = {points for one in _lists(reply) if (points := _points(one, size)) is not None}
+    if len(found) != 1:
+        return None
+    (points,) = found
+    return sum(points) / size
+
+
+def _lists(text: str) -> Iterator[list[Any]]:
+    """The JSON lists in a text, from left to right; not those within another."""
+    decoder, place = json.JSONDecoder(), text.find("[")
+    while place >= 0:
+        try:
+            found, end = decoder.raw_decode(text, place)
+            yield found
+        except (ValueError, RecursionError):
+            end = place + 1
+        place = text.find("[", end)
+
+
+def _points(values: list[Any], size: int) -> tuple[float, ...] | None:
+    """`size` scores of 0 or 1, else None."""
     try:
-        points: Any = json.loads(match.group(0)) if match else None
-        values = [point["score"] for point in points]
-    except (ValueError, TypeError, KeyError):
+        points = [value["score"] for value in values]
+    except (TypeError, KeyError):
         return None
-    if len(values) != POINTS or any(value not in (0, 1) for value in values):
-        return None
-    return float(sum(values)) / POINTS
+    fits = all(isinstance(one, int | float) and one in (0, 1) for one in points)
+    return tuple(map(float, points)) if len(points) == size and fits else None
 
 
 def _prompt(item: Item, predictions: Predictions) -> str:
     """The prompt for the judge: harken's wording, with the script's content."""
     row, key = row_of(item), key_of(item)
+    size = len(row["rubric"])
     thinking = str(predictions.raw.get(key, {}).get("thinking_prediction") or "")
     values = material(
         question=item.question,
@@ -176,7 +287,7 @@ def _prompt(item: Item, predictions: Predictions) -> str:
         reasoning_to_mark=f"{thinking}\n{predictions.text(key)}",
     )
     return (
-        "You mark the reasoning of an answer about audio by a rubric of five points.\n"
+        f"You mark the reasoning of an answer about audio by a rubric of {size} points.\n"
         + values
         + 'Give a JSON list with one object a point, in order: {"name": …, "score": 0 or 1, '
         '"justification": …}.'

@@ -11,8 +11,10 @@ Official rule: the token-set match (`matching.token_set_match`); accuracy by tas
 sub-category, and total. Submit bare option text: the rule treats letters as words.
 
 Traps reproduced: a row without ``model_output`` is skipped and leaves the denominator; a null stops
-the script. Traps of the data, kept and documented: 27 items repeat an option; 13 have the category
-``['Reasoning']`` as text (grouped with Reasoning here); the first option is right in 39.5 %.
+the script, and so does another task or difficulty than the known ones; a gold that is none of the
+options is scored all the same. Traps of the data, kept and documented: 27 items repeat an option;
+13 have the category ``['Reasoning']`` as text (grouped with Reasoning here); the first option is
+right in 39.5 %.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.matching import token_set_match
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
-from harken.evaluate.benchmarks.types import Official, key_of, micro, options_of
+from harken.evaluate.benchmarks.types import Official, key_of, micro, options_of, row_of
 from harken.item import Item
 
 
@@ -43,6 +45,8 @@ class Mmau(Benchmark):
     )
     files: ClassVar[tuple[str, ...]] = ("mmau-test-mini.json", "mmau-test.json")
     prediction = ("model_output", "model_prediction")
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio_id": (str,),
         "question": (str,),
@@ -80,18 +84,37 @@ class Mmau(Benchmark):
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers
     ) -> Official:
         """Accuracy over the rows that have the prediction field."""
-        return token_set_accuracy(items, predictions)
+        return token_set_accuracy(items, predictions, KNOWN)
 
 
-def token_set_accuracy(items: Sequence[Item], predictions: Predictions) -> Official:
-    """The evaluator that MMAU and MMAR share: micro accuracy, rows without the field skipped."""
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "task": ("sound", "music", "speech"),
+    "difficulty": ("easy", "hard", "medium"),
+}
+"""Field -> the values that the script counts; another one stops it."""
+
+
+def token_set_accuracy(
+    items: Sequence[Item], predictions: Predictions, known: Mapping[str, Sequence[str]]
+) -> Official:
+    """The evaluator that MMAU and MMAR share: micro accuracy, rows without the field skipped.
+
+    Args:
+        items: those whose gold is none of their options included: the script scores them too.
+        predictions: the replies.
+        known: field -> the values for which the script has a count; it stops at another.
+    """
     scores: dict[str, float | None] = {}
     for item in items:
         key = key_of(item)
         if key not in predictions.texts:
             scores[key] = None
             continue
-        reply = predictions.texts[key]
+        reply, row = predictions.texts[key], row_of(item)
+        strange = [name for name, values in known.items() if row.get(name) not in values]
+        if strange:
+            why = f"the {strange[0]} of {key} is {row.get(strange[0])!r}, which the script lacks"
+            return Official("accuracy", None, 0, {}, stops=why)
         if not isinstance(reply, str):
             why = f"the reply to {key} is {reply!r}, and the script takes text only"
             return Official("accuracy", None, 0, {}, stops=why)

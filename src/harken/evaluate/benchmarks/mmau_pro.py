@@ -19,13 +19,15 @@ unreadable, or more than a point away, counts as not judged in the strict one.
 
 Traps reproduced: rows of one choice are dropped; every reply, even an empty one, is mapped to some
 choice; a missing reply to an instruction is the word "None" (and passes "No Commas"); an unreadable
-judge reply is worth 3.0 of 5; an overall of exactly 3.0 is recomputed from the four sub-scores. Not
+judge reply is worth 3.0 of 5; an overall of exactly 3.0 is recomputed from the four sub-scores;
+scores of a judge that marks out of ten enter as they are (strictly, the item is not judged). Not
 reproduced: without a prediction column the script scores the gold itself; that is refused here.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -39,7 +41,7 @@ from harken.evaluate.benchmarks.helpers import (
     nearest,
     unsettled,
 )
-from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes
+from harken.evaluate.benchmarks.mmau_pro_rules import RULES, passes, punkt
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, options_of, row_of
@@ -68,6 +70,8 @@ class MmauPro(Benchmark):
     hub = "gamma-lab-umd/MMAU-Pro"
     files = ("test.parquet", "data/test*.parquet", "*.jsonl", "*.json")
     prediction = ("model_output",)
+    suffixes = (".parquet",)
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "audio_path": (list, str),
         "question": (str,),
@@ -176,6 +180,12 @@ def _follow(
         passed.append(float(own))
     if missing:
         faults.append(f"{missing} missing replies to instructions were read as the word None")
+    counted = sum("Sentences" in str(row_of(item)["task_identifier"]) for item in items)
+    if counted and punkt() is None:
+        faults.append(
+            f"{counted} instructions count sentences: harken's own rule stands in for NLTK's punkt "
+            "(to have it: pip install harken[metrics]; python -m nltk.downloader punkt_tab)"
+        )
     return {"type": "aif", "count": len(items), "score": float(np.mean(passed))}
 
 
@@ -213,23 +223,28 @@ def _open(
     if helpers.judge is None:
         return {"type": "openended", "count": len(items), "score": None, "needs": "--judge"}
     overall: list[float] = []
-    unread: list[str] = []
+    correctness: list[float] = []
+    wrong: Counter[str] = Counter()
     orders: list[dict[str, float | None]] = []
     for swapped in (False, True)[: helpers.orders]:
         asked = [_prompt(item, predictions.text(key_of(item)), swapped) for item in items]
         replies = ask_judge(helpers, asked)
         read = [read_scores(reply or "") for reply in replies]
         orders.append(
-            {key_of(item): points["overall"] if found else None
-             for item, (points, found) in zip(items, read, strict=True)}
+            {key_of(item): None if fault else points["overall"]
+             for item, (points, fault) in zip(items, read, strict=True)}
         )  # fmt: skip
         if not swapped:  # the script asks in this order only
-            unread = [key for key, value in orders[0].items() if value is None]
+            wrong = Counter(fault for _, fault in read)
             overall = [points["overall"] for points, _ in read]
+            correctness = [points["correctness"] for points, _ in read]
             scores |= {key_of(item): own / 5 for item, own in zip(items, overall, strict=True)}
     second = orders[1] if len(orders) > 1 else None
-    if unread:
-        faults.append(f"{len(unread)} judge replies without any score were worth 3.0 of 5")
+    if wrong["absent"]:
+        faults.append(f"{wrong['absent']} judge replies lack scores, which were taken as 3.0 of 5")
+    if wrong["scale"]:
+        faults.append(f"{wrong['scale']} judge replies are not on the scale of 1 to 5 and were "
+                      "taken as they are")  # fmt: skip
     good = sum(score >= 4 for score in overall) / len(items)
     poor = sum(score <= 2 for score in overall) / len(items)
     mean = float(np.mean(overall))
@@ -238,23 +253,35 @@ def _open(
         "count": len(items),
         "score": mean / 5,
         "avg_overall": mean,
+        "avg_correctness": float(np.mean(correctness)),
         "good_response_rate": good,
         "poor_response_rate": poor,
         "unread_keys": unsettled(helpers, orders[0], second, SLACK),
     }
 
 
-def read_scores(reply: str) -> tuple[dict[str, float], int]:
-    """The judge's numbers with the script's defaults, and how many were found."""
-    scores, found = {}, 0
+def read_scores(reply: str) -> tuple[dict[str, float], str]:
+    """The judge's numbers with the script's defaults, and what is wrong with them.
+
+    Returns:
+        The five scores as the script reads them, and ``""``; or ``"absent"`` where a default of
+        3.0 is part of the overall score; or ``"scale"`` where a number is not from 1 to 5, or is
+        out of ten: the script takes it as it is.
+    """
+    scores, absent, scale = {}, set(), False
     for name in (*CRITERIA, "overall"):
         number = r"(\d+(?:\.\d+)?)" if name == "overall" else r"(\d+)"
-        match = re.search(rf"{name}:\s*{number}", reply, re.IGNORECASE)
-        found += match is not None
+        match = re.search(rf"{name}:\s*{number}(\s*(?:/|out of)\s*10\b)?", reply, re.IGNORECASE)
         scores[name] = float(match.group(1)) if match else NEUTRAL
+        if match is None:
+            absent.add(name)
+        else:
+            scale |= match.group(2) is not None or not 1 <= scores[name] <= 5
+    lacks = bool(absent - {"overall"})
+    filled = lacks if scores["overall"] == NEUTRAL else False
     if scores["overall"] == NEUTRAL:
         scores["overall"] = float(np.mean([scores[name] for name in CRITERIA]))
-    return scores, found
+    return scores, "absent" if filled else "scale" if scale else ""
 
 
 def _prompt(item: Item, reply: str, swapped: bool) -> str:

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.matching import letter_by_place
+from harken.evaluate.benchmarks.matching import CHOICES, choice_letter, letter_by_place
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, micro, row_of
@@ -45,6 +45,9 @@ class Mmsu(Benchmark):
     hub = "ddwang2000/MMSU"
     files = ("*.jsonl", "*.json", "**/*.parquet")
     prediction = ("response",)
+    suffixes = (".jsonl",)
+    keeps_absent = False
+    scores_odd_rows = True
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {
         "question": (str,),
         "choice_a": (str,),
@@ -59,8 +62,7 @@ class Mmsu(Benchmark):
 
     def options(self, row: Row) -> list[str]:
         """``choice_a`` … ``choice_d``; c and d may be absent."""
-        names = ("choice_a", "choice_b", "choice_c", "choice_d")
-        return [str(row[name]) for name in names if row.get(name) not in (None, "")]
+        return [str(row[name]) for name in CHOICES if row.get(name) not in (None, "")]
 
     def answer(self, row: Row) -> str | None:
         """``answer_gt``, a text."""
@@ -69,6 +71,10 @@ class Mmsu(Benchmark):
     def audio(self, row: Row) -> list[str]:
         """``audio_path``: one path."""
         return [str(row["audio_path"])] if row.get("audio_path") else []
+
+    def submitted(self, item: Item, place: int) -> str:
+        """The letter of the option."""
+        return choice_letter(row_of(item), item.choices[place])
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

@@ -34,9 +34,14 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row, read_rows
 from harken.evaluate.benchmarks.types import Official, key_of, micro
 from harken.item import Item
+from harken.parsing import parse_yaml, read_text
 
 KEYS = ("name", "data", "id", "question", "choices", "answer", "audio", "prediction", "by",
         "letters")  # fmt: skip
+
+
+_WHY = " faults"
+"""Where a line of a JSONL that is no item has the reasons; no key of an item begins so."""
 
 
 class Own(Benchmark):
@@ -67,13 +72,11 @@ class Own(Benchmark):
     @staticmethod
     def described(path: Path) -> Own:
         """Read a YAML; all unknown or missing keys are reported at once."""
-        import yaml
-
         if not path.is_file():
             raise ConfigError("there is no such description", where=str(path))
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
+            raw = parse_yaml(read_text(path))
+        except ValueError as error:
             raise ConfigError(f"not YAML: {error}", where=str(path)) from error
         if not isinstance(raw, dict):
             raise ConfigError("the description is not a mapping", where=str(path))
@@ -87,17 +90,26 @@ class Own(Benchmark):
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
-        from harken.shards.jsonl import read_jsonl
+        from harken.shards.jsonl import read_valid
         from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
-        found = read_items(path) if path.is_dir() else read_jsonl(path)
-        return [{**item.to_dict(), "item": item} for item in found]
+        if not path.is_file():
+            return [{**item.to_dict(), "item": item} for item in read_items(path)]
+        valid, faults = read_valid(path)
+        rows: dict[int, Row] = {line: {**item.to_dict(), "item": item} for line, item in valid}
+        for fault in faults:
+            line, _, why = fault.partition(": ")
+            row = rows.setdefault(int(line.removeprefix("line ")), {"id": line, _WHY: []})
+            row[_WHY].append(why)
+        return [rows[line] for line in sorted(rows)]
 
     def question(self, row: Row) -> str:
         """The column, or the described text itself."""
+        if _WHY in row:
+            return "–"
         name = str(self._map.get("question", "question"))
         return str(row[name] or "") if name in row else (name if self._map else "")
 
@@ -123,10 +135,12 @@ class Own(Benchmark):
         """The described columns."""
         names = self._map.get("audio") or ()
         return [str(row[name]) for name in ([names] if isinstance(names, str) else names)
-                if row.get(name)]  # fmt: skip
+                if str(row.get(name) or "").strip()]  # fmt: skip
 
     def faults(self, row: Row) -> list[str]:
-        """Rows that lack the described answer column."""
+        """Rows that lack the described answer column; lines that are no items."""
+        if _WHY in row:
+            return list(row[_WHY])
         name = str(self._map.get("answer", "answer"))
         return [] if name in row else [f"no {name!r}"]
 
@@ -140,9 +154,22 @@ class Own(Benchmark):
             return replace(given, plan=plan)
         return super().item(row, clips)
 
-    def _clips(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
-        """Items of a dataset bring their own clips, checked by the dataset's reader."""
-        return ((), []) if "item" in row else super()._clips(row, root)
+    def clips_of(self, row: Row, root: Path | None) -> tuple[tuple[Clip, ...], list[str]]:
+        """Items of a dataset bring their own clips, checked by the dataset's reader.
+
+        Where audio is looked up, a described column may be empty only after all that are filled:
+        without its clip a question would be asked without sound, or of other clips.
+        """
+        if "item" in row:
+            return (), []
+        clips, lost = super().clips_of(row, root)
+        names = self._map.get("audio") or ()
+        names = [names] if isinstance(names, str) else list(names)
+        filled = [bool(str(row.get(name) or "").strip()) for name in names]
+        needed = max(1, sum(filled))
+        if root is not None and names and not all(filled[:needed]):
+            lost = [*lost, f"no audio in the column {names[filled.index(False)]!r}"]
+        return clips, lost
 
     def official(
         self, items: Sequence[Item], predictions: Predictions, helpers: Helpers

@@ -10,7 +10,8 @@ counts by its expectation, so the table is not random.
 * ``letter-place``: MMSU and AIR-Bench: first, else last but one character;
 * ``first-capital``: the first stand-alone capital letter (common for DCASE);
 * ``substring``: the first option in order that occurs in the reply;
-* ``letter-or-random``: `first-capital`, else a random option (lmms-eval, VoiceBench);
+* ``letter-or-random``: `first-capital`, else a random option (VoiceBench);
+* ``lmms-eval``: its own search for letters, else a random option (`lmms`);
 * ``letter-or-first``: `first-capital`, else the first option.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harken.evaluate.benchmarks.base import Benchmark
+from harken.evaluate.benchmarks.lmms import WORDED, choice
 from harken.evaluate.benchmarks.matching import letter_by_place, token_set_match
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.types import key_of, options_of
@@ -58,7 +60,7 @@ def _tokens(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 def _exact(benchmark: Benchmark, item: Item, text: str) -> Read:
     plain = text.strip().casefold()
-    read = plain in [one.strip().casefold() for one in options_of(item)]
+    read = bool(plain) and plain in [one.strip().casefold() for one in options_of(item)]
     return float(plain == item.answer.strip().casefold()), read
 
 
@@ -76,7 +78,8 @@ def _capital(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 def _substring(benchmark: Benchmark, item: Item, text: str) -> Read:
     plain = text.casefold()
-    hits = [i for i, one in enumerate(options_of(item)) if one.casefold() in plain]
+    options = enumerate(options_of(item))
+    hits = [i for i, one in options if one.strip() and one.casefold() in plain]
     return _place(item, hits[0] if hits else None)
 
 
@@ -91,6 +94,14 @@ def _or_first(benchmark: Benchmark, item: Item, text: str) -> Read:
     return (value, True) if read else (float(options_of(item)[0] == item.answer), False)
 
 
+def _lmms(benchmark: Benchmark, item: Item, text: str) -> Read:
+    options = options_of(item)
+    place = choice(text, options, len(options), benchmark.name in WORDED)
+    if place is None:
+        return options.count(item.answer) / len(options), False
+    return float(options[place] == item.answer), True
+
+
 PARSERS: Mapping[str, Parser] = {
     "harken": _harken,
     "strict": _strict,
@@ -100,6 +111,7 @@ PARSERS: Mapping[str, Parser] = {
     "first-capital": _capital,
     "substring": _substring,
     "letter-or-random": _or_random,
+    "lmms-eval": _lmms,
     "letter-or-first": _or_first,
 }
 

@@ -6,12 +6,13 @@ text differently, so `Predictions` distinguishes all four.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError
+from harken.evaluate.benchmarks.formats import adapted
 from harken.evaluate.benchmarks.rows import Row, faulty, read_rows
 
 COMMON = (
@@ -56,6 +57,15 @@ class Predictions:
         return value if isinstance(value, str) else ""
 
 
+def reply_rows(path: Path, key: str) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows of a file of predictions, those of other programs understood, and notes.
+
+    Raises:
+        DataError: see `harken.evaluate.benchmarks.rows.read_rows`.
+    """
+    return adapted(read_rows(path, key), key)
+
+
 def read_predictions(
     path: Path,
     key: str,
@@ -65,25 +75,27 @@ def read_predictions(
     """Read a file of predictions.
 
     Args:
-        path: JSON list or object, JSON lines, CSV, TSV, Parquet.
+        path: JSON list or object, JSON lines, CSV, TSV, Parquet; or what `reply_rows` understands.
         key: the field that names a row.
         own: the benchmark's names of the prediction field, the official one first.
         keyed: gives a row its key where the file has none.
 
     Raises:
         DataError: no row has a prediction field (the gold is never taken in its place), rows have
-            no key, or two rows of one key; all faults at once.
+            no key, or two rows of one key and different replies; all faults at once.
     """
-    rows = [keyed(row, number) for number, row in enumerate(read_rows(path))]
-    return predictions_of(rows, path, key, own)
+    rows, notes = reply_rows(path, key)
+    return predictions_of([keyed(row, n) for n, row in enumerate(rows)], path, key, own, notes)
 
 
-def predictions_of(rows: Sequence[Row], path: Path, key: str, own: Sequence[str]) -> Predictions:
+def predictions_of(
+    rows: Sequence[Row], path: Path, key: str, own: Sequence[str], notes: tuple[str, ...] = ()
+) -> Predictions:
     """`read_predictions` of rows that are already read."""
     names = list(dict.fromkeys([*own, *COMMON]))
     found = next((name for name in names if any(name in row for row in rows)), None)
     if found is None:
-        there = sorted({name for row in rows for name in row})
+        there = sorted({str(name) for row in rows for name in row})
         raise DataError(
             f"no row has a prediction: looked for {', '.join(names)}",
             where=str(path),
@@ -93,22 +105,57 @@ def predictions_of(rows: Sequence[Row], path: Path, key: str, own: Sequence[str]
     faults: list[str] = []
     first: dict[str, int] = {}
     raw: dict[str, Row] = {}
+    again = 0
     for number, row in enumerate(rows, 1):
         if row.get(key) is None:
             faults.append(f"row {number} has no {key!r}")
             continue
         name = str(row[key])
-        if name in first:
+        if name in first and row == raw[name]:
+            again += 1
+        elif name in first:
             faults.append(f"row {number} has the {key} of row {first[name]}: {name}")
         first.setdefault(name, number)
         raw.setdefault(name, row)
     if faults:
         raise faulty(faults, path, "Give each row one key of its own.")
     texts = {name: row[found] for name, row in raw.items() if found in row}
-    notes = () if found == own[0] else (
-        f"predictions were read from {found!r}; the official field is {own[0]!r}",
-    )  # fmt: skip
+    if again:
+        notes += (f"{again} rows that repeat another row were read once",)
+    if found != own[0]:
+        notes += (f"predictions were read from {found!r}; the official field is {own[0]!r}",)
     return Predictions(texts, tuple(raw), found, raw, notes)
+
+
+def aligned(predictions: Predictions, renamed: Mapping[str, str], why: str) -> Predictions:
+    """The same replies under the keys that `renamed` gives to theirs; `why` is told."""
+    if not renamed:
+        return predictions
+
+    def name(key: str) -> str:
+        return renamed.get(key, key)
+
+    return replace(
+        predictions,
+        texts={name(key): value for key, value in predictions.texts.items()},
+        rows=tuple(name(key) for key in predictions.rows),
+        raw={name(key): row for key, row in predictions.raw.items()},
+        notes=(*predictions.notes, f"{len(renamed)} rows {why}"),
+    )
+
+
+def without(predictions: Predictions, keys: Collection[str], why: str) -> Predictions:
+    """Leave out the rows of `keys`; `why` is told, with how many there were."""
+    gone = set(keys) & set(predictions.rows)
+    if not gone:
+        return predictions
+    return replace(
+        predictions,
+        texts={key: value for key, value in predictions.texts.items() if key not in gone},
+        rows=tuple(key for key in predictions.rows if key not in gone),
+        raw={key: row for key, row in predictions.raw.items() if key not in gone},
+        notes=(*predictions.notes, f"{len(gone)} replies left out: {why}"),
+    )
 
 
 def unknown(predictions: Predictions, keys: Iterable[str]) -> list[str]:

@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.captioning import clip_key, references
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions, predictions_of
-from harken.evaluate.benchmarks.rows import Row, read_rows
+from harken.evaluate.benchmarks.predictions import Predictions, predictions_of, reply_rows
+from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, micro, row_of
 from harken.item import Item
 
@@ -41,6 +41,8 @@ class Retrieval(Benchmark):
     prediction = ("ranked",)
     required: ClassVar[Mapping[str, tuple[type, ...]]] = {"clips": (list,)}
     sizes: ClassVar[Mapping[int, str]] = {5225: "Clotho evaluation", 4875: "AudioCaps test"}
+    suffixes = (".csv",)
+    keeps_absent = False
     fewest = 0
     share = False
 
@@ -65,10 +67,22 @@ class Retrieval(Benchmark):
         """The clips that fit."""
         return [str(one) for one in row["clips"]]
 
+    def faults(self, row: Row) -> list[str]:
+        """A caption without a clip cannot be found."""
+        named = row["clips"] and all(isinstance(one, str) and one for one in row["clips"])
+        return [] if named else [f"no names of clips in {row['clips']!r}"]
+
     def read_predictions(self, path: Path | str) -> Predictions:
         """Ranked lists by caption."""
-        rows = [_ranked(row) for row in read_rows(Path(path))]
-        return predictions_of(rows, Path(path), self.key, self.prediction)
+        rows, notes = reply_rows(Path(path), self.key)
+        own = [_ranked(row) for row in rows]
+        return predictions_of(own, Path(path), self.key, self.prediction, notes)
+
+    def submission_row(self, item: Item, reply: str) -> Row:
+        """The caption and the names of the first ten clips, as in DCASE."""
+        ranked = (_list(reply) + [""] * DEPTH)[:DEPTH]
+        names = {f"fname_{rank}": name for rank, name in enumerate(ranked, 1)}
+        return {"caption": row_of(item)["caption"], **names}
 
     def strict_score(self, item: Item, predictions: Predictions) -> ItemScore:
         """The average precision at 10."""

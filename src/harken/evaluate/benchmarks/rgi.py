@@ -41,6 +41,8 @@ class Rgi(Mmau):
     sizes: ClassVar[Mapping[int, str]] = {}
     counts: ClassVar[Mapping[int, Mapping[str, Mapping[str, int]]]] = {}
     versions: ClassVar[Mapping[str, str]] = {}
+    scores_odd_rows = False
+    suffixes: ClassVar[tuple[str, ...]] = ()
     share = False
 
     def audio(self, row: Row) -> list[str]:

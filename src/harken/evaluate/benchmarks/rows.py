@@ -5,14 +5,14 @@ A row is kept as in the file: official rules need the raw fields. No audio is de
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError, MissingExtra
+from harken.evaluate.benchmarks.text_files import csv_rows, tab_rows
+from harken.parsing import parse_json, read_text
 
 Row = dict[str, Any]
 
@@ -20,14 +20,16 @@ HUB = "hub:"
 """A source that starts with this names a dataset repository on the Hugging Face hub."""
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, key: str = "id") -> list[Row]:
     """All rows of a file, in order.
 
     A JSON file may hold a list of objects, an object with such a list under ``data``, an object of
-    objects or texts by id (the id becomes the field ``id``), or one object a line.
+    objects or texts by id (the id becomes the field ``id``, and `key`), or one object a line. Text
+    of which every line is ``id<TAB>reply`` is rows with ``id`` and ``prediction``.
 
     Raises:
-        DataError: no such file, an unknown format, or lines that are not objects (all are listed).
+        DataError: no such file, text that is not UTF-8, an unknown format, or lines that are not
+            objects (all are listed).
     """
     if not path.is_file():
         raise DataError("there is no such file", where=str(path), hint="Check the path.")
@@ -35,16 +37,17 @@ def read_rows(path: Path) -> list[Row]:
     if suffix == ".parquet":
         return [row for row, _ in _parquet(path)]
     if suffix in (".csv", ".tsv"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
-    text = path.read_text(encoding="utf-8-sig")
+        return csv_rows(path, "\t" if suffix == ".tsv" else ",")
+    text = read_text(path)
     if suffix in (".jsonl", ".ndjson"):
         return _lines(text, path)
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
+        if suffix != ".json" and (rows := tab_rows(text, path)) is not None:
+            return [{key: row["id"], **row} for row in rows]
         return _lines(text, path)  # some releases call JSON lines ".json"
-    return _objects(value, path)
+    return _objects(value, path, key)
 
 
 def unpack(path: Path, folder: Path) -> int:
@@ -69,10 +72,18 @@ def unpack(path: Path, folder: Path) -> int:
 
 def _parquet(path: Path) -> Iterator[tuple[Row, list[tuple[str, bytes]]]]:
     """(row without audio bytes, the embedded clips by name), one row group slice at a time."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    try:
+        yield from _parquet_rows(pq.ParquetFile(path), path)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"the Parquet file cannot be read: {error}", where=str(path)) from error
+
+
+def _parquet_rows(table: Any, path: Path) -> Iterator[tuple[Row, list[tuple[str, bytes]]]]:
     number = 0
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=64):
+    for batch in table.iter_batches(batch_size=64):
         for row in batch.to_pylist():
             found: list[tuple[str, bytes]] = []
             for column, cell in row.items():
@@ -88,12 +99,12 @@ def _parquet(path: Path) -> Iterator[tuple[Row, list[tuple[str, bytes]]]]:
             number += 1
 
 
-def _objects(value: Any, path: Path) -> list[Row]:
+def _objects(value: Any, path: Path, key: str) -> list[Row]:
     if isinstance(value, dict) and isinstance(value.get("data"), list | dict):
         value = value["data"]
     if isinstance(value, dict):
         value = [
-            {"id": name, **(own if isinstance(own, dict) else {"prediction": own})}
+            {"id": name, key: name, **(own if isinstance(own, dict) else {"prediction": own})}
             for name, own in value.items()
         ]
     if not isinstance(value, list):
@@ -107,11 +118,12 @@ def _objects(value: Any, path: Path) -> list[Row]:
 
 def _lines(text: str, path: Path) -> list[Row]:
     rows, wrong = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: a reply may hold other line ends, such as U+2028, inside its quotes.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             wrong.append(f"line {number}: not JSON ({error})")
             continue
@@ -127,12 +139,16 @@ def _lines(text: str, path: Path) -> list[Row]:
 _ALIKE = 20
 
 
+def alike(fault: str) -> str:
+    """A fault without lists, what is quoted or in brackets, and numbers: equal for one kind."""
+    return re.sub(r"\[.*\]|'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
+
+
 def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataError:
     """One error that lists every fault; of more than 20 similar ones, 20 and a count."""
     kinds: dict[str, list[str]] = {}
     for fault in faults:
-        alike = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\d+", "*", fault)
-        kinds.setdefault(alike, []).append(fault)
+        kinds.setdefault(alike(fault), []).append(fault)
     shown: list[str] = []
     for kind in kinds.values():
         shown += kind[:_ALIKE]
@@ -189,41 +205,3 @@ def fetch(repository: str, names: Sequence[str]) -> Path:
             where=repository,
             hint="Download the release by hand and name its folder.",
         ) from error
-
-
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as the suffix says: .json (a list), .jsonl, .csv, .tsv or .parquet, atomically.
-
-    Raises:
-        DataError: another suffix.
-    """
-    import io
-
-    from harken.files import write_whole
-
-    suffix = path.suffix.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if suffix == ".json":
-        write_whole(path, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-    elif suffix in (".jsonl", ".ndjson"):
-        write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    elif suffix in (".csv", ".tsv"):
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO(newline="")
-        sheet = csv.DictWriter(text, names, delimiter="\t" if suffix == ".tsv" else ",")
-        sheet.writeheader()
-        sheet.writerows(rows)
-        write_whole(path, text.getvalue())
-    elif suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(list(rows)), sink)
-        write_whole(path, sink.getvalue())
-    else:
-        raise DataError(
-            f"predictions cannot be written as {suffix or 'a file without suffix'}",
-            where=str(path),
-            hint="Use .json, .jsonl, .csv, .tsv or .parquet.",
-        )

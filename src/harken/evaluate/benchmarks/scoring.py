@@ -12,14 +12,14 @@ model is called here, except by official rules that need a judge or an embedding
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harken.evaluate.benchmarks.base import Benchmark
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.predictions import Predictions, unknown
+from harken.evaluate.benchmarks.predictions import Predictions, unknown, without
 from harken.evaluate.benchmarks.rows import faulty
-from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, row_of, share
+from harken.evaluate.benchmarks.types import FAULTY_ROW, ItemScore, Official, key_of, row_of, share
 from harken.item import HIDDEN, Item
 from harken.stats import measures as stats
 
@@ -32,11 +32,17 @@ def strict(
 ) -> list[ItemScore]:
     """One strict score per item, in order; what only a judge can score is taken from `official`."""
     return [
-        absent(item, predictions)
+        _faulty(item)
+        or absent(item, predictions)
         or (_verdict(item, official) if benchmark.judged(item) else None)
         or benchmark.strict_score(item, predictions)
         for item in items
     ]
+
+
+def _faulty(item: Item) -> ItemScore | None:
+    """The score of a row to which no reply is right, else None."""
+    return ItemScore(None, FAULTY_ROW) if FAULTY_ROW in item.tags else None
 
 
 def _verdict(item: Item, official: Official | None) -> ItemScore:
@@ -65,26 +71,38 @@ def score(
     items: Sequence[Item],
     predictions: Predictions | Mapping[str, Any],
     helpers: Helpers | None = None,
+    left_out: Collection[str] = (),
 ) -> dict[str, Any]:
     """The whole result of ``harken score``; shares in 0..1.
 
+    Args:
+        benchmark: its rules.
+        items: of the release; those of its faulty rows that the official script scores
+            (`Release.odd`) may be among them: they count there, and under ``strict.faulty``.
+        predictions: the replies.
+        helpers: judge and embedding.
+        left_out: keys of rows that nobody can score; replies to them are left out, and told.
+
     Raises:
-        DataError: predictions for keys that are not in the data (all are listed), or items whose
-            answers are withheld.
+        DataError: predictions for keys that are not in the data (all are listed), or the answers
+            of all items are withheld.
     """
-    given = Predictions.of(predictions)
+    given = without(Predictions.of(predictions), left_out, "their rows of the release are faulty")
     unknown_keys = unknown(given, [key_of(item) for item in items])
     if unknown_keys:
         raise faulty(
             unknown_keys, benchmark.name, "Score against the data the model was evaluated on."
         )
     hidden = [key_of(item) for item in items if HIDDEN in item.tags]
-    if hidden:
+    if hidden and len(hidden) == len(items):
         raise faulty(
             [f"the answers of {len(hidden)} of {len(items)} items are withheld"],
             benchmark.name,
             "Write a submission file instead: harken benchmarks NAME --submit.",
         )
+    if hidden:
+        items = [item for item in items if HIDDEN not in item.tags]
+        given = without(given, hidden, "the answers of their items are withheld")
     official = benchmark.official(items, given, helpers or Helpers())
     scores = strict(benchmark, items, given, official)
     read = [one.state == "parsed" for one in scores if one.value is not None]
@@ -96,15 +114,22 @@ def score(
         "parse_rate": share(read),
         "counts": dict(sorted(Counter(one.state for one in scores).items())),
         "by": {name: breakdown(benchmark, items, official, scores, name) for name in benchmark.by},
-        "notes": list(given.notes),
+        "notes": [*given.notes, *_withheld(hidden)],
     }
+
+
+def _withheld(hidden: Sequence[str]) -> list[str]:
+    if not hidden:
+        return []
+    return [f"{len(hidden)} items left out, as {hidden[0]}: their answers are withheld"]
 
 
 def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
     """The official part: the value under its metric's name and as ``accuracy`` where it is one."""
     counted = [one for one in found.scores.values() if one is not None]
     low, high = None, None
-    if benchmark.share and found.value is not None and counted:
+    # Only of a headline that is the mean of the scores: one by last attempts, say, is not.
+    if benchmark.share and found.value is not None and counted and len(counted) == found.n:
         low, high = stats.wilson(sum(counted), len(counted))
     return {
         "metric": found.metric,
@@ -123,7 +148,9 @@ def official_json(benchmark: Benchmark, found: Official) -> dict[str, Any]:
 
 def _strict_json(scores: Sequence[ItemScore]) -> dict[str, Any]:
     values = [one.value for one in scores if one.value is not None]
-    right, failed = sum(values), len(scores) - len(values)
+    faulty_rows = sum(one.state == FAULTY_ROW for one in scores)
+    total = len(scores) - faulty_rows
+    right, failed = sum(values), total - len(values)
     low, high = stats.wilson(right, len(values)) if values else (None, None)
     rules = Counter(f"{one.state}: {one.rule}" if one.rule else one.state for one in scores)
     return {
@@ -131,7 +158,8 @@ def _strict_json(scores: Sequence[ItemScore]) -> dict[str, Any]:
         "right": right,
         "n": len(values),
         "failed": failed,
-        "between": [right / len(scores), (right + failed) / len(scores)] if scores else None,
+        "faulty": faulty_rows,
+        "between": [right / total, (right + failed) / total] if total else None,
         "low": low,
         "high": high,
         "rules": dict(sorted(rules.items())),
@@ -160,7 +188,7 @@ def breakdown(
             "official": share(counted),
             "official_n": len(counted),
             "strict": share(ours),
-            "failed": len(places) - len(ours),
+            "failed": sum(scores[place].state == "failed" for place in places),
             "low": low,
             "high": high,
         }

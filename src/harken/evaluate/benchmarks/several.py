@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harken.errors import DataError
-from harken.evaluate.benchmarks.mmar import rubric_runs
+from harken.evaluate.benchmarks.mmar import without_extremes
 
 
 def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(prints) > 1:
         raise DataError(
             f"the {len(results)} prediction files were scored against different data",
-            where=", ".join(map(str, prints)),
+            where=", ".join(sorted(map(str, prints))),
             hint="Name one release with --data.",
         )
     found: dict[str, Any] = {"runs": len(results)}
@@ -43,7 +43,7 @@ def several(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         scores = [part["score"] for part in rubrics if part]
         found["rubrics"] = spread(scores)
         if len(scores) >= 3 and None not in scores:
-            found["rubrics"]["without_best_and_worst"] = rubric_runs(scores)
+            found["rubrics"]["without_best_and_worst"] = without_extremes(scores)
     return {**found, "each": list(results)}
 
 

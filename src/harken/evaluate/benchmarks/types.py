@@ -9,6 +9,9 @@ from typing import Any
 from harken.evaluate.benchmarks.rows import Row
 from harken.item import Item
 
+FAULTY_ROW = "faulty-row"
+"""Tag of an item that stands for a row to which no reply is right: the official rule scores it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -20,6 +23,10 @@ class Release:
             same fingerprint whatever the file is called.
         version: the known version with this fingerprint, else empty.
         notes: what is unusual, for users and reports.
+        odd: rows that only the official script scores, tagged `FAULTY_ROW`: they have no choices
+            (the options are in the plan), are never asked, and are in no strict denominator.
+        left_out: keys of rows that nobody can score.
+        faults: what is wrong with which rows, a line each.
     """
 
     benchmark: str
@@ -27,6 +34,9 @@ class Release:
     fingerprint: str
     version: str
     notes: tuple[str, ...]
+    odd: tuple[Item, ...] = ()
+    left_out: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +70,11 @@ class ItemScore:
     """The strict score of one item.
 
     Attributes:
-        value: 0..1; missing, empty, unparsable and abstained are 0; None: ``failed``, which is in
-            no denominator.
-        state: ``parsed``, ``missing``, ``empty``, ``not-text``, ``abstained``, ``unparsable`` or
-            ``failed`` (a judge that did not judge, or none was given).
+        value: 0..1; missing, empty, unparsable and abstained are 0; None: ``failed`` and
+            ``faulty-row``, which are in no denominator.
+        state: ``parsed``, ``missing``, ``empty``, ``not-text``, ``abstained``, ``unparsable``,
+            ``failed`` (a judge that did not judge, or none was given) or ``faulty-row`` (no reply
+            to it could be right).
         rule: which rule of the parser decided.
     """
 

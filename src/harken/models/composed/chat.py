@@ -16,6 +16,7 @@ from typing import Any
 from harken.errors import ConfigError, ModelError
 from harken.models.engine.chat import ChatFormat, ChatTokenizer, flat
 from harken.models.engine.tokenizer import AUDIO, EOS, FILE, PAD, SPECIAL_TOKENS, TextTokenizer
+from harken.parsing import load_json
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -155,10 +156,8 @@ def _named_tokens(folder: Path, config: Any) -> dict[str, str]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    import json
-
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = load_json(path)
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -10,7 +10,6 @@ label the embedding of a made-up name: the layers match embeddings, whatever the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 
 from harken.files import write_json, write_whole
+from harken.parsing import load_json
 
 TENSORS = "lm_init.safetensors"
 TABLE = "lm_init.json"
@@ -59,7 +59,7 @@ def apply_lm_init(learner: Any, texts: Iterable[str], folder: Path = FOLDER) -> 
     if not (folder / TENSORS).is_file():
         return False
     tensors = load((folder / TENSORS).read_bytes())
-    common = json.loads((folder / TABLE).read_text(encoding="utf-8"))["common"]
+    common = load_json(folder / TABLE)["common"]
     tokenizer: Any = learner.tokenizer
     lm: Any = learner.net.lm
     own = dict(lm.model.named_parameters())

@@ -15,6 +15,7 @@ import numpy as np
 
 from harken.audio.clip import RATE_HZ
 from harken.models.engine.features import Array
+from harken.threads import one_blas_thread
 
 _LEAST = np.float32(1e-8)  # smallest power of a band
 
@@ -71,7 +72,9 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
     for first in range(0, len(frames), _BLOCK):
         part = np.fft.rfft(frames[first : first + _BLOCK] * window, settings.size)
         power = (part.real**2 + part.imag**2).astype(np.float32)
-        out[first : first + _BLOCK] = np.log10(np.maximum(power @ bank, _LEAST))
+        with one_blas_thread():
+            mel = power @ bank
+        out[first : first + _BLOCK] = np.log10(np.maximum(mel, _LEAST))
     return out
 
 

@@ -10,7 +10,6 @@ clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +23,7 @@ from harken import files
 from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.hashing import canonical, digest
-from harken.models.base import MODEL_FILE, PromptStyle
+from harken.models.base import PromptStyle
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
 from harken.models.composed.encoders.registry import audio_encoder_for, open_encoder
@@ -38,8 +37,9 @@ from harken.models.engine.batch import AudioInput, PromptTokenizer
 from harken.models.engine.features import FeatureCache
 from harken.models.engine.tokenizer import FILE as TOKENIZER_FILE
 from harken.models.engine.tokenizer import TextTokenizer
-from harken.models.learner import FORMAT, Learner, cast
+from harken.models.learner import FORMAT, Learner, cast, read_saved
 from harken.models.target import read_target
+from harken.parsing import regular_bytes
 
 WEIGHTS_FILE = "model.safetensors"
 TINY_STYLE = PromptStyle(letters=False, mark_clips=True, hide_implied=True)
@@ -197,7 +197,9 @@ class ComposedModel(Learner):
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
         files.write_whole(folder / WEIGHTS_FILE, data)
         special = self.tokenizer.special_ids
-        return {**self.config, "special_tokens": special, "weights": digest(data, 64)}
+        sums = files.checksums(folder, [TOKENIZER_FILE, WEIGHTS_FILE])
+        named = {"special_tokens": special, "weights": digest(data, 64), "files": sums}
+        return {**self.config, **named}
 
     @staticmethod
     def load(folder: Path | str, settings: ComposedSettings | None = None) -> ComposedModel:
@@ -271,8 +273,8 @@ def _load(folder: Path) -> ComposedModel:
     from safetensors.torch import load as from_bytes
 
     try:
-        config = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        data = (folder / WEIGHTS_FILE).read_bytes()
+        config = read_saved(folder)
+        data = regular_bytes(folder / WEIGHTS_FILE)
         if config["kind"] != ComposedModel.saved_kind or config["format"] > FORMAT:
             raise ModelError(
                 f"the model has kind {config['kind']!r}, format {config['format']}",
@@ -281,6 +283,8 @@ def _load(folder: Path) -> ComposedModel:
             )
         if digest(data, 64) != config.pop("weights"):
             raise ModelError("the weights are not those that were saved", where=str(folder))
+        if bad := files.damaged(folder, config.pop("files", {})):
+            raise ModelError(f"{', '.join(bad)} is not what was saved", where=str(folder))
         for name in ("kind", "format", "identity"):
             config.pop(name)
         tokenizer = TextTokenizer.open(folder, config.pop("special_tokens"))
@@ -288,7 +292,8 @@ def _load(folder: Path) -> ComposedModel:
         with torch.random.fork_rng(devices=[]):
             model = ComposedModel(build_net(config), tokenizer, config)
         floats = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
-        cast(model.net, floats.pop() if len(floats) == 1 else torch.float32)
+        (dtype,) = floats if len(floats) == 1 else (torch.float32,)
+        cast(model.net, dtype)
         model.load_state(state)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(

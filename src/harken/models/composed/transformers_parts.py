@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from harken.errors import ModelError
+from harken.models.pretrained import open_weights
+from harken.parsing import load_json
 
 _IGNORED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
@@ -42,10 +44,8 @@ def model_type_of(folder: Path) -> str:
     Raises:
         ModelError: the folder holds no model, or its configuration cannot be read.
     """
-    import json
-
     try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+        return str(load_json(folder / "config.json")["model_type"])
     except FileNotFoundError:
         raise ModelError(
             "the folder holds no model (there is no config.json)",
@@ -57,19 +57,13 @@ def model_type_of(folder: Path) -> str:
 
 
 def open_part(loader: Any, folder: Path) -> Any:
-    """``loader.from_pretrained(folder)`` in float32.
+    """The weights of `folder` in float32.
 
     Raises:
         ModelError: the folder holds no model, no safetensors, or damaged ones.
     """
     model_type_of(folder)
     try:
-        return loader.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
+        return open_weights(loader, folder, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the model cannot be opened: {error}", where=str(folder)) from error

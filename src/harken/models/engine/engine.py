@@ -194,9 +194,10 @@ class Engine:
         prompts: Sequence[TokenizedPrompt],
         sampling: Sampling,
         rngs: Sequence[np.random.Generator],
+        rooms: Sequence[int] = (),
     ) -> list[GeneratedReply]:
         """A reply to each prompt; see `harken.models.engine.generate.generate_replies`."""
-        return generate_replies(self, prompts, sampling, rngs)
+        return generate_replies(self, prompts, sampling, rngs, rooms)
 
     def cached(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
         """The KV cache entries of `prompts` from the last `choices`; None unless all are there."""
@@ -286,7 +287,7 @@ class Engine:
             if tokens is None:
                 tokens = self.net.encode([features])[0]
                 self.encodes += 1
-            for name in filter(None, {audio_input.key, silence_key}):
+            for name in filter(None, dict.fromkeys((audio_input.key, silence_key))):
                 self._encoded.put(name, tokens, tokens.nbytes)
         return tokens
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.prefix_cache import Prefill, prefill_cached, prefill_trees
 from harken.models.engine.tree_forward import TOKENS
+
+Floats = npt.NDArray[np.float64]
 
 _MAX_SHARE = 0.75
 """Prefill uses prompt trees if they have at most this share of the prompts' tokens."""
@@ -55,14 +58,16 @@ def generate_replies(
     prompts: Sequence[TokenizedPrompt],
     sampling: Sampling,
     rngs: Sequence[np.random.Generator],
+    rooms: Sequence[int] = (),
 ) -> list[GeneratedReply]:
-    """Generate after each prompt until ``<eos>`` or `sampling.max_tokens`.
+    """Generate after each prompt until ``<eos>`` or the end of its room.
 
     Args:
         engine: a `harken.models.engine.engine.Engine`.
         prompts: prompts, without answers.
-        sampling: temperature 0 is greedy; `top_k` 0 keeps all tokens.
+        sampling: temperature 0 is greedy; `top_k` 0 and `top_p` 1 keep all tokens.
         rngs: one generator for each prompt: a reply does not depend on the rest of the batch.
+        rooms: most tokens of each reply; by default `sampling.room` for all.
     """
     cached = engine.cached(prompts)
     prefill = (
@@ -74,15 +79,17 @@ def generate_replies(
     logits, cache, mask = prefill.logits, prefill.cache, prefill.mask
     lm, device = engine.net.lm, mask.device
     generated: list[list[int]] = [[] for _ in prompts]
-    ended = [False] * len(prompts)
+    ended, closed = [False] * len(prompts), [False] * len(prompts)  # closed: ended, or cut
+    rooms = rooms or [sampling.room] * len(prompts)
     position = mask.long().sum(1, keepdim=True) - 1
-    for _ in range(sampling.max_tokens):
-        chosen = _choose(logits, sampling, rngs, ended, engine.tokenizer)
+    while True:
+        chosen = _choose(logits, sampling, rngs, closed, engine.tokenizer)
         for row, token in enumerate(chosen):
-            if not ended[row]:
+            if not closed[row]:
                 ended[row] = token in engine.tokenizer.ends
                 generated[row].append(token)
-        if all(ended):
+                closed[row] = ended[row] or len(generated[row]) >= rooms[row]
+        if all(closed):
             break
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], 1)
         position = position + 1
@@ -122,7 +129,7 @@ def _choose(
     logits: Tensor,
     sampling: Sampling,
     rngs: Sequence[np.random.Generator],
-    ended: Sequence[bool],
+    closed: Sequence[bool],
     tokenizer: Any,
 ) -> list[int]:
     """The next token of every row; never the audio placeholder."""
@@ -133,16 +140,28 @@ def _choose(
     values = (logits / sampling.temperature).cpu().double().numpy()
     chosen = []
     for row, rng in enumerate(rngs):
-        if ended[row]:
+        if closed[row]:
             chosen.append(tokenizer.eos)
             continue
         own = values[row]
         if 0 < sampling.top_k < len(own):
             own = np.where(own >= np.sort(own)[-sampling.top_k], own, -np.inf)
-        cumulative = np.exp(own - own.max()).cumsum()
+        powers = np.exp(own - own.max())
+        if sampling.top_p < 1:
+            powers = _nucleus(powers, sampling.top_p)
+        cumulative = powers.cumsum()
         drawn = rng.random() * cumulative[-1]
         chosen.append(int(np.searchsorted(cumulative, drawn, side="right")))
     return chosen
+
+
+def _nucleus(powers: Floats, top_p: float) -> Floats:
+    """`powers` (V,) with 0 for all but the largest that together reach `top_p` of their sum."""
+    order = np.argsort(-powers, kind="stable")
+    before = np.cumsum(powers[order]) - powers[order]
+    kept = powers.copy()
+    kept[order[before >= top_p * powers.sum()]] = 0.0
+    return kept
 
 
 def prompt_seed(prompt: Prompt) -> int:

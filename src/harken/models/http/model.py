@@ -60,11 +60,13 @@ class HttpModel:
         self._store_error = ""
         self._ends: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._stated: Counter[tuple[str, str]] = Counter()
 
     def identity(self) -> str:
         """Hash of all that determines a reply: address, id, revision, format of the request."""
         own = self.settings
         form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
+        form += [own.thinking_field] if own.thinking_field else []
         return digest(canonical([form, DECODING, _style(self.style)]))
 
     def keep(self, folder: Path | str) -> None:
@@ -117,7 +119,21 @@ class HttpModel:
             "notes": list(pool.notes) if pool else [],
             "clips_encoded": self._encoder.encoded,
             "damaged_lines": self._store.damaged if self._store else 0,
+            "served": self._served(),
         }
+
+    def _served(self) -> list[dict[str, Any]]:
+        """Model and fingerprint as the server stated them, with the replies that each gave."""
+        served = self._stated
+        if self._store is not None:  # the replies of earlier calls too
+            served = Counter(
+                (str(one.get("model", "")), str(one.get("fingerprint", "")))
+                for one in self._store.records()
+            )
+        return [
+            {"model": model, "fingerprint": fingerprint, "replies": replies}
+            for (model, fingerprint), replies in sorted(served.items())
+        ]
 
     def close(self) -> None:
         """Close all connections and release the folder."""
@@ -143,6 +159,8 @@ class HttpModel:
 
         def arrived(number: int, outcome: WireAnswer | Failure) -> None:
             key = keys[number]
+            if isinstance(outcome, WireAnswer):
+                self._stated[outcome.model, outcome.fingerprint] += 1
             if isinstance(outcome, WireAnswer) and not self._store_error:
                 try:
                     self._remember(key, outcome)
@@ -185,6 +203,10 @@ class HttpModel:
         ]
         own = self.settings
         head = request_head(prompt, sampling, own, True)
+        if sampling.seed:
+            # A greedy request does not send its seed, but runs that are meant to be repeated are
+            # told apart by it: the kept reply of one is not the reply of another.
+            head["seed"] = sampling.seed
         where = [own.url, own.revision, own.block]
         return digest(canonical([_FORM, where, DECODING, head, prompt.system, parts]), 32)
 

@@ -15,7 +15,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +25,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from harken.errors import AudioError
 from harken.models.http.rate_limit import AdaptiveConcurrency, RequestBudget
+from harken.models.http.secret import Secret
 from harken.models.http.settings import HttpSettings
 from harken.models.http.wire import Pieces, WireAnswer, WireFault, read_answer, read_refusal
 
@@ -77,7 +78,7 @@ class RequestPool:
         self.budget = RequestBudget(settings)
         self._logprobs = True
         self._unanswered = 0
-        self._secret = os.environ.get(settings.key_name, "").strip()
+        self._secret = Secret(os.environ.get(settings.key_name, ""))
         self._sessions: list[aiohttp.ClientSession] = []  # empty, or one
         self._encoders = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "encode")
         self._loop = asyncio.new_event_loop()
@@ -117,13 +118,13 @@ class RequestPool:
         for number, job in queue:
             outcome = await self._one(job)
             if isinstance(outcome, Failure):
-                outcome = Failure(self._redacted(outcome.reason))
+                outcome = Failure(self._secret.redacted(outcome.reason))
             arrived(number, outcome)
 
     def _open(self) -> aiohttp.ClientSession:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._secret:
-            headers["Authorization"] = f"Bearer {self._secret}"
+        if self._secret.value:
+            headers["Authorization"] = f"Bearer {self._secret.value}"
         own = self.settings
         return aiohttp.ClientSession(
             headers=headers,
@@ -175,16 +176,16 @@ class RequestPool:
                 raise _Stopped(refused)
             used: tuple[int, int] | None = None
             try:
-                answer = read_answer(await self._send(pieces))
+                answer = await self._send(pieces)
                 used = (answer.tokens_in, answer.tokens_out)
             finally:
                 self.budget.settle(used)
             self.pace.used(max(0, answer.tokens_in) + max(0, answer.tokens_out))
             self.pace.answered()
             self._unanswered = 0
-            if self._secret and self._secret in answer.text + answer.explanation:
+            if self._secret.held_by(answer.text, answer.explanation):
                 raise WireFault("echoed key", "the reply held the API key", retryable=False)
-            return answer
+            return self._without_key(answer)
         except WireFault as fault:
             if fault.overloaded:
                 self.pace.overloaded(sent_at, _within(fault.wait_s, self.settings.longest_wait_s))
@@ -194,8 +195,15 @@ class RequestPool:
         finally:
             self.pace.leave()
 
-    async def _send(self, pieces: Pieces) -> bytes:
-        """The body of a 200; everything else raises WireFault."""
+    async def _send(self, pieces: Pieces) -> WireAnswer:
+        """The answer in a 200; everything else raises WireFault."""
+        try:
+            return read_answer(await self._post(pieces))
+        except WireFault as fault:  # before anything of it is counted, noted or quoted
+            raise fault.quoting(self._secret.redacted(fault.detail)) from None
+
+    async def _post(self, pieces: Pieces) -> bytes:
+        """The body of a 200; everything else raises WireFault, with the server's own words."""
         try:
             async with self._sessions[0].post(
                 self.settings.endpoint, data=_Body(pieces), allow_redirects=False
@@ -241,8 +249,21 @@ class RequestPool:
         longest = min(own.longest_wait_s, own.backoff_s * 2.0**attempt)
         return float(longest * draw.uniform(0.5, 1.0))
 
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._secret, "(API key)") if self._secret else text
+    def _without_key(self, answer: WireAnswer) -> WireAnswer:
+        """`answer` without the fields that hold a part of the API key; a note says which."""
+        tokens = [token for token, _ in answer.top]
+        held = {
+            "top": self._secret.held_by(*tokens) or self._secret.held_by(*reversed(tokens)),
+            "model": self._secret.held_by(answer.model, answer.fingerprint),
+            "fingerprint": self._secret.held_by(answer.model, answer.fingerprint),
+        }
+        emptied = [name for name, found in held.items() if found]
+        if not emptied:
+            return answer
+        note = f"the server put the API key into its replies: {', '.join(emptied)} left out"
+        if note not in self.notes:
+            self.notes.append(note)
+        return replace(answer, **{name: () if name == "top" else "" for name in emptied})  # type: ignore[arg-type]
 
 
 class _Stopped(Exception):

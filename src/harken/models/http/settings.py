@@ -49,7 +49,9 @@ class HttpSettings:
         price_out: price of a million reply tokens.
         rpm: requests a minute.
         tpm: tokens a minute.
-        tokens_field: name of the request field that limits a reply's length.
+        tokens_field: name of the request field that limits a reply's length, reasoning included.
+        thinking_field: name of the request field that limits the reasoning, where the server has
+            one, such as ``thinking_budget``; dots part nested names. Empty: it is not sent.
         seed: of the jitter in waits.
         batch: prompts that a run passes to `generate` at once.
         letters: see `harken.models.base.PromptStyle`, as for the following three.
@@ -79,6 +81,7 @@ class HttpSettings:
     rpm: float = 0.0
     tpm: float = 0.0
     tokens_field: str = "max_tokens"
+    thinking_field: str = ""
     seed: int = 0
     batch: int = 512
     letters: bool = True

@@ -15,10 +15,12 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.models.base import Prompt, Sampling
 from harken.models.http.settings import HttpSettings
+from harken.parsing import parse_json
 
 Pieces = tuple[bytes, ...]
 
 _MASS = 0.5  # least probability of all letters together for the token to count as an answer
+_MOST_TOKENS = 10**8  # a larger count is none
 _LONGEST = 300  # most characters of a server's message that are quoted in a reason
 
 
@@ -52,6 +54,17 @@ class WireFault(Exception):
         self.fatal = fatal
         self.wait_s = wait_s
         super().__init__(f"{kind}: {detail}" if detail else kind)
+
+    def quoting(self, detail: str) -> WireFault:
+        """The same fault with another text."""
+        return WireFault(
+            self.kind,
+            detail,
+            retryable=self.retryable,
+            overloaded=self.overloaded,
+            fatal=self.fatal,
+            wait_s=self.wait_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +136,19 @@ def request_head(
     """All fields of a request but its messages."""
     head: dict[str, Any] = {
         "model": settings.model,
-        settings.tokens_field: sampling.max_tokens,
+        settings.tokens_field: sampling.room,
         "temperature": sampling.temperature,
     }
+    if sampling.thinking_tokens and settings.thinking_field:
+        *outer, last = settings.thinking_field.split(".")
+        inner = head
+        for name in outer:
+            inner = inner.setdefault(name, {})
+        inner[last] = sampling.thinking_tokens
     if sampling.temperature > 0:
         head["seed"] = sampling.seed
+    if sampling.temperature > 0 and sampling.top_p < 1:
+        head["top_p"] = sampling.top_p
     if sampling.top_k > 0:
         head["top_k"] = sampling.top_k
     if logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
@@ -140,10 +161,10 @@ def read_answer(raw: bytes) -> WireAnswer:
 
     Raises:
         WireFault: ``malformed JSON``, ``wrong schema``, ``filtered`` or ``empty reply``: none of
-            these may count as an empty answer.
+            these may count as an empty answer. A reply that was cut before its first word is one.
     """
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
     except (ValueError, RecursionError) as error:
         raise WireFault("malformed JSON", f"{error} in {_shown(raw)}") from None
     try:
@@ -160,7 +181,7 @@ def read_answer(raw: bytes) -> WireAnswer:
         raise WireFault("wrong schema", found) from None
     if finish == "content_filter":
         raise WireFault("filtered", "the server withheld the reply", retryable=False)
-    if not text.strip():
+    if not text.strip() and finish != "length":  # else reasoning used up the room: an answer
         raise WireFault("empty reply", f"finish_reason {finish!r}")
     usage = body.get("usage")
     return WireAnswer(
@@ -178,7 +199,7 @@ def read_answer(raw: bytes) -> WireAnswer:
 def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFault:
     """The fault for a response with a status other than 200."""
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
         error = body.get("error", body) if isinstance(body, dict) else body
         code = str(error.get("code") or error.get("type") or "") if isinstance(error, dict) else ""
         message = error.get("message", error) if isinstance(error, dict) else error
@@ -246,7 +267,7 @@ def _text(message: Any) -> str:
 
 def _count(usage: Any, name: str) -> int:
     found = usage.get(name) if isinstance(usage, dict) else None
-    return found if isinstance(found, int) and found >= 0 else -1
+    return found if isinstance(found, int) and 0 <= found <= _MOST_TOKENS else -1
 
 
 def _name(value: Any) -> str:

@@ -1,51 +1,157 @@
 """Speech recognisers of transformers as models: one clip in, its transcript out.
 
-``asr:openai/whisper-tiny`` or ``asr:FOLDER``: any checkpoint that the recognition pipeline opens,
-CTC or sequence to sequence. The text of a prompt is ignored. Long clips are transcribed in full:
-Whisper by its own long-form decoding, CTC models in overlapping windows; nothing is cut at 30 s.
+``asr:openai/whisper-tiny`` or ``asr:FOLDER?language=en&batch=8``: any CTC or sequence-to-sequence
+checkpoint; `AsrSettings` lists the settings. The text of a prompt is ignored. Long clips are
+transcribed in full: Whisper by its own long-form decoding, CTC models in overlapping windows;
+nothing is cut at 30 s. A transcript that repeats itself is a failed reply, with that reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harken.audio.load import load
-from harken.errors import AudioError, ConfigError, MissingExtra, ModelError
+from harken.errors import AudioError, ConfigError, HarkenError, MissingExtra, ModelError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.models.device import require_device
+from harken.models.listeners.repetition import repetition
+from harken.models.pretrained import open_files, open_pipeline, open_weights
+from harken.models.target import read_target
 
 _WINDOW_S = 30.0
 _OVERLAP_S = 5.0
+_FAULTS = (ValueError, RuntimeError, IndexError, TypeError, KeyError)
+_DTYPES = ("float32", "bfloat16", "float16")
+_TASKS = ("transcribe", "translate")
 
 
-def build(target: str, *, revision: str = "", device: str = "cpu") -> AsrModel:
+@dataclass(frozen=True, slots=True)
+class AsrSettings:
+    """How a recogniser is opened and asked.
+
+    Attributes:
+        revision: of a hub id: a branch, a tag or a commit.
+        device: ``cpu``, ``cuda``, ``cuda:1``, …
+        dtype: ``float32``, ``bfloat16``, ``float16``; if empty float32 on a CPU, where half
+            precision costs several times the time, and elsewhere the dtype of the saved weights.
+        language: of the speech, for models that take one, as ``en``; detected if empty.
+        task: ``transcribe`` or ``translate`` (into English), for models that take one.
+        batch: clips read at once; if 0, one on a CPU, where more are no faster, and 8 elsewhere.
+    """
+
+    revision: str = ""
+    device: str = "cpu"
+    dtype: str = ""
+    language: str = ""
+    task: str = ""
+    batch: int = 0
+
+
+def build(target: str, **options: Any) -> AsrModel:
     """The recogniser at `target`, a folder or a repository id on the Hugging Face Hub.
 
+    Args:
+        target: a folder or an id, and ``?settings``.
+        options: settings (`AsrSettings`), which override those of the target.
+
     Raises:
-        ConfigError: `target` is empty.
+        ConfigError: `target` is empty, or a setting is wrong or is not one of this model's.
         MissingExtra: transformers is not installed.
         ModelError: there is no such recogniser, or it cannot be loaded.
     """
-    if not target:
+    if not target.partition("?")[0]:
         raise ConfigError("asr: names no recogniser", hint="Write asr:openai/whisper-tiny")
+    name, settings = read_target("asr", target, AsrSettings, options)
+    _check(settings)
     try:
-        from transformers import pipeline
+        import transformers  # noqa: F401
     except ImportError:
         raise MissingExtra("transformers", "models") from None
+    require_device(settings.device)
     try:
-        pipe = pipeline(
-            "automatic-speech-recognition", target, revision=revision or None, device=device
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        pipe = _pipeline(name, settings)
+    except HarkenError:
+        raise
+    except (*_FAULTS, OSError, ImportError, AttributeError) as error:
         first = str(error).strip().split("\n")[0][:300]
         raise ModelError(
-            f"{target} cannot be loaded as a speech recogniser: {first}",
+            f"{name} cannot be loaded as a speech recogniser: {first}",
             hint="Name a folder with a speech recogniser, or a repository id on the hub.",
         ) from None
-    return AsrModel(target, pipe, revision)
+    _check_generation(pipe, settings, name)
+    return AsrModel(name, pipe, settings)
+
+
+def _check(settings: AsrSettings) -> None:
+    """Refuse values that no recogniser takes."""
+    if settings.dtype not in ("", *_DTYPES):
+        raise ConfigError(f"dtype is {settings.dtype!r}", hint=f"Use {', '.join(_DTYPES)}.")
+    if settings.task not in ("", *_TASKS):
+        raise ConfigError(f"task is {settings.task!r}", hint=f"Use {' or '.join(_TASKS)}.")
+    if settings.batch < 0:
+        raise ConfigError(f"batch is {settings.batch}", hint="Use 1 or more, or 0: as usual.")
+
+
+def _pipeline(name: str, settings: AsrSettings) -> Any:
+    """The recognition pipeline of a folder or hub id."""
+    import transformers
+
+    options: dict[str, Any] = {"revision": settings.revision} if settings.revision else {}
+    config = open_files(transformers.AutoConfig, name, **options)
+    architectures = getattr(config, "architectures", None) or [""]
+    ctc = "CTC" in architectures[0]
+    kinds = (transformers.AutoModelForCTC, transformers.AutoModelForSpeechSeq2Seq)
+    loader = kinds[0] if ctc or type(config) not in kinds[1]._model_mapping else kinds[1]
+    dtype = settings.dtype or ("float32" if settings.device == "cpu" else "auto")
+    model = open_weights(loader, name, dtype=dtype, **options)
+    tokenizer = open_files(transformers.AutoTokenizer, name, **options)
+    if tokenizer.pad_token is None:  # the pipeline makes no batches without one
+        tokenizer.pad_token = tokenizer.eos_token
+    return open_pipeline(
+        "automatic-speech-recognition",
+        model.to(settings.device).eval(),
+        tokenizer=tokenizer,
+        feature_extractor=open_files(transformers.AutoFeatureExtractor, name, **options),
+        device=settings.device,
+    )
+
+
+def _check_generation(pipe: Any, settings: AsrSettings, name: str) -> None:
+    """Refuse a language or a task that this recogniser does not take: it would be ignored."""
+    if not settings.language and not settings.task:
+        return
+    generation: Any = getattr(pipe.model, "generation_config", None)
+    asked = f"language={settings.language}" if settings.language else f"task={settings.task}"
+    if not _multilingual(generation):
+        raise ConfigError(
+            f"{asked}: this recogniser takes neither language nor task",
+            where=f"asr:{name}",
+            hint="Leave them out; only multilingual Whisper models take them.",
+        )
+    if settings.language:
+        from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+        written = settings.language.lower()
+        codes = {token.strip("<|>") for token in generation.lang_to_id}
+        if TO_LANGUAGE_CODE.get(written, written) not in codes:
+            raise ConfigError(
+                f"language is {settings.language!r}, which this recogniser does not know",
+                where=f"asr:{name}",
+                hint=f"Known: {', '.join(sorted(codes))}.",
+            )
+
+
+def _multilingual(generation: Any) -> bool:
+    """Whether a generation configuration is that of a recogniser with languages and tasks."""
+    known = getattr(generation, "lang_to_id", None)
+    return bool(known) and bool(getattr(generation, "is_multilingual", True))
 
 
 class AsrModel:
@@ -54,54 +160,113 @@ class AsrModel:
     max_clips = 1
     style = PromptStyle(letters=False)
 
-    def __init__(self, target: str, pipe: Any, revision: str = "") -> None:
+    def __init__(self, target: str, pipe: Any, settings: AsrSettings | None = None) -> None:
         """`pipe` is a recognition pipeline of transformers."""
+        self.settings = settings or AsrSettings()
         self.name = f"asr:{target}"
+        self.batch = self.settings.batch or (1 if self.settings.device == "cpu" else 8)
         self._pipe = pipe
         self._rate_hz = int(pipe.feature_extractor.sampling_rate)
         self._ctc = str(pipe.type).startswith("ctc")
-        self._identity = digest(canonical([target, revision, _weights(target, pipe)]))
+        # Without a task Whisper is not told what to write, unless its files force it.
+        generation = getattr(pipe.model, "generation_config", None)
+        self._task = "transcribe" if _multilingual(generation) else ""
+        # Replies depend on these settings; on device and batch only by rounding.
+        own = {k: v for k, v in asdict(self.settings).items() if k not in ("device", "batch")}
+        own["dtype"] = str(pipe.model.dtype)
+        self._identity = digest(canonical([target, own, _weights(target, pipe)]))
 
     def identity(self) -> str:
-        """Hash of the weight files where they are local, else of repository id and commit."""
+        """Hash of settings, and of the weight files where local, else of repository and commit."""
         return self._identity
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
-        """One transcript a prompt; sampling does not apply, recognition is greedy."""
-        return [self._reply(prompt) for prompt in prompts]
+        """One transcript a prompt; sampling does not apply, recognition is greedy.
+
+        A transcript that repeats itself is a failed reply whose error says so: it is no transcript
+        of what is said.
+        """
+        replies: dict[int, Reply] = {}
+        waves: dict[int, np.ndarray[Any, Any]] = {}
+        for i, prompt in enumerate(prompts):
+            heard = self._wave(prompt)
+            if isinstance(heard, Reply):
+                replies[i] = heard
+            else:
+                waves[i] = heard
+        for group in self._groups(waves):
+            texts = self._read([waves[i] for i in group])
+            replies.update(zip(group, texts, strict=True))
+        return [replies[i] for i in range(len(prompts))]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """None for each: a recogniser gives no probabilities of choices."""
         return [None] * len(prompts)
 
-    def _reply(self, prompt: Prompt) -> Reply:
+    def _wave(self, prompt: Prompt) -> np.ndarray[Any, Any] | Reply:
+        """The samples of a prompt's clip, or the reply where there is nothing to read."""
         if len(prompt.clips) != 1:
             return _failed(f"{len(prompt.clips)} clips, and a recogniser takes one")
         try:
             wave = load(prompt.clips[0], self._rate_hz)
         except AudioError as error:
             return _failed(f"audio: {error.reason}: {error.found}")
-        if len(wave) < self._rate_hz // 10:  # too short for any recogniser's first frame
-            return Reply("")
-        long = len(wave) > _WINDOW_S * self._rate_hz
-        options: dict[str, Any] = {}
-        if long and self._ctc:
-            options = {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S}
-        elif long:
-            options = {"return_timestamps": True}
+        # Too short for any recogniser's first frame.
+        return Reply("") if len(wave) < self._rate_hz // 10 else wave
+
+    def _long(self, wave: np.ndarray[Any, Any]) -> bool:
+        return len(wave) > _WINDOW_S * self._rate_hz
+
+    def _groups(self, waves: Mapping[int, np.ndarray[Any, Any]]) -> list[list[int]]:
+        """Indices of the clips that are read at once, in order; long clips are read alone.
+
+        So are all clips of a model that was trained without an attention mask: there, padding
+        changes what is read in the shorter clips of a batch.
+        """
+        extractor = self._pipe.feature_extractor
+        padded = self._ctc and not getattr(extractor, "return_attention_mask", False)
+        groups: list[list[int]] = []
+        short: list[int] = []
+        for i, wave in waves.items():
+            if padded or self._long(wave):
+                groups.append([i])
+                continue
+            short.append(i)
+        groups += [short[at : at + self.batch] for at in range(0, len(short), self.batch)]
+        return groups
+
+    def _options(self, long: bool) -> dict[str, Any]:
+        """Of the pipeline, for clips of one kind."""
+        if self._ctc:
+            return {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S} if long else {}
+        pairs = {"language": self.settings.language, "task": self.settings.task or self._task}
+        options: dict[str, Any] = {"generate_kwargs": {k: v for k, v in pairs.items() if v}}
+        return options | ({"return_timestamps": True} if long else {})
+
+    def _read(self, waves: Sequence[np.ndarray[Any, Any]]) -> list[Reply]:
+        """The transcripts of clips read at once; one by one if the batch fails."""
+        inputs = [{"raw": wave, "sampling_rate": self._rate_hz} for wave in waves]
+        options = self._options(self._long(waves[0]))
         try:
-            found = self._pipe({"raw": wave, "sampling_rate": self._rate_hz}, **options)
-        except (ValueError, RuntimeError, IndexError, TypeError) as error:
-            return _failed(f"{type(error).__name__}: {error}")
-        return Reply(str(found["text"]).strip())
+            found = self._pipe(inputs, batch_size=len(inputs), **options)
+        except _FAULTS as error:
+            if len(waves) == 1:
+                return [_failed(f"{type(error).__name__}: {error}")]
+            return [reply for wave in waves for reply in self._read([wave])]
+        return [_transcript(str(one["text"]).strip()) for one in found]
+
+
+def _transcript(text: str) -> Reply:
+    """The reply with a transcript, or the failed one for a loop."""
+    loop = repetition(text)
+    return Reply(text) if loop is None else _failed(f"repetition: the transcript {loop}")
 
 
 def _weights(target: str, pipe: Any) -> Any:
     """What identifies the weights: hashes of their files, or the commit of the repository."""
     folder = Path(target)
     if folder.is_dir():
-        files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-        return [[path.name, sha256_of(path)] for path in files]
+        return [[path.name, sha256_of(path)] for path in sorted(folder.glob("*.safetensors"))]
     return str(getattr(pipe.model.config, "_commit_hash", "") or "")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from harken.errors import ConfigError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities, style_of
 from harken.models.listeners.listener import ClipListener, Kind, failed_reply
 
 
@@ -69,7 +69,7 @@ class Cascade:
     @property
     def style(self) -> PromptStyle:
         """The prompt style of the reader."""
-        return self.reader.style
+        return style_of(self.reader)
 
     def identity(self) -> str:
         """Hash of both models and of what the listener is asked for."""

@@ -11,7 +11,7 @@ without, of the whole recording, and it is not used for a part of it.
 from __future__ import annotations
 
 import csv
-import json
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +25,7 @@ from harken.errors import AudioError, ConfigError, DataError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.parsing import parse_json, read_text
 
 WORDS = ("text", "transcript", "transcription", "caption", "sentence", "words", "prediction")
 """Columns that may hold the text; the first that a file has is read."""
@@ -117,7 +118,8 @@ class WrittenWords:
             length = None if row.get("duration_s") in (None, "") else float(row["duration_s"])
         except (TypeError, ValueError):
             return "start_s or duration_s is no number"
-        for name in {one for column_, value in names for one in _named(column_, value, root)}:
+        every = (one for column_, value in names for one in _named(column_, value, root))
+        for name in dict.fromkeys(every):
             held = self._by_name.setdefault(name, [])
             if (start, length, words) not in held:
                 held.append((start, length, words))
@@ -197,12 +199,12 @@ def _names(clip: Clip) -> Iterator[str]:
 def _rows(path: Path) -> Iterator[_Row]:
     """The rows of a file. Raises DataError for a line or row that is not an object."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        lines = io.StringIO(read_text(path), newline="")
+        yield from csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
         return
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         value = [_line(line, number, path) for number, line in enumerate(text.splitlines(), 1)
                  if line.strip()]  # fmt: skip
@@ -216,7 +218,7 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 def _line(line: str, number: int, path: Path) -> Any:
     try:
-        return json.loads(line)
+        return parse_json(line)
     except ValueError as error:
         raise DataError(f"line {number} is not JSON: {error}", where=str(path)) from None
 

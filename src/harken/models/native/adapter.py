@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from harken.errors import ModelError
 from harken.models.native.base import NativeFamily, Window
+from harken.parsing import load_json
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -53,7 +54,7 @@ class AudioAdapter:
         from safetensors.torch import load_file
 
         try:
-            settings = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            settings = load_json(folder / CONFIG_FILE)
             tensors = load_file(folder / WEIGHTS_FILE)
         except (OSError, ValueError) as error:
             raise ModelError(

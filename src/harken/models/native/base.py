@@ -48,6 +48,7 @@ from torch import Tensor, nn
 from harken.audio.clip import RATE_HZ
 from harken.models.engine.chat import ChatFormat
 from harken.models.engine.features import Array
+from harken.models.pretrained import open_files
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,9 +145,8 @@ class NativeFamily(ChatFormat, ABC):
         """The folder's feature extractor."""
         import transformers
 
-        return getattr(transformers, cls.extractor_name).from_pretrained(
-            folder, local_files_only=True
-        )
+        extractor_class = getattr(transformers, cls.extractor_name)
+        return open_files(extractor_class, folder, local_files_only=True)
 
     def after_open(self, folder: Path, hf_tokenizer: Any) -> None:
         """Read further values from the folder and its tokenizer; called once, after opening.

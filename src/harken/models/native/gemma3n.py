@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from harken.models.engine.features import Array
 from harken.models.native.base import NativeFamily, Scaled, Window
+from harken.models.pretrained import build_model
 
 _TOKEN_S = 0.16  # two convolutions of stride 2 over frames of 10 ms, then every fourth frame
 
@@ -161,8 +162,8 @@ def _without_image_tower() -> Any:
             text = config.text_config
             self.vocab_size = text.vocab_size
             self.vocab_size_per_layer_input = text.vocab_size_per_layer_input
-            self.language_model = AutoModel.from_config(text)
-            self.audio_tower = AutoModel.from_config(config.audio_config)
+            self.language_model = build_model(AutoModel, text)
+            self.audio_tower = build_model(AutoModel, config.audio_config)
             self.embed_vision = its.Gemma3nMultimodalEmbedder(config.vision_config, text)
             self.embed_audio = its.Gemma3nMultimodalEmbedder(config.audio_config, text)
             self.post_init()

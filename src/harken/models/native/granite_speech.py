@@ -28,6 +28,7 @@ from harken.models.engine.chat import flat
 from harken.models.engine.features import Array
 from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
 from harken.models.native.base import Scaled, Window
+from harken.parsing import load_json
 
 _FILE = "preprocessor_config.json"
 
@@ -64,7 +65,7 @@ class GraniteFeatureExtractor:
         try:
             for name, part in ((_FILE, ""), ("processor_config.json", "audio_processor")):
                 if (folder / name).is_file():
-                    found = json.loads((folder / name).read_text(encoding="utf-8"))
+                    found = load_json(folder / name)
                     return GraniteFeatureExtractor(found.get(part, {}) if part else found)
         except (OSError, ValueError) as error:
             raise ModelError(

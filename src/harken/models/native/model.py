@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
@@ -21,7 +20,7 @@ from harken.models.engine.batch import AudioInput
 from harken.models.engine.chat import ChatTokenizer
 from harken.models.engine.features import check_length
 from harken.models.engine.lora import base_state, lora_state
-from harken.models.learner import FORMAT, Learner
+from harken.models.learner import FORMAT, Learner, read_saved
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_model
 from harken.models.native.settings import NativeSettings
@@ -163,7 +162,7 @@ class NativeModel(Learner):
         from safetensors.torch import load_file
 
         try:
-            saved = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+            saved = read_saved(folder)
             identity, lora, kind = str(saved["identity"]), saved["lora"], saved["kind"]
             if kind != self.saved_kind or saved["format"] > FORMAT:
                 raise ModelError(

@@ -5,7 +5,6 @@ A hub id is downloaded into the hub's own cache first, and opened from there as 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN,
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
+from harken.models.pretrained import check_folder, open_files, open_weights
+from harken.parsing import load_json
 
 _ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _IGNORED = [
@@ -60,6 +61,7 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
             where=str(folder / "config.json"),
             hint="Known: " + ", ".join(FAMILIES) + ". Else serve it and use openai:.",
         )
+    check_folder(folder)
     if not [*folder.glob("*.safetensors")]:
         raise ModelError(
             "the folder has no safetensors",
@@ -130,15 +132,12 @@ def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSet
         options["device_map"] = "auto"
     dtype: Any = settings.dtype or ("float32" if settings.device == "cpu" else "auto")
     try:
-        whole = transformers.AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-        model, report = family_class.model_class().from_pretrained(
+        whole = open_files(transformers.AutoConfig, folder, local_files_only=True)
+        model, report = open_weights(
+            family_class.model_class(),
             folder,
             config=family_class.config(whole),
             local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
             dtype=dtype,
             output_loading_info=True,
             adapter_kwargs={"subfolder": "-"},  # adapters are read by the family, peft or not
@@ -180,9 +179,7 @@ def _tokenizer(folder: Path) -> Any:
     import transformers
 
     try:
-        hf_tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        hf_tokenizer = open_files(transformers.AutoTokenizer, folder, local_files_only=True)
     except Exception as error:  # the libraries raise bare exceptions
         raise ModelError(
             f"the tokenizer cannot be opened: {_first(error)}",
@@ -237,7 +234,7 @@ def _template(folder: Path, hf_tokenizer: Any) -> str:
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads((folder / name).read_text(encoding="utf-8"))
+        found = load_json(folder / name)
     except FileNotFoundError:
         if name == "config.json":
             raise ModelError(

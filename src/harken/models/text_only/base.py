@@ -24,6 +24,7 @@ class TextOnlyBaseline:
 
     name = "text-only"
     max_clips = ANY
+    text_only = True
     style = PromptStyle()
 
     def chances(self, prompt: Prompt) -> Vector:

@@ -12,11 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.errors import ConfigError
+from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model, Prompt
 from harken.models.text_only.base import TextOnlyBaseline, Vector
+from harken.progress import track
+from harken.threads import one_blas_thread
 
 Places = npt.NDArray[np.int64]
+
+_ITERATIONS = 60  # of L-BFGS
 
 
 class Linear(TextOnlyBaseline):
@@ -50,6 +55,7 @@ class Linear(TextOnlyBaseline):
         self.decay = decay
         self.size = size
         self._fold_of: dict[str, int] = {}
+        self._fitted_on = ""
         self._weights: list[Vector] = []
         known = list(items)
         if known:
@@ -69,13 +75,18 @@ class Linear(TextOnlyBaseline):
         closed_ended = [item for item in items if len(item.choices) > 1]
         if not closed_ended:
             raise ConfigError("there are no closed-ended items to fit the linear baseline on")
-        self._fold_of = {item.id: _fold(item, self.folds) for item in closed_ended}
+        ids = [item.id for item in closed_ended]  # a hash of question, choices and answer
+        self._fold_of = dict(zip(ids, (_fold(name, self.folds) for name in ids), strict=True))
+        self._fitted_on = digest(canonical(ids))
         rows, starts, golds = self._design(closed_ended)
-        folds = np.array([self._fold_of[item.id] for item in closed_ended])
-        self._weights = [
-            self._minimise(rows, starts, golds, folds != fold) for fold in range(self.folds)
-        ]
-        self._weights.append(self._minimise(rows, starts, golds, folds >= 0))
+        folds = np.array([self._fold_of[name] for name in ids])
+        without = [folds != fold for fold in range(self.folds)]
+        label = f"fit the linear text-only model, {len(ids)} items"
+        with one_blas_thread():
+            self._weights = [
+                self._minimise(rows, starts, golds, use)
+                for use in track([*without, folds >= 0], label)
+            ]
         return self
 
     def chances(self, prompt: Prompt) -> Vector:
@@ -90,9 +101,8 @@ class Linear(TextOnlyBaseline):
         return np.asarray(powers / powers.sum())
 
     def settings(self) -> object:
-        """The weights, rounded, and the fold of each item."""
-        sums = [[round(float(w.sum()), 6), round(float(np.abs(w).sum()), 6)] for w in self._weights]
-        return [self.decay, self.size, sums, sorted(self._fold_of.items())]
+        """What it was fitted on, and how: not the weights, whose last digits differ by computer."""
+        return [self.decay, self.size, self.folds, _ITERATIONS, self._fitted_on]
 
     def _design(self, items: Sequence[Item]) -> tuple[Any, Places, Places]:
         """Sparse rows (choices of all items, features), first row of each item, its gold row."""
@@ -121,6 +131,8 @@ class Linear(TextOnlyBaseline):
 
         ends = np.append(starts[1:], rows.shape[0])
         chosen = np.flatnonzero(use)
+        if not len(chosen):  # one group of items only: nothing else to be fitted on
+            return np.zeros(self.size)
         picked = np.concatenate([np.arange(starts[i], ends[i]) for i in chosen])
         matrix = rows[picked]
         sizes = (ends - starts)[chosen]
@@ -141,13 +153,14 @@ class Linear(TextOnlyBaseline):
             return penalty - float(likelihood), slope + self.decay * weights
 
         found = minimize(
-            loss, np.zeros(self.size), jac=True, method="L-BFGS-B", options={"maxiter": 60}
+            loss, np.zeros(self.size), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
         )
         return np.asarray(found.x, dtype=np.float64)
 
 
-def _fold(item: Item, folds: int) -> int:
-    return crc32(item.id.encode()) % folds
+def _fold(name: str, folds: int) -> int:
+    """The fold of the item with the id `name`."""
+    return crc32(name.encode()) % folds
 
 
 def _features(question: str, choices: Sequence[str], size: int) -> list[Mapping[int, float]]:

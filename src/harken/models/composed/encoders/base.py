@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from harken.errors import ConfigError
 from harken.models.composed.transformers_parts import config_of, open_part, plain_config
 from harken.models.engine.features import Array
+from harken.models.pretrained import build_model
 
 
 class AudioEncoder(nn.Module):
@@ -92,7 +93,7 @@ class AudioEncoder(nn.Module):
         """With fresh weights, from the transformers configuration ``settings["config"]``."""
         from transformers import AutoModel
 
-        return cls(AutoModel.from_config(config_of(settings["config"])), settings)
+        return cls(build_model(AutoModel, config_of(settings["config"])), settings)
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:

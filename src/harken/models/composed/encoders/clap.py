@@ -7,7 +7,6 @@ are refused: cut them into spans.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ
 from harken.audio.codec import resample
+from harken.errors import ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.transformers_parts import (
     config_of,
@@ -25,6 +25,7 @@ from harken.models.composed.transformers_parts import (
     open_part,
 )
 from harken.models.engine.features import Array
+from harken.parsing import load_json
 
 _EXTRACTOR = (
     "feature_size", "sampling_rate", "hop_length", "fft_window_size", "max_length_s",
@@ -71,10 +72,14 @@ class ClapAudioTower(AudioEncoder):
         alone = model_type_of(folder) == "clap_audio_model"
         whole = open_part(ClapAudioModel if alone else ClapModel, folder)
         try:
-            text = (folder / "preprocessor_config.json").read_text(encoding="utf-8")
-            found = {name: v for name, v in json.loads(text).items() if name in _EXTRACTOR}
+            values = load_json(folder / "preprocessor_config.json")
+            found = {name: value for name, value in values.items() if name in _EXTRACTOR}
         except FileNotFoundError:
             found = {}  # those of transformers
+        except (OSError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"preprocessor_config.json cannot be read: {error}", where=str(folder)
+            ) from error
         given = {**(settings or {}), **({"extractor": found} if found else {})}
         return cls(whole if alone else whole.audio_model, given)
 

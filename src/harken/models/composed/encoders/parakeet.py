@@ -14,6 +14,7 @@ from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.conformer import ConformerEncoder
 from harken.models.composed.transformers_parts import config_of, open_part
 from harken.models.engine.features import Array
+from harken.models.pretrained import build_model
 
 
 class ParakeetAudioEncoder(ConformerEncoder):
@@ -36,7 +37,7 @@ class ParakeetAudioEncoder(ConformerEncoder):
         """With fresh weights, as transformers initialises them."""
         from transformers import AutoModel
 
-        return cls(AutoModel.from_config(config_of(settings["config"])), settings)
+        return cls(build_model(AutoModel, config_of(settings["config"])), settings)
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:

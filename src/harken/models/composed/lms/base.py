@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harken.errors import ModelError
 from harken.models.composed.transformers_parts import config_of, open_part
+from harken.models.pretrained import build_model
 
 if TYPE_CHECKING:
     from harken.models.composed.shape import PresetShape
@@ -33,7 +34,7 @@ class LanguageModel:
         """With fresh weights, from ``settings["config"]``."""
         from transformers import AutoModelForCausalLM
 
-        return AutoModelForCausalLM.from_config(config_of(settings["config"]))
+        return build_model(AutoModelForCausalLM, config_of(settings["config"]))
 
     @classmethod
     def open(cls, folder: Path) -> Any:

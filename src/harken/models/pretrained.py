@@ -1,0 +1,125 @@
+"""The one way in for files of transformers: no code of a folder is run, no pickle is read.
+
+Every ``from_pretrained``, ``from_config`` and ``pipeline`` of this package is here. transformers
+asks on stdin whether to run the code of a folder when it is not told, so it is always told: never.
+Weights are safetensors; a pickle (``pytorch_model.bin``) can run code while it is read, and is
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harken.errors import ModelError
+from harken.parsing import load_json
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.msgpack", "*.h5")
+_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:
+    """``loader.from_pretrained(source)`` for a class of models.
+
+    Args:
+        loader: a model class of transformers, or one of its ``AutoModel`` classes.
+        source: a folder, or an id on the hub.
+        options: of ``from_pretrained``.
+
+    Returns:
+        The model; with the option ``output_loading_info`` also what transformers says of it.
+
+    Raises:
+        ModelError: the folder has pickles only, its configuration names code, or most weights are
+            missing (transformers draws them at random and continues).
+        Exception: whatever transformers raises for files that are missing or do not fit.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        check_folder(folder)
+    # No value of a caller can change these two.
+    fixed: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
+    if options.get("output_loading_info"):
+        return loader.from_pretrained(source, **{**options, **fixed})
+    fixed["output_loading_info"] = True
+    model, report = loader.from_pretrained(source, **{**options, **fixed})
+    missing, there = sorted(report["missing_keys"]), len(model.state_dict())
+    if 2 * len(missing) > there:
+        raise ModelError(
+            f"{len(missing)} of {there} tensors are missing: {', '.join(missing[:3])} …",
+            where=str(source),
+            hint="Copy the folder again, or name a model of this kind.",
+        )
+    return model
+
+
+def open_files(loader: Any, source: str | Path, **options: Any) -> Any:
+    """``loader.from_pretrained(source)`` for what has no weights.
+
+    `loader` is a class of configurations, tokenizers, feature extractors or processors.
+
+    Raises:
+        ModelError: the folder's configuration names code.
+        Exception: whatever transformers raises for files that are missing or do not fit.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        refuse_kernels(folder)
+    fixed: dict[str, Any] = {"trust_remote_code": False}
+    return loader.from_pretrained(source, **{**options, **fixed})
+
+
+def build_model(loader: Any, config: Any) -> Any:
+    """``loader.from_config(config)``: a model with fresh weights."""
+    return loader.from_config(config, trust_remote_code=False)
+
+
+def open_pipeline(task: str, model: Any, **parts: Any) -> Any:
+    """A pipeline of a model and parts that are open already, so that it loads nothing itself."""
+    from transformers import pipeline
+
+    return pipeline(task, model=model, trust_remote_code=False, **parts)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError for a folder whose weights are no safetensors, or which names kernels."""
+    refuse_kernels(folder)
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"the weights are no safetensors ({', '.join(pickles[:3])}); "
+            "reading a pickle can run code, so it is not read",
+            where=str(folder),
+            hint="If you trust the files, open them with transformers elsewhere and save them with "
+            "save_pretrained, which writes safetensors.",
+        )
+
+
+def refuse_kernels(folder: Path) -> None:
+    """Raise ModelError if ``config.json`` names a kernel on the hub: transformers would run it."""
+    try:
+        values = load_json(folder / "config.json")
+    except (OSError, ValueError):
+        return  # the loader reports it
+    for name, value in _entries(values):
+        if name in _KERNELS and isinstance(value, str) and "/" in value:
+            raise ModelError(
+                f"{name} names code on the hub ({value}), which is not run",
+                where=str(folder / "config.json"),
+                hint=f"Remove {name} from the configuration.",
+            )
+
+
+def _entries(values: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value, at any depth."""
+    waiting = [values]
+    while waiting:
+        now = waiting.pop()
+        if isinstance(now, dict):
+            yield from now.items()
+            waiting += now.values()
+        elif isinstance(now, list):
+            waiting += now

@@ -1,0 +1,183 @@
+"""Every command that writes something: the same bytes under any hash seed and number of threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harken.audio.probe import file_sha256
+from harken.cli.main import VERBS
+from harken.corpora.starter.generate import generate_starter
+from made_items import tone
+from paths import REPO
+
+MMAU = REPO / "tests" / "data" / "mmau"
+REPLIES, RELEASE = "../mmau/predictions.json", "../mmau/release"
+
+COMMANDS: dict[str, list[str]] = {
+    "scan": ["scan ../corpus --json"],
+    "synth": [
+        "synth ../corpus -o items --per-family 5",
+        "synth ../corpus -o embedded --per-family 2 --embed --json",
+    ],
+    "show": ["show items -n 30 --clips clips --json"],
+    "curate": [
+        "curate items -o curated --limit 40 --voter longest --voter linear --voter random --json"
+    ],
+    "compose": ["compose --encoder ../parts/encoder --lm ../parts/lm -o composed --json"],
+    "train": [
+        "train align items -o aligned --model harken-mini --set align.steps=3 --json",
+        "train sft items -o tuned --model aligned/model --set sft.steps=3 --json",
+        "train grpo items -o rewarded --model tuned/model --set grpo.steps=1 --set grpo.items=2 "
+        "--set grpo.group=2 --set grpo.max_tokens=3 --json",
+    ],
+    "eval": [
+        "eval tuned/model items -o before --limit 12 --json",
+        "eval linear items -o guessed --limit 12 --json",
+        "eval longest items -o after --limit 12 --json",
+        "eval longest -b mmau --data ../mmau/release --audio ../mmau/release -o bench --json",
+    ],
+    "rescore": ["rescore guessed --json"],
+    "report": [
+        "report before after -o page.html --curate curated --train tuned/sft --max-items 6",
+        "report guessed -o linear.html",
+    ],
+    "compare": ["compare before after --json", "compare before after"],
+    "check": ["check . --json"],
+    "score": [f"score -b mmau -p {REPLIES} --data {RELEASE} --json"],
+    "floor": [f"floor mmau --data {RELEASE} --json"],
+    "parse-report": [f"parse-report -b mmau -p {REPLIES} --data {RELEASE} --json"],
+    "benchmarks": [
+        "benchmarks --json",
+        "benchmarks own --data ../own/release --items bench.jsonl --json",
+    ],
+    "leaks": [
+        "leaks items embedded --matches matches.jsonl --json --jobs 2",
+        f"leaks items -b mmau --data {RELEASE} --json",
+    ],
+    "starter": ["starter sounds --size smoke --json"],
+    "plugins": ["plugins --json"],
+    "demo": ["demo --corpus ../corpus -o demo --minutes 0.02 --json"],
+}  # fmt: skip
+"""Command -> what is run of it, in this order; all in one folder, paths relative to it."""
+
+NOT_RUN = {"serve": "writes nothing", "doctor": "speaks of the computer and not of an artefact"}
+QUICK = ("scan", "synth", "show", "curate", "eval", "rescore", "report", "compare", "check",
+         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins")  # fmt: skip
+TRAINED = ("tuned/model", "before")  # left out with the commands that make them
+
+DRIVER = """
+import contextlib, io, json, sys
+from pathlib import Path
+from harken.cli.main import main
+for number, words in enumerate(json.load(sys.stdin)):
+    sys.argv, out = ["harken", *words], io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    assert code in (0, None, 8), (words, code)
+    Path(f"{number:02d}-{words[0]}.out").write_text(out.getvalue())
+"""
+
+
+def test_every_command_is_run_or_left_out_with_a_reason() -> None:
+    assert {*COMMANDS} | {*NOT_RUN} == {*VERBS}
+    assert not {*COMMANDS} & {*NOT_RUN}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus whose names belong to several groups, a benchmark, and parts of a model."""
+    root = tmp_path_factory.mktemp("same")
+    generate_starter(root / "corpus", size="smoke")
+    shutil.copytree(MMAU, root / "mmau")
+    shutil.copytree(MMAU.parent / "own", root / "own")
+    for number, row in enumerate(json.loads((MMAU / "predictions.json").read_text())):
+        tone(root / "mmau" / "release" / row["audio_id"], 200 + 50 * number)
+    return root
+
+
+def commands(quick: bool) -> list[list[str]]:
+    lines = [line for verb, own in COMMANDS.items() if not quick or verb in QUICK for line in own]
+    if quick:  # an untrained voter stands for the model that is not trained
+        lines = [line for line in lines if not any(name in line.split() for name in TRAINED)]
+    return [line.split() for line in lines]
+
+
+def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str, str]:
+    """Run everything; SHA-256 of all files but those of times, by path."""
+    work = world / "work"  # always the same place: a path in an output is no difference
+    work.mkdir()
+    given = {"PYTHONHASHSEED": str(hash_seed), "COLUMNS": "80"}
+    given |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(commands(quick)),
+        env={**os.environ, **given},
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = {
+        str(path.relative_to(work)): file_sha256(path)
+        for path in sorted(work.rglob("*"))
+        if path.is_file() and path.name != "log.jsonl"
+    }
+    work.rename(world / f"{quick}-{hash_seed}-{threads}")
+    return found
+
+
+def differing(first: dict[str, str], other: dict[str, str]) -> list[str]:
+    return sorted(name for name in first.keys() | other if first.get(name) != other.get(name))
+
+
+def test_the_quick_commands_give_the_same_bytes(world: Path) -> None:
+    first = contents(world, True, 1, 1)
+    assert len(first) > 60
+    assert differing(first, contents(world, True, 2, 1)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_all_commands_give_the_same_bytes_under_four_hash_seeds_and_two_threads(
+    world: Path,
+) -> None:
+    pytest.importorskip("transformers")
+    from composed.test_build import folders
+
+    folders(world / "parts", "whisper", "qwen2")
+    first = contents(world, False, 1, 1)
+    for hash_seed in (1, 2, 3, 4):
+        for threads in (1, 2):
+            if (hash_seed, threads) != (1, 1):
+                assert differing(first, contents(world, False, hash_seed, threads)) == []
+
+
+def test_names_of_two_groups_are_of_one_group_whatever_the_hash_seed() -> None:
+    names = ["car horn", "washing machine", "door wood knock", "water drops", "clock alarm"]
+    code = (
+        "import sys; from harken.synth.vocabulary import group_of; "
+        "print([*map(group_of, sys.argv[1:])])"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code, *names],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(found) == 1

@@ -1,0 +1,64 @@
+"""`harken synth --help` names every family, and what is made unasked is said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from harken.cli.main import app
+from harken.cli.synth import MADE, NO_TEST
+from harken.synth.make import FAMILIES
+
+run = CliRunner()
+
+
+def test_the_help_lists_the_families() -> None:
+    assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == MADE
+    assert set(NO_TEST) <= set(MADE)
+    text = re.sub(r"[\s│]+", " ", run.invoke(app, ["synth", "--help"]).output)
+    for name in (*MADE, "a control", "practice for training"):
+        assert name in text, name
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for k, label in enumerate(("dog", "cat", "rain", "bell", "frog")):
+        for i in range(6):
+            path = tmp_path / "corpus" / label / f"{i}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            t = np.arange(4000) / 16_000
+            sf.write(path, 0.3 * np.sin(2 * np.pi * (300 + 400 * k + 9 * i) * t), 16_000)
+    return tmp_path / "corpus"
+
+
+def test_what_is_made_unasked_is_said(corpus: Path) -> None:
+    out = run.invoke(
+        app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"]
+    )
+    assert out.exit_code == 0
+    assert "are leaky: a control" in out.output
+    assert "are talk: practice" in out.output
+    words = ["synth", str(corpus), "-o", str(corpus.parent / "b"), "--family", "leaky"]
+    assert "are leaky" not in run.invoke(app, words).output  # it was asked for
+
+
+@pytest.mark.parametrize("number", ["0", "-3"])
+def test_no_questions_are_a_usage_error(corpus: Path, number: str) -> None:
+    words = ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", number]
+    assert run.invoke(app, words).exit_code == 2
+
+
+def test_the_notes_of_the_corpus_are_shown(corpus: Path) -> None:
+    for i in range(2):
+        folder = corpus / "test" / "dog"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"c{i}.wav").write_bytes((corpus / "dog" / f"{i}.wav").read_bytes())
+    out = run.invoke(
+        app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"]
+    )
+    assert "note: 2 files are byte-identical copies" in out.output

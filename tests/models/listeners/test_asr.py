@@ -1,0 +1,194 @@
+"""Recognisers: settings, float32 on a CPU, batches that read as single clips do, loops told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harken.audio.clip import Clip
+from harken.audio.load import write_wav
+from harken.errors import ConfigError
+from harken.models.base import Prompt, Reply, Sampling
+from harken.models.listeners.asr import AsrModel, AsrSettings
+from harken.models.load import load_model
+
+RATE = 16_000
+_LANGUAGES = ("<|en|>", "<|de|>")
+
+
+@pytest.fixture(scope="module")
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Whisper in float16, with two languages."""
+    torch = pytest.importorskip("torch")
+    transformers: Any = pytest.importorskip("transformers")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = tmp_path_factory.mktemp("whisper")
+    special = ["<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|translate|>"]
+    special += [*_LANGUAGES, "<|notimestamps|>"]
+    # Timestamps follow the last special token, from 0.00 to 30.00 in steps of 0.02 s.
+    words = [f"Ġw{i}" for i in range(20)]
+    stamps = [f"<|{i * 0.02:.2f}|>" for i in range(1501)]
+    order = {word: i for i, word in enumerate([*words, *special, *stamps])}
+    raw = Tokenizer(models.WordLevel(order, unk_token="<|endoftext|>"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = transformers.WhisperTokenizerFast(
+        tokenizer_object=raw,
+        bos_token=special[0],
+        eos_token=special[0],
+        unk_token=special[0],
+        additional_special_tokens=special[1:],
+    )
+    config = transformers.WhisperConfig(
+        vocab_size=len(order),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_target_positions=64,
+        pad_token_id=order[special[0]],
+        bos_token_id=order[special[0]],
+        eos_token_id=order[special[0]],
+        decoder_start_token_id=order[special[1]],
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+    )
+    torch.manual_seed(5)
+    model = transformers.WhisperForConditionalGeneration(config).half()
+    with torch.no_grad():
+        model.proj_out.weight.mul_(60)
+    model.save_pretrained(folder)
+    own = {
+        "bos_token_id": order[special[0]],
+        "eos_token_id": order[special[0]],
+        "pad_token_id": order[special[0]],
+        "decoder_start_token_id": order[special[1]],
+        "is_multilingual": True,
+        "lang_to_id": {name: order[name] for name in _LANGUAGES},
+        "task_to_id": {"transcribe": order[special[2]], "translate": order[special[3]]},
+        "no_timestamps_token_id": order["<|notimestamps|>"],
+        "max_length": 14,  # too short for a loop
+        # Random weights write times, and Whisper goes on from each of them.
+        "suppress_tokens": [order[stamp] for stamp in stamps],
+    }
+    (folder / "generation_config.json").write_text(json.dumps(own))
+    tokenizer.save_pretrained(folder)
+    transformers.WhisperFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def prompts(folder: Path, *seconds: float) -> list[Prompt]:
+    made = []
+    for i, length in enumerate(seconds):
+        wave = np.random.default_rng(i).normal(0, 0.1 + 0.1 * i, round(length * RATE))
+        path = folder / f"{i}.wav"
+        write_wav(path, np.clip(wave, -1, 1).astype(np.float32), RATE)
+        made.append(Prompt((Clip(path=str(path)), "?"), "?"))
+    return made
+
+
+def test_weights_in_half_precision_are_computed_in_float32_on_a_cpu(tiny_whisper: Path) -> None:
+    import torch
+
+    asr: Any = load_model(f"asr:{tiny_whisper}")
+    assert json.loads((tiny_whisper / "config.json").read_text())["dtype"] == "float16"
+    assert next(asr._pipe.model.parameters()).dtype == torch.float32
+    assert asr.batch == 1, "more at once are no faster on a CPU"
+    half: Any = load_model(f"asr:{tiny_whisper}?dtype=bfloat16")
+    assert next(half._pipe.model.parameters()).dtype == torch.bfloat16
+    assert half.identity() != asr.identity()
+
+
+def test_language_and_task_reach_the_model(tiny_whisper: Path, tmp_path: Path) -> None:
+    asked = prompts(tmp_path, 1.0)
+    for settings in ("language=en", "language=german&task=translate", "task=transcribe", ""):
+        asr: Any = load_model(
+            f"asr:{tiny_whisper}?{settings}" if settings else f"asr:{tiny_whisper}"
+        )
+        sent: list[dict[str, Any]] = []
+        own = asr._pipe.model.generate
+
+        def generate(*args: Any, own: Any = own, sent: list[Any] = sent, **options: Any) -> Any:
+            sent.append(options)
+            return own(*args, **options)
+
+        asr._pipe.model.generate = generate
+        assert asr.generate(asked, Sampling())[0].error is None
+        named = {"task": "transcribe"} | dict(
+            pair.split("=") for pair in settings.split("&") if pair
+        )
+        assert {k: v for k, v in sent[0].items() if k in ("language", "task") and v} == named
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["language=xx", "task=sing", "dtype=int8", "batch=-1", "batch=many", "device=tpu0", "beams=3"],
+)
+def test_a_setting_that_makes_no_sense_is_refused(settings: str, tiny_whisper: Path) -> None:
+    with pytest.raises(ConfigError):
+        load_model(f"asr:{tiny_whisper}?{settings}")
+
+
+def test_a_batch_reads_what_single_clips_read(tiny_whisper: Path, tmp_path: Path) -> None:
+    asked = prompts(tmp_path, 1.0, 2.5, 0.7, 4.0)
+    asr: Any = load_model(f"asr:{tiny_whisper}?batch=3&language=en")
+    assert asr.batch == 3
+    sizes: list[int] = []
+    own = asr._pipe
+
+    class Counted:
+        feature_extractor, type, model = own.feature_extractor, own.type, own.model
+
+        def __call__(self, inputs: Sequence[Any], **options: Any) -> Any:
+            sizes.append(len(inputs))
+            return own(inputs, **options)
+
+    asr._pipe = Counted()
+    together = asr.generate(asked, Sampling())
+    assert sizes == [3, 1]
+    assert together == [asr.generate([one], Sampling())[0] for one in asked]
+    assert all(reply.stop == "end" or "repetition" in str(reply.error) for reply in together)
+
+
+class FakePipe:
+    """Writes what it is told, and fails on a batch that holds a loud clip."""
+
+    type = "seq2seq_whisper"
+
+    class feature_extractor:
+        sampling_rate = RATE
+
+    class model:
+        dtype, config = "float32", None
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = list(texts)
+
+    def __call__(self, inputs: Sequence[Any], **options: Any) -> Any:
+        if len(inputs) > 1 and any(np.std(one["raw"]) > 0.15 for one in inputs):
+            raise RuntimeError("the batch does not fit")
+        return [{"text": self.texts.pop(0)} for _ in inputs]
+
+
+def test_a_loop_is_a_failed_reply_with_its_reason(tmp_path: Path) -> None:
+    texts = ["good words", "Thank you. " * 50, "more good words"]
+    asr = AsrModel("fake", FakePipe(texts))
+    quiet = prompts(tmp_path, 1.0) * 3
+    first, loop, last = asr.generate(quiet, Sampling())
+    assert (first, last) == (Reply("good words"), Reply("more good words"))
+    assert (loop.text, loop.stop) == ("", "failed")
+    assert loop.error == "repetition: the transcript repeats 'thankyou' 50 times"
+
+
+def test_a_batch_that_fails_is_read_one_by_one(tmp_path: Path) -> None:
+    asr = AsrModel("fake", FakePipe(["a", "b"]), AsrSettings(batch=4))
+    replies = asr.generate(prompts(tmp_path, 1.0, 1.0), Sampling())
+    assert [reply.text for reply in replies] == ["a", "b"]

@@ -1,0 +1,65 @@
+"""A model of one's own: three methods and two attributes are enough, and less is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harken.curate.run import run as curate
+from harken.errors import ModelError
+from harken.evaluate.run import run
+from harken.item import Item
+from harken.models.base import PromptStyle, Reply, check_model, style_of
+
+ITEMS = [
+    Item(f"Is it {n}?", "yes", ("yes", "no"), task="t", recordings=(f"r{n}",)) for n in range(4)
+]
+
+
+def mine(**changes: Any) -> Any:
+    """A model with the least that one needs, and changes to it; None takes a member away."""
+    members = {
+        "name": "mine",
+        "max_clips": 0,
+        "generate": lambda self, prompts, sampling: [Reply(p.choices[0]) for p in prompts],
+        "choice_logprobs": lambda self, prompts: [None] * len(prompts),
+        "identity": lambda self: "mine-1",
+        **changes,
+    }
+    return type("Mine", (), {k: v for k, v in members.items() if v is not None})()
+
+
+def test_a_model_without_a_style_is_asked_in_the_usual_one(tmp_path: Path) -> None:
+    plain = run(mine(), ITEMS, tmp_path / "a", conditions=["none"])
+    usual = run(mine(style=PromptStyle()), ITEMS, tmp_path / "b", conditions=["none"])
+    assert plain["overall"]["cells"] == usual["overall"]["cells"]
+    prompts = [(tmp_path / name / "plan.jsonl").read_text() for name in "ab"]
+    assert prompts[0] == prompts[1] and "A." in prompts[0]
+    assert curate(ITEMS, [mine()], tmp_path / "c")["counts"]["undecided"] == 4
+    assert style_of(mine(style=PromptStyle(letters=False))).letters is False
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [["generate"], ["choice_logprobs"], ["identity"], ["name"], ["max_clips"],
+     ["generate", "identity", "name"]],
+)  # fmt: skip
+def test_what_a_model_lacks_is_named_all_at_once(lacking: list[str], tmp_path: Path) -> None:
+    model = mine(**dict.fromkeys(lacking))
+    for ask in (
+        lambda: check_model(model),
+        lambda: run(model, ITEMS, tmp_path / "run"),
+        lambda: curate(ITEMS, [model], tmp_path / "curated"),
+    ):
+        with pytest.raises(ModelError, match="Mine is no model") as told:
+            ask()
+        for name in ("generate", "choice_logprobs", "identity", "name", "max_clips"):
+            assert (f" {name}" in told.value.found.partition("lacks")[2]) == (name in lacking)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_member_that_is_no_method_is_lacking() -> None:
+    with pytest.raises(ModelError, match="method generate"):
+        check_model(mine(generate="yes"))
