@@ -15,11 +15,13 @@ def compose(
     encoder: Annotated[
         list[str],
         typer.Option(
-            help="Folder of an audio encoder (Whisper, AST, wav2vec …), or a name, with settings; "
-            "several times: side by side."
+            help="Folder, hub id or name of an audio encoder (Whisper, AST, wav2vec …), with "
+            "settings; several times: side by side."
         ),
     ],
-    lm: Annotated[str, typer.Option(help="Folder of a causal language model with its tokenizer.")],
+    lm: Annotated[
+        str, typer.Option(help="Folder or hub id of a causal language model with its tokenizer.")
+    ],
     out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new model.")],
     projector: Annotated[
         str,
@@ -34,14 +36,21 @@ def compose(
             "jinja file."
         ),
     ] = "auto",
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save the pretrained weights in the model too; else they are named, and looked "
+            "for where they are now, below HARKEN_WEIGHTS, and on the hub."
+        ),
+    ] = False,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Join an audio encoder, a projector and a language model into one model to train.
 
-    Only safetensors are read, no code, and nothing is fetched. The projector is fresh: train it
-    with `harken train align` first.
+    Only safetensors are read, and no code is run. The projector is fresh: train it with
+    `harken train align` first.
 
     Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
@@ -59,6 +68,7 @@ def compose(
         pool=pool,
         lora=lora,
         chat=chat,
+        copy_bases=copy_bases,
         name=name,
         seed=seed,
     )

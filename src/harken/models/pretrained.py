@@ -8,6 +8,8 @@ refused.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,58 @@ from typing import Any
 from harken.errors import ModelError
 from harken.parsing import load_json
 
+WEIGHTS = "HARKEN_WEIGHTS"
+"""Environment variable: a folder with folders of pretrained models, each under its own name."""
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.msgpack", "*.h5")
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def find_folder(source: str | Path) -> Path:
+    """The folder of a pretrained model.
+
+    Args:
+        source: a folder; or the name of one below ``$HARKEN_WEIGHTS``, be it the last part of a
+            path that is not there or of a hub id; or an id on the hub, whose files are taken from
+            its cache if they are there and fetched if not.
+
+    Raises:
+        ModelError: it is nowhere; the message says where it was looked for.
+    """
+    text, folder = str(source), Path(source)
+    if folder.is_dir():
+        return folder
+    looked = [text]
+    shelf = os.environ.get(WEIGHTS)
+    if shelf:
+        beside = Path(shelf) / folder.name.lower()
+        for candidate in (Path(shelf) / folder.name, beside):
+            if candidate.is_dir():
+                return candidate
+            looked.append(str(candidate))
+    why = ""
+    if _HUB_ID.fullmatch(text):
+        try:
+            return _from_hub(text)
+        except Exception as error:  # of the hub, of HTTP, of the disk
+            why = f" ({str(error).strip().splitlines()[0][:200]})"
+            looked.append("the hub")
+    raise ModelError(
+        f"there is no model {text!r}{why}; looked for it in {', '.join(dict.fromkeys(looked))}",
+        hint=f"Give the folder of a local copy, or set {WEIGHTS} to the folder it is in.",
+    )
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WANTED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return Path(snapshot_download(name, allow_patterns=_WANTED))
 
 
 def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:

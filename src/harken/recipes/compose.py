@@ -23,6 +23,7 @@ def compose_model(
     pool: int = 4,
     lora: int = 0,
     chat: str = "auto",
+    copy_bases: bool = False,
     name: str = "",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def compose_model(
         pool: encoder frames in one audio token.
         lora: rank of LoRA in the language model; 0: none.
         chat: how prompts are written; see `compose_pretrained`.
+        copy_bases: see `compose_pretrained`.
         name: of the model; the folder's if empty.
         seed: see projector.
 
@@ -54,6 +56,7 @@ def compose_model(
         lm,
         lora_rank=lora,
         chat=chat,
+        copy_bases=copy_bases,
         projector=projector,
         pool=pool,
         name=name or out.name,

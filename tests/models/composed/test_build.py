@@ -157,7 +157,7 @@ def test_lora_trains_the_adapters_only(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_composed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no config\.json"):
+    with pytest.raises(ModelError, match="there is no model"):
         compose_pretrained(tmp_path / "none", tmp_path / "none")
     encoder_folder, lm_folder = folders(tmp_path, "whisper", "llama")
     with pytest.raises(ModelError, match="no audio encoder is known for model_type 'llama'"):
@@ -194,7 +194,8 @@ def test_a_language_model_of_another_kind_is_opened_and_built_by_its_class(tmp_p
         model = compose_pretrained(encoder_folder, f"scaled:{lm_folder}", projector="linear")
         model.save(tmp_path / "model")
         assert ComposedModel.load(tmp_path / "model").identity() == model.identity()
-        assert seen == ["open", "build"]
+        # Saving and opening read the base, to tell what was changed and to fill in what was not.
+        assert seen == ["open", "open", "build", "open"]
         with pytest.raises(ModelError, match="no model"):
             compose_pretrained(encoder_folder, f"unknown:{lm_folder}")
     finally:

@@ -4,7 +4,8 @@ Audio tokens replace the embeddings of placeholders in the language model's inpu
 clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is a folder::
 
     tokenizer.json      the tokenizer, special tokens included
-    model.safetensors   all tensors by name (audio_encoder.…, projector.…, lm.…)
+    model.safetensors   tensors by name (audio_encoder.…, projector.…, lm.…); those of pretrained
+                        parts only if they were changed (`harken.models.composed.bases`)
     harken-model.json   written last: the configuration, and the hash of the weights
 """
 
@@ -24,9 +25,10 @@ from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import PromptStyle
+from harken.models.composed.bases import Base, changed, completed
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
-from harken.models.composed.encoders.registry import audio_encoder_for, open_encoder
+from harken.models.composed.encoders.registry import audio_encoder_for, is_name, open_encoder
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
 from harken.models.composed.net import ComposedNet
@@ -38,6 +40,7 @@ from harken.models.engine.features import FeatureCache
 from harken.models.engine.tokenizer import FILE as TOKENIZER_FILE
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.learner import FORMAT, Learner, cast, read_saved
+from harken.models.pretrained import find_folder
 from harken.models.target import read_target
 from harken.parsing import regular_bytes
 
@@ -67,6 +70,7 @@ class ComposedModel(Learner):
 
     saved_kind = "composed"
     net: ComposedNet
+    bases: tuple[Base, ...] = ()
 
     def __init__(
         self, net: ComposedNet, tokenizer: TextTokenizer, config: Mapping[str, Any]
@@ -186,6 +190,7 @@ class ComposedModel(Learner):
     def clone(self) -> Self:
         """A frozen copy with the same weights, in evaluation mode."""
         copy = type(self)(deepcopy(self.net), self.tokenizer, self.config)
+        copy.bases = self.bases
         copy.net.requires_grad_(False)
         return copy
 
@@ -193,12 +198,22 @@ class ComposedModel(Learner):
         """Write tokenizer and weights; returns the configuration and the weights' hash."""
         from safetensors.torch import save as to_bytes
 
-        data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(self.state().items())})
+        state = self.state()
+        dtypes = {str(t.dtype) for t in state.values() if t.is_floating_point()}
+        kept = changed(state, self.bases)
+        data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(kept.items())})
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
         files.write_whole(folder / WEIGHTS_FILE, data)
         special = self.tokenizer.special_ids
         sums = files.checksums(folder, [TOKENIZER_FILE, WEIGHTS_FILE])
-        named = {"special_tokens": special, "weights": digest(data, 64), "files": sums}
+        named: dict[str, Any] = {
+            "special_tokens": special,
+            "weights": digest(data, 64),
+            "files": sums,
+        }
+        if self.bases:
+            bases = [asdict(base) for base in self.bases]
+            named |= {"bases": bases, "dtype": dtypes.pop() if len(dtypes) == 1 else ""}
         return {**self.config, **named}
 
     @staticmethod
@@ -222,22 +237,26 @@ def compose_pretrained(
     *,
     lora_rank: int = 0,
     chat: str = "auto",
+    copy_bases: bool = False,
     **options: Any,
 ) -> ComposedModel:
-    """Compose an audio encoder and a language model, by local folder or by name.
+    """Compose an audio encoder and a language model, by folder, hub id or name.
 
-    Only safetensors are read; no code is run and nothing is downloaded.
+    Only safetensors are read, and no code is run.
 
     Args:
         encoder: folders or names in `ENCODERS`, with settings; see `open_encoder`.
-        lm: folder of a causal language model with its ``tokenizer.json``; ``KIND:FOLDER`` for a
-            kind in `LMS`.
+        lm: folder or hub id of a causal language model with its ``tokenizer.json``;
+            ``KIND:FOLDER`` for a kind in `LMS`.
         lora_rank: if above 0, the language model gets LoRA adapters of this rank.
         chat: how prompts are written: ``auto`` (the chat template of `lm`, if it has one),
             ``chatml``, ``none``, or a jinja file.
+        copy_bases: whether a saved model holds the unchanged weights of `encoder` and `lm` too;
+            else it names them, and they must be found when it is opened.
         options: those of `ComposedModel.compose`.
     """
-    kind, folder = _lm_of(str(lm))
+    kind, source = _lm_of(str(lm))
+    folder = find_folder(source)
     opened = LMS.get(kind).open(folder)
     template = template_of(folder, chat)
     settings: dict[str, Any] | None = None
@@ -253,14 +272,28 @@ def compose_pretrained(
     )
     if lora_rank:
         model.add_lora(lora_rank, 2 * lora_rank)
+    if not copy_bases:
+        model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
     return model
 
 
-def _lm_of(spec: str) -> tuple[str, Path]:
-    """The kind of language model, and its folder."""
-    kind, colon, folder = spec.partition(":")
+def _encoder_bases(spec: str) -> list[Base]:
+    """The pretrained encoders of `spec`; one that is built from its name has no base."""
+    specs = [spec] if Path(spec).is_dir() else [part.strip() for part in spec.split("+")]
+    found = []
+    for place, part in enumerate(specs):
+        source = part.partition("?")[0]
+        if not is_name(source):
+            prefix = "audio_encoder." + (f"encoder.{place}." if len(specs) > 1 else "")
+            found.append(Base.of(prefix, "encoder", source))
+    return found
+
+
+def _lm_of(spec: str) -> tuple[str, str]:
+    """The kind of language model, and its folder or hub id."""
+    kind, colon, source = spec.partition(":")
     known = bool(colon) and not Path(spec).is_dir() and kind in LMS
-    return (kind, Path(folder)) if known else ("causal", Path(spec))
+    return (kind, source) if known else ("causal", spec)
 
 
 def build(target: str, **options: Any) -> ComposedModel:
@@ -287,14 +320,19 @@ def _load(folder: Path) -> ComposedModel:
             raise ModelError(f"{', '.join(bad)} is not what was saved", where=str(folder))
         for name in ("kind", "format", "identity"):
             config.pop(name)
+        bases = tuple(Base(**base) for base in config.pop("bases", ()))
+        dtype_name = config.pop("dtype", "")
         tokenizer = TextTokenizer.open(folder, config.pop("special_tokens"))
         state = from_bytes(data)
         with torch.random.fork_rng(devices=[]):
             model = ComposedModel(build_net(config), tokenizer, config)
         floats = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
         (dtype,) = floats if len(floats) == 1 else (torch.float32,)
+        if bases:
+            dtype = getattr(torch, dtype_name.removeprefix("torch.") or "float32")
         cast(model.net, dtype)
-        model.load_state(state)
+        model.load_state(completed(state, model.state(), bases))
+        model.bases = bases
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"the saved model cannot be opened: {error}",

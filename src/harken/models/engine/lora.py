@@ -73,13 +73,14 @@ def add_lora(lm: nn.Module, settings: Mapping[str, Any]) -> None:
             parameter.data = parameter.data.to(like.device, like.dtype)
 
 
+def own_name(name: str) -> str:
+    """The name that a model's own tensor has without adapters."""
+    return name.replace(".base_layer.", ".")
+
+
 def base_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A model's own tensors under the names they have without adapters."""
-    return {
-        name.replace(".base_layer.", "."): tensor
-        for name, tensor in state.items()
-        if "lora_" not in name
-    }
+    return {own_name(name): tensor for name, tensor in state.items() if "lora_" not in name}
 
 
 def lora_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
