@@ -17,7 +17,9 @@ SOUNDS = ("dog barking", "cat meowing", "car horn", "rain")
 
 @pytest.mark.parametrize("turns", [1, 5, 30])
 def test_the_last_of_many_corrections_counts(turns: int) -> None:
-    assert read("It is A" + ". Wait, it is B. Wait, it is A" * turns + ". Wait, it is C", SOUNDS) == 2
+    assert (
+        read("It is A" + ". Wait, it is B. Wait, it is A" * turns + ". Wait, it is C", SOUNDS) == 2
+    )
 
 
 def test_correcting_words_within_an_option_correct_nothing() -> None:

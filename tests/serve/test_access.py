@@ -18,7 +18,9 @@ def request(host: str, reached: str = "", **headers: str) -> Any:
     return SimpleNamespace(host=host, transport=socket, headers=headers)
 
 
-@pytest.mark.parametrize("host", ["", "[::bad", ":80", "evil.example", "127.0.0.2", "localhost.x", "box"])
+@pytest.mark.parametrize(
+    "host", ["", "[::bad", ":80", "evil.example", "127.0.0.2", "localhost.x", "box"]
+)
 def test_on_the_loopback_only_its_names_are_accepted(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

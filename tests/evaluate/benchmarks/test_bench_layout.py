@@ -49,7 +49,9 @@ def test_a_row_that_names_no_clip_is_at_fault_where_one_is_needed(tmp_path: Path
         (["a", "", "a"], ("a",), ["repeated-choices", "empty-choice"]),
     ],
 )
-def test_odd_options_are_tagged(choices: list[str], shown: tuple[str, ...], tags: list[str]) -> None:
+def test_odd_options_are_tagged(
+    choices: list[str], shown: tuple[str, ...], tags: list[str]
+) -> None:
     benchmark, items = opened("mmar")
     item = benchmark.item({**row_of(items[0]), "choices": choices, "answer": "a"}, ())
     assert item.choices == shown and item.plan["options"] == choices
