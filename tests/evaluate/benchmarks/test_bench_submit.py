@@ -17,7 +17,6 @@ from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
 from harken.evaluate.benchmarks.types import key_of
 from harken.item import Item
 
-
 CLIP = (Clip(path="a.wav"),)
 
 
