@@ -87,10 +87,12 @@ def test_an_item_too_long_for_the_model_is_named_before_step_0(tmp_path: Path) -
         sft(mini(), [*items, long], SftSettings(steps=5, threads=1), run)
 
 
-def test_questions_that_are_too_long_together_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turns", [2, 8])
+def test_questions_that_are_too_long_together_are_named(turns: int, tmp_path: Path) -> None:
     one = named(tmp_path, NAMES[0])
-    many = [replace(one, question=f"Is it {i}? " + "and now? " * 60) for i in range(8)]
-    settings = SftSettings(steps=1, batch=1, turns=8, threads=1)
+    words = "and now? " * 60  # of 512 tokens, 360
+    many = [replace(one, question=f"Is it {i}? {words}") for i in range(turns)]
+    settings = SftSettings(steps=1, batch=1, turns=turns, threads=1)
     with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(DataError) as caught:
         sft(mini(), many, settings, run)
     assert all(item.id in str(caught.value) for item in many)
