@@ -189,3 +189,17 @@ def test_a_few_right_answers_are_weak_only_where_luck_is_ruled_out(tmp_path, cou
     found = folders(tmp_path / "c")
     assert {i.id for i in items if "leaky" in i.tags} <= {i.id for i in found[label]}
     assert len(found["strong"]) == (8 if label == "weak" else 0)
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+def test_a_silence_vote_needs_as_many_that_can_know_as_make_it_weak(tmp_path, readers):
+    """Two of three must be right for a weak item, so one that can know proves nothing."""
+    items = [*planted(40), *planted(40, leaky=False)]
+    voters = [Reader(items) for _ in range(readers)]
+    for number, voter in enumerate(voters):
+        voter.name = f"reader {number}"
+    voters += [Random(seed) for seed in range(1, 4 - readers)]
+    run(items, voters, tmp_path / "c", rule="silence-vote", settings=CurateSettings(need=2))
+    found = folders(tmp_path / "c")
+    assert bool(found["strong"]) is (readers == 2)
+    assert not any("leaky" in item.tags for item in found["strong"])
