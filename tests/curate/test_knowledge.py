@@ -203,3 +203,25 @@ def test_a_silence_vote_needs_as_many_that_can_know_as_make_it_weak(tmp_path, re
     found = folders(tmp_path / "c")
     assert bool(found["strong"]) is (readers == 2)
     assert not any("leaky" in item.tags for item in found["strong"])
+
+
+@pytest.mark.parametrize(
+    ("voters", "options", "tests"), [(1, [4], 1), (3, [4], 7), (3, [3, 4], 14), (2, [2, 4], 3)]
+)
+def test_a_quorum_is_one_of_all_sets_of_voters_for_every_number_of_options(
+    tmp_path, monkeypatch, voters, options, tests
+):
+    """Each might have looked good by luck; two voters make no quorum at two options."""
+    corrected = []
+
+    def spy(counts, alpha, tried):
+        corrected.append(tried)
+        return knowledge(counts, alpha, tried)
+
+    monkeypatch.setattr("harken.curate.labels.knowledge", spy)
+    items = [i for size in options for known in (True, False) for i in planted(40, size, known)]
+    readers = [Reader(items) for _ in range(voters)]
+    for number, reader in enumerate(readers):
+        reader.name = f"reader {number}"
+    run(items, readers, tmp_path / "c")
+    assert corrected == [tests] * len(options) + [voters] * voters
