@@ -12,6 +12,7 @@ from broken_files import encoded
 
 from harken.corpora.base import Corpus, Recording
 from harken.corpora.read import read_corpus
+from harken.corpora.tables import read_text
 from harken.errors import DataError
 
 LABELS = {"x/a.wav": "Dog", "x/b.wav": "café", "x/c.wav": "rain; wind"}
@@ -243,3 +244,16 @@ def test_a_duration_that_is_not_that_of_the_file_is_told(root: Path) -> None:
     corpus = read_corpus(root)
     assert [r.clip.duration_s for r in corpus.recordings] == [0.5, 0.5]
     assert any("1 files" in note and "x/a.wav: 5 s are stated" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_the_beginning_of_a_table_may_end_within_a_character(encoding: str, tmp_path: Path) -> None:
+    """Of a long table the first bytes are read to find its heading."""
+    words = "path,label\na.wav,\U0001f436\n" * 3
+    data = words.encode(encoding)
+    (tmp_path / "t.csv").write_bytes(data)
+    for most in range(8, len(data)):
+        found = read_text(tmp_path / "t.csv", most)
+        kept = found.rstrip("".join(chr(0xDC80 + n) for n in range(128)))  # torn UTF-8
+        assert words.startswith(kept) and len(kept) >= (most - 4) // 4 - 1
+    assert read_text(tmp_path / "t.csv") == words
