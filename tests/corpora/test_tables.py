@@ -198,6 +198,37 @@ def test_lists_one_folder_below_are_read_with_their_split(tmp_path: Path) -> Non
     assert [r.path for r in corpus.rejects] == ["test/b.wav", "train/b.wav"]
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"label": {"a": 1}},
+        {"label": True},
+        {"label": NAN},
+        {"label": ["dog", NAN]},
+        {"label": "dog", "speaker": NAN},
+        {"label": "dog", "transcript": ["one"]},
+        {"label": "dog", "id": {"a": 1}},
+        {"label": "dog", "licence": False},
+    ],
+)
+def test_what_is_no_text_is_not_taken_for_one(root: Path, row: dict[str, object]) -> None:
+    rows = [{"path": "x/a.wav", **row}, {"path": "x/b.wav", "label": 7}]
+    assert [r.labels for r in spans(root, *rows)] == [("7",)]
+    told = {r.path: (r.reason, r.found) for r in read_corpus(root).rejects}
+    assert told["manifest.json:1"][0] == "bad-row"
+    assert "neither a text nor a number" in told["manifest.json:1"][1]
+
+
+@pytest.mark.parametrize("name", ["x/a.wav", "x/./a.wav", " x/a.wav", "x/../x/a.wav"])
+def test_a_file_in_a_bad_row_is_not_called_unlisted(root: Path, name: str) -> None:
+    spans(root, {"path": name, "label": "dog", "onset": -1}, {"path": "x/b.wav", "label": "cat"})
+    told = [(r.path, r.reason) for r in read_corpus(root).rejects]
+    assert told == [("manifest.json:1", "bad-row"), ("x/c.wav", "unlisted")]
+
+
 def spans(root: Path, *rows: dict[str, object]) -> list[Recording]:
     (root / "manifest.json").write_text("\n".join(json.dumps(row) for row in rows))
     return list(read_corpus(root).recordings)

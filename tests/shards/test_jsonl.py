@@ -51,6 +51,7 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         json.dumps({**good, "audio": "broken.wav"}),
         json.dumps({**good, "clips": [{"kind": "file", "pfad": "x"}]}),
         json.dumps({**good, "id": "0" * 16}),
+        json.dumps({**good, "clips": ["a.wav", 3]}),
     ]
     (tmp_path / "bad.jsonl").write_text("\n".join(lines))
     with pytest.raises(DataError) as caught:
@@ -69,6 +70,8 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         "line 9: audio 'broken.wav'",
         "line 10: not an item",
         "line 11: item 0000000000000000 has content that hashes to",
+        "line 12: 'clips' holds 'a.wav', not an object; name files under 'audio'",
+        "line 12: 'clips' holds 3, not an object",
     ):
         assert fault in told
     assert "line 1:" not in told
