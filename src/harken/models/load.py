@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError
 from harken.models.base import MODEL_FILE, Model, ModelKind
 from harken.parsing import load_json
 from harken.registry import Registry, later
@@ -100,7 +100,18 @@ def load_model(spec: str, **options: Any) -> Model:
             else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
+    _refuse_absent_folder(name)
     return MODELS.get(name).build(target, **options)
+
+
+def _refuse_absent_folder(name: str) -> None:
+    """Raise ConfigError for what can only be a path, and where there is no folder."""
+    if name not in MODELS and ("/" in name or "\\" in name):
+        raise ConfigError(
+            f"there is no model folder {name}",
+            hint=f"Check the path, or name one of: {', '.join(MODELS)}; a model of the hub is "
+            "native:OWNER/NAME.",
+        )
 
 
 def _kind(file: Path) -> str:
@@ -119,6 +130,8 @@ def needs_items(spec: str) -> bool:
     Raises:
         ConfigError: an unknown name.
     """
-    return (
-        not Path(spec.partition("?")[0]).is_dir() and MODELS.get(spec.partition(":")[0]).needs_items
-    )
+    if Path(spec.partition("?")[0]).is_dir():
+        return False
+    name = spec.partition(":")[0]
+    _refuse_absent_folder(name)
+    return MODELS.get(name).needs_items
