@@ -252,13 +252,16 @@ def _each(
         )
     for place, prompt in zip(places, prompts, strict=True):
         try:
-            (answer,) = call([prompt])
+            found = list(call([prompt]))
         except MissingExtra:
             raise
         except Exception as error:
             errors[place] = f"{type(error).__name__}: {error}"
         else:
-            yield place, answer
+            if len(found) == 1:
+                yield place, found[0]
+            else:
+                errors[place] = f"{len(found)} answers returned to one prompt"
 
 
 def _undecided(found: tuple[float, ...] | None) -> bool:

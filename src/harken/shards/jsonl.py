@@ -143,6 +143,9 @@ def _shape_faults(raw: Any) -> list[str]:
             faults.append(f"{key!r} is not a list of texts: {value!r}")
         elif key in _OTHER and value is not None and not isinstance(value, _OTHER[key]):
             faults.append(f"{key!r} is a {type(value).__name__}")
+    clips = raw.get("clips")
+    if isinstance(clips, list) and not all(isinstance(one, dict) for one in clips):
+        faults.append("'clips' holds something else than objects; name paths under 'audio'")
     if "audio" in raw and raw.get("clips"):
         faults.append("both 'audio' and 'clips'; give one")
     return faults
