@@ -301,3 +301,10 @@ def test_a_manifest_without_paths_is_refused_although_another_table_has_them(roo
     (root / "manifest.csv").write_text("name,label\nx,dog\n")
     with pytest.raises(DataError, match="no column of paths"):
         listed(root, "labels.csv", "path,label\nx/a.wav,dog\n")
+
+
+def test_a_table_is_read_although_its_first_recordings_are_not_here(root: Path) -> None:
+    absent = "".join(f"elsewhere/{n}.wav,cat\n" for n in range(300))
+    corpus = listed(root, "labels.csv", f"path,label\n{absent}x/a.wav,dog\n")
+    assert [r.labels for r in corpus.recordings] == [("dog",)]
+    assert sum(reject.path.startswith("elsewhere/") for reject in corpus.rejects) == 300

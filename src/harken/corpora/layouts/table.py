@@ -1,7 +1,7 @@
 """A table of any name beside the recordings, such as ``labels.csv``: read as a manifest is.
 
 A folder without a ``manifest`` or ``metadata`` file may still hold a table that lists its
-recordings. It is taken for one if its heading names a column of paths and one of its first rows
+recordings. It is taken for one if its heading names a column of paths and one of its rows
 names a file that is there; otherwise the folder's names would be the labels, and the table's would
 be lost. Several such tables are read together (``train.csv``, ``test.csv``).
 """
@@ -17,7 +17,7 @@ from harken.corpora.layouts import manifest
 from harken.errors import DataError
 
 _SUFFIXES = (".csv", ".tsv", ".jsonl")
-_LOOKED_AT = 20
+_LOOKED_AT = 10_000
 """Rows whose files are looked for."""
 
 
