@@ -288,3 +288,68 @@ def test_the_beginning_of_a_table_may_end_within_a_character(encoding: str, tmp_
         kept = found.rstrip("".join(chr(0xDC80 + n) for n in range(128)))  # torn UTF-8
         assert words.startswith(kept) and len(kept) >= (most - 4) // 4 - 1
     assert read_text(tmp_path / "t.csv") == words
+
+
+def listed(root: Path, name: str, text: str) -> Corpus:
+    (root / name).write_text(text)
+    return read_corpus(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "path,label\nx/a.wav,dog\n"),
+        ("annotations.tsv", "filename\tcategory\nx/a.wav\tdog\n"),
+        ("my list.CSV", "file_name;class\nx/none.wav;cat\nx/a.wav;dog\n"),
+        ("clips.jsonl", '{"audio_filepath": "x/a.wav", "label": "dog"}\n'),
+    ],
+)
+def test_a_table_of_any_name_that_lists_the_recordings_is_read(
+    root: Path, name: str, text: str
+) -> None:
+    corpus = listed(root, name, text)
+    assert corpus.layout == "table"
+    assert [r.labels for r in corpus.recordings] == [("dog",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("speakers.csv", "speaker,sex\njackson,M\n"),
+        ("old.csv", "path,label\nelsewhere/a.wav,dog\n"),
+        ("notes.jsonl", '{"text": "x/a.wav"}\n'),
+        ("empty.csv", ""),
+    ],
+)
+def test_a_table_that_lists_no_recording_here_is_told_and_folders_give_the_labels(
+    root: Path, name: str, text: str
+) -> None:
+    corpus = listed(root, name, text)
+    assert corpus.layout == "folder"
+    assert any(name in note and "not read" in note for note in corpus.notes)
+
+
+def test_two_tables_are_read_together_and_their_contradictions_are_rejects(root: Path) -> None:
+    (root / "one.csv").write_text("path,label,split\nx/a.wav,dog,train\n")
+    corpus = listed(root, "two.csv", "path,label,split\nx/a.wav,dog,test\n")
+    assert [r.split for r in corpus.recordings] == ["train"]
+    assert any(reject.reason == "bad-row" and "split" in reject.found for reject in corpus.rejects)
+
+
+def test_a_table_of_recordings_that_cannot_be_read_is_refused(root: Path) -> None:
+    with pytest.raises(DataError, match="never closed"):
+        listed(root, "labels.csv", 'path,label\n"x/a.wav,dog\n')
+    assert read_corpus(root, "folder").recordings
+
+
+def test_a_manifest_without_paths_is_refused_although_another_table_has_them(root: Path) -> None:
+    (root / "manifest.csv").write_text("name,label\nx,dog\n")
+    with pytest.raises(DataError, match="no column of paths"):
+        listed(root, "labels.csv", "path,label\nx/a.wav,dog\n")
+
+
+def test_a_table_is_read_although_its_first_recordings_are_not_here(root: Path) -> None:
+    absent = "".join(f"elsewhere/{n}.wav,cat\n" for n in range(300))
+    corpus = listed(root, "labels.csv", f"path,label\n{absent}x/a.wav,dog\n")
+    assert [r.labels for r in corpus.recordings] == [("dog",)]
+    assert sum(reject.path.startswith("elsewhere/") for reject in corpus.rejects) == 300

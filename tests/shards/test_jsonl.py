@@ -82,3 +82,13 @@ def test_a_long_list_of_faults_is_cut_and_counted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1000 faults") as caught:
         read_jsonl(tmp_path / "bad.jsonl")
     assert "and 950 more" in str(caught.value)
+
+
+@pytest.mark.parametrize("clips", [["a.wav"], [{"path": "a.wav"}, "b.wav"], [None], [["a.wav"]]])
+def test_paths_under_clips_are_told_to_stand_under_audio(
+    tmp_path: Path, clips: list[object]
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text(json.dumps({"question": "Q?", "answer": "x", "clips": clips}))
+    with pytest.raises(DataError, match="name paths under 'audio'"):
+        list(read_jsonl(path))

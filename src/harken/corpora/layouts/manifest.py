@@ -24,7 +24,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -122,6 +122,15 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
     if not lists:
         refuse_unread(root)
         raise DataError(f"the folder has none of {', '.join(NAMES)}", where=root.name)
+    yield from read_lists(root, lists)
+    by = " and ".join(path.relative_to(root).as_posix() for path in lists)
+    for other in tables(root):
+        if other not in lists:
+            yield f"{other.relative_to(root).as_posix()} is not read: {by} is"
+
+
+def read_lists(root: Path, lists: Sequence[Path]) -> Iterator[Entry | Reject | str]:
+    """What some lists say of the files in a folder: see `entries`."""
     joined: dict[tuple[str, float, float | None], Entry] = {}
     rejects: list[Reject] = []
     refused: set[str] = set()
@@ -150,9 +159,6 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
             yield Reject(printable(other), "unlisted", f"{by} does not name this file")
     if unread:
         yield f"columns of {by} that are not read: {', '.join(sorted(unread)[:20])}"
-    for other_list in tables(root):
-        if other_list not in lists:
-            yield f"{other_list.relative_to(root).as_posix()} is not read: {by} is"
 
 
 def placed(entry: Entry, folder: str) -> Entry:
@@ -172,6 +178,14 @@ def named_path(raw: Any, folder: str) -> str:
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, row) pairs; a row is a dict, or a sentence why the line cannot be read."""
     return read_json_rows(path) if is_json(path) else read_rows(path, HEADINGS)
+
+
+def path_of(raw: Any) -> str:
+    """The path that a row names; ``""`` if it names none, or the row cannot be read."""
+    if not isinstance(raw, dict) or None in raw:
+        return ""
+    path = str(known_columns(raw, Counter()).get("path", "")).strip()
+    return path if _encodable(path) and "\0" not in path else ""
 
 
 def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
