@@ -70,7 +70,7 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         "line 9: audio 'broken.wav'",
         "line 10: not an item",
         "line 11: item 0000000000000000 has content that hashes to",
-        "line 12: 'clips' holds 'a.wav', not an object; name files under 'audio'",
+        "line 12: 'clips' holds 'a.wav', not an object; name paths under 'audio'",
         "line 12: 'clips' holds 3, not an object",
     ):
         assert fault in told

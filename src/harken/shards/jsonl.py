@@ -146,7 +146,7 @@ def _shape_faults(raw: Any) -> list[str]:
     clips = raw.get("clips")
     for one in clips if isinstance(clips, list) else []:
         if not isinstance(one, dict):
-            faults.append(f"'clips' holds {one!r}, not an object; name files under 'audio'"[:200])
+            faults.append(f"'clips' holds {one!r}, not an object; name paths under 'audio'"[:200])
     if "audio" in raw and raw.get("clips"):
         faults.append("both 'audio' and 'clips'; give one")
     return faults

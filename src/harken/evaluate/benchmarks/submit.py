@@ -62,7 +62,8 @@ def replies_of(
         DataError: the run has no records of these items, or all failed.
     """
     found = list(read_run(folder).records("records"))
-    heard = any(record["condition"] == "audio" for record in found)
+    silent = not any(item.clips for item in items)
+    heard = silent or any(record["condition"] == "audio" for record in found)
     records = in_release_order(items, found, "audio" if heard else "none")
     texts: dict[str, str] = {}
     failed = absent = 0
