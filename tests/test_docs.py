@@ -61,6 +61,7 @@ SMALL = [
 ]
 PYTHON_SMALL = [(r'families=\["which-clip"\]', r'families=["which-clip"], per_family=6')]
 ENDS = {
+    r"^harken train (grpo|mixed-to-strong|weak-to-strong) ": 11,  # one step without a signal
     r"^harken leaks ": 8,  # the lists of training and test items here share questions
     r"^harken benchmarks mmau --data MMAU($| --items)": 3,  # a release of four rows is a fault
 }

@@ -102,3 +102,13 @@ def test_utf_8_is_read_and_other_encodings_are_named(
     else:
         with pytest.raises(DataError, match=text):
             read_text(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_unmarked_utf_16_is_known_by_its_nul_characters(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes("plain words\n".encode(name))
+    with pytest.raises(DataError, match="full of NUL"):
+        read_text(tmp_path / "x.txt")
+    for text in ("abcd\0", "\0abcd", "words"):  # fewer than one in four
+        (tmp_path / "x.txt").write_text(text)
+        assert read_text(tmp_path / "x.txt") == text

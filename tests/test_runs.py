@@ -215,3 +215,65 @@ def test_a_full_disk_is_reported_as_one(tmp_path: Path, monkeypatch: pytest.Monk
         ):
             with pytest.raises(RunError, match="No space left"):
                 write()
+
+
+def finished(folder: Path) -> Path:
+    with Run.open(folder, SPEC) as run:
+        run.append("records", [{"n": 1}, {"n": 2}])
+        run.write_json("results", {"right": 1})
+        run.log({"event": "x"})
+        run.finish({"records": 2})
+    return folder
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_changed_file_of_a_complete_run_is_refused_and_the_others_are_read(
+    tmp_path: Path,
+) -> None:
+    folder = finished(tmp_path / "run")
+    change(folder / "records.jsonl", '"n":2', '"n":3')  # still a record
+    run = read_run(folder)
+    assert run.read_json("results") == {"right": 1} and run.summary == {"records": 2}
+    with pytest.raises(RunError, match=r"records\.jsonl of a complete run is damaged"):
+        run.records("records")
+
+
+@pytest.mark.parametrize("name", ["run.json", "done.json"])
+def test_the_first_and_the_last_file_have_checksums_too(name: str, tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    change(folder / name, {"run.json": '"tiny"', "done.json": "2"}[name], "3")
+    with pytest.raises(RunError, match=f"{name} of a complete run is damaged"):
+        _ = read_run(folder).summary
+
+
+def test_changed_checksums_are_told_whatever_is_read(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    sums = read_run(folder).checksums()
+    assert set(sums) == {"run.json", "records.jsonl", "results.json", "done.json"}
+    other = sums["results.json"]
+    change(folder / "checksums.json", other, other[::-1])
+    with pytest.raises(RunError, match=r"checksums\.json is damaged"):
+        read_run(folder)
+
+
+def test_the_log_may_change_and_a_run_without_checksums_is_read(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    (folder / "log.jsonl").write_text("{}\n")
+    assert read_run(folder).count("records") == 2
+    (folder / "checksums.json").unlink()  # of an older version, or edited on purpose
+    change(folder / "records.jsonl", '"n":2', '"n":3')
+    assert read_run(folder).records("records")[1] == {"n": 3}
+
+
+def test_a_reopened_run_has_no_checksums_until_it_is_finished_again(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    with Run.reopen(folder) as run:
+        assert not run.done and not (folder / "checksums.json").exists()
+        run.write_json("results", {"right": 2})
+        run.finish({"records": 2})
+    assert read_run(folder).read_json("results") == {"right": 2}

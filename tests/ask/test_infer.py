@@ -11,7 +11,8 @@ from harken.ask.plan import plan
 from harken.ask.record import ask_and_score
 from harken.audio.clip import Clip
 from harken.item import Item
-from harken.models.base import Reply, Sampling
+from harken.models.base import PromptStyle, Reply, Sampling
+from harken.runs import Run
 
 
 def cut(text: str) -> Fake:
@@ -85,3 +86,57 @@ def test_other_sampling_is_another_plan():
            Sampling(thinking_tokens=9), Sampling(32, 0.5, seed=7)]  # fmt: skip
     keys = [plan(Fake(), items(1), {"sampling": one}).requests[0].planned["key"] for one in how]
     assert len(set(keys)) == len(how)
+
+
+@pytest.mark.parametrize(
+    ("chances", "asked"),
+    [
+        ((-0.7, -0.7, -9.0, -9.0), 1),  # two at the top
+        ((-0.1, -3.0, -3.0, -9.0), 0),  # two below it
+        ((0.005, -5.0, -6.0, -7.0), 0),  # half precision may exceed 0 a little
+        ((0.5, -5.0, -6.0, -7.0), 1),  # no log-probability
+    ],
+)
+def test_text_is_generated_where_probabilities_do_not_decide(chances, asked):
+    model = Fake(say=lambda prompt: "B", chances=lambda prompt: chances)
+    (record,) = ask_and_score(model, items(1), replies="none")
+    assert model.asked == asked
+    assert (record["how"], record["parsed"]) == (("text", "dog") if asked else ("logprob", "rain"))
+
+
+def test_a_failed_reply_has_no_probabilities():
+    """Those that came with it are of a reply that is not there."""
+    failed = Reply("", stop="failed", error="the line was cut", logprobs=(-0.1, -3.0, -4.0, -5.0))
+    model = Fake(say=lambda prompt: failed)
+    model.style = PromptStyle(letters=False)
+    (record,) = ask_and_score(model, items(1), max_failed=1.0)
+    assert (record["outcome"], record["value"], record["logprobs"]) == ("failed", None, None)
+
+
+class Keeping(Fake):
+    """Stores its replies; `down` are the questions that fail for now."""
+
+    def __init__(self, down):
+        super().__init__(say=lambda prompt: self.answer(prompt))
+        self.down = down
+
+    def answer(self, prompt):
+        failed = any(name in prompt.question for name in self.down)
+        return Reply("", stop="failed", error="busy") if failed else Reply("A")
+
+    def keep(self, folder):
+        pass
+
+    def report(self):
+        return {}
+
+
+@pytest.mark.parametrize("down", ["in 0?", "in 1?", "in 3?"])
+def test_what_failed_is_asked_again_of_a_model_that_stores_its_replies(down, tmp_path):
+    with Run.open(tmp_path, {}) as run:
+        first = ask_and_score(Keeping([down]), items(4), run=run, batch=2, max_failed=1.0)
+        assert [r["outcome"] == "failed" for r in first].count(True) == 1
+        whole = Keeping([])
+        again = ask_and_score(whole, items(4), run=run, batch=2)
+    assert all(record["outcome"] != "failed" for record in again)
+    assert whole.asked == 2  # the batch of the failed one; the other is kept

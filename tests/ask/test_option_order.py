@@ -62,7 +62,8 @@ def test_options_that_carry_the_letters_of_their_places_keep_them(options):
 @pytest.mark.parametrize(
     "options",
     [("C", "G", "A", "F"), ("1.5 s", "2.5 s"), ("1:30", "2:40"), ("B. Bartok", "A. Vivaldi"),
-     ("2. Satz", "1. Satz"), ("D", "C", "B", "A")],
+     ("2. Satz", "1. Satz"), ("D", "C", "B", "A"),
+     ("A. Vivaldi", "Bach"), ("A. Vivaldi", "B. Bartok", "Bach", "Liszt")],
 )  # fmt: skip
 def test_letters_and_numbers_of_other_places_are_text(options):
     assert fixed_order(of(*options)) == ""

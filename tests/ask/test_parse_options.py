@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from replies import cases, read
+from replies import REFUSED, cases, read
 
 SOUNDS = ("dog barking", "cat meowing", "car horn", "rain")
 KEYS = ("A minor", "C major", "D minor", "E minor")
@@ -209,3 +209,20 @@ def test_options_by_case(choices, choice, text):
 def test_options_with_letters_of_their_own(choices, choice, text):
     """Options that carry letters of their own are named with and without them."""
     assert read(text, choices) == choice
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *[(t, None) for t in (
+            "Yes or no?", "no or yes", "either yes or no", "It could be yes or no",
+            "The answer is yes or no", "It is yes/no", "Not sure? Yes or no", '"Yes" or "No"',
+        )],
+        ("Yes or no? Yes.", "Yes"), ("Is it yes or no? No.", "No"), ("Yes/No: Yes", "Yes"),
+        ("This is a yes or no question: no", "No"), ("The answer, yes or no, is yes", "Yes"),
+    ],
+)  # fmt: skip
+def test_both_of_yes_and_no_are_neither(text: str, said: str | None) -> None:
+    for choices in (("Yes", "No"), ("No", "Yes")):
+        found = read(text, choices)
+        assert (None if found in (None, REFUSED) else choices[found]) == said

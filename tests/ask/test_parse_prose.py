@@ -51,6 +51,7 @@ PROSE = [
         "正解はAではなくBです", "I can't hear it well, but B",
         "I'm not 100% sure but it's a cat meowing", "Hard to say. B?",
         "As an AI I can't hear, but based on the options, B.",
+        "The audio was not provided, but I guess B.", "The audio is missing. Answer: B",
         "I cannot hear audio. If I had to guess: B", "B. I cannot hear anything else.",
         "cat meowing. I don't hear anything else.", "It's B; I can't tell the breed.",
         "The answer is B. I'm not certain.", "B\n\nB\n\nB", "B, B, B", "Answer: B Answer: B",
@@ -72,6 +73,9 @@ PROSE = [
         "答案是猫叫，不是狗叫", "答案：猫叫", "B. 猫叫", "B、猫叫", "答案是B、猫叫", "猫叫（B）",
     ]),
     (SOUNDS, REFUSED, [
+        "The audio is not provided.", "The audio wasn't included, so I cannot tell.",
+        "The audio file is missing.", "I did not receive any recording.",
+        "The sound clip has not been attached!",
         "I do not know.", "Unclear", "I'm just a text model and cannot listen to audio.",
         "I am unable to hear the audio, so I can't choose between dog barking and cat meowing.",
     ]),

@@ -116,6 +116,8 @@ WHOLE = {
     "rifx": rifx(),
     "list after": encoded("WAV") + b"LIST" + struct.pack("<I", 26) + b"INFOISFT" + bytes(18),
     "tag after": encoded("WAV") + b"TAG" + b"x" * 125,
+    "long tag after": encoded("WAV") + b"APETAGEX" + b"\x55" * 4000,
+    "ID3 after": encoded("WAV") + b"ID3\x04" + b"\x55" * 4000,
     "padding after": encoded("WAV") + bytes(5000),
     "unknown chunk after": encoded("WAV") + b"what" + struct.pack("<I", 4000) + b"\x55" * 4000,
 }
@@ -252,3 +254,15 @@ def test_the_bytes_decide_whatever_the_name(format: str, tmp_path: Path) -> None
     pq.write_table(pa.table({"audio": pa.array(cell, kind)}), tmp_path / "s.parquet")
     heard.append(load(Clip("shard", str(tmp_path / "s.parquet"), row=0, slot=0)))
     assert all(np.array_equal(one, heard[0]) for one in heard)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_some_writers_leave_out_the_padding_byte(padded: bool, tmp_path: Path) -> None:
+    """An odd number of bytes of samples, and a chunk behind them."""
+    out = io.BytesIO()
+    sf.write(out, steps(N + 1), RATE, format="WAV", subtype="PCM_U8")
+    whole = out.getvalue()
+    whole = whole[: whole.index(b"data") + 8 + N + 1]
+    more = b"LIST" + struct.pack("<I", 4000) + b"INFO" + b"\x55" * 3996
+    path = written(tmp_path, whole + (b"\0" if padded else b"") + more)
+    assert probe(path).duration_s == (N + 1) / RATE

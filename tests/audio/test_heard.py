@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
-from harken.audio.heard import HeardSamples
+from harken.audio.heard import HEARD_S, HeardSamples
 from harken.audio.load import require_heard
 from harken.audio.probe import probe
 from harken.errors import AudioError
@@ -161,3 +161,30 @@ def test_clips_scenes_and_spans_are_heard_before_they_are_used(tmp_path: Path) -
         with pytest.raises(AudioError) as caught:
             require_heard(clip)
         assert ".wav" in caught.value.where
+
+
+@pytest.mark.parametrize("rate", [4000, 8000, 16_000, 96_000])
+def test_one_sample_is_a_click_at_any_rate(rate: int) -> None:
+    """At 8 kHz a sample lasts over 0.1 ms."""
+    with pytest.raises(AudioError, match="only") as caught:
+        listen(clicks(500), rate).require()
+    assert caught.value.reason == "silent"
+    needed = max(2, round(HEARD_S * rate) + 1)
+    listen(clicks(*range(500, 500 + needed)), rate).require()
+
+
+def test_the_end_that_fills_no_frame_is_heard() -> None:
+    """A frame has 160 samples."""
+    for length in (80, 159):
+        listen(np.concatenate([np.zeros(RATE), 0.5 * TONE[:length]])).require()
+
+
+def test_a_span_is_heard_to_its_end_within_a_frame() -> None:
+    samples = listen(np.concatenate([np.zeros(RATE), TONE]))
+    samples.require(0.5, 0.505)  # 5 ms of the tone
+    with pytest.raises(AudioError, match="nothing is heard"):
+        samples.require(0.5, 0.5)
+    samples = listen(np.concatenate([TONE, np.zeros(RATE)]))
+    samples.require(0.995, 0.5)
+    with pytest.raises(AudioError, match="nothing is heard"):
+        samples.require(1.0, 0.5)

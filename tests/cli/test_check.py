@@ -200,3 +200,10 @@ def test_a_checkpoint_that_was_damaged_is_not_resumed(place: Path, tmp_path: Pat
     assert one.state == "damaged"
     with pytest.raises(RunError, match="checkpoint is damaged"):
         train(mini(), folder, 2)
+
+
+@pytest.mark.parametrize("name", ["page.html", "items.json", "shard-00000.parquet", "a.wav"])
+def test_a_file_of_another_kind_is_not_called_damaged(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("<html>\nnothing of it is JSON\n")
+    with pytest.raises(DataError, match=r"\.jsonl of items"):
+        check_all(tmp_path / name)

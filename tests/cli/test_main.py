@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harken.audio.load import write_wav
+from harken.cli import main as cli
 from harken.cli.main import VERBS
 from harken.report.text import printable, table
 
@@ -157,3 +158,12 @@ def test_terminal_text_cannot_drive_the_terminal() -> None:
 
 def test_table_aligns_numbers_to_the_right() -> None:
     assert table([("a", 5), ("bb", 10)], ("name", "n")) == "name   n\na      5\nbb    10"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_paragraphs_on_one_line_and_an_example_on_each_line(verb: str) -> None:
+    shown = cli._help(VERBS[verb])
+    about, _, examples = shown.partition("\n\nExample")
+    assert all("\n" not in paragraph for paragraph in about.split("\n\n"))
+    lines = examples.splitlines()[1:]
+    assert lines and all(line.startswith("  harken ") for line in lines)

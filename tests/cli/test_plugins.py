@@ -40,8 +40,8 @@ def harken(*words: str, plugin: str = "", **environment: str) -> subprocess.Comp
     )
 
 
-def found(done: subprocess.CompletedProcess[str]) -> dict:
-    assert done.returncode == 0, done.stderr
+def found(done: subprocess.CompletedProcess[str], *also: int) -> dict:
+    assert done.returncode in (0, *also), done.stderr
     return json.loads(done.stdout)
 
 
@@ -349,7 +349,8 @@ def test_a_reward_is_named_beside_others(items: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     told = found(
         harken("train", "grpo", str(items), "-o", str(out), *words, "--json",
-               plugin="reward_hedging")
+               plugin="reward_hedging"),
+        11,  # two replies of four tokens may well earn the same
     )  # fmt: skip
     assert told["settings"]["rewards"] == "accuracy=1,hedging=0.3"
     wrong = harken("train", "grpo", str(items), "-o", str(out), *words, "--json")

@@ -43,7 +43,8 @@ def tones(root: Path) -> Path:
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 from harken.cli.main import main
 import {module} as module
 def wait(*_, **__):

@@ -176,3 +176,16 @@ def test_a_corpus_is_one_line_to_python(tmp_path: Path) -> None:
     assert repr(corpus).count("\n") == 0
     assert len(repr(corpus)) < 200
     assert "recordings=30" in repr(corpus)
+
+
+def test_copies_of_bytes_and_of_samples_are_counted_apart(tmp_path: Path) -> None:
+    """Of one sound: two files more with its bytes, and two in other bytes."""
+    one = put(tmp_path / "dog" / "a.wav", 300)
+    for name in ("b.wav", "c.wav"):
+        byte_copy(one, tmp_path / "dog" / name)
+    as_flac(one, tmp_path / "dog" / "d.wav")
+    as_float(one, tmp_path / "dog" / "e.wav")
+    put(tmp_path / "cat" / "f.wav", 500)
+    notes = " ".join(read_corpus(tmp_path).notes)
+    assert "2 files are byte-identical copies of others" in notes
+    assert "2 files have the same samples as others, in other bytes" in notes

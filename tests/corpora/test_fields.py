@@ -191,3 +191,12 @@ def test_events_in_which_nothing_is_heard_are_rejects(
     for onsets, expected in (([event], [reason]), ([["beep", 0.1, 0.4]], [])):
         (tmp_path / "manifest.jsonl").write_text(json.dumps({"path": "a.wav", "onsets": onsets}))
         assert [r.reason for r in read_corpus(tmp_path).rejects] == expected
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_joiners_are_kept_only_between_letters_that_they_shape(joiner: str) -> None:
+    inner = f"\u0915\u094d{joiner}\u0937"
+    assert tidy(inner) == inner
+    for text in (f"{inner}{joiner}", f"{joiner}{inner}", f"{inner} {joiner}"):
+        assert tidy(text) == inner  # invisible at an end
+    assert tidy(f"dog{joiner}") == tidy(f"d{joiner}og") == "dog"

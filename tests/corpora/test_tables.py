@@ -12,6 +12,7 @@ from broken_files import encoded
 
 from harken.corpora.base import Corpus, Recording
 from harken.corpora.read import read_corpus
+from harken.corpora.tables import read_text
 from harken.errors import DataError
 
 LABELS = {"x/a.wav": "Dog", "x/b.wav": "café", "x/c.wav": "rain; wind"}
@@ -197,6 +198,37 @@ def test_lists_one_folder_below_are_read_with_their_split(tmp_path: Path) -> Non
     assert [r.path for r in corpus.rejects] == ["test/b.wav", "train/b.wav"]
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"label": {"a": 1}},
+        {"label": True},
+        {"label": NAN},
+        {"label": ["dog", NAN]},
+        {"label": "dog", "speaker": NAN},
+        {"label": "dog", "transcript": ["one"]},
+        {"label": "dog", "id": {"a": 1}},
+        {"label": "dog", "licence": False},
+    ],
+)
+def test_what_is_no_text_is_not_taken_for_one(root: Path, row: dict[str, object]) -> None:
+    rows = [{"path": "x/a.wav", **row}, {"path": "x/b.wav", "label": 7}]
+    assert [r.labels for r in spans(root, *rows)] == [("7",)]
+    told = {r.path: (r.reason, r.found) for r in read_corpus(root).rejects}
+    assert told["manifest.json:1"][0] == "bad-row"
+    assert "neither a text nor a number" in told["manifest.json:1"][1]
+
+
+@pytest.mark.parametrize("name", ["x/a.wav", "x/./a.wav", " x/a.wav", "x/../x/a.wav"])
+def test_a_file_in_a_bad_row_is_not_called_unlisted(root: Path, name: str) -> None:
+    spans(root, {"path": name, "label": "dog", "onset": -1}, {"path": "x/b.wav", "label": "cat"})
+    told = [(r.path, r.reason) for r in read_corpus(root).rejects]
+    assert told == [("manifest.json:1", "bad-row"), ("x/c.wav", "unlisted")]
+
+
 def spans(root: Path, *rows: dict[str, object]) -> list[Recording]:
     (root / "manifest.json").write_text("\n".join(json.dumps(row) for row in rows))
     return list(read_corpus(root).recordings)
@@ -243,3 +275,81 @@ def test_a_duration_that_is_not_that_of_the_file_is_told(root: Path) -> None:
     corpus = read_corpus(root)
     assert [r.clip.duration_s for r in corpus.recordings] == [0.5, 0.5]
     assert any("1 files" in note and "x/a.wav: 5 s are stated" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_the_beginning_of_a_table_may_end_within_a_character(encoding: str, tmp_path: Path) -> None:
+    """Of a long table the first bytes are read to find its heading."""
+    words = "path,label\na.wav,\U0001f436\n" * 3
+    data = words.encode(encoding)
+    (tmp_path / "t.csv").write_bytes(data)
+    for most in range(8, len(data)):
+        found = read_text(tmp_path / "t.csv", most)
+        kept = found.rstrip("".join(chr(0xDC80 + n) for n in range(128)))  # torn UTF-8
+        assert words.startswith(kept) and len(kept) >= (most - 4) // 4 - 1
+    assert read_text(tmp_path / "t.csv") == words
+
+
+def listed(root: Path, name: str, text: str) -> Corpus:
+    (root / name).write_text(text)
+    return read_corpus(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "path,label\nx/a.wav,dog\n"),
+        ("annotations.tsv", "filename\tcategory\nx/a.wav\tdog\n"),
+        ("my list.CSV", "file_name;class\nx/none.wav;cat\nx/a.wav;dog\n"),
+        ("clips.jsonl", '{"audio_filepath": "x/a.wav", "label": "dog"}\n'),
+    ],
+)
+def test_a_table_of_any_name_that_lists_the_recordings_is_read(
+    root: Path, name: str, text: str
+) -> None:
+    corpus = listed(root, name, text)
+    assert corpus.layout == "table"
+    assert [r.labels for r in corpus.recordings] == [("dog",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("speakers.csv", "speaker,sex\njackson,M\n"),
+        ("old.csv", "path,label\nelsewhere/a.wav,dog\n"),
+        ("notes.jsonl", '{"text": "x/a.wav"}\n'),
+        ("empty.csv", ""),
+    ],
+)
+def test_a_table_that_lists_no_recording_here_is_told_and_folders_give_the_labels(
+    root: Path, name: str, text: str
+) -> None:
+    corpus = listed(root, name, text)
+    assert corpus.layout == "folder"
+    assert any(name in note and "not read" in note for note in corpus.notes)
+
+
+def test_two_tables_are_read_together_and_their_contradictions_are_rejects(root: Path) -> None:
+    (root / "one.csv").write_text("path,label,split\nx/a.wav,dog,train\n")
+    corpus = listed(root, "two.csv", "path,label,split\nx/a.wav,dog,test\n")
+    assert [r.split for r in corpus.recordings] == ["train"]
+    assert any(reject.reason == "bad-row" and "split" in reject.found for reject in corpus.rejects)
+
+
+def test_a_table_of_recordings_that_cannot_be_read_is_refused(root: Path) -> None:
+    with pytest.raises(DataError, match="never closed"):
+        listed(root, "labels.csv", 'path,label\n"x/a.wav,dog\n')
+    assert read_corpus(root, "folder").recordings
+
+
+def test_a_manifest_without_paths_is_refused_although_another_table_has_them(root: Path) -> None:
+    (root / "manifest.csv").write_text("name,label\nx,dog\n")
+    with pytest.raises(DataError, match="no column of paths"):
+        listed(root, "labels.csv", "path,label\nx/a.wav,dog\n")
+
+
+def test_a_table_is_read_although_its_first_recordings_are_not_here(root: Path) -> None:
+    absent = "".join(f"elsewhere/{n}.wav,cat\n" for n in range(300))
+    corpus = listed(root, "labels.csv", f"path,label\n{absent}x/a.wav,dog\n")
+    assert [r.labels for r in corpus.recordings] == [("dog",)]
+    assert sum(reject.path.startswith("elsewhere/") for reject in corpus.rejects) == 300

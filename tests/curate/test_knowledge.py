@@ -189,3 +189,39 @@ def test_a_few_right_answers_are_weak_only_where_luck_is_ruled_out(tmp_path, cou
     found = folders(tmp_path / "c")
     assert {i.id for i in items if "leaky" in i.tags} <= {i.id for i in found[label]}
     assert len(found["strong"]) == (8 if label == "weak" else 0)
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+def test_a_silence_vote_needs_as_many_that_can_know_as_make_it_weak(tmp_path, readers):
+    """Two of three must be right for a weak item, so one that can know proves nothing."""
+    items = [*planted(40), *planted(40, leaky=False)]
+    voters = [Reader(items) for _ in range(readers)]
+    for number, voter in enumerate(voters):
+        voter.name = f"reader {number}"
+    voters += [Random(seed) for seed in range(1, 4 - readers)]
+    run(items, voters, tmp_path / "c", rule="silence-vote", settings=CurateSettings(need=2))
+    found = folders(tmp_path / "c")
+    assert bool(found["strong"]) is (readers == 2)
+    assert not any("leaky" in item.tags for item in found["strong"])
+
+
+@pytest.mark.parametrize(
+    ("voters", "options", "tests"), [(1, [4], 1), (3, [4], 7), (3, [3, 4], 14), (2, [2, 4], 3)]
+)
+def test_a_quorum_is_one_of_all_sets_of_voters_for_every_number_of_options(
+    tmp_path, monkeypatch, voters, options, tests
+):
+    """Each might have looked good by luck; two voters make no quorum at two options."""
+    corrected = []
+
+    def spy(counts, alpha, tried):
+        corrected.append(tried)
+        return knowledge(counts, alpha, tried)
+
+    monkeypatch.setattr("harken.curate.labels.knowledge", spy)
+    items = [i for size in options for known in (True, False) for i in planted(40, size, known)]
+    readers = [Reader(items) for _ in range(voters)]
+    for number, reader in enumerate(readers):
+        reader.name = f"reader {number}"
+    run(items, readers, tmp_path / "c")
+    assert corrected == [tests] * len(options) + [voters] * voters

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from harken.ask.prompt import make_prompt
+from harken.evaluate.run import Guards, run
 from harken.evaluate.selfcheck import Earlier, selfcheck
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.runs import read_run
 from scored_records import make_items
 
 
@@ -136,3 +138,24 @@ def test_the_built_in_model_answers_the_same_alone(tmp_path: Path) -> None:
     answers = batch(model, [make_prompt(item, model.style) for item in items])
     found = selfcheck(model, answers, 4)
     assert found["ok"] and found["largest"] < 1e-3, found
+
+
+def test_what_failed_in_the_run_is_not_compared(tmp_path: Path) -> None:
+    """A reply that is not there is no answer that batching changed."""
+    items = make_items(tmp_path, 6)
+
+    class Down(Moody):
+        def generate(self, prompts: Any, sampling: Sampling) -> list[Reply]:
+            said = super().generate(prompts, sampling)
+            failed = Reply("", "failed", "busy")
+            return [failed if p.item_id == items[2].id else own
+                    for p, own in zip(prompts, said, strict=True)]  # fmt: skip
+
+        def choice_logprobs(self, prompts: Any) -> list[tuple[float, ...] | None]:
+            return [None] * len(prompts)
+
+    guards = Guards(selfcheck=100, floor=False)
+    run(Down(leaks=False), items, tmp_path / "run", guards=guards, conditions=("none",),
+        max_failed=1.0)  # fmt: skip
+    found = read_run(tmp_path / "run").read_json("selfcheck")
+    assert (found["asked"], found["differing"], found["ok"]) == (5, 0, True)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from harken.curate.run import run as curate
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError, TooManyFailures
 from harken.evaluate.run import run
 from harken.item import Item
 from harken.models.base import PromptStyle, Reply, check_model, style_of
+from harken.models.load import load_model, needs_items
 
 ITEMS = [
     Item(f"Is it {n}?", "yes", ("yes", "no"), task="t", recordings=(f"r{n}",)) for n in range(4)
@@ -63,3 +64,30 @@ def test_what_a_model_lacks_is_named_all_at_once(lacking: list[str], tmp_path: P
 def test_a_member_that_is_no_method_is_lacking() -> None:
     with pytest.raises(ModelError, match="method generate"):
         check_model(mine(generate="yes"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [("yes", "returned str"), (3, "returned int"), (Reply(None), "NoneType, not str")],
+)
+def test_what_is_no_reply_fails_with_what_it_is(tmp_path: Path, reply: Any, told: str) -> None:
+    model = mine(generate=lambda self, prompts, sampling: [reply] * len(prompts))
+    with pytest.raises(TooManyFailures, match=told):
+        run(model, ITEMS, tmp_path, conditions=["none"])
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_another_number_of_replies_than_of_prompts_is_told(tmp_path: Path, count: int) -> None:
+    model = mine(generate=lambda self, prompts, sampling: [Reply("yes")] * count)
+    with (
+        pytest.warns(UserWarning, match="repeated one by one"),
+        pytest.raises(TooManyFailures, match=f"{count} answers returned to one prompt"),
+    ):
+        run(model, ITEMS, tmp_path, conditions=["none"])
+
+
+@pytest.mark.parametrize("name", ["/no/such/model", "runs/no model", "nothere"])
+def test_a_model_that_is_not_there_is_told_as_a_folder(name: str) -> None:
+    for asked in (load_model, needs_items):
+        with pytest.raises(ConfigError, match=r"there is no .*folder"):
+            asked(name)

@@ -106,11 +106,39 @@ def test_a_table_by_hand() -> None:
         (TableCell('a, "b"'), TableCell("–")),
     )
     table = PageTable("t", "Score", ("task", "score"), rows)
-    assert as_csv(table) == ('task,score,score: note\nall,0.5,40.0–60.0\n"a, ""b""",,\n')
+    assert as_csv(table) == (
+        'task,score,score: low,score: high\nall,0.5,0.400,0.600\n"a, ""b""",,,\n'
+    )
     lines = as_latex(table).splitlines()
     assert lines[1] == r"\begin{tabular}{lr}" and lines[3] == r"task & score \\"
     assert lines[5] == r"all & 50.0 \% {\scriptsize 40.0--60.0} \\"
     assert lines[6] == r"a, \textquotedbl{}b\textquotedbl{} & -- \\"
+
+
+@pytest.mark.parametrize(
+    ("shown", "low", "high"),
+    [
+        ("−30.0 to +2.5", "-0.300", "0.025"),
+        ("+0.0 to +100.0", "0.000", "1.000"),
+        ("0.0–12.5", "0.000", "0.125"),
+    ],
+)
+def test_intervals_are_numbers_in_the_unit_of_what_they_are_of(
+    shown: str, low: str, high: str
+) -> None:
+    rows = ((TableCell("all"), TableCell(shown)), (TableCell("few"), TableCell("–")))
+    table = PageTable("t", "Gain", ("task", "95 % interval"), rows)
+    lines = list(csv.reader(as_csv(table).splitlines()))
+    assert lines[0] == ["task", "95 % interval: low", "95 % interval: high"]
+    assert lines[1:] == [["all", low, high], ["few", "", ""]]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-1+2", "@SUM(A1)", "\t=1", "=cmd|'/c calc'!A1"])
+def test_no_text_of_a_csv_is_a_formula(name: str) -> None:
+    rows = ((TableCell(name, small=name), TableCell("−1.5", "-1.5")),)
+    lines = list(csv.reader(as_csv(PageTable("t", name, (name, "bits"), rows)).splitlines()))
+    assert lines[1] == [f"'{name}", f"'{name}", "-1.5"]  # a number stays a number
+    assert not lines[0][0].startswith(name)
 
 
 def test_every_row_of_latex_has_all_columns(folder: Path) -> None:

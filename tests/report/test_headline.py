@@ -151,3 +151,21 @@ def test_the_wider_interval_is_shown() -> None:
     assert widest(cell) == (0.2, 0.5)
     assert widest({"low": 0.3, "high": 0.5}) == (0.3, 0.5)  # a run of an older version
     assert widest({}) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("gains", "hardest"),
+    [
+        ({"none": (0.3, 0.01), "swap": (0.1, 0.2)}, "swap"),
+        ({"none": (0.3, 0.01), "swap": (None, None)}, "none"),  # paired with nothing
+        ({"none": (None, None)}, ""),
+        ({"none": (0.3, 0.01), "swap": (-0.1, 0.01)}, "swap"),  # shown to be worse
+        ({"none": (-0.2, 0.5), "swap": (0.0, 1.0)}, "none"),
+        ({"swap": (0.2, 0.05), "none": (0.2, 0.05)}, "none"),  # the first of equal ones
+    ],
+)
+def test_the_hardest_control_by_hand(
+    gains: dict[str, tuple[float | None, float | None]], hardest: str
+) -> None:
+    row = {"gains": {name: {"difference": d, "p": p} for name, (d, p) in gains.items()}}
+    assert reference({"overall": row}) == hardest

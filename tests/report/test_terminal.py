@@ -71,6 +71,16 @@ def test_there_is_a_line_for_each_result(everything: str, line: str) -> None:
     assert line in " ".join(everything.split())
 
 
+def test_votes_about_one_recording_have_no_interval() -> None:
+    records = []
+    for at in range(8):
+        item = Item(f"{at}?", "dog", ("dog", "cat"), task="identify", recordings=("one",))
+        records += [record(item, "audio", 0.9 if r else 0.2, r) for r in (0, 1)]
+    text = " ".join(terminal.results({**tabulate(records), "checks": []}, width=110).split())
+    vote = text[text.index("Vote of") :]
+    assert "points (of one recording, so without an interval, 8 items)" in vote
+
+
 def test_the_headline_has_every_column_at_any_width() -> None:
     for width in (80, 110, 200):
         shown = terminal.results(_everything(), width=width)

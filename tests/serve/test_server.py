@@ -221,6 +221,10 @@ def test_bad_requests_are_refused_in_json(served: Served, tmp_path: Path) -> Non
     assert post(served.url, good)[0] == 200, "and it still answers"
     assert post(served.url, good, Host="evil.example")[0] == 403
     assert post(served.url, good, **{"Content-Type": "text/plain"})[0] == 415
+    for coding in ("gzip", "deflate", "br", "identity, gzip"):
+        status, told = post(served.url, good, **{"Content-Encoding": coding})
+        assert status == 415 and coding in told["error"]["message"]
+    assert post(served.url, good, **{"Content-Encoding": "identity"})[0] == 200
     assert post(served.url.removesuffix("/v1") + "/v2", good)[0] == 404
 
 

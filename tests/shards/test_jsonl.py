@@ -51,6 +51,7 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         json.dumps({**good, "audio": "broken.wav"}),
         json.dumps({**good, "clips": [{"kind": "file", "pfad": "x"}]}),
         json.dumps({**good, "id": "0" * 16}),
+        json.dumps({**good, "clips": ["a.wav", 3]}),
     ]
     (tmp_path / "bad.jsonl").write_text("\n".join(lines))
     with pytest.raises(DataError) as caught:
@@ -69,6 +70,8 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         "line 9: audio 'broken.wav'",
         "line 10: not an item",
         "line 11: item 0000000000000000 has content that hashes to",
+        "line 12: 'clips' holds 'a.wav', not an object; name paths under 'audio'",
+        "line 12: 'clips' holds 3, not an object",
     ):
         assert fault in told
     assert "line 1:" not in told
@@ -79,3 +82,13 @@ def test_a_long_list_of_faults_is_cut_and_counted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1000 faults") as caught:
         read_jsonl(tmp_path / "bad.jsonl")
     assert "and 950 more" in str(caught.value)
+
+
+@pytest.mark.parametrize("clips", [["a.wav"], [{"path": "a.wav"}, "b.wav"], [None], [["a.wav"]]])
+def test_paths_under_clips_are_told_to_stand_under_audio(
+    tmp_path: Path, clips: list[object]
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text(json.dumps({"question": "Q?", "answer": "x", "clips": clips}))
+    with pytest.raises(DataError, match="name paths under 'audio'"):
+        list(read_jsonl(path))

@@ -23,9 +23,9 @@ def interval(values: Any, member: Any, **more: Any) -> dict[str, Any]:
 
 def test_the_p_value_by_hand() -> None:
     # One draw of four at or below 0, and the sample itself: 2 (1 + 1) / (4 + 1)
-    assert two_sided(np.array([-1.0, 1.0, 2.0, 3.0])) == pytest.approx(0.8)
-    assert two_sided(np.zeros(10)) == 1.0
-    assert two_sided(np.ones(1999)) == pytest.approx(2 / 2000)
+    assert two_sided(np.array([-1.0, 1.0, 2.0, 3.0]), 9) == pytest.approx(0.8)
+    assert two_sided(np.zeros(10), 9) == 1.0
+    assert two_sided(np.ones(1999), 30) == pytest.approx(2 / 2000)
 
 
 def test_no_figure_changes_with_what_is_asked_beside_it() -> None:
@@ -71,8 +71,30 @@ def test_the_width_is_that_of_the_normal_interval_over_clusters() -> None:
 def test_what_is_absent_has_no_interval() -> None:
     assert interval([np.nan, np.nan], [0, 1]) == {"low": None, "high": None, "p": None}
     assert interval([], []) == {"low": None, "high": None, "p": None}
-    # One cluster of many: draws that miss it say nothing and are left out.
-    assert interval([0.25] + [np.nan] * 9, range(10))["low"] == 0.25
+    # Two clusters of many: draws that miss both say nothing and are left out.
+    found = interval([0.25, 0.25] + [np.nan] * 8, range(10))
+    assert found["low"] == found["high"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("values", "member"),
+    [
+        ([0.25], [0]),
+        ([-0.25] * 8, [0] * 8),
+        ([1.0, 0.0, 1.0], [3, 3, 3]),
+        ([0.25, *[np.nan] * 9], range(10)),
+    ],
+)
+def test_one_recording_has_no_interval_and_no_p(values: Any, member: Any) -> None:
+    assert interval(values, member) == {"low": None, "high": None, "p": None}
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 5, 9])
+def test_no_p_is_below_what_so_few_recordings_can_show(clusters: int) -> None:
+    member = np.arange(4 * clusters) // 4
+    assert interval(np.full(4 * clusters, -0.5), member)["p"] == 2.0 ** (1 - clusters)
+    values = [*[1.0] * 4, *[np.nan] * (4 * clusters)]  # the others have no value
+    assert interval(values, np.arange(len(values)) // 4)["p"] is None
 
 
 def test_the_seed_decides() -> None:

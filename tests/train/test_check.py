@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from harken.models.composed.model import ComposedModel
 from harken.runs import Run
 from harken.train import grpo as grpo_module
 from harken.train.align import AlignSettings, align
-from harken.train.check import check_items, used
+from harken.train.check import SHOWN, check_items, used
 from harken.train.grpo import GrpoSettings, grpo
 from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
+from harken.train.train_loop import _listed, _require_finite, train_loop
+from made_items import make
 from tiny_audio import NAMES, mini, named
 
 RATE = 16_000
@@ -84,10 +87,12 @@ def test_an_item_too_long_for_the_model_is_named_before_step_0(tmp_path: Path) -
         sft(mini(), [*items, long], SftSettings(steps=5, threads=1), run)
 
 
-def test_questions_that_are_too_long_together_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turns", [2, 8])
+def test_questions_that_are_too_long_together_are_named(turns: int, tmp_path: Path) -> None:
     one = named(tmp_path, NAMES[0])
-    many = [replace(one, question=f"Is it {i}? " + "and now? " * 60) for i in range(8)]
-    settings = SftSettings(steps=1, batch=1, turns=8, threads=1)
+    words = "and now? " * 60  # of 512 tokens, 360
+    many = [replace(one, question=f"Is it {i}? {words}") for i in range(turns)]
+    settings = SftSettings(steps=1, batch=1, turns=turns, threads=1)
     with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(DataError) as caught:
         sft(mini(), many, settings, run)
     assert all(item.id in str(caught.value) for item in many)
@@ -223,3 +228,67 @@ def test_a_reward_that_is_not_finite_stops_with_its_item(
     with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(RunError) as caught:
         grpo(mini(), items, settings, run)
     assert spoiled in str(caught.value) and items[0].id not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [1, SHOWN, SHOWN + 1, SHOWN + 7])
+def test_fifty_items_are_named_and_the_rest_counted(count: int) -> None:
+    items = [replace(make(n), clips=()) for n in range(count)]
+
+    def refuse(example: Sequence[Item]) -> None:
+        raise DataError("too long")
+
+    with pytest.raises(DataError) as caught:
+        check_items([[item] for item in items], "sft", refuse, audio=False)
+    text = str(caught.value)
+    assert f"{count} of {count} items" in text
+    assert [item.id in text for item in items] == [n < SHOWN for n in range(count)]
+    assert (f"and {count - SHOWN} more" in text) is (count > SHOWN)
+    assert " more" not in text or count > SHOWN
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_a_loss_that_is_not_finite_stops_before_it_changes_a_weight(
+    value: float, tmp_path: Path
+) -> None:
+    learner = mini()
+    before = {name: p.detach().clone() for name, p in learner.net.named_parameters()}
+
+    def loss(step: int) -> tuple[torch.Tensor, dict[str, object]]:
+        whole = torch.stack([p.sum() for p in learner.net.parameters() if p.requires_grad]).sum()
+        return whole * 0.0 + value, {}
+
+    with (
+        Run.open(tmp_path / "run", {"a": 1}) as run,
+        pytest.raises(RunError, match=f"the loss is {value} in step 0 .items x, y"),
+    ):
+        train_loop(learner, SftSettings(steps=2, threads=1), run, loss, training=False,
+                   named=lambda step: ["x", "y"])  # fmt: skip
+    assert all(torch.equal(p, before[name]) for name, p in learner.net.named_parameters())
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_one_weight_that_is_not_finite_is_enough(place: int, value: float) -> None:
+    weights = [torch.nn.Parameter(torch.ones(4)) for _ in range(3)]
+    _require_finite(weights, "sft", 3)
+    weights[place].data[1] = value
+    with pytest.raises(RunError, match="after step 3"):
+        _require_finite(weights, "sft", 3)
+
+
+def test_weights_of_half_precision_are_not_trained(tmp_path: Path) -> None:
+    learner = mini()
+    learner.net.half()
+    items = [named(tmp_path, name) for name in NAMES]
+    with (
+        Run.open(tmp_path / "run", {"a": 1}) as run,
+        pytest.raises(ConfigError, match="float16"),
+    ):
+        sft(learner, items, SftSettings(steps=1, batch=2, threads=1), run)
+
+
+@pytest.mark.parametrize(("count", "told"), [(16, ""), (17, " … 1 more"), (20, " … 4 more")])
+def test_sixteen_items_of_a_step_are_named(count: int, told: str) -> None:
+    ids = [f"i{n}" for n in range(count)]
+    assert _listed(ids) == f" (items {', '.join(ids[:16])}{told})"
+    assert _listed([]) == ""

@@ -203,8 +203,12 @@ def _record(
 
 def _reply(found: Any) -> Reply:
     """What a model returned as a Reply: failed with its reason, or valid."""
-    if not isinstance(found, Reply) or not isinstance(found.text, str):
+    if found is None:
         return _failed("no reply")
+    if not isinstance(found, Reply):
+        return _failed(f"the model returned {type(found).__name__}, not harken.models.base.Reply")
+    if not isinstance(found.text, str):
+        return _failed(f"the text of the reply is {type(found.text).__name__}, not str")
     if found.stop == "failed" or found.error is not None:
         return replace(found, stop="failed", error=found.error or "the request failed")
     return found
@@ -248,13 +252,16 @@ def _each(
         )
     for place, prompt in zip(places, prompts, strict=True):
         try:
-            (answer,) = call([prompt])
+            found = list(call([prompt]))
         except MissingExtra:
             raise
         except Exception as error:
             errors[place] = f"{type(error).__name__}: {error}"
         else:
-            yield place, answer
+            if len(found) == 1:
+                yield place, found[0]
+            else:
+                errors[place] = f"{len(found)} answers returned to one prompt"
 
 
 def _undecided(found: tuple[float, ...] | None) -> bool:

@@ -30,7 +30,7 @@ from harken.ask.corrections import before_next_question, contrast, segments, wit
 from harken.ask.mention import mentions
 from harken.ask.options import Options, shown_options
 from harken.ask.refusals import after_turn, is_remark, pieces, refuses
-from harken.ask.strict import LONE, Read, either, named_rule, polar, strict
+from harken.ask.strict import LONE, Read, named_rule, polar, strict, without_both
 from harken.ask.wrapping import bare, bodies, unwrapped
 from harken.models.base import Prompt
 
@@ -145,6 +145,10 @@ def _one(text: str, options: Options) -> Read:
     whole = strict(text, options)
     if whole[1]:
         return whole
+    alone = without_both(text, options)
+    if alone != text:
+        shown, rule = _one(alone, options)
+        return (shown, rule) if shown is not None else (None, "several-options")
     spelled = w.spell(text)
     low = w.level(spelled)
     shown, rule = announced(spelled, low, options)
@@ -154,8 +158,6 @@ def _one(text: str, options: Options) -> Read:
     refusal = refuses(low) and not (own and mentions(spelled, options).texts & set(own))
     if rule and not refusal:
         return None, rule
-    if either(text, options):
-        return None, "several-options"
     side = polar(text, options)
     if side is not None and (not refusal or re.match(r"\W*(?:yes|no)\b\s*[,.;:!-]", low)):
         return side, "yes-no"

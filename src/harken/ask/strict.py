@@ -32,7 +32,10 @@ _LETTER_TEXT = re.compile(
     r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)",
     re.S,
 )
-_EITHER = re.compile(r"\W*(?:yes|no)\W{1,3}(?:or|and)\W{1,3}(?:yes|no)\b(?!\s\w)")
+_PAIR = r"(?:or|and|/)[\s\"'*()]{0,3}"
+_EITHER = re.compile(
+    rf"\b(?:yes[\s\"'*()]{{0,3}}{_PAIR}no|no[\s\"'*()]{{0,3}}{_PAIR}yes)\b", re.IGNORECASE
+)
 _YES = frozenset({"yes", "yeah", "yep", "yup", "true"})
 _NO = frozenset({"no", "nope", "nah", "false"})
 
@@ -129,9 +132,9 @@ def more_letters(rest: str, options: Options, shown: int) -> bool:
     return any(options.letter(name) not in (None, shown) for name in listed + lines)
 
 
-def either(text: str, options: Options) -> bool:
-    """Whether `text` names both of the choices yes and no ("yes or no")."""
-    return sorted(options.keys) == [("no",), ("yes",)] and bool(_EITHER.match(w.fold(text)))
+def without_both(text: str, options: Options) -> str:
+    """`text` without "yes or no", which names both of these choices; unchanged for other ones."""
+    return _EITHER.sub(" ", text) if sorted(options.keys) == [("no",), ("yes",)] else text
 
 
 def polar(text: str, options: Options) -> int | None:

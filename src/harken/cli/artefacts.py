@@ -63,8 +63,14 @@ def check_all(place: Path, *, audio: bool = False) -> list[Checked]:
     """Check every artefact in a folder or below it, or one ``.jsonl`` file of items.
 
     Raises:
-        DataError: there is no such folder, or no artefact in it.
+        DataError: there is no such folder, no artefact in it, or the file is of another kind.
     """
+    if place.is_file() and place.suffix != ".jsonl":
+        raise DataError(
+            "a single file can be checked if it is a .jsonl of items",
+            where=str(place),
+            hint="Name the folder that it is in, if harken wrote that folder.",
+        )
     if place.is_file():
         return [_guarded(_items, place, audio)]
     if not place.is_dir():

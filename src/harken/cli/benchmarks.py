@@ -13,7 +13,7 @@ from harken.report.text import table
 
 if TYPE_CHECKING:
     from harken.evaluate.benchmarks.base import Benchmark
-from harken.cli.releases import Data, about_release
+from harken.cli.releases import Data, about_release, source_of
 from harken.report.text import warned
 
 
@@ -39,6 +39,7 @@ def benchmarks(
 
     Examples:  harken benchmarks     harken benchmarks mmau --data MMAU --items mmau.jsonl
     """
+    from harken.errors import ConfigError
     from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
 
     if name is None:
@@ -49,8 +50,12 @@ def benchmarks(
         return
     bench = open_benchmark(name)
     found = _facts(bench)
-    if data is not None:
-        found |= _converted(bench, data, items, audio, run, submit)
+    if (submit is None) != (run is None):
+        raise ConfigError(
+            "--run and --submit belong together", hint="Name a run, and the file to write."
+        )
+    if data is not None or items is not None or run is not None:
+        found |= _converted(bench, source_of(bench, data), items, audio, run, submit)
     lines = [f"{bench.title} ({bench.paper})", f"official rule: {bench.rule}"]
     lines += [f"reproduced: {trap}" for trap in bench.traps]
     lines += [f"{key}: {found[key]}" for key in ("n", "fingerprint", "version", "items", "written",

@@ -35,7 +35,7 @@ def compare(
     from harken.report import comparison
 
     if len(runs) < 2:
-        raise ConfigError("one run is nothing to compare", hint="Name two runs or more.")
+        raise ConfigError("only one run is named", hint="Name two runs or more.")
     if len(runs) == 2:
         result = two(runs[0], runs[1], shared=shared)
         finish(result, comparison.two(result, flips=flips), as_json)

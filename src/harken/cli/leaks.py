@@ -142,6 +142,11 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             notes.append(f"{name} has no audio: only sources and text were compared")
     if found["generic"]:
         notes.append(f"{found['generic']} questions are all template: not compared by text")
-    for name, count in found["common_names"].items():
-        notes.append(f"{name} is in {count} items of the test set and was left out")
+    if common := found["common_names"]:
+        named = ", ".join(f"{name} ({count} items)" for name, count in list(common.items())[:3])
+        more = f" and {len(common) - 3} more" if len(common) > 3 else ""
+        notes.append(
+            f"file names or numbers in them that are in too many items of the test set were not "
+            f"compared: {named}{more}"
+        )
     return notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 import shlex
 import sys
@@ -98,13 +99,30 @@ def _stoppable(verb: str, function: Callable[..., None]) -> Callable[..., None]:
 def _stopped(verb: str, words: Sequence[str]) -> str:
     """What to run after Ctrl-C, and what it does; passwords in addresses are left out."""
     again = re.sub(r"//[^/@\s']+@", "//…@", shlex.join(["harken", *words]))
+    if verb == "train":
+        return (
+            "stopped; the steps up to the last checkpoint are kept (one every 100 steps, if "
+            f"checkpoint_every says nothing else). To go on where it stopped: {again}"
+        )
     if verb in RESUMED:
         return f"stopped; what is done is kept. To go on where it stopped: {again}"
     return f"stopped; to start again: {again}"
 
 
+def _help(function: Callable[..., None]) -> str:
+    """The docstring as it is shown: a paragraph on one line, an example on each line below it.
+
+    typer keeps the line breaks of the source, which is wider than a terminal of 80 columns.
+    """
+    text, title, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample")
+    shown = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+    plural, _, commands = examples.partition(":")
+    lines = [f"  {line}" for line in re.split(r"\s*\n\s*|\s{3,}", commands.strip())]
+    return "\n\n".join([*shown, "\n".join([f"{title.strip()}{plural}:", *lines])])
+
+
 for _verb, _function in VERBS.items():
-    app.command(_verb)(_stoppable(_verb, _function))
+    app.command(_verb, help=_help(_function))(_stoppable(_verb, _function))
 
 
 @app.callback()

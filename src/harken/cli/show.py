@@ -18,7 +18,7 @@ def show(
         Path | None, folder_option(help="Write the shown items' clips here as wav files.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
-    limit: Annotated[int, typer.Option("-n", help="How many items.")] = 5,
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many items.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Print items and, if asked, write their clips as wav files.

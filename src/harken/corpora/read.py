@@ -31,6 +31,7 @@ LAYOUTS: Registry[Layout] = Registry(
         "ljspeech": "harken.corpora.layouts.ljspeech:LAYOUT",
         "soundfx": "harken.corpora.layouts.soundfx:LAYOUT",
         "sonicpi": "harken.corpora.layouts.sonicpi:LAYOUT",
+        "table": "harken.corpora.layouts.table:LAYOUT",
         "folder": "harken.corpora.layouts.folder:LAYOUT",
     },
     group="layouts",
@@ -62,7 +63,7 @@ def recognise(root: Path) -> Layout:
 def _recognised(root: Path) -> Layout:
     """`recognise`, but a list of recordings that cannot be read is not passed over."""
     found = recognise(root)
-    if found.name == "folder":
+    if found.name in ("table", "folder"):
         refuse_unread(root)
     return found
 

@@ -80,12 +80,26 @@ def split_notes(recordings: Sequence[Recording]) -> list[str]:
         )
     if len(groups) == 1 and len(recordings) > 1:
         notes.append(
-            "all recordings hang together by source recording or speaker: they are in one split, "
-            "and there is nothing to test on"
+            "all recordings share a source recording or a speaker, directly or through others, as "
+            f"the corpus names them ({_sources(recordings)}): they are in one split, and there is "
+            "nothing to test on"
         )
     if len(recordings) > 1 and len({r.speaker for r in recordings if r.speaker}) == 1:
         notes.append("one speaker only is named: splits do not keep speakers apart")
     return notes
+
+
+def _sources(recordings: Sequence[Recording]) -> str:
+    """How many sources and speakers are named, with the first of each."""
+    told = []
+    for noun, names in (
+        ("source", [r.id for r in recordings if r.id]),
+        ("speaker", [r.speaker for r in recordings if r.speaker]),
+    ):
+        if names:
+            count = len(set(names))
+            told.append(f"{count} {noun}{'s' if count > 1 else ''}, such as {names[0]!r}")
+    return "; ".join(told)
 
 
 def _ends(group: Sequence[int], given: Sequence[str]) -> list[int]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError
 from harken.models.base import MODEL_FILE, Model, ModelKind
 from harken.parsing import load_json
-from harken.registry import Registry, later
+from harken.registry import Registry, later, nearest
 
 _KINDS = (
     ModelKind(
@@ -100,7 +100,24 @@ def load_model(spec: str, **options: Any) -> Model:
             else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
+    _refuse_unknown(name)
     return MODELS.get(name).build(target, **options)
+
+
+def _refuse_unknown(name: str) -> None:
+    """Raise ConfigError for what is neither a folder that is there nor the name of a model."""
+    if name in MODELS:
+        return
+    if "/" in name or "\\" in name:
+        raise ConfigError(
+            f"there is no model folder {name}",
+            hint=f"Check the path, or name one of: {', '.join(MODELS)}; a model of the hub is "
+            "native:OWNER/NAME.",
+        )
+    raise ConfigError(
+        f"no model is called {name!r}, and there is no folder of that name",
+        hint=nearest(name, MODELS),
+    )
 
 
 def _kind(file: Path) -> str:
@@ -119,6 +136,8 @@ def needs_items(spec: str) -> bool:
     Raises:
         ConfigError: an unknown name.
     """
-    return (
-        not Path(spec.partition("?")[0]).is_dir() and MODELS.get(spec.partition(":")[0]).needs_items
-    )
+    if Path(spec.partition("?")[0]).is_dir():
+        return False
+    name = spec.partition(":")[0]
+    _refuse_unknown(name)
+    return MODELS.get(name).needs_items

@@ -64,8 +64,11 @@ def write_tables(page: str, folder: Path) -> Exported:
 
 _NUMBERS = (
     "numbers: shares and differences from 0 to 1, p-values and bits as they are; empty where there "
-    "is none"
+    "is none; an interval is two columns, low and high, to 0.001; a note is as the page shows it; "
+    "a text that a spreadsheet would take for a formula has an apostrophe before it"
 )
+_INTERVAL = re.compile(r"([+−]?\d+\.\d)(?:–| to )([+−]?\d+\.\d)")
+"""An interval as the page shows it, in percent or points."""
 
 
 def pdf_writer() -> Callable[[str], bytes] | None:
@@ -85,25 +88,47 @@ def pdf_writer() -> Callable[[str], bytes] | None:
 
 
 def as_csv(table: PageTable) -> str:
-    """The numbers behind a table; small print (an interval, a name) in a column of its own."""
-    small = [any(row[at].small for row in table.rows) for at in range(len(table.head))]
-    head = []
+    """The numbers behind a table; small print (an interval, a name) in columns of its own."""
+    columns: list[list[str]] = []
     for at, name in enumerate(table.head):
-        head += [name, f"{name}: note"] if small[at] else [name]
-    lines = [head]
-    for row in table.rows:
-        cells = []
-        for at, cell in enumerate(row):
-            shown = cell.value or ("" if cell.text == "–" else cell.text)
-            cells += [shown, cell.small] if small[at] else [shown]
-        lines.append(cells)
-    return _lines(lines)
+        cells = [row[at] for row in table.rows]
+        columns += _columns(
+            name, [cell.value or ("" if cell.text == "–" else cell.text) for cell in cells]
+        )
+        if any(cell.small for cell in cells):
+            columns += _columns(name, [cell.small for cell in cells], f"{name}: note")
+    return _lines(list(zip(*columns, strict=True)))
+
+
+def _columns(name: str, cells: Sequence[str], alone: str = "") -> list[list[str]]:
+    """One column (headed `alone`, if not `name`), or low and high where the cells are intervals."""
+    given = [_INTERVAL.fullmatch(cell) for cell in cells]
+    if not any(given) or any(
+        cell not in ("", "–") and not hit for cell, hit in zip(cells, given, strict=True)
+    ):
+        return [[alone or name, *cells]]
+    ends = [
+        [f"{float(hit[end].replace('−', '-')) / 100:.3f}" if hit else "" for hit in given]
+        for end in (1, 2)
+    ]
+    return [[f"{name}: low", *ends[0]], [f"{name}: high", *ends[1]]]
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out, lineterminator="\n").writerows([_inert(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """`cell` as a spreadsheet shows it, instead of computing it as a formula."""
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def as_latex(table: PageTable) -> str:

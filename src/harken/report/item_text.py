@@ -31,6 +31,7 @@ def describe(item: Item) -> str:
         lines.append(f"  audio contribution: {own.label} by {own.rule}{bits}")
         if own.shapley:
             lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
-    lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {item.licence or '?'}")
+    licence = item.licence or "licence not stated"
+    lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {licence}")
     lines += [f"  {entry.step}: {entry.note}" for entry in item.history]
     return "\n".join(lines)

@@ -161,14 +161,17 @@ def _voted(found: Json) -> str:
     lines = []
     for name, own in (found.get("self_consistency") or {}).items():
         gain = own["gain"]
-        p, items = words.p_clause(gain.get("p_bootstrap")), words.count(own["items"])
+        items = words.count(own["items"])
+        sure = f"{words.gain_interval(gain['low'], gain['high'])}, "
+        sure += words.p_clause(gain.get("p_bootstrap"))
+        if gain["low"] is None:
+            sure = "of one recording, so without an interval"
         rotated = {"both": "options and clips"}.get(name, name)
         lines.append(
             f"Vote of {own['passes']:.3g} passes over the orders of the {rotated}: "
             f"{words.percent(own['accuracy'])}, a single pass {words.percent(own['single'])}: "
             f"{words.points(gain['difference'])} points "
-            f"({words.gain_interval(gain['low'], gain['high'])}, "
-            f"{p}, {items}). {own['note']}".rstrip()
+            f"({sure}, {items}). {own['note']}".rstrip()
         )
     return "\n".join(lines)
 

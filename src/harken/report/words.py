@@ -190,8 +190,10 @@ TEST = "exact test by recording"
 
 def _sure(gain: Json, sign: int) -> bool:
     """Whether test and interval both show a gain of this sign."""
-    edge = gain["low"] if sign > 0 else -gain["high"]
-    return bool(gain["p"] < ALPHA and edge > 0)
+    low, high = gain["low"], gain["high"]
+    if low is None or high is None:  # one recording only
+        return False
+    return bool(gain["p"] < ALPHA and (low if sign > 0 else -high) > 0)
 
 
 def change(row: Json, condition: str = "audio") -> str:

@@ -139,6 +139,9 @@ class Server:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
             raise BadRequest("Content-Type must be application/json", status=415)
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):  # a small body could unpack to any size
+            raise BadRequest(f"Content-Encoding {coding[:40]!r} is not supported", status=415)
         try:
             with self._admitted(request.content_length or self.limits.body_bytes):
                 return await self._replied(request)
@@ -272,7 +275,9 @@ def _error(
 
 async def start(server: Server, host: str, port: int) -> tuple[web.AppRunner, str]:
     """Listen; returns the runner (``await runner.cleanup()`` ends it) and the address."""
-    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(  # packed bodies are refused by `_complete`
+        server.app(), access_log=None, handler_cancellation=True, auto_decompress=False
+    )
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     bound = runner.addresses[0][1]

@@ -77,7 +77,8 @@ def read_info(folder: Path) -> Info:
         raise DataError(
             f"the folder has no {MARKER}: it is not a dataset, or writing it was interrupted",
             where=str(folder),
-            hint="Run the command that makes it again: finished shards are kept.",
+            hint="Run the command that makes it again: finished shards are kept. Of a folder of "
+            "recordings, `harken synth FOLDER -o items` makes a dataset.",
         )
     try:
         raw = load_json(path)

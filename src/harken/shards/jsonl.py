@@ -143,6 +143,10 @@ def _shape_faults(raw: Any) -> list[str]:
             faults.append(f"{key!r} is not a list of texts: {value!r}")
         elif key in _OTHER and value is not None and not isinstance(value, _OTHER[key]):
             faults.append(f"{key!r} is a {type(value).__name__}")
+    clips = raw.get("clips")
+    for one in clips if isinstance(clips, list) else []:
+        if not isinstance(one, dict):
+            faults.append(f"'clips' holds {one!r}, not an object; name paths under 'audio'"[:200])
     if "audio" in raw and raw.get("clips"):
         faults.append("both 'audio' and 'clips'; give one")
     return faults

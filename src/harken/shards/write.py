@@ -203,7 +203,7 @@ def build_dataset(
         info = existing(head)
         if info is not None:
             return info
-        for number, (key, make) in enumerate(track(units, f"build {name}")):
+        for number, (key, make) in enumerate(track(units, f"making the items of {name}")):
             if kept(head.path(number), head.footer(key)):
                 continue
             shard = ShardFile(head, number, key)
@@ -319,7 +319,7 @@ def write_dataset(
                 refuse_finished(head.folder)
             return info
         stream = Stream(head, rows)
-        for item in track(items, f"write {name}"):
+        for item in track(items, f"writing {name}"):
             stream.add(item)
         return stream.close()
 

@@ -77,7 +77,7 @@ class Resampling:
         Args:
             values: one per unit, NaN where a unit has none.
             into: receives percentile interval and two-sided bootstrap p of mean = 0; None where
-                there is no value.
+                fewer than two clusters have a value: draws of one cluster are all the same.
             names: the keys of low, high and p; no p is written under an empty name.
             units: which units the values are of, if not of all in order.
             block: a name for means over nearly the same units, which are computed together. It
@@ -89,6 +89,8 @@ class Resampling:
         if not known.any():
             return
         own = (self.member if units is None else self.member[units])[known]
+        if (own == own[0]).all():
+            return
         sums = np.bincount(own, weights=values[known], minlength=self.clusters)
         sizes = np.bincount(own, minlength=self.clusters).astype(np.float64)
         # No draw can hold more than `clusters` times the largest cluster: below 2^53 units in all.
@@ -140,7 +142,7 @@ class Resampling:
         low, high = np.quantile(means, [edge, 1 - edge])
         one.into[one.low], one.into[one.high] = float(low), float(high)
         if one.p:
-            one.into[one.p] = two_sided(means)
+            one.into[one.p] = two_sided(means, int((one.sizes > 0).sum()))
 
 
 def _distinct(wanted: Sequence[_Wanted]) -> tuple[Floats, list[tuple[int, int]]]:
@@ -169,14 +171,16 @@ def _support(table: Floats) -> Ints | slice:
     return slice(first, last) if last - first < 2 * len(rows) else rows
 
 
-def two_sided(means: Floats) -> float:
+def two_sided(means: Floats, clusters: int) -> float:
     """The level at which the percentile interval of `means` just reaches 0, one draw added.
 
     p = 2 (k + 1) / (draws + 1) for k draws on the rarer side of 0 (0 itself is on both); at most 1
-    (Davison and Hinkley 1997, §4.2: the draw that is added is the sample itself).
+    (Davison and Hinkley 1997, §4.2: the draw that is added is the sample itself). Never below
+    2^(1 - clusters), the least p of the exact test that flips signs of so many clusters: where all
+    of a few clusters have one sign, so has every draw, however many draws there are.
     """
     rarer = min(int((means <= 0).sum()), int((means >= 0).sum()))
-    return min(1.0, 2 * (rarer + 1) / (len(means) + 1))
+    return min(1.0, max(2 * (rarer + 1) / (len(means) + 1), 2.0 ** (1 - clusters)))
 
 
 def numbered(names: Sequence[Hashable]) -> Ints:

@@ -115,7 +115,10 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
         RunError: a reward, the loss or a gradient is not finite.
     """
     if not items:
-        raise DataError(f"stage {settings.name} has no items")
+        raise DataError(
+            f"stage {settings.name} has no items",
+            hint="Give it a dataset with items of the kind that it trains on (docs/guide.md).",
+        )
     with deterministic(settings.threads):
         reference = _reference(learner, settings, run) if settings.kl else None
     worth = build_reward(settings.rewards)

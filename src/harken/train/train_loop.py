@@ -82,7 +82,10 @@ def train_on_answers(
         RunError: the loss or a gradient is not finite.
     """
     if not items:
-        raise DataError(f"stage {settings.name} has no items")
+        raise DataError(
+            f"stage {settings.name} has no items",
+            hint="Give it a dataset with items of the kind that it trains on (docs/guide.md).",
+        )
     how = BatchSettings(
         settings.modality_dropout, settings.clips_as_text, settings.augment, settings.turns
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_models import Says
 
+from harken.evaluate.benchmarks.air_bench_chat import read_pair
 from harken.evaluate.benchmarks.helpers import Helpers
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.predictions import Predictions
@@ -108,3 +109,38 @@ def test_where_the_scripts_stop(tmp_path: Path) -> None:
     assert found.value is None and "the row x has no response" in found.stops
     known = Predictions(texts, TASKS)
     assert BENCH.official(items, known, Helpers(Says(lambda text: "5 5"))).value == 5
+
+
+@pytest.mark.parametrize("line", ["4 4", "no numbers"])
+def test_an_empty_response_without_a_readable_line_was_not_judged(
+    line: str, tmp_path: Path
+) -> None:
+    rows = [*rest("speech_QA"), row("x", "speech_QA", line, line, ""),
+            row("y", "speech_QA", "5 5", "5 5")]  # fmt: skip
+    faults = scored(tmp_path / "a.jsonl", rows)["official"]["faults"]
+    assert any("empty responses were judged" in one for one in faults) is (line == "4 4")
+    assert any("1 of 6 items have no judged reply" in one for one in faults) is (line != "4 4")
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [("9 3", (9, 3)), (" 9 3\n", (9, 3)), ("10 10", (10, 10)), ("11 3", None), ("3 11", None),
+     ("0 -4", (0, -4)), ("9  3", None), ("9", None), ("9 3 1", None), ("9.5 3", None)],
+)  # fmt: skip
+def test_a_line_is_two_whole_numbers_up_to_10(line: str, pair: tuple[int, int] | None) -> None:
+    assert read_pair(line) == pair
+
+
+def test_an_item_is_worth_a_tenth_of_its_points_and_the_orders_are_swapped(
+    tmp_path: Path,
+) -> None:
+    judge = Says(lambda text: "3 7")
+    path = tmp_path / "a.jsonl"
+    rows = [row("x", "speech_QA", response="said")]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    items = BENCH.load(path, partial=True)
+    found = BENCH.official(items, BENCH.read_predictions(path), Helpers(judge=judge))
+    reference_first, model_first = judge.asked
+    assert reference_first.index("gold") < reference_first.index("said")
+    assert model_first.index("said") < model_first.index("gold")
+    assert found.scores == {"x": (7 + 3) / 2 / 10}

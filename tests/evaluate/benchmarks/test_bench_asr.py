@@ -98,3 +98,19 @@ def test_error_rates_are_those_of_jiwer() -> None:
     assert parts["WER"] == pytest.approx(jiwer.wer(gold, said))
     assert parts["CER"] == pytest.approx(jiwer.cer(gold, said))
     assert each == pytest.approx([errors / words for _, _, (errors, words), _ in PAIRS])
+
+
+def test_an_item_is_worth_nothing_at_least(tmp_path: Path) -> None:
+    """More words inserted than the reference has are no debt to the other items."""
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"id": n, "text": "one two"}) + "\n" for n in "ab"))
+    found = score(BENCH, BENCH.load(path), {"a": "x y z v w", "b": "one two"})
+    assert found["strict"]["accuracy"] == 0.5 and found["official"]["value"] == 5 / 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("It’s  five-o'clock!", "it's five o'clock"), ("'Quoted' words'", "quoted words"), ("…", "")],
+)
+def test_plain_words(text: str, words: str) -> None:
+    assert normalise(text) == words

@@ -164,3 +164,23 @@ def test_runs_of_no_judge_are_refused() -> None:
     with pytest.raises(ConfigError, match="--judge-runs 5 without a judge") as refused:
         CliRunner().invoke(app, words, catch_exceptions=False)
     assert refused.value.exit_code == 2
+
+
+def test_what_needs_a_release_is_not_passed_over_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HARKEN_BENCHMARKS", raising=False)
+    with pytest.raises(DataError, match="no release of mmau"):
+        harken("benchmarks", "mmau", "--items", str(tmp_path / "x.jsonl"))
+    with pytest.raises(DataError, match="no release of mmau"):
+        harken("benchmarks", "mmau", "--run", str(tmp_path), "--submit", str(tmp_path / "p.json"))
+    with pytest.raises(ConfigError, match="belong together"):
+        harken("benchmarks", "mmau", "--data", RELEASE, "--submit", str(tmp_path / "p.json"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_file_without_predictions_says_so(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match="holds no predictions"):
+        harken("score", "-b", "mmau", "--data", RELEASE, "-p", str(path))

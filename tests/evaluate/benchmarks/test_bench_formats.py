@@ -12,6 +12,7 @@ from test_bench_golden import DATA, opened
 
 from harken.errors import ConfigError, DataError
 from harken.evaluate.benchmarks.align import align
+from harken.evaluate.benchmarks.formats import adapted
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.rows import read_rows
 from harken.evaluate.benchmarks.scoring import score
@@ -310,3 +311,33 @@ def test_rows_are_never_matched_by_their_place(tmp_path: Path) -> None:
     write_rows(path, [{"audio_index": f"c{n}", "label": "Yes", "response": "Yes"} for n in (2, 1)])
     back = align(benchmark, items, benchmark.read_predictions(path), ())
     assert back.rows == ("0", "1")
+
+
+def test_a_question_within_a_line_is_the_longest_that_fits(tmp_path: Path) -> None:
+    benchmark = open_benchmark("mmsu")
+    row = row_of(opened("mmsu")[1][0])
+    rows = [{**row, "id": "short", "question": "What is heard"},
+            {**row, "id": "long", "question": "What is heard after the bell?"}]  # fmt: skip
+    items = [benchmark.item(one, ()) for one in rows]
+    asked = sample(items[1], 0)
+    path = tmp_path / "s.jsonl"
+    path.write_text(lines([{**asked, "input": f"Question: {asked['input']}"}]))
+    back = align(benchmark, items, benchmark.read_predictions(path), ())
+    assert back.rows == ("long",)
+
+
+def test_rows_of_two_forms_are_left_as_they_are() -> None:
+    own = {"doc_id": 0, "filtered_resps": ["A"], "input": "Which?"}
+    rows = [own, {"id": "b", "prediction": "B"}]
+    assert adapted(rows, "id") == (rows, ())
+    judged = {"gen": "8 9", "openai_args": {}}
+    assert adapted([judged, {"id": "b"}], "id") == ([judged, {"id": "b"}], ())
+    assert adapted([], "id") == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("held", "key"), [({"id": "q7"}, "q7"), ({"id": ""}, "doc 3"), ({"id": 7}, 7), ({}, "doc 3")]
+)
+def test_the_id_that_a_metric_repeats(held: dict[str, Any], key: Any) -> None:
+    (row,), _ = adapted([{"doc_id": 3, "filtered_resps": [["A"]], "accuracy": held}], "id")
+    assert (row["id"], row["prediction"]) == (key, "A")

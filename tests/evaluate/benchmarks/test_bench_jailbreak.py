@@ -135,3 +135,20 @@ def test_an_interval_is_given_where_the_rate_is_a_share_of_rows(tmp_path: Path) 
     assert one["low"] is not None and one["low"] < 0.5 < one["high"]
     several = scored(tmp_path / "b.jsonl", [row(1, 1, 5), row(1, 2, 1), row(2, 1, 1)])["official"]
     assert several["low"] is None and several["high"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "strict"), [(1, True), (5, True), (3.5, True), (6, False), (5.5, False), (-1, False)]
+)
+def test_the_scale_is_from_1_to_5(given: float, strict: bool, tmp_path: Path) -> None:
+    found = scored(tmp_path / "a.jsonl", [row(1, None, given), row(2, None, 2)])["strict"]
+    assert (found["n"], found["failed"]) == ((2, 0) if strict else (1, 1))
+
+
+@pytest.mark.parametrize("said", ["#thescore: 7", "no score"])
+def test_a_judge_off_the_scale_is_counted_as_failed(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in [row(1), row(2, None, 2)]))
+    helpers = Helpers(judge=Says(lambda text: said))
+    BENCH.official(BENCH.load(path), BENCH.read_predictions(path), helpers)
+    assert (helpers.tally.judged, helpers.tally.failed) == (1, 1)

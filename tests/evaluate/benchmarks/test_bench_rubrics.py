@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from fake_models import Says
 from test_bench_golden import opened, replies
 
 from harken.evaluate.benchmarks.helpers import Helpers
-from harken.evaluate.benchmarks.mmar import read_points
+from harken.evaluate.benchmarks.mmar import read_points, without_extremes
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.types import key_of
+from harken.models.base import Prompt, Reply, Sampling
 from harken.models.reply_cache import ReplyCache
 
 
@@ -169,3 +171,45 @@ def test_runs_that_a_rule_does_not_repeat_are_told(name: str, told: bool) -> Non
     report = helpers.report("m")
     assert report is not None and report["runs"] == (1 if told else 5)
     assert any("judge runs" in warning for warning in report["warnings"]) == told
+
+
+def test_a_list_within_a_list_is_no_list_of_points() -> None:
+    assert read_points('[{"score": 1, "parts": [{"score": 0}]}]', 1) == 1
+    assert read_points('Parts: [["a"]]. [{"score": 0, "parts": [{"score": 1}]}]', 1) == 0
+
+
+def test_the_items_that_the_script_leaves_out_are_counted() -> None:
+    """Of two items all raters fail on the first, and one on the second."""
+    count = itertools.count()
+
+    def speak(text: str) -> str | None:
+        return None if "Question r1?" in text or next(count) < 1 else points(5)
+
+    part, faults, _ = judged(speak)
+    assert (part["n"], part["failed"], part["raters_failed"]) == (2, 1, 6)
+    assert part["as_script"] == {"score": 0.0, "n": 1}
+    (told,) = (fault for fault in faults if "judgements failed" in fault)
+    assert "6 of 10 judgements" in told and "all 2 items concerned" in told
+
+
+def test_every_try_of_every_rater_has_a_seed_of_its_own() -> None:
+    class Seeded(Says):
+        def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+            seeds.append(sampling.seed)
+            return super().generate(prompts, sampling)
+
+    seeds: list[int] = []
+    count = itertools.count()
+    benchmark, items = opened("mmar")
+    judge = Seeded(lambda text: f"Hm {next(count)}")
+    texts = {key_of(items[0]): items[0].answer}
+    benchmark.official(items, Predictions.of(texts), Helpers(judge, runs=3))
+    assert len(seeds) == 9 == len(set(seeds))
+
+
+@pytest.mark.parametrize(
+    ("scores", "mean"),
+    [([0.4], 0.4), ([0.2, 1.0], 0.6), ([0.0, 0.4, 1.0], 0.4), ([1, 1, 0, 0.5], 0.75)],
+)
+def test_extremes_are_left_out_of_three_or_more(scores: list[float], mean: float) -> None:
+    assert without_extremes(scores) == pytest.approx(mean)

@@ -144,3 +144,15 @@ def test_an_own_table_is_compared_too(tmp_path: Path) -> None:
     )
     assert found["other_version"]["order"] == 1 and found["other_version"]["example"]["id"] == "2"
     assert open_benchmark(str(tmp_path / "my.yaml")).name == "my"
+
+
+def test_rows_of_ids_and_replies_are_not_counted_as_compared() -> None:
+    """One row says its question; the others have nothing to compare."""
+    benchmark, items = opened("mmau")
+    rows: dict[str, dict[str, Any]] = {key_of(item): {"id": key_of(item)} for item in items}
+    rows[key_of(items[0])]["question"] = "Another one?"
+    texts = dict.fromkeys(rows, "A")
+    found = differences(benchmark, items, Predictions(texts, tuple(texts), "prediction", rows))
+    assert found is not None and len(items) > 1
+    assert (found["rows"], found["compared"], found["question"]) == (1, 1, 1)
+    assert "1 of 1 rows" in warning(found)

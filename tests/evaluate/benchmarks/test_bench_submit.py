@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from test_bench_golden import opened
 
+from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.evaluate.benchmarks import submit
 from harken.evaluate.benchmarks.base import Benchmark
@@ -16,21 +17,27 @@ from harken.evaluate.benchmarks.load import BENCHMARKS, open_benchmark
 from harken.evaluate.benchmarks.types import key_of
 from harken.item import Item
 
+CLIP = (Clip(path="a.wav"),)
+
 
 def test_the_first_order_is_submitted_and_open_replies_as_generated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shut = Item("Which?", "clip 1", ("clip 1", "clip 2"), plan={"key": "a", "row": {}})
-    free = Item("What?", "a dog", plan={"key": "b", "row": {}})
+    choices = ("clip 1", "clip 2")
+    shut = Item("Which?", "clip 1", choices, clips=CLIP, plan={"key": "a", "row": {}})
+    free = Item("What?", "a dog", clips=CLIP, plan={"key": "b", "row": {}})
 
-    def record(item: Item, parsed: str, reply: str, turned: int = 0) -> dict[str, object]:
-        about = {"condition": "audio", "rotation": 0, "clip_rotation": turned}
+    def record(
+        item: Item, parsed: str, reply: str, turned: int = 0, options_turned: int = 0
+    ) -> dict[str, object]:
+        about = {"condition": "audio", "rotation": options_turned, "clip_rotation": turned}
         return {"item": item.id, "outcome": "wrong", "parsed": parsed, "reply": reply, **about}
 
     records = [
         record(shut, "clip 1", "Clip 1."),
         record(free, "dog", "It is a dog!"),
         record(shut, "clip 2", "Clip 1.", turned=1),  # the same words mean another clip here
+        record(shut, "clip 2", "B", options_turned=1),
     ]
     del records[0]["clip_rotation"]  # as in runs of before clips were turned
     run = SimpleNamespace(records=lambda _: records)
@@ -121,10 +128,47 @@ def test_a_run_without_a_reply_is_no_submission(
     outcomes: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the field, the script of MMAU-Pro scores the gold."""
-    items = [Item("Which?", "a", ("a", "b"), plan={"key": n, "row": {}}, task=n) for n in "xy"]
+    items = [Item("Which?", "a", ("a", "b"), clips=CLIP, plan={"key": n, "row": {}}, task=n)
+             for n in "xy"]  # fmt: skip
     records = [{"item": item.id, "outcome": outcome, "condition": "audio", "rotation": 0,
                 "parsed": None, "reply": ""}
                for item, outcome in zip(items, outcomes, strict=False)]  # fmt: skip
     monkeypatch.setattr(submit, "read_run", lambda _: SimpleNamespace(records=lambda _: records))
     with pytest.raises(DataError, match=reason):
         submit.replies_of(open_benchmark("mmau-pro"), items, Path("run"))
+
+
+def test_failed_and_unasked_items_have_no_row_and_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    items = [Item("Which?", "a", ("a", "b"), clips=CLIP, plan={"key": n, "row": {}}, task=n)
+             for n in "vwxyz"]  # fmt: skip
+    records = [
+        {"item": item.id, "outcome": outcome, "condition": condition, "rotation": 0,
+         "parsed": "a", "reply": "A"}
+        for item, outcome, condition in zip(
+            items, ("correct", "failed", "wrong", "correct"), ("audio", "audio", "audio", "none"),
+            strict=False)
+    ]  # fmt: skip
+    monkeypatch.setattr(submit, "read_run", lambda _: SimpleNamespace(records=lambda _: records))
+    texts, notes = submit.replies_of(open_benchmark("own"), items, Path("run"))
+    assert texts == {"v": "a", "x": "a"}  # the reply without audio to an item with a clip is none
+    assert notes == ["1 items failed", "2 items were not asked"]
+
+
+def test_an_item_without_clips_is_submitted_as_asked_without_audio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare = Item("Which?", "a", ("a", "b"), plan={"key": "v", "row": {}})
+    records = [{"item": bare.id, "outcome": "correct", "condition": "none", "rotation": 0,
+                "parsed": "a", "reply": "A"}]  # fmt: skip
+    monkeypatch.setattr(submit, "read_run", lambda _: SimpleNamespace(records=lambda _: records))
+    assert submit.replies_of(open_benchmark("own"), [bare], Path("run")) == ({"v": "a"}, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("s.csv", True), ("S.JSON", False), ("s.Jsonl", False), ("s", True)]
+)
+def test_the_suffix_is_told_in_any_case(name: str, told: bool) -> None:
+    notes = submit.about_file(open_benchmark("mmar"), Path(name), 0)
+    assert any("the official script reads" in one for one in notes) is told

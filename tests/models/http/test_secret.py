@@ -99,3 +99,11 @@ def test_any_stretch_of_twelve_is_found(start: int, length: int) -> None:
     plain = [c for c in piece if c.isalnum()]
     if len(plain) >= WINDOW + 2 and any(c.isdigit() for c in plain[2:-2]):
         assert SECRET.held_by(f"({piece})")
+
+
+@pytest.mark.parametrize("before", ["", "x", "k=", "key", "user", "token"])
+@pytest.mark.parametrize("behind", ["", "&", "&n", "&n="])
+def test_base64_is_found_wherever_the_key_begins_in_it(before: str, behind: str) -> None:
+    sent = base64.b64encode(f"{before}{KEY}{behind}".encode()).decode()
+    assert SECRET.held_by(f"said: {sent}")
+    assert not SECRET.held_by(SECRET.redacted(sent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,56 @@ def test_a_batch_that_fails_is_read_one_by_one(tmp_path: Path) -> None:
     asr = AsrModel("fake", FakePipe(["a", "b"]), AsrSettings(batch=4))
     replies = asr.generate(prompts(tmp_path, 1.0, 1.0), Sampling())
     assert [reply.text for reply in replies] == ["a", "b"]
+
+
+class CountingPipe(FakePipe):
+    """Writes how many samples each clip has, and keeps the sizes of the batches."""
+
+    def __init__(self, kind: str, masked: bool = False) -> None:
+        super().__init__([])
+        self.type = kind
+        self.sizes: list[int] = []
+        self.feature_extractor = type(
+            "Extractor", (), {"sampling_rate": RATE, "return_attention_mask": masked}
+        )
+
+    def __call__(self, inputs: Sequence[Any], **options: Any) -> Any:
+        self.sizes.append(len(inputs))
+        return [{"text": str(len(one["raw"]))} for one in inputs]
+
+
+def test_replies_are_in_the_order_of_the_prompts_although_some_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    pipe = CountingPipe("seq2seq_whisper")
+    one, two, short = prompts(tmp_path, 1.0, 2.0, 0.05)
+    none = replace(one, parts=("?",))
+    missing = replace(one, parts=(Clip(path=str(tmp_path / "none.wav")), "?"))
+    asr = AsrModel("fake", pipe, AsrSettings(batch=8))
+    replies = asr.generate([one, none, short, missing, two], Sampling())
+    assert [reply.text for reply in replies] == [str(RATE), "", "", "", str(2 * RATE)]
+    assert [reply.stop == "failed" for reply in replies] == [False, True, False, True, False]
+    assert replies[1].error == "0 clips, and a recogniser takes one"
+    assert pipe.sizes == [2]  # too short a clip is not read
+
+
+@pytest.mark.parametrize(
+    ("kind", "masked", "sizes"),
+    [("seq2seq_whisper", False, [2, 1]), ("ctc", True, [2, 1]), ("ctc", False, [1, 1, 1])],
+)
+def test_clips_are_padded_only_for_a_model_that_does_not_read_the_padding(
+    kind: str, masked: bool, sizes: list[int], tmp_path: Path
+) -> None:
+    pipe = CountingPipe(kind, masked)
+    asr = AsrModel("fake", pipe, AsrSettings(batch=2))
+    replies = asr.generate(prompts(tmp_path, 1.0, 0.5, 2.0), Sampling())
+    assert [reply.text for reply in replies] == [str(int(s * RATE)) for s in (1.0, 0.5, 2.0)]
+    assert pipe.sizes == sizes
+
+
+def test_a_clip_over_30_s_is_read_alone(tmp_path: Path) -> None:
+    pipe = CountingPipe("seq2seq_whisper")
+    asr = AsrModel("fake", pipe, AsrSettings(batch=4))
+    replies = asr.generate(prompts(tmp_path, 1.0, 31.0, 30.0), Sampling())
+    assert [reply.text for reply in replies] == [str(n * RATE) for n in (1, 31, 30)]
+    assert pipe.sizes == [1, 2]

@@ -54,3 +54,8 @@ def test_only_what_follows_itself_often_and_long_enough_counts(phrase: str, time
     assert found is not None if looped else True
     if times * len(phrase) < COVERED:
         assert found is None
+
+
+def test_signs_of_vowels_are_letters() -> None:
+    assert repetition("कि " * 31) == "repeats 'कि' 31 times"
+    assert repetition(" ".join("क" + chr(0x93E + n) for n in range(10)) * 4) is None

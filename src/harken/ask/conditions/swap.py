@@ -35,7 +35,8 @@ def swap(items: Sequence[Item], seed: int) -> list[Item | str]:
         if i in donor:
             found.append(replace(item, clips=items[donor[i]].clips))
         elif item.clips:
-            found.append(f"no other item has {len(item.clips)} clips, all from other recordings")
+            clips = "1 clip" if len(item.clips) == 1 else f"{len(item.clips)} clips"
+            found.append(f"no other item has {clips}, all from other recordings")
         else:
             found.append("the item has no clips")
     return found

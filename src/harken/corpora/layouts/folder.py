@@ -63,8 +63,8 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
     lists = sorted(f.name for f in root.iterdir() if f.is_file() and f.suffix.lower() in _LISTS)
     if lists:
         yield (
-            f"{', '.join(lists[:5])}: not read; a list of recordings is called manifest.csv, "
-            "metadata.csv, or the same with .tsv, .jsonl, .json"
+            f"{', '.join(lists[:5])}: not read; a list of recordings has a column of paths, "
+            "relative to this folder, under a heading such as path,label"
         )
 
 

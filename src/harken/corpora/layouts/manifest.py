@@ -24,7 +24,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -122,8 +122,18 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
     if not lists:
         refuse_unread(root)
         raise DataError(f"the folder has none of {', '.join(NAMES)}", where=root.name)
+    yield from read_lists(root, lists)
+    by = " and ".join(path.relative_to(root).as_posix() for path in lists)
+    for other in tables(root):
+        if other not in lists:
+            yield f"{other.relative_to(root).as_posix()} is not read: {by} is"
+
+
+def read_lists(root: Path, lists: Sequence[Path]) -> Iterator[Entry | Reject | str]:
+    """What some lists say of the files in a folder: see `entries`."""
     joined: dict[tuple[str, float, float | None], Entry] = {}
     rejects: list[Reject] = []
+    refused: set[str] = set()
     unread: Counter[str] = Counter()
     for path in lists:
         folder = path.parent.relative_to(root).as_posix()
@@ -135,10 +145,11 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
                 held = joined.get(key)
                 joined[key] = entry if held is None else join(held, entry)
             except _BadRow as bad:
+                refused.add(named_path(raw, folder))
                 rejects.append(Reject(f"{shown}:{number}", "bad-row", printable(str(bad))))
     yield from joined.values()
     yield from rejects
-    named = {entry.path for entry in joined.values()}
+    named = {entry.path for entry in joined.values()} | refused
     by = " and ".join(path.relative_to(root).as_posix() for path in lists)
     for other in audio_paths(root):
         if isinstance(other, Reject):
@@ -148,9 +159,6 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
             yield Reject(printable(other), "unlisted", f"{by} does not name this file")
     if unread:
         yield f"columns of {by} that are not read: {', '.join(sorted(unread)[:20])}"
-    for other_list in tables(root):
-        if other_list not in lists:
-            yield f"{other_list.relative_to(root).as_posix()} is not read: {by} is"
 
 
 def placed(entry: Entry, folder: str) -> Entry:
@@ -161,9 +169,23 @@ def placed(entry: Entry, folder: str) -> Entry:
     return replace(entry, path=path, split=entry.split or split_name(folder))
 
 
+def named_path(raw: Any, folder: str) -> str:
+    """The path that a row in `folder` names, whatever else is wrong with it; empty without one."""
+    path = known_columns(raw, Counter()).get("path") if isinstance(raw, dict) else None
+    return os.path.normpath(os.path.join(folder, path.strip())) if isinstance(path, str) else ""
+
+
 def rows(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, row) pairs; a row is a dict, or a sentence why the line cannot be read."""
     return read_json_rows(path) if is_json(path) else read_rows(path, HEADINGS)
+
+
+def path_of(raw: Any) -> str:
+    """The path that a row names; ``""`` if it names none, or the row cannot be read."""
+    if not isinstance(raw, dict) or None in raw:
+        return ""
+    path = str(known_columns(raw, Counter()).get("path", "")).strip()
+    return path if _encodable(path) and "\0" not in path else ""
 
 
 def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
@@ -177,7 +199,7 @@ def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
     row = known_columns(raw, Counter() if unread is None else unread)
     if "path" not in row:
         raise _BadRow("no path")
-    texts = {name: str(row[name]).strip() for name in TEXTS if name in row}
+    texts = {name: read_text_value(row[name], name) for name in TEXTS if name in row}
     for name, text in texts.items():
         if name != "path" and not _encodable(text):
             raise _BadRow(f"{name} is not valid UTF-8")
@@ -208,6 +230,13 @@ def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
     )
 
 
+def read_text_value(value: Any, name: str) -> str:
+    """A text, or a number as text; raises _BadRow for anything else, such as a list."""
+    if isinstance(value, (bool, dict, list)) or value != value:  # NaN, written by pandas
+        raise _BadRow(f"{name} is neither a text nor a number: {value!r}"[:200])
+    return str(value).strip()
+
+
 def read_span(row: dict[str, Any], nemo: bool) -> tuple[float, float | None, float | None]:
     """(start, length, stated length of the file) in seconds.
 
@@ -231,8 +260,9 @@ def read_labels(value: Any) -> tuple[str, ...]:
     """Labels from a list or from text separated by ``;``; repeats are left out."""
     if value is None:
         return ()
-    parts = value if isinstance(value, list) else str(value).split(";")
-    if any(isinstance(part, (dict, list)) or part is None for part in parts):
+    parts = value.split(";") if isinstance(value, str) else value
+    parts = parts if isinstance(parts, list) else [parts]
+    if any(isinstance(p, (dict, list, bool)) or p is None or p != p for p in parts):
         raise _BadRow(f"a label is neither a text nor a number: {value!r}"[:200])
     labels = tuple(dict.fromkeys(label_text(str(part)) for part in parts))
     if not all(map(_encodable, labels)):

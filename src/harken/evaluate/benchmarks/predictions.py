@@ -92,6 +92,10 @@ def predictions_of(
     rows: Sequence[Row], path: Path, key: str, own: Sequence[str], notes: tuple[str, ...] = ()
 ) -> Predictions:
     """`read_predictions` of rows that are already read."""
+    if not rows:
+        raise DataError(
+            "the file holds no predictions", where=str(path), hint="Name the file of the replies."
+        )
     names = list(dict.fromkeys([*own, *COMMON]))
     found = next((name for name in names if any(name in row for row in rows)), None)
     if found is None:

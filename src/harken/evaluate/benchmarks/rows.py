@@ -109,7 +109,7 @@ def _objects(value: Any, path: Path, key: str) -> list[Row]:
         ]
     if not isinstance(value, list):
         raise DataError("the file holds neither a list nor an object", where=str(path))
-    wrong = [f"row {n} is a {type(row).__name__}" for n, row in enumerate(value, 1)
+    wrong = [f"row {n} is not an object but {type(row).__name__}" for n, row in enumerate(value, 1)
              if not isinstance(row, dict)]  # fmt: skip
     if wrong:
         raise faulty(wrong, path)
@@ -130,7 +130,7 @@ def _lines(text: str, path: Path) -> list[Row]:
         if isinstance(row, dict):
             rows.append(row)
         else:
-            wrong.append(f"line {number}: a {type(row).__name__}, not an object")
+            wrong.append(f"line {number}: not an object but {type(row).__name__}")
     if wrong:
         raise faulty(wrong, path)
     return rows
@@ -156,7 +156,7 @@ def faulty(faults: Sequence[str], where: Path | str, hint: str = "") -> DataErro
     return DataError(
         f"{len(faults)} fault{'s' if len(faults) != 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
         where=str(where),
-        hint=hint or "Download the official release again, or fix these rows.",
+        hint=hint or "Fix these rows, or, of a release, download it again.",
     )
 
 

@@ -53,14 +53,18 @@ def replies_of(
 ) -> tuple[dict[str, str], list[str]]:
     """Key -> what to submit (see `chosen`), and notes.
 
-    The records are those under ``audio``; items without clips are asked under ``none`` only.
+    The records are those under ``audio``; items without clips, and text-only models, are asked
+    under ``none`` only.
     Only records with options and clips in the release's own order are used. Failed requests have no
     reply and get no row: they are counted in the notes.
 
     Raises:
         DataError: the run has no records of these items, or all failed.
     """
-    records = in_release_order(items, read_run(folder).records("records"), "audio")
+    found = list(read_run(folder).records("records"))
+    silent = not any(item.clips for item in items)
+    heard = silent or any(record["condition"] == "audio" for record in found)
+    records = in_release_order(items, found, "audio" if heard else "none")
     texts: dict[str, str] = {}
     failed = absent = 0
     for item in items:
@@ -84,7 +88,10 @@ def replies_of(
             where=str(folder),
             hint="Run the same `harken eval` again: it asks what failed.",
         )
-    notes = [f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n]
+    notes = [] if heard else ["the run has no replies with audio: these are those without"]
+    notes += [
+        f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n
+    ]
     return texts, notes
 
 
