@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harken.audio.probe import file_sha256
 from harken.errors import ModelError
-from harken.models.composed.encoders.registry import open_encoder
+from harken.models.composed.encoders.open import open_encoder
 from harken.models.composed.lms.registry import LMS
 from harken.models.engine.lora import own_name
 from harken.models.pretrained import find_folder

@@ -28,7 +28,8 @@ from harken.models.base import PromptStyle
 from harken.models.composed.bases import Base, changed, completed
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
-from harken.models.composed.encoders.registry import audio_encoder_for, is_name, open_encoder
+from harken.models.composed.encoders.open import is_name, open_encoder
+from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
 from harken.models.composed.net import ComposedNet
@@ -130,7 +131,6 @@ class ComposedModel(Learner):
         pool: int = 4,
         name: str = "composed",
         style: PromptStyle | None = None,
-        limit_s: float | None = None,
         lm_kind: str = "causal",
         chat: Mapping[str, Any] | None = None,
         seed: int = 0,
@@ -147,16 +147,14 @@ class ComposedModel(Learner):
             pool: encoder frames in one token, where the projector has this setting.
             name: for display.
             style: how prompts are written; the defaults of `PromptStyle` if not given.
-            limit_s: longest clip; the encoder's own limit if not given.
             lm_kind: a name in `harken.models.composed.lms.registry.LMS`: the class that builds
                 `lm` when the model is opened again.
             chat: settings of `harken.models.composed.chat.open_chat`; None: prompts are plain
                 text between tokens of harken's own.
             seed: of the projector's initial weights.
         """
-        given = {"limit_s": limit_s} if limit_s else {}
         options = projector_settings(projector, pool)
-        audio_encoder = audio_encoder_for(encoder, given)
+        audio_encoder = audio_encoder_for(encoder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if tokenizer.size > lm.get_input_embeddings().num_embeddings:
@@ -199,7 +197,7 @@ class ComposedModel(Learner):
         from safetensors.torch import save as to_bytes
 
         state = self.state()
-        dtypes = {str(t.dtype) for t in state.values() if t.is_floating_point()}
+        dtypes = sorted({str(t.dtype) for t in state.values() if t.is_floating_point()})
         kept = changed(state, self.bases)
         data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(kept.items())})
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
@@ -213,7 +211,7 @@ class ComposedModel(Learner):
         }
         if self.bases:
             bases = [asdict(base) for base in self.bases]
-            named |= {"bases": bases, "dtype": dtypes.pop() if len(dtypes) == 1 else ""}
+            named |= {"bases": bases, "dtype": dtypes[0] if len(dtypes) == 1 else ""}
         return {**self.config, **named}
 
     @staticmethod

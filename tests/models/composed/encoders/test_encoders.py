@@ -13,7 +13,8 @@ import transformers as tf
 from harken.errors import ConfigError, ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.concat import packed, unpacked
-from harken.models.composed.encoders.registry import build_encoder, open_encoder
+from harken.models.composed.encoders.open import open_encoder
+from harken.models.composed.encoders.registry import build_encoder
 
 TWO: dict[str, Any] = {
     "hidden_size": 16,

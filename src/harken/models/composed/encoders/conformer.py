@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,11 +39,12 @@ class ConformerEncoder(LogMelEncoder):
         return made
 
     @classmethod
-    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> ConformerEncoder:
+    def open(cls, folder: Path, settings: Mapping[str, Any] | None = None) -> Self:
         """Pretrained weights need Parakeet's own features: a `ParakeetAudioEncoder`."""
-        from harken.models.composed.encoders.parakeet import ParakeetAudioEncoder
+        from harken.models.composed.encoders.registry import ENCODERS
 
-        return ParakeetAudioEncoder.open(folder, settings)
+        found: Any = ENCODERS.get("parakeet").open(folder, settings)
+        return cast(Self, found)
 
     def frames(self, length: int) -> int:
         """Three convolutions of stride 2 with kernel 3 and padding 1."""

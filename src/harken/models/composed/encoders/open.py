@@ -1,0 +1,63 @@
+"""Audio encoders as users name them: folders, hub ids and registered names, with settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harken.errors import ConfigError
+from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.encoders.concat import ConcatEncoder
+from harken.models.composed.encoders.registry import ENCODERS, encoder_class
+from harken.models.composed.transformers_parts import model_type_of
+from harken.models.pretrained import WEIGHTS, find_folder
+from harken.models.target import split_settings
+
+
+def is_name(source: str) -> bool:
+    """Whether `source` is a registered name, and not a folder or a hub id.
+
+    Raises:
+        ConfigError: it is neither a name nor looks like a path; the nearest names are told.
+    """
+    if Path(source).is_dir() or "/" in source or os.sep in source:
+        return False
+    if source not in ENCODERS and (Path(os.environ.get(WEIGHTS, "")) / source).is_dir():
+        return False
+    return bool(ENCODERS.get(source))
+
+
+def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioEncoder:
+    """The encoder that `spec` names.
+
+    Args:
+        spec: a folder of pretrained weights, an id on the hub, or a name in `ENCODERS`, with
+            settings if there are any (``whisper-base?own_length=true&layers=all``); several are
+            separated by ``+`` and become one, their frames side by side.
+        settings: more of them, for a single encoder.
+
+    Raises:
+        ModelError: a folder without a known model.
+        ConfigError: no encoder has this name, it needs a configuration, or has no such setting.
+    """
+    specs = [part.strip() for part in spec.split("+")] if not Path(spec).is_dir() else [spec]
+    if len(specs) > 1:
+        return ConcatEncoder.of([open_encoder(part) for part in specs], settings)
+    source = spec.partition("?")[0]
+    if not is_name(source):
+        folder = find_folder(source)
+        chosen = encoder_class(model_type_of(folder))
+        _, given = split_settings(f"the encoder {chosen.name}", spec, chosen.options)
+        return chosen.open(folder, {**given, **(settings or {})})
+    chosen = ENCODERS.get(source)
+    name, given = split_settings(f"the encoder {chosen.name}", spec, chosen.options)
+    given |= settings or {}
+    try:
+        return chosen.build({"kind": name, **given})
+    except KeyError as error:
+        raise ConfigError(
+            f"the encoder {name!r} cannot be built from its name alone: {error} is missing",
+            hint="Give the folder of a pretrained encoder.",
+        ) from None
