@@ -117,6 +117,7 @@ def run(line: str) -> None:
         name, _, variables[name] = words.pop(0).partition("=")
     assert words[0] in ("harken", ".venv/bin/harken"), f"no command of harken: {line}"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARKEN_PLUGINS", "")  # --plugin sets it for subprocesses: only for this line
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.syspath_prepend(os.getcwd())

@@ -183,8 +183,8 @@ def test_an_invalid_distribution_is_not_used(
     [
         (Reply("A", error="bad"), "bad"),
         (Reply("", stop="failed", logprobs=(-0.1, -3.0, -3.0, -3.0)), "the request failed"),
-        (Reply(None), "no reply"),  # type: ignore[arg-type]
-        (b"A", "no reply"),
+        (Reply(None), "the text of the reply is NoneType, not str"),  # type: ignore[arg-type]
+        (b"A", "the model returned bytes, not harken.models.base.Reply"),
         (ValueError("broken"), "ValueError: broken"),
     ],
 )

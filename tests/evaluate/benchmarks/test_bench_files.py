@@ -45,7 +45,10 @@ def test_all_bad_lines_are_reported(tmp_path: Path) -> None:
     path.write_text('{"id": 1}\nnot json\n[1]\n')
     with pytest.raises(DataError) as refused:
         read_rows(path)
-    assert "line 2: not JSON" in refused.value.found and "line 3: a list" in refused.value.found
+    assert (
+        "line 2: not JSON" in refused.value.found
+        and "line 3: not an object but list" in refused.value.found
+    )
     with pytest.raises(DataError, match="no file of the official layout"):
         locate(tmp_path, ("mmau-test-mini.json",))
 
