@@ -287,7 +287,7 @@ def load_plugins(specs: Iterable[str] = ()) -> None:
     if _source.get() is not None:  # a plugin that lists a registry while it is loaded
         return
     known = [spec.strip() for spec in os.environ.get(VARIABLE, "").split(",") if spec.strip()]
-    given = [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in specs]
+    given = [str(Path(spec).absolute()) if spec.endswith(".py") else spec for spec in specs]
     for spec in given:
         if "," in spec:
             raise ConfigError(

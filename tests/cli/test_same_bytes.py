@@ -132,14 +132,17 @@ def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str
     found = {
         str(path.relative_to(work)): file_sha256(path)
         for path in sorted(work.rglob("*"))
-        if path.is_file() and path.name != "log.jsonl"
+        if path.is_file() and path.name not in TIMES
     }
     work.rename(world / f"{quick}-{hash_seed}-{threads}")
     return found
 
 
+TIMES = ("log.jsonl", "28-demo.out")
+"""What tells how long something took."""
+
 PROBABILITIES = (
-    "09-eval.out", "28-demo.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
+    "09-eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
     "demo/report.html", "demo/summary.json",
 )  # fmt: skip
 """Where the probabilities of a torch model are written."""
