@@ -54,8 +54,9 @@ def compose(
 
     Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
-    harken compose --encoder "whisper-base?own_length=true&layers=all" --encoder ast
-    --lm qwen3-0.6b --projector "window-qformer?window=17" --lora 16 -o model
+    harken compose --encoder "whisper-base?layers=all" --encoder ast --lm qwen3-0.6b -o model
+
+    harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
     """
     from harken.recipes.compose import compose_model
     from harken.report.text import table

@@ -26,7 +26,7 @@ def test_turns_are_those_of_the_template(kind: str, tmp_path: Path) -> None:
     rendered = [chat.render(turn) for turn in turns]
     whole = chat.render(prompt)
     assert whole.startswith(rendered[0]), "the first turn is rendered as alone"
-    audio = chat.family.placeholder
+    audio = chat.format.placeholder
     order = [whole.index("What is"), whole.index("A dog."), whole.rindex(audio), whole.index("And")]
     assert order == sorted(order) and whole.count(audio) == 2 and whole.count("A dog.") == 1
     line = both.model.tokenize(prompt)
