@@ -26,6 +26,7 @@ from harken.audio.load import write_wav
 from harken.cli.main import VERBS, app
 from harken.files import sha256_of
 from paths import REPO
+from tones import tones
 
 PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (REPO / "docs").glob("*.md"))]
 
@@ -147,17 +148,6 @@ def follow(page: str, namespace: dict[str, Any]) -> tuple[int, list[str]]:
                     run(line)
                     ran += 1
     return ran, left
-
-
-def tones(root: Path) -> None:
-    """Recordings of five classes, each in a folder of its name."""
-    for place, name in enumerate(["hum", "low tone", "tone", "high tone", "whistle"]):
-        (root / name).mkdir(parents=True)
-        for number in range(8):
-            rng = np.random.default_rng([place, number])
-            wave = 0.3 * np.sin(2 * np.pi * (110 * 2**place + 3 * number) * np.arange(8000) / 16000)
-            noise = 0.01 * rng.standard_normal(8000)
-            write_wav(root / name / f"{number}.wav", wave + noise, 16_000)
 
 
 def release(root: Path) -> None:

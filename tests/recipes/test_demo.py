@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken.audio.load import write_wav
+from tones import tones
 
 SMALL = (
     "from harken.recipes import demo; demo.PRACTICE, demo.CURATED = 240, 24; "
@@ -31,17 +31,6 @@ def start(cwd: Path) -> subprocess.Popen[str]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-
-
-def tones(root: Path) -> None:
-    """Five kinds of tones, eight recordings each."""
-    for place, name in enumerate(["hum", "low tone", "tone", "high tone", "whistle"]):
-        (root / name).mkdir(parents=True)
-        for number in range(8):
-            rng = np.random.default_rng([place, number])
-            wave = 0.3 * np.sin(2 * np.pi * (110 * 2**place + 3 * number) * np.arange(8000) / 16000)
-            noise = 0.01 * rng.standard_normal(8000)
-            write_wav(root / name / f"{number}.wav", wave + noise, 16_000)
 
 
 def content(folder: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harken.audio.container import flac_end_is_whole, flac_without_length, read_header
 from harken.audio.foreign import FOREIGN, transcoded
 from harken.audio.header import MAX_DURATION_S, Header, check_count
-from harken.audio.mp3 import Mp3Window
+from harken.audio.mp3 import mp3_window
 from harken.audio.view import Patch, PatchedView
 from harken.errors import AudioError
 
@@ -130,7 +130,7 @@ def _opened(file: BinaryIO, header: Header, patches: Sequence[Patch]) -> Any:
 
     opened = Stream if header.format == "flac" and header.frames is None else soundfile.SoundFile
     view: Any = io.BufferedReader(PatchedView(file, patches)) if patches else file
-    view = io.BufferedReader(Mp3Window(cast(BinaryIO, view))) if header.format == "mp3" else view
+    view = io.BufferedReader(mp3_window(cast(BinaryIO, view))) if header.format == "mp3" else view
     view.seek(0)
     try:
         if view is not file or isinstance(file, io.BytesIO):

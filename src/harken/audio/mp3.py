@@ -6,11 +6,11 @@ headers detects files that were cut short, which decoders do not report.
 
 from __future__ import annotations
 
-import io
 import os
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from harken.audio.header import AudioNote, Header
+from harken.audio.view import PatchedView
 from harken.errors import AudioError
 
 _BITRATES = {
@@ -145,56 +145,21 @@ def xing_at(head: bytes) -> int:
     return 0
 
 
-class Mp3Window(io.RawIOBase):
+def mp3_window(file: BinaryIO) -> PatchedView:
     """The frames of an MP3 file as a file, without the tags around them, which confuse decoders.
 
     The stream size in a Xing tag is replaced by the actual one: for a wrong size, libsndfile's
-    decoder writes a warning straight to stderr.
+    decoder writes a warning straight to stderr. `file` stays the caller's to close.
     """
-
-    def __init__(self, file: BinaryIO) -> None:
-        """A view of `file`, which stays the caller's to close."""
-        self._file = file
-        self._start = mp3_start(file)
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(self._start, end - 128))
-        if file.read(3) == b"TAG":  # ID3v1
-            end -= 128
-        self._length = end - self._start
-        self._at = 0
-        file.seek(self._start)
-        head = bytearray(file.read(256))
-        xing = xing_at(bytes(head))
-        if xing and head[xing + 7] & 2:
-            field = xing + 8 + (4 if head[xing + 7] & 1 else 0)
-            head[field : field + 4] = self._length.to_bytes(4, "big")
-        self._head = bytes(head)
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Position in the view."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move in the view."""
-        base = (0, self._at, self._length)[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` from the view."""
-        if self._at < len(self._head):
-            data = self._head[self._at : min(self._at + len(buffer), self._length)]
-        else:
-            self._file.seek(self._start + self._at)
-            data = self._file.read(max(0, min(len(buffer), self._length - self._at)))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    start, end = mp3_start(file), file.seek(0, os.SEEK_END)
+    file.seek(max(start, end - 128))
+    if file.read(3) == b"TAG":  # ID3v1
+        end -= 128
+    file.seek(start)
+    head = file.read(256)
+    xing = xing_at(head)
+    patches = []
+    if xing and head[xing + 7] & 2:
+        field = xing + 8 + (4 if head[xing + 7] & 1 else 0)
+        patches.append((field, (end - start).to_bytes(4, "big")))
+    return PatchedView(file, patches, start, end)

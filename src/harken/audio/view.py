@@ -12,13 +12,21 @@ Patch = tuple[int, bytes]
 
 
 class PatchedView(io.RawIOBase):
-    """An open file of which some bytes are replaced; the file itself is not written to."""
+    """A stretch of an open file with some bytes replaced; the file itself is not written to.
 
-    def __init__(self, file: BinaryIO, patches: Sequence[Patch]) -> None:
-        """A view of `file`, which stays the caller's to close."""
+    Args:
+        file: stays the caller's to close.
+        patches: places in the view, and the bytes that are there.
+        start, end: the stretch; to the end of the file if `end` is not given.
+    """
+
+    def __init__(
+        self, file: BinaryIO, patches: Sequence[Patch], start: int = 0, end: int | None = None
+    ) -> None:
         self._file = file
         self._patches = tuple(patches)
-        self._size = file.seek(0, os.SEEK_END)
+        self._start = start
+        self._size = (file.seek(0, os.SEEK_END) if end is None else end) - start
         self._at = 0
 
     def readable(self) -> bool:
@@ -40,8 +48,8 @@ class PatchedView(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` from the view."""
-        self._file.seek(self._at)
-        data = bytearray(self._file.read(len(buffer)))
+        self._file.seek(self._start + self._at)
+        data = bytearray(self._file.read(max(0, min(len(buffer), self._size - self._at))))
         for place, new in self._patches:
             first, last = max(place, self._at), min(place + len(new), self._at + len(data))
             if first < last:

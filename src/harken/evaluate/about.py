@@ -164,9 +164,7 @@ def official(
     input). A request that failed was never answered: its item is left out, and counted under
     ``failed``. ``lmms_eval`` is how that harness reads the same replies (see `lmms`).
     """
-    asked = {record["condition"] for record in records}
-    first = next((name for name in ("audio", "none") if name in asked), "")
-    by_item = in_release_order(items, records, first)
+    condition, by_item = in_release_order(items, records)
     known = [item for item in items if HIDDEN not in item.tags and item.id in by_item]
     answered = [item for item in known if by_item[item.id]["outcome"] != "failed"]
     if not answered:
@@ -179,7 +177,7 @@ def official(
             raw[key_of(item)] = record["reply"]
     replied = any(raw.values())
     return {
-        "condition": first,
+        "condition": condition,
         "failed": len(known) - len(answered),
         "lmms_eval": reading(benchmark.bench.name, answered, raw) if replied else None,
         "submitted": score(benchmark.bench, answered, submitted, benchmark.helpers),

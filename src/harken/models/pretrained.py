@@ -22,53 +22,54 @@ WEIGHTS = "HARKEN_WEIGHTS"
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+_UNWANTED = ["consolidated*", "original/*", "vision-lora/*"]
+"""The same weights in other formats, and those of images."""
+
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.msgpack", "*.h5")
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
 
 
-def find_folder(source: str | Path) -> Path:
+def find_folder(source: str | Path, *, revision: str = "", local_files_only: bool = False) -> Path:
     """The folder of a pretrained model.
 
     Args:
         source: a folder; or the name of one below ``$HARKEN_WEIGHTS``, be it the last part of a
-            path that is not there or of a hub id; or an id on the hub, whose files are taken from
-            its cache if they are there and fetched if not.
+            path that is not there or of a hub id; or an id on the hub, whose files are brought
+            into the hub's own cache.
+        revision: branch, tag or commit on the hub; empty: the main branch.
+        local_files_only: look for a hub id in the cache only.
 
     Raises:
         ModelError: it is nowhere; the message says where it was looked for.
     """
     text, folder = str(source), Path(source)
-    if folder.is_dir():
-        return folder
-    looked = [text]
     shelf = os.environ.get(WEIGHTS)
-    if shelf:
-        beside = Path(shelf) / folder.name.lower()
-        for candidate in (Path(shelf) / folder.name, beside):
-            if candidate.is_dir():
-                return candidate
-            looked.append(str(candidate))
-    why = ""
+    names = (folder.name, folder.name.lower()) if shelf else ()
+    places = [folder, *(Path(shelf or "") / name for name in dict.fromkeys(names))]
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = ", ".join(map(str, places))
     if _HUB_ID.fullmatch(text):
+        from huggingface_hub import snapshot_download
+
         try:
-            return _from_hub(text)
+            found = snapshot_download(
+                text,
+                revision=revision or None,
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+                local_files_only=local_files_only,
+            )
+            return Path(found)
         except Exception as error:  # of the hub, of HTTP, of the disk
-            why = f" ({str(error).strip().splitlines()[0][:200]})"
-            looked.append("the hub")
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            looked += f", the hub ({reason})"
     raise ModelError(
-        f"there is no model {text!r}{why}; looked for it in {', '.join(dict.fromkeys(looked))}",
-        hint=f"Give the folder of a local copy, or set {WEIGHTS} to the folder it is in.",
+        f"there is no model {text!r}; looked for it in {looked}",
+        hint="Check the name and the network, give the folder of a local copy, or set "
+        f"{WEIGHTS} to the folder it is in.",
     )
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=_WANTED, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return Path(snapshot_download(name, allow_patterns=_WANTED))
 
 
 def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:

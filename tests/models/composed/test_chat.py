@@ -22,7 +22,7 @@ from harken.models.engine.chat import ChatTokenizer
 from tiny_audio import TEXTS, alike, named
 
 SPECIAL = ["<|end|>", "<|im_start|>", "<|im_end|>", "<file_name>"]
-OWN = "{{ bos_token }}" + CHATML.replace("user", "user")
+OWN = "{{ bos_token }}" + CHATML
 
 
 def lm_folder(folder: Path, *, rows: int = 0, template: str = OWN, spare: bool = True) -> Path:

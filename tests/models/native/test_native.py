@@ -85,9 +85,9 @@ def test_a_folder_that_cannot_be_opened_says_why(
 
 
 def test_names_that_are_not_folders() -> None:
-    with pytest.raises(ModelError, match=r"no folder 'nowhere'.*native:FOLDER"):
+    with pytest.raises(ModelError, match=r"no model 'nowhere'.*looked for it in nowhere"):
         opened("nowhere")
-    with pytest.raises(ModelError, match="nobody/nothing cannot be downloaded"):
+    with pytest.raises(ModelError, match=r"no model 'nobody/nothing'.*the hub"):
         opened("nobody/nothing", local_files_only=True)
     with pytest.raises(ConfigError, match="names no model"):
         opened("")

@@ -8,7 +8,7 @@ options chosen are made by one function, `chosen`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,17 @@ def chosen(benchmark: Benchmark, item: Item, record: Mapping[str, Any]) -> str:
 
 
 def in_release_order(
-    items: Sequence[Item], records: Iterable[Mapping[str, Any]], condition: str
-) -> dict[str, Mapping[str, Any]]:
-    """Item id -> its record with options and clips in the release's own order.
+    items: Sequence[Item], records: Sequence[Mapping[str, Any]]
+) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    """The condition of a run's replies to a benchmark, and item id -> record under it.
 
-    The record is that under `condition`; an item without clips is asked under ``none`` only.
+    The condition is ``audio``, or ``none`` where nothing was asked with audio: of a text-only
+    model. An item without clips is asked under ``none`` only. The records are those with options
+    and clips in the release's own order.
     """
+    condition = "audio" if any(one["condition"] == "audio" for one in records) else "none"
     asked = {item.id: condition if item.clips else "none" for item in items}
-    return {
+    return condition, {
         record["item"]: record
         for record in records
         if record["condition"] == asked.get(record["item"])
@@ -53,18 +56,13 @@ def replies_of(
 ) -> tuple[dict[str, str], list[str]]:
     """Key -> what to submit (see `chosen`), and notes.
 
-    The records are those under ``audio``; items without clips, and text-only models, are asked
-    under ``none`` only.
-    Only records with options and clips in the release's own order are used. Failed requests have no
-    reply and get no row: they are counted in the notes.
+    The records are those of `in_release_order`. Failed requests have no reply and get no row: they
+    are counted in the notes.
 
     Raises:
         DataError: the run has no records of these items, or all failed.
     """
-    found = list(read_run(folder).records("records"))
-    silent = not any(item.clips for item in items)
-    heard = silent or any(record["condition"] == "audio" for record in found)
-    records = in_release_order(items, found, "audio" if heard else "none")
+    condition, records = in_release_order(items, read_run(folder).records("records"))
     texts: dict[str, str] = {}
     failed = absent = 0
     for item in items:
@@ -88,7 +86,8 @@ def replies_of(
             where=str(folder),
             hint="Run the same `harken eval` again: it asks what failed.",
         )
-    notes = [] if heard else ["the run has no replies with audio: these are those without"]
+    unheard = condition == "none" and any(item.clips for item in items)
+    notes = ["the run has no replies with audio: these are those without"] if unheard else []
     notes += [
         f"{n} items {why}" for n, why in ((failed, "failed"), (absent, "were not asked")) if n
     ]

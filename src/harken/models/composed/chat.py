@@ -132,8 +132,7 @@ def _placeholder(raw: Any, template: str, named: set[str], rows: int) -> str:
         for _, token in sorted(raw.get_added_tokens_decoder().items())
         if token.special and token.content not in named and token.content not in template
     ]
-    # Tokens whose text begins another's would be found inside it.
-    return next((token for token in spare if not token.startswith("<|im_")), AUDIO)
+    return spare[-1] if spare else AUDIO  # reserved tokens come last
 
 
 def _named_tokens(folder: Path, config: Any) -> dict[str, str]:

@@ -28,7 +28,7 @@ from harken.models.base import PromptStyle
 from harken.models.composed.bases import Base, changed, completed
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
-from harken.models.composed.encoders.open import is_name, open_encoder
+from harken.models.composed.encoders.open import is_name, open_encoder, split_encoders
 from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
@@ -277,7 +277,7 @@ def compose_pretrained(
 
 def _encoder_bases(spec: str) -> list[Base]:
     """The pretrained encoders of `spec`; one that is built from its name has no base."""
-    specs = [spec] if Path(spec).is_dir() else [part.strip() for part in spec.split("+")]
+    specs = split_encoders(spec)
     found = []
     for place, part in enumerate(specs):
         source = part.partition("?")[0]

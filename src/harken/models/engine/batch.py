@@ -144,11 +144,7 @@ class PromptTokenizer:
             clip_numbers += [0, *[min(number, self.max_clip_number)] * len(inner), 0]
         ids.append(tokenizer.answer)
         clip_numbers.append(0)
-        answer_ids = [] if answer is None else [*tokenizer.encode(answer), tokenizer.eos]
-        self._check(len(ids) + len(answer_ids))
-        return TokenizedPrompt(
-            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
-        )
+        return self._followed(ids, clip_numbers, inputs, answer)
 
     def tokenize_turns(
         self,
@@ -180,6 +176,21 @@ class PromptTokenizer:
             tokenized.audio_inputs,
             last[1] - last[0],
             tuple(spans),
+        )
+
+    def _followed(
+        self,
+        ids: Sequence[int],
+        clip_numbers: Sequence[int],
+        inputs: Sequence[AudioInput],
+        answer: str | None,
+    ) -> TokenizedPrompt:
+        """The prompt, followed by `answer` and the end token if there is one."""
+        tokenizer = self.tokenizer
+        answer_ids = [] if answer is None else [*tokenizer.encode(answer), tokenizer.eos]
+        self._check(len(ids) + len(answer_ids))
+        return TokenizedPrompt(
+            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
         )
 
     def _check(self, length: int) -> None:

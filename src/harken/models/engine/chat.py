@@ -126,11 +126,7 @@ class ChatTokenizer(PromptTokenizer):
                 hint="Use the chat template that belongs to this model's processor.",
             )
         clip_numbers += [0] * (len(ids) - len(clip_numbers))
-        answer_ids = [] if answer is None else [*self.tokenizer.encode(answer), self.tokenizer.eos]
-        self._check(len(ids) + len(answer_ids))
-        return TokenizedPrompt(
-            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
-        )
+        return self._followed(ids, clip_numbers, inputs, answer)
 
     def tokenize_turns(
         self,

@@ -18,15 +18,9 @@ from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN,
 from harken.models.native.base import NativeFamily
 from harken.models.native.families import FAMILIES
 from harken.models.native.settings import NativeSettings
-from harken.models.pretrained import check_folder, open_files, open_weights
+from harken.models.pretrained import check_folder, find_folder, open_files, open_weights
 from harken.parsing import load_json
 
-_ALLOWED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-_IGNORED = [
-    "consolidated*",  # the same weights in other formats
-    "original/*",
-    "vision-lora/*",
-]
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
 _FAULTS = (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError)
 _BLOB = re.compile(r"[0-9a-f]{64}")
@@ -53,7 +47,9 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     """
     if settings.device != "auto":
         require_device(settings.device)
-    folder = _folder(target, settings)
+    folder = find_folder(
+        target, revision=settings.revision, local_files_only=settings.local_files_only
+    )
     kind = str(_json(folder, "config.json").get("model_type", ""))
     if kind not in FAMILIES:
         raise ModelError(
@@ -92,32 +88,6 @@ def file_hashes(folder: Path, family_class: type[NativeFamily]) -> tuple[tuple[s
         path for pattern in patterns for path in folder.glob(pattern) if path.name != MODEL_FILE
     }
     return tuple((path.relative_to(folder).as_posix(), _sha256(path)) for path in sorted(found))
-
-
-def _folder(target: str, settings: NativeSettings) -> Path:
-    if Path(target).is_dir():
-        return Path(target)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", target):
-        raise ModelError(
-            f"there is no folder {target!r}, and it is not an id of the hub",
-            hint="Write native:FOLDER or native:Qwen/Qwen2-Audio-7B-Instruct",
-        )
-    from huggingface_hub import snapshot_download
-
-    try:
-        found = snapshot_download(
-            target,
-            revision=settings.revision or None,
-            allow_patterns=_ALLOWED,
-            ignore_patterns=_IGNORED,
-            local_files_only=settings.local_files_only,
-        )
-    except Exception as error:  # of the hub, of HTTP, of the disk
-        raise ModelError(
-            f"{target} cannot be downloaded: {_first(error)}",
-            hint="Check the id and the network, or give the folder of a local copy.",
-        ) from error
-    return Path(found)
 
 
 def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSettings) -> Any:

@@ -16,6 +16,11 @@ from harken.models.pretrained import WEIGHTS, find_folder
 from harken.models.target import split_settings
 
 
+def split_encoders(spec: str) -> list[str]:
+    """The encoders that `spec` names, separated by ``+``; a folder may have one in its name."""
+    return [spec] if Path(spec).is_dir() else [part.strip() for part in spec.split("+")]
+
+
 def is_name(source: str) -> bool:
     """Whether `source` is a registered name, and not a folder or a hub id.
 
@@ -42,7 +47,7 @@ def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioE
         ModelError: a folder without a known model.
         ConfigError: no encoder has this name, it needs a configuration, or has no such setting.
     """
-    specs = [part.strip() for part in spec.split("+")] if not Path(spec).is_dir() else [spec]
+    specs = split_encoders(spec)
     if len(specs) > 1:
         return ConcatEncoder.of([open_encoder(part) for part in specs], settings)
     source = spec.partition("?")[0]
