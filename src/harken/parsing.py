@@ -6,6 +6,7 @@ Nothing here runs code or waits: a pipe or a device is not read, nesting and ali
 from __future__ import annotations
 
 import codecs
+import csv
 import errno
 import json
 import os
@@ -26,6 +27,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+# Cells can be longer than the 131,072 characters that csv takes by default; the limit is of the
+# whole process, so it is set here, where every reader of tables imports from.
+csv.field_size_limit(2**31 - 1)
+
 _SAMPLE = 4096
 _NUL_SHARE = 4
 """A text of which one character in so many is NUL is UTF-16 without a byte order mark."""

@@ -221,7 +221,7 @@ class Run:
         if not self.done or not path.is_file():
             return {}
         held = _read_json(path)
-        sums = held.get("files") if seal_fits(held) else None
+        sums = held.get("files") if isinstance(held, dict) and seal_fits(held) else None
         if not isinstance(sums, dict):
             raise RunError(f"{SUMS} is damaged", where=str(self.folder), hint=_MADE_AGAIN)
         return sums
@@ -359,18 +359,15 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
 
 def _read_spec(folder: Path) -> dict[str, Any]:
     raw = _read_json(folder / FIRST)
-    if not isinstance(raw.get("spec"), dict):
+    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
         raise RunError(f"{FIRST} has no spec", where=str(folder), hint="Choose another folder.")
     spec: dict[str, Any] = raw["spec"]
     return spec
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Any:
     try:
-        held = load_json(path)
-        if not isinstance(held, dict):
-            raise ValueError(f"it holds a {type(held).__name__}, not an object")
-        return held
+        return load_json(path)
     except FileNotFoundError:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:

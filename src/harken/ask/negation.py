@@ -1,4 +1,4 @@
-"""Whether the words around a mention deny it, in the languages of `LANGUAGES`.
+"""Whether the words around a mention deny it, in the languages of the tables below.
 
 Text is folded (`words.fold`); other mentions are one sign, `MENTION`, so that a list is denied as a
 whole ("neither a dog nor a cat"). What stands before a mention is read back to the start of its
@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 
 from harken.ask import words as w
-
-LANGUAGES = ("en", "de", "nl", "sv", "fr", "es", "it", "pt", "pl", "ru", "tr", "zh", "ja", "ko")
 
 MENTION = "\u00a4"
 _REACH = 5  # other words between a denying word and what it denies

@@ -34,8 +34,6 @@ from harken.ask.strict import LONE, Read, named_rule, polar, strict, without_bot
 from harken.ask.wrapping import bare, bodies, unwrapped
 from harken.models.base import Prompt
 
-SENTENCE = re.compile(r"(?<![\s(][A-Za-z])(?<!^[A-Za-z])[.!?](?:\s|$)|[\n。！？]")
-
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -121,11 +119,13 @@ def _corrected(text: str, options: Options) -> Read:
     if len(parts) == 1:
         return _one(text, options)
     denied: set[int] = set()
-    last = _one(parts[-1], options) if parts[-1].strip() else (None, "no-option")
+    last: Read = (None, "no-option")
     for k in range(len(parts) - 1, -1, -1):
         if k < len(parts) - 1 and withdrawn(found[k + 1][0], w.level(parts[k + 1])):
             return None, "withdrawn"
         shown, rule = _one(parts[k], options) if parts[k].strip() else (None, "no-option")
+        if k == len(parts) - 1:
+            last = (shown, rule)
         if shown is not None:
             later = [one for part in parts[k + 1 :] for one in mentions(part, options).texts]
             return (None, "withdrawn") if shown in denied else _settled(shown, rule, later)
@@ -154,8 +154,10 @@ def _one(text: str, options: Options) -> Read:
     shown, rule = announced(spelled, low, options)
     if shown is not None:
         return shown, rule
-    own = [i for i, name in enumerate(options.bodies) if refuses(w.fold(name))]
-    refusal = refuses(low) and not (own and mentions(spelled, options).texts & set(own))
+    # Options may be worded as refusals ("not sure"): to mention one is to choose it.
+    refusal = refuses(low) and not any(
+        refuses(w.fold(options.bodies[i])) for i in mentions(spelled, options).texts
+    )
     if rule and not refusal:
         return None, rule
     side = polar(text, options)
@@ -166,10 +168,11 @@ def _one(text: str, options: Options) -> Read:
 
 def _beside_refusal(spelled: str, low: str, options: Options) -> Read:
     """An answer given beside words of refusal: after a turn, or in sentences of its own."""
-    sentences = [(one, w.level(one)) for one in pieces(spelled)]
-    if any(refuses(one) for _, one in sentences):
-        others = " ".join(one for one, bottom in sentences if not refuses(bottom))
-        remark = all(is_remark(bottom) for _, bottom in sentences if refuses(bottom))
+    sentences = [(one, low_one, refuses(low_one)) for one in pieces(spelled)
+                 for low_one in (w.level(one),)]  # fmt: skip
+    if any(declines for _, _, declines in sentences):
+        others = " ".join(one for one, _, declines in sentences if not declines)
+        remark = all(is_remark(bottom) for _, bottom, declines in sentences if declines)
         shown, rule = strict(others.strip(), options) if others.strip() else (None, "")
         if shown is None and remark:
             shown, rule = _loose(spelled, options)
@@ -197,6 +200,7 @@ def _loose(spelled: str, options: Options) -> Read:
     result = mentions(spelled, options).single()
     if result[1] in ("several-letters", "several-options"):
         head, tail = contrast(spelled, w.level(spelled))
-        if head and mentions(tail, options).single()[0] is not None:
-            return mentions(tail, options).single()  # "it might be A, but B is more likely"
+        after = mentions(tail, options).single() if head else result
+        if head and after[0] is not None:
+            return after  # "it might be A, but B is more likely"
     return result

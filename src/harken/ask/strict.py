@@ -23,11 +23,6 @@ SENTENCE = re.compile(r"(?<![\s(][A-Za-z])(?<!^[A-Za-z])[.!?](?:\s|$)|[\n。！�
 """The end of a sentence; the stop after a lone letter ends none."""
 
 _LETTER_ONLY = re.compile(r"[(\[\"'{<]{0,2}([A-Za-z]{1,2})[)\]\"'}>]{0,2}\s{0,2}[.:,;!?。]{0,3}")
-LONE = re.compile(r"[(\[]?([A-Za-z]{1,2})[)\]][.:,;]?")
-_LETTER_TEXT = re.compile(
-    r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)",
-    re.S,
-)
 _LETTER_TEXT = re.compile(
     r"([(\[{\"']?)([A-Za-z]{1,2})([)\]}\"']?)(\s*[\).\]:,;]+\s*|\s+-+\s+|\s*[=-]>\s*|\s*\n\s*|\s+|(?<=[)\]}]))(\S.*)",
     re.S,

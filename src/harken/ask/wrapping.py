@@ -74,7 +74,8 @@ def bodies(text: str) -> tuple[list[str], bool]:
     """
     found = without_thinking(w.plain(text))
     if found.parts:
-        return [_json_answer(_boxed(_turn(part))) for part in found.parts], found.unfinished
+        parts = [part[-_LONGEST:] for part in found.parts[-_MOST_OBJECTS:]]
+        return [_json_answer(_boxed(_turn(part))) for part in parts], found.unfinished
     rest = _turn(found.rest[-_LONGEST:])
     boxes = _boxes(rest)
     return boxes or [_json_answer(rest)], found.unfinished

@@ -111,7 +111,7 @@ def open_sound(file: BinaryIO, header: Header, longest_s: float = MAX_DURATION_S
         source: Any = file
         patches = header.patches
         if header.format in FOREIGN:
-            source = held.enter_context(transcoded(file, header.format, longest_s))
+            source = held.enter_context(transcoded(file, longest_s))
             patches = read_header(source, "wav", source.seek(0, os.SEEK_END)).patches
         elif header.format == "flac" and header.frames is None:
             patches = (flac_without_length(file),)
@@ -205,7 +205,8 @@ def decode(
     # Read to its end: libsndfile stops at the length that FLAC's header states.
     opened = replace(header, frames=None) if whole and header.format == "flac" else header
     try:
-        with open_sound(file, opened) as sound:
+        longest = MAX_DURATION_S if length_s is None else min(MAX_DURATION_S, start_s + length_s)
+        with open_sound(file, opened, longest) as sound:
             return _decode(sound, header, start_s, length_s, _Shaper(sound, mono, rate_hz), most)
     except AudioError as error:
         raise damage(file, error) from None

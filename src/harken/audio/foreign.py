@@ -56,15 +56,14 @@ def read_foreign(format: str) -> Header:
     return Header(format)
 
 
-def transcoded(file: BinaryIO, format: str, longest_s: float = MAX_DURATION_S) -> BinaryIO:
+def transcoded(file: BinaryIO, longest_s: float = MAX_DURATION_S) -> BinaryIO:
     """The first sound track of an open file as a WAV of float32, in a temporary file.
 
     Stops after `longest_s` seconds and a little: what is longer is refused by who reads it.
 
     Raises:
-        AudioError: ``corrupt``, ``no-samples`` or ``unsupported``.
+        AudioError: ``corrupt`` or ``no-samples``.
     """
-    read_foreign(format)
     out = cast(BinaryIO, tempfile.TemporaryFile(prefix="harken-"))  # noqa: SIM115
     try:
         file.seek(0)
@@ -120,7 +119,17 @@ def _by_ffmpeg(file: BinaryIO, out: BinaryIO, longest_s: float) -> None:
         copy.flush()
         command = ["ffmpeg", "-v", "error", "-xerror", "-nostdin", "-protocol_whitelist", "file"]
         command += ["-i", f"file:{copy.name}", "-map", "0:a:0", "-t", f"{longest_s:.3f}"]
-        command += ["-f", "wav", "-c:a", "pcm_f32le", "-bitexact", f"file:{copy.name}.wav", "-y"]
+        command += [
+            "-f",
+            "wav",
+            "-rf64",
+            "auto",
+            "-c:a",
+            "pcm_f32le",
+            "-bitexact",
+            f"file:{copy.name}.wav",
+            "-y",
+        ]
         try:
             done = subprocess.run(command, capture_output=True, timeout=600, check=False)
             if done.returncode:

@@ -29,6 +29,7 @@ WHOLE_ENCODED = 1 << 20
 _decoded: LruCache[tuple[Samples, int]] = LruCache(64 << 20)
 _pages: LruCache[list[list[bytes | None]]] = LruCache(64 << 20)
 _verified: LruCache[bool] = LruCache(1 << 20)
+_large: LruCache[bool] = LruCache(1 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def clear_sources() -> None:
     _decoded.clear()
     _pages.clear()
     _verified.clear()
+    _large.clear()
 
 
 def read_source(source: EncodedSource, rate_hz: int = 0, mono: bool = False) -> tuple[Samples, int]:
@@ -113,11 +115,11 @@ def _read(
         _verified.put(state, True, 200)
         file.seek(0)
     header = read_header(file, identify(file.read(512)), size)
-    if _short(header, size):
+    if _short(header, size) and not _large.get(state):
         try:
             samples, rate = decode(file, header, most=WHOLE_DECODED)
-        except TooLarge:  # a short file that decodes to much
-            pass
+        except TooLarge:  # a short file that decodes to much: its spans are read one by one
+            _large.put(state, True, 200)
         else:
             samples.setflags(write=False)
             _decoded.put(state, (samples, rate), samples.nbytes)

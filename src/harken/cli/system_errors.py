@@ -64,5 +64,9 @@ def errno_text(error: Exception, number: int | None) -> str:
     """What the system calls the error, in small letters as a part of a sentence."""
     import os
 
-    text = os.strerror(number) if number is not None else str(error).splitlines()[0]
+    text = (
+        os.strerror(number)
+        if number is not None
+        else (str(error).strip() or type(error).__name__).splitlines()[0]
+    )
     return text[:1].lower() + text[1:]

@@ -44,8 +44,6 @@ def known_columns(raw: dict[Any, Any], unread: Counter[str]) -> dict[str, Any]:
     for key, value in raw.items():
         key = heading_name(key)
         name = OTHER_NAMES.get(key, key)
-        if name == "label":
-            name = "labels"
         if value is None or (isinstance(value, (str, list)) and not value):
             continue
         if name in OWN:

@@ -36,7 +36,8 @@ def check_copies(
                 bad |= {id(recording) for recording in group}
                 break
     notes = _counted(several)
-    differ = [g for g in several if len({r.labels for r in g}) > 1 and id(g[0]) not in bad]
+    kept = [group for group in several if id(group[0]) not in bad]
+    differ = [group for group in kept if len({frozenset(r.labels) for r in group}) > 1]
     if differ:
         shown = "; ".join(
             " and ".join(f"{_path(r, root)} ({', '.join(r.labels) or 'no label'})" for r in g[:4])
@@ -77,7 +78,7 @@ def _contradiction(
 ) -> Reject:
     own = getattr(recording, what)
     other = next(
-        (r for r in group if getattr(r, what) not in (None, "", own)),
+        (r for r in group if _words(getattr(r, what)) not in ("", _words(own))),
         group[0] if group[0] is not recording else group[1],
     )
     found = (

@@ -128,7 +128,6 @@ def read_rows(path: Path, known: Collection[str]) -> Iterator[tuple[int, Any]]:
     plain = separator == "\t" and _torn_quotes(lines, separator)
     quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
     reader = csv.reader(iter(lines), delimiter=separator, strict=True, quoting=quoting)
-    begin = 1
     while True:
         begin = skipped + 1 + reader.line_num + 1
         try:
@@ -175,7 +174,7 @@ def read_json_rows(path: Path) -> Iterator[tuple[int, Any]]:
         DataError: the file cannot be decoded.
     """
     text = read_text(path)
-    if path.suffix == ".json" and text.lstrip().startswith("["):
+    if path.suffix.lower() == ".json" and text.lstrip().startswith("["):
         try:
             yield from enumerate(parse_json(text, _once), 1)
         except ValueError as error:

@@ -162,8 +162,8 @@ def _answers(
     own.log({"event": "asking"})
     replies = infer(model, made, asking, own)
     own.log({"event": "answered"})
-    if isinstance(model, KeepsReplies):
-        own.log({"event": "report", **model.report()})
+    if report := capabilities(model).report:
+        own.log({"event": "report", **report()})
     return replies
 
 
@@ -283,7 +283,8 @@ def _checks(
 ) -> list[dict[str, Any]]:
     """Whether the server stayed the same model, and the self-check, if requested."""
     # Before the self-check, which may store its replies elsewhere.
-    found = served_checks(model.report()) if isinstance(model, KeepsReplies) else []
+    report = capabilities(model).report
+    found = served_checks(report()) if report else []
     for check in found:
         warnings.warn(check["text"], stacklevel=2)
     return found + _selfcheck(model, made, replies, guards, own)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from harken.leaks.read import ComparedItem
 
@@ -21,15 +21,6 @@ WAYS = {"sound": SOUND, "text": ("text",), "source": ("source", "name", "near")}
 LEAKED, CLEAN, UNCHECKED = "leaked", "none found", "not checked"
 MAX_UNHEARD = 0.1
 """Largest share of a side's items with clips that may go unheard in a pass."""
-
-
-class Heard(Protocol):
-    """What is known of a clip; `fault` says why it could not be decoded, if so."""
-
-    @property
-    def fault(self) -> str:
-        """The reason, or empty."""
-        ...
 
 
 @dataclass(slots=True)
@@ -54,16 +45,16 @@ class Side:
     named: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
 
-    def count(self, entry: ComparedItem, features: Sequence[Heard]) -> None:
-        """Count an item and its clips that could not be decoded."""
-        faults = [one.fault for one in features if one.fault]
+    def count(self, entry: ComparedItem, faults: Sequence[str]) -> None:
+        """Count an item; `faults`: for each of its clips why it cannot be decoded, or empty."""
+        failed = [one for one in faults if one]
         self.items += 1
-        self.clips += len(features)
+        self.clips += len(faults)
         self.questions += bool(entry.question)
-        self.sounding += bool(features)
-        self.unheard += bool(faults)
+        self.sounding += bool(faults)
+        self.unheard += bool(failed)
         self.named += bool(entry.names or entry.speakers)
-        self.unreadable.update(faults)
+        self.unreadable.update(failed)
 
     def by(self, way: str) -> int:
         """How many items can be compared in one of `WAYS`."""

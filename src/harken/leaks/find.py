@@ -124,7 +124,7 @@ def contamination(
         "compare",
         None if source is None else source.total,
     ):
-        side.count(entry, features)
+        side.count(entry, [one.fault for one in features])
         matches = index.find(entry, features)
         found.take(matches)
         if each is not None:
@@ -165,7 +165,7 @@ class _Index:
         self._remembered: OrderedDict[str, list[tuple[int, str, float, str]]] = OrderedDict()
         steps = track(_with_features(bench, self.decodes_audio, jobs), "index", len(bench))
         for number, (entry, features) in enumerate(steps):
-            self.side.count(entry, features)
+            self.side.count(entry, [one.fault for one in features])
             for clip, one in zip(entry.clips, features, strict=False):
                 self._add_clip(number, clip, one)
             for origin in _origins(entry):

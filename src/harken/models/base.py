@@ -193,15 +193,15 @@ class Model(Protocol):
 
 def style_of(model: Model) -> PromptStyle:
     """How a model's prompts are written; the usual style where it does not say."""
-    found = getattr(model, "style", None)
-    return found if isinstance(found, PromptStyle) else PromptStyle()
+    return getattr(model, "style", None) or PromptStyle()
 
 
 def check_model(model: Any) -> Model:
     """`model`; an object that is no `Model` is refused before it is asked anything.
 
     Raises:
-        ModelError: a method or an attribute is missing; the message names all of them.
+        ModelError: a method or an attribute is missing (the message names all of them), or its
+            style is something else.
     """
     methods = [name for name in ("generate", "choice_logprobs", "identity")
                if not callable(getattr(model, name, None))]  # fmt: skip
@@ -211,6 +211,11 @@ def check_model(model: Any) -> Model:
         raise ModelError(
             f"{type(model).__name__} is no model: it lacks {', '.join(lacks)}",
             hint="See harken.models.base.Model, and examples/own_model.py.",
+        )
+    if not isinstance(getattr(model, "style", None), PromptStyle | None):
+        raise ModelError(
+            f"the style of {type(model).__name__} is a {type(model.style).__name__}",
+            hint="Use a harken.models.base.PromptStyle, or leave it out.",
         )
     found: Model = model
     return found

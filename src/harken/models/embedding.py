@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.errors import MissingExtra, ModelError
-from harken.models.pretrained import open_files, open_weights
+from harken.models.pretrained import find_folder, open_files, open_weights
 from harken.registry import Registry
 
 Vectors = npt.NDArray[np.float32]
@@ -65,8 +65,9 @@ class Hf:
         self.batch = batch
         self._torch = torch
         try:
-            self._tokenizer: Any = open_files(transformers.AutoTokenizer, target)
-            self._model: Any = open_weights(transformers.AutoModel, target).eval()
+            folder = find_folder(target)
+            self._tokenizer: Any = open_files(transformers.AutoTokenizer, folder)
+            self._model: Any = open_weights(transformers.AutoModel, folder).eval()
         except ModelError:
             raise
         except Exception as error:

@@ -121,7 +121,7 @@ def _refuse_unknown(name: str) -> None:
 
 
 def _kind(file: Path) -> str:
-    """Registered name that opens a saved model; for a damaged file ``lalm`` reports the fault."""
+    """Registered name that opens a saved model; of a damaged file ``composed`` tells the fault."""
     try:
         found = load_json(file)
     except (OSError, ValueError):

@@ -72,12 +72,13 @@ def find_folder(source: str | Path, *, revision: str = "", local_files_only: boo
     )
 
 
-def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:
-    """``loader.from_pretrained(source)`` for a class of models.
+def open_weights(loader: Any, folder: Path, **options: Any) -> Any:
+    """``loader.from_pretrained(folder)`` for a class of models.
 
     Args:
         loader: a model class of transformers, or one of its ``AutoModel`` classes.
-        source: a folder, or an id on the hub.
+        folder: see `find_folder`, which brings what is on the hub: what is in a folder can be
+            checked before transformers reads it.
         options: of ``from_pretrained``.
 
     Returns:
@@ -88,27 +89,25 @@ def open_weights(loader: Any, source: str | Path, **options: Any) -> Any:
             missing (transformers draws them at random and continues).
         Exception: whatever transformers raises for files that are missing or do not fit.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        check_folder(folder)
+    check_folder(folder)
     # No value of a caller can change these two.
     fixed: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
     if options.get("output_loading_info"):
-        return loader.from_pretrained(source, **{**options, **fixed})
+        return loader.from_pretrained(folder, **{**options, **fixed})
     fixed["output_loading_info"] = True
-    model, report = loader.from_pretrained(source, **{**options, **fixed})
+    model, report = loader.from_pretrained(folder, **{**options, **fixed})
     missing, there = sorted(report["missing_keys"]), len(model.state_dict())
     if 2 * len(missing) > there:
         raise ModelError(
             f"{len(missing)} of {there} tensors are missing: {', '.join(missing[:3])} …",
-            where=str(source),
+            where=str(folder),
             hint="Copy the folder again, or name a model of this kind.",
         )
     return model
 
 
-def open_files(loader: Any, source: str | Path, **options: Any) -> Any:
-    """``loader.from_pretrained(source)`` for what has no weights.
+def open_files(loader: Any, folder: Path, **options: Any) -> Any:
+    """``loader.from_pretrained(folder)`` for what has no weights.
 
     `loader` is a class of configurations, tokenizers, feature extractors or processors.
 
@@ -116,11 +115,9 @@ def open_files(loader: Any, source: str | Path, **options: Any) -> Any:
         ModelError: the folder's configuration names code.
         Exception: whatever transformers raises for files that are missing or do not fit.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        refuse_kernels(folder)
+    refuse_kernels(folder)
     fixed: dict[str, Any] = {"trust_remote_code": False}
-    return loader.from_pretrained(source, **{**options, **fixed})
+    return loader.from_pretrained(folder, **{**options, **fixed})
 
 
 def build_model(loader: Any, config: Any) -> Any:

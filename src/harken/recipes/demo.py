@@ -33,7 +33,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.mixed_to_strong import align_first, reward, tune
-from harken.recipes.steps import curated_items, reward_signal, signal_text, start, to_reward
+from harken.recipes.steps import Plan, curated_items, reward_signal, signal_text, start, to_reward
 from harken.recipes.tiny_curriculum import MEASURED_MINUTES, tiny_plan
 from harken.report import comparison, terminal
 from harken.report.html import write_report
@@ -104,9 +104,9 @@ def run_demo(
     clock("evaluation before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
     clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
     sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
-    rewarded, taken = _rewarded(out / "curated", getattr(plan["grpo"], "items", 1))
+    rewarded, taken = _rewarded(out / "curated", plan)
     clock("rewards", lambda: reward(learner, rewarded, plan, out))
-    signal = reward_signal(out / "training", ["grpo"])
+    signal = reward_signal(out / "training", [plan["grpo"].name])
     results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
     change = compare(out / "before", out / "after")
     page = clock("report", lambda: _page(out))
@@ -247,7 +247,7 @@ def _curate(
     return curate_items(pool, voters, out / "curated", seed=seed, root=read.root)
 
 
-def _rewarded(curated: Path, batch: int) -> tuple[list[Item], dict[str, int]]:
+def _rewarded(curated: Path, plan: Plan) -> tuple[list[Item], dict[str, int]]:
     """The questions that GRPO takes, and how many of each label.
 
     As the recipes do; and in a demo so small that all questions are weak, the weak ones, so that
@@ -255,7 +255,7 @@ def _rewarded(curated: Path, batch: int) -> tuple[list[Item], dict[str, int]]:
     """
     found = curated_items(curated)
     try:
-        taken = to_reward(found, batch)
+        taken = to_reward(found, plan)
     except DataError:
         taken = {"weak": found["weak"]}
     counts = {label: len(items) for label, items in taken.items()}

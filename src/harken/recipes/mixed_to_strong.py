@@ -72,7 +72,7 @@ def mixed_to_strong(
     """
     found = curated_items(curated)
     dropped = found["dropped"]
-    taken = to_reward(found, 2 * getattr(plan["grpo"], "items", 1))
+    taken = to_reward(found, plan, batches=2)
     halved = [items[len(items) // 2 :] for items in taken.values()]
     rewarded = [item for items in halved for item in items]
     kept = {item.id for item in rewarded}

@@ -64,7 +64,7 @@ def train(
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
         made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
-        return {**made, "reward_signal": reward_signal(out, plan), **found}
+        return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
     if dataset.is_file():
         raise ConfigError(
             f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
@@ -77,7 +77,7 @@ def train(
         "identity": learner.identity(),
         "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
-        "reward_signal": reward_signal(out / "training", plan),
+        "reward_signal": reward_signal(out / "training", [one.name for one in plan.values()]),
         **found,
     }
 

@@ -112,17 +112,21 @@ def curated_items(curated: Path) -> dict[str, list[Item]]:
     return {label: items_of(curated / label) for label in LABELS}
 
 
-def to_reward(found: Mapping[str, Sequence[Item]], least: int) -> dict[str, list[Item]]:
+def to_reward(
+    found: Mapping[str, Sequence[Item]], plan: Plan, batches: int = 1
+) -> dict[str, list[Item]]:
     """Label -> the questions for GRPO: those measured as strong.
 
-    Where they are fewer than `least`, the undecided ones come in as well: with voters that cannot
-    be shown to know anything, nothing is measured as strong. Weak ones never do.
+    Where they are fewer than so many `batches` of the stage, the undecided ones come in as well:
+    with voters that cannot be shown to know anything, nothing is measured as strong. Weak ones
+    never do.
 
     Raises:
         DataError: both together are fewer than one.
     """
+    grpo: Any = plan["grpo"]
     taken = {"strong": list(found["strong"])}
-    if len(taken["strong"]) < least:
+    if len(taken["strong"]) < batches * grpo.items:
         taken["undecided"] = list(found["undecided"])
     if not any(taken.values()):
         raise DataError(

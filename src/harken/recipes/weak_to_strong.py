@@ -11,6 +11,7 @@ as in `mixed_to_strong`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harken.errors import DataError
 from harken.models.learner import Learner
@@ -28,9 +29,10 @@ def weak_to_strong(
     """
     found = curated_items(curated)
     weak, dropped = found["weak"], found["dropped"]
-    taken = to_reward(found, getattr(plan["grpo"], "items", 1))
+    taken = to_reward(found, plan)
     rewarded = [item for items in taken.values() for item in items]
-    batch = getattr(plan["sft"], "batch", 1)
+    sft: Any = plan["sft"]
+    batch = sft.batch
     if len(weak) < batch:
         raise DataError(
             f"{len(weak)} questions are weak, fewer than a batch of {batch}",

@@ -6,7 +6,7 @@ Nothing here calls a model; a copied run folder is enough for everything but the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,6 @@ def read_run_results(folder: Path | str) -> LoadedRun:
     return LoadedRun(Path(folder), run.spec, run.read_json("results"), run.records("records"))
 
 
-def read_dataset(path: Path) -> Iterator[Item]:
-    """Items of a dataset folder, or of a ``.jsonl`` file."""
-    from harken.shards.read import read_items
-
-    yield from read_items(path)
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """Result of one pass over the dataset: the wanted items, and every item's contribution."""
@@ -78,11 +71,13 @@ def find_items(path: Path | None, wanted: Iterable[str]) -> Found:
     """Read the dataset once; a missing or unreadable one is noted on the page, not an error."""
     if path is None:
         return Found({}, {}, "the run does not record where its items are")
+    from harken.shards.read import read_items
+
     keep = set(wanted)
     items: dict[str, Item] = {}
     contributions: dict[str, tuple[str, Contribution]] = {}
     try:
-        for item in read_dataset(path):
+        for item in read_items(path):
             if item.contribution is not None:
                 contributions[item.id] = (item.task, item.contribution)
             if item.id in keep:

@@ -79,8 +79,11 @@ def write_report(
     }
     chosen = choose(groups, max_items)
     found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
-    past = [("before", old)] if old else []
-    past += zip(tails([one.folder for one in runs])[1:-1], more, strict=True) if more else []
+    names = tails([one.folder for one in runs])
+    past = [
+        ("before" if one is old else name, one)
+        for name, one in zip(names[:-1], runs[:-1], strict=True)
+    ]
     earlier = [(name, one.by_item()) for name, one in past]
     cards, sounds = _cards(chosen, found, records, earlier, flips, condition)
     training = [run for folder in train for run in training_runs(Path(folder))]

@@ -70,7 +70,6 @@ BOOKKEEPING = frozenset(
 _ONLY = {
     "n": "only n = 1 is supported",
     "modalities": "replies are text only",
-    "top_p": "top_p other than 1 is not supported; use temperature or top_k",
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

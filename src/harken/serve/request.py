@@ -109,7 +109,7 @@ def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Pa
     system: list[str] = []
     parts: list[str | Clip] = []
     reader, most = ClipReader(limits, folder), min(capabilities.max_clips, limits.clips)
-    before = ""
+    before, length = "", 0
     for at, message in enumerate(messages):
         where = f"messages[{at}]"
         if not isinstance(message, dict):
@@ -119,18 +119,21 @@ def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Pa
         _check_turn(role, before, where, capabilities)
         content = _blocks(message.get("content"), where)
         if role == "user":
-            parts += _turn(content, where, most, reader, parts)
+            held = sum(isinstance(part, Clip) for part in parts)
+            turn = _turn(content, where, reader, held, most)
+            parts += turn
+            length += sum(len(part) for part in turn if isinstance(part, str))
         elif not all(block.get("type") == "text" for block in content):
             raise BadRequest(f"{where}: a message of the {role} may hold text only", "messages")
         else:
             texts = [_text(block, where) for block in content]
+            length += sum(map(len, texts))
             if role == "assistant":
                 parts.append(Earlier("".join(texts)))
             else:
                 system += texts
         before = str(role)
         # Before a tokenizer sees it: that takes the model's thread.
-        length = sum(len(part) for part in (*system, *parts) if isinstance(part, str))
         if length > limits.text:
             found = f"the prompt has {length:,} characters; {limits.text:,} are the limit"
             raise BadRequest(found, "messages")
@@ -161,19 +164,19 @@ def _check_turn(role: Any, before: str, where: str, capabilities: ServedModel) -
 def _turn(
     content: Sequence[Mapping[str, Any]],
     where: str,
-    most: int,
     reader: ClipReader,
-    before: Sequence[str | Clip],
+    held: int,
+    most: int,
 ) -> list[str | Clip]:
-    """The parts of one user message; `most` clips in it and those `before`."""
+    """The parts of one user message; `most` clips in the prompt, of which it holds `held`."""
     parts: list[str | Clip] = []
     for number, block in enumerate(content):
         inside = f"{where}.content[{number}]"
         _check_keys(block, ("type", str(block.get("type")), "cache_control"), inside)
-        held = sum(isinstance(part, Clip) for part in (*before, *parts))
-        if held >= most and block.get("type") != "text":  # before it is decoded
+        if block.get("type") != "text" and held >= most:  # before it is decoded
             raise BadRequest(f"this model takes {most} clips at most", "messages")
         parts.append(_part(block, inside, reader))
+        held += isinstance(parts[-1], Clip)
     if not any(isinstance(part, Clip) or part.strip() for part in parts):
         raise BadRequest(f"{where}: the user message is empty", "messages")
     return parts

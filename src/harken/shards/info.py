@@ -83,7 +83,7 @@ def read_info(folder: Path) -> Info:
     try:
         raw = load_json(path)
         version = int(raw["schema"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
     if version > SCHEMA_VERSION:
         raise DataError(

@@ -80,7 +80,7 @@ class LoopSettings:
         found += [self.fault(name) for name in ("threads", "decay", "seed")]
         found += [self.fault("lr", most=10), self.fault("warmup", most=1)]
         found += [self.fault("clip_norm", above=0)]
-        if not _NAME.fullmatch(self.name) or self.name == "model":
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name == "model":
             found.append(
                 f"name is {self.name!r} (accepted: letters, digits, . _ and -; not model, which "
                 "is the model's folder)"

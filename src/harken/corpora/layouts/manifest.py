@@ -33,7 +33,6 @@ from harken.audio.container import AUDIO_SUFFIXES
 from harken.corpora.base import Entry, Kind, Layout, Reject, audio_paths, printable
 from harken.corpora.columns import HEADINGS, OTHER_NAMES, has_key, known_columns
 from harken.corpora.fields import label_text, split_name
-from harken.corpora.layouts import ljspeech
 from harken.corpora.tables import heading_name, read_heading, read_json_rows, read_rows, read_text
 from harken.errors import DataError
 
@@ -48,12 +47,12 @@ class _BadRow(Exception):
 
 def is_json(path: Path) -> bool:
     """Whether a list is JSON, by its name."""
-    return path.suffix in (".json", ".jsonl")
+    return path.suffix.lower() in (".json", ".jsonl")
 
 
 def has_paths(path: Path) -> bool:
     """Whether a table's heading names a column of paths; JSON lines are taken to have one."""
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return True
     try:
         if is_json(path):  # often something else than a list of recordings
@@ -91,8 +90,6 @@ def matches(root: Path) -> bool:
 
 def refuse_unread(root: Path) -> None:
     """Raise DataError for a list without a column of paths: it is not passed over."""
-    if ljspeech.matches(root):
-        return
     for path in tables(root):
         if is_json(path):
             continue

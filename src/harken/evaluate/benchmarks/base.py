@@ -6,7 +6,6 @@ its official script scores (`official`) and in which form it reads an option (`s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -108,8 +107,7 @@ class Benchmark(ReleaseLayout):
         """Which option a reply names, by harken's cascade; letters are in official order.
 
         A reply that is an option's text as written is that option, even where it is also a letter
-        (a musical key, say). Options that repeat are one option. A reply that merely mentions one
-        and also contains another with inner commas or stops, where a mention ends, names several.
+        (a musical key, say). Options that repeat are one option.
         """
         bare = text.strip()
         for own in (str, str.casefold):  # options may differ by case alone
@@ -129,10 +127,6 @@ class Benchmark(ReleaseLayout):
                                 PromptStyle(letters=False))  # fmt: skip
             again = parse(text, unlettered)
             found = again if again.choice is not None else found
-        if found.rule == "text-mention" and found.choice is not None:
-            others = [one for i, one in enumerate(item.choices) if i != found.choice]
-            if any(re.search(r"[,;.:!?]\s*\S", one) and _holds(text, one) for one in others):
-                return Parsed(None, "several-options")
         return found
 
     def judged(self, item: Item) -> bool:
@@ -191,9 +185,3 @@ class Benchmark(ReleaseLayout):
 
 _NO_TEXT = "\ue000"
 """Stands for an empty option where a reply is read: no reply contains it."""
-
-
-def _holds(text: str, option: str) -> bool:
-    """Whether the option's words are in the text, one after the other."""
-    whole, own = (" ".join(re.findall(r"[^\W_]+", one.casefold())) for one in (text, option))
-    return bool(own) and f" {own} " in f" {whole} "

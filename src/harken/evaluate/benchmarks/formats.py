@@ -53,7 +53,7 @@ def _of_lmms(row: Row, key: str) -> Row:
     given = _id_within(row, key)
     kept = {name: row[name] for name in (PLACE, "target", PROMPT) if name in row}
     return {**kept, key: f"doc {row[PLACE]}" if given is None else given,
-            "prediction": found if isinstance(found, str) else ""}  # fmt: skip
+            "prediction": "" if found == [] else found}  # fmt: skip
 
 
 def _id_within(row: Row, key: str) -> Any:

@@ -49,14 +49,21 @@ def reading(
     given = Predictions.of(predictions)
     values, guesses = [], 0
     for item in items:
-        options = options_of(item)
-        size = _MAX_MMAU if name == "mmau" else len(options)
-        place = choice(given.text(key_of(item)), options, size, name in WORDED)
-        right = [one.strip().lower() == item.answer.strip().lower() for one in options[:size]]
-        guesses += place is None
-        hit = sum(right) / size if place is None else float(place < len(right) and right[place])
-        values.append(hit)
+        value, read = worth(name, item, given.text(key_of(item)))
+        guesses += not read
+        values.append(value)
     return {"accuracy": share(values), "n": len(items), "guessed": guesses / len(items)}
+
+
+def worth(name: str, item: Item, reply: str) -> tuple[float, bool]:
+    """The expected score of a reply to an item of benchmark `name`, and whether it was read."""
+    options = options_of(item)
+    size = _MAX_MMAU if name == "mmau" else len(options)
+    place = choice(reply, options, size, name in WORDED)
+    right = [one.strip().lower() == item.answer.strip().lower() for one in options[:size]]
+    if place is None:
+        return sum(right) / size, False
+    return float(place < len(right) and right[place]), True
 
 
 def choice(reply: str, options: Sequence[str], size: int, worded: bool) -> int | None:

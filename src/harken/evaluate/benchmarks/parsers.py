@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harken.evaluate.benchmarks.base import Benchmark
-from harken.evaluate.benchmarks.lmms import WORDED, choice
+from harken.evaluate.benchmarks.lmms import worth
 from harken.evaluate.benchmarks.matching import letter_by_place, token_set_match
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.types import key_of, options_of
@@ -95,11 +95,7 @@ def _or_first(benchmark: Benchmark, item: Item, text: str) -> Read:
 
 
 def _lmms(benchmark: Benchmark, item: Item, text: str) -> Read:
-    options = options_of(item)
-    place = choice(text, options, len(options), benchmark.name in WORDED)
-    if place is None:
-        return options.count(item.answer) / len(options), False
-    return float(options[place] == item.answer), True
+    return worth(benchmark.name, item, text)
 
 
 PARSERS: Mapping[str, Parser] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ def csv_rows(path: Path, delimiter: str) -> list[dict[str, Any]]:
         DataError: no UTF-8; a quote that is never closed; a name twice in the heading; a row of
             more cells than the heading.
     """
-    # Replies can be longer than the 131,072 characters that csv takes by default.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     table = csv.DictReader(
         io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True
     )

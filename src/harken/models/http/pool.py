@@ -252,10 +252,11 @@ class RequestPool:
     def _without_key(self, answer: WireAnswer) -> WireAnswer:
         """`answer` without the fields that hold a part of the API key; a note says which."""
         tokens = [token for token, _ in answer.top]
+        served = self._secret.held_by(answer.model, answer.fingerprint)
         held = {
             "top": self._secret.held_by(*tokens) or self._secret.held_by(*reversed(tokens)),
-            "model": self._secret.held_by(answer.model, answer.fingerprint),
-            "fingerprint": self._secret.held_by(answer.model, answer.fingerprint),
+            "model": served,
+            "fingerprint": served,
         }
         emptied = [name for name, found in held.items() if found]
         if not emptied:

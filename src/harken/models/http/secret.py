@@ -107,8 +107,6 @@ class Secret:
             },
             plain: {one for form in forms for one in _windows(form, plain)},
         }
-        if not forms or plain == WINDOW:
-            self._windows = {WINDOW: {one for form in forms for one in _windows(form, WINDOW)}}
 
     def held_by(self, *texts: str) -> bool:
         """Whether one of `texts`, or all of them one after the other, hold a part of the key."""

@@ -22,7 +22,7 @@ from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.device import require_device
 from harken.models.listeners.repetition import repetition
-from harken.models.pretrained import open_files, open_pipeline, open_weights
+from harken.models.pretrained import find_folder, open_files, open_pipeline, open_weights
 from harken.models.target import read_target
 
 _WINDOW_S = 30.0
@@ -76,7 +76,8 @@ def build(target: str, **options: Any) -> AsrModel:
         raise MissingExtra("transformers", "models") from None
     require_device(settings.device)
     try:
-        pipe = _pipeline(name, settings)
+        folder = find_folder(name, revision=settings.revision)
+        pipe = _pipeline(folder, settings)
     except HarkenError:
         raise
     except (*_FAULTS, OSError, ImportError, AttributeError) as error:
@@ -86,7 +87,7 @@ def build(target: str, **options: Any) -> AsrModel:
             hint="Name a folder with a speech recogniser, or a repository id on the hub.",
         ) from None
     _check_generation(pipe, settings, name)
-    return AsrModel(name, pipe, settings)
+    return AsrModel(name, pipe, settings, folder)
 
 
 def _check(settings: AsrSettings) -> None:
@@ -99,26 +100,25 @@ def _check(settings: AsrSettings) -> None:
         raise ConfigError(f"batch is {settings.batch}", hint="Use 1 or more, or 0: as usual.")
 
 
-def _pipeline(name: str, settings: AsrSettings) -> Any:
-    """The recognition pipeline of a folder or hub id."""
+def _pipeline(folder: Path, settings: AsrSettings) -> Any:
+    """The recognition pipeline of a folder."""
     import transformers
 
-    options: dict[str, Any] = {"revision": settings.revision} if settings.revision else {}
-    config = open_files(transformers.AutoConfig, name, **options)
+    config = open_files(transformers.AutoConfig, folder)
     architectures = getattr(config, "architectures", None) or [""]
     ctc = "CTC" in architectures[0]
     kinds = (transformers.AutoModelForCTC, transformers.AutoModelForSpeechSeq2Seq)
     loader = kinds[0] if ctc or type(config) not in kinds[1]._model_mapping else kinds[1]
     dtype = settings.dtype or ("float32" if settings.device == "cpu" else "auto")
-    model = open_weights(loader, name, dtype=dtype, **options)
-    tokenizer = open_files(transformers.AutoTokenizer, name, **options)
+    model = open_weights(loader, folder, dtype=dtype)
+    tokenizer = open_files(transformers.AutoTokenizer, folder)
     if tokenizer.pad_token is None:  # the pipeline makes no batches without one
         tokenizer.pad_token = tokenizer.eos_token
     return open_pipeline(
         "automatic-speech-recognition",
         model.to(settings.device).eval(),
         tokenizer=tokenizer,
-        feature_extractor=open_files(transformers.AutoFeatureExtractor, name, **options),
+        feature_extractor=open_files(transformers.AutoFeatureExtractor, folder),
         device=settings.device,
     )
 
@@ -160,8 +160,14 @@ class AsrModel:
     max_clips = 1
     style = PromptStyle(letters=False)
 
-    def __init__(self, target: str, pipe: Any, settings: AsrSettings | None = None) -> None:
-        """`pipe` is a recognition pipeline of transformers."""
+    def __init__(
+        self,
+        target: str,
+        pipe: Any,
+        settings: AsrSettings | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """`pipe` is a recognition pipeline of transformers, whose files are in `folder`."""
         self.settings = settings or AsrSettings()
         self.name = f"asr:{target}"
         self.batch = self.settings.batch or (1 if self.settings.device == "cpu" else 8)
@@ -174,10 +180,10 @@ class AsrModel:
         # Replies depend on these settings; on device and batch only by rounding.
         own = {k: v for k, v in asdict(self.settings).items() if k not in ("device", "batch")}
         own["dtype"] = str(pipe.model.dtype)
-        self._identity = digest(canonical([target, own, _weights(target, pipe)]))
+        self._identity = digest(canonical([target, own, _weights(folder) if folder else []]))
 
     def identity(self) -> str:
-        """Hash of settings, and of the weight files where local, else of repository and commit."""
+        """Hash of the name, the settings and the weight files."""
         return self._identity
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
@@ -262,12 +268,9 @@ def _transcript(text: str) -> Reply:
     return Reply(text) if loop is None else _failed(f"repetition: the transcript {loop}")
 
 
-def _weights(target: str, pipe: Any) -> Any:
-    """What identifies the weights: hashes of their files, or the commit of the repository."""
-    folder = Path(target)
-    if folder.is_dir():
-        return [[path.name, sha256_of(path)] for path in sorted(folder.glob("*.safetensors"))]
-    return str(getattr(pipe.model.config, "_commit_hash", "") or "")
+def _weights(folder: Path) -> list[list[str]]:
+    """What identifies the weights: names and hashes of their files."""
+    return [[path.name, sha256_of(path)] for path in sorted(folder.glob("*.safetensors"))]
 
 
 def _failed(error: str) -> Reply:
