@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,14 @@ def eval_mode(net: LearnerNet) -> Iterator[None]:
             net.train()
 
 
+@dataclass(slots=True, eq=False)
+class EngineCaches:
+    """What an engine has computed with weights of certain values: see `Engine.other_caches`."""
+
+    encoded: LruCache[Tensor]
+    prefixes: PrefixCache
+
+
 class Engine:
     """Runs a net: embeddings with audio tokens, logits, generation.
 
@@ -83,6 +92,26 @@ class Engine:
         self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
         self._version = -1
+        self._fixed = False
+
+    @contextmanager
+    def other_caches(self, caches: EngineCaches | None = None) -> Iterator[None]:
+        """Caches of their own for a block in which the weights have other values.
+
+        Args:
+            caches: those of an earlier block with the same values; fresh ones if not given.
+        """
+        before = self._encoded, self._prefixes, self._version, self._fixed
+        own = caches or self.new_caches()
+        self._encoded, self._prefixes, self._fixed = own.encoded, own.prefixes, True
+        try:
+            yield
+        finally:
+            self._encoded, self._prefixes, self._version, self._fixed = before
+
+    def new_caches(self) -> EngineCaches:
+        """Empty caches for `other_caches`."""
+        return EngineCaches(LruCache(self._encoded.limit), PrefixCache())
 
     @property
     def device(self) -> torch.device:
@@ -268,6 +297,8 @@ class Engine:
 
     def _check_version(self) -> None:
         """Empty the caches if the weights have changed."""
+        if self._fixed:
+            return
         version = self.version()
         if version != self._version:
             self.clear_cache()
