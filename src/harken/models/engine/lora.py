@@ -66,7 +66,7 @@ def add_lora(net: LearnerNet, group: str, settings: LoraSettings, seed: int = 0)
     chosen = lora_layers(net, group, settings.targets)
     adapter = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.scale_alpha,  # type: ignore[arg-type]  # a float is taken too
+        lora_alpha=settings.scale_alpha,
         lora_dropout=settings.dropout,
         use_dora=settings.dora,
         use_rslora=settings.rslora,
@@ -80,6 +80,8 @@ def add_lora(net: LearnerNet, group: str, settings: LoraSettings, seed: int = 0)
             inject_adapter_in_model(adapter, net)
         except ValueError as error:
             raise ModelError(f"LoRA finds no layer to adapt: {error}") from error
+    del net.peft_config  # peft would take the next group for a second adapter of these layers
+    net.train(net.training)  # fresh modules are in training mode, and would drop inputs out
     for name, parameter in net.named_parameters():
         if "lora_" in name and name not in trained:
             parameter.data = parameter.data.to(like.device, like.dtype)
@@ -91,13 +93,13 @@ def add_lora(net: LearnerNet, group: str, settings: LoraSettings, seed: int = 0)
 
 
 def lora_layers(net: LearnerNet, group: str, targets: Sequence[str] = ()) -> list[str]:
-    """Names of the layers of a group that `targets` fit; without any, of its usual layers.
+    r"""Names of the layers of a group that `targets` fit; without any, of its usual layers.
 
     Args:
         net: holds the group.
         group: a module group.
         targets: regular expressions for whole names within the group, or for the end of a name
-            after a dot: ``q_proj``, ``layers\\.[0-3]\\..*``.
+            after a dot: ``q_proj``, ``layers\.[0-3]\..*``.
 
     Raises:
         ModelError: a target fits no layer that can be adapted; near names are listed.

@@ -1,10 +1,10 @@
-"""What LoRA is asked for: rank, scale, dropout and layers, for each module group.
+r"""What LoRA is asked for: rank, scale, dropout and layers, for each module group.
 
-Written as ``GROUP:settings``, in which a lone number is the rank and groups are separated by ``;``::
+Written as ``GROUP:settings``; a number alone is the rank, and ``;`` separates groups::
 
     lm:16
     lm:r=16,alpha=32,dropout=0.05,targets=q_proj|v_proj
-    audio_encoder:r=8,targets=layers\\.[0-5]\\..*\\.fc[12];projector:8,rslora
+    audio_encoder:r=8,targets=layers\.[0-5]\..*\.fc[12];projector:8,rslora
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class LoraSettings:
         Raises:
             ConfigError: an unknown name, or a value that makes no sense.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"the settings of LoRA are {values!r}", hint=EXAMPLE)
         named: dict[str, Any] = {}
         for name, value in values.items():
             if name not in _NAMES:
