@@ -180,7 +180,7 @@ def test_models_that_are_not_known_are_measured() -> None:
         tf.GPT2LMHeadModel(tf.GPT2Config(vocab_size=100, n_embd=16, n_layer=2, n_head=2)),
     ):
         reader = TreeReader(lm.eval())
-        assert refusal(reader, 30) == "" and reader.packs
+        assert refusal(reader, 30) == "" and reader.packs_exactly
     lm.config._attn_implementation = "flash_attention_2"
     assert "takes no block-diagonal mask" in refusal(TreeReader(lm), 30)
 

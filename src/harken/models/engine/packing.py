@@ -141,15 +141,15 @@ def _refusal(reader: TreeReader, longest: int) -> str:
         )
     if reader.mode(longest) != "tree":
         return f"its attention window is shorter than a prompt of {longest} tokens"
-    if reader.packs is None:
-        reader.packs = packs_exactly(reader)
-    if not reader.packs:
+    if reader.packs_exactly is None:
+        reader.packs_exactly = measured_exact(reader)
+    if not reader.packs_exactly:
         return "packed and alone, three short prompts had different logits"
     return ""
 
 
 @torch.no_grad()
-def packs_exactly(reader: TreeReader) -> bool:
+def measured_exact(reader: TreeReader) -> bool:
     """Whether three short prompts have, in one row, the logits that they have alone.
 
     The difference (rounding) must be below 5 % of the difference that another prompt before makes.

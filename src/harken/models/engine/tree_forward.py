@@ -77,7 +77,7 @@ class TreeReader:
         mode: the mode that is exact for `lm`; measured on an example if not given.
 
     Attributes:
-        packs: whether prompts packed in a row were measured to be exact; None: not measured yet.
+        packs_exactly: whether packed prompts were measured to be exact; None: not measured yet.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class TreeReader:
         self.positions = positions or (lambda position_ids: position_ids)
         self._mode = mode
         self._plain: bool | None = None
-        self.packs: bool | None = None
+        self.packs_exactly: bool | None = None
 
     @property
     def plain_head(self) -> bool:
