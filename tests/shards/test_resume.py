@@ -124,8 +124,8 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     refused("damaged: shard-00001")
     shard.write_bytes(good)
     for text, found in (
-        (told.replace('"schema": 1', '"schema": 2'), "schema 2; this harken reads up to 1"),
-        (told.replace('"schema": 1', '"scheme": 1'), "is damaged"),
+        (told.replace('"schema": 2', '"schema": 3'), "schema 3; this harken reads up to 2"),
+        (told.replace('"schema": 2', '"scheme": 2'), "is damaged"),
         (told[:-20], "is damaged"),
         ("[]", "is damaged"),
     ):

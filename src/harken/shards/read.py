@@ -14,7 +14,7 @@ from harken.files import sha256_of
 from harken.item import Item
 from harken.shards.info import Info, ShardInfo, read_info
 from harken.shards.jsonl import read_jsonl
-from harken.shards.schema import AUDIO, arrow_schema, from_row
+from harken.shards.schema import ADDED, AUDIO, arrow_schema, from_row
 
 CHANGED = "the content is not what was written"
 
@@ -144,6 +144,9 @@ class Dataset:
             self._check(shard)
             with pq.ParquetFile(self._path(shard)) as file:
                 missing = sorted(set(wanted) - set(file.schema_arrow.names))
+                if not columns:  # a dataset of an earlier version
+                    wanted = [name for name in wanted if name not in {*missing} & {*ADDED}]
+                    missing = sorted({*missing} - {*ADDED})
                 if missing:
                     raise _damaged(self.folder, shard.file, f"no column {', '.join(missing)}")
                 start = 0
