@@ -67,10 +67,12 @@ def items(draw: st.DrawFn) -> Item:
     choices = draw(st.lists(text, max_size=4, unique=True).map(tuple))
     question = draw(text.filter(str.strip))
     sounds = draw(st.lists(clips, max_size=3).map(tuple))
+    answer = draw(st.sampled_from(choices)) if choices else draw(text)
     return Item(
         question=question,
-        answer=draw(st.sampled_from(choices)) if choices else draw(text),
+        answer=answer,
         choices=choices,
+        rejected=draw(st.just("") | text.filter(lambda other: other != answer)),
         clips=sounds,
         dialogue=draw(st.none() | dialogues(question, len(sounds))),
         task=draw(text),
@@ -114,6 +116,7 @@ def test_the_id_is_of_the_content_alone(item: Item, other: str) -> None:
     plain = replace(item, dialogue=None)
     assert replace(plain, clips=(*item.clips, silence(1.0))).id != plain.id
     assert replace(item, dialogue=Dialogue(system="another")).id not in (item.id, plain.id)
+    assert replace(item, rejected=item.answer + "x" + item.rejected).id != item.id
 
 
 @quick
@@ -161,6 +164,11 @@ def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
             | {"dialogue": Dialogue(places=((0, 2), (0, 1)))},
             "not in the order",
         ),
+        ({"question": "q", "answer": "a", "rejected": "a"}, "the answer itself"),
+        (
+            {"question": "q", "answer": "a", "choices": ("a", "b"), "rejected": "a"},
+            "the answer itself",
+        ),
     ],
 )
 def test_what_cannot_be_asked_or_scored_is_refused(values: dict[str, object], found: str) -> None:
@@ -172,6 +180,12 @@ def test_an_id_that_does_not_fit_is_refused() -> None:
     raw = Item("q", "a").to_dict()
     with pytest.raises(DataError, match="hashes to"):
         Item.from_dict({**raw, "answer": "b"})
+
+
+def test_items_without_a_rejected_answer_keep_the_ids_they_had() -> None:
+    """Ids are in datasets, runs and records on disk."""
+    assert Item("q", "a", choices=("a", "b"), task="t").id == "2e408291ceb953f5"
+    assert Item("q", "a", choices=("a", "b"), task="t", rejected="b").id != "2e408291ceb953f5"
 
 
 def test_gold_is_a_position_and_never_a_letter() -> None:

@@ -27,11 +27,12 @@ from harken.parsing import parse_json
 SCHEMA_VERSION = 2
 """Incremented when a column changes; a reader refuses newer versions."""
 
+LATER: dict[str, tuple[int, Any]] = {"rejected": (2, ""), "dialogue": (2, None)}
+"""Columns that the first version did not have: the version that added each, and what rows of
+earlier ones hold."""
+
 FOOTER_KEY = b"harken"
 """Key of the Parquet metadata that says which unit of which plan a shard holds."""
-
-ADDED = ("dialogue",)
-"""Columns that version 1 did not have; a shard without them has none of what they hold."""
 
 AUDIO = "audio"
 """The column of embedded bytes, which is read only when a clip is loaded."""
@@ -82,6 +83,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("choices", texts),
             ("answer", text),
             ("rationales", texts),
+            ("rejected", text),
             ("task", text),
             ("tags", texts),
             ("recordings", texts),
@@ -206,6 +208,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         contribution=contribution,
         history=tuple(HistoryEntry(m["step"], m["note"]) for m in row["history"]),
         plan=parse_json(row["plan"]),
+        rejected=row["rejected"],
         dialogue=Dialogue.from_dict(row.get("dialogue")),
     )
 
