@@ -61,7 +61,7 @@ def test_a_group_has_its_own_rate_or_that_of_all(
 
 def test_default_rates_are_those_of_pretrained_parts() -> None:
     """A pretrained encoder is frozen, and LoRA has a higher rate than all weights."""
-    learner = mini()
+    learner = mini(audio_encoder="conformer")
     assert learner.fresh_encoder
     fresh = {"audio_encoder": 1e-3, "projector": 1e-3, "lm": 2e-5}
     assert rates(learner, SftSettings()) == fresh
@@ -70,6 +70,8 @@ def test_default_rates_are_those_of_pretrained_parts() -> None:
     pytest.importorskip("peft")
     learner.add_lora(2, 4)
     assert rates(learner, SftSettings()) == {"projector": 1e-3, "lm": 2e-4}
+    learner.add_lora(2, 4, group="audio_encoder")
+    assert rates(learner, SftSettings())["audio_encoder"] == 2e-4
 
 
 def test_align_trains_an_encoder_with_fresh_weights_only(tmp_path: Path) -> None:

@@ -45,14 +45,16 @@ class Weight:
 def default_rates(learner: Learner) -> dict[str, float]:
     """Group -> its highest rate where the settings name none.
 
-    A fresh projector needs about 1e-3; a pretrained language model is adapted at 2e-4 with LoRA and
-    at 2e-5 in full; a pretrained audio encoder is frozen (1e-5 is usual where it is not), and one
-    with fresh weights is trained as the projector is.
+    A fresh projector needs about 1e-3. A pretrained part is adapted at 2e-4 with LoRA; without, a
+    language model is trained at 2e-5, and an audio encoder is frozen (1e-5 is usual where it is
+    not). An encoder with fresh weights is trained as the projector is.
     """
+    adapters = learner.adapters
+    encoder = 1e-3 if learner.fresh_encoder else 0.0
     return {
-        "audio_encoder": 1e-3 if learner.fresh_encoder else 0.0,
+        "audio_encoder": 2e-4 if "audio_encoder" in adapters else encoder,
         "projector": 1e-3,
-        "lm": 2e-4 if learner.adapted("lm") else 2e-5,
+        "lm": 2e-4 if "lm" in adapters else 2e-5,
     }
 
 

@@ -276,7 +276,7 @@ def compose_pretrained(
     if any(is_name(part.partition("?")[0]) for part in split_encoders(str(encoder))):
         model.config["fresh_encoder"] = True
     if lora_rank:
-        model.add_lora(lora_rank, 2 * lora_rank)
+        model.add_lora(lora_rank)
     if not copy_bases:
         model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
     return model
