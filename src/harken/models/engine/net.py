@@ -22,9 +22,12 @@ class LearnerNet(nn.Module):
             `lm` has the interface of a causal language model of transformers.
         pads_with_silence: silent clips with the same number of frames have the same audio tokens,
             whatever their length in samples.
+        trained_rows: ids of tensors of which some rows are trained though their group has adapters
+            (`harken.models.engine.time_tokens.rows_trained`).
     """
 
     pads_with_silence = False
+    trained_rows: frozenset[int] = frozenset()
 
     def __init__(self, audio_encoder: nn.Module, projector: nn.Module, lm: nn.Module) -> None:
         super().__init__()
@@ -64,5 +67,6 @@ def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
     adapted = any("lora_" in name for name, _ in net.named_parameters())
     for name, parameter in net.named_parameters():
         frozen_base = name.startswith("lm.") and adapted and "lora_" not in name
+        frozen_base = frozen_base and id(parameter) not in net.trained_rows
         parameter.requires_grad_(name.split(".")[0] in groups and not frozen_base)
     return [parameter for parameter in net.parameters() if parameter.requires_grad]
