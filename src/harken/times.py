@@ -1,7 +1,7 @@
 """Times in text: ``1.12s`` as people read them, ``<|1.12|>`` as models with time tokens do.
 
-A time in text is a number with decimals before an ``s``, ``sec`` or ``second(s)``, with or without a
-space between them, or a whole number before such a word with a space (``5 s``). ``80s`` and
+A time in text is a number with decimals before an ``s``, ``sec`` or ``second(s)``, with or without
+a space between them, or a whole number before such a word with a space (``5 s``). ``80s`` and
 ``1980s`` are decades and no times; ``1:02.5s`` and ``-1.5s`` are left as they are.
 """
 
@@ -31,7 +31,7 @@ def times_as_text(text: str) -> str:
     def written(match: re.Match[str]) -> str:
         before = text[match.start() - 1 : match.start()]
         after = text[match.end() : match.end() + 1]
-        left = " " if before.isalnum() or before == ">" and _ends_in_token(text, match) else ""
+        left = " " if before.isalnum() or (before == ">" and _ends_in_token(text, match)) else ""
         return f"{left}{match.group(1)}s{' ' if after.isalnum() else ''}"
 
     return TOKEN.sub(written, text)
