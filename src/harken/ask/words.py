@@ -106,8 +106,8 @@ _SPELLING: tuple[tuple[tuple[str, ...], re.Pattern[str], str | _Replace], ...] =
 def plain(text: str) -> str:
     """NFKC with straight quotes and dashes, invisible characters removed; case unchanged.
 
-    Time tokens (``<|1.12|>``) are written as times (``1.12s``), flat and sharp signs as "b" and "#";
-    digits in groups of three by a narrow space or an apostrophe are joined.
+    Time tokens (``<|1.12|>``) are written as times (``1.12s``), flat and sharp signs as "b" and
+    "#"; digits in groups of three by a narrow space or an apostrophe are joined.
     """
     shown = times_as_text(text) if "<|" in text else text
     return unicodedata.normalize("NFKC", _GROUPED.sub("", shown)).translate(_QUOTES)

@@ -152,5 +152,5 @@ def silence(duration_s: float) -> Clip:
 
 
 def noise(duration_s: float, seed: int) -> Clip:
-    """A clip of white noise, in which nothing is to be recognised; `seed` draws it and its level."""
+    """White noise, in which nothing is to be recognised; `seed` draws it and its level."""
     return Clip(kind="noise", duration_s=duration_s, row=seed)

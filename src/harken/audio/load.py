@@ -84,8 +84,9 @@ def _noise(seed: int, count: int) -> Samples:
 def require_heard(clip: Clip, known: set[str] | None = None) -> None:
     """Refuse a clip in which nothing is heard, or in any part of its scene.
 
-    A clip of the kind ``silence`` is meant to be silent; ``noise`` is loud enough. `known` has the keys of files that were
-    heard before, which are not decoded again, and gets those of this call.
+    A clip of the kind ``silence`` is meant to be silent, and one of ``noise`` is loud enough.
+    `known` has the keys of files that were heard before, which are not decoded again, and gets
+    those of this call.
 
     Raises:
         AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
