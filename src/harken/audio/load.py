@@ -78,7 +78,8 @@ def _noise(seed: int, count: int) -> Samples:
     """White noise (count,) at a level between -50 and -20 dB of full scale (RMS)."""
     rng = np.random.default_rng([seed, 0x6E])
     level = 10.0 ** (rng.uniform(-50.0, -20.0) / 20.0)
-    return np.clip(rng.standard_normal(count) * level, -1.0, 1.0).astype(np.float32)
+    found: Samples = np.clip(rng.standard_normal(count) * level, -1.0, 1.0).astype(np.float32)
+    return found
 
 
 def require_heard(clip: Clip, known: set[str] | None = None) -> None:
