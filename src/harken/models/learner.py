@@ -30,6 +30,7 @@ from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPro
 from harken.models.engine.engine import Engine, eval_mode
 from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
 from harken.models.engine.net import LearnerNet, set_trainable
+from harken.models.engine.time_tokens import restore_times
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
@@ -79,6 +80,7 @@ class Learner(AdaptedModel, ABC):
         self.net = net.eval()
         self.tokenizer = tokenizer
         self.config = dict(config)
+        restore_times(tokenizer, self.config.get("times"))
         self.name = name
         self.style = style
         self.engine = Engine(net, tokenizer)
