@@ -1,4 +1,7 @@
-"""AdamW with a learning rate for each module group, and clipping of the gradient.
+"""AdamW with a learning rate for each module group, on float32 weights, and clipped gradients.
+
+bfloat16 has 8 bits: an update below 1/512 of a weight is lost in it. AdamW updates a float32 copy
+of such a weight, and the weight is that copy rounded. Gradients are added up in float32 too.
 
 The rate of a group at step s of S, with its highest rate lr and W = warmup * S:
 lr * min(1, (s + 1) / W) * (0.05 + 0.95 * (1 + cos(pi s / S)) / 2).
@@ -33,13 +36,39 @@ class Weight:
     Attributes:
         name: in the net; `group`: its module group.
         parameter: what the net computes with.
-        held: what AdamW updates.
+        held: what AdamW updates: the parameter itself, or a float32 copy of one in bfloat16.
     """
 
     name: str
     group: str
     parameter: nn.Parameter
     held: Tensor
+
+    @property
+    def copied(self) -> bool:
+        """Whether AdamW has a copy of its own."""
+        return self.held is not self.parameter
+
+    def collect(self) -> None:
+        """Add the parameter's gradient to that of the copy."""
+        if not self.copied or self.parameter.grad is None:
+            return
+        fresh = self.parameter.grad.float()
+        self.held.grad = fresh if self.held.grad is None else self.held.grad.add_(fresh)
+        self.parameter.grad = None
+
+    def publish(self) -> None:
+        """Round the copy to the parameter."""
+        if self.copied:
+            with torch.no_grad():
+                self.parameter.copy_(self.held)
+
+
+def _held(parameter: nn.Parameter) -> Tensor:
+    """What AdamW updates in place of `parameter`."""
+    if parameter.dtype == torch.float32:
+        return parameter
+    return parameter.detach().float()
 
 
 def default_rates(learner: Learner) -> dict[str, float]:
@@ -95,7 +124,7 @@ class Optimiser:
         if not parameters:
             raise _nothing(learner, settings, self.rates)
         self.weights = [
-            Weight(name, name.split(".")[0], parameter, parameter)
+            Weight(name, name.split(".")[0], parameter, _held(parameter))
             for name, parameter in learner.net.named_parameters()
             if id(parameter) in parameters
         ]
@@ -124,7 +153,13 @@ class Optimiser:
 
     def clear(self) -> None:
         """Drop all gradients."""
-        self.adamw.zero_grad(set_to_none=True)
+        for weight in self.weights:
+            weight.held.grad = weight.parameter.grad = None
+
+    def collect(self) -> None:
+        """Take the gradients of one backward pass."""
+        for weight in self.weights:
+            weight.collect()
 
     def set_rates(self, step: int) -> dict[str, float]:
         """Set the rates of `step`; returns them for its metrics.
@@ -163,19 +198,24 @@ class Optimiser:
     def step(self) -> None:
         """One update."""
         self.adamw.step()
+        for weight in self.weights:
+            weight.publish()
 
     def moments(self) -> dict[str, Tensor]:
-        """What AdamW knows of each weight, as ``kind:name``."""
-        return {
+        """What AdamW knows of each weight, as ``kind:name``; ``master`` is a float32 copy."""
+        found = {
             f"{kind}:{weight.name}": value
             for weight in self.weights
             for kind, value in self.adamw.state.get(weight.held, {}).items()
         }
+        return found | {f"master:{one.name}": one.held for one in self.weights if one.copied}
 
     def load_moments(self, saved: Mapping[str, Tensor]) -> None:
         """Take back what `moments` gave."""
         for weight in self.weights:
             own = {k: saved[f"{k}:{weight.name}"] for k in _KINDS if f"{k}:{weight.name}" in saved}
+            if weight.copied:
+                weight.held.copy_(saved[f"master:{weight.name}"])
             device = weight.held.device
             if own:  # the number of updates stays where AdamW keeps it, on the CPU
                 moved = {k: value if k == "step" else value.to(device) for k, value in own.items()}

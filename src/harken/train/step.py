@@ -67,7 +67,7 @@ def take_step(
     total = sum(micro.weight for micro in prepared.micro_batches)
     sums = _Sums()
     for micro in prepared.micro_batches:
-        _pass(learner, objective, micro, micro.weight / total, sums)
+        _pass(learner, optimiser, objective, micro, micro.weight / total, sums)
     record: dict[str, Any] = {"loss": round(sums.loss, 6)}
     if sums.learned:
         record |= optimiser.clip()
@@ -77,7 +77,12 @@ def take_step(
 
 
 def _pass(
-    learner: Learner, objective: Objective, micro: MicroBatch, share: float, sums: _Sums
+    learner: Learner,
+    optimiser: Optimiser,
+    objective: Objective,
+    micro: MicroBatch,
+    share: float,
+    sums: _Sums,
 ) -> None:
     """Forward and backward pass of one micro-batch, its loss weighted by its share in the step."""
     loss, means = objective.loss(micro)
@@ -89,6 +94,7 @@ def _pass(
         return
     weighted = loss if share == 1 else loss * share
     weighted.backward()  # type: ignore[no-untyped-call]
+    optimiser.collect()
     sums.learned = True
     audio: Tensor | None = learner.engine.audio
     if audio is not None and audio.grad is not None:

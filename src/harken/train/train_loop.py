@@ -17,8 +17,10 @@ from harken.runs import Run
 from harken.train import evaluation
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
+from harken.train.loader import Loader
 from harken.train.objective import Objective
 from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.recompute import recomputed
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
 
@@ -39,17 +41,27 @@ def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Ob
         ConfigError: nothing would be trained, or float16 weights.
         RunError: the loss, a gradient or a weight is not finite.
     """
-    with deterministic(settings.threads):
-        return _Loop(learner, settings, run, objective).all()
+    with (
+        deterministic(settings.threads),
+        recomputed(learner.net, settings.gradient_checkpointing),
+        Loader(objective, settings.steps) as loader,
+    ):
+        return _Loop(learner, settings, run, objective, loader).all()
 
 
 class _Loop:
     """One call of `train_loop`."""
 
     def __init__(
-        self, learner: Learner, settings: LoopSettings, run: Run, objective: Objective
+        self,
+        learner: Learner,
+        settings: LoopSettings,
+        run: Run,
+        objective: Objective,
+        loader: Loader,
     ) -> None:
         self.learner, self.settings, self.run, self.objective = learner, settings, run, objective
+        self.loader = loader
         self.found: Checkpoint = open_stage(run, settings.name)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = evaluation.current()
@@ -83,7 +95,7 @@ class _Loop:
         set_modes(self.learner.net, self.objective.training)
         own = self.optimiser.set_rates(step)
         try:
-            prepared = self.objective.prepare(step)
+            prepared = self.loader.get(step)
             record = take_step(self.learner, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
@@ -95,7 +107,8 @@ class _Loop:
         due = last or self._due(step + 1)
         head = {"stage": settings.name, "step": step, "loss": record.pop("loss"), **own}
         self.run.append("metrics", [{**head, **record}], sync=due)
-        self.run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - start})
+        times = {"s": time.perf_counter() - start, "waited_s": self.loader.waited_s}
+        self.run.log({"stage": settings.name, "step": step, **times})
         if due:
             self.optimiser.require_finite(step)
         if due and not last:
@@ -127,8 +140,10 @@ class _Loop:
             for record in self.run.stream(evaluation.RECORDS)
             if record.get("stage") == settings.name
         ]
+        self.loader.rest()
         self.learner.net.eval()
         found = self.evaluate(done, earlier)
+        self.learner.clear_cache()  # what it kept is of weights that are about to change
         record = {"stage": settings.name, "step": done, "stop": found.stop, **found.metrics}
         self.run.append(evaluation.RECORDS, [record])
         return found.stop
