@@ -119,8 +119,10 @@ class Learner(ABC):
         """The encoder input of a clip, and its number of audio tokens.
 
         For a clip whose audio tokens are cached, features are computed only if they leave the
-        cache before they are used.
+        cache before they are used; a clip whose frames are kept on disk is not loaded.
         """
+        if self.engine.kept is not None:
+            return self.engine.kept.audio_input(clip, lambda: self.load_audio(clip))
         tokens = self.engine.cached_tokens(clip.key)
         if tokens:
             return AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)

@@ -37,11 +37,13 @@ class AudioInput:
             does not need them.
         tokens: number of audio tokens.
         key: cache key; empty for features that are used once (augmented).
+        kept: key of what is kept of it on disk (`harken.models.engine.kept`); empty: nothing is.
     """
 
     given: Array | Callable[[], Array]
     tokens: int
     key: str = ""
+    kept: str = ""
 
     @property
     def features(self) -> Array:
