@@ -73,9 +73,23 @@ def test_the_origin_of_embedded_bytes_is_no_content(tmp_path: Path) -> None:
     row = Clip(kind="shard", path="x.parquet", row=0, slot=0, sha256="aa", origin="path")
     assert content_key(row) != content_key(replace(row, sha256="bb"))
     assert content_key(row) == content_key(replace(row, path="y.parquet", row=3, origin="else"))
-    assert content_key(replace(row, sha256=None)) == ""
-    scene = ScenePlan((Part(replace(row, sha256=None)),), 0.5)
-    assert content_key(Clip(kind="plan", plan=scene)) == ""
+
+
+def test_a_row_without_a_hash_counts_by_its_bytes(tmp_path: Path) -> None:
+    import tarfile
+
+    one, two = sound(tmp_path / "in", "noise"), sound(tmp_path / "in", "clicks")
+    for name in ("a.tar", "b.tar"):
+        with tarfile.open(tmp_path / name, "w") as archive:
+            for clip in (one, two) if name == "a.tar" else (two, one):
+                archive.add(clip.path, Path(clip.path).name)
+    rows = [
+        Clip(kind="shard", path=str(tmp_path / name), row=row, slot=0, duration_s=0.5)
+        for name in ("a.tar", "b.tar")
+        for row in range(2)
+    ]
+    keys = [content_key(row) for row in rows]
+    assert keys == [content_key(one), content_key(two), content_key(two), content_key(one)]
 
 
 def test_a_file_that_is_not_there_is_told() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harken.cli.main import main
+from harken.cli.main import main as cli
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.recipes.keep_features import distinct, keep_features
@@ -73,6 +74,12 @@ def test_a_model_whose_encoder_is_trained_keeps_nothing(model: str, tmp_path: Pa
 def test_the_command_says_what_it_did(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
+    def main(words: list[str]) -> int:
+        monkeypatch.setattr(sys, "argv", ["harken", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli()
+        return int(ended.value.code or 0)
+
     path = written(tmp_path, some(tmp_path / "sounds"))
     folder = str(tmp_path / "store")
     assert main(["features", model, str(path), "--features", folder, "--json"]) == 0

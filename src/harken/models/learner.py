@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -121,12 +122,14 @@ class Learner(ABC):
         For a clip whose audio tokens are cached, features are computed only if they leave the
         cache before they are used; a clip whose frames are kept on disk is not loaded.
         """
-        if self.engine.kept is not None:
-            return self.engine.kept.audio_input(clip, lambda: self.load_audio(clip))
-        tokens = self.engine.cached_tokens(clip.key)
-        if tokens:
-            return AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
-        return self.load_audio(clip)
+        kept, tokens = self.engine.kept, self.engine.cached_tokens(clip.key)
+        if kept is not None:
+            known = kept.audio_input(clip, lambda: self.load_audio(clip))
+        elif tokens:
+            known = AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
+        else:
+            known = self.load_audio(clip)
+        return replace(known, name=clip.name)
 
     def tokenize(
         self,

@@ -45,7 +45,8 @@ def keep_features(
         trained: groups that will be trained; without the projector, a native class keeps its
             audio tokens.
         split: of the dataset; empty: all.
-        device, dtype: as in training.
+        device: as in training.
+        dtype: as in training.
 
     Returns:
         ``clips``, how many of them were ``made``, were ``kept`` before or ``failed`` (with the
@@ -68,8 +69,7 @@ def keep_features(
     for clip in track(clips, "features", total=len(clips)):
         try:
             given = kept.audio_input(clip, partial(learner.load_audio, clip))
-            if given.kept:
-                kept.entry(given)
+            kept.entry(given)
         except HarkenError as error:
             failures.append({"clip": clip.path or clip.key, "reason": error.found})
     entries, held = store.size()

@@ -21,14 +21,21 @@ from harken.models.engine.batch import (
     AudioInput,
     TokenizedBatch,
     TokenizedPrompt,
-    check_placeholders,
     collate,
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
 from harken.models.engine.kept import KeptFrames
 from harken.models.engine.net import LearnerNet
+from harken.models.engine.packing import PackedRows, pack_rows, require_packing
 from harken.models.engine.prefix_cache import CachedPrompt, PrefixCache
+from harken.models.engine.proof import (
+    check_clips,
+    check_finite,
+    check_keys,
+    check_losses,
+    check_placeholders,
+)
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.engine.tree_forward import LOGITS, Mode, TreeOutput, TreeReader
 
@@ -111,20 +118,41 @@ class Engine:
         tokens = self._encoded.get(key)
         return 0 if tokens is None else len(tokens)
 
-    def answer_logits(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order."""
-        batch = collate(prompts, self.tokenizer)
-        hidden = self._forward(batch, prompts)
-        rows = np.repeat(np.arange(len(prompts)), [prompt.answer_tokens for prompt in prompts])
+    def answer_logits(
+        self, prompts: Sequence[TokenizedPrompt], *, pack_tokens: int = 0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order.
+
+        Args:
+            prompts: with their answers.
+            pack_tokens: if above 0, prompts share rows of so many tokens instead of being padded;
+                the results are the same up to rounding (`harken.models.engine.packing`).
+
+        Raises:
+            ModelError: a prompt and its audio do not fit (`harken.models.engine.proof`), or
+                prompts cannot be packed for this model.
+        """
+        check_losses(prompts, self.tokenizer)
+        tokens = [prompt.answer_tokens for prompt in prompts]
+        rows = np.repeat(np.arange(len(prompts)), tokens)
         spans = [span for prompt in prompts for span in prompt.spans]
         columns = np.concatenate([np.arange(start, end) for start, end in spans])
-        logits = self._logits(hidden, torch.from_numpy(rows), torch.from_numpy(columns - 1))
-        ids = batch.ids[rows, columns].to(self.device)
-        return logits, ids, torch.from_numpy(rows).to(self.device)
+        ids = [i for one in prompts for start, end in one.spans for i in one.ids[start:end]]
+        if pack_tokens:
+            packed = pack_rows(prompts, pack_tokens)
+            hidden = self._forward_packed(packed, prompts)
+            here, before = packed.row[rows], packed.offset[rows] + columns - 1
+        else:
+            hidden = self._forward(collate(prompts, self.tokenizer), prompts)
+            here, before = rows, columns - 1
+        logits = self._logits(hidden, torch.from_numpy(here), torch.from_numpy(before))
+        return logits, torch.tensor(ids, device=self.device), torch.from_numpy(rows).to(self.device)
 
-    def token_logprobs(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor]:
-        """Log-probability (N,) of every answer token, and its row (N,)."""
-        logits, ids, rows = self.answer_logits(prompts)
+    def token_logprobs(
+        self, prompts: Sequence[TokenizedPrompt], *, pack_tokens: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probability (N,) of every answer token, and its row (N,); see `answer_logits`."""
+        logits, ids, rows = self.answer_logits(prompts, pack_tokens=pack_tokens)
         picked = logits.float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
         return picked, rows
 
@@ -229,6 +257,13 @@ class Engine:
         logits: Tensor = lm(inputs_embeds=embedded, use_cache=False).logits
         return logits
 
+    def _forward_packed(self, packed: PackedRows, prompts: Sequence[TokenizedPrompt]) -> Tensor:
+        """The same (R, L, width) for prompts in rows of `packed`."""
+        require_packing(self.reader, max(len(prompt.ids) for prompt in prompts))
+        batch = collate([tree.prompt for tree in packed.trees], self.tokenizer)
+        embedded = self._embed(batch, [prompts[i] for i in packed.order])
+        return self.reader.forward(embedded, packed.trees).hidden
+
     def _logits(self, hidden: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Logits (N, V) at the given positions of the result of `_forward`."""
         return self.reader.logits(hidden[rows.to(hidden.device), columns.to(hidden.device)])
@@ -241,6 +276,7 @@ class Engine:
         number = batch.clip_numbers.to(self.device)
         if numbers is not None and bool((batch.clip_numbers > 0).any()):
             embedded = embedded + numbers[number] * (number > 0)[..., None]
+        check_clips(batch, prompts)
         encoded = self._encode_clips(batch.audio_inputs)
         check_placeholders(prompts, [len(tokens) for tokens in encoded], self.tokenizer)
         self.audio = None
@@ -248,6 +284,7 @@ class Engine:
             return embedded
         audio = torch.cat(encoded)
         if torch.is_grad_enabled():
+            check_finite(encoded, prompts)
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
@@ -265,6 +302,7 @@ class Engine:
 
     def _encode_clips(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
         """The audio tokens (n, width) of each clip, each distinct clip encoded once."""
+        check_keys(audio_inputs)
         names = [audio_input.key or f"#{i}" for i, audio_input in enumerate(audio_inputs)]
         first = dict(reversed(list(zip(names, audio_inputs, strict=True))))
         order = list(dict.fromkeys(names))

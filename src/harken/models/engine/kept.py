@@ -66,14 +66,13 @@ class KeptFrames:
         self._made_by = [FORMAT, encoder, storage, projected, versions, device, threads]
 
     def key(self, clip: Clip) -> str:
-        """The key of a clip's entry; empty if it cannot be kept.
+        """The key of a clip's entry.
 
         A hash of the clip's content, the encoder's weights and settings, the kind of storage, and
         of what rounds differently: the releases of torch and transformers, the kind of device, and
         the number of threads.
         """
-        content = content_key(clip)
-        return digest(canonical([content, *self._made_by]), 40) if content else ""
+        return digest(canonical([content_key(clip), *self._made_by]), 40)
 
     def audio_input(self, clip: Clip, load: Callable[[], AudioInput]) -> AudioInput:
         """The encoder input of a clip. One whose frames are kept is not loaded.
@@ -83,11 +82,11 @@ class KeptFrames:
             load: loads its features.
         """
         key = self.key(clip)
-        found = self.store.get(key) if key else None
+        found = self.store.get(key)
         if found is None:
             return replace(load(), kept=key)
         tokens = self._net.tokens_of_frames(found)
-        return AudioInput(lambda: load().features, tokens, clip.key, key)
+        return AudioInput(lambda: load().features, tokens, clip.key, kept=key)
 
     def entry(self, audio_input: AudioInput) -> Entry:
         """The frames of a clip with a key, read or computed and kept, on the device of the net."""
