@@ -33,6 +33,13 @@ def train(
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
     device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
+    parallel: Annotated[
+        str,
+        typer.Option(
+            help="In several processes (torchrun, accelerate launch): ddp (the model whole in "
+            "each; the default) or fsdp (sharded)."
+        ),
+    ] = "",
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
@@ -48,23 +55,31 @@ def train(
     All items are checked before the first step. The command ends with exit code 11 if no group of
     replies of grpo had unequal rewards: then nothing was learned from rewards.
 
+    In several processes a step has the same examples, and the same gradient, as in one.
+
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
+    from harken.train.parallel import processes, rank
 
-    result = run(
-        recipe,
-        dataset,
-        out,
-        model=model,
-        config=config,
-        overrides=override or [],
-        seed=seed,
-        device=device,
-        dtype=dtype,
-    )
+    with processes(device, parallel) as own_device:
+        first = rank() == 0
+        result = run(
+            recipe,
+            dataset,
+            out,
+            model=model,
+            config=config,
+            overrides=override or [],
+            seed=seed,
+            device=own_device,
+            dtype=dtype,
+        )
+    if not first:
+        return
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])
     finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)

@@ -130,7 +130,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             current[:] = [
                 _rollouts(learner, reference, items, settings, worth, step // settings.reuse)
             ]
-        return Prepared(_micro_batches(current[0], settings.accumulate), {}, current[0].about)
+        return Prepared(_micro_batches(current[0], settings.accumulate), current[0].about)
 
     def loss(micro: MicroBatch) -> tuple[Tensor, Mapping[str, float]]:
         rollouts: Rollouts = micro.batch

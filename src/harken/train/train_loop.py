@@ -14,13 +14,14 @@ from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
-from harken.train import evaluation
+from harken.train import evaluation, parallel
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.loader import Loader
-from harken.train.objective import Objective
-from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.objective import Objective, Prepared
+from harken.train.optimiser import NotFiniteError, Optimiser, freeze
 from harken.train.recompute import recomputed
+from harken.train.sharding import hold
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
 
@@ -63,6 +64,8 @@ class _Loop:
         self.learner, self.settings, self.run, self.objective = learner, settings, run, objective
         self.loader = loader
         self.found: Checkpoint = open_stage(run, settings.name)
+        freeze(learner, settings)
+        self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = evaluation.current()
         self.saved_at = time.monotonic()
@@ -84,6 +87,8 @@ class _Loop:
                 done = step + 1
             stopped = stopped or self._evaluated(steps)
             found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
+        self._share_buffers()
+        self.held.close()
         self.learner.trainable(GROUPS)
         self.learner.net.eval()
         return found.stopped
@@ -91,12 +96,12 @@ class _Loop:
     def _step(self, step: int) -> None:
         """One step with its metrics, and a checkpoint if one is due."""
         settings, start = self.settings, time.perf_counter()
-        seed_step(settings.seed, settings.name, step)
+        seed_step(settings.seed, settings.name, step, parallel.rank())
         set_modes(self.learner.net, self.objective.training)
         own = self.optimiser.set_rates(step)
         try:
-            prepared = self.loader.get(step)
-            record = take_step(self.learner, self.optimiser, self.objective, prepared)
+            prepared = self._prepared(step)
+            record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
                 f"{error} in step {step}{listed(self.objective.named(step))}",
@@ -113,6 +118,7 @@ class _Loop:
             self.optimiser.require_finite(step)
         if due and not last:
             before = time.monotonic()
+            self._share_buffers()
             self.found.save(self.learner, self.optimiser, step + 1, finished=False)
             self.saved_at = time.monotonic()
             self.saving_s = self.saved_at - before
@@ -128,7 +134,18 @@ class _Loop:
         if done % self.objective.stride or not settings.checkpoint_s:
             return False
         pause = max(settings.checkpoint_s, 10 * self.saving_s)
-        return time.monotonic() - self.saved_at >= pause
+        return parallel.share(time.monotonic() - self.saved_at >= pause)
+
+    def _prepared(self, step: int) -> Prepared:
+        """The work of a step; where the model makes it (replies), all processes make the same."""
+        if self.objective.ahead:
+            return self.loader.get(step)
+        return self.held.look(lambda: self.loader.get(step))
+
+    def _share_buffers(self) -> None:
+        """Batch norm statistics are those of process 0: each has seen other examples."""
+        groups = [getattr(self.learner.net, name) for name in self.optimiser.rates]
+        parallel.share_tensors([buffer for group in groups for buffer in group.buffers()])
 
     def _evaluated(self, done: int) -> str:
         """Evaluate after `done` steps if it is due; returns why the stage should stop."""
@@ -142,7 +159,9 @@ class _Loop:
         ]
         self.loader.rest()
         self.learner.net.eval()
-        found = self.evaluate(done, earlier)
+        self._share_buffers()
+        evaluate = self.evaluate
+        found = parallel.share(self.held.look(lambda: evaluate(done, earlier)))
         self.learner.clear_cache()  # what it kept is of weights that are about to change
         record = {"stage": settings.name, "step": done, "stop": found.stop, **found.metrics}
         self.run.append(evaluation.RECORDS, [record])
