@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from harken.models.engine.batch import (
     TokenizedBatch,
     TokenizedPrompt,
     collate,
+    undropped,
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
@@ -57,6 +59,14 @@ def eval_mode(net: LearnerNet) -> Iterator[None]:
             net.train()
 
 
+@dataclass(slots=True, eq=False)
+class EngineCaches:
+    """What an engine has computed with weights of certain values: see `Engine.other_caches`."""
+
+    encoded: LruCache[Tensor]
+    prefixes: PrefixCache
+
+
 class Engine:
     """Runs a net: embeddings with audio tokens, logits, generation.
 
@@ -90,6 +100,26 @@ class Engine:
         self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
         self._version = -1
+        self._fixed = False
+
+    @contextmanager
+    def other_caches(self, caches: EngineCaches | None = None) -> Iterator[None]:
+        """Caches of their own for a block in which the weights have other values.
+
+        Args:
+            caches: those of an earlier block with the same values; fresh ones if not given.
+        """
+        before = self._encoded, self._prefixes, self._version, self._fixed
+        own = caches or self.new_caches()
+        self._encoded, self._prefixes, self._fixed = own.encoded, own.prefixes, True
+        try:
+            yield
+        finally:
+            self._encoded, self._prefixes, self._version, self._fixed = before
+
+    def new_caches(self) -> EngineCaches:
+        """Empty caches for `other_caches`."""
+        return EngineCaches(LruCache(self._encoded.limit), PrefixCache())
 
     @property
     def device(self) -> torch.device:
@@ -285,6 +315,9 @@ class Engine:
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
+        kept = undropped(batch.audio_inputs)
+        if kept is not None:
+            audio = audio * kept.to(audio.device)[:, None]
         if numbers is not None:
             audio = audio + numbers[number.flatten()[batch.audio.to(self.device)]]
         flat = embedded.flatten(0, 1).index_copy(0, batch.audio.to(self.device), audio)
@@ -306,6 +339,8 @@ class Engine:
 
     def _check_version(self) -> None:
         """Empty the caches if the weights have changed."""
+        if self._fixed:
+            return
         version = self.version()
         if version != self._version:
             self.clear_cache()
