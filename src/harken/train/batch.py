@@ -74,6 +74,11 @@ class BatchSettings:
                 )
 
 
+def plain_settings(how: BatchSettings) -> BatchSettings:
+    """`how` without what is drawn at random: examples as they are checked and shown."""
+    return replace(how, modality_dropout=0.0, augment=False, audio_dropout=0.0, nothing=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Tokenized examples with answers, and counts.

@@ -16,6 +16,7 @@ import numpy as np
 
 from harken.item import Item
 from harken.models.engine.batch import TokenizedPrompt
+from harken.progress import tell
 from harken.runs import Run
 
 RECORDS = "measured"
@@ -95,7 +96,7 @@ def summary_text(found: Mapping[str, Any]) -> str:
 
 
 def write_measures(run: Run, stage: str, measures: Sequence[Measure]) -> dict[str, Any]:
-    """Write `measures` and their summary to the run, in place of those of an earlier attempt.
+    """Write `measures` and their summary to the run, in place of those of an earlier attempt; tell.
 
     A run of several stages has the lines of all, and the summary of each under its name.
     """
@@ -106,4 +107,5 @@ def write_measures(run: Run, stage: str, measures: Sequence[Measure]) -> dict[st
     known = run.read_json(RECORDS) if (run.path(f"{RECORDS}.json")).is_file() else {}
     run.write_json(RECORDS, {**known, stage: found})
     run.log({"stage": stage, "measured": found})
+    tell(f"{stage}: {summary_text(found)}")
     return found
