@@ -46,17 +46,17 @@ def _answered(question: str, choices: tuple[str, ...], answer: str) -> Recognise
         return "two options are alike"
     if not question.strip():
         return "there is no question before the options"
-    right = {i for i, choice in enumerate(choices) if _plain(choice) == _plain(answer)}
+    right = [i for i, choice in enumerate(choices) if _plain(choice) == _plain(answer)]
     lettered = _LETTER.fullmatch(answer)
     if lettered:
-        right.add(ord(lettered[1]) - ord("A"))
+        right.append(ord(lettered[1]) - ord("A"))
     elif both := _BOTH.fullmatch(answer):
         at = ord(both[1]) - ord("A")
         if at < len(choices) and _plain(choices[at]) == _plain(both[2]):
-            right.add(at)
-    if len(right) != 1 or max(right) >= len(choices):
+            right.append(at)
+    if len({*right}) != 1 or right[0] >= len(choices):
         return "the answer is not exactly one of the options"
-    return Recognised(question, choices, choices[right.pop()])
+    return Recognised(question, choices, choices[right[0]])
 
 
 def _plain(text: str) -> str:
