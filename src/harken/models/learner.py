@@ -239,6 +239,11 @@ class Learner(AdaptedModel, ABC):
         """The trainable tensors."""
         return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
 
+    @property
+    def fresh_encoder(self) -> bool:
+        """Whether the audio encoder began with fresh weights, so that it must be trained."""
+        return False
+
     def trainable(self, groups: Sequence[str]) -> list[nn.Parameter]:
         """Freeze all module groups but the given ones; returns the trainable tensors."""
         return set_trainable(self.net, groups)
