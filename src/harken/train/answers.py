@@ -13,7 +13,7 @@ from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.batch import BatchSettings, grouped, make_batch, make_example
+from harken.train.batch import Batch, BatchSettings, grouped, make_batch, make_example
 from harken.train.check import check_items
 from harken.train.less_audio import NOTHING
 from harken.train.losses import answer_loss
@@ -115,16 +115,7 @@ def train_on_sources(
                 f"stage {settings.name} has no items",
                 hint="Give it a dataset with items of the kind that it trains on (docs/guide.md).",
             )
-    how = BatchSettings(
-        settings.modality_dropout,
-        settings.clips_as_text,
-        settings.augment,
-        settings.turns,
-        settings.audio_dropout,
-        settings.nothing,
-        settings.nothing_answer,
-        answers or {},
-    )
+    how = _batch_settings(settings, answers or {})
     how.check(learner)
     _require_audio([item for source in sources for item in source.items], settings)
     own = with_replay(sources, settings.replay, settings.replay_share, run, settings.name)
@@ -132,25 +123,13 @@ def train_on_sources(
 
     def prepare(step: int) -> Prepared:
         batch = make_batch(learner, groups, how, settings.examples, settings.seed, step, mix)
+        picked = mix.picks(settings.examples, settings.seed, step)
+        sources_of = Counter(own[mix.source(pick)].name for pick in picked)
+        counts = {f"from_{one.name}": sources_of[one.name] for one in own if one.name}
         parts = pieces(batch.examples, settings.batch)
-        counts = {
-            "answer_tokens": batch.answer_tokens,
-            "clips": batch.clips,
-            "modality_dropout": batch.modality_dropout,
-            "nothing": batch.nothing,
-            "dropped_audio_tokens": batch.dropped,
-            "audio_tokens": sum(
-                audio_input.tokens
-                for example in batch.examples
-                for audio_input in example.audio_inputs
-            ),
-        }
-        picked = Counter(
-            own[mix.source(pick)].name for pick in mix.picks(settings.examples, settings.seed, step)
-        )
-        counts |= {f"from_{one.name}": picked[one.name] for one in own if one.name}
         return Prepared(
-            [MicroBatch(part, sum(one.answer_tokens for one in part)) for part in parts], counts
+            [MicroBatch(part, sum(one.answer_tokens for one in part)) for part in parts],
+            {**_counts(batch), **counts},
         )
 
     def answers_loss(micro: MicroBatch) -> tuple[Tensor, Mapping[str, float]]:
@@ -171,6 +150,32 @@ def train_on_sources(
 
     objective = Objective(prepare=prepare, loss=answers_loss, check=check, named=named)
     train_loop(learner, settings, run, objective)
+
+
+def _batch_settings(settings: TrainSettings, answers: Mapping[str, str]) -> BatchSettings:
+    return BatchSettings(
+        settings.modality_dropout,
+        settings.clips_as_text,
+        settings.augment,
+        settings.turns,
+        settings.audio_dropout,
+        settings.nothing,
+        settings.nothing_answer,
+        answers,
+    )
+
+
+def _counts(batch: Batch) -> dict[str, int]:
+    """The numbers of a batch for the metrics."""
+    inputs = [one for example in batch.examples for one in example.audio_inputs]
+    return {
+        "answer_tokens": batch.answer_tokens,
+        "clips": batch.clips,
+        "modality_dropout": batch.modality_dropout,
+        "nothing": batch.nothing,
+        "dropped_audio_tokens": batch.dropped,
+        "audio_tokens": sum(one.tokens for one in inputs),
+    }
 
 
 def arranged(sources: Sequence[Source], settings: TrainSettings) -> tuple[list[list[Item]], Mix]:
