@@ -1,6 +1,7 @@
-"""A training in one process or in several, for tests: ``python two_processes.py FOLDER JSON``.
+"""Trainings in one process or in several, for tests: ``python two_processes.py FOLDER JSON``.
 
-In several it is started by ``torchrun``. What every process has at the end goes to ``rank-N.json``.
+The JSON is ``{"parallel": "ddp", "jobs": {name: settings}}``. In several processes it is started by
+``torchrun``. What every process has at the end goes to ``NAME/rank-N.json``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from harken import progress
 from harken.item import Item
+from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
 from harken.recipes.steps import run_stage, save_once
 from harken.train import parallel
@@ -42,8 +44,9 @@ def train(folder: Path, asked: dict[str, Any]) -> Learner:
     changes = dict(asked)
     learner = learner_of(changes.pop("kind", ""))
     stop = changes.pop("stop", 0)
+    changes["groups"] = tuple(changes.get("groups", GROUPS))
     settings = SftSettings(
-        **{"steps": 4, "batch": 4, "lr": 1e-3, "threads": 1, "warmup": 0.0, **changes}
+        **{"steps": 6, "batch": 4, "lr": 1e-3, "threads": 1, "warmup": 0.0, **changes}
     )
     if stop:
         _stop_after(stop)
@@ -70,8 +73,9 @@ def _stop_after(steps: int) -> None:
 
 if __name__ == "__main__":
     progress.quiet()
-    folder, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
-    with parallel.processes(kind=asked.pop("parallel", "")):
-        learner = train(folder, asked)
-        found = {"identity": learner.identity(), "size": parallel.size()}
-        (folder / f"rank-{parallel.rank()}.json").write_text(json.dumps(found))
+    root, told = Path(sys.argv[1]), json.loads(sys.argv[2])
+    with parallel.processes(kind=told["parallel"]):
+        for name, asked in told["jobs"].items():
+            learner = train(root / name, asked)
+            found = {"identity": learner.identity(), "size": parallel.size()}
+            (root / name / f"rank-{parallel.rank()}.json").write_text(json.dumps(found))

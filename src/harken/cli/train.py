@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -24,7 +24,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -47,6 +50,11 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    audio_root: AudioRoot = None,
+    tracker: Annotated[
+        list[str] | None,
+        typer.Option(help="Log to tensorboard, wandb or trackio too; repeat for more."),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -64,8 +72,9 @@ def train(
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
     from harken.train.parallel import processes, rank
+    from harken.train.trackers import tracked
 
-    with processes(device, parallel) as own_device:
+    with processes(device, parallel) as own_device, tracked(tracker or []):
         first = rank() == 0
         result = run(
             recipe,
@@ -77,6 +86,7 @@ def train(
             seed=seed,
             device=own_device,
             dtype=dtype,
+            audio_root=audio_root,
         )
     if not first:
         return

@@ -15,6 +15,7 @@ from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
 from harken.train import evaluation, parallel
+from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.loader import Loader
@@ -24,6 +25,7 @@ from harken.train.recompute import recomputed
 from harken.train.sharding import hold
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
+from harken.train.trackers import StageTrackers, stage_trackers
 
 
 def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Objective) -> str:
@@ -65,33 +67,40 @@ class _Loop:
         self.loader = loader
         self.found: Checkpoint = open_stage(run, settings.name)
         freeze(learner, settings)
+        if not self.found.finished and self.found.step == 0:
+            objective.check()  # with the whole model: it may compute gradients
         self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = evaluation.current()
+        self.watch = AudioWatch(run, settings.name, settings.audio_faults)
+        self.trackers = StageTrackers(())
         self.saved_at = time.monotonic()
         self.saving_s = 0.0
 
     def all(self) -> str:
         """Everything from the checkpoint on."""
-        found, steps = self.found, self.settings.steps
+        found = self.found
         first = found.restore(self.learner, self.optimiser)
         if not found.finished:
-            if first == 0:
-                self.objective.check()
-            todo = range(first, steps)
-            done, stopped = first, ""
-            for step in track(todo, self.settings.name, total=len(todo)):
-                if stopped := self._evaluated(step):
-                    break
-                self._step(step)
-                done = step + 1
-            stopped = stopped or self._evaluated(steps)
-            found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
-        self._share_buffers()
+            with stage_trackers(self.run.folder, self.settings) as self.trackers:
+                self._steps(first)
         self.held.close()
         self.learner.trainable(GROUPS)
         self.learner.net.eval()
         return found.stopped
+
+    def _steps(self, first: int) -> None:
+        """All steps from `first` on, with their evaluations."""
+        todo = range(first, self.settings.steps)
+        done, stopped = first, ""
+        for step in track(todo, self.settings.name, total=len(todo)):
+            if stopped := self._evaluated(step):
+                break
+            self._step(step)
+            done = step + 1
+        stopped = stopped or self._evaluated(self.settings.steps)
+        self._share_buffers()
+        self.found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
 
     def _step(self, step: int) -> None:
         """One step with its metrics, and a checkpoint if one is due."""
@@ -112,8 +121,10 @@ class _Loop:
         due = last or self._due(step + 1)
         head = {"stage": settings.name, "step": step, "loss": record.pop("loss"), **own}
         self.run.append("metrics", [{**head, **record}], sync=due)
+        self.trackers.log({**head, **record})
         times = {"s": time.perf_counter() - start, "waited_s": self.loader.waited_s}
         self.run.log({"stage": settings.name, "step": step, **times})
+        self.watch.see(record, self.objective.named(step))
         if due:
             self.optimiser.require_finite(step)
         if due and not last:
@@ -165,6 +176,7 @@ class _Loop:
         self.learner.clear_cache()  # what it kept is of weights that are about to change
         record = {"stage": settings.name, "step": done, "stop": found.stop, **found.metrics}
         self.run.append(evaluation.RECORDS, [record])
+        self.trackers.log(record, "evaluation/")
         return found.stop
 
 
