@@ -6,7 +6,6 @@ command line with colours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -139,8 +138,3 @@ def styles(piece: Piece) -> str:
     """The style of a piece, in the words of rich."""
     style = {"audio": "cyan", "special": "dim", "text": ""}[piece.kind]
     return f"{style} green underline".strip() if piece.loss else style
-
-
-def previews(learner: Learner, examples: Sequence[TokenizedPrompt]) -> list[Preview]:
-    """All `examples` in pieces."""
-    return [preview(learner, example) for example in examples]
