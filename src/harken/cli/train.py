@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harken.cli.before_run import before_run
 from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -30,8 +33,9 @@ def train(
         ),
     ],
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
-    ],
+        Path | None,
+        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
@@ -44,6 +48,19 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Print examples as the model gets them, and train nothing; see -n."
+        ),
+    ] = False,
+    count: Annotated[int, typer.Option("-n", min=1, help="Examples that --preview prints.")] = 3,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Print memory, speed and duration, from a few steps that are not kept."
+        ),
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -54,14 +71,16 @@ def train(
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items --model mine --preview -n 2
+               harken train sft items --model mine --plan
     """
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
 
-    result = run(
+    start = partial(
+        run,
         recipe,
         dataset,
-        out,
         model=model,
         config=config,
         overrides=override or [],
@@ -70,6 +89,12 @@ def train(
         dtype=dtype,
         audio_root=audio_root,
     )
+    if preview or plan:
+        before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)
+        return
+    if out is None:
+        raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
+    result = start(out)
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])
     finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)

@@ -22,11 +22,21 @@ TIMED_STEPS = 3
 
 
 def previewed(train: Callable[[Path], Any], count: int) -> list[Preview]:
-    """The first `count` examples of the first step of what `train` trains, given a folder."""
+    """The first `count` examples of the first step of what `train` trains, given a folder.
+
+    Raises:
+        DataError: no stage began, or its first steps have no examples.
+    """
     seen = _seen(train, 0)[0]
     assert seen.learner is not None
     learner = seen.learner
-    return [preview(learner, example) for example in seen.examples[0][:count]]
+    first = next((step for step in seen.examples if step), [])
+    if not first:
+        raise DataError(
+            f"none of the first {len(seen.examples)} steps has anything to learn from",
+            hint="Of grpo: sample more replies, at a higher temperature, or mend the reward.",
+        )
+    return [preview(learner, example) for example in first[:count]]
 
 
 def planned(train: Callable[[Path], Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ from harken.train.objective import Prepared
 from harken.train.optimiser import Optimiser
 from harken.train.stage import LoopSettings
 
+TRIED = 20
+"""Steps that are prepared until one has examples: groups of equal replies have none."""
+
 
 class LeftError(Exception):
     """Ends the stage of a dry run: enough was seen."""
@@ -34,7 +37,7 @@ class DryRun:
     """What a dry run saw.
 
     Attributes:
-        steps: after so many steps the stage is left; 0: as soon as the first is prepared.
+        steps: after so many steps the stage is left; 0: as soon as one with examples is prepared.
         learner: in training.
         settings: of the stage.
         items: ids of the items of the first step.
@@ -96,7 +99,7 @@ def prepared(
     if seen._saved is not None:
         seen._saved.most = 0
         seen._saved.weights = {p.untyped_storage().data_ptr() for p in learner.net.parameters()}
-    if seen.steps == 0:
+    if seen.steps == 0 and (seen.examples[-1] or len(seen.examples) >= TRIED):
         raise LeftError
 
 
@@ -107,7 +110,7 @@ def stepped(optimiser: Optimiser, seconds: float) -> None:
         LeftError: in a dry run whose steps are done.
     """
     seen = _current.get()
-    if seen is None or seen.learner is None:
+    if seen is None or seen.learner is None or not seen.steps:
         return
     seen.seconds.append(seconds)
     seen.memory = {

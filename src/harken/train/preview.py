@@ -134,7 +134,7 @@ def legend(colours: bool) -> str:
     return "[[…]]: has a loss; <audio: …>: audio tokens of one clip"
 
 
-def styles(piece: Piece) -> str:
+def style(piece: Piece) -> str:
     """The style of a piece, in the words of rich."""
-    style = {"audio": "cyan", "special": "dim", "text": ""}[piece.kind]
-    return f"{style} green underline".strip() if piece.loss else style
+    own = {"audio": "cyan", "special": "dim", "text": ""}[piece.kind]
+    return f"{own} green underline".strip() if piece.loss else own
