@@ -23,6 +23,7 @@ from harken.cli.doctor import doctor
 from harken.cli.eval import evaluate
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
+from harken.cli.merge import merge
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
 from harken.cli.report import report
@@ -63,6 +64,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "show": show,
     "compose": compose,
     "train": train,
+    "merge": merge,
     "eval": evaluate,
     "rescore": rescore,
     "report": report,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -36,6 +36,13 @@ def train(
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save all weights; else what was trained, and the name and hash of the rest."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
@@ -50,15 +57,16 @@ def train(
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
+    from harken.recipes.steps import adapted, signal_text
 
     result = run(
         recipe,
         dataset,
         out,
-        model=model,
+        model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=override or [],
         seed=seed,
