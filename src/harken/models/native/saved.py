@@ -26,6 +26,7 @@ from harken.models.base import MODEL_FILE
 from harken.models.bases import Base, changed, other_base
 from harken.models.engine.lora import base_state, lora_state
 from harken.models.engine.lora_settings import LoraSettings
+from harken.models.engine.time_tokens import enlarged, restore_times
 from harken.models.learner import FORMAT, read_saved
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_family
@@ -64,6 +65,7 @@ def write_model(model: NativeModel, folder: Path, settings: NativeSettings) -> d
         "model_type": str(getattr(model.family.model.config, "model_type", "")),
         "settings": {name: getattr(settings, name) for name in KEPT},
     }
+    content |= {"times": model.config["times"]} if model.config.get("times") else {}
     if not model.bases:
         return {**content, "files": _write_class(model, folder)}
 
@@ -167,6 +169,9 @@ def restore(model: NativeModel, folder: Path, saved: Mapping[str, Any]) -> str:
 
     try:
         identity, lora = str(saved["identity"]), saved["lora"] or {}
+        if times := saved.get("times"):
+            model.config["times"] = times
+            restore_times(model.tokenizer, times)
         bases = bases_of(folder, saved)
         if bases:
             _check_base(model, bases[0], saved["base_files"])
@@ -201,8 +206,15 @@ def _check_base(model: NativeModel, base: Base, expected: Mapping[str, str]) -> 
 
 
 def _copy(model: NativeModel, file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Copy saved tensors into the model; raises ModelError where they do not fit."""
+    """Copy saved tensors into the model; raises ModelError where they do not fit.
+
+    A model with time tokens may have more embeddings than its base.
+    """
     own = model.state()
+    longer = [len(t) for n, t in tensors.items() if n in own and len(t) > len(own[n])]
+    if longer and model.config.get("times"):
+        enlarged(model.net.lm, max(longer))
+        own = model.state()
     needed = {name for name in own if "lora_" in name}
     wrong = sorted(needed - {*tensors}) + [
         name for name, t in tensors.items() if name not in own or own[name].shape != t.shape
