@@ -43,6 +43,12 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
         yield from _lines(things, label, total)
 
 
+def note(line: str) -> None:
+    """Print a line that stays, on stderr, unless progress is off."""
+    if not _quiet:
+        _say(line)
+
+
 def _lines(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:
     _say(f"{label}: {total if total is not None else '?'} to do")
     done, start, over = [0], time.monotonic(), threading.Event()

@@ -19,6 +19,7 @@ from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.objective import Objective
 from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.parameters import tell_parameters
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
 
@@ -63,6 +64,7 @@ class _Loop:
         if not found.finished:
             if first == 0:
                 self.objective.check()
+            tell_parameters(self.learner, self.run, self.settings.name)
             todo = range(first, steps)
             done, stopped = first, ""
             for step in track(todo, self.settings.name, total=len(todo)):

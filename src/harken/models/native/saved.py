@@ -211,9 +211,11 @@ def _copy(model: NativeModel, file: Path, tensors: Mapping[str, Tensor]) -> None
     A model with time tokens may have more embeddings than its base.
     """
     own = model.state()
-    longer = [len(t) for n, t in tensors.items() if n in own and len(t) > len(own[n])]
-    if longer and model.config.get("times"):
-        enlarged(model.net.lm, max(longer))
+    if model.config.get("times"):
+        rows = [len(t) for n, t in tensors.items() if n in own and t.ndim == 2]
+        sizes = [len(own[n]) for n, t in tensors.items() if n in own and t.ndim == 2]
+        longer = [now for now, before in zip(rows, sizes, strict=True) if now > before]
+        enlarged(model.net.lm, max(longer, default=0))
         own = model.state()
     needed = {name for name in own if "lora_" in name}
     wrong = sorted(needed - {*tensors}) + [
