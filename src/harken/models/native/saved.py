@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,12 +28,10 @@ from harken.models.engine.lora import base_state, lora_state
 from harken.models.engine.lora_settings import LoraSettings
 from harken.models.engine.time_tokens import enlarged, restore_times
 from harken.models.learner import FORMAT, read_saved
+from harken.models.native.base import NativeFamily
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_family
 from harken.models.native.settings import NativeSettings
-
-if TYPE_CHECKING:
-    from harken.models.native.model import NativeModel
 
 TRAINED_FILE = "trained.safetensors"
 LORA_FILE = "lora.safetensors"
@@ -45,13 +43,31 @@ KEPT = ("attention", "max_clip_s", "letters", "question_first", "mark_clips", "i
 _KINDS = {f"torch.{name}": getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
 
 
+class NativeLearner(Protocol):
+    """What is needed here of a `harken.models.native.model.NativeModel`; see there."""
+
+    net: Any
+    tokenizer: Any
+    config: dict[str, Any]
+    bases: tuple[Base, ...]
+    family: NativeFamily
+    opened: OpenedModel
+    settings: NativeSettings
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+
+    def add_adapters(self, asked: Mapping[str, LoraSettings], seed: int = 0) -> None:
+        """Add adapters."""
+
+
 def base_of(target: str, opened: OpenedModel, settings: NativeSettings) -> Base:
     """The base that `target` is, by all files that define the model."""
     whole = digest(canonical([*map(list, opened.files)]), 64)
     return Base.of("", "native", target, settings.revision, whole)
 
 
-def write_model(model: NativeModel, folder: Path, settings: NativeSettings) -> dict[str, Any]:
+def write_model(model: NativeLearner, folder: Path, settings: NativeSettings) -> dict[str, Any]:
     """Write all files but `MODEL_FILE`; returns the content of that."""
     from safetensors.torch import save as to_bytes
 
@@ -87,7 +103,7 @@ def write_model(model: NativeModel, folder: Path, settings: NativeSettings) -> d
     }
 
 
-def _write_class(model: NativeModel, folder: Path) -> dict[str, str]:
+def _write_class(model: NativeLearner, folder: Path) -> dict[str, str]:
     """A folder of transformers with the class's own weights, and `LORA_FILE`; the hashes."""
     from safetensors.torch import save as to_bytes
 
@@ -98,7 +114,7 @@ def _write_class(model: NativeModel, folder: Path) -> dict[str, str]:
     return dict(file_hashes(folder, type(model.family)))
 
 
-def write_class(model: NativeModel, folder: Path, state: dict[str, Tensor] | None = None) -> None:
+def write_class(model: NativeLearner, folder: Path, state: dict[str, Tensor] | None = None) -> None:
     """Write weights, extractor, tokenizer and chat template as a folder of transformers."""
     model.family.save(folder, state)
     model.opened.hf_tokenizer.save_pretrained(folder)
@@ -155,7 +171,7 @@ def bases_of(folder: Path, saved: Mapping[str, Any]) -> tuple[Base, ...]:
         raise _unreadable(folder, error) from error
 
 
-def restore(model: NativeModel, folder: Path, saved: Mapping[str, Any]) -> str:
+def restore(model: NativeLearner, folder: Path, saved: Mapping[str, Any]) -> str:
     """Give an opened base what a saved model holds.
 
     Returns:
@@ -192,7 +208,7 @@ def restore(model: NativeModel, folder: Path, saved: Mapping[str, Any]) -> str:
     return identity if same and kept and saved["dtype"] == str(model.family.like.dtype) else ""
 
 
-def _check_base(model: NativeModel, base: Base, expected: Mapping[str, str]) -> None:
+def _check_base(model: NativeLearner, base: Base, expected: Mapping[str, str]) -> None:
     """Raise ModelError unless the opened files are those that the model was made of.
 
     Further files are ignored, but for weights and chat templates.
@@ -205,7 +221,7 @@ def _check_base(model: NativeModel, base: Base, expected: Mapping[str, str]) -> 
     model.config["files"] = tuple((name, sha256) for name, sha256 in expected.items())
 
 
-def _copy(model: NativeModel, file: Path, tensors: Mapping[str, Tensor]) -> None:
+def _copy(model: NativeLearner, file: Path, tensors: Mapping[str, Tensor]) -> None:
     """Copy saved tensors into the model; raises ModelError where they do not fit.
 
     A model with time tokens may have more embeddings than its base.
@@ -233,7 +249,7 @@ def _copy(model: NativeModel, file: Path, tensors: Mapping[str, Tensor]) -> None
 
 
 def _round(
-    model: NativeModel, dtype: str, others: Mapping[str, str], trained: Mapping[str, Tensor]
+    model: NativeLearner, dtype: str, others: Mapping[str, str], trained: Mapping[str, Tensor]
 ) -> None:
     """Round the tensors of the base to the dtype they had when the model was saved."""
     with torch.no_grad():
