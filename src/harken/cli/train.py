@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, LoraOption, Seed, finish
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -24,7 +24,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -47,6 +50,7 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    audio_root: AudioRoot = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -72,6 +76,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
+        audio_root=audio_root,
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])

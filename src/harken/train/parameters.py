@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harken.models.learner import Learner
-from harken.progress import note
+from harken.progress import tell
 from harken.runs import Run
 
 
@@ -11,7 +11,7 @@ def tell_parameters(learner: Learner, run: Run, stage: str) -> None:
     """Print one line at the start of a stage, and write the numbers to the log of its run."""
     counts = learner.parameter_counts()
     run.log({"stage": stage, "parameters": counts, "adapters": list(learner.adapters)})
-    note(f"{stage}: {parameters_text(counts, learner.adapters)}")
+    tell(f"{stage}: {parameters_text(counts, learner.adapters)}")
 
 
 def parameters_text(counts: dict[str, dict[str, int]], adapters: tuple[str, ...] = ()) -> str:
