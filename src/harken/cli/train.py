@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harken.cli.features import Features
 from harken.cli.options import Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
@@ -40,6 +41,7 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -51,9 +53,12 @@ def train(
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
 
+    if features:
+        use_features(features)
     result = run(
         recipe,
         dataset,

@@ -87,6 +87,15 @@ def keep_features(
     }
 
 
+def use_features(spec: str) -> None:
+    """Make the folder of `spec` that of all trainings of this process; see `open_store`.
+
+    Raises:
+        ConfigError: an unknown setting, or one that makes no sense.
+    """
+    use_store(spec)
+
+
 def distinct(items: Sequence[Item]) -> list[Clip]:
     """The clips of `items`, each once, in the order in which they are first used."""
     return list({clip.key: clip for item in items for clip in item.clips}.values())
