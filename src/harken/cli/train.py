@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.features import Features
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -25,7 +25,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -41,6 +44,7 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    audio_root: AudioRoot = None,
     features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -69,6 +73,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
+        audio_root=audio_root,
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])
