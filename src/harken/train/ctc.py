@@ -30,6 +30,7 @@ from harken.models.engine.batch import AudioInput
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train import evaluation
+from harken.train.arrival import check_arrival
 from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
 from harken.train.ctc_paths import cosine_logits, ctc_loss, edits, frames_needed, greedy, peaks
@@ -250,6 +251,8 @@ def ctc(learner: Learner, items: Sequence[Item], settings: CtcSettings, run: Run
         check_items(
             ([item] for item in asked), settings.name, lambda one: _require_room(example(one[0]))
         )
+        faults = settings.audio_faults
+        check_arrival(learner, parts.train, (), run, stage=settings.name, faults=faults)
 
     objective = Objective(
         prepare=prepare,
