@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
@@ -51,6 +52,7 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -63,9 +65,12 @@ def train(
                harken train sft items -o model --set sft.steps=200
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted, signal_text
 
+    if features:
+        use_features(features)
     result = run(
         recipe,
         dataset,
