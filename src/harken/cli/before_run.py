@@ -6,10 +6,30 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from harken.cli.options import finish
 from harken.errors import ConfigError
+
+PreviewFlag = Annotated[
+    bool,
+    typer.Option(
+        "--preview", help="Print examples as the model gets them, and train nothing; see -n."
+    ),
+]
+
+
+Examples = Annotated[int, typer.Option("-n", min=1, help="Examples that --preview prints.")]
+
+
+PlanFlag = Annotated[
+    bool,
+    typer.Option(
+        "--plan", help="Print memory, speed and duration, from a few steps that are not kept."
+    ),
+]
 
 
 def before_run(train: Callable[[Path], Any], *, count: int, plan: bool, as_json: bool) -> None:

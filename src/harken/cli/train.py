@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.before_run import before_run
-from harken.cli.options import AudioRoot, Json, Seed, finish
+from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
+from harken.cli.features import Features
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 from harken.report.text import table
@@ -43,24 +44,22 @@ def train(
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save all weights; else what was trained, and the name and hash of the rest."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
-    preview: Annotated[
-        bool,
-        typer.Option(
-            "--preview", help="Print examples as the model gets them, and train nothing; see -n."
-        ),
-    ] = False,
-    count: Annotated[int, typer.Option("-n", min=1, help="Examples that --preview prints.")] = 3,
-    plan: Annotated[
-        bool,
-        typer.Option(
-            "--plan", help="Print memory, speed and duration, from a few steps that are not kept."
-        ),
-    ] = False,
+    preview: PreviewFlag = False,
+    count: Examples = 3,
+    plan: PlanFlag = False,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -73,15 +72,19 @@ def train(
                harken train sft items -o model --set sft.steps=200
                harken train sft items --model mine --preview -n 2
                harken train sft items --model mine --plan
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
+    from harken.recipes.steps import adapted, signal_text
 
+    if features:
+        use_features(features)
     start = partial(
         run,
         recipe,
         dataset,
-        model=model,
+        model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=override or [],
         seed=seed,
