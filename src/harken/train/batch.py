@@ -99,10 +99,12 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
     for item in items:
         keys = tuple(clip.key for clip in item.clips)
         group = open_groups.get(keys)
-        if turns < 2 or not keys or group is None or len(group) >= turns:
+        alone = turns < 2 or not keys or item.dialogue is not None
+        if alone or group is None or len(group) >= turns:
             group = []
             groups.append(group)
-            open_groups[keys] = group
+            if item.dialogue is None:
+                open_groups[keys] = group
         group.append(item)
     return groups
 

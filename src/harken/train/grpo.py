@@ -25,7 +25,6 @@ from harken.ask.prompt import make_prompt
 from harken.ask.rewards.base import RewardFunction
 from harken.ask.rewards.load import build_reward, parse_rewards
 from harken.errors import ConfigError, DataError, RunError
-from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
@@ -33,8 +32,8 @@ from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
-from harken.train.checkpoint import REFERENCE, open_stage
 from harken.train.losses import advantages, grpo_loss, kl_k3
+from harken.train.reference import Reference, open_reference
 from harken.train.stage import LoopSettings, Stage
 from harken.train.train_loop import deterministic, train_loop
 
@@ -120,7 +119,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             hint="Give it a dataset with items of the kind that it trains on (docs/guide.md).",
         )
     with deterministic(settings.threads):
-        reference = _reference(learner, settings, run) if settings.kl else None
+        reference = open_reference(learner, settings, run) if settings.kl else None
     worth = build_reward(settings.rewards)
     current: list[Rollouts] = []
 
@@ -162,7 +161,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
 
 def _rollouts(
     learner: Learner,
-    reference: Learner | None,
+    reference: Reference | None,
     items: Sequence[Item],
     settings: GrpoSettings,
     worth: RewardFunction,
@@ -211,7 +210,8 @@ def _rollouts(
         if examples and settings.reuse > 1:
             old = learner.engine.token_logprobs(examples)[0]
         if examples and reference is not None:
-            at_start = reference.engine.token_logprobs(examples)[0]
+            with reference.active() as start:
+                at_start = start.engine.token_logprobs(examples)[0]
     own = advantage.flatten()[used].to(learner.engine.device)
     return Rollouts(examples, own, old, at_start, about)
 
@@ -230,22 +230,6 @@ def _distance(
     if reference is not None:
         found["kl"] = round(float(kl_k3(new, reference).mean()), 6)
     return found
-
-
-def _reference(learner: Learner, settings: GrpoSettings, run: Run) -> Learner:
-    """The model at the start of the stage, saved beside the checkpoints until the end."""
-    from safetensors.torch import load, save
-
-    found = open_stage(run, settings.name)
-    path = found.folder / REFERENCE
-    reference = learner.clone()
-    if path.is_file():
-        reference.load_state(load(path.read_bytes()))
-    elif not found.finished:
-        found.folder.mkdir(parents=True, exist_ok=True)
-        whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
-        write_whole(path, save(whole))
-    return reference
 
 
 def takes(items: Sequence[Item]) -> list[Item]:

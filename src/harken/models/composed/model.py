@@ -269,7 +269,7 @@ def compose_pretrained(
         audio_encoder, opened, tokenizer, lm_kind=kind, chat=settings, **options
     )
     if lora_rank:
-        model.add_lora(lora_rank, 2 * lora_rank)
+        model.add_lora(lora_rank)
     if not copy_bases:
         model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
     return model

@@ -20,6 +20,7 @@ from harken.models.engine.batch import AudioInput
 from harken.models.engine.chat import ChatTokenizer
 from harken.models.engine.features import check_length
 from harken.models.engine.lora import base_state, lora_state
+from harken.models.engine.lora_settings import LoraSettings
 from harken.models.learner import FORMAT, Learner, read_saved
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_model
@@ -172,7 +173,7 @@ class NativeModel(Learner):
                 )
             tensors = load_file(folder / LORA_FILE) if lora else {}
             if lora:
-                self.add_lora(**lora)
+                self.add_adapters({g: LoraSettings.of(own) for g, own in lora.items()})
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(
                 f"the saved model cannot be opened: {_told(error)}",

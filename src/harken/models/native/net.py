@@ -133,6 +133,11 @@ class NativeNet(LearnerNet):
         super().__init__(encoder, projector, NativeLanguageModel(family))
         self.family = family
 
+    def replaceable(self, name: str) -> bool:
+        """Whether the layer is inside a part of the class, where the class finds its successor."""
+        parent = self.get_submodule(name.rpartition(".")[0])
+        return any(parent is module for module in self.family.model.modules())
+
     @property
     def device(self) -> torch.device:
         """Device of ids and embeddings; the model may be spread over several."""
