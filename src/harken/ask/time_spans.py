@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from harken.times import times_as_text
+
 Segments = list[tuple[float, float]]
 """(start, end) in seconds."""
 
@@ -12,9 +14,12 @@ _SPAN = re.compile(rf"{_TIME}\s*(?:-|–|—|to|until|till|and|,)\s*{_TIME}(?![\
 
 
 def segments(text: str) -> Segments:
-    """The time spans in a text, in order of onset; those that do not run forward are no spans."""
+    """The time spans in a text, in order of onset; those that do not run forward are no spans.
+
+    Times may be time tokens (``<|1.12|>``).
+    """
     found = []
-    for hit in _SPAN.finditer(text):
+    for hit in _SPAN.finditer(times_as_text(text)):
         minutes_a, a, minutes_b, b = hit.groups()
         start = 60 * int(minutes_a or 0) + float(a)
         end = 60 * int(minutes_b or 0) + float(b)

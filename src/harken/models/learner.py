@@ -30,6 +30,7 @@ from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPro
 from harken.models.engine.engine import Engine, eval_mode
 from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
 from harken.models.engine.net import LearnerNet, set_trainable
+from harken.models.engine.time_tokens import restore_times
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
@@ -79,6 +80,7 @@ class Learner(AdaptedModel, ABC):
         self.net = net.eval()
         self.tokenizer = tokenizer
         self.config = dict(config)
+        restore_times(tokenizer, self.config.get("times"))
         self.name = name
         self.style = style
         self.engine = Engine(net, tokenizer)
@@ -239,6 +241,11 @@ class Learner(AdaptedModel, ABC):
     def parameters(self) -> list[nn.Parameter]:
         """The trainable tensors."""
         return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+
+    @property
+    def fresh_encoder(self) -> bool:
+        """Whether the audio encoder began with fresh weights, so that it must be trained."""
+        return False
 
     def trainable(self, groups: Sequence[str]) -> list[nn.Parameter]:
         """Freeze all module groups but the given ones; returns the trainable tensors."""

@@ -20,9 +20,9 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     """The embedded form of `clip` and its encoded bytes, or None where the clip stays a reference.
 
     Clips that are embedded already keep their bytes even without `embed`, so that a filtered
-    dataset does not depend on the one it came from. Silence needs no bytes. A whole FLAC file is
-    copied byte for byte; everything else is decoded at its own rate, cut to its span and written as
-    FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
+    dataset does not depend on the one it came from. Silence and noise need no bytes. A whole FLAC
+    file is copied byte for byte; everything else is decoded at its own rate, cut to its span and
+    written as FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
 
     Raises:
         AudioError: the source cannot be used.
@@ -30,7 +30,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     if clip.kind == "shard":
         data = shard_bytes(clip)
         return replace(clip, origin=clip.key), data
-    if not embed or clip.kind == "silence":
+    if not embed or clip.kind in ("silence", "noise"):
         return None
     if clip.kind == "file" and clip.plan is None:
         whole = _whole_flac(clip)

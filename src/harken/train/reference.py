@@ -16,6 +16,7 @@ from harken.files import write_whole
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.checkpoint import REFERENCE, open_stage
+from harken.train.optimiser import rates
 from harken.train.stage import LoopSettings
 
 
@@ -42,7 +43,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
     """The reference of a stage: the learner as it is now, or as it was before the run was killed.
 
     Args:
-        learner: as the stage got it; afterwards only the groups of the settings are trainable.
+        learner: as the stage got it; afterwards only the groups that are trained are trainable.
         settings: of the stage.
         run: its run.
 
@@ -51,7 +52,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
     """
     from safetensors.torch import load, save
 
-    learner.trainable(settings.groups)
+    learner.trainable(list(rates(learner, settings)))
     tensors = learner.trained_tensors()
     found = open_stage(run, settings.name)
     path = found.folder / REFERENCE

@@ -6,33 +6,27 @@ where times are tokens ("<|1.20|> to <|3.40|>"). A reply without a span is worth
 
 from __future__ import annotations
 
-import re
-
 from harken.ask.parse import answer_text
 from harken.ask.rewards.base import Reward, RewardFunction
-from harken.ask.time_spans import Segments, iou, segments
+from harken.ask.time_spans import iou, segments
 from harken.item import Item
 from harken.models.base import Prompt
-
-_TOKEN = re.compile(r"<\|(\d+(?:\.\d+)?)\|>")
+from harken.times import times_as_text
 
 
 def build() -> RewardFunction:
     """The reward; it has no settings."""
 
     def reward(item: Item, prompt: Prompt, text: str) -> float:
-        said = _spans(answer_text(_TOKEN.sub(r" \1 ", text)))
-        return iou(said, _spans(item.answer)) if said else 0.0
+        # Time tokens look like markup, which the answer is freed of.
+        said = segments(answer_text(times_as_text(text)))
+        return iou(said, segments(item.answer)) if said else 0.0
 
     return reward
 
 
-def _spans(text: str) -> Segments:
-    return segments(_TOKEN.sub(r" \1 ", text))
-
-
 def _has_spans(item: Item) -> bool:
-    return not item.choices and bool(_spans(item.answer))
+    return not item.choices and bool(segments(item.answer))
 
 
 REWARD = Reward(

@@ -23,6 +23,7 @@ from harken.models.engine.batch import (
     TokenizedBatch,
     TokenizedPrompt,
     collate,
+    undropped,
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
@@ -316,6 +317,9 @@ class Engine:
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
+        kept = undropped(batch.audio_inputs)
+        if kept is not None:
+            audio = audio * kept.to(audio.device)[:, None]
         if numbers is not None:
             audio = audio + numbers[number.flatten()[batch.audio.to(self.device)]]
         flat = embedded.flatten(0, 1).index_copy(0, batch.audio.to(self.device), audio)

@@ -22,9 +22,12 @@ class LearnerNet(nn.Module):
             `lm` has the interface of a causal language model of transformers.
         pads_with_silence: silent clips with the same number of frames have the same audio tokens,
             whatever their length in samples.
+        trained_rows: ids of tensors of which some rows are trained though their group has adapters
+            (`harken.models.engine.time_tokens.rows_trained`).
     """
 
     pads_with_silence = False
+    trained_rows: frozenset[int] = frozenset()
 
     def __init__(self, audio_encoder: nn.Module, projector: nn.Module, lm: nn.Module) -> None:
         super().__init__()
@@ -71,5 +74,6 @@ def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
     adapted = {name.split(".")[0] for name, _ in net.named_parameters() if "lora_" in name}
     for name, parameter in net.named_parameters():
         group = name.split(".")[0]
-        parameter.requires_grad_(group in groups and (group not in adapted or "lora_" in name))
+        own = group not in adapted or "lora_" in name or id(parameter) in net.trained_rows
+        parameter.requires_grad_(group in groups and own)
     return [parameter for parameter in net.parameters() if parameter.requires_grad]

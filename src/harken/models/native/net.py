@@ -29,6 +29,12 @@ class InputEmbeddings:
         self._family = family
 
     @property
+    def inner(self) -> nn.Module:
+        """The text model's own embedding layer."""
+        layer: nn.Module = self._family.decoder.get_input_embeddings()
+        return layer
+
+    @property
     def weight(self) -> Tensor:
         """The text model's own embedding (V, width)."""
         return self._family.like
