@@ -28,7 +28,7 @@ from harken.models.load import load_model, needs_items
 from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
-from harken.train.grpo import GrpoSettings
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings
 from tiny_audio import NAMES, alike, mini, named
 

@@ -6,7 +6,6 @@ audio placeholders and padding have no loss.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 
