@@ -90,7 +90,7 @@ def generate_replies(
     position = mask.long().sum(1, keepdim=True) - 1
     while True:
         chosen = _choose(logits, sampling, rngs, closed, engine.tokenizer)
-        picked = _picked(logits, chosen) if logprobs else []
+        picked = _picked(logits, chosen, engine.tokenizer) if logprobs else []
         for row, token in enumerate(chosen):
             if not closed[row]:
                 ended[row] = token in engine.tokenizer.ends
@@ -135,10 +135,12 @@ def _prefill_batch(engine: Any, prompts: Sequence[TokenizedPrompt]) -> Prefill:
     return Prefill(out.logits[:, -1], out.past_key_values, mask)
 
 
-def _picked(logits: Tensor, chosen: Sequence[int]) -> list[float]:
-    """The log-probability of the id that was chosen in each row (B, V)."""
+def _picked(logits: Tensor, chosen: Sequence[int], tokenizer: Any) -> list[float]:
+    """The log-probability of the id that was chosen in each row (B, V), as `_choose` has it."""
     ids = torch.tensor(chosen, device=logits.device)[:, None]
-    found: list[float] = logits.float().log_softmax(-1).gather(1, ids)[:, 0].tolist()
+    logits = logits.float().clone()
+    logits[:, tokenizer.audio] = -torch.inf
+    found: list[float] = logits.log_softmax(-1).gather(1, ids)[:, 0].tolist()
     return found
 
 

@@ -45,9 +45,14 @@ def reply_logits(engine: Any, replies: Sequence[TokenizedPrompt]) -> tuple[Tenso
 
 
 def reply_logprobs(engine: Any, replies: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor]:
-    """Log-probability (N,) of every token of `replies`, in order, and its row (N,)."""
+    """Log-probability (N,) of every token of `replies`, in order, and its row (N,).
+
+    As replies are sampled: of all tokens but the audio placeholder.
+    """
     logits, ids, rows = reply_logits(engine, replies)
-    return logits.float().log_softmax(-1).gather(1, ids[:, None])[:, 0], rows
+    never = torch.tensor([engine.tokenizer.audio], device=logits.device)
+    logs = logits.float().index_fill(1, never, -torch.inf).log_softmax(-1)
+    return logs.gather(1, ids[:, None])[:, 0], rows
 
 
 def _tree_logits(engine: Any, replies: Sequence[TokenizedPrompt]) -> Tensor | None:
