@@ -27,6 +27,12 @@ def quiet(on: bool = True) -> None:
     _quiet = on
 
 
+def note(line: str) -> None:
+    """A line on stderr that tells what was done with the input, unless progress is off."""
+    if not _quiet:
+        _say(line)
+
+
 def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `things` unchanged while showing how many are done, the rate and the time left.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -24,7 +24,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -40,13 +43,14 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    audio_root: AudioRoot = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Train a model. Killed and started again, it ends with the same weights.
 
     All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
@@ -64,6 +68,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
+        audio_root=audio_root,
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from harken.config import settings_of
 from harken.errors import ConfigError
+from harken.item import Item
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
@@ -36,12 +37,14 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
+    audio_root: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
     Args:
         recipe: a name in `RECIPES`, or a stage.
-        dataset: a folder written by `harken curate` (recipes), or a dataset or ``.jsonl`` (stages).
+        dataset: a folder written by `harken curate` (recipes), or anything that `read_items` takes
+            (stages).
         out: folder of the runs and models.
         model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
         config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
@@ -49,6 +52,7 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
+        audio_root: of other programs' sets: where audio is that is not beside the set.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -63,7 +67,8 @@ def train(
     plan = settings_of(plan_for(model, seed), config, overrides)
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
-        made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
+        items = training_items(dataset, audio_root)
+        made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
         return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
     if dataset.is_file():
         raise ConfigError(
@@ -90,7 +95,7 @@ def _items_by_stage(training: Path) -> dict[str, int]:
 
 def _one_stage(
     name: str,
-    dataset: Path,
+    items: Sequence[Item],
     out: Path,
     model: str,
     plan: Plan,
@@ -98,7 +103,6 @@ def _one_stage(
     device: str,
     dtype: str,
 ) -> dict[str, Any]:
-    items = training_items(dataset)
     learner = start(model, items, seed, device=device, dtype=dtype)
     own = tiny_curriculum.takes(name, items) if preset_of(model) else items
     chosen = STAGES.get(name).chosen(own, plan[name])

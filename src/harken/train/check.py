@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from harken.audio.clip import Clip, silence
 from harken.audio.load import duration_s, require_heard
@@ -52,15 +53,19 @@ def check_items(
         if found:
             faults.append(f"{', '.join(item.id for item in example)}: {'; '.join(found)}")
     if faults:
-        more = len(faults) - SHOWN
-        shown = faults[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        raise DataError(
-            f"{len(faults)} of {len(asked)} items cannot be trained on:\n  "
-            + "\n  ".join(shown)
-            + "\n",
-            where=f"stage {stage}",
-            hint="Take them out of the dataset, or mend their files.",
-        )
+        hint = "Take them out of the dataset, or mend their files."
+        refuse(faults, len(asked), stage, hint=hint)
+
+
+def refuse(faults: Sequence[str], count: int, stage: str, *, hint: str) -> NoReturn:
+    """Raise DataError with the faults of items, at most `SHOWN` of them, and their number."""
+    more = len(faults) - SHOWN
+    shown = [*faults[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    raise DataError(
+        f"{len(faults)} of {count} items cannot be trained on:\n  " + "\n  ".join(shown) + "\n",
+        where=f"stage {stage}",
+        hint=hint,
+    )
 
 
 def _untokenized(
