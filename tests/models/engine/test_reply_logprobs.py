@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_audioflamingo3
+import tiny_granite
 import tiny_qwen2_audio
 import tiny_qwen_omni
 import torch
@@ -25,6 +26,7 @@ from tiny_audio import NAMES, alike, mini, named
 NATIVE: dict[str, Any] = {
     "qwen2_audio": tiny_qwen2_audio.TINY,
     "audioflamingo3": tiny_audioflamingo3.TINIES[0],
+    "granite_speech": tiny_granite.TINIES[0],
     "qwen2_5_omni": tiny_qwen_omni.TINIES[0],
 }
 KINDS = ("composed", *NATIVE)
