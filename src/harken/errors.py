@@ -108,3 +108,7 @@ class NoSignal(HarkenError):
     """Training by rewards had nothing to learn from, for longer than its patience."""
 
     exit_code = 11
+
+
+class HarkenWarning(UserWarning):
+    """What is told in one line on stderr, and does not end a command."""

@@ -24,10 +24,12 @@ from harken.item import Item
 from harken.models.engine.reply_logprobs import reply_logprobs
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.arrival import check_arrival
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.grpo_turn import GrpoTurns, ReplyBatch, micro_batches
+from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.policy_loss import grpo_loss, kl_k3
 from harken.train.reference import open_reference
@@ -35,6 +37,7 @@ from harken.train.rollouts import LocalRollouts, RolloutLog, RolloutSource
 from harken.train.server_rollouts import ServerRollouts
 from harken.train.signal_watch import SignalWatch
 from harken.train.stage import Stage
+from harken.train.teachable import unteachable
 from harken.train.train_loop import train_loop
 
 
@@ -98,10 +101,20 @@ def _objective(
 
     def check() -> None:
         picks = turns.picker.used(settings.turns)
-        check_items(
+        measures = check_items(
             ([items[i]] for i in picks),
             settings.name,
             lambda example: learner.tokenize(make_prompt(example[0], learner.style)),
+            teachable=lambda item: unteachable(learner, item, answers=False),
+        )
+        write_measures(run, settings.name, measures)
+        check_arrival(
+            learner,
+            [items[i] for i in picks],
+            [],
+            run,
+            stage=settings.name,
+            faults=settings.audio_faults,
         )
 
     return Objective(
