@@ -66,7 +66,7 @@ def train(
     """Train a model. Killed and started again, it ends with the same weights.
 
     All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
