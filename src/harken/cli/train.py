@@ -19,6 +19,11 @@ from harken.report.text import table
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
 
+Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
+
+
+Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
+
 
 def train(
     recipe: Annotated[
@@ -40,10 +45,8 @@ def train(
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
-    device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
-    dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16.")
-    ] = "",
+    device: Device = "",
+    dtype: Dtype = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
         bool,
