@@ -36,7 +36,7 @@ def objective(ahead: bool = True, pause: float = 0.0, bad: int = -1) -> tuple[Ob
 def test_each_step_is_prepared_once_in_order(first: int, steps: int) -> None:
     own, asked = objective()
     with Loader(own, steps) as loader:
-        found = [loader.get(step).about["step"] for step in range(first, steps)]
+        found = [loader.get(step).counts["step"] for step in range(first, steps)]
     assert found == list(range(first, steps))
     assert asked == [f"{step} loader" for step in range(first, steps)]
 

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harken.cli.options import AudioRoot, Json, Seed, finish
+from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
+from harken.cli.features import Features
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 from harken.report.text import table
 
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
+
+Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
+
+
+Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
+
+
+Parallel = Annotated[
+    str,
+    typer.Option(
+        help="In several processes (torchrun, accelerate launch): ddp (the model whole in each; "
+        "the default) or fsdp (sharded)."
+    ),
+]
+
+
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="Log to tensorboard, wandb or trackio too; repeat for more."),
+]
 
 
 def train(
@@ -30,64 +54,78 @@ def train(
         ),
     ],
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
-    ],
+        Path | None,
+        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
-    device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
-    parallel: Annotated[
-        str,
+    device: Device = "",
+    dtype: Dtype = "",
+    parallel: Parallel = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
         typer.Option(
-            help="In several processes (torchrun, accelerate launch): ddp (the model whole in "
-            "each; the default) or fsdp (sharded)."
+            help="Save all weights; else what was trained, and the name and hash of the rest."
         ),
-    ] = "",
-    dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16.")
-    ] = "",
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
-    tracker: Annotated[
-        list[str] | None,
-        typer.Option(help="Log to tensorboard, wandb or trackio too; repeat for more."),
-    ] = None,
+    tracker: Trackers = None,
+    preview: PreviewFlag = False,
+    count: Examples = 3,
+    plan: PlanFlag = False,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Train a model. Killed and started again, it ends with the same weights.
 
     All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
     In several processes a step has the same examples, and the same gradient, as in one.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items --model mine --preview -n 2
+               harken train sft items --model mine --plan
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
                torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
+    from harken.recipes.steps import adapted, signal_text
     from harken.train.parallel import processes, rank
     from harken.train.trackers import tracked
 
+    if features:
+        use_features(features)
+    start = partial(
+        run,
+        recipe,
+        dataset,
+        model=adapted(model, lora or [], copy_bases),
+        config=config,
+        overrides=override or [],
+        seed=seed,
+        dtype=dtype,
+        audio_root=audio_root,
+    )
+    if preview or plan:
+        before_run(
+            partial(start, device=device), count=count if preview else 0, plan=plan, as_json=as_json
+        )
+        return
+    if out is None:
+        raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
     with processes(device, parallel) as own_device, tracked(tracker or []):
         first = rank() == 0
-        result = run(
-            recipe,
-            dataset,
-            out,
-            model=model,
-            config=config,
-            overrides=override or [],
-            seed=seed,
-            device=own_device,
-            dtype=dtype,
-            audio_root=audio_root,
-        )
+        result = start(out, device=own_device)
     if not first:
         return
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]

@@ -37,10 +37,12 @@ class Prepared:
     Attributes:
         micro_batches: of the whole step; in several processes all prepare the same ones, and each
             takes its share. Empty: nothing is learned in this step.
-        about: metrics of the whole step.
+        counts: numbers of the whole step for its metrics, such as ``clips``.
+        about: further metrics of the step.
     """
 
     micro_batches: Sequence[MicroBatch]
+    counts: Mapping[str, int] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -48,9 +48,9 @@ def rank() -> int:
     return dist.get_rank() if size() > 1 else 0
 
 
-def kind() -> str:
-    """How the model is held in several processes."""
-    return _kind.get()
+def sharded() -> bool:
+    """Whether the model is sharded over several processes."""
+    return size() > 1 and _kind.get() == "fsdp"
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
     """
     from safetensors.torch import load, save
 
-    if parallel.size() > 1 and parallel.kind() == "fsdp":
+    if parallel.sharded():
         raise ConfigError(
             "the model at the start of a stage is kept whole, and the model is sharded",
             where=settings.name,

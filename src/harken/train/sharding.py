@@ -160,8 +160,7 @@ class Sharded(Held):
 
 def hold(learner: Learner) -> Held:
     """The model as the processes hold it."""
-    sharded = parallel.size() > 1 and parallel.kind() == "fsdp"
-    return Sharded(learner) if sharded else Held(learner)
+    return Sharded(learner) if parallel.sharded() else Held(learner)
 
 
 def _released(module: Any) -> None:

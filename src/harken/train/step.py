@@ -83,8 +83,9 @@ def take_step(
         NotFiniteError: the loss or the gradient.
     """
     optimiser.clear()
+    about = {**prepared.counts, **prepared.about}
     if not prepared.micro_batches:
-        return {"loss": None, **prepared.about}
+        return {"loss": None, **about}
     sums = _Sums()
     for micro, share in own_share(prepared.micro_batches, parallel.rank(), parallel.size()):
         loss = held.run(partial(_pass, held, objective, micro, share, sums))
@@ -101,7 +102,7 @@ def take_step(
         record["audio_grad_norm"] = round(math.sqrt(sums.audio), 8)
         optimiser.step()
     means = {name: round(mean, 6) for name, mean in sums.means.items()}
-    return record | dict(prepared.about) | means
+    return record | about | means
 
 
 def own_share(

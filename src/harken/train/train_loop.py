@@ -11,16 +11,18 @@ from collections.abc import Sequence
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
+from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
-from harken.train import evaluation, parallel
+from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
+from harken.train.parameters import tell_parameters
 from harken.train.recompute import recomputed
 from harken.train.sharding import hold
 from harken.train.stage import LoopSettings
@@ -44,12 +46,14 @@ def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Ob
         ConfigError: nothing would be trained, or float16 weights.
         RunError: the loss, a gradient or a weight is not finite.
     """
-    with (
-        deterministic(settings.threads),
-        recomputed(learner.net, settings.gradient_checkpointing),
-        Loader(objective, settings.steps) as loader,
-    ):
-        return _Loop(learner, settings, run, objective, loader).all()
+    with deterministic(settings.threads):
+        freeze(learner, settings)
+        with (
+            recomputed(learner.net, settings.gradient_checkpointing),
+            frames_kept(learner, OFF if parallel.sharded() else settings.features),
+            Loader(objective, settings.steps) as loader,
+        ):
+            return _Loop(learner, settings, run, objective, loader).all()
 
 
 class _Loop:
@@ -66,12 +70,13 @@ class _Loop:
         self.learner, self.settings, self.run, self.objective = learner, settings, run, objective
         self.loader = loader
         self.found: Checkpoint = open_stage(run, settings.name)
-        freeze(learner, settings)
-        if not self.found.finished and self.found.step == 0:
-            objective.check()  # with the whole model: it may compute gradients
+        if not self.found.finished:  # with the whole model, before it is sharded
+            tell_parameters(learner, run, settings.name)
+            if self.found.step == 0:
+                objective.check()
         self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
-        self.evaluate = evaluation.current()
+        self.evaluate = None if dry.current() else evaluation.current()
         self.watch = AudioWatch(run, settings.name, settings.audio_faults)
         self.trackers = StageTrackers(())
         self.saved_at = time.monotonic()
@@ -110,6 +115,7 @@ class _Loop:
         own = self.optimiser.set_rates(step)
         try:
             prepared = self._prepared(step)
+            dry.prepared(self.learner, settings, prepared, lambda: self.objective.named(step))
             record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
@@ -125,6 +131,7 @@ class _Loop:
         times = {"s": time.perf_counter() - start, "waited_s": self.loader.waited_s}
         self.run.log({"stage": settings.name, "step": step, **times})
         self.watch.see(record, self.objective.named(step))
+        dry.stepped(self.optimiser, time.perf_counter() - start)
         if due:
             self.optimiser.require_finite(step)
         if due and not last:
