@@ -11,6 +11,7 @@ STAGES: Registry[Stage] = Registry(
         "text-warmup": "harken.train.text_warmup:STAGE",
         "align": "harken.train.align:STAGE",
         "ctc": "harken.train.ctc:STAGE",
+        "distil": "harken.train.distil:STAGE",
         "sft": "harken.train.sft:STAGE",
         "joint": "harken.train.joint:STAGE",
         "timestamps": "harken.train.timestamps:STAGE",
