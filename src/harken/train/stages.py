@@ -17,6 +17,7 @@ STAGES: Registry[Stage] = Registry(
         "timestamps": "harken.train.timestamps:STAGE",
         "idk": "harken.train.idk:STAGE",
         "dpo": "harken.train.dpo:STAGE",
+        "activation": "harken.train.activation:STAGE",
         "grpo": "harken.train.grpo:STAGE",
     },
     shape="harken.train.stage:Stage",
