@@ -51,8 +51,8 @@ def ending(learner: Learner) -> Learner:
     """Sampled replies of a fresh model seldom end: the end is made more probable."""
     plain = learner.engine.generate
 
-    def generate(prompts: Any, sampling: Any, rngs: Any, rooms: Any = ()) -> Any:
-        found = plain(prompts, sampling, rngs, rooms)
+    def generate(*given: Any, **named: Any) -> Any:
+        found = plain(*given, **named)
         return [replace(reply, ended=True) for reply in found]
 
     learner.engine.generate = generate  # type: ignore[method-assign]
@@ -130,7 +130,7 @@ def _fixed(learner: Learner) -> Any:
 
     ids = learner.tokenizer.encode("5 6 7")[:3]
 
-    def generate(prompts: Any, *_: Any) -> list[Any]:
+    def generate(prompts: Any, *_: Any, **__: Any) -> list[Any]:
         text = learner.tokenizer.decode(ids)
         whole = GeneratedReply(text=text, ids=tuple(ids), ended=True)
         short = GeneratedReply(text=text[:1], ids=tuple(ids[:1]), ended=True)
