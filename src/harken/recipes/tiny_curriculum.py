@@ -22,6 +22,7 @@ from harken.train.align import AlignSettings
 from harken.train.grpo import GrpoSettings
 from harken.train.sft import SftSettings
 from harken.train.stage import LoopSettings
+from harken.train.stages import STAGES
 from harken.train.text_warmup import TextWarmupSettings
 
 MEASURED_MINUTES = 5.0
@@ -79,7 +80,7 @@ def takes(stage: str, items: Iterable[Item]) -> list[Item]:
         return drills(items)
     if stage == "align":
         return naming(items)
-    return [item for item in items if stage != "grpo" or item.choices]
+    return STAGES.get(stage).takes(list(items))
 
 
 def drills(items: Iterable[Item]) -> list[Item]:
