@@ -55,7 +55,7 @@ CASES = {
     # The encoder of some classes projects.
     "align": Case({"groups": ("audio_encoder", "projector")}),
     "timestamps": Case({"resolution": 0.1, "max_s": 2.0}),
-    "idk": Case({"known_from": 1, "temperature": 0.2, "max_tokens": 4}, taught=True),
+    "idk": Case({"batch": 6, "known_from": 1, "temperature": 0.2, "max_tokens": 4}, taught=True),
     "dpo": Case({"from_choices": True, "lr": 1e-3}),
     "grpo": Case(
         {"items": 2, "group": 4, "max_tokens": 2, "temperature": 2.0, "lr": 1e-3}, falls=False
