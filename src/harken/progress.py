@@ -27,6 +27,12 @@ def quiet(on: bool = True) -> None:
     _quiet = on
 
 
+def note(line: str) -> None:
+    """A line on stderr that tells what was done with the input, unless progress is off."""
+    if not _quiet:
+        _say(line)
+
+
 def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `things` unchanged while showing how many are done, the rate and the time left.
 
@@ -41,6 +47,12 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
         yield from _bar(things, label, total)
     else:
         yield from _lines(things, label, total)
+
+
+def tell(line: str) -> None:
+    """One line on stderr, unless progress is turned off."""
+    if not _quiet:
+        _say(line)
 
 
 def _lines(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:

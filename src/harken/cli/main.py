@@ -24,6 +24,7 @@ from harken.cli.eval import evaluate
 from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
+from harken.cli.merge import merge
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
 from harken.cli.report import report
@@ -65,6 +66,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "compose": compose,
     "features": features,
     "train": train,
+    "merge": merge,
     "eval": evaluate,
     "rescore": rescore,
     "report": report,
@@ -144,8 +146,8 @@ def _root(
 
 
 def _warn_in_one_line() -> None:
-    """A plugin that is left out is told in one line; other warnings with their place, as usual."""
-    from harken.registry import PluginWarning
+    """Own warnings are told in one line; others with their place, as usual."""
+    from harken.errors import HarkenWarning
 
     usual = warnings.showwarning
 
@@ -157,7 +159,7 @@ def _warn_in_one_line() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, PluginWarning):
+        if issubclass(category, HarkenWarning):
             print(f"harken: warning: {message}", file=sys.stderr)
         else:
             usual(message, category, filename, lineno, file, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,12 @@ Json = Annotated[
 
 
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
+
+
+AudioRoot = Annotated[
+    Path | None,
+    typer.Option(help="Of another program's set: where audio is that is not beside it."),
+]
 
 
 MaxTokens = Annotated[int, typer.Option(help="Room for a reply, in tokens; longer ones are cut.")]
@@ -31,6 +38,16 @@ Temperature = Annotated[float, typer.Option(help="Of sampled replies; 0: the mos
 
 TopP = Annotated[
     float, typer.Option(help="Sample from the most probable tokens with this share; 1 = all.")
+]
+
+
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora",
+        help="Adapters in a module group (audio_encoder, projector, lm): lm:16, or "
+        "lm:r=16,alpha=32,dropout=0.05,targets=q_proj|v_proj,dora,rslora; repeat for more groups.",
+    ),
 ]
 
 

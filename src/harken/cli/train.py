@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.features import Features
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -24,7 +25,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -36,10 +40,19 @@ def train(
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save all weights; else what was trained, and the name and hash of the rest."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    audio_root: AudioRoot = None,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -50,20 +63,25 @@ def train(
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
+    from harken.recipes.steps import adapted, signal_text
 
+    if features:
+        use_features(features)
     result = run(
         recipe,
         dataset,
         out,
-        model=model,
+        model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=override or [],
         seed=seed,
         device=device,
         dtype=dtype,
+        audio_root=audio_root,
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])

@@ -7,12 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.config import settings_of
+from harken.config import read_values, settings_of
 from harken.errors import ConfigError
+from harken.item import Item
+from harken.models.engine.lora_settings import lora_from
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
+    adapted,
     plan_for,
     preset_of,
     reward_signal,
@@ -36,19 +39,24 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
+    audio_root: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
     Args:
         recipe: a name in `RECIPES`, or a stage.
-        dataset: a folder written by `harken curate` (recipes), or a dataset or ``.jsonl`` (stages).
+        dataset: a folder written by `harken curate` (recipes), or anything that `read_items` takes
+            (stages).
         out: folder of the runs and models.
-        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
-        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
+        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``, with settings
+            if there are any (`harken.recipes.steps.adapted`).
+        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``, and of adapters by
+            module group, such as ``lora: {lm: {rank: 16}}``, unless `model` has the setting.
         overrides: the same as ``stage.key=value``.
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
+        audio_root: of other programs' sets: where audio is that is not beside the set.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -60,10 +68,13 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
-    plan = settings_of(plan_for(model, seed), config, overrides)
+    if (lora := read_values(config, overrides).get("lora")) and "lora=" not in model:
+        model = adapted(model, [lora_from(lora)])
+    plan = settings_of(plan_for(model, seed), config, overrides, apart=("lora",))
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
-        made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
+        items = training_items(dataset, audio_root)
+        made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
         return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
     if dataset.is_file():
         raise ConfigError(
@@ -90,7 +101,7 @@ def _items_by_stage(training: Path) -> dict[str, int]:
 
 def _one_stage(
     name: str,
-    dataset: Path,
+    items: Sequence[Item],
     out: Path,
     model: str,
     plan: Plan,
@@ -98,7 +109,6 @@ def _one_stage(
     device: str,
     dtype: str,
 ) -> dict[str, Any]:
-    items = training_items(dataset)
     learner = start(model, items, seed, device=device, dtype=dtype)
     chosen = (
         tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)

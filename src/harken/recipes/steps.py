@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from harken.curate.labels import LABELS
-from harken.errors import DataError, RunError
+from harken.errors import ConfigError, DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
+from harken.models.engine.lora_settings import parse_lora
 from harken.models.learner import Learner, load_learner
+from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum
 from harken.runs import Run, read_run
@@ -52,6 +54,29 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     """
     neutral = {stage.name: stage.settings(seed=seed) for stage in STAGES.members()}
     return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
+
+
+def adapted(model: str, lora: Sequence[str] = (), copy_bases: bool = False) -> str:
+    """`model` with settings for adapters, and for saving all weights with it.
+
+    Args:
+        model: as `start` takes it.
+        lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
+        copy_bases: see `harken.models.native.settings.NativeSettings`.
+
+    Raises:
+        ConfigError: adapters that make no sense, or for a model that is trained from scratch.
+    """
+    if not parse_lora(lora):
+        lora = ()
+    if model in PRESETS:
+        if lora:
+            raise ConfigError(
+                f"{model} is trained from scratch: adapters need trained weights",
+                hint="Name a saved model or native:FOLDER with --model.",
+            )
+        return model
+    return with_settings(model, lora=";".join(lora), copy_bases="true" if copy_bases else "")
 
 
 def start(
@@ -136,26 +161,26 @@ def to_reward(
     return taken
 
 
-def items_of(dataset: Path, split: str = "train") -> list[Item]:
-    """The items of one split of a dataset folder or ``.jsonl``; of all splits if it is empty.
+def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None) -> list[Item]:
+    """The items of one split of anything that `read_items` takes; of all splits if it is empty.
 
     Where no item names a split, as in lists written by hand, all items are taken.
     """
-    items = list(read_items(dataset))
+    items = list(read_items(dataset, audio_root))
     if not any(item.split for item in items):
         return items
     return [item for item in items if not split or item.split == split]
 
 
-def training_items(dataset: Path) -> list[Item]:
+def training_items(dataset: Path, audio_root: Path | None = None) -> list[Item]:
     """`items_of` for training.
 
     Raises:
         DataError: there are none; the error lists the splits found.
     """
-    items = items_of(dataset)
+    items = items_of(dataset, audio_root=audio_root)
     if not items:
-        counts = Counter(item.split or "(none)" for item in read_items(dataset))
+        counts = Counter(item.split or "(none)" for item in read_items(dataset, audio_root))
         there = ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "no items at all"
         raise DataError(
             "no item is in the split train", where=str(dataset), hint=f"Splits found: {there}."
