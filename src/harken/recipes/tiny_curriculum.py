@@ -19,7 +19,7 @@ from typing import Any
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.train.align import AlignSettings
-from harken.train.grpo import GrpoSettings
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
