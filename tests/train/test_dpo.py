@@ -14,7 +14,7 @@ from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run, read_run
-from harken.train.dpo import DpoSettings, dpo
+from harken.train.dpo import STAGE, DpoSettings, dpo
 from harken.train.preferences import pair_prompt
 from harken.train.sft import SftSettings, sft
 from made_items import contents
@@ -163,6 +163,14 @@ def test_what_is_no_pair_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no audio is in the pairs"):
         bare = replace(opened, clips=(), rejected="clicks")
         dpo(mini(), [bare], replace(how, groups=("projector",)), run_in(tmp_path / "bare"))
+
+
+def test_items_are_refused_and_not_left_out_unless_pairs_are_made(tmp_path: Path) -> None:
+    item = named(tmp_path, "noise", 0, 0.3)
+    opened = replace(item, choices=())
+    own = [item, opened, replace(opened, rejected="clicks")]
+    assert STAGE.chosen(own, DpoSettings()) == own
+    assert STAGE.chosen(own, DpoSettings(from_choices=True)) == [own[0], own[2]]
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

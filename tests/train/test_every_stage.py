@@ -143,7 +143,8 @@ def test_trained_saved_opened_rerun_and_resumed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chosen, how = STAGES.get(name).takes(items), settings(name)
+    how = settings(name)
+    chosen = STAGES.get(name).chosen(items, how)
     learner = opened(kind, dtype, name, folders, items)
     before = learner.identity()
     run_stage(name, learner, chosen, how, tmp_path / "run")
