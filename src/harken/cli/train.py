@@ -65,10 +65,7 @@ def train(
     parallel: Parallel = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save all weights; else what was trained, and the name and hash of the rest."
-        ),
+        bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
@@ -103,8 +100,7 @@ def train(
     from harken.train.parallel import processes, rank
     from harken.train.trackers import tracked
 
-    if features:
-        use_features(features)
+    use_features(features)
     start = partial(
         run,
         recipe,
