@@ -11,6 +11,7 @@ from harken.config import settings_of
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.recipes import tiny_curriculum
+from harken.recipes.job import Job
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
@@ -38,6 +39,7 @@ def train(
     device: str = "",
     dtype: str = "",
     audio_root: Path | None = None,
+    size: str = "full",
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -53,6 +55,7 @@ def train(
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
         audio_root: of other programs' sets: where audio is that is not beside the set.
+        size: of a recipe: ``full``, or ``smoke``: a few steps of each stage.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -64,19 +67,18 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
-    plan = settings_of(plan_for(model, seed), config, overrides)
+    if recipe in RECIPES:
+        defaults = RECIPES.get(recipe).plan(model, size, seed)
+    else:
+        defaults = plan_for(model, seed)
+    plan = settings_of(defaults, config, overrides)
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
         items = training_items(dataset, audio_root)
         made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
         return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
-    if dataset.is_file():
-        raise ConfigError(
-            f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
-            where=str(dataset),
-            hint="Curate it first, or train one stage: harken train sft FILE.",
-        )
-    learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed, device, dtype)
+    job = Job(dataset, out, model, plan, seed, device, dtype, size, audio_root)
+    learner = RECIPES.get(recipe).run(job)
     return {
         "recipe": recipe,
         "identity": learner.identity(),
