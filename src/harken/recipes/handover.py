@@ -77,9 +77,10 @@ def read_handover(folder: Path) -> Handover | None:
         return None
     try:
         raw = load_json(folder / FILE)
-        texts = {name: str(raw[name]) for name in ("stage", "tokenizer")}
-        lists = {name: tuple(raw[name]) for name in ("groups", "adapters", "items", "clips")}
-        return Handover(**texts, **lists)
+        groups, adapters, items, clips = (
+            tuple(map(str, raw[name])) for name in ("groups", "adapters", "items", "clips")
+        )
+        return Handover(str(raw["stage"]), str(raw["tokenizer"]), groups, adapters, items, clips)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(
             f"{FILE} is damaged: {error}", where=str(folder), hint="Train this stage again."

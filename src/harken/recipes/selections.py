@@ -125,4 +125,4 @@ def _once(items: Sequence[Item]) -> list[Item]:
 
 
 def _has_times(text: str) -> bool:
-    return bool(written_times(text))
+    return any(True for _ in written_times(text))
