@@ -49,6 +49,12 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
         yield from _lines(things, label, total)
 
 
+def tell(line: str) -> None:
+    """One line on stderr, unless progress is turned off."""
+    if not _quiet:
+        _say(line)
+
+
 def _lines(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:
     _say(f"{label}: {total if total is not None else '?'} to do")
     done, start, over = [0], time.monotonic(), threading.Event()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
@@ -44,6 +45,7 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -55,9 +57,12 @@ def train(
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
 
+    if features:
+        use_features(features)
     result = run(
         recipe,
         dataset,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.batch import Batch, BatchSettings, grouped, make_batch, make_example
-from harken.train.check import check_items
+from harken.train.batch import Batch, BatchSettings, grouped, make_batch
+from harken.train.before import check_groups, require_packing
 from harken.train.less_audio import NOTHING
 from harken.train.losses import answer_loss
 from harken.train.mix import Mix
@@ -34,6 +33,9 @@ class TrainSettings(LoopSettings):
     Attributes:
         batch: examples in a micro-batch (of one item each, or of up to `turns`); a step has
             `accumulate` of these.
+        pack_tokens: if above 0, the examples of a micro-batch share rows of so many tokens instead
+            of being padded to the longest (`harken.models.engine.packing`): the same items, loss
+            and gradient, in less time where lengths differ.
         smoothing: label smoothing.
         modality_dropout, clips_as_text, augment, turns, audio_dropout, nothing, nothing_answer: see
             `harken.train.batch.BatchSettings`.
@@ -42,6 +44,7 @@ class TrainSettings(LoopSettings):
     """
 
     batch: int = 8
+    pack_tokens: int = 0
     smoothing: float = 0.0
     modality_dropout: float = 0.0
     clips_as_text: bool = False
@@ -61,6 +64,7 @@ class TrainSettings(LoopSettings):
     def faults(self) -> list[str]:
         """What is wrong with the values."""
         found = [self.fault(name, least=1) for name in ("batch", "turns")]
+        found += [self.fault("pack_tokens")]
         found += [self.fault(name, most=1) for name in ("modality_dropout", "smoothing")]
         # All audio dropped, or all answers "nothing", teaches not to listen.
         found += [self.fault(name, most=0.99) for name in ("audio_dropout", "nothing")]
@@ -117,6 +121,7 @@ def train_on_sources(
             )
     how = _batch_settings(settings, answers or {})
     how.check(learner)
+    require_packing(learner, settings.name, settings.pack_tokens)
     _require_audio([item for source in sources for item in source.items], settings)
     own = with_replay(sources, settings.replay, settings.replay_share, run, settings.name)
     groups, mix = arranged(own, settings)
@@ -133,7 +138,7 @@ def train_on_sources(
         )
 
     def answers_loss(micro: MicroBatch) -> tuple[Tensor, Mapping[str, float]]:
-        logits, ids, _ = learner.engine.answer_logits(micro.batch)
+        logits, ids, _ = learner.engine.answer_logits(micro.batch, pack_tokens=settings.pack_tokens)
         if loss is not None:
             return loss(logits, ids)
         return answer_loss(logits, ids, settings.smoothing), {}
@@ -146,7 +151,7 @@ def train_on_sources(
         chosen = [
             groups[pick] for pick in mix.used(settings.examples, settings.seed, settings.steps)
         ]
-        _check_groups(learner, chosen, how, settings)
+        check_groups(learner, chosen, how, settings, run, pack_tokens=settings.pack_tokens)
 
     objective = Objective(prepare=prepare, loss=answers_loss, check=check, named=named)
     train_loop(learner, settings, run, objective)
@@ -208,21 +213,3 @@ def _require_audio(items: Sequence[Item], settings: TrainSettings) -> None:
             where=settings.name,
             hint="Set nothing to 0, or add open-ended items.",
         )
-
-
-def _check_groups(
-    learner: Learner, chosen: Sequence[Sequence[Item]], how: BatchSettings, settings: TrainSettings
-) -> None:
-    """Raise DataError for all items of all steps that cannot be trained on; see `check_items`."""
-    plain = replace(how, modality_dropout=0.0, augment=False)
-    rng = np.random.default_rng(0)  # the order of the options changes nothing that is checked
-
-    def tokenize(example: Sequence[Item]) -> object:
-        return make_example(learner, example, plain, rng)
-
-    audio = not how.clips_as_text
-    single = [[item] for group in chosen for item in group]
-    check_items(single, settings.name, tokenize, audio=audio)
-    packs = [group for group in chosen if len(group) > 1]
-    if packs:  # each of their items fits; together they may be too long
-        check_items(packs, settings.name, tokenize, audio=False)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
+from harken.models.kept_frames import frames_kept
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
 from harken.train import evaluation
+from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.objective import Objective
@@ -53,28 +55,34 @@ class _Loop:
         self.found: Checkpoint = open_stage(run, settings.name)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = evaluation.current()
+        self.watch = AudioWatch(run, settings.name, settings.audio_faults)
         self.saved_at = time.monotonic()
         self.saving_s = 0.0
 
     def all(self) -> str:
         """Everything from the checkpoint on."""
-        found, steps = self.found, self.settings.steps
+        found = self.found
         first = found.restore(self.learner, self.optimiser)
         if not found.finished:
-            if first == 0:
-                self.objective.check()
-            todo = range(first, steps)
-            done, stopped = first, ""
-            for step in track(todo, self.settings.name, total=len(todo)):
-                if stopped := self._evaluated(step):
-                    break
-                self._step(step)
-                done = step + 1
-            stopped = stopped or self._evaluated(steps)
-            found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
+            with frames_kept(self.learner, self.settings.features):
+                self._steps(first)
         self.learner.trainable(GROUPS)
         self.learner.net.eval()
         return found.stopped
+
+    def _steps(self, first: int) -> None:
+        """All steps from `first` on, with their evaluations."""
+        if first == 0:
+            self.objective.check()
+        todo = range(first, self.settings.steps)
+        done, stopped = first, ""
+        for step in track(todo, self.settings.name, total=len(todo)):
+            if stopped := self._evaluated(step):
+                break
+            self._step(step)
+            done = step + 1
+        stopped = stopped or self._evaluated(self.settings.steps)
+        self.found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
 
     def _step(self, step: int) -> None:
         """One step with its metrics, and a checkpoint if one is due."""
@@ -96,6 +104,7 @@ class _Loop:
         head = {"stage": settings.name, "step": step, "loss": record.pop("loss"), **own}
         self.run.append("metrics", [{**head, **record}], sync=due)
         self.run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - start})
+        self.watch.see(record, self.objective.named(step))
         if due:
             self.optimiser.require_finite(step)
         if due and not last:

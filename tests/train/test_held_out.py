@@ -1,0 +1,53 @@
+"""Held-out items: no recording on both sides, nothing lost without a count."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harken.audio.clip import Clip
+from harken.item import Item
+from harken.train.held_out import hold_out, sources
+
+
+def item(number: int, *recordings: str) -> Item:
+    return Item(f"What is heard, {number}?", "rain", recordings=recordings)
+
+
+def odd(one: Item) -> str:
+    return "odd" if "odd" in one.answer else ""
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.9, 1.0])
+def test_no_recording_is_on_both_sides_and_all_items_are_counted(share: float, seed: int) -> None:
+    items = [item(n, f"r{n % 10}", f"r{(n * seed + 1) % 10}") for n in range(60)]
+    items += [item(n, f"r{n}") for n in range(60, 70)]
+    parts = hold_out(items, odd, share, 5, seed)
+    one, other = (
+        {name for kept in side for name in sources(kept)} for side in (parts.train, parts.held_out)
+    )
+    assert not one & other and len(other) <= 5
+    assert len(parts.train) + len(parts.held_out) + sum(parts.left_out.values()) == len(items)
+    again = hold_out(items[::-1], odd, share, 5, seed)
+    assert {one.id for one in again.held_out} == {one.id for one in parts.held_out}
+
+
+def test_by_hand() -> None:
+    items = [item(n, f"r{n}") for n in range(20)]
+    sizes = Counter(len(hold_out(items, odd, 0.1, 9, seed).held_out) for seed in range(9))
+    assert sizes == {2: 9}
+    assert hold_out(items, odd, 0.0, 9, 0).held_out == ()
+    assert hold_out(items[:1], odd, 0.5, 9, 0).held_out == ()  # something must be trained on
+    assert len(hold_out(items[:2], odd, 1.0, 9, 0).train) == 1
+    assert hold_out([], odd, 0.5, 9, 0).counts() == {
+        "train": 0, "held_out": 0, "left_out": {}, "held_out_ids": [],
+    }  # fmt: skip
+
+
+def test_items_without_named_recordings_count_by_their_clips() -> None:
+    clips = [Clip(path=f"{n}.wav", sha256="0" * 63 + str(n)) for n in range(4)]
+    items = [Item(f"Question {n}?", "rain", clips=(clip,)) for clip in clips for n in range(3)]
+    parts = hold_out(items, odd, 0.5, 9, 1)
+    assert len(parts.held_out) == 6 and len({i.clips[0].path for i in parts.held_out}) == 2
