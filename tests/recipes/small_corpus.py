@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harken.corpora.read import read_corpus
 from harken.corpora.starter.generate import generate_starter
-from harken.recipes.job import Job
+from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.synth.make import make_dataset
 
@@ -30,4 +30,4 @@ def made(folder: Path, families: tuple[str, ...] = FAMILIES, count: int = 12) ->
 def job(name: str, data: Path, out: Path, model: str = "harken-mini", **more: object) -> Job:
     """A job of a recipe in smoke size, on one thread."""
     plan = RECIPES.get(name).plan(model, "smoke", 0)
-    return Job(data, out, model, plan, size="smoke", **more)  # type: ignore[arg-type]
+    return Job(data, out, model, plan, options=JobOptions("smoke", **more))  # type: ignore[arg-type]

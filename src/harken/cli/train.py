@@ -44,6 +44,9 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    size: Annotated[
+        str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+    ] = "full",
     audio_root: AudioRoot = None,
     features: Features = "",
     seed: Seed = 0,
@@ -57,6 +60,7 @@ def train(
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
     """
+    from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
@@ -73,7 +77,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
-        audio_root=audio_root,
+        options=JobOptions(size, audio_root),
     )
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])

@@ -26,6 +26,21 @@ SMOKE: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What may be asked beside model, data and settings.
+
+    Attributes:
+        size: of a recipe, one of `SIZES`.
+        audio_root: of other programs' sets: where audio is that is not beside the set.
+        exam: a dataset that training must not touch; None: the other splits of the data.
+    """
+
+    size: str = "full"
+    audio_root: Path | None = None
+    exam: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of a recipe.
 
@@ -36,9 +51,7 @@ class Job:
         plan: name -> settings of each stage, changed by the user.
         seed: of all random draws.
         device, dtype: where it is trained, and what its weights become; empty: unchanged.
-        size: one of `SIZES`.
-        audio_root: of other programs' sets: where audio is that is not beside the set.
-        exam: a dataset that training must not touch; None: the other splits of `data`.
+        options: its size, and where audio and exam are.
     """
 
     data: Path
@@ -48,9 +61,7 @@ class Job:
     seed: int = 0
     device: str = ""
     dtype: str = ""
-    size: str = "full"
-    audio_root: Path | None = None
-    exam: Path | None = None
+    options: JobOptions = JobOptions()
 
 
 @dataclass(frozen=True, slots=True)

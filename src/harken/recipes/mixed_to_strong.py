@@ -113,7 +113,7 @@ def mixed_to_strong(job: Job) -> Learner:
     Raises:
         DataError: no question is strong or undecided, or none has a label.
     """
-    found = labelled_items(job.data, job.audio_root)
+    found = labelled_items(job.data, job.options.audio_root)
     taken = to_reward(found, job.plan, batches=2)
     halved = [items[len(items) // 2 :] for items in taken.values()]
     rewarded = [item for items in halved for item in items]

@@ -11,7 +11,7 @@ from harken.config import settings_of
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.recipes import tiny_curriculum
-from harken.recipes.job import Job
+from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
@@ -38,8 +38,7 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
-    audio_root: Path | None = None,
-    size: str = "full",
+    options: JobOptions | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -54,8 +53,7 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
-        audio_root: of other programs' sets: where audio is that is not beside the set.
-        size: of a recipe: ``full``, or ``smoke``: a few steps of each stage.
+        options: the size of a recipe, and where audio and exam are; see `JobOptions`.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -67,17 +65,18 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
+    more = options or JobOptions()
     if recipe in RECIPES:
-        defaults = RECIPES.get(recipe).plan(model, size, seed)
+        defaults = RECIPES.get(recipe).plan(model, more.size, seed)
     else:
         defaults = plan_for(model, seed)
     plan = settings_of(defaults, config, overrides)
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
-        items = training_items(dataset, audio_root)
+        items = training_items(dataset, more.audio_root)
         made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
         return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
-    job = Job(dataset, out, model, plan, seed, device, dtype, size, audio_root)
+    job = Job(dataset, out, model, plan, seed, device, dtype, more)
     learner = RECIPES.get(recipe).run(job)
     return {
         "recipe": recipe,

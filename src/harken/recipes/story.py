@@ -31,12 +31,12 @@ class Mark:
 
     Attributes:
         stage: its name within the recipe.
-        names: of the value in ``evaluations.jsonl``, the first that is there.
+        value: its place in a line of ``evaluations.jsonl``, such as ``hearing.gap.swap.nats``.
         below, above: the bound that is not reached; one of them is given.
     """
 
     stage: str
-    names: tuple[str, ...]
+    value: str
     below: float | None = None
     above: float | None = None
 
@@ -57,8 +57,10 @@ class Story:
     ) -> None:
         """Read the items of the job, unless they are given, and its exam."""
         self.job = job
-        self.items = training_items(job.data, job.audio_root) if items is None else list(items)
-        self.exam = _exam(job) if items is None or job.exam else []
+        self.items = (
+            training_items(job.data, job.options.audio_root) if items is None else list(items)
+        )
+        self.exam = _exam(job) if items is None or job.options.exam else []
         self.learner: Learner
         self.left: list[Handover] = []
         self._stages = {stage.title: stage for stage in stages}
@@ -128,16 +130,16 @@ class Story:
         Raises:
             RunError: it did not, in full size.
         """
-        found = measured(self.job.out / "training" / mark.stage, mark.names)
+        found = measured(self.job.out / "training" / mark.stage, mark.value)
         aim = f"below {mark.below:g}" if mark.above is None else f"above {mark.above:g}"
         if found is None:
-            progress.note(f"{mark.stage}: {mark.names[0]} was not measured (it should be {aim})")
+            progress.note(f"{mark.stage}: {mark.value} was not measured (it should be {aim})")
             return
         fits = found < (mark.below or 0.0) if mark.above is None else found > mark.above
         if fits:
             return
-        told = f"{mark.names[0]} is {found:.3g} after stage {mark.stage}, and should be {aim}"
-        if self.job.size == "smoke":
+        told = f"{mark.value} is {found:.3g} after stage {mark.stage}, and should be {aim}"
+        if self.job.options.size == "smoke":
             progress.note(f"{told}: smoke size goes on")
             return
         raise RunError(
@@ -147,14 +149,16 @@ class Story:
         )
 
 
-def measured(folder: Path, names: Sequence[str]) -> float | None:
-    """The last value of one of these names in the evaluations of a stage's run; None without."""
+def measured(folder: Path, value: str) -> float | None:
+    """The last such value in the evaluations of a stage's run (see `Mark`); None without."""
     if not (folder / "evaluations.jsonl").is_file():
         return None
     found = None
     for record in read_run(folder).stream("evaluations"):
-        values = [record[name] for name in names if isinstance(record.get(name), int | float)]
-        found = float(values[0]) if values else found
+        here: object = record
+        for name in value.split("."):
+            here = here.get(name) if isinstance(here, dict) else None
+        found = float(here) if isinstance(here, int | float) else found
     return found
 
 
@@ -163,8 +167,8 @@ def _exam(job: Job) -> list[Item]:
 
     Where no item names a split there is no exam.
     """
-    if job.exam is not None:
-        return items_of(job.exam, "", job.audio_root)
-    items = items_of(job.data, "", job.audio_root)
+    if job.options.exam is not None:
+        return items_of(job.options.exam, "", job.options.audio_root)
+    items = items_of(job.data, "", job.options.audio_root)
     named = any(item.split for item in items)
     return [item for item in items if named and item.split != "train"]

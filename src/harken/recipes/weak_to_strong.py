@@ -38,7 +38,7 @@ def weak_to_strong(job: Job) -> Learner:
     Raises:
         DataError: there are fewer weak questions than a batch of SFT holds, or none to reward.
     """
-    found = labelled_items(job.data, job.audio_root)
+    found = labelled_items(job.data, job.options.audio_root)
     weak = found["weak"]
     taken = to_reward(found, job.plan)
     rewarded = [item for items in taken.values() for item in items]
