@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.features import Features
-from harken.cli.options import AudioRoot, Json, Seed, finish
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -40,6 +40,13 @@ def train(
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save all weights; else what was trained, and the name and hash of the rest."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
@@ -55,15 +62,16 @@ def train(
     """Train a model. Killed and started again, it ends with the same weights.
 
     All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
     from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
+    from harken.recipes.steps import adapted, signal_text
 
     if features:
         use_features(features)
@@ -71,7 +79,7 @@ def train(
         recipe,
         dataset,
         out,
-        model=model,
+        model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=override or [],
         seed=seed,

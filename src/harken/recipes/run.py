@@ -7,14 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.config import settings_of
+from harken.config import read_values, settings_of
 from harken.errors import ConfigError
 from harken.item import Item
+from harken.models.engine.lora_settings import lora_from
 from harken.recipes import tiny_curriculum
 from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
+    adapted,
     plan_for,
     preset_of,
     reward_signal,
@@ -47,8 +49,10 @@ def train(
         dataset: a folder written by `harken curate` (recipes), or anything that `read_items` takes
             (stages).
         out: folder of the runs and models.
-        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
-        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
+        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``, with settings
+            if there are any (`harken.recipes.steps.adapted`).
+        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``, and of adapters by
+            module group, such as ``lora: {lm: {rank: 16}}``, unless `model` has the setting.
         overrides: the same as ``stage.key=value``.
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
@@ -65,12 +69,14 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
+    if (lora := read_values(config, overrides).get("lora")) and "lora=" not in model:
+        model = adapted(model, [lora_from(lora)])
     more = options or JobOptions()
     if recipe in RECIPES:
         defaults = RECIPES.get(recipe).plan(model, more.size, seed)
     else:
         defaults = plan_for(model, seed)
-    plan = settings_of(defaults, config, overrides)
+    plan = settings_of(defaults, config, overrides, apart=("lora",))
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
         items = training_items(dataset, more.audio_root)
@@ -105,9 +111,8 @@ def _one_stage(
     dtype: str,
 ) -> dict[str, Any]:
     learner = start(model, items, seed, device=device, dtype=dtype)
-    chosen = (
-        tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)
-    )
+    own = tiny_curriculum.takes(name, items) if preset_of(model) else items
+    chosen = STAGES.get(name).chosen(own, plan[name])
     run_stage(name, learner, chosen, plan[name], out)
     save_once(learner, out / "model")
     return {

@@ -60,7 +60,6 @@ class Story:
         self.items = (
             training_items(job.data, job.options.audio_root) if items is None else list(items)
         )
-        self.exam = _exam(job) if items is None or job.options.exam else []
         self.learner: Learner
         self.left: list[Handover] = []
         self._stages = {stage.title: stage for stage in stages}

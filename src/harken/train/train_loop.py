@@ -21,6 +21,7 @@ from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.objective import Objective
 from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.parameters import tell_parameters
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
 
@@ -64,6 +65,7 @@ class _Loop:
         found = self.found
         first = found.restore(self.learner, self.optimiser)
         if not found.finished:
+            tell_parameters(self.learner, self.run, self.settings.name)
             with frames_kept(self.learner, self.settings.features):
                 self._steps(first)
         self.learner.trainable(GROUPS)
