@@ -57,9 +57,11 @@ class Story:
     ) -> None:
         """Read the items of the job, unless they are given, and its exam."""
         self.job = job
-        self.items = (
-            training_items(job.data, job.options.audio_root) if items is None else list(items)
-        )
+        own = items is None or job.options.exam is not None
+        self.exam = _exam(job) if own else []
+        if items is None:
+            items = training_items(job.data, job.options.audio_root)
+        self.items = list(items)
         self.learner: Learner
         self.left: list[Handover] = []
         self._stages = {stage.title: stage for stage in stages}
