@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
 
-from harken.errors import ConfigError
+from harken.errors import ConfigError, DataError, RunError
 from harken.models.base import MODEL_FILE
 from harken.models.load import load_model
 from harken.recipes.handover import read_handover
-from harken.recipes.job import SIZES
+from harken.recipes.job import SIZES, JobOptions
 from harken.recipes.registry import RECIPES
-from harken.runs import read_run
+from harken.recipes.story import Mark, Story
+from harken.runs import Run, read_run
+from harken.shards.read import read_items
 from harken.train.stages import STAGES
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_corpus import job, made
+
+from made_sets import array, lines, turns
+from tiny_audio import NAMES, sound
 
 STORIES = {
     "mallm": ("joint",),
@@ -103,3 +108,82 @@ def test_published_numbers_are_those_of_the_references() -> None:
     tac = RECIPES.get("tac-timestamps").plan("model", "full", 0)["timestamps"]
     assert (tac.lr, tac.steps, tac.batch, tac.steps * tac.warmup) == (5e-5, 5000, 32, 1000)
     assert tac.weight == 5.0
+
+
+@pytest.mark.parametrize("name", ["weak-to-strong", "mixed-to-strong"])
+def test_a_set_with_labels_of_its_own_is_taken_as_it_is(name: str, tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": str(i),
+            "question": f"Which sound is it, {i}?",
+            "choices": list(NAMES),
+            "answer": NAMES[i % 4],
+            "audio_path": Path(sound(tmp_path, NAMES[i % 4], seed=i).path).name,
+            "audio-contribution": ("weak", "strong")[i % 2],
+        }
+        for i in range(12)
+    ]
+    data = array(tmp_path / "mcq.json", *rows)
+    asked = job(name, data, tmp_path / "out")
+    grpo = replace(asked.plan["grpo"], steps=1, items=2, group=2, max_tokens=2, reuse=1)  # type: ignore[call-arg]
+    sft = replace(asked.plan["sft"], steps=1, batch=2)  # type: ignore[call-arg]
+    plan = {**asked.plan, "sft": sft, "grpo": grpo}
+    RECIPES.get(name).run(replace(asked, plan=plan))
+    sft_left, grpo_left = (
+        read_handover(tmp_path / "out" / "training" / stage) for stage in ("sft", "grpo")
+    )
+    assert sft_left is not None and grpo_left is not None
+    assert not {*sft_left.items} & {*grpo_left.items}
+    labels = {item.id: item.contribution for item in read_items(data)}
+    kinds = [{labels[i].label for i in left.items} for left in (sft_left, grpo_left)]  # type: ignore[union-attr]
+    assert kinds == [{"weak"} if name == "weak-to-strong" else {"weak", "strong"}, {"strong"}]
+
+
+def test_without_labels_the_recipes_of_audiomcq_say_what_to_do(tmp_path: Path) -> None:
+    row = {"question": "Q?", "choices": ["a", "b"], "answer": "a",
+           "audio_path": Path(sound(tmp_path, "noise").path).name}  # fmt: skip
+    with pytest.raises(DataError, match=r"how much its audio contributes.*harken curate"):
+        RECIPES.get("mixed-to-strong").run(
+            job("mixed-to-strong", lines(tmp_path / "s.jsonl", row), tmp_path / "out")
+        )
+
+
+def test_a_leak_into_the_exam_stops_a_recipe_before_the_stage(tmp_path: Path) -> None:
+    clip = Path(sound(tmp_path, "noise").path).name
+    row = {"messages": turns("<audio>Say it.", "noise"), "audios": [clip]}
+    exam = lines(tmp_path / "exam.jsonl", {"question": "Q?", "answer": "x", "audio": clip})
+    asked = job("slam-asr", lines(tmp_path / "s.jsonl", row), tmp_path / "out")
+    options = replace(asked.options, exam=exam)
+    with pytest.raises(DataError, match=r"1 of 1 training items are in the exam(?s:.*)stage align"):
+        RECIPES.get("slam-asr").run(replace(asked, options=options))
+    assert not (tmp_path / "out" / "training" / "align" / "done.json").exists()
+
+
+def test_help_lists_every_recipe_of_the_package() -> None:
+    from harken.cli.train import RECIPE_HELP
+
+    for name in RECIPES:
+        if RECIPES.is_built_in(name):
+            assert f"{name}: {RECIPES.get(name).about}." in RECIPE_HELP
+
+
+def test_a_mark_that_is_missed_ends_the_recipe_in_full_size_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    asked = job("slam-asr", tmp_path, tmp_path)
+    story = Story(asked, (), [])
+    mark = Mark("align", "hearing.gap.swap.nats", above=0.3)
+    story.require(mark)
+    assert "was not measured" in told[-1]
+    with Run.open(tmp_path / "training" / "align", {"kind": "train"}) as run:
+        for nats in (0.9, 0.2):
+            run.append("evaluations", [{"hearing": {"gap": {"swap": {"nats": nats}}}}])
+    story.require(mark)
+    assert "is 0.2 after stage align" in told[-1]
+    full = Story(replace(asked, options=JobOptions("full")), (), [])
+    with pytest.raises(RunError, match=r"is 0\.2 after stage align, and should be above 0\.3"):
+        full.require(mark)
+    full.require(replace(mark, above=0.1))
+    full.require(Mark("align", "hearing.gap.swap.nats", below=0.3))

@@ -14,10 +14,15 @@ from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
+from harken.recipes.registry import STORIES
 from harken.report.text import table
 
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
+
+RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\n\n".join(
+    f"{name}: {about}." for name, about in STORIES.items()
+)
 
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
@@ -26,12 +31,7 @@ Dtype = Annotated[str, typer.Option(help="What its weights become first: float32
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."
-        ),
-    ],
+    recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
     dataset: Annotated[
         Path,
         typer.Argument(

@@ -96,10 +96,10 @@ def reward(learner: Learner, strong: Sequence[Item], plan: Plan, out: Path) -> N
 def tuned_and_rewarded(
     job: Job, tuned_on: Sequence[Item], rewarded: Sequence[Item], practice: Sequence[Item]
 ) -> Learner:
-    """SFT on some questions, GRPO on others; a preset is aligned first."""
+    """SFT on some questions, GRPO on others; a preset is aligned first, on practice if there is."""
     story = Story(job, STAGES, [*tuned_on, *rewarded, *practice])
     learner = story.start()
-    if job.model == preset_of(job.model):
+    if job.model == preset_of(job.model) and practice:
         align_first(learner, practice, tuned_on, job.plan, job.out)
     story.stage("sft", tuned_on)
     save_once(learner, job.out / "tuned")

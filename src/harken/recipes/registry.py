@@ -34,26 +34,20 @@ def _built_in(name: str, about: str) -> Recipe:
     return Recipe(name, about, later(f"{module}:{own}"), later(f"{module}:plan"))
 
 
+STORIES = {
+    "mixed-to-strong": "SFT on weak, undecided and half of the strong questions, GRPO on others",
+    "weak-to-strong": "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
+    "mallm": "pairs of clips told apart, with single clips in every batch",
+    "salmonn": "pretrain on transcripts and names, instruct, activation tuning",
+    "qwen2-audio": "align, instruct, DPO on answers against worse ones",
+    "slam-asr": "the projector alone, on transcripts",
+    "tac-timestamps": "when each sound is heard, with tokens for times",
+    "small": "a small model from pretrained parts: ctc, align, joint",
+}
+"""The recipes of the package, and what each does."""
+
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
-    {
-        name: _built_in(name, about)
-        for name, about in (
-            (
-                "mixed-to-strong",
-                "SFT on weak, undecided and half of the strong questions, GRPO on the others",
-            ),
-            (
-                "weak-to-strong",
-                "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
-            ),
-            ("mallm", "pairs of clips told apart, with single clips in every batch"),
-            ("salmonn", "pretrain on transcripts and names, instruct, activation tuning"),
-            ("qwen2-audio", "align, instruct, DPO on answers against worse ones"),
-            ("slam-asr", "the projector alone, on transcripts"),
-            ("tac-timestamps", "when each sound is heard, with tokens for times"),
-            ("small", "a small model from pretrained parts: ctc, align, joint"),
-        )
-    },
+    {name: _built_in(name, about) for name, about in STORIES.items()},
     shape="harken.recipes.registry:Recipe",
 )
