@@ -24,6 +24,10 @@ RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\
     f"{name}: {about}." for name, about in STORIES.items()
 )
 
+RecipeSize = Annotated[
+    str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+]
+
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
 
@@ -58,9 +62,7 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
-    size: Annotated[
-        str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
-    ] = "full",
+    size: RecipeSize = "full",
     audio_root: AudioRoot = None,
     preview: PreviewFlag = False,
     count: Examples = 3,
