@@ -84,7 +84,7 @@ def test_sizes_differ_in_the_steps_alone_and_every_stage_has_settings(name: str)
         assert {small["seed"], large["seed"]} == {3}
         changed = {key for key in small if small[key] != large[key]}
         assert changed <= {"steps", "batch", "items", "group", "max_tokens", "checkpoint_every"} | {
-            *("accumulate", "examples", "samples")
+            *("accumulate", "collect", "least", "least_tokens")
         }
 
 

@@ -37,7 +37,13 @@ _RUN: dict[str, Any] = {
 STAGES = (
     PlannedStage("align", "pretrain", _RUN, adapters=("lm",)),
     PlannedStage("sft", "instruct", _RUN, needs=("projector",), adapters=("lm",)),
-    PlannedStage("activation", settings={"steps": 12}, needs=("projector",), adapters=("lm",)),
+    PlannedStage(
+        "activation",
+        settings={"steps": 12, "lr": 3e-5, "batch": 8},
+        smoke={"collect": 12, "least": 1, "least_tokens": 1, "max_tokens": 96},
+        needs=("projector",),
+        adapters=("lm",),
+    ),
 )
 
 
