@@ -181,7 +181,7 @@ def test_two_clips_through_a_process_of_harken_serve(tmp_path: Path) -> None:
              "audio": [clip.path for clip in item.clips]} for item in items(tmp_path)]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     weights = tmp_path / "weights"
-    harken = [sys.executable, "-m", "harken.cli.main"]
+    harken = [sys.executable, "-c", "from harken.cli.main import main; main()"]
     serve = [*harken, "serve", str(tmp_path / "model"), "--port", "0", "--json"]
     with subprocess.Popen(
         [*serve, "--reload-from", str(weights)], stdout=subprocess.PIPE, text=True
