@@ -49,12 +49,6 @@ Trackers = Annotated[
 ]
 
 
-Recipe = Annotated[
-    str,
-    typer.Argument(help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."),
-]
-
-
 TrainingSet = Annotated[
     Path,
     typer.Argument(
@@ -63,14 +57,14 @@ TrainingSet = Annotated[
 ]
 
 
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
+]
+
+
 def train(
     recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
-    dataset: Annotated[
-        Path,
-        typer.Argument(
-            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
-        ),
-    ],
+    dataset: TrainingSet,
     out: Annotated[
         Path | None,
         folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
@@ -86,9 +80,7 @@ def train(
         bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-    ] = None,
+    override: Overrides = None,
     size: RecipeSize = "full",
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
