@@ -227,7 +227,7 @@ def file_without_a_sound(planted: Planted) -> None:
     put(planted, Clip(path=str(planted.folder / "quiet.wav")))
 
 
-@fault(r"rate.wav: .*\[")
+@fault(r"rate.wav: .*\[out-of-span\]")
 def wrong_rate_in_the_header(planted: Planted) -> None:
     """A header that says twice the rate: half the length that the set says."""
     path = planted.folder / "rate.wav"
