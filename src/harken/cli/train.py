@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
 from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 from harken.report.text import table
 
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
+
+Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
+
+
+Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
 
 
 def train(
@@ -31,15 +39,14 @@ def train(
         ),
     ],
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
-    ],
+        Path | None,
+        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
-    device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
-    dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16.")
-    ] = "",
+    device: Device = "",
+    dtype: Dtype = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
         bool,
@@ -52,6 +59,9 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
     audio_root: AudioRoot = None,
+    preview: PreviewFlag = False,
+    count: Examples = 3,
+    plan: PlanFlag = False,
     features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -59,10 +69,12 @@ def train(
     """Train a model. Killed and started again, it ends with the same weights.
 
     All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
+               harken train sft items --model mine --preview -n 2
+               harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
     from harken.recipes.keep_features import use_features
@@ -71,10 +83,10 @@ def train(
 
     if features:
         use_features(features)
-    result = run(
+    start = partial(
+        run,
         recipe,
         dataset,
-        out,
         model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=override or [],
@@ -83,6 +95,12 @@ def train(
         dtype=dtype,
         audio_root=audio_root,
     )
+    if preview or plan:
+        before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)
+        return
+    if out is None:
+        raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
+    result = start(out)
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])
     finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)

@@ -110,9 +110,8 @@ def _one_stage(
     dtype: str,
 ) -> dict[str, Any]:
     learner = start(model, items, seed, device=device, dtype=dtype)
-    chosen = (
-        tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)
-    )
+    own = tiny_curriculum.takes(name, items) if preset_of(model) else items
+    chosen = STAGES.get(name).chosen(own, plan[name])
     run_stage(name, learner, chosen, plan[name], out)
     save_once(learner, out / "model")
     return {

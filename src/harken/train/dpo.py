@@ -29,9 +29,10 @@ from harken.runs import Run
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.losses import dpo_loss, ipo_loss, kl_k3
+from harken.train.losses import dpo_loss, ipo_loss
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.policy_loss import kl_k3
 from harken.train.preferences import (
     TokenizedPair,
     most_plausible_wrong,

@@ -256,9 +256,11 @@ class Engine:
         sampling: Sampling,
         rngs: Sequence[np.random.Generator],
         rooms: Sequence[int] = (),
+        *,
+        logprobs: bool = False,
     ) -> list[GeneratedReply]:
         """A reply to each prompt; see `harken.models.engine.generate.generate_replies`."""
-        return generate_replies(self, prompts, sampling, rngs, rooms)
+        return generate_replies(self, prompts, sampling, rngs, rooms, logprobs=logprobs)
 
     def cached(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
         """The KV cache entries of `prompts` from the last `choices`; None unless all are there."""
