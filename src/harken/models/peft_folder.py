@@ -49,7 +49,7 @@ def write_peft(
     )
     model.peft_config = {ADAPTER: config}  # where peft looks for it
     try:
-        state = get_peft_model_state_dict(model, adapter_name=ADAPTER)
+        state = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
     finally:
         del model.peft_config
     named = {f"base_model.model.{name}": tensor for name, tensor in sorted(state.items())}
