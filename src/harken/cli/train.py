@@ -49,10 +49,7 @@ def train(
     dtype: Dtype = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save all weights; else what was trained, and the name and hash of the rest."
-        ),
+        bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
@@ -81,8 +78,7 @@ def train(
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted, signal_text
 
-    if features:
-        use_features(features)
+    use_features(features)
     start = partial(
         run,
         recipe,

@@ -117,6 +117,7 @@ def _one_stage(
     return {
         "stage": name,
         "items": len(chosen),
+        "left_out": len(items) - len(chosen),
         "identity": learner.identity(),
         "settings": asdict(plan[name]),
     }

@@ -252,4 +252,16 @@ def takes(items: Sequence[Item]) -> list[Item]:
     return [item for item in items if item.rejected or item.choices]
 
 
-STAGE = Stage("dpo", "preferences: a better against a worse answer", DpoSettings, dpo, takes)
+def takes_for(items: Sequence[Item], settings: DpoSettings) -> list[Item]:
+    """All items (those that are no pairs are refused); with `from_choices`, what `takes` gives."""
+    return takes(items) if settings.from_choices else list(items)
+
+
+STAGE = Stage(
+    "dpo",
+    "preferences: a better against a worse answer",
+    DpoSettings,
+    dpo,
+    takes,
+    takes_for,
+)
