@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -181,4 +182,10 @@ def test_the_folder_works_where_harken_is_not_installed(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.strip().splitlines()[-1])
+    with wave.open(str(out / "clip.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    words = [sys.executable, "joined.py", "clip.wav", QUESTION]
+    said = subprocess.run(words, cwd=out, capture_output=True, timeout=300, check=False)
+    assert said.returncode == 0, said.stderr[-2000:]
     assert told["off"] < 5e-5 and isinstance(told["answer"], str)

@@ -148,7 +148,7 @@ def _unchanged_lm(model: ComposedModel) -> str:
     """The folder or hub id of the language model, if only its adapters were trained."""
     bases = [base for base in model.bases if base.prefix == "lm."]
     own = {n: t for n, t in model.state().items() if n.startswith("lm.") and "lora_" not in n}
-    return bases[0].source if bases and not changed(own, bases, base_tensors) else ""
+    return bases[0].plain_source() if bases and not changed(own, bases, base_tensors) else ""
 
 
 def _write_lm(model: ComposedModel, folder: Path, base: str) -> bool:

@@ -25,7 +25,7 @@ from transformers import AutoFeatureExtractor, AutoModelForCausalLM, AutoTokeniz
 functional = nn.functional
 
 
-class Encoder:
+class JoinedEncoder:
     """One audio encoder: samples (n,) -> frames (1, T, layers · width)."""
 
     def __init__(self, folder: Path, settings: dict[str, Any], dtype: torch.dtype) -> None:
@@ -86,7 +86,7 @@ class Encoder:
         return self.chosen(states[-1], states)
 
 
-class Projector:
+class JoinedProjector:
     """Frames (1, T, width of all encoders) -> audio tokens (tokens, width of the LM)."""
 
     def __init__(self, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
@@ -159,9 +159,11 @@ class Joined:
     def __init__(self, folder: Path) -> None:
         self.settings = s = json.loads((folder / "export.json").read_text(encoding="utf-8"))
         dtype = getattr(torch, s["dtype"])
-        self.encoders = [Encoder(folder / f"encoder-{i}", one, dtype)
+        self.encoders = [JoinedEncoder(folder / f"encoder-{i}", one, dtype)
                          for i, one in enumerate(s["encoders"])]  # fmt: skip
-        self.projector = Projector(s["projector"], load_file(folder / "projector.safetensors"))
+        self.projector = JoinedProjector(
+            s["projector"], load_file(folder / "projector.safetensors")
+        )
         self.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         lm: Any = AutoModelForCausalLM.from_pretrained(s["lm"] or folder / "lm", dtype=dtype)
         if (folder / "lm_adapter").is_dir():
@@ -215,8 +217,9 @@ class Joined:
 
 
 if __name__ == "__main__":
-    import soundfile
+    import wave as wav
 
-    samples, rate = soundfile.read(sys.argv[1], dtype="float32")
-    assert rate == 16000 and samples.ndim == 1, "the clip must be mono at 16 kHz"
+    with wav.open(sys.argv[1]) as file:
+        assert file.getparams()[:3] == (1, 2, 16000), "the clip must be mono, 16 bit, 16 kHz"
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / np.float32(32768)
     print(Joined(Path(__file__).parent).answer(sys.argv[2], samples))

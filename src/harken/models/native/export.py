@@ -52,7 +52,7 @@ def export_native(model: NativeModel, folder: Path, *, copy_bases: bool = False)
         )
     whole = copy_bases or not model.adapters or not model.bases or bool(trained(model))
     folder.mkdir(parents=True, exist_ok=True)
-    source = str(model.bases[0].source) if model.bases else ""
+    source = model.bases[0].plain_source() if model.bases else ""
     if whole:
         state = base_state(family.model.state_dict()) if model.adapters else None
         write_class(model, folder / "model", state)
