@@ -16,13 +16,16 @@ pytest.importorskip("aiohttp")
 
 from test_server import Served
 
+from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, ModelError
 from harken.item import Item
+from harken.models.http.push import WeightPush
 from harken.models.http.wire import WireAnswer
 from harken.models.learner import Learner
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train.grpo_settings import GrpoSettings
+from harken.train.rollouts import AskedPrompt
 from harken.train.server_rollouts import ServerRollouts, reply_ids
 from tiny_audio import NAMES, alike, mini
 
@@ -122,6 +125,47 @@ def test_a_server_that_is_gone_ends_the_stage_with_its_reason(tmp_path: Path) ->
         plan = settings(url, f"folder:{tmp_path / 'other'}")
         with pytest.raises(ModelError, match="harken serve MODEL --reload-from"):
             run_stage("grpo", mini(1), items(tmp_path), plan, tmp_path / "run2")
+
+
+def asked_of(learner: Learner, item: Item) -> AskedPrompt:
+    prompt = make_prompt(item, learner.style)
+    return AskedPrompt(item, prompt, learner.tokenize(prompt))
+
+
+def test_replies_by_other_weights_than_were_pushed_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as those of a second trainer that uses the same server; none is used."""
+    learner, weights = mini(1), tmp_path / "weights"
+    asked = [asked_of(learner, item) for item in items(tmp_path)]
+    learner.trainable(("lm",))
+    with serving(mini(1), weights) as url:
+        source = ServerRollouts(learner, settings(url, f"folder:{weights}"))
+        assert all(one.used for one in source.sample(asked, 0, False))
+        plain = WeightPush.reload
+        monkeypatch.setattr(WeightPush, "reload", lambda self, sha: plain(self, sha) and "another")
+        with pytest.raises(ModelError, match=r"none of 4 .* with other weights than were pushed"):
+            source.sample(asked, 1, False)
+        source.close()
+
+
+def test_a_reply_that_does_not_fit_the_context_is_left_out(tmp_path: Path) -> None:
+    learner = mini(1)
+    asked = [asked_of(learner, item) for item in items(tmp_path)]
+    longest = max(len(one.tokenized.ids) for one in asked)
+    learner.prompt_tokenizer.context = longest + 1
+    with serving(mini(1), tmp_path) as url:
+        source = ServerRollouts(learner, settings(url, "none"))
+        try:
+            found = source.sample(asked, 0, True)
+        except ModelError as error:
+            assert "longer than the context" in error.found
+        else:
+            assert all(one.used == (len(a.tokenized.ids) + len(one.ids) <= longest + 1)
+                       for a, one in zip(asked, found, strict=True) if one.ids)  # fmt: skip
+            assert any("longer than the context" in one.left_out for one in found)
+        finally:
+            source.close()
 
 
 @pytest.mark.parametrize(
