@@ -9,6 +9,7 @@ from typing import Any
 
 from harken.config import settings_of
 from harken.errors import ConfigError
+from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
@@ -21,7 +22,9 @@ from harken.recipes.steps import (
     start,
     training_items,
 )
+from harken.recipes.watching import Watching, WentDeafError, held_out_items, watching
 from harken.runs import read_run
+from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
 
 
@@ -36,6 +39,7 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
+    held_out: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -49,6 +53,12 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
+        held_out: a dataset to measure on; None: another split than ``train``, or a share of it.
+
+    Returns:
+        What was trained, and ``held_out`` (what it was measured on), ``card`` (see
+        `harken.recipes.regression_card.card`; None where nothing was held out), ``deaf`` (why a
+        stage was ended since it does not use the audio; empty if none was).
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -60,21 +70,47 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
-    plan = settings_of(plan_for(model, seed), config, overrides)
-    found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
-    if recipe in STAGES:
-        made = _one_stage(recipe, dataset, out, model, plan, seed, device, dtype)
-        return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
-    if dataset.is_file():
+    defaults = {**plan_for(model, seed), "hearing": HearingSettings(seed=seed)}
+    plan = settings_of(defaults, config, overrides)
+    how: HearingSettings = plan.pop("hearing")
+    if recipe in RECIPES and dataset.is_file():
         raise ConfigError(
             f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
             where=str(dataset),
             hint="Curate it first, or train one stage: harken train sft FILE.",
         )
-    learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed, device, dtype)
+    watch = Watching(held_out_items(dataset, how, held_out), how, out)
+    given = (dataset, out, model, plan, seed, device, dtype)
+    deaf = ""
+    with watching(watch):
+        try:
+            if recipe in STAGES:
+                learner = _one_stage(recipe, *given)
+            else:
+                learner = RECIPES.get(recipe).run(*given)
+        except WentDeafError as error:
+            assert watch.learner is not None  # a stage was run
+            learner, deaf = watch.learner, error.found
+            save_once(learner, out / "model")
+    found = {
+        "identity": learner.identity(),
+        "defaults": preset_of(model) or "neutral",
+        "model": str(out / "model"),
+        "held_out": {"source": watch.held.source, "items": watch.held.skills},
+        "card": watch.end(learner),
+        "deaf": deaf,
+    }
+    if recipe in STAGES:
+        name = plan[recipe].name
+        return {
+            "stage": name,
+            "items": read_run(out / name).summary["items"],
+            "settings": asdict(plan[recipe]),
+            "reward_signal": reward_signal(out, [name]),
+            **found,
+        }
     return {
         "recipe": recipe,
-        "identity": learner.identity(),
         "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
         "reward_signal": reward_signal(out / "training", [one.name for one in plan.values()]),
@@ -97,7 +133,7 @@ def _one_stage(
     seed: int,
     device: str,
     dtype: str,
-) -> dict[str, Any]:
+) -> Learner:
     items = training_items(dataset)
     learner = start(model, items, seed, device=device, dtype=dtype)
     chosen = (
@@ -105,9 +141,4 @@ def _one_stage(
     )
     run_stage(name, learner, chosen, plan[name], out)
     save_once(learner, out / "model")
-    return {
-        "stage": name,
-        "items": len(chosen),
-        "identity": learner.identity(),
-        "settings": asdict(plan[name]),
-    }
+    return learner
