@@ -53,10 +53,12 @@ contributions = st.builds(
 def items(draw: st.DrawFn) -> Item:
     """Any item that can be asked."""
     choices = draw(st.lists(text, max_size=4, unique=True).map(tuple))
+    answer = draw(st.sampled_from(choices)) if choices else draw(text)
     return Item(
         question=draw(text.filter(str.strip)),
-        answer=draw(st.sampled_from(choices)) if choices else draw(text),
+        answer=answer,
         choices=choices,
+        rejected=draw(st.just("") | text.filter(lambda other: other != answer)),
         clips=draw(st.lists(clips, max_size=3).map(tuple)),
         task=draw(text),
         tags=draw(words),
@@ -97,6 +99,7 @@ def test_the_id_is_of_the_content_alone(item: Item, other: str) -> None:
     assert around.with_history("step", other).id == item.id
     assert replace(item, question=item.question + "?").id != item.id
     assert replace(item, clips=(*item.clips, silence(1.0))).id != item.id
+    assert replace(item, rejected=item.answer + "x" + item.rejected).id != item.id
 
 
 @quick
@@ -123,6 +126,11 @@ def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
         ({"question": " ", "answer": "a"}, "empty question"),
         ({"question": "q", "answer": "A", "choices": ("dog", "cat")}, "not among the choices"),
         ({"question": "q", "answer": "a", "choices": ("a", "a")}, "repeat"),
+        ({"question": "q", "answer": "a", "rejected": "a"}, "the answer itself"),
+        (
+            {"question": "q", "answer": "a", "choices": ("a", "b"), "rejected": "a"},
+            "the answer itself",
+        ),
     ],
 )
 def test_what_cannot_be_asked_or_scored_is_refused(values: dict[str, object], found: str) -> None:
@@ -134,6 +142,12 @@ def test_an_id_that_does_not_fit_is_refused() -> None:
     raw = Item("q", "a").to_dict()
     with pytest.raises(DataError, match="hashes to"):
         Item.from_dict({**raw, "answer": "b"})
+
+
+def test_items_without_a_rejected_answer_keep_the_ids_they_had() -> None:
+    """Ids are in datasets, runs and records on disk."""
+    assert Item("q", "a", choices=("a", "b"), task="t").id == "2e408291ceb953f5"
+    assert Item("q", "a", choices=("a", "b"), task="t", rejected="b").id != "2e408291ceb953f5"
 
 
 def test_gold_is_a_position_and_never_a_letter() -> None:

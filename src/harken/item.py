@@ -1,7 +1,8 @@
 """Item: one question about any number of clips, and all its metadata; Contribution, Drop, Step.
 
 The answer is stored as text, never as a letter. The id is a hash of the content (clips, question,
-choices, answer, task), so the same question made twice has one id, wherever its audio is stored.
+choices, answer, task, and a rejected answer if there is one), so the same question made twice has
+one id, wherever its audio is stored.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class Item:
         task: tag used for breakdown, for example ``"which-clip"``.
         tags: further breakdown tags (``"single"``, ``"multi"``, ``"leaky"`` …).
         rationales: reasoning texts that lead to the answer.
+        rejected: a worse answer to the same question, for training on preferences (the better one
+            is `answer`); empty if there is none. One of `choices`, or any other text.
         recordings: source recordings used (no recording is in two splits); `speakers`: who speaks.
         split: ``"train"``, ``"dev"`` or ``"test"``.
         licence: licences of all audio used, joined by ``" + "``.
@@ -85,6 +88,7 @@ class Item:
     contribution: Contribution | None = None
     history: tuple[HistoryEntry, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict, hash=False)
+    rejected: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked or scored."""
@@ -99,12 +103,18 @@ class Item:
             )
         if len(set(self.choices)) != len(self.choices):
             raise DataError(f"choices repeat: {list(self.choices)!r}", where=self.question)
+        if self.rejected and self.rejected == self.answer:
+            raise DataError(
+                f"the rejected answer is the answer itself: {self.answer!r}",
+                where=self.question,
+                hint="Give a worse answer, or leave rejected out.",
+            )
 
     @property
     def id(self) -> str:
-        """16 hex digits of the content."""
+        """16 hex digits of the content; two pairs with one better answer have two ids."""
         content = [[c.key for c in self.clips], self.question, self.choices, self.answer, self.task]
-        return digest(canonical(content))
+        return digest(canonical([*content, self.rejected] if self.rejected else content))
 
     @property
     def gold(self) -> int:
@@ -126,6 +136,7 @@ class Item:
             "task": self.task,
             "tags": list(self.tags),
             "rationales": list(self.rationales),
+            "rejected": self.rejected,
             "recordings": list(self.recordings),
             "speakers": list(self.speakers),
             "split": self.split,
@@ -174,6 +185,7 @@ class Item:
             ),
             history=tuple(HistoryEntry(h["step"], h["note"]) for h in raw.get("history") or ()),
             plan=raw.get("plan") or {},
+            rejected=raw.get("rejected") or "",
         )
         if raw.get("id") and raw["id"] != item.id:
             raise DataError(

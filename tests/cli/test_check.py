@@ -103,7 +103,10 @@ def test_ten_flipped_bits_of_any_file_are_found(place: Path, name: str) -> None:
         assert states.count("damaged") == 1 or blank or (unnamed and "unverified" in states)
     path.write_bytes(whole[:-2])
     code, text = harken_check(str(place), "--audio")
-    assert code == 9 and Path(name).name in text
+    if name == "store/replies.jsonl":  # appended to for hours: a kill leaves this, and no damage
+        assert code == 0 and "incomplete" in text and "asked again" in text
+    else:
+        assert code == 9 and Path(name).name in text
 
 
 def test_a_missing_file_is_damage_and_the_others_are_named(place: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harken.cli.main import VERBS, main
-from harken.cli.outputs import writable_file, writable_folder
+from harken.cli.outputs import ARTEFACTS, FreeFolder, writable_file, writable_folder
 from harken.errors import ConfigError
 
 INPUTS = {
@@ -37,7 +37,12 @@ class Parameter:
 
     @property
     def is_output(self) -> bool:
-        return self.check in (writable_folder, writable_file)
+        return self.is_folder or self.check is writable_file
+
+    @property
+    def is_folder(self) -> bool:
+        made = isinstance(getattr(self.check, "__self__", None), FreeFolder)
+        return made or self.check is writable_folder
 
     def words(self, value: str) -> list[str]:
         """The command line that gives it `value`, the other required ones something."""
@@ -116,7 +121,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_2(
     one: Parameter, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    if kind == {writable_folder: "a folder", writable_file: "a file"}[one.check]:
+    if kind == ("a folder" if one.is_folder else "a file"):
         return  # that is what is asked for
     value = bad(tmp_path, kind)
     before = sorted(tmp_path.rglob("*"))
@@ -130,6 +135,36 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_2(
     if kind in ("a file", "below a file", "a link to nothing", "a device"):
         assert "needs a folder, and a" in said.err
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("kind", ARTEFACTS)
+@pytest.mark.parametrize("verb", ["eval", "synth", "train", "curate", "compose", "demo"])
+def test_an_output_that_is_another_artefact_is_refused(
+    verb: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (one,) = [one for one in OUTPUTS if one.verb == verb and one.name == "out"]
+    made = one.check.__self__.makes
+    assert made == "" or made in ARTEFACTS
+    if kind == made:
+        return  # resumed, or told by the command itself
+    (tmp_path / ARTEFACTS[kind]).write_text("{}")
+    monkeypatch.setattr(sys, "argv", ["harken", *one.words(str(tmp_path))])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    said = capsys.readouterr()
+    assert stop.value.code == 2 and f"is a {kind}" in said.err and ARTEFACTS[kind] in said.err
+    assert [path.name for path in tmp_path.iterdir()] == [ARTEFACTS[kind]]
+
+
+def test_artefacts_are_known_by_the_files_that_mark_them() -> None:
+    from harken.cli.artefacts import CURATED
+    from harken.corpora.starter.generate import MARKER as STARTER
+    from harken.models.base import MODEL_FILE
+    from harken.runs import FIRST
+    from harken.shards.info import MARKER
+
+    assert set(ARTEFACTS.values()) == {MARKER, FIRST, MODEL_FILE, CURATED, STARTER}
 
 
 @pytest.mark.parametrize("name", ["new", "new/deeper/still", ".", "here"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harken.report.comparison import _flipped, _left_out, _main
+from harken.report.comparison import _flipped, _left_out, _main, _scored_otherwise
 
 
 def flip(name: str, to: str) -> dict[str, Any]:
@@ -41,3 +41,12 @@ def test_requests_of_items_that_both_asked_are_left_out_too() -> None:
 def test_audio_is_the_main_condition_wherever_it_stands() -> None:
     assert _main(["none", "audio", "swap"]) == "audio"
     assert _main(["swap", "none"]) == "swap"
+
+
+def test_runs_that_were_scored_by_other_rules_are_told() -> None:
+    alike = [{"settings": {"seed": 0}}, {"settings": {"seed": 1}}]
+    assert _scored_otherwise(alike) == []
+    (line,) = _scored_otherwise([{"settings": {"scorer": own}} for own in ("strict", "mine")])
+    assert "scorer: strict, mine" in line
+    (line,) = _scored_otherwise([{"settings": {"marked_by.judge": own}} for own in ("ab", None)])
+    assert "judge: ab, none" in line

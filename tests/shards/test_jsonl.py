@@ -92,3 +92,19 @@ def test_paths_under_clips_are_told_to_stand_under_audio(
     path.write_text(json.dumps({"question": "Q?", "answer": "x", "clips": clips}))
     with pytest.raises(DataError, match="name paths under 'audio'"):
         list(read_jsonl(path))
+
+
+def test_pairs_of_a_better_and_a_worse_answer(tmp_path: Path) -> None:
+    """One better answer may stand against several worse ones; the better one is never rejected."""
+    good = {"question": "What is heard?", "answer": "a dog"}
+    lines = [good, {**good, "rejected": "a cat"}, {**good, "rejected": "nothing"}]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert [item.rejected for item in read_jsonl(tmp_path / "pairs.jsonl")] == [
+        "",
+        "a cat",
+        "nothing",
+    ]
+    for wrong, words in (("a dog", "the answer itself"), (["a cat"], "'rejected' is not text")):
+        (tmp_path / "bad.jsonl").write_text(json.dumps({**good, "rejected": wrong}))
+        with pytest.raises(DataError, match=f"line 1: .*{words}"):
+            read_jsonl(tmp_path / "bad.jsonl")

@@ -11,10 +11,16 @@ import textwrap
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from harken.errors import ConfigError, DataError
+from harken.files import sha256_of, write_json
+from harken.hashing import SEAL, canonical, sealed
+from harken.parsing import load_json, parse_json
+from harken.shards.info import MARKER
 from harken.shards.read import open_dataset
+from harken.shards.schema import FOOTER_KEY
 from harken.shards.write import build_dataset, write_dataset
 from made_items import contents, make, tone
 from paths import REPO
@@ -124,8 +130,8 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     refused("damaged: shard-00001")
     shard.write_bytes(good)
     for text, found in (
-        (told.replace('"schema": 1', '"schema": 2'), "schema 2; this harken reads up to 1"),
-        (told.replace('"schema": 1', '"scheme": 1'), "is damaged"),
+        (told.replace('"schema": 2', '"schema": 3'), "schema 3; this harken reads up to 2"),
+        (told.replace('"schema": 2', '"scheme": 2'), "is damaged"),
         (told[:-20], "is damaged"),
         ("[]", "is damaged"),
     ):
@@ -257,3 +263,46 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path: Path)
     calm.stdout.close()
     assert contents(tmp_path / "rough") == contents(tmp_path / "calm")
     assert len(contents(tmp_path / "calm")) >= 10 + 1 + 2 + 2 + 4
+
+
+def state_as(folder: Path, schema: int) -> None:
+    """Write `dataset.json` for the shards as they are now."""
+    told = {k: v for k, v in load_json(folder / MARKER).items() if k != SEAL}
+    for shard in told["shards"]:
+        path = folder / shard["file"]
+        shard |= {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    write_json(folder / MARKER, sealed({**told, "schema": schema}))
+
+
+def as_schema_1(folder: Path) -> None:
+    """Rewrite a dataset as the first version wrote it: without the column of rejected answers."""
+    for path in folder.glob("shard-*.parquet"):
+        table = pq.read_table(path).drop_columns("rejected")
+        footer = parse_json(table.schema.metadata[FOOTER_KEY]) | {"schema": 1}
+        pq.write_table(table.replace_schema_metadata({FOOTER_KEY: canonical(footer)}), path)
+    state_as(folder, 1)
+
+
+def test_a_dataset_of_an_earlier_schema_is_read_and_is_the_same_dataset(tmp_path: Path) -> None:
+    """No item changed with the new column: ids are equal, and nothing is made again."""
+    folder = tmp_path / "d"
+    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    new = list(open_dataset(folder))
+    as_schema_1(folder)
+    before = contents(folder)
+    old = open_dataset(folder, verify=True)
+    assert list(old) == new and old.get(new[3].id) == new[3]
+    assert [row["rejected"] for row in old.rows(["id", "rejected"])] == [""] * len(new)
+    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    assert contents(folder) == before
+    # An unfinished one goes on, with the columns of today.
+    (folder / MARKER).unlink()
+    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    assert open_dataset(folder).info.schema == 2 and list(open_dataset(folder)) == new
+    # A column of the first schema that is not there is damage, whatever the version.
+    as_schema_1(folder)
+    (path,) = [p for p in folder.glob("shard-*.parquet") if "00001" in p.name]
+    pq.write_table(pq.read_table(path).drop_columns("rationales"), path)
+    state_as(folder, 1)
+    with pytest.raises(DataError, match="no column rationales"):
+        list(open_dataset(folder))

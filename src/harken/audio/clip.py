@@ -8,6 +8,7 @@ adapter or the renderer (`harken.audio.load.load`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 from harken.hashing import canonical, digest
@@ -57,6 +58,20 @@ class Clip:
             return digest(canonical([scene, self.start_s, self.duration_s]))
         source = self.sha256 or f"path:{self.path}:{self.row}:{self.slot}"
         return digest(canonical([source, self.start_s, self.duration_s]))
+
+    @property
+    def name(self) -> str:
+        """File and span, for people: ``dog.wav 0.0–2.1 s``; a scene is that of its parts."""
+        end = "end" if self.duration_s is None else f"{self.start_s + self.duration_s:.1f} s"
+        span = f"{self.start_s:.1f}–{end}"
+        if self.kind == "silence":
+            return f"silence {span}"
+        if self.plan is not None:
+            files = [PurePath(part.clip.path).name or part.clip.kind for part in self.plan.parts]
+            more = f" + {len(files) - 3} more" if len(files) > 3 else ""
+            return f"scene of {' + '.join(files[:3])}{more} {span}"
+        row = f" row {self.row}" if self.row >= 0 else ""
+        return f"{PurePath(self.path).name}{row} {span}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values, defaults left out."""

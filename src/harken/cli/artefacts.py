@@ -217,6 +217,7 @@ def _replies(folder: Path, audio: bool) -> Checked:
         for number, line in enumerate(file, 1):
             if line[-1:] != b"\n" and record_of(line[:-1] + b"\n") is None:  # cut off by a kill
                 found.notes.append("the last line is not complete: it is asked again")
+                found.complete = False
                 break
             held = record_of(line)
             good = held is not None and "key" in held and seal_fits(held)

@@ -22,7 +22,9 @@ def compose(
     lm: Annotated[
         str, typer.Option(help="Folder or hub id of a causal language model with its tokenizer.")
     ],
-    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new model.")],
+    out: Annotated[
+        Path, folder_option("--out", "-o", help="Folder of the new model.", makes="model")
+    ],
     projector: Annotated[
         str,
         typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),

@@ -15,7 +15,13 @@ from harken.report.data import curate_text
 def curate(
     dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder for weak/ strong/ undecided/ dropped/.")
+        Path,
+        folder_option(
+            "--out",
+            "-o",
+            help="Folder for weak/ strong/ undecided/ dropped/.",
+            makes="curated dataset",
+        ),
     ],
     voter: Annotated[
         list[str] | None,

@@ -16,7 +16,9 @@ def demo(
         Path | None,
         typer.Option(help="A folder of your own labelled recordings; default: generated ones."),
     ] = None,
-    out: Annotated[Path, folder_option("--out", "-o", help="Output folder.")] = Path("demo"),
+    out: Annotated[Path, folder_option("--out", "-o", help="Output folder.", makes="")] = Path(
+        "demo"
+    ),
     minutes: Annotated[
         float, typer.Option(help="About what all stages take together on two idle CPU cores.")
     ] = 7.0,

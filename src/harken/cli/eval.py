@@ -70,7 +70,7 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
     ],
-    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run.")],
+    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run.", makes="run")],
     dataset: Annotated[
         Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
     ] = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ import typer
 from harken.errors import ConfigError
 
 
-def folder_option(*names: str, help: str) -> Any:
-    """An option that takes the folder to write into; `names` as ``"--out", "-o"``."""
-    return typer.Option(*names, help=help, callback=writable_folder)
+def folder_option(*names: str, help: str, makes: str | None = None) -> Any:
+    """An option that takes the folder to write into; `names` as ``"--out", "-o"``.
+
+    `makes` is what the command makes of it (a key of `ARTEFACTS`; ``""``: none of them): a folder
+    that is another kind of artefact is refused.
+    """
+    check = writable_folder if makes is None else FreeFolder(makes).check
+    return typer.Option(*names, help=help, callback=check)
 
 
 def folder_argument(*, help: str) -> Any:
@@ -30,6 +36,42 @@ def folder_argument(*, help: str) -> Any:
 def file_option(*names: str, help: str) -> Any:
     """An option that takes the file to write."""
     return typer.Option(*names, help=help, callback=writable_file)
+
+
+ARTEFACTS = {
+    "dataset": "dataset.json",
+    "run": "run.json",
+    "model": "harken-model.json",
+    "curated dataset": "curate.json",
+    "starter corpus": "starter.json",
+}
+"""What harken makes of a folder, and the file by which it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeFolder:
+    """An output folder that must not be another kind of artefact than what the command makes.
+
+    Attributes:
+        makes: a key of `ARTEFACTS`; empty: none of them.
+    """
+
+    makes: str
+
+    def check(self, value: Path | None) -> Path | None:
+        """`writable_folder`, unless the folder is something else already.
+
+        Raises:
+            ConfigError: it is.
+        """
+        for kind, name in ARTEFACTS.items():
+            if value is not None and kind != self.makes and (value / name).is_file():
+                raise ConfigError(
+                    f"the output folder is a {kind} ({name} is in it)",
+                    where=str(value),
+                    hint="Choose another output, or a folder of its own below it.",
+                )
+        return writable_folder(value)
 
 
 def writable_folder(value: Path | None) -> Path | None:

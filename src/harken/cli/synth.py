@@ -26,7 +26,9 @@ NO_TEST = {
 
 def synth(
     corpus: Annotated[Path, typer.Argument(help="A folder of labelled recordings.")],
-    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the new dataset.")],
+    out: Annotated[
+        Path, folder_option("--out", "-o", help="Folder of the new dataset.", makes="dataset")
+    ],
     family: Annotated[
         list[str] | None,
         typer.Option(

@@ -26,7 +26,9 @@ def train(
     dataset: Annotated[
         Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
     ],
-    out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run and the model.")],
+    out: Annotated[
+        Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
+    ],
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",

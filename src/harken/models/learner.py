@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -123,8 +124,10 @@ class Learner(ABC):
         """
         tokens = self.engine.cached_tokens(clip.key)
         if tokens:
-            return AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
-        return self.load_audio(clip)
+            known = AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
+        else:
+            known = self.load_audio(clip)
+        return replace(known, name=clip.name)
 
     def tokenize(
         self,

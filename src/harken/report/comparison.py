@@ -36,6 +36,7 @@ def two(found: Json, width: int | None = None, flips: int = 5) -> str:
         f"first: {found['first']['label']}\nsecond: {found['second']['label']}\n"
         f"{found['items']:,} items"
     ]
+    parts += _scored_otherwise([found["first"], found["second"]])
     parts += _left_out(found["left_out"])
     rows = found["conditions"]
     main = _main(list(rows))
@@ -56,6 +57,7 @@ def many(found: Json, width: int | None = None) -> str:
     parts: list[Table | str] = [
         "\n".join(one["label"] for one in runs) + f"\n{found['items']:,} items"
     ]
+    parts += _scored_otherwise(runs)
     parts += _left_out(found["left_out"])
     conditions = found["conditions"]
     main = _main(conditions)
@@ -119,6 +121,20 @@ def _left_out(counts: Mapping[str, Json]) -> list[str]:
         f"({own['requests']:,} requests) of {name}"
         for name, own in counts.items()
         if own["requests"]
+    ]
+
+
+_RULES = ("scorer", "marked_by.judge", "marked_by.embed")
+
+
+def _scored_otherwise(runs: Sequence[Json]) -> list[str]:
+    """A warning for each rule of scoring that the runs do not share."""
+    return [
+        f"warning: not scored alike ({rule}: "
+        + ", ".join(str(one["settings"][rule] or "none") for one in runs)
+        + "): the change is that of the rule too."
+        for rule in _RULES
+        if rule in runs[0]["settings"]
     ]
 
 

@@ -24,6 +24,7 @@ def describe(item: Item) -> str:
         lines.append(f"  {'*' if choice == item.answer else '-'} {choice}")
     if not item.choices:
         lines.append(f"  answer: {item.answer}")
+    lines += [f"  rejected: {item.rejected}"] if item.rejected else []
     lines += [f"  because {text}" for text in item.rationales]
     own = item.contribution
     if own is not None:

@@ -2,7 +2,8 @@
 
 A hand-written line needs ``question`` and ``answer``; the audio is named by ``audio``: a path, or a
 list of paths or of ``{"path": …, "start_s": …, "duration_s": …}``. Paths are relative to the JSONL
-file. All other keys are those of `Item.to_dict`.
+file. A pair for training on preferences has ``rejected``, a worse answer, too. All other keys are
+those of `Item.to_dict`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from harken.shards.schema import live_path, map_paths, stored_path
 SHOWN_FAULTS = 50
 """Most faults listed in one message; the rest are counted."""
 
-_TEXT = {"id", "question", "answer", "task", "split", "licence"}
+_TEXT = {"id", "question", "answer", "rejected", "task", "split", "licence"}
 _TEXTS = {"choices", "tags", "rationales", "recordings", "speakers"}
 _OTHER: dict[str, tuple[type, ...]] = {
     "audio": (str, list),

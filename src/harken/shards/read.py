@@ -14,7 +14,7 @@ from harken.files import sha256_of
 from harken.item import Item
 from harken.shards.info import Info, ShardInfo, read_info
 from harken.shards.jsonl import read_jsonl
-from harken.shards.schema import AUDIO, arrow_schema, from_row
+from harken.shards.schema import AUDIO, LATER, arrow_schema, from_row
 
 CHANGED = "the content is not what was written"
 
@@ -140,18 +140,20 @@ class Dataset:
         import pyarrow.parquet as pq
 
         wanted = columns or [name for name in arrow_schema().names if name != AUDIO]
+        later = {name: value for name, (since, value) in LATER.items() if self.info.schema < since}
         try:
             self._check(shard)
             with pq.ParquetFile(self._path(shard)) as file:
-                missing = sorted(set(wanted) - set(file.schema_arrow.names))
+                there = [name for name in wanted if name in file.schema_arrow.names]
+                missing = sorted({*wanted} - {*there} - {*later})
                 if missing:
                     raise _damaged(self.folder, shard.file, f"no column {', '.join(missing)}")
                 start = 0
                 for group in range(file.num_row_groups):
                     size = file.metadata.row_group(group).num_rows
                     if holding is None or start <= holding < start + size:
-                        table = file.read_row_group(group, columns=wanted, use_threads=False)
-                        yield start, table.to_pylist()
+                        table = file.read_row_group(group, columns=there, use_threads=False)
+                        yield start, [{**later, **row} for row in table.to_pylist()]
                     start += size
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self.folder, shard.file, str(error).splitlines()[0]) from error

@@ -23,8 +23,12 @@ from harken.hashing import canonical
 from harken.item import Contribution, HistoryEntry, Item
 from harken.parsing import parse_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Incremented when a column changes; a reader refuses newer versions."""
+
+LATER = {"rejected": (2, "")}
+"""Columns that the first version did not have: the version that added each, and what rows of
+earlier ones hold."""
 
 FOOTER_KEY = b"harken"
 """Key of the Parquet metadata that says which unit of which plan a shard holds."""
@@ -71,6 +75,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("choices", texts),
             ("answer", text),
             ("rationales", texts),
+            ("rejected", text),
             ("task", text),
             ("tags", texts),
             ("recordings", texts),
@@ -194,6 +199,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         contribution=contribution,
         history=tuple(HistoryEntry(m["step"], m["note"]) for m in row["history"]),
         plan=parse_json(row["plan"]),
+        rejected=row["rejected"],
     )
 
 

@@ -164,7 +164,8 @@ def make_example(
         prompts[0] = as_text(prompts[0], names, rng)
     elif how.augment:
         audio_inputs = _augmented(learner, first, prompts[0], rng)
-    return learner.tokenize_turns(prompts, answers, audio_inputs), without
+    example = learner.tokenize_turns(prompts, answers, audio_inputs)
+    return replace(example, item=",".join(item.id for item in asked)), without
 
 
 def _augmented(
@@ -175,5 +176,6 @@ def _augmented(
     audio_inputs = []
     for clip in prompt.clips:
         prepared = learner.prepare(augment(learner.features(clip), rng, loose=free))
-        audio_inputs.append(replace(prepared, given=mask(prepared.features, rng)))
+        masked = mask(prepared.features, rng)
+        audio_inputs.append(replace(prepared, given=masked, name=clip.name))
     return audio_inputs

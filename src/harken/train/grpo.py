@@ -12,7 +12,7 @@ reply is the one it was sampled with; replies truncated at `max_tokens` are scor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -218,9 +218,7 @@ def _rollouts(
 
 def _with_reply(example: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:
     """`example` followed by the sampled tokens, without an added ``<eos>``."""
-    return TokenizedPrompt(
-        (*example.ids, *ids), example.clip_numbers, example.audio_inputs, len(ids)
-    )
+    return replace(example, ids=(*example.ids, *ids), answer=len(ids))
 
 
 def _distance(

@@ -12,7 +12,7 @@ from harken.audio.clip import Clip, silence
 from harken.errors import ModelError
 from harken.models.base import Prompt, Sampling
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel
-from harken.models.engine.batch import TokenizedPrompt, check_placeholders, collate
+from harken.models.engine.batch import TokenizedPrompt, collate
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from tiny_audio import NAMES, alike, mini, named, sound
@@ -184,22 +184,6 @@ def test_clips_are_where_the_prompt_has_them(learner: ComposedModel, tmp_path: P
         *tokenizer.encode("no"),
     ]
     assert list(one.ids) == [*expected, tokenizer.answer]
-
-
-def test_placeholders_must_equal_frames(learner: ComposedModel, tmp_path: Path) -> None:
-    one = learner.tokenize(make_prompt(named(tmp_path, "noise"), learner.style))
-    count = one.audio_inputs[0].tokens
-    check_placeholders([one, one], [count, count], learner.tokenizer)
-    with pytest.raises(ModelError, match=f"row 1 has {count} audio placeholders.*gave {count + 1}"):
-        check_placeholders([one, one], [count, count + 1], learner.tokenizer)
-    # The sum over the batch is right, but both rows are wrong.
-    with pytest.raises(ModelError, match="row 0"):
-        check_placeholders([one, one], [count - 1, count + 1], learner.tokenizer)
-    short = TokenizedPrompt(
-        tuple(i for i in one.ids if i != learner.tokenizer.audio), (), one.audio_inputs, 1
-    )
-    with pytest.raises(ModelError, match="row 0 has 0 audio placeholders"):
-        learner.engine.logprobs([short])
 
 
 def test_a_prompt_that_fails_is_a_failed_reply_and_the_others_go_on(

@@ -1,9 +1,9 @@
-"""Prompts -> tokenized prompts -> padded batches, with a check of the audio placeholders.
+"""Prompts -> tokenized prompts -> padded batches.
 
 A tokenized prompt is ``<bos> text <a> audio… </a> text … <answer> answer <eos>``; text and clips
 are in the order of the prompt's parts, any number of either. Each ``audio`` is a placeholder whose
-embedding is replaced by one audio token of the projector. In every row the number of placeholders
-must equal the number of audio tokens of its clips, or the batch is refused.
+embedding is replaced by one audio token of the projector. What must hold of every batch is checked
+in `harken.models.engine.proof`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ class AudioInput:
             does not need them.
         tokens: number of audio tokens.
         key: cache key; empty for features that are used once (augmented).
+        name: file and span, for people: ``dog.wav 0.0–2.1 s``.
     """
 
     given: Array | Callable[[], Array]
     tokens: int
     key: str = ""
+    name: str = ""
 
     @property
     def features(self) -> Array:
@@ -60,6 +62,7 @@ class TokenizedPrompt:
         answer: number of ids of the (last) answer, ``<eos>`` included.
         earlier: begin and end of the answers of earlier turns, where one prompt has several
             questions about the same clips.
+        item: id of the item that was asked, for errors; empty if unknown.
     """
 
     ids: tuple[int, ...]
@@ -67,6 +70,7 @@ class TokenizedPrompt:
     audio_inputs: tuple[AudioInput, ...] = ()
     answer: int = 0
     earlier: tuple[tuple[int, int], ...] = ()
+    item: str = ""
 
     @property
     def start(self) -> int:
@@ -144,7 +148,7 @@ class PromptTokenizer:
             clip_numbers += [0, *[min(number, self.max_clip_number)] * len(inner), 0]
         ids.append(tokenizer.answer)
         clip_numbers.append(0)
-        return self._followed(ids, clip_numbers, inputs, answer)
+        return self._followed(ids, clip_numbers, inputs, answer, prompt.item_id)
 
     def tokenize_turns(
         self,
@@ -176,6 +180,7 @@ class PromptTokenizer:
             tokenized.audio_inputs,
             last[1] - last[0],
             tuple(spans),
+            tokenized.item,
         )
 
     def _followed(
@@ -184,13 +189,18 @@ class PromptTokenizer:
         clip_numbers: Sequence[int],
         inputs: Sequence[AudioInput],
         answer: str | None,
+        item: str,
     ) -> TokenizedPrompt:
         """The prompt, followed by `answer` and the end token if there is one."""
         tokenizer = self.tokenizer
         answer_ids = [] if answer is None else [*tokenizer.encode(answer), tokenizer.eos]
         self._check(len(ids) + len(answer_ids))
         return TokenizedPrompt(
-            (*ids, *answer_ids), tuple(clip_numbers), tuple(inputs), len(answer_ids)
+            (*ids, *answer_ids),
+            tuple(clip_numbers),
+            tuple(inputs),
+            len(answer_ids),
+            item=item,
         )
 
     def _check(self, length: int) -> None:
@@ -242,31 +252,3 @@ def collate(
         torch.from_numpy(audio),
         tuple(audio_input for tokenized in prompts for audio_input in tokenized.audio_inputs),
     )
-
-
-def check_placeholders(
-    prompts: Sequence[TokenizedPrompt], frames: Sequence[int], tokenizer: TextTokenizer
-) -> None:
-    """Check that each prompt has one placeholder for each audio token.
-
-    Args:
-        prompts: the rows of a batch.
-        frames: audio tokens of each clip, over all prompts in order.
-        tokenizer: has the placeholder's id.
-
-    Raises:
-        ModelError: the numbers differ; the message has both, and the row.
-    """
-    at = 0
-    for row, tokenized in enumerate(prompts):
-        placeholders = tokenized.ids.count(tokenizer.audio)
-        given = sum(frames[at : at + len(tokenized.audio_inputs)])
-        at += len(tokenized.audio_inputs)
-        if placeholders != given:
-            raise ModelError(
-                f"row {row} has {placeholders} audio placeholders and the encoder gave {given} "
-                f"audio tokens for its {len(tokenized.audio_inputs)} clips",
-                hint="The encoder's frame count is wrong for this clip: report its length.",
-            )
-    if at != len(frames):
-        raise ModelError(f"the prompts have {at} clips and the encoder was given {len(frames)}")

@@ -126,7 +126,7 @@ class ChatTokenizer(PromptTokenizer):
                 hint="Use the chat template that belongs to this model's processor.",
             )
         clip_numbers += [0] * (len(ids) - len(clip_numbers))
-        return self._followed(ids, clip_numbers, inputs, answer)
+        return self._followed(ids, clip_numbers, inputs, answer, prompt.item_id)
 
     def tokenize_turns(
         self,

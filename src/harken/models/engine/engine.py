@@ -21,13 +21,19 @@ from harken.models.engine.batch import (
     AudioInput,
     TokenizedBatch,
     TokenizedPrompt,
-    check_placeholders,
     collate,
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
 from harken.models.engine.net import LearnerNet
 from harken.models.engine.prefix_cache import CachedPrompt, PrefixCache
+from harken.models.engine.proof import (
+    check_clips,
+    check_finite,
+    check_keys,
+    check_losses,
+    check_placeholders,
+)
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.engine.tree_forward import LOGITS, Mode, TreeOutput, TreeReader
 
@@ -109,7 +115,12 @@ class Engine:
         return 0 if tokens is None else len(tokens)
 
     def answer_logits(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order."""
+        """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order.
+
+        Raises:
+            ModelError: a prompt and its audio do not fit; see `harken.models.engine.proof`.
+        """
+        check_losses(prompts, self.tokenizer)
         batch = collate(prompts, self.tokenizer)
         hidden = self._forward(batch, prompts)
         rows = np.repeat(np.arange(len(prompts)), [prompt.answer_tokens for prompt in prompts])
@@ -238,6 +249,7 @@ class Engine:
         number = batch.clip_numbers.to(self.device)
         if numbers is not None and bool((batch.clip_numbers > 0).any()):
             embedded = embedded + numbers[number] * (number > 0)[..., None]
+        check_clips(batch, prompts)
         encoded = self._encode_clips(batch.audio_inputs)
         check_placeholders(prompts, [len(tokens) for tokens in encoded], self.tokenizer)
         self.audio = None
@@ -245,6 +257,7 @@ class Engine:
             return embedded
         audio = torch.cat(encoded)
         if torch.is_grad_enabled():
+            check_finite(encoded, prompts)
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
@@ -255,6 +268,7 @@ class Engine:
 
     def _encode_clips(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
         """The audio tokens (n, width) of each clip, each distinct clip encoded once."""
+        check_keys(audio_inputs)
         names = [audio_input.key or f"#{i}" for i, audio_input in enumerate(audio_inputs)]
         first = dict(reversed(list(zip(names, audio_inputs, strict=True))))
         order = list(dict.fromkeys(names))

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harken.models.engine.batch import AudioInput, TokenizedPrompt, check_placeholders
+from harken.models.engine.batch import AudioInput, TokenizedPrompt
+from harken.models.engine.proof import check_placeholders
 from harken.models.engine.tokenizer import TextTokenizer
 
 Ints = npt.NDArray[np.int64]
