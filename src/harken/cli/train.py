@@ -15,6 +15,9 @@ from harken.report.text import table
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
 
+DEAF = 12
+"""Exit code: the model is written as it is, and a stage was ended: it does not use the audio."""
+
 
 def train(
     recipe: Annotated[
@@ -40,34 +43,59 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    min_gap: Annotated[
+        float,
+        typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never."),
+    ] = 0.0,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Evaluations in a row below --min-gap until then [default: 3]."),
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Measure on this dataset; else on another split, or a share of train."),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Train a model. Killed and started again, it ends with the same weights.
 
-    All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards: then nothing was learned from rewards.
+    All items are checked before the first step. At every evaluation the hearing gap is measured on
+    held-out items: what another item's audio, or silence, costs the model, in nats an answer token.
+    With --min-gap, a stage that does not use the audio is ended (exit code 12). A regression card
+    says what was gained and forgotten. The exit code is 11 if no group of replies of grpo had
+    unequal rewards: then nothing was learned from rewards.
 
     Examples:  harken train mixed-to-strong curated -o model
-               harken train sft items -o model --set sft.steps=200
+               harken train sft items -o model --set sft.steps=200 --min-gap 0.1 --patience 3
     """
+    from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
     from harken.recipes.steps import signal_text
+    from harken.report.regression_card import card_text
 
+    watch = {"min_gap": min_gap or None, "patience": patience}
+    hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     result = run(
         recipe,
         dataset,
         out,
         model=model,
         config=config,
-        overrides=override or [],
+        overrides=[*(override or []), *hearing],
         seed=seed,
         device=device,
         dtype=dtype,
+        held_out=held_out,
     )
-    lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
-    signal = signal_text(result["reward_signal"])
-    finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)
+    facts = [(k, v) for k, v in result.items() if not isinstance(v, dict) and v not in ("", None)]
+    signal, deaf = signal_text(result["reward_signal"]), result["deaf"]
+    lines = [table([(k, v) for k, v in facts if k != "deaf"]), signal]
+    lines += [card_text(result["card"])] if result["card"] else []
+    finish(result, "\n".join(filter(None, lines)), as_json)
+    if deaf:
+        print(f"harken: {deaf}", file=sys.stderr)
+        raise typer.Exit(DEAF)
     if any(not one["with_signal"] for one in result["reward_signal"].values()):
         print(f"harken: {signal}", file=sys.stderr)
         raise typer.Exit(NO_SIGNAL)

@@ -15,7 +15,7 @@ where test and interval both say that a measure got worse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def card(before: Path, after: Path, seed: int = 0) -> Json:
         ``items``, ``skills`` (``skill``, ``items`` and ``measures``: ``measure``, ``items``,
         ``before``, ``after``, ``difference`` with ``low``, ``high``, ``p``, ``p_holm``, and
         ``change``, one of better, worse, no change shown, too few), ``forgotten`` and ``gained``
-        (sentences), ``not_measured`` (skills without items).
+        (skills by name), ``not_measured`` (skills without items).
 
     Raises:
         RunError: one is not complete, or they are of other items.
@@ -184,8 +184,8 @@ def card(before: Path, after: Path, seed: int = 0) -> Json:
     found = {
         "items": len(items),
         "skills": skills,
-        "forgotten": _sentences(skills, "worse"),
-        "gained": _sentences(skills, "better"),
+        "forgotten": _changed(skills, "worse"),
+        "gained": _changed(skills, "better"),
         "not_measured": [name for name in SKILLS if name not in {s["skill"] for s in skills}],
     }
     return _rounded(found)  # type: ignore[no-any-return]
@@ -230,30 +230,9 @@ def _change(row: Json) -> str:
     return "worse" if row["p_holm"] < ALPHA and high < 0 else "no change shown"
 
 
-def _sentences(skills: Sequence[Json], change: str) -> list[str]:
-    """What got better or worse, a sentence for each skill and measure."""
-    return [
-        f"{skill['skill']}: {in_words(row)}"
-        for skill in skills
-        for row in skill["measures"]
-        if row["change"] == change
-    ]
-
-
-def in_words(row: Mapping[str, Any]) -> str:
-    """``right 71.0 % → 48.0 % (−23.0 points, −35.0 to −11.0; p = 0.002; 60 items)``."""
-    share = row["measure"] != "loss"
-    form: Callable[[float], str] = (
-        (lambda x: f"{100 * x:.1f} %") if share else (lambda x: f"{x:.3f} nats")
-    )
-    signed: Callable[[float], str] = (
-        (lambda x: f"{100 * x:+.1f}") if share else (lambda x: f"{x:+.3f}")
-    )
-    text = f"{row['measure']} {form(row['before'])} → {form(row['after'])} "
-    text += f"({signed(row['difference'])}{' points' if share else ''}"
-    if row["low"] is not None:
-        text += f", {signed(row['low'])} to {signed(row['high'])}; p = {row['p_holm']:.3g}"
-    return f"{text}; {row['items']} items)"
+def _changed(skills: Sequence[Json], change: str) -> list[str]:
+    """The skills of which a measure changed so."""
+    return [s["skill"] for s in skills if any(m["change"] == change for m in s["measures"])]
 
 
 def _rounded(value: Any) -> Any:

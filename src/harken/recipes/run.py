@@ -27,6 +27,9 @@ from harken.runs import read_run
 from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
 
+HEARING = "hearing"
+"""Key of `harken.train.hearing_gap.HearingSettings` among the settings of stages."""
+
 
 def train(
     recipe: str,
@@ -70,9 +73,9 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
-    defaults = {**plan_for(model, seed), "hearing": HearingSettings(seed=seed)}
+    defaults = {**plan_for(model, seed), HEARING: HearingSettings(seed=seed)}
     plan = settings_of(defaults, config, overrides)
-    how: HearingSettings = plan.pop("hearing")
+    how: HearingSettings = plan.pop(HEARING)
     if recipe in RECIPES and dataset.is_file():
         raise ConfigError(
             f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
