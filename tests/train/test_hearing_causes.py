@@ -48,6 +48,11 @@ def test_gradients_and_frozen_groups_are_told() -> None:
     none = likely_causes(fine, GROUPS, [{"audio_grad_norm": 1.0}] + [{"audio_grad_norm": 0.0}] * 20)
     assert len(none) == 1 and "no gradient reached" in none[0]
     assert "look at the data" in likely_causes(fine, GROUPS, [{"loss": None}])[0]
+    cut = [{"audio_grad_norm": 1.0, "grad_norm_projector": 0.0, "grad_norm_audio_encoder": 0.1}]
+    assert likely_causes(fine, GROUPS, cut) == [
+        "no gradient reached the projector in the last steps"
+    ]
+    assert "look at the data" in likely_causes(fine, ("audio_encoder", "lm"), cut)[0]
     frozen = likely_causes(fine, ("lm",), [{"audio_grad_norm": 1.0}])
     assert len(frozen) == 1 and "only lm is trained" in frozen[0]
     both = likely_causes(AudioTokens(8, 0.0, 1.0, None), ("lm",), [{"audio_grad_norm": 0.0}])

@@ -152,7 +152,7 @@ def card(before: Path, after: Path, seed: int = 0) -> Json:
     Returns:
         ``items``, ``skills`` (``skill``, ``items`` and ``measures``: ``measure``, ``items``,
         ``before``, ``after``, ``difference`` with ``low``, ``high``, ``p``, ``p_holm``, and
-        ``change``, one of better, worse, no change shown, too few), ``forgotten`` and ``gained``
+        ``change``, one of better, worse, not shown, too few), ``forgotten`` and ``gained``
         (skills by name), ``not_measured`` (skills without items).
 
     Raises:
@@ -227,7 +227,7 @@ def _change(row: Json) -> str:
     low, high = sorted((sign * row["low"], sign * row["high"]))
     if row["p_holm"] < ALPHA and low > 0:
         return "better"
-    return "worse" if row["p_holm"] < ALPHA and high < 0 else "no change shown"
+    return "worse" if row["p_holm"] < ALPHA and high < 0 else "not shown"
 
 
 def _changed(skills: Sequence[Json], change: str) -> list[str]:

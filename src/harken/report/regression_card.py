@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 
-HEADS = ("measure", "items", "before", "after", "change", "95 % interval", "p (Holm)", "")
+HEADS = ("measure", "items", "before", "after", "change", "95 % interval", "p (Holm)", "result")
 """Columns beside the skill."""
 
 ABOUT = (
@@ -25,9 +25,11 @@ ABOUT = (
 
 def card_text(card: Json, width: int | None = None) -> str:
     """The card for the terminal."""
-    table = new_table("skill", *HEADS)
-    for cells in rows(card):
-        add_row(table, *cells)
+    table = new_table("skill", *HEADS, tight=True)
+    before = ""
+    for skill, *cells in rows(card):
+        add_row(table, "" if skill == before else skill, *cells)
+        before = skill
     parts: list[Table | str] = [verdict(card), table, ABOUT]
     parts += [f"gained: {line}" for line in map(in_words, found(card, "better"))]
     parts += [f"forgotten: {line}" for line in map(in_words, found(card, "worse"))]
@@ -88,12 +90,12 @@ def in_words(row: Json) -> str:
 
 def value(row: Json, number: float) -> str:
     """A share in percent, or a loss in nats."""
-    return f"{number:.3f}" if row["measure"] == "loss" else words.percent(number)
+    return f"{number:.2f}" if row["measure"] == "loss" else words.percent(number)
 
 
 def signed(row: Json, number: float | None) -> str:
     """A change in points, or in nats."""
-    return words.signed(number, 3) if row["measure"] == "loss" else words.points(number)
+    return words.signed(number) if row["measure"] == "loss" else words.points(number)
 
 
 def interval(row: Json) -> str:

@@ -19,20 +19,22 @@ Record = Mapping[str, Any]
 TRUE, WATCHED = "audio", "swap"
 """The condition with the true audio, and the one whose gap is watched."""
 
-CURVES = (
-    ("loss", "loss, nats per answer token", lambda r: r.get("loss")),
-    ("lr", "learning rate", lambda r: r.get("lr")),
-    ("grad_norm", "norm of the gradient", lambda r: r.get("grad_norm")),
-    (
-        "audio_grad_norm",
-        "norm of the gradient at the audio tokens",
-        lambda r: r.get("audio_grad_norm"),
-    ),
-    ("audio_share", "audio tokens per token of audio and answers", lambda r: audio_share(r)),
-    ("reward", "mean reward", lambda r: r.get("reward")),
-    ("kl", "KL to the model at the start, nats per token", lambda r: r.get("kl")),
+PARTS = {"audio_encoder": "clip", "projector": "audio", "lm": "swap"}
+"""Module groups, and the colour class of each."""
+
+CURVES: tuple[tuple[str, str], ...] = (
+    ("loss", "loss, nats per answer token"),
+    ("lr", "learning rate"),
+    ("grad_norm", "norm of the gradient"),
+    ("audio_grad_norm", "norm of the gradient at the audio tokens"),
+    ("audio_share", "audio tokens per token of audio and answers"),
+    ("reward", "mean reward"),
+    ("kl", "KL to the model at the start, nats per token"),
 )
-"""Curves over steps: key, title, and the value in a record of a step."""
+"""Curves over steps: key of the records of steps, and title.
+
+``lr`` and ``grad_norm`` have a line for each of `PARTS` where a stage records them apart.
+"""
 
 SHOWN = ("lr", "batch", "items", "group", "accumulate", "groups", "seed")
 """Settings in the table of stages, as far as a stage has them."""
@@ -154,9 +156,9 @@ def alone(training: Training) -> Json:
         ]
 
     steps = [
-        (title, step_plot([StepLine(key, "audio", own)], title, stages=stages))
-        for key, title, value in CURVES
-        if len(own := _over_steps(training.stages, value)) > 1
+        (title, [(one.cls, one.name) for one in own] if len(own) > 1 else [], plot)
+        for key, title in CURVES
+        if (plot := step_plot(own := _over_steps(training.stages, key), title, stages=stages))
     ]
     return {
         "keys": [(name, kind(name), words.meaning(name)) for name in conditions],
@@ -187,14 +189,24 @@ def _values(records: Sequence[tuple[int, Json]], name: str, key: str) -> list[St
     ]
 
 
-def _over_steps(
-    stages: Sequence[StageRun], value: Callable[[Record], float | None]
-) -> list[StepValue]:
+def _over_steps(stages: Sequence[StageRun], key: str) -> list[StepLine]:
+    """The lines of a curve: one, or one for each module group."""
+    keys = [(f"{key}_{part}", part.replace("_", " "), cls) for part, cls in PARTS.items()]
+    lines = [
+        StepLine(name, cls, own)
+        for one, name, cls in [(key, "all", "other"), *keys]
+        if len(own := _of_steps(stages, one)) > 1
+    ]
+    apart = {tuple((v.step, v.value) for v in one.values) for one in lines}
+    return lines if len(apart) > 1 else [StepLine(key, "audio", one.values) for one in lines[:1]]
+
+
+def _of_steps(stages: Sequence[StageRun], key: str) -> list[StepValue]:
     found = [
         (float(stage.before + record["step"]), float(own))
         for stage in stages
         for record in stage.metrics
-        if (own := value(record)) is not None
+        if (own := audio_share(record) if key == "audio_share" else record.get(key)) is not None
     ]
     return [StepValue(step, own) for step, own in thinned(found)]
 

@@ -70,6 +70,12 @@ def audio_tokens(learner: Learner, items: Sequence[Item]) -> AudioTokens:
     return AudioTokens(len(means), rms, text, sum(apart) / len(apart) if apart else None)
 
 
+def _zero(metrics: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Whether a norm that is recorded was 0 in all of the last steps."""
+    norms = [record[key] for record in metrics if record.get(key) is not None]
+    return bool(norms) and not any(norms[-_RECENT:])
+
+
 def likely_causes(
     tokens: AudioTokens, groups: Sequence[str], metrics: Sequence[Mapping[str, Any]]
 ) -> list[str]:
@@ -95,10 +101,13 @@ def likely_causes(
             f"the audio tokens are off scale: their RMS is {tokens.rms:.2g}, that of the text "
             f"embeddings {tokens.text_rms:.2g}"
         )
-    norms = [r["audio_grad_norm"] for r in metrics if r.get("audio_grad_norm") is not None]
-    if norms and not any(norms[-_RECENT:]):
-        found.append("no gradient reached the audio tokens in the last steps")
-    if not {"audio_encoder", "projector"} & set(groups):
+    listeners = [name for name in groups if name in ("audio_encoder", "projector")]
+    names = {"audio_grad_norm": "the audio tokens"}
+    names |= {f"grad_norm_{group}": f"the {group.replace('_', ' ')}" for group in listeners}
+    still = [name for key, name in names.items() if _zero(metrics, key)]
+    if still:
+        found.append(f"no gradient reached {' and '.join(still)} in the last steps")
+    if not listeners:
         found.append(
             f"only {', '.join(groups)} is trained: neither projector nor audio encoder can adapt"
         )

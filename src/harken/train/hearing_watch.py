@@ -122,6 +122,8 @@ def _signed(own: Mapping[str, Any]) -> str:
     """``+0.512 (+0.401 to +0.633)``: a gap with its 95 % interval, or why there is none."""
     if own["nats"] is None:
         return "unknown (no item could be asked)"
-    if own["low"] is None:
-        return f"{own['nats']:+.3f}"
-    return f"{own['nats']:+.3f} ({own['low']:+.3f} to {own['high']:+.3f})"
+    nats, *ends = (
+        None if own[k] is None else f"{own[k]:+.3f}".replace("-0.000", "+0.000")
+        for k in ("nats", "low", "high")
+    )
+    return f"{nats}" if None in ends else f"{nats} ({ends[0]} to {ends[1]})"
