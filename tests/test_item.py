@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import DataError
-from harken.item import Contribution, HistoryEntry, Item
+from harken.item import Contribution, Dialogue, Exchange, HistoryEntry, Item
 
 text = st.text(max_size=12)
 words = st.lists(text, max_size=3).map(tuple)
@@ -50,16 +50,31 @@ contributions = st.builds(
 
 
 @st.composite
+def dialogues(draw: st.DrawFn, question: str, count: int) -> Dialogue | None:
+    """Anything that may stand around a question with so many clips; None where nothing does."""
+    earlier = draw(st.lists(st.builds(Exchange, text, text), max_size=2).map(tuple))
+    sizes = [*(len(turn.question) for turn in earlier), len(question)]
+    place = st.integers(0, len(earlier)).flatmap(
+        lambda turn: st.tuples(st.just(turn), st.integers(0, sizes[turn]))
+    )
+    places = draw(st.just([]) | st.lists(place, min_size=count, max_size=count))
+    return Dialogue.from_dict(Dialogue(draw(text), earlier, tuple(sorted(places))).to_dict())
+
+
+@st.composite
 def items(draw: st.DrawFn) -> Item:
     """Any item that can be asked."""
     choices = draw(st.lists(text, max_size=4, unique=True).map(tuple))
+    question = draw(text.filter(str.strip))
+    sounds = draw(st.lists(clips, max_size=3).map(tuple))
     answer = draw(st.sampled_from(choices)) if choices else draw(text)
     return Item(
-        question=draw(text.filter(str.strip)),
+        question=question,
         answer=answer,
         choices=choices,
         rejected=draw(st.just("") | text.filter(lambda other: other != answer)),
-        clips=draw(st.lists(clips, max_size=3).map(tuple)),
+        clips=sounds,
+        dialogue=draw(st.none() | dialogues(question, len(sounds))),
         task=draw(text),
         tags=draw(words),
         rationales=draw(words),
@@ -98,7 +113,9 @@ def test_the_id_is_of_the_content_alone(item: Item, other: str) -> None:
     around = replace(item, split="x", licence=other, tags=(other,), plan={"a": 1})
     assert around.with_history("step", other).id == item.id
     assert replace(item, question=item.question + "?").id != item.id
-    assert replace(item, clips=(*item.clips, silence(1.0))).id != item.id
+    plain = replace(item, dialogue=None)
+    assert replace(plain, clips=(*item.clips, silence(1.0))).id != plain.id
+    assert replace(item, dialogue=Dialogue(system="another")).id not in (item.id, plain.id)
     assert replace(item, rejected=item.answer + "x" + item.rejected).id != item.id
 
 
@@ -126,6 +143,27 @@ def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
         ({"question": " ", "answer": "a"}, "empty question"),
         ({"question": "q", "answer": "A", "choices": ("dog", "cat")}, "not among the choices"),
         ({"question": "q", "answer": "a", "choices": ("a", "a")}, "repeat"),
+        ({"question": "", "answer": "a", "dialogue": Dialogue(system="s")}, "empty question"),
+        (
+            {"question": "q", "answer": "a", "clips": (silence(1),) * 2}
+            | {"dialogue": Dialogue(places=((0, 0),))},
+            "1 places for 2 clips",
+        ),
+        (
+            {"question": "q", "answer": "a", "clips": (silence(1),)}
+            | {"dialogue": Dialogue(places=((0, 2),))},
+            "no place 2 in turn 0",
+        ),
+        (
+            {"question": "q", "answer": "a", "clips": (silence(1),)}
+            | {"dialogue": Dialogue(places=((1, 0),))},
+            "no place 0 in turn 1",
+        ),
+        (
+            {"question": "qq", "answer": "a", "clips": (silence(1),) * 2}
+            | {"dialogue": Dialogue(places=((0, 2), (0, 1)))},
+            "not in the order",
+        ),
         ({"question": "q", "answer": "a", "rejected": "a"}, "the answer itself"),
         (
             {"question": "q", "answer": "a", "choices": ("a", "b"), "rejected": "a"},

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.answers import TrainSettings, train_on_answers
 from harken.train.stage import Stage
 from harken.train.stages import STAGES
-from harken.train.train_loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

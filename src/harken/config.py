@@ -51,13 +51,15 @@ def settings_of(
         ConfigError: as `load_config`; an unknown part or key is named with the closest known ones.
     """
     from dataclasses import asdict, fields, is_dataclass
+    from typing import get_type_hints
 
     from pydantic import ConfigDict, create_model
 
     shapes: dict[str, Any] = {}
     for name, part in parts.items():
         assert is_dataclass(part)
-        own = {f.name: (_number(type(getattr(part, f.name))), getattr(part, f.name))
+        hints = get_type_hints(type(part))
+        own = {f.name: (_kind(hints[f.name], getattr(part, f.name)), getattr(part, f.name))
                for f in fields(part)}  # fmt: skip
         inner = create_model(name, __config__=ConfigDict(extra="forbid"), **own)  # type: ignore[call-overload]
         shapes[name] = (inner, inner())
@@ -77,6 +79,17 @@ def settings_of(
         text = "; ".join(f"{name}: {error.found}" for name, error in faults)
         raise ConfigError(text, where="the settings")
     return made
+
+
+def _kind(hint: Any, value: Any) -> Any:
+    """The type of a setting: that of its value; where None is allowed, that or None."""
+    from types import NoneType
+    from typing import get_args
+
+    others = [kind for kind in get_args(hint) if kind is not NoneType]
+    if len(others) == 1 and NoneType in get_args(hint):
+        return _number(others[0]) | None
+    return _number(type(value))
 
 
 def _number(kind: type) -> Any:

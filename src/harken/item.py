@@ -1,4 +1,4 @@
-"""Item: one question about any number of clips, and all its metadata; Contribution, Drop, Step.
+"""Item: one question about any number of clips, and all its metadata; Dialogue, Contribution, Drop.
 
 The answer is stored as text, never as a letter. The id is a hash of the content (clips, question,
 choices, answer, task, and a rejected answer if there is one), so the same question made twice has
@@ -53,11 +53,70 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """An earlier turn of a conversation: what the user said, and the reply."""
+
+    question: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What stands around an item's question, where it is part of a conversation.
+
+    Attributes:
+        system: the system message.
+        earlier: the turns before the question, in order.
+        places: where each clip stands, in clip order: (turn, characters of that turn's text before
+            it). The turns are those of `earlier`, then the question. Empty: all clips stand beside
+            the question, where the model's prompt style puts them.
+    """
+
+    system: str = ""
+    earlier: tuple[Exchange, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+
+    def fault(self, question: str, clips: int) -> str:
+        """Why it does not fit a question with so many clips; ``""`` if it does."""
+        if self.places and clips and len(self.places) != clips:
+            return f"{len(self.places)} places for {clips} clips"
+        texts = [*(turn.question for turn in self.earlier), question]
+        if list(self.places) != sorted(self.places):
+            return "the places of its clips are not in the order of the clips"
+        for turn, at in self.places:
+            if not (0 <= turn < len(texts) and 0 <= at <= len(texts[turn])):
+                return f"there is no place {at} in turn {turn}"
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "system": self.system,
+            "earlier": [{"question": t.question, "reply": t.reply} for t in self.earlier],
+            "places": [{"turn": turn, "at": at} for turn, at in self.places],
+        }
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any] | None) -> Dialogue | None:
+        """The inverse of `to_dict`; None where nothing stands around the question."""
+        found = Dialogue(
+            system=(raw or {}).get("system") or "",
+            earlier=tuple(
+                Exchange(turn["question"], turn["reply"])
+                for turn in (raw or {}).get("earlier") or ()
+            ),
+            places=tuple((place["turn"], place["at"]) for place in (raw or {}).get("places") or ()),
+        )
+        return found if found != Dialogue() else None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One question.
 
     Attributes:
-        question: what is asked, without choices and without letters.
+        question: what is asked, without choices and without letters; empty only where a clip with
+            a place of its own asks.
         answer: the gold answer as text; for choice questions one of `choices`.
         choices: bare option texts; empty for open questions.
         clips: 0..n clips in the order in which they are presented.
@@ -72,6 +131,7 @@ class Item:
         contribution: None until measured.
         history: what has been done to it.
         plan: JSON-able values from which the item was drawn (family, seed, picks).
+        dialogue: what stands around the question; None where nothing does.
     """
 
     question: str
@@ -89,11 +149,15 @@ class Item:
     history: tuple[HistoryEntry, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict, hash=False)
     rejected: str = ""
+    dialogue: Dialogue | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked or scored."""
-        if not self.question.strip():
+        around = self.dialogue
+        if not self.question.strip() and not (around and around.places):
             raise DataError("an item has an empty question", hint="Give it a question.")
+        if around and (fault := around.fault(self.question, len(self.clips))):
+            raise DataError(f"the dialogue does not fit: {fault}", where=self.question)
         hidden = not self.answer and HIDDEN in self.tags
         if self.choices and self.answer not in self.choices and not hidden:
             raise DataError(
@@ -113,8 +177,14 @@ class Item:
     @property
     def id(self) -> str:
         """16 hex digits of the content; two pairs with one better answer have two ids."""
-        content = [[c.key for c in self.clips], self.question, self.choices, self.answer, self.task]
-        return digest(canonical([*content, self.rejected] if self.rejected else content))
+        content: list[Any] = [
+            [c.key for c in self.clips], self.question, self.choices, self.answer, self.task,
+        ]  # fmt: skip
+        if self.rejected:
+            content.append(self.rejected)
+        if self.dialogue is not None:
+            content.append(self.dialogue.to_dict())
+        return digest(canonical(content))
 
     @property
     def gold(self) -> int:
@@ -128,11 +198,13 @@ class Item:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values, the id first."""
         own = self.contribution
+        around = {} if self.dialogue is None else {"dialogue": self.dialogue.to_dict()}
         return {
             "id": self.id,
             "question": self.question,
             "choices": list(self.choices),
             "answer": self.answer,
+            **around,
             "task": self.task,
             "tags": list(self.tags),
             "rationales": list(self.rationales),
@@ -186,6 +258,7 @@ class Item:
             history=tuple(HistoryEntry(h["step"], h["note"]) for h in raw.get("history") or ()),
             plan=raw.get("plan") or {},
             rejected=raw.get("rejected") or "",
+            dialogue=Dialogue.from_dict(raw.get("dialogue")),
         )
         if raw.get("id") and raw["id"] != item.id:
             raise DataError(

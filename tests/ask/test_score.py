@@ -96,3 +96,33 @@ def test_open_single_answers_and_labels_with_and():
     assert score_text(word, "eleven").outcome == "wrong"
     pair = Item(question="Which?", answer="rock and roll, rain")
     assert score_text(pair, "rock and roll, rain").outcome == "correct"
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply", "outcome"),
+    [
+        ("1.12s", "<|1.12|>", "correct"),
+        ("1.1s", "<|1.10|>", "correct"),
+        ("1.12 s", "It is <|1.12|>.<|im_end|>", "correct"),
+        ("from 1.12s to 3.50s", "from<|1.12|>to<|3.50|>", "correct"),
+        ("dog at 1.12s, cat at 2.00s", "dog at <|1.12|>, cat at <|2.00|>", "correct"),
+        ("1.12s", "<|1.13|>", "wrong"),
+        ("1.12s", "<|im_end|>", "unparsable"),
+        ("1.12s", "<|endoftext|><|audio|>", "unparsable"),
+    ],
+)
+def test_time_tokens_are_read_as_times(gold, reply, outcome):
+    assert score_text(Item("When?", gold), reply).outcome == outcome
+
+
+@pytest.mark.parametrize("letters", [True, False])
+def test_time_tokens_name_options(letters):
+    item = Item("When?", "1.12s", choices=("3.50s", "1.12s", "5.0 s"))
+    prompt = make_prompt(item, PromptStyle(letters=letters))
+    for reply, outcome in {
+        "<|1.12|>": "correct",
+        "The sound starts at <|5.00|>.": "wrong",
+        "<|9.00|>": "unparsable",
+        "<|1.12|><|3.50|>": "unparsable",
+    }.items():
+        assert score(item, prompt, Reply(reply)).outcome == outcome

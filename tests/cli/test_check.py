@@ -184,7 +184,7 @@ def test_a_changed_reply_in_a_store_is_asked_again(place: Path) -> None:
 def test_a_checkpoint_that_was_damaged_is_not_resumed(place: Path, tmp_path: Path) -> None:
     from harken.models.learner import Learner
     from harken.runs import Run
-    from harken.train.train_loop import TrainSettings, train_on_answers
+    from harken.train.answers import TrainSettings, train_on_answers
 
     def train(learner: Learner, folder: Path, steps: int) -> None:
         settings = TrainSettings(name="sft", steps=steps, checkpoint_every=1, batch=1, threads=1)

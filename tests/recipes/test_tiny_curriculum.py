@@ -46,7 +46,8 @@ def test_the_curriculum_is_for_presets_only() -> None:
     assert {*other} == {*STAGES} and {*tiny} == {*STAGES, "drill"}
     for name in STAGES:
         assert other[name] == STAGES.get(name).settings(seed=0)
-        assert other[name].lr < tiny[name].lr
+        assert tiny[name].lr and (other[name].lr or 2e-5) < tiny[name].lr
+        assert not tiny[name].lr_audio_encoder and not tiny[name].lr_lm  # one rate for all
     sft: Any = other["sft"]
     assert sft.modality_dropout == 0 and not sft.augment
 

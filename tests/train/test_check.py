@@ -21,9 +21,11 @@ from harken.train import grpo as grpo_module
 from harken.train.align import AlignSettings, align
 from harken.train.check import SHOWN, check_items, used
 from harken.train.grpo import GrpoSettings, grpo
+from harken.train.objective import MicroBatch, Objective, Prepared
+from harken.train.optimiser import require_finite
 from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
-from harken.train.train_loop import _listed, _require_finite, train_loop
+from harken.train.train_loop import listed, train_loop
 from made_items import make
 from tiny_audio import NAMES, mini, named
 
@@ -253,16 +255,22 @@ def test_a_loss_that_is_not_finite_stops_before_it_changes_a_weight(
     learner = mini()
     before = {name: p.detach().clone() for name, p in learner.net.named_parameters()}
 
-    def loss(step: int) -> tuple[torch.Tensor, dict[str, object]]:
+    def loss(micro: MicroBatch) -> tuple[torch.Tensor, dict[str, float]]:
         whole = torch.stack([p.sum() for p in learner.net.parameters() if p.requires_grad]).sum()
         return whole * 0.0 + value, {}
+
+    objective = Objective(
+        prepare=lambda step: Prepared([MicroBatch(None, 1)]),
+        loss=loss,
+        training=False,
+        named=lambda step: ["x", "y"],
+    )
 
     with (
         Run.open(tmp_path / "run", {"a": 1}) as run,
         pytest.raises(RunError, match=f"the loss is {value} in step 0 .items x, y"),
     ):
-        train_loop(learner, SftSettings(steps=2, threads=1), run, loss, training=False,
-                   named=lambda step: ["x", "y"])  # fmt: skip
+        train_loop(learner, SftSettings(steps=2, threads=1), run, objective)
     assert all(torch.equal(p, before[name]) for name, p in learner.net.named_parameters())
 
 
@@ -270,10 +278,10 @@ def test_a_loss_that_is_not_finite_stops_before_it_changes_a_weight(
 @pytest.mark.parametrize("value", [NAN, INF])
 def test_one_weight_that_is_not_finite_is_enough(place: int, value: float) -> None:
     weights = [torch.nn.Parameter(torch.ones(4)) for _ in range(3)]
-    _require_finite(weights, "sft", 3)
+    require_finite(weights, "sft", 3)
     weights[place].data[1] = value
     with pytest.raises(RunError, match="after step 3"):
-        _require_finite(weights, "sft", 3)
+        require_finite(weights, "sft", 3)
 
 
 def test_weights_of_half_precision_are_not_trained(tmp_path: Path) -> None:
@@ -290,5 +298,5 @@ def test_weights_of_half_precision_are_not_trained(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "told"), [(16, ""), (17, " … 1 more"), (20, " … 4 more")])
 def test_sixteen_items_of_a_step_are_named(count: int, told: str) -> None:
     ids = [f"i{n}" for n in range(count)]
-    assert _listed(ids) == f" (items {', '.join(ids[:16])}{told})"
-    assert _listed([]) == ""
+    assert listed(ids) == f" (items {', '.join(ids[:16])}{told})"
+    assert listed([]) == ""

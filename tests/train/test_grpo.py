@@ -19,7 +19,7 @@ OPEN = Item(question="Which of these sounds do you hear?", answer="noise")
 """Without choices there is no order to be drawn: the prompt is always the same."""
 UNANSWERABLE = replace(OPEN, answer="a cathedral")
 BASE: dict[str, Any] = {
-    "steps": 6, "items": 1, "group": 8, "max_tokens": 4, "lr": 0.0, "kl": 0.0, "threads": 1,
+    "steps": 6, "items": 1, "group": 8, "max_tokens": 4, "lr": 1e-20, "kl": 0.0, "threads": 1,
     "checkpoint_every": 2, "warmup": 0.0,
 }  # fmt: skip
 

@@ -19,9 +19,9 @@ from harken.models.base import Sampling
 from harken.runs import Run, read_run
 from harken.train.align import AlignSettings, align
 from harken.train.grpo import GrpoSettings, grpo
+from harken.train.optimiser import rate
 from harken.train.sft import SftSettings, sft
 from harken.train.stages import STAGES
-from harken.train.train_loop import rate
 from made_items import contents
 from paths import REPO
 from tiny_audio import NAMES, mini, named
@@ -150,7 +150,7 @@ def test_groups_with_equal_rewards_are_left_out(tmp_path: Path) -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     settings = SftSettings(steps=100, warmup=0.1, lr=1.0)
-    rates = [rate(settings, step) for step in range(100)]
+    rates = [rate(settings, step, 1.0) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(rates[9])
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[50] == pytest.approx(0.05 + 0.95 / 2)

@@ -21,6 +21,9 @@ PLAIN: dict[str, Any] = {
 }  # fmt: skip
 """One step at exactly `lr`: no warm-up, and the cosine has not begun to fall."""
 
+STILL = 1e-20
+"""A rate that changes no weight, but whose gradients are computed: a rate of 0 freezes."""
+
 
 def updated(
     folder: Path, items: list[Item] | None = None, dropout: float = 0.0, **changes: Any
@@ -70,7 +73,7 @@ def test_smoothing_mixes_the_answer_with_all_tokens(tmp_path: Path) -> None:
 def losses(folder: Path, dropout: float, **changes: Any) -> list[float]:
     """Of one and the same batch, step after step, by a model that does not change."""
     item = replace(named(folder, "noise", 0, 0.3), choices=())
-    metrics = updated(folder, [item], dropout, lr=0.0, steps=3, **changes)[2]
+    metrics = updated(folder, [item], dropout, lr=STILL, steps=3, **changes)[2]
     return [record["loss"] for record in metrics]
 
 
@@ -85,7 +88,7 @@ def test_dropout_is_drawn_for_every_step_from_the_seed(tmp_path: Path) -> None:
 def test_every_step_takes_its_own_gradient_at_its_own_rate(tmp_path: Path) -> None:
     """The gradient is not the sum of all so far, and the rate is not always the highest."""
     item = [replace(named(tmp_path, "noise", 0, 0.3), choices=())]
-    norms = [r["grad_norm"] for r in updated(tmp_path, item, lr=0.0, steps=3)[2]]
+    norms = [r["grad_norm"] for r in updated(tmp_path, item, lr=STILL, steps=3)[2]]
     assert norms == pytest.approx([norms[0]] * 3)
     start, slow, records = updated(tmp_path, item, steps=2, warmup=1.0)
     assert [record["lr"] for record in records] == pytest.approx([0.5e-2, 0.525e-2])

@@ -85,6 +85,8 @@ def renumber(text: str, by: int, size: int) -> str:
 
 def _fault(item: Item, size: int) -> str | None:
     """Why the texts of `item` may not fit another order of its `size` clips; None if they do."""
+    if item.dialogue and (item.dialogue.earlier or item.dialogue.places):
+        return "its clips stand within a text, or earlier turns may refer to them"
     texts = [item.question, *item.choices]
     if not _ENGLISH.search(item.question):
         return "the question may not be English, and only English is renumbered"

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypedDict, runtime_checkable
 from harken.ask.parse import starts_with_letter
 from harken.ask.plan import AskSettings, Request, RequestPlan, sampling_of
 from harken.errors import MissingExtra, RunError
-from harken.models.base import Model, Prompt, Reply, capabilities
+from harken.models.base import Earlier, Model, Prompt, Reply, capabilities
 from harken.progress import track
 
 _FLOOR = -60.0  # nats, about 1e-26; JSON has no -inf
@@ -153,6 +153,8 @@ def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[Rep
     """Send one batch. Requests that the model cannot take fail without being sent."""
     prompts = [request.prompt for request in batch]
     answers = _Answers([None] * len(prompts), [None] * len(prompts))
+    known = capabilities(model)
+    multi_turn = known.multi_turn or known.text_only
     sendable = []
     for i, request in enumerate(batch):
         if request.planned["error"]:
@@ -161,6 +163,8 @@ def ask(model: Model, batch: Sequence[Request], asking: AskSettings) -> list[Rep
             answers.replies[i] = _failed(
                 f"{len(prompts[i].clips)} clips, and {model.name} takes {model.max_clips}"
             )
+        elif not multi_turn and any(isinstance(part, Earlier) for part in prompts[i].parts):
+            answers.replies[i] = _failed(f"earlier turns, and {model.name} takes one question only")
         else:
             sendable.append(i)
     closed_ended = [i for i in sendable if prompts[i].choices]

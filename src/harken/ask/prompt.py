@@ -12,8 +12,8 @@ from typing import Literal
 
 from harken.audio.clip import Clip
 from harken.errors import ConfigError
-from harken.item import Item
-from harken.models.base import Prompt, PromptStyle, letter
+from harken.item import Dialogue, Item
+from harken.models.base import Earlier, Prompt, PromptStyle, Verbatim, letter
 
 Rotations = int | Literal["all"]
 """How many cyclic rotations of the choices are asked: the first k, or all."""
@@ -57,16 +57,47 @@ def make_prompt(
     lines = [item.question, *_choice_lines(shown, style)]
     if style.instruction:
         lines.append(style.instruction)
-    clips = _clip_parts(item.clips, style)
-    text = "\n".join(lines)
     return Prompt(
-        parts=(text, *clips) if style.question_first else (*clips, text),
+        parts=_parts(item, "\n".join(lines), style),
         question=item.question,
         choices=shown,
         order=tuple(order),
         style=style,
         item_id=item.id,
+        system=item.dialogue.system if item.dialogue else "",
     )
+
+
+def _parts(item: Item, text: str, style: PromptStyle) -> tuple[str | Clip, ...]:
+    """Earlier turns, clips and `text`, which begins with the question, in reading order."""
+    around = item.dialogue or Dialogue()
+    places = around.places if item.clips else ()
+    parts: list[str | Clip] = []
+    at = 0
+    for turn, exchange in enumerate(around.earlier):
+        own = [place for place in places if place[0] == turn]
+        parts += _placed(exchange.question, item.clips[at : at + len(own)], own)
+        parts.append(Earlier(exchange.reply))
+        at += len(own)
+    if places:
+        return (*parts, *_placed(text, item.clips[at:], places[at:]))
+    clips = _clip_parts(item.clips, style)
+    last = [text] if text else []
+    return (*parts, *last, *clips) if style.question_first else (*parts, *clips, *last)
+
+
+def _placed(
+    text: str, clips: Sequence[Clip], places: Sequence[tuple[int, int]]
+) -> list[str | Clip]:
+    """`text` with each clip at its place."""
+    parts: list[str | Clip] = []
+    last = 0
+    for clip, (_, at) in zip(clips, places, strict=True):
+        parts += [Verbatim(text[last:at])] if at > last else []
+        parts.append(clip)
+        last = at
+    rest = text[last:]
+    return [*parts, Verbatim(rest) if clips else rest] if rest else parts
 
 
 def target(item: Item, prompt: Prompt) -> str:
@@ -84,6 +115,8 @@ def prompt_text(prompt: Prompt) -> str:
         if isinstance(part, Clip):
             number += 1
             lines.append(f"<clip {number}>")
+        elif isinstance(part, Earlier):
+            lines.append(f"<reply> {part}")
         else:
             lines.append(part)
     return "\n".join(lines)

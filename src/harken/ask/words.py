@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
+from harken.times import times_as_text
+
 ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -104,10 +106,11 @@ _SPELLING: tuple[tuple[tuple[str, ...], re.Pattern[str], str | _Replace], ...] =
 def plain(text: str) -> str:
     """NFKC with straight quotes and dashes, invisible characters removed; case unchanged.
 
-    Flat and sharp signs are written "b" and "#"; digits in groups of three by a narrow space or an
-    apostrophe are joined.
+    Time tokens (``<|1.12|>``) are written as times (``1.12s``), flat and sharp signs as "b" and
+    "#"; digits in groups of three by a narrow space or an apostrophe are joined.
     """
-    return unicodedata.normalize("NFKC", _GROUPED.sub("", text)).translate(_QUOTES)
+    shown = times_as_text(text) if "<|" in text else text
+    return unicodedata.normalize("NFKC", _GROUPED.sub("", shown)).translate(_QUOTES)
 
 
 @lru_cache(maxsize=128)

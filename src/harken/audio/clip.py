@@ -16,7 +16,7 @@ from harken.hashing import canonical, digest
 RATE_HZ = 16_000
 """Sample rate of mixing and, unless a model asks for another, of loading."""
 
-ClipKind = Literal["file", "shard", "plan", "silence"]
+ClipKind = Literal["file", "shard", "plan", "silence", "noise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Clip:
 
     Attributes:
         kind: ``file`` (on disk), ``shard`` (encoded bytes in a Parquet shard), ``plan`` (rendered
-            from other clips), ``silence``.
+            from other clips), ``silence``, ``noise`` (white; `row` is its seed).
         path: the file, or the shard that holds the bytes.
         row, slot: where in the shard (row of the file, position in that row's audio list).
         start_s, duration_s: the span; ``duration_s=None`` means to the end of the source.
@@ -51,6 +51,8 @@ class Clip:
             return self.origin
         if self.kind == "silence":
             return f"silence:{self.duration_s or 0.0:g}"
+        if self.kind == "noise":
+            return f"noise:{self.row}:{self.duration_s or 0.0:g}"
         if self.plan is not None:
             scene = digest(canonical(self.plan.to_dict(keys=True)))
             if not self.start_s and self.duration_s in (None, self.plan.duration_s):
@@ -64,8 +66,8 @@ class Clip:
         """File and span, for people: ``dog.wav 0.0–2.1 s``; a scene is that of its parts."""
         end = "end" if self.duration_s is None else f"{self.start_s + self.duration_s:.1f} s"
         span = f"{self.start_s:.1f}–{end}"
-        if self.kind == "silence":
-            return f"silence {span}"
+        if self.kind in ("silence", "noise"):
+            return f"{self.kind} {span}"
         if self.plan is not None:
             files = [PurePath(part.clip.path).name or part.clip.kind for part in self.plan.parts]
             more = f" + {len(files) - 3} more" if len(files) > 3 else ""
@@ -147,3 +149,8 @@ class ScenePlan:
 def silence(duration_s: float) -> Clip:
     """A clip of `duration_s` seconds of zeros."""
     return Clip(kind="silence", duration_s=duration_s)
+
+
+def noise(duration_s: float, seed: int) -> Clip:
+    """White noise, in which nothing is to be recognised; `seed` draws it and its level."""
+    return Clip(kind="noise", duration_s=duration_s, row=seed)

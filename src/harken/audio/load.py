@@ -37,7 +37,7 @@ def duration_s(clip: Clip) -> float:
     """
     if clip.duration_s is not None:
         return clip.duration_s
-    if clip.kind == "silence":
+    if clip.kind in ("silence", "noise"):
         return 0.0
     if clip.plan is not None:
         return clip.plan.duration_s - clip.start_s
@@ -64,6 +64,9 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     if clip.kind == "silence":
         zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
         return zeros[0] if mono else zeros
+    if clip.kind == "noise":
+        made = _noise(clip.row, round((clip.duration_s or 0.0) * rate_hz))[None, :]
+        return made[0] if mono else made
     if clip.plan is not None and clip.kind != "shard":  # a shard holds the rendered audio
         scene = render(clip.plan)[None, :], clip.plan.rate_hz
         sound, _ = shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
@@ -71,16 +74,25 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     return _load_source(clip, rate_hz, mono)
 
 
+def _noise(seed: int, count: int) -> Samples:
+    """White noise (count,) at a level between -50 and -20 dB of full scale (RMS)."""
+    rng = np.random.default_rng([seed, 0x6E])
+    level = 10.0 ** (rng.uniform(-50.0, -20.0) / 20.0)
+    found: Samples = np.clip(rng.standard_normal(count) * level, -1.0, 1.0).astype(np.float32)
+    return found
+
+
 def require_heard(clip: Clip, known: set[str] | None = None) -> None:
     """Refuse a clip in which nothing is heard, or in any part of its scene.
 
-    A clip of the kind ``silence`` is meant to be silent. `known` has the keys of files that were
-    heard before, which are not decoded again, and gets those of this call.
+    A clip of the kind ``silence`` is meant to be silent, and one of ``noise`` is loud enough.
+    `known` has the keys of files that were heard before, which are not decoded again, and gets
+    those of this call.
 
     Raises:
         AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
     """
-    if clip.kind == "silence":
+    if clip.kind in ("silence", "noise"):
         return
     if clip.plan is not None and clip.kind != "shard":
         for number, part in enumerate(clip.plan.parts):

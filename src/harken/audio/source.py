@@ -18,6 +18,7 @@ import numpy as np
 from harken.audio.codec import Samples, TooLarge, decode, open_regular, resample
 from harken.audio.container import read_header
 from harken.audio.header import Header
+from harken.audio.packed import clear_pages, packed_bytes
 from harken.audio.probe import identify
 from harken.cache import LruCache
 from harken.errors import AudioError
@@ -27,7 +28,6 @@ WHOLE_ENCODED = 1 << 20
 """Sources below these sizes (bytes) are decoded whole; of longer ones, only the span is."""
 
 _decoded: LruCache[tuple[Samples, int]] = LruCache(64 << 20)
-_pages: LruCache[list[list[bytes | None]]] = LruCache(64 << 20)
 _verified: LruCache[bool] = LruCache(1 << 20)
 _large: LruCache[bool] = LruCache(1 << 20)
 
@@ -56,7 +56,7 @@ class EncodedSource:
 def clear_sources() -> None:
     """Clear the caches of decoded sources and shard pages."""
     _decoded.clear()
-    _pages.clear()
+    clear_pages()
     _verified.clear()
     _large.clear()
 
@@ -151,26 +151,5 @@ def cut(samples: Samples, rate: int, start_s: float, length_s: float | None) -> 
 
 
 def shard_bytes(source: EncodedSource) -> bytes:
-    """Encoded bytes in a Parquet shard: column ``audio``, list<struct<bytes, path>>."""
-    import pyarrow.parquet as pq
-
-    with open_regular(source.path) as file:
-        shard = pq.ParquetFile(file)
-        row, group = source.row, 0
-        while group < shard.num_row_groups and row >= shard.metadata.row_group(group).num_rows:
-            row -= shard.metadata.row_group(group).num_rows
-            group += 1
-        if group == shard.num_row_groups:
-            raise AudioError("missing", f"the shard has no row {source.row}")
-        status = os.fstat(file.fileno())
-        key = source.path, group, status.st_ino, status.st_size, status.st_mtime_ns
-        page = _pages.get(key)
-        if page is None:
-            table = shard.read_row_group(group, columns=["audio"], use_threads=False)
-            cells = table.column("audio").to_pylist()
-            page = [[cell["bytes"] for cell in row_cells or ()] for row_cells in cells]
-            _pages.put(key, page, sum(len(data or b"") for cells in page for data in cells))
-    data = page[row][source.slot] if 0 <= source.slot < len(page[row]) else None
-    if not data:
-        raise AudioError("missing", f"row {source.row} has no bytes for clip {source.slot}")
-    return data
+    """The encoded bytes that a source with a row refers to; see `harken.audio.packed`."""
+    return packed_bytes(source.path, source.row, source.slot)

@@ -46,6 +46,12 @@ class Earlier(str):
     __slots__ = ()
 
 
+class Verbatim(str):
+    """A text whose spaces are its own: nothing is put between it and the clip or text before it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One request to a model: text, clips and choices.

@@ -25,24 +25,25 @@ from harken.errors import ConfigError, HarkenError, ModelError
 from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.device import require_device
+from harken.models.engine.adapters import AdaptedModel
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
 from harken.models.engine.engine import Engine, eval_mode
 from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
-from harken.models.engine.lora import add_lora, lora_settings
 from harken.models.engine.net import LearnerNet, set_trainable
+from harken.models.engine.time_tokens import restore_times
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
 from harken.models.target import with_settings
 from harken.parsing import load_json
 
-FORMAT = 1
+FORMAT = 2
 """Format of saved models; increased when an older release could not open them."""
 
 MAX_CLIPS = 64
 """Clips in one prompt. The context of the language model is the real limit: beyond it, an error."""
 
 
-class Learner(ABC):
+class Learner(AdaptedModel, ABC):
     """A model that can be trained.
 
     Attributes:
@@ -79,6 +80,7 @@ class Learner(ABC):
         self.net = net.eval()
         self.tokenizer = tokenizer
         self.config = dict(config)
+        restore_times(tokenizer, self.config.get("times"))
         self.name = name
         self.style = style
         self.engine = Engine(net, tokenizer)
@@ -230,34 +232,21 @@ class Learner(ABC):
             self.net.to(device)
         if dtype:
             cast(self.net, getattr(torch, dtype))
-        self.engine.clear_cache()
-        self._identity = (-1, "")
+        self._weights_changed()
         return self
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable tensors."""
         return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
 
+    @property
+    def fresh_encoder(self) -> bool:
+        """Whether the audio encoder began with fresh weights, so that it must be trained."""
+        return False
+
     def trainable(self, groups: Sequence[str]) -> list[nn.Parameter]:
         """Freeze all module groups but the given ones; returns the trainable tensors."""
         return set_trainable(self.net, groups)
-
-    def add_lora(self, rank: int = 8, alpha: int = 16, targets: Sequence[str] = ()) -> None:
-        """Freeze the language model's own weights and add LoRA adapters.
-
-        Args:
-            rank: of the adapters.
-            alpha: their scale is alpha / rank.
-            targets: names of the linear layers; those of attention if not given.
-
-        Raises:
-            MissingExtra: peft is not installed.
-            ModelError: there are adapters already, or no layer has such a name.
-        """
-        settings = lora_settings(self.net.lm, rank, alpha, targets)
-        add_lora(self.net.lm, settings)
-        self.config["lora"] = settings
-        self._identity = (-1, "")
 
     def state(self) -> dict[str, Tensor]:
         """All tensors by name, shared ones (tied embeddings) under their first name only."""

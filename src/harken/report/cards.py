@@ -176,8 +176,8 @@ def _words(record: Record) -> dict[str, str]:
 
 def clip_name(clip: Clip) -> str:
     """A clip in words: file names, never folders (a shared page must not show local paths)."""
-    if clip.kind == "silence":
-        return f"silence, {clip.duration_s or 0:.1f} s"
+    if clip.kind in ("silence", "noise"):
+        return f"{clip.kind}, {clip.duration_s or 0:.1f} s"
     if clip.plan is not None:
         names = [Path(part.clip.path).name or part.clip.kind for part in clip.plan.parts]
         return f"scene of {len(names)}: " + ", ".join(dict.fromkeys(names))

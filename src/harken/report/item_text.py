@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 def describe(item: Item) -> str:
     """An item as readable text: question, clips, choices with the answer starred, reasons."""
     from harken.audio.clip import ScenePlan
+    from harken.item import Dialogue
 
-    lines = [f"{item.id}  {item.task}  {item.split}", f"  {item.question}"]
+    lines = [f"{item.id}  {item.task}  {item.split}"]
+    around = item.dialogue or Dialogue()
+    lines += [f"  system: {around.system}"] if around.system else []
+    for turn in around.earlier:
+        lines += [f"  earlier: {turn.question}", f"  reply: {turn.reply}"]
+    lines.append(f"  {item.question}")
     for number, clip in enumerate(item.clips, 1):
         length = f"{clip.duration_s:.2f} s" if clip.duration_s is not None else "whole"
         what = Path(clip.path).name if clip.path else clip.kind
         if isinstance(clip.plan, ScenePlan):
             what = f"scene of {len(clip.plan.parts)} sounds"
-        lines.append(f"  clip {number}: {what}, {length}")
+        lines.append(f"  clip {number}: {what}, {length}{_place(around.places, number)}")
     for choice in item.choices:
         lines.append(f"  {'*' if choice == item.answer else '-'} {choice}")
     if not item.choices:
@@ -36,3 +42,11 @@ def describe(item: Item) -> str:
     lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {licence}")
     lines += [f"  {entry.step}: {entry.note}" for entry in item.history]
     return "\n".join(lines)
+
+
+def _place(places: tuple[tuple[int, int], ...], number: int) -> str:
+    """Where a clip with a place of its own stands."""
+    if number > len(places):
+        return ""
+    turn, at = places[number - 1]
+    return f", in turn {turn + 1} after {at} characters"

@@ -7,11 +7,11 @@ import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from harken.audio.clip import Clip
 from harken.audio.codec import encode_whole
 from harken.audio.load import duration_s, load
+from harken.audio.packed import packed_bytes
 from harken.audio.probe import probe
 from harken.errors import AudioError
 
@@ -20,9 +20,9 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     """The embedded form of `clip` and its encoded bytes, or None where the clip stays a reference.
 
     Clips that are embedded already keep their bytes even without `embed`, so that a filtered
-    dataset does not depend on the one it came from. Silence needs no bytes. A whole FLAC file is
-    copied byte for byte; everything else is decoded at its own rate, cut to its span and written as
-    FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
+    dataset does not depend on the one it came from. Silence and noise need no bytes. A whole FLAC
+    file is copied byte for byte; everything else is decoded at its own rate, cut to its span and
+    written as FLAC, or as float WAV if its samples are beyond full scale (`encode_whole`).
 
     Raises:
         AudioError: the source cannot be used.
@@ -30,7 +30,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
     if clip.kind == "shard":
         data = shard_bytes(clip)
         return replace(clip, origin=clip.key), data
-    if not embed or clip.kind == "silence":
+    if not embed or clip.kind in ("silence", "noise"):
         return None
     if clip.kind == "file" and clip.plan is None:
         whole = _whole_flac(clip)
@@ -57,50 +57,17 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
 
 def shard_bytes(clip: Clip) -> bytes:
     """The encoded bytes that a ``shard`` clip refers to; checked against its hash if it has one."""
-    data = None
     try:
-        state = os.stat(clip.path)
-        data = _cell(clip, (state.st_ino, state.st_size, state.st_mtime_ns))
+        data = packed_bytes(clip.path, clip.row, clip.slot)
     except OSError as error:
         raise AudioError("missing", f"the shard cannot be read: {error}", where=clip.path) from None
-    if data is None:
-        raise AudioError("missing", "the shard's row has no audio at this slot", where=clip.path)
+    except AudioError as error:
+        raise AudioError(error.reason, error.found, where=clip.path) from None
     if clip.sha256 is not None and hashlib.sha256(data).hexdigest() != clip.sha256:
         raise AudioError(
             "hash-mismatch", "the bytes are not those that were written", where=clip.path
         )
-    return bytes(data)
-
-
-def _cell(clip: Clip, state: tuple[int, ...]) -> bytes | None:
-    """The bytes at row and slot, None if there are none."""
-    row = clip.row
-    for group, rows in enumerate(_group_rows(clip.path, state)):
-        if row < rows:
-            cells = _audio_column(clip.path, state, group)[row].as_py() or []
-            inside = 0 <= clip.slot < len(cells)
-            data: bytes | None = cells[clip.slot]["bytes"] if inside else None
-            return data
-        row -= rows
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _group_rows(path: str, state: tuple[int, ...]) -> list[int]:
-    """Rows of each row group; `state` changes when the file does."""
-    import pyarrow.parquet as pq
-
-    found = pq.read_metadata(path)
-    return [found.row_group(group).num_rows for group in range(found.num_row_groups)]
-
-
-@lru_cache(maxsize=2)
-def _audio_column(path: str, state: tuple[int, ...], group: int) -> Any:
-    """Column ``audio`` of one row group; items are copied in order, so few groups are cached."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        return file.read_row_group(group, columns=["audio"], use_threads=False)["audio"]
+    return data
 
 
 def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:

@@ -36,6 +36,7 @@ _OTHER: dict[str, tuple[type, ...]] = {
     "contribution": (dict,),
     "history": (list,),
     "plan": (dict,),
+    "dialogue": (dict,),
 }
 _CLIP = {"path": (str,), "start_s": (int, float), "duration_s": (int, float), "sha256": (str,)}
 

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
+from harken.audio.packed import suffix_of
 from harken.hashing import canonical
-from harken.item import Contribution, HistoryEntry, Item
+from harken.item import Contribution, Dialogue, HistoryEntry, Item
 from harken.parsing import parse_json
 
 SCHEMA_VERSION = 2
 """Incremented when a column changes; a reader refuses newer versions."""
 
-LATER = {"rejected": (2, "")}
+LATER: dict[str, tuple[int, Any]] = {"rejected": (2, ""), "dialogue": (2, None)}
 """Columns that the first version did not have: the version that added each, and what rows of
 earlier ones hold."""
 
@@ -68,6 +69,13 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("origin", text),
         ]
     )
+    dialogue = pa.struct(
+        [
+            ("system", text),
+            ("earlier", pa.list_(pa.struct([("question", text), ("reply", text)]))),
+            ("places", pa.list_(pa.struct([("turn", pa.int32()), ("at", pa.int32())]))),
+        ]
+    )
     schema = pa.schema(
         [
             ("id", text),
@@ -85,6 +93,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("contribution", contribution),
             ("history", pa.list_(pa.struct([("step", text), ("note", text)]))),
             ("plan", text),
+            ("dialogue", dialogue),
             ("clips", pa.list_(clip)),
             (AUDIO, pa.list_(pa.struct([("bytes", pa.binary()), ("path", text)]))),
         ]
@@ -142,7 +151,7 @@ def to_row(
             kept = map_paths(replace(taken[0], path=""), lambda path: stored_path(path, root))
             # Shard and row are those of the struct itself, so only the slot is stored.
             kept = replace(kept, kind="shard", row=-1, slot=slot)
-            suffix = "flac" if taken[1][:4] == b"fLaC" else "wav"
+            suffix = suffix_of(taken[1])
             audio.append({"bytes": taken[1], "path": f"{kept.key}.{suffix}"})
         clips.append(_clip_row(kept))
     row = item.to_dict()
@@ -200,6 +209,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         history=tuple(HistoryEntry(m["step"], m["note"]) for m in row["history"]),
         plan=parse_json(row["plan"]),
         rejected=row["rejected"],
+        dialogue=Dialogue.from_dict(row.get("dialogue")),
     )
 
 

@@ -1,29 +1,39 @@
 """align: trains the projector to map audio into the language model's embedding space.
 
 Trained on open-ended items whose answers name or transcribe the sounds; the gradient passes through
-the frozen language model.
+the frozen language model. The audio encoder is frozen if it is pretrained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.answers import TrainSettings, train_on_answers
 from harken.train.check import require_clips
 from harken.train.stage import Stage
-from harken.train.train_loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignSettings(TrainSettings):
-    """`TrainSettings` with the defaults of this stage: the projector alone, at a high rate."""
+    """`TrainSettings` with the defaults of this stage.
+
+    Attributes:
+        groups: none named: the projector, and the audio encoder where it has fresh weights. A
+            pretrained encoder that is trained with a fresh projector forgets what it knows before
+            the projector has learned to pass it on.
+    """
 
     name: str = "align"
-    lr: float = 1e-3
-    groups: tuple[str, ...] = ("projector",)
+    groups: tuple[str, ...] = ()
+
+    def faults(self) -> list[str]:
+        """What is wrong with the values."""
+        named = self if self.groups else replace(self, groups=("projector",))
+        return TrainSettings.faults(named)
 
 
 def align(learner: Learner, items: Sequence[Item], settings: AlignSettings, run: Run) -> None:
@@ -33,6 +43,9 @@ def align(learner: Learner, items: Sequence[Item], settings: AlignSettings, run:
         DataError: an item has no clips.
     """
     require_clips(items, settings.name)
+    if not settings.groups:
+        fresh = ("audio_encoder",) if learner.fresh_encoder else ()
+        settings = replace(settings, groups=(*fresh, "projector"))
     train_on_answers(learner, items, settings, run)
 
 

@@ -1,4 +1,4 @@
-"""Items -> tokenized examples: order, options, augmentation and modality dropout.
+"""Items -> tokenized examples: order, options, augmentation, and examples with less audio.
 
 All randomness is from ``default_rng`` seeded by seed and step: a batch is a pure function of the
 items, the seed and the step, so a resumed run has the same batches.
@@ -6,8 +6,8 @@ items, the seed and the step, so a resumed run has the same batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
@@ -21,6 +21,8 @@ from harken.models.base import Prompt
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.learner import Learner
 from harken.train.augment import augment, loose, mask
+from harken.train.less_audio import NOTHING, drop_audio, unheard
+from harken.train.mix import Mix
 from harken.train.text_clips import as_text, clip_labels
 
 
@@ -35,12 +37,21 @@ class BatchSettings:
         clips_as_text: clips are replaced by the labels of their sounds.
         augment: augment the features (log-mel encoders only).
         turns: up to so many items with the same clips become one example; clips are encoded once.
+        audio_dropout: share of the audio tokens of each clip that are zeros.
+        nothing: share of open-ended items whose clips are noise or silence, and whose answer is
+            `nothing_answer`.
+        nothing_answer: what is right where nothing is heard.
+        answers: item id -> what is taught instead of its answer.
     """
 
     modality_dropout: float = 0.0
     clips_as_text: bool = False
     augment: bool = False
     turns: int = 1
+    audio_dropout: float = 0.0
+    nothing: float = 0.0
+    nothing_answer: str = NOTHING
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, learner: Learner) -> None:
         """Raise ConfigError for settings that this learner does not support."""
@@ -54,15 +65,31 @@ class BatchSettings:
                 f"turns is {self.turns}, and {learner.name} takes one question in a prompt",
                 hint="Set turns to 1.",
             )
+        for name in ("audio_dropout", "nothing"):
+            if getattr(self, name) and self.clips_as_text:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name):g}, and clips_as_text replaces all audio",
+                    hint=f"Set {name} to 0, or train on audio.",
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tokenized examples with answers, and counts."""
+    """Tokenized examples with answers, and counts.
+
+    Attributes:
+        examples: in the order in which they were drawn.
+        clips: of all of them.
+        modality_dropout: examples whose audio was taken away.
+        nothing: examples with noise or silence in place of their clips.
+        dropped: audio tokens that are zeros.
+    """
 
     examples: tuple[TokenizedPrompt, ...]
     clips: int
     modality_dropout: int
+    nothing: int = 0
+    dropped: int = 0
 
     @property
     def answer_tokens(self) -> int:
@@ -72,24 +99,7 @@ class Batch:
 
 def epoch_picks(count: int, size: int, seed: int, step: int) -> list[int]:
     """Which of `count` items are in batch `step`: one permutation after the other."""
-    picks = []
-    for position in range(step * size, (step + 1) * size):
-        epoch, at = divmod(position, count)
-        picks.append(int(_shuffled(count, seed, epoch)[at]))
-    return picks
-
-
-_orders: dict[tuple[int, int, int], np.ndarray] = {}
-
-
-def _shuffled(count: int, seed: int, epoch: int) -> np.ndarray:
-    key = (count, seed, epoch)
-    if key not in _orders:
-        while len(_orders) >= 8:
-            _orders.pop(next(iter(_orders)))
-        rng = np.random.default_rng([seed, crc32(b"order"), epoch])
-        _orders[key] = rng.permutation(count)
-    return _orders[key]
+    return Mix((count,)).picks(size, seed, step)
 
 
 def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
@@ -99,10 +109,12 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
     for item in items:
         keys = tuple(clip.key for clip in item.clips)
         group = open_groups.get(keys)
-        if turns < 2 or not keys or group is None or len(group) >= turns:
+        alone = turns < 2 or not keys or item.dialogue is not None
+        if alone or group is None or len(group) >= turns:
             group = []
             groups.append(group)
-            open_groups[keys] = group
+            if item.dialogue is None:
+                open_groups[keys] = group
         group.append(item)
     return groups
 
@@ -114,8 +126,11 @@ def make_batch(
     size: int,
     seed: int,
     step: int,
+    mix: Mix | None = None,
 ) -> Batch:
     """The batch of `step`: `size` groups (see `grouped`), each one example.
+
+    Where the groups are of several sources, `mix` says which of them are drawn.
 
     Raises:
         HarkenError: a clip cannot be loaded or an item is too long; training stops instead of
@@ -123,14 +138,20 @@ def make_batch(
     """
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
     examples = []
-    modality_dropout = 0
-    for pick in epoch_picks(len(groups), size, seed, step):
-        example, without = make_example(learner, groups[pick], how, rng)
+    modality_dropout = nothing = dropped = 0
+    for pick in (mix or Mix((len(groups),))).picks(size, seed, step):
+        group = groups[pick]
+        quiet = unheard(group, how.nothing, how.nothing_answer, rng)
+        example, without = make_example(learner, quiet or group, how, rng)
+        if quiet:
+            nothing += 1
+            example = replace(example, item=",".join(item.id for item in group))
+        example = drop_audio(example, how.audio_dropout, rng)
+        dropped += sum(len(audio_input.dropped) for audio_input in example.audio_inputs)
         examples.append(example)
         modality_dropout += without
-    return Batch(
-        tuple(examples), sum(len(example.audio_inputs) for example in examples), modality_dropout
-    )
+    clips = sum(len(example.audio_inputs) for example in examples)
+    return Batch(tuple(examples), clips, modality_dropout, nothing, dropped)
 
 
 def make_example(
@@ -154,7 +175,7 @@ def make_example(
         order = shuffled_order(item, rng)
         shown = replace(item, clips=clips)
         prompts.append(make_prompt(shown, learner.style, order=order))
-        right = target(shown, prompts[-1])
+        right = how.answers.get(item.id) or target(shown, prompts[-1])
         targets = prompts[-1].targets
         answers.append(targets[int(rng.integers(len(targets)))] if without else right)
     audio_inputs = None

@@ -17,7 +17,7 @@ from harken.audio.load import duration_s, require_heard
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
 from harken.progress import track
-from harken.train.batch import epoch_picks
+from harken.train.mix import Mix
 
 SHOWN = 50
 """Most items named in one error; the rest are counted."""
@@ -25,9 +25,7 @@ SHOWN = 50
 
 def used(count: int, size: int, seed: int, steps: int) -> list[int]:
     """Which of `count` things are in any of `steps` batches of `size`, in order."""
-    if steps * size >= count:
-        return list(range(count))
-    return sorted({i for step in range(steps) for i in epoch_picks(count, size, seed, step)})
+    return Mix((count,)).used(size, seed, steps)
 
 
 def check_items(

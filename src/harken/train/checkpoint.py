@@ -5,8 +5,9 @@
     checkpoint/<stage>/latest.json       step, folder, and number of metrics records up to it
     checkpoint/<stage>/step-000100/      model.safetensors, optimizer.safetensors
 
+``model.safetensors`` holds what is trained: the weights of the trained groups and their buffers.
 A checkpoint is written to a new folder, then `latest.json` is replaced atomically, then the older
-folder is removed. Metrics after the checkpoint are removed when the stage resumes.
+folder is removed. Metrics and evaluations after the checkpoint are removed when the stage resumes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harken.errors import RunError
 from harken.files import checksums, damaged, sweep, write_json, write_whole
@@ -24,8 +26,13 @@ from harken.hashing import seal_fits, sealed
 from harken.models.learner import Learner
 from harken.parsing import load_json
 from harken.runs import Run
+from harken.train.evaluation import RECORDS
+from harken.train.optimiser import Optimiser
 
 LATEST = "latest.json"
+WEIGHTS = "model.safetensors"
+MOMENTS = "optimizer.safetensors"
+_RECORDS = ("metrics", RECORDS)
 REFERENCE = "reference.safetensors"
 """Weights at the start of a stage with a KL to them; removed when it is finished."""
 
@@ -37,6 +44,7 @@ class Checkpoint:
         folder: where they are.
         step: steps done.
         finished: the stage is complete.
+        stopped: why an evaluation ended it before its last step; empty if none did.
     """
 
     def __init__(self, run: Run, stage: str) -> None:
@@ -47,25 +55,25 @@ class Checkpoint:
         latest = _read(self.folder / LATEST)
         self.step = int(latest.get("step", 0))
         self.finished = bool(latest.get("finished", False))
+        self.stopped: str = latest.get("stopped", "")
         self._saved: str = latest.get("folder", "")
-        self._metrics: int | None = latest.get("metrics")
+        self._counts: dict[str, int] = latest.get("records", {})
         self._sums: dict[str, str] = latest.get("files", {})
 
-    def restore(
-        self, learner: Learner, optimiser: torch.optim.Optimizer, names: Mapping[int, str]
-    ) -> int:
+    def restore(self, learner: Learner, optimiser: Optimiser) -> int:
         """Load the latest checkpoint, if there is one; returns the next step.
 
-        Metrics of later steps are removed.
+        Records of later steps are removed.
 
         Raises:
-            RunError: a file of the checkpoint is missing or damaged.
+            RunError: a file of the checkpoint is missing or damaged, or does not fit the model.
         """
         from safetensors.torch import load
 
         if not self.finished:
-            count = int(self._metrics or 0) if self._saved else self._first_own()
-            self.run.truncate("metrics", count)
+            for name in _RECORDS:
+                count = self._counts.get(name, 0) if self._saved else self._first_own(name)
+                self.run.truncate(name, count)
         if not self._saved:
             return 0
         here = self.folder / self._saved
@@ -75,67 +83,84 @@ class Checkpoint:
                 where=str(here),
                 hint="Delete the run's folder, and train again.",
             )
-        learner.load_state(load((here / "model.safetensors").read_bytes()))
+        self._load(trained_state(learner, optimiser), load((here / WEIGHTS).read_bytes()))
         if not self.finished:
-            state = load((here / "optimizer.safetensors").read_bytes())
-            for group in optimiser.param_groups:
-                for parameter in group["params"]:
-                    name = names[id(parameter)]
-                    own = {k: state[f"{k}:{name}"] for k in _KINDS if f"{k}:{name}" in state}
-                    if own:
-                        optimiser.state[parameter] = own
+            optimiser.load_moments(load((here / MOMENTS).read_bytes()))
         return self.step
+
+    def _load(self, own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+        """Copy `saved` into the tensors of the same names."""
+        wrong = sorted({*own} ^ {*saved})
+        wrong += [n for n in own if n in saved and own[n].shape != saved[n].shape]
+        if wrong:
+            raise RunError(
+                f"the checkpoint does not fit the model: {', '.join(wrong[:5])}",
+                where=str(self.folder / self._saved),
+                hint="Train the model that the run was started with.",
+            )
+        with torch.no_grad():
+            for name, tensor in own.items():
+                # Equal tensors are not written: caches and identity depend on tensor versions.
+                if not torch.equal(tensor, saved[name].to(tensor)):
+                    tensor.copy_(saved[name])
 
     def save(
         self,
         learner: Learner,
-        optimiser: torch.optim.Optimizer,
-        names: Mapping[int, str],
+        optimiser: Optimiser,
         step: int,
         *,
         finished: bool,
+        stopped: str = "",
     ) -> None:
         """Write a checkpoint; of a finished stage only the weights."""
-        from safetensors.torch import save
-
         fresh = f"step-{step:06d}"
         here = self.folder / fresh
         if here.exists() and fresh != self._saved:
             shutil.rmtree(here)  # a kill left it half written
         here.mkdir(parents=True, exist_ok=True)
-        whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
-        write_whole(here / "model.safetensors", save(whole))
+        _write(here / WEIGHTS, trained_state(learner, optimiser))
         if not finished:
-            moments = {
-                f"{kind}:{names[id(parameter)]}": value.cpu().contiguous()
-                for parameter, state in optimiser.state.items()
-                for kind, value in state.items()
-            }
-            write_whole(here / "optimizer.safetensors", save(dict(sorted(moments.items()))))
+            _write(here / MOMENTS, optimiser.moments())
         latest = {
             "step": step,
             "folder": fresh,
             "finished": finished,
-            "metrics": self.run.count("metrics"),
+            "stopped": stopped,
+            "records": {name: self.run.count(name) for name in _RECORDS},
             "files": checksums(here, [path.name for path in here.glob("*.safetensors")]),
         }
         write_json(self.folder / LATEST, sealed(latest))
-        self.step, self.finished, self._saved = step, finished, fresh
+        self.step, self.finished, self.stopped, self._saved = step, finished, stopped, fresh
         if finished:
             (self.folder / REFERENCE).unlink(missing_ok=True)
         for old in self.folder.glob("step-*"):
             if old.name != fresh:
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _first_own(self) -> int:
+    def _first_own(self, name: str) -> int:
         """Index of this stage's first record; without a checkpoint none of its records is kept."""
-        for number, record in enumerate(self.run.stream("metrics")):
+        for number, record in enumerate(self.run.stream(name)):
             if record.get("stage") == self.stage:
                 return number
-        return self.run.count("metrics")
+        return self.run.count(name)
 
 
-_KINDS = ("exp_avg", "exp_avg_sq", "step")
+def trained_state(learner: Learner, optimiser: Optimiser) -> dict[str, Tensor]:
+    """The tensors that the stage may change: trained weights, and buffers of trained groups."""
+    trained = {weight.name for weight in optimiser.weights}
+    frozen = {name for name, _ in learner.net.named_parameters()} - trained
+    return {
+        name: tensor
+        for name, tensor in sorted(learner.state().items())
+        if name.split(".")[0] in optimiser.rates and name not in frozen
+    }
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    from safetensors.torch import save
+
+    write_whole(path, save({name: t.cpu().contiguous() for name, t in sorted(tensors.items())}))
 
 
 def open_stage(run: Run, stage: str) -> Checkpoint:

@@ -11,7 +11,7 @@ reply is the one it was sampled with; replies truncated at `max_tokens` are scor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -25,7 +25,6 @@ from harken.ask.prompt import make_prompt
 from harken.ask.rewards.base import RewardFunction
 from harken.ask.rewards.load import build_reward, parse_rewards
 from harken.errors import ConfigError, DataError, RunError
-from harken.files import write_whole
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
@@ -33,10 +32,12 @@ from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
-from harken.train.checkpoint import REFERENCE, open_stage
+from harken.train.determinism import deterministic
 from harken.train.losses import advantages, grpo_loss, kl_k3
+from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.reference import Reference, open_reference
 from harken.train.stage import LoopSettings, Stage
-from harken.train.train_loop import deterministic, train_loop
+from harken.train.train_loop import train_loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class GrpoSettings(LoopSettings):
     """
 
     name: str = "grpo"
-    lr: float = 1e-6
+    lr: float | None = 1e-6
     items: int = 8
     group: int = 8
     temperature: float = 1.0
@@ -120,21 +121,22 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             hint="Give it a dataset with items of the kind that it trains on (docs/guide.md).",
         )
     with deterministic(settings.threads):
-        reference = _reference(learner, settings, run) if settings.kl else None
+        reference = open_reference(learner, settings, run) if settings.kl else None
     worth = build_reward(settings.rewards)
     current: list[Rollouts] = []
 
-    def step_loss(step: int) -> tuple[Tensor | None, dict[str, Any]]:
+    def prepare(step: int) -> Prepared:
         if step % settings.reuse == 0 or not current:
             current[:] = [
                 _rollouts(learner, reference, items, settings, worth, step // settings.reuse)
             ]
-        rollouts = current[0]
-        if not rollouts.examples:
-            return None, rollouts.about
+        return Prepared(_micro_batches(current[0], settings.accumulate), {}, current[0].about)
+
+    def loss(micro: MicroBatch) -> tuple[Tensor, Mapping[str, float]]:
+        rollouts: Rollouts = micro.batch
         new, rows = learner.engine.token_logprobs(rollouts.examples)
         old = new.detach() if rollouts.old is None else rollouts.old
-        loss = grpo_loss(
+        value = grpo_loss(
             new,
             old,
             rollouts.reference,
@@ -143,7 +145,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             settings.clip,
             settings.kl,
         )
-        return loss, rollouts.about | _distance(new.detach(), old, rollouts.reference, settings)
+        return value, _distance(new.detach(), old, rollouts.reference, settings)
 
     def named(step: int) -> list[str]:
         turn = step // settings.reuse
@@ -157,12 +159,40 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             lambda example: learner.tokenize(make_prompt(example[0], learner.style)),
         )
 
-    train_loop(learner, settings, run, step_loss, training=False, check=check, named=named)
+    objective = Objective(
+        prepare=prepare,
+        loss=loss,
+        training=False,
+        ahead=False,
+        check=check,
+        named=named,
+        stride=settings.reuse,
+    )
+    train_loop(learner, settings, run, objective)
+
+
+def _micro_batches(rollouts: Rollouts, count: int) -> list[MicroBatch]:
+    """The replies of a step in at most `count` parts of equal size, but for the last."""
+    replies = len(rollouts.examples)
+    found, token = [], 0
+    for part in pieces(range(replies), max(1, -(-replies // count))):
+        examples = rollouts.examples[part[0] : part[-1] + 1]
+        tokens = slice(token, token + sum(example.answer_tokens for example in examples))
+        token = tokens.stop
+        own = Rollouts(
+            examples,
+            rollouts.advantage[part[0] : part[-1] + 1],
+            None if rollouts.old is None else rollouts.old[tokens],
+            None if rollouts.reference is None else rollouts.reference[tokens],
+            {},
+        )
+        found.append(MicroBatch(own, len(examples)))
+    return found
 
 
 def _rollouts(
     learner: Learner,
-    reference: Learner | None,
+    reference: Reference | None,
     items: Sequence[Item],
     settings: GrpoSettings,
     worth: RewardFunction,
@@ -211,7 +241,8 @@ def _rollouts(
         if examples and settings.reuse > 1:
             old = learner.engine.token_logprobs(examples)[0]
         if examples and reference is not None:
-            at_start = reference.engine.token_logprobs(examples)[0]
+            with reference.active() as start:
+                at_start = start.engine.token_logprobs(examples)[0]
     own = advantage.flatten()[used].to(learner.engine.device)
     return Rollouts(examples, own, old, at_start, about)
 
@@ -223,29 +254,13 @@ def _with_reply(example: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt
 
 def _distance(
     new: Tensor, old: Tensor, reference: Tensor | None, settings: GrpoSettings
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Share of clipped tokens, and KL to the reference."""
     clipped = ((new - old).exp() - 1).abs() > settings.clip
-    found = {"clipped": round(float(clipped.float().mean()), 6)}
+    found = {"clipped": float(clipped.float().mean())}
     if reference is not None:
-        found["kl"] = round(float(kl_k3(new, reference).mean()), 6)
+        found["kl"] = float(kl_k3(new, reference).mean())
     return found
-
-
-def _reference(learner: Learner, settings: GrpoSettings, run: Run) -> Learner:
-    """The model at the start of the stage, saved beside the checkpoints until the end."""
-    from safetensors.torch import load, save
-
-    found = open_stage(run, settings.name)
-    path = found.folder / REFERENCE
-    reference = learner.clone()
-    if path.is_file():
-        reference.load_state(load(path.read_bytes()))
-    elif not found.finished:
-        found.folder.mkdir(parents=True, exist_ok=True)
-        whole = {name: t.cpu().contiguous() for name, t in sorted(learner.state().items())}
-        write_whole(path, save(whole))
-    return reference
 
 
 def takes(items: Sequence[Item]) -> list[Item]:

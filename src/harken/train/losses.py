@@ -81,3 +81,57 @@ def grpo_loss(
     lengths = zeros.index_add(0, rows, torch.ones_like(token)).clamp(min=1)
     replies = zeros.index_add(0, rows, token) / lengths
     return -replies.mean()
+
+
+def dpo_loss(difference: Tensor, beta: float, smoothing: float = 0.0) -> Tensor:
+    r"""The loss of each pair of direct preference optimisation (Rafailov et al. 2023, 2305.18290).
+
+    With h = log [pi(w)/ref(w)] - log [pi(l)/ref(l)] of the better answer w and the worse one l:
+    L = -log sigma(beta h). At h = 0 it is ln 2 = 0.6931; with beta = 0.1, h = 10 gives
+    -ln sigma(1) = 0.3133. With smoothing s the labels are taken to be exchanged in a share s of the
+    pairs (conservative DPO): L = -(1 - s) log sigma(beta h) - s log sigma(-beta h).
+
+    Args:
+        difference: h, (pairs,), of log-probabilities summed over the tokens of an answer.
+        beta: how strongly the model is held to the reference.
+        smoothing: s, below 1/2.
+    """
+    scaled = beta * difference
+    right = nn.functional.logsigmoid(scaled)
+    return -(1 - smoothing) * right - smoothing * nn.functional.logsigmoid(-scaled)
+
+
+def ipo_loss(difference: Tensor, beta: float) -> Tensor:
+    r"""The loss of each pair of identity preference optimisation (Azar et al. 2023, 2310.12036).
+
+    L = (h - 1 / (2 beta))^2: h is drawn to a number and not to infinity. With beta = 0.1, h = 0
+    gives 25, and h = 5 gives 0.
+
+    Args:
+        difference: h as in `dpo_loss`, (pairs,), of log-probabilities averaged over the tokens of
+            an answer, so that long answers do not weigh more.
+        beta: the inverse of twice the margin aimed at.
+    """
+    return (difference - 1 / (2 * beta)).square()
+
+
+def timed_loss(
+    logits: Tensor, ids: Tensor, is_time: Tensor, weight: float, smoothing: float = 0.0
+) -> Tensor:
+    r"""Cross-entropy in which time tokens weigh more (TAC, arXiv 2602.15766).
+
+    L = (1/N) [sum_n CE_n + weight * sum over time tokens of CE_n]: a time token weighs 1 + weight.
+    Two tokens with p = 0.5 and 0.25, the second of them a time, give with weight 5
+    (ln 2 + 6 ln 4) / 2 = 4.5055.
+
+    Args:
+        logits: (N, V).
+        ids: (N,).
+        is_time: (N,), True at time tokens.
+        weight: lambda.
+        smoothing: label smoothing, as in `answer_loss`.
+    """
+    each = nn.functional.cross_entropy(
+        logits.float(), ids, reduction="none", label_smoothing=smoothing
+    )
+    return (each * (1 + weight * is_time.to(each.dtype))).mean()

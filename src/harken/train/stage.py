@@ -45,25 +45,38 @@ class LoopSettings:
     Attributes:
         name: of the stage and of its folder (two stages of one kind need two names).
         steps: optimiser steps.
-        lr: highest learning rate.
+        lr: highest learning rate of all groups; None: a default for each group, for pretrained
+            parts (`harken.train.optimiser.default_rates`).
+        lr_audio_encoder, lr_projector, lr_lm: that of one group, whatever `lr` is; 0 freezes it.
         warmup: share of the steps until it is reached.
         decay: AdamW's weight decay.
         clip_norm: largest norm of the gradient.
         groups: the module groups that are trained; the others are frozen.
         seed: of order, options, augmentation, dropout and sampling.
+        accumulate: micro-batches in a step: the gradient is that of all their examples together.
         checkpoint_every: steps between checkpoints.
+        checkpoint_s: seconds after which there is one at the latest; 0: by steps only. No result
+            depends on it.
+        evaluate_every: steps between evaluations (`harken.train.evaluation`), where there is a
+            function for them; 0: none.
         threads: of torch; the result depends on it; 0: torch's default.
     """
 
     name: str = "train"
     steps: int = 500
-    lr: float = 2e-5
+    lr: float | None = None
+    lr_audio_encoder: float | None = None
+    lr_projector: float | None = None
+    lr_lm: float | None = None
     warmup: float = 0.05
     decay: float = 0.0
     clip_norm: float = 1.0
     groups: tuple[str, ...] = GROUPS
     seed: int = 0
+    accumulate: int = 1
     checkpoint_every: int = 100
+    checkpoint_s: float = 60.0
+    evaluate_every: int = 0
     threads: int = 0
 
     def __post_init__(self) -> None:
@@ -76,9 +89,13 @@ class LoopSettings:
 
     def faults(self) -> list[str]:
         """What is wrong with the values: what was found, and what is accepted."""
-        found = [self.fault(name, least=1) for name in ("steps", "checkpoint_every")]
-        found += [self.fault(name) for name in ("threads", "decay", "seed")]
-        found += [self.fault("lr", most=10), self.fault("warmup", most=1)]
+        found = [self.fault(name, least=1) for name in ("steps", "checkpoint_every", "accumulate")]
+        found += [
+            self.fault(n) for n in ("threads", "decay", "seed", "checkpoint_s", "evaluate_every")
+        ]
+        rates = ("lr", *(f"lr_{group}" for group in GROUPS))
+        found += [self.fault(name, most=10) for name in rates if getattr(self, name) is not None]
+        found += [self.fault("warmup", most=1)]
         found += [self.fault("clip_norm", above=0)]
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name == "model":
             found.append(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.answers import TrainSettings, train_on_answers
 from harken.train.stage import Stage
 from harken.train.text_clips import clip_labels
-from harken.train.train_loop import TrainSettings, train_on_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class TextWarmupSettings(TrainSettings):
     """`TrainSettings` with the defaults of this stage."""
 
     name: str = "text-warmup"
-    lr: float = 1e-4
+    lr: float | None = 1e-4
     clips_as_text: bool = True
     groups: tuple[str, ...] = ("lm", "projector")
 

@@ -90,6 +90,8 @@ def test_normalising_keeps_apostrophes_and_other_scripts() -> None:
         ("0:30 to 1:05", [(30, 65)]),
         ("between 2 and 4 seconds", [(2, 4)]),
         ("[2.0, 4.5]", [(2, 4.5)]),
+        ("from <|1.50|> to <|3.00|>", [(1.5, 3.0)]),
+        ("<|0.10|>-<|2.00|> and<|3.00|>to<|4.20|>", [(0.1, 2.0), (3.0, 4.2)]),
         ("5 to 3", []),
         ("at the end", []),
         ("", []),

@@ -94,6 +94,16 @@ PROCESSORS: dict[str, tuple[Make, Callable[[], Any]]] = {
         ),
         lambda: tf.Gemma4AudioFeatureExtractor(),
     ),
+    "gemma4_unified": (
+        lambda extractor, words: tf.Gemma4UnifiedProcessor(
+            extractor, tf.Gemma4UnifiedImageProcessor(), words, tf.Gemma4UnifiedVideoProcessor()
+        ),
+        lambda: tf.Gemma4UnifiedAudioFeatureExtractor(),
+    ),
+    "moss_transcribe_diarize": (
+        _plain("MossTranscribeDiarizeProcessor"),
+        lambda: tf.MossTranscribeDiarizeFeatureExtractor(),
+    ),
     "phi4_multimodal": (
         lambda extractor, words: tf.Phi4MultimodalProcessor(
             tf.Phi4MultimodalImageProcessor(), extractor, words

@@ -141,4 +141,51 @@ GEMMA4 = Tiny(
     time_axis=0,
     run=lambda placeholder, count: f"<|audio>{placeholder * count}<audio|>",
 )
-TINIES = [GEMMA3N, GEMMA4, replace(GEMMA4, build=partial(gemma4, layered=False), part=True)]
+
+
+def gemma4_unified(ids: Mapping[str, int], vocabulary: int) -> Any:
+    text = {
+        **LM,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "global_head_dim": 8,
+        "vocab_size": vocabulary,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "sliding_window": 24,
+        "pad_token_id": ids["<eos>"],
+        "final_logit_softcapping": 30.0,
+    }
+    return tf.Gemma4UnifiedForConditionalGeneration(
+        tf.Gemma4UnifiedConfig(
+            text_config=text,
+            audio_config={"audio_embed_dim": 640},
+            vision_config=None,
+            audio_token_id=ids["<|audio|>"],
+            boa_token_id=ids["<|audio>"],
+            eoa_token_index=ids["<audio|>"],
+            image_token_id=vocabulary,
+            video_token_id=vocabulary,
+        )
+    )
+
+
+def gemma4_unified_inputs(extractor: Any, waves: Sequence[Wave]) -> OfficialInputs:
+    made = extractor(list(waves), return_tensors="pt")
+    return OfficialInputs(dict(made), made["input_features_mask"].sum(1).tolist())
+
+
+GEMMA4_UNIFIED = replace(
+    GEMMA4,
+    kind="gemma4_unified",
+    window_s=0.0,
+    build=gemma4_unified,
+    extractor=tf.Gemma4UnifiedAudioFeatureExtractor,
+    official_inputs=gemma4_unified_inputs,
+    long=True,
+)
+TINIES = [
+    GEMMA3N,
+    GEMMA4,
+    GEMMA4_UNIFIED,
+    replace(GEMMA4, build=partial(gemma4, layered=False), part=True),
+]

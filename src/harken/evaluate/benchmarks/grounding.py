@@ -25,6 +25,7 @@ from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of, micro, row_of
 from harken.item import Item
+from harken.times import times_as_text
 
 Segments = list[tuple[float, float]]
 
@@ -103,9 +104,12 @@ def gold_segments(row: Row) -> Segments:
 
 
 def segments(text: str) -> Segments:
-    """The time spans in a text, in order of onset; those that do not run forward are no spans."""
+    """The time spans in a text, in order of onset; those that do not run forward are no spans.
+
+    Times may be time tokens (``<|1.12|>``).
+    """
     found = []
-    for hit in _SPAN.finditer(text):
+    for hit in _SPAN.finditer(times_as_text(text)):
         minutes_a, a, minutes_b, b = hit.groups()
         start = 60 * int(minutes_a or 0) + float(a)
         end = 60 * int(minutes_b or 0) + float(b)

@@ -17,6 +17,7 @@ from harken.models.composed.lms.registry import LMS
 from harken.models.composed.net import ComposedNet
 from harken.models.composed.projectors.registry import PROJECTORS
 from harken.models.engine.lora import add_lora
+from harken.models.engine.lora_settings import LoraSettings
 
 
 def build_net(config: Mapping[str, Any]) -> ComposedNet:
@@ -34,8 +35,8 @@ def build_net(config: Mapping[str, Any]) -> ComposedNet:
             f"the configuration cannot be built: {error}",
             hint="Install a transformers release that has this model_type.",
         ) from error
-    if config.get("lora"):
-        add_lora(net.lm, config["lora"])
+    for group, own in (config.get("lora") or {}).items():
+        add_lora(net, group, LoraSettings.of(own))
     return net
 
 

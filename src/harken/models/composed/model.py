@@ -33,7 +33,7 @@ from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
 from harken.models.composed.net import ComposedNet
-from harken.models.composed.presets import mimetic_init, preset_config, preset_shape
+from harken.models.composed.presets import PRESETS, mimetic_init, preset_config, preset_shape
 from harken.models.composed.projectors.registry import projector_settings
 from harken.models.composed.transformers_parts import plain_config
 from harken.models.engine.batch import AudioInput, PromptTokenizer
@@ -170,6 +170,11 @@ class ComposedModel(Learner):
             }
             return ComposedModel(join(audio_encoder, lm, config["projector"]), tokenizer, config)
 
+    @property
+    def fresh_encoder(self) -> bool:
+        """Whether a part of the audio encoder began with fresh weights, as that of presets does."""
+        return bool(self.config.get("fresh_encoder", self.config["name"] in PRESETS))
+
     def load_audio(self, clip: Clip) -> AudioInput:
         """A clip's prepared features, and their number of audio tokens."""
         return self.prepare(self.features(clip), clip.key)
@@ -268,8 +273,10 @@ def compose_pretrained(
     model = ComposedModel.compose(
         audio_encoder, opened, tokenizer, lm_kind=kind, chat=settings, **options
     )
+    if any(is_name(part.partition("?")[0]) for part in split_encoders(str(encoder))):
+        model.config["fresh_encoder"] = True
     if lora_rank:
-        model.add_lora(lora_rank, 2 * lora_rank)
+        model.add_lora(lora_rank)
     if not copy_bases:
         model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
     return model

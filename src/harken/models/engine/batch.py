@@ -38,12 +38,15 @@ class AudioInput:
         tokens: number of audio tokens.
         key: cache key; empty for features that are used once (augmented).
         name: file and span, for people: ``dog.wav 0.0–2.1 s``.
+        dropped: the audio tokens, by number, that are zeros in this prompt; others with this key
+            are not affected.
     """
 
     given: Array | Callable[[], Array]
     tokens: int
     key: str = ""
     name: str = ""
+    dropped: tuple[int, ...] = ()
 
     @property
     def features(self) -> Array:
@@ -252,3 +255,15 @@ def collate(
         torch.from_numpy(audio),
         tuple(audio_input for tokenized in prompts for audio_input in tokenized.audio_inputs),
     )
+
+
+def undropped(audio_inputs: Sequence[AudioInput]) -> Tensor | None:
+    """(M,) for each audio token of these clips, False where it is dropped; None: none is."""
+    if not any(audio_input.dropped for audio_input in audio_inputs):
+        return None
+    parts = []
+    for audio_input in audio_inputs:
+        kept = torch.ones(audio_input.tokens, dtype=torch.bool)
+        kept[list(audio_input.dropped)] = False
+        parts.append(kept)
+    return torch.cat(parts)

@@ -16,7 +16,7 @@ from typing import Any
 
 from harken.audio.clip import Clip
 from harken.errors import ModelError
-from harken.models.base import Earlier, Prompt
+from harken.models.base import Earlier, Prompt, Verbatim
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
 
 _TEXT = "\ue000{}\ue001"  # private-use characters: no template has them
@@ -179,7 +179,8 @@ class ChatTokenizer(PromptTokenizer):
                 continue
             after = blocks[-1]["type"] if blocks else ""
             lead = {"audio": self.format.after_clip, "text": "\n"}.get(after, "")
-            texts.append(str(part) if isinstance(part, Earlier) else lead + str(part))
+            as_is = isinstance(part, Earlier | Verbatim)
+            texts.append(str(part) if as_is else lead + str(part))
             stand_in = _TEXT.format(len(texts) - 1)
             if isinstance(part, Earlier):
                 replies.append(stand_in)

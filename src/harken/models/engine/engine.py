@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,12 @@ from harken.models.engine.batch import (
     TokenizedBatch,
     TokenizedPrompt,
     collate,
+    undropped,
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
 from harken.models.engine.net import LearnerNet
+from harken.models.engine.packing import PackedRows, pack_rows, require_packing
 from harken.models.engine.prefix_cache import CachedPrompt, PrefixCache
 from harken.models.engine.proof import (
     check_clips,
@@ -54,6 +57,14 @@ def eval_mode(net: LearnerNet) -> Iterator[None]:
     finally:
         if before:
             net.train()
+
+
+@dataclass(slots=True, eq=False)
+class EngineCaches:
+    """What an engine has computed with weights of certain values: see `Engine.other_caches`."""
+
+    encoded: LruCache[Tensor]
+    prefixes: PrefixCache
 
 
 class Engine:
@@ -89,6 +100,26 @@ class Engine:
         self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
         self._version = -1
+        self._fixed = False
+
+    @contextmanager
+    def other_caches(self, caches: EngineCaches | None = None) -> Iterator[None]:
+        """Caches of their own for a block in which the weights have other values.
+
+        Args:
+            caches: those of an earlier block with the same values; fresh ones if not given.
+        """
+        before = self._encoded, self._prefixes, self._version, self._fixed
+        own = caches or self.new_caches()
+        self._encoded, self._prefixes, self._fixed = own.encoded, own.prefixes, True
+        try:
+            yield
+        finally:
+            self._encoded, self._prefixes, self._version, self._fixed = before
+
+    def new_caches(self) -> EngineCaches:
+        """Empty caches for `other_caches`."""
+        return EngineCaches(LruCache(self._encoded.limit), PrefixCache())
 
     @property
     def device(self) -> torch.device:
@@ -114,25 +145,41 @@ class Engine:
         tokens = self._encoded.get(key)
         return 0 if tokens is None else len(tokens)
 
-    def answer_logits(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
+    def answer_logits(
+        self, prompts: Sequence[TokenizedPrompt], *, pack_tokens: int = 0
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, V), ids (N,) and row (N,) of every answer token of `prompts`, in order.
 
+        Args:
+            prompts: with their answers.
+            pack_tokens: if above 0, prompts share rows of so many tokens instead of being padded;
+                the results are the same up to rounding (`harken.models.engine.packing`).
+
         Raises:
-            ModelError: a prompt and its audio do not fit; see `harken.models.engine.proof`.
+            ModelError: a prompt and its audio do not fit (`harken.models.engine.proof`), or
+                prompts cannot be packed for this model.
         """
         check_losses(prompts, self.tokenizer)
-        batch = collate(prompts, self.tokenizer)
-        hidden = self._forward(batch, prompts)
-        rows = np.repeat(np.arange(len(prompts)), [prompt.answer_tokens for prompt in prompts])
+        tokens = [prompt.answer_tokens for prompt in prompts]
+        rows = np.repeat(np.arange(len(prompts)), tokens)
         spans = [span for prompt in prompts for span in prompt.spans]
         columns = np.concatenate([np.arange(start, end) for start, end in spans])
-        logits = self._logits(hidden, torch.from_numpy(rows), torch.from_numpy(columns - 1))
-        ids = batch.ids[rows, columns].to(self.device)
-        return logits, ids, torch.from_numpy(rows).to(self.device)
+        ids = [i for one in prompts for start, end in one.spans for i in one.ids[start:end]]
+        if pack_tokens:
+            packed = pack_rows(prompts, pack_tokens)
+            hidden = self._forward_packed(packed, prompts)
+            here, before = packed.row[rows], packed.offset[rows] + columns - 1
+        else:
+            hidden = self._forward(collate(prompts, self.tokenizer), prompts)
+            here, before = rows, columns - 1
+        logits = self._logits(hidden, torch.from_numpy(here), torch.from_numpy(before))
+        return logits, torch.tensor(ids, device=self.device), torch.from_numpy(rows).to(self.device)
 
-    def token_logprobs(self, prompts: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor]:
-        """Log-probability (N,) of every answer token, and its row (N,)."""
-        logits, ids, rows = self.answer_logits(prompts)
+    def token_logprobs(
+        self, prompts: Sequence[TokenizedPrompt], *, pack_tokens: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probability (N,) of every answer token, and its row (N,); see `answer_logits`."""
+        logits, ids, rows = self.answer_logits(prompts, pack_tokens=pack_tokens)
         picked = logits.float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
         return picked, rows
 
@@ -237,6 +284,13 @@ class Engine:
         logits: Tensor = lm(inputs_embeds=embedded, use_cache=False).logits
         return logits
 
+    def _forward_packed(self, packed: PackedRows, prompts: Sequence[TokenizedPrompt]) -> Tensor:
+        """The same (R, L, width) for prompts in rows of `packed`."""
+        require_packing(self.reader, max(len(prompt.ids) for prompt in prompts))
+        batch = collate([tree.prompt for tree in packed.trees], self.tokenizer)
+        embedded = self._embed(batch, [prompts[i] for i in packed.order])
+        return self.reader.forward(embedded, packed.trees).hidden
+
     def _logits(self, hidden: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Logits (N, V) at the given positions of the result of `_forward`."""
         return self.reader.logits(hidden[rows.to(hidden.device), columns.to(hidden.device)])
@@ -261,6 +315,9 @@ class Engine:
             audio = audio if audio.requires_grad else audio.detach().requires_grad_()
             audio.retain_grad()
             self.audio = audio
+        kept = undropped(batch.audio_inputs)
+        if kept is not None:
+            audio = audio * kept.to(audio.device)[:, None]
         if numbers is not None:
             audio = audio + numbers[number.flatten()[batch.audio.to(self.device)]]
         flat = embedded.flatten(0, 1).index_copy(0, batch.audio.to(self.device), audio)
@@ -282,6 +339,8 @@ class Engine:
 
     def _check_version(self) -> None:
         """Empty the caches if the weights have changed."""
+        if self._fixed:
+            return
         version = self.version()
         if version != self._version:
             self.clear_cache()

@@ -22,9 +22,12 @@ class LearnerNet(nn.Module):
             `lm` has the interface of a causal language model of transformers.
         pads_with_silence: silent clips with the same number of frames have the same audio tokens,
             whatever their length in samples.
+        trained_rows: ids of tensors of which some rows are trained though their group has adapters
+            (`harken.models.engine.time_tokens.rows_trained`).
     """
 
     pads_with_silence = False
+    trained_rows: frozenset[int] = frozenset()
 
     def __init__(self, audio_encoder: nn.Module, projector: nn.Module, lm: nn.Module) -> None:
         super().__init__()
@@ -45,13 +48,20 @@ class LearnerNet(nn.Module):
         """Two silent clips are encoded alike if this is equal for the length of their features."""
         return length
 
+    def replaceable(self, name: str) -> bool:
+        """Whether an adapter in place of the layer `name` is used wherever the layer was."""
+        del name
+        return True
+
     def clip_number_embeddings(self) -> Tensor | None:
         """(clips + 1, width): row k is added to every audio token of clip k; None: nothing is."""
         return None
 
 
 def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
-    """Freeze all but `groups`; returns the trainable tensors. With LoRA the LM's own stay frozen.
+    """Freeze all but `groups`; returns the trainable tensors.
+
+    Of a group with adapters only these are trained, of the others all tensors.
 
     Raises:
         ModelError: no such group.
@@ -61,8 +71,9 @@ def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
         raise ModelError(
             f"no module group is called {', '.join(unknown)}", hint=f"Known: {', '.join(GROUPS)}"
         )
-    adapted = any("lora_" in name for name, _ in net.named_parameters())
+    adapted = {name.split(".")[0] for name, _ in net.named_parameters() if "lora_" in name}
     for name, parameter in net.named_parameters():
-        frozen_base = name.startswith("lm.") and adapted and "lora_" not in name
-        parameter.requires_grad_(name.split(".")[0] in groups and not frozen_base)
+        group = name.split(".")[0]
+        own = group not in adapted or "lora_" in name or id(parameter) in net.trained_rows
+        parameter.requires_grad_(group in groups and own)
     return [parameter for parameter in net.parameters() if parameter.requires_grad]

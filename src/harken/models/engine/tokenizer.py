@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from harken.errors import ModelError
+from harken.times import TOKEN as TIME
+from harken.times import TimeGrid
 
 PAD, BOS, EOS, AUDIO, OPEN, CLOSE, ANSWER = (
     "<pad>",
@@ -38,7 +41,13 @@ _MAX_CACHED_TEXTS = 100_000
 
 
 class TextTokenizer:
-    """A tokenizer and the ids of its special tokens."""
+    """A tokenizer and the ids of its special tokens.
+
+    Attributes:
+        special_ids: special token -> id.
+        times: the times that have a token of their own (`use_times`); None: times are plain text.
+        time_ids: time token -> id.
+    """
 
     def __init__(
         self, tokenizer: Any, special_ids: dict[str, int], ends: frozenset[int] = frozenset()
@@ -63,6 +72,8 @@ class TextTokenizer:
         )
         self.answer = special_ids[ANSWER]
         self.ends = ends | {self.eos}
+        self.times: TimeGrid | None = None
+        self.time_ids: dict[str, int] = {}
 
     @staticmethod
     def train(texts: Iterable[str], size: int = 4096) -> TextTokenizer:
@@ -144,23 +155,69 @@ class TextTokenizer:
         """The token with this id, as in the vocabulary."""
         return str(self._tokenizer.id_to_token(number))
 
+    def use_times(self, times: TimeGrid) -> list[int]:
+        """Encode every time in a text as one token; returns the ids of tokens that are new.
+
+        A tokenizer may have the tokens already, as Qwen2-Audio's; they are special no more.
+        """
+        names = times.tokens()
+        fresh = [name for name in names if self._tokenizer.token_to_id(name) is None]
+        self._tokenizer.add_tokens(fresh)
+        self.times = times
+        self.time_ids = {name: int(self._tokenizer.token_to_id(name)) for name in names}
+        self.special_ids = {n: i for n, i in self.special_ids.items() if n not in self.time_ids}
+        self._ids.clear()
+        return [self.time_ids[name] for name in fresh]
+
     def encode(self, text: str) -> tuple[int, ...]:
-        """Ids of `text`; never a special token."""
+        """Ids of `text`; never a special token. With `use_times`, a time is one token."""
         ids = self._ids.get(text)
         if ids is None:
-            ids = tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+            ids = self._encoded(text) if self.times is None else self._timed(text, self.times)
             if len(self._ids) >= _MAX_CACHED_TEXTS:
                 self._ids.clear()
             self._ids[text] = ids
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids` without special tokens, stripped."""
+        """The text of `ids` without special tokens, stripped; time tokens as ``<|1.12|>``."""
         special = set(self.special_ids.values())
         plain = [i for i in ids if i not in special]
-        text = str(self._tokenizer.decode(plain, skip_special_tokens=False)).strip()
         own = type(self._tokenizer.normalizer).__name__ == "Sequence"
-        return _SPACED.sub('"', text) if own else text
+        text = self._decoded(plain) if not self.time_ids else self._decoded_timed(plain, own)
+        return _SPACED.sub('"', text.strip()) if own else text.strip()
+
+    def _encoded(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+    def _timed(self, text: str, times: TimeGrid) -> tuple[int, ...]:
+        """Ids of a text with times: what is between two times is encoded alone."""
+        found: list[int] = []
+        at = 0
+        shown = times.as_tokens(text)
+        for match in TIME.finditer(shown):
+            number = self.time_ids.get(match.group(0))
+            if number is None:  # written so in the text, and not on the grid
+                continue
+            found += self._encoded(shown[at : match.start()]) if at < match.start() else ()
+            found.append(number)
+            at = match.end()
+        return (*found, *(self._encoded(shown[at:]) if at < len(shown) else ()))
+
+    def _decoded_timed(self, ids: Sequence[int], own: bool) -> str:
+        """The inverse of `_timed`; a tokenizer of harken's `own` put a space before each part."""
+        names = {number: name for name, number in self.time_ids.items()}
+        text = ""
+        for is_time, group in groupby(ids, names.__contains__):
+            if is_time:
+                text += "".join(names[number] for number in group)
+                continue
+            part = self._decoded(list(group))
+            text += part.removeprefix(" ") if own else part
+        return text
 
     def to_json(self) -> str:
         """The content of ``tokenizer.json``."""

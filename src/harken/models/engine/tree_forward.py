@@ -75,6 +75,9 @@ class TreeReader:
         positions: (B, L) positions in a prompt -> ``position_ids``, for models with position ids of
             their own (several axes).
         mode: the mode that is exact for `lm`; measured on an example if not given.
+
+    Attributes:
+        packs_exactly: whether packed prompts were measured to be exact; None: not measured yet.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class TreeReader:
         self.positions = positions or (lambda position_ids: position_ids)
         self._mode = mode
         self._plain: bool | None = None
+        self.packs_exactly: bool | None = None
 
     @property
     def plain_head(self) -> bool:

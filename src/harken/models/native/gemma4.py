@@ -10,7 +10,7 @@ loaded.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Gemma4(GemmaFamily):
     extractor_name = "Gemma4AudioFeatureExtractor"
     placeholder = "<|audio|>"
     turn_end = "<turn|>"
-    unused = ("model.vision_tower", "model.embed_vision")
+    unused: ClassVar[tuple[str, ...]] = ("model.vision_tower", "model.embed_vision")
     template = (
         "{{ '<bos>' }}"
         "{%- for message in messages -%}"

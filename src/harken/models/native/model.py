@@ -20,6 +20,8 @@ from harken.models.engine.batch import AudioInput
 from harken.models.engine.chat import ChatTokenizer
 from harken.models.engine.features import check_length
 from harken.models.engine.lora import base_state, lora_state
+from harken.models.engine.lora_settings import LoraSettings
+from harken.models.engine.time_tokens import restore_times
 from harken.models.learner import FORMAT, Learner, read_saved
 from harken.models.native.net import NativeNet
 from harken.models.native.open import OpenedModel, file_hashes, open_model
@@ -150,6 +152,7 @@ class NativeModel(Learner):
         if lora:
             files.write_whole(folder / LORA_FILE, to_bytes(lora))
         content = {"lora": self.config.get("lora"), "dtype": str(self.family.like.dtype)}
+        content |= {"times": self.config["times"]} if self.config.get("times") else {}
         return {**content, "files": dict(file_hashes(folder, type(self.family)))}
 
     def _restore(self, folder: Path) -> None:
@@ -170,9 +173,12 @@ class NativeModel(Learner):
                     where=str(folder),
                     hint="Open it with the release that saved it.",
                 )
+            if times := saved.get("times"):
+                self.config["times"] = times
+                restore_times(self.tokenizer, times)
             tensors = load_file(folder / LORA_FILE) if lora else {}
             if lora:
-                self.add_lora(**lora)
+                self.add_adapters({g: LoraSettings.of(own) for g, own in lora.items()})
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(
                 f"the saved model cannot be opened: {_told(error)}",

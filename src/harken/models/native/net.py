@@ -29,6 +29,12 @@ class InputEmbeddings:
         self._family = family
 
     @property
+    def inner(self) -> nn.Module:
+        """The text model's own embedding layer."""
+        layer: nn.Module = self._family.decoder.get_input_embeddings()
+        return layer
+
+    @property
     def weight(self) -> Tensor:
         """The text model's own embedding (V, width)."""
         return self._family.like
@@ -132,6 +138,11 @@ class NativeNet(LearnerNet):
         encoder, projector = NativeAudioEncoder(family), NativeProjector(family.projector)
         super().__init__(encoder, projector, NativeLanguageModel(family))
         self.family = family
+
+    def replaceable(self, name: str) -> bool:
+        """Whether the layer is inside a part of the class, where the class finds its successor."""
+        parent = self.get_submodule(name.rpartition(".")[0])
+        return any(parent is module for module in self.family.model.modules())
 
     @property
     def device(self) -> torch.device:

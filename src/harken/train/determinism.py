@@ -1,0 +1,35 @@
+"""What makes two runs of a step equal to the last bit: threads, algorithms, random state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zlib import crc32
+
+import torch
+
+from harken.threads import one_blas_thread
+
+
+@contextmanager
+def deterministic(threads: int) -> Iterator[None]:
+    """Fixed threads, deterministic algorithms and a forked random state, for a block.
+
+    BLAS has one thread throughout: features are computed in a second thread meanwhile, and a limit
+    that each of them set and took back would be lost between the two.
+    """
+    before = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads or before)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with one_blas_thread(), torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(strict)
+
+
+def seed_step(seed: int, stage: str, step: int) -> None:
+    """Seed torch for one step: dropout depends on the seed, the stage and the step only."""
+    torch.manual_seed(crc32(f"{seed} {stage} {step}".encode()))
