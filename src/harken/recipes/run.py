@@ -83,18 +83,7 @@ def train(
             hint="Curate it first, or train one stage: harken train sft FILE.",
         )
     watch = Watching(held_out_items(dataset, how, held_out), how, out)
-    given = (dataset, out, model, plan, seed, device, dtype)
-    deaf = ""
-    with watching(watch):
-        try:
-            if recipe in STAGES:
-                learner = _one_stage(recipe, *given)
-            else:
-                learner = RECIPES.get(recipe).run(*given)
-        except WentDeafError as error:
-            assert watch.learner is not None  # a stage was run
-            learner, deaf = watch.learner, error.found
-            save_once(learner, out / "model")
+    learner, deaf = _trained(recipe, watch, dataset, (out, model, plan, seed, device, dtype))
     found = {
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
@@ -119,6 +108,22 @@ def train(
         "reward_signal": reward_signal(out / "training", [one.name for one in plan.values()]),
         **found,
     }
+
+
+def _trained(
+    recipe: str, watch: Watching, dataset: Path, how: tuple[Path, str, Plan, int, str, str]
+) -> tuple[Learner, str]:
+    """The model after a recipe or stage, and why a stage was ended as deaf (empty if none was)."""
+    with watching(watch):
+        try:
+            if recipe in STAGES:
+                return _one_stage(recipe, dataset, *how), ""
+            learner: Learner = RECIPES.get(recipe).run(dataset, *how)
+            return learner, ""
+        except WentDeafError as error:
+            assert watch.learner is not None  # a stage was run
+            save_once(watch.learner, watch.out / "model")
+            return watch.learner, error.found
 
 
 def _items_by_stage(training: Path) -> dict[str, int]:
