@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 # One thread for each process: the arrays of tests are small, and threads that wait for each other
 # on a busy machine make them ten times slower. Set before anything imports numpy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Frames of frozen encoders are kept for the time of the tests, and not in the user's cache.
+os.environ["HARKEN_FEATURES"] = tempfile.mkdtemp(prefix="harken-features-")
 
 import pytest
 
 from harken import progress
 from paths import REPO
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _features() -> Iterator[None]:
+    folder = os.environ["HARKEN_FEATURES"]
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

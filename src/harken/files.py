@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +58,17 @@ def json_text(value: Any) -> str:
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2, allow_nan=False)
     return text + "\n"
+
+
+def cache_folder() -> Path:
+    """The user's folder for what can be made again: ``~/.cache/harken`` on Linux."""
+    if sys.platform == "win32":
+        home = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        home = str(Path.home() / "Library" / "Caches")
+    else:
+        home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "harken"
 
 
 def sweep(folder: Path) -> None:

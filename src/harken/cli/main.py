@@ -21,6 +21,7 @@ from harken.cli.curate import curate
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
 from harken.cli.eval import evaluate
+from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
 from harken.cli.parse_report import parse_report
@@ -62,6 +63,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "curate": curate,
     "show": show,
     "compose": compose,
+    "features": features,
     "train": train,
     "eval": evaluate,
     "rescore": rescore,
@@ -78,7 +80,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
-RESUMED = ("demo", "starter", "synth", "curate", "train", "eval")
+RESUMED = ("demo", "starter", "synth", "curate", "features", "train", "eval")
 """Commands that, run again with the same output, go on where they stopped."""
 
 

@@ -122,10 +122,12 @@ class Learner(AdaptedModel, ABC):
         """The encoder input of a clip, and its number of audio tokens.
 
         For a clip whose audio tokens are cached, features are computed only if they leave the
-        cache before they are used.
+        cache before they are used; a clip whose frames are kept on disk is not loaded.
         """
-        tokens = self.engine.cached_tokens(clip.key)
-        if tokens:
+        kept, tokens = self.engine.kept, self.engine.cached_tokens(clip.key)
+        if kept is not None:
+            known = kept.audio_input(clip, lambda: self.load_audio(clip))
+        elif tokens:
             known = AudioInput(lambda: self.load_audio(clip).features, tokens, clip.key)
         else:
             known = self.load_audio(clip)

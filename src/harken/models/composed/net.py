@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,22 +29,36 @@ class ComposedNet(LearnerNet):
 
         Clips of similar length share a batch, so that there is little padding.
         """
-        order = sorted(range(len(features)), key=lambda i: len(features[i]))
+        # Batch norm needs large batches, so in training more is padded.
         found: dict[int, Tensor] = {}
-        start = 0
-        while start < len(order):
-            end = start + 1
-            # Batch norm needs large batches, so in training more is padded.
-            limit = (2.2 if self.training else 1.25) * len(features[order[start]]) + 16
-            while end < len(order) and len(features[order[end]]) <= limit:
-                end += 1
-            here = order[start:end]
+        for here in similar([len(one) for one in features], 2.2 if self.training else 1.25):
             frames, counts = self.audio_encoder.encode([features[i] for i in here])
             tokens = self.projector.project(frames, counts)
             for row, i in enumerate(here):
                 found[i] = tokens[row, : self.projector.tokens(counts[row])]
-            start = end
         return [found[i] for i in range(len(features))]
+
+    def encode_frames(self, features: Array, *, projected: bool = False) -> dict[str, Tensor]:
+        """The encoder's frames (T, all layers and parts): the mix of layers is the projector's."""
+        del projected  # the frames serve every projector
+        frames, counts = self.audio_encoder.encode([features])
+        return {"frames": frames[0, : counts[0]]}
+
+    def project_frames(self, kept: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Tokens (n, width of the LM) of each clip; clips of similar length share a batch."""
+        rows = [one["frames"] for one in kept]
+        found: dict[int, Tensor] = {}
+        for here in similar([len(row) for row in rows], 1.5):
+            counts = [len(rows[i]) for i in here]
+            padded = nn.utils.rnn.pad_sequence([rows[i] for i in here], batch_first=True)
+            tokens = self.projector.project(padded, counts)
+            for row, i in enumerate(here):
+                found[i] = tokens[row, : self.projector.tokens(counts[row])]
+        return [found[i] for i in range(len(kept))]
+
+    def tokens_of_frames(self, kept: Mapping[str, Tensor]) -> int:
+        """See `Projector.tokens`."""
+        return self.projector.tokens(len(kept["frames"]))
 
     def frames(self, length: int) -> int:
         """Encoder frames for features of `length`, if the encoder pads with silence."""
@@ -60,3 +74,15 @@ class ComposedNet(LearnerNet):
             embedded: Tensor = lm.get_input_embeddings()(ids)
             return embedded
         return None
+
+
+def similar(lengths: Sequence[int], ratio: float) -> list[list[int]]:
+    """Indices by length in groups: the longest is at most `ratio` times the shortest, plus 16."""
+    groups: list[list[int]] = []
+    limit = -1.0
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if lengths[i] > limit:
+            groups.append([])
+            limit = ratio * lengths[i] + 16
+        groups[-1].append(i)
+    return groups

@@ -40,6 +40,7 @@ class AudioInput:
         name: file and span, for people: ``dog.wav 0.0–2.1 s``.
         dropped: the audio tokens, by number, that are zeros in this prompt; others with this key
             are not affected.
+        kept: key of what is kept of it on disk (`harken.models.engine.kept`); empty: nothing is.
     """
 
     given: Array | Callable[[], Array]
@@ -47,6 +48,7 @@ class AudioInput:
     key: str = ""
     name: str = ""
     dropped: tuple[int, ...] = ()
+    kept: str = ""
 
     @property
     def features(self) -> Array:

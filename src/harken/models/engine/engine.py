@@ -27,6 +27,7 @@ from harken.models.engine.batch import (
 )
 from harken.models.engine.features import Array
 from harken.models.engine.generate import GeneratedReply, generate_replies
+from harken.models.engine.kept import KeptFrames
 from harken.models.engine.net import LearnerNet
 from harken.models.engine.packing import PackedRows, pack_rows, require_packing
 from harken.models.engine.prefix_cache import CachedPrompt, PrefixCache
@@ -81,6 +82,7 @@ class Engine:
         reader: forward passes over prompts with shared prefixes.
         encodes: number of clips encoded for inference.
         audio: audio tokens of the last batch, for their gradient.
+        kept: frames of the audio encoder that are kept on disk, while it is frozen.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Engine:
         self.reader = TreeReader(net.lm, positions, mode)
         self.encodes = 0
         self.audio: Tensor | None = None
+        self.kept: KeptFrames | None = None
         self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
         self._version = -1
@@ -323,6 +326,13 @@ class Engine:
         flat = embedded.flatten(0, 1).index_copy(0, batch.audio.to(self.device), audio)
         return flat.view(embedded.shape)
 
+    def audio_tokens(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
+        """The audio tokens (n, width) of each clip as the language model gets them.
+
+        With the gradient of the weights that are trained, where gradients are on.
+        """
+        return self._encode_clips(audio_inputs)
+
     def _encode_clips(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
         """The audio tokens (n, width) of each clip, each distinct clip encoded once."""
         check_keys(audio_inputs)
@@ -330,12 +340,18 @@ class Engine:
         first = dict(reversed(list(zip(names, audio_inputs, strict=True))))
         order = list(dict.fromkeys(names))
         if torch.is_grad_enabled() or self.net.training:
-            made = self.net.encode([first[name].features for name in order]) if order else []
+            made = self._made([first[name] for name in order]) if order else []
         else:
             self._check_version()
             made = [self._encoded_clip(first[name]) for name in order]
         tokens = dict(zip(order, made, strict=True))
         return [tokens[name] for name in names]
+
+    def _made(self, audio_inputs: Sequence[AudioInput]) -> list[Tensor]:
+        """The audio tokens of distinct clips, from kept frames where there are any."""
+        if self.kept is not None:
+            return self.kept.tokens(audio_inputs)
+        return self.net.encode([audio_input.features for audio_input in audio_inputs])
 
     def _check_version(self) -> None:
         """Empty the caches if the weights have changed."""
@@ -353,6 +369,9 @@ class Engine:
         resumed run gives the same bytes.
         """
         tokens = self._encoded.get(audio_input.key) if audio_input.key else None
+        if tokens is None and audio_input.kept and self.kept is not None:
+            tokens = self.kept.tokens([audio_input])[0]
+            self._encoded.put(audio_input.key, tokens, tokens.nbytes)
         if tokens is None:
             features = audio_input.features
             silence_key = self._silence_key(features) if audio_input.key else ""

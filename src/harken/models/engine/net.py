@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,27 @@ class LearnerNet(nn.Module):
     def encode(self, features: Sequence[Array]) -> list[Tensor]:
         """Audio tokens (n, width of the LM) of each clip's prepared features."""
         raise NotImplementedError
+
+    def encode_frames(self, features: Array, *, projected: bool = False) -> dict[str, Tensor]:
+        """What can be kept of one clip while the audio encoder is frozen (`KeptFrames`).
+
+        Args:
+            features: prepared features of a clip.
+            projected: the projector is frozen too: what it gives may be kept.
+        """
+        raise NotImplementedError
+
+    def project_frames(self, kept: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Audio tokens (n, width of the LM) from what `encode_frames` gave of each clip."""
+        raise NotImplementedError
+
+    def tokens_of_frames(self, kept: Mapping[str, Tensor]) -> int:
+        """Number of audio tokens that `project_frames` gives."""
+        raise NotImplementedError
+
+    def frames_like(self) -> Tensor:
+        """A tensor with the dtype and device that kept frames are read as."""
+        return next(self.audio_encoder.parameters())
 
     def frames(self, length: int) -> int:
         """Two silent clips are encoded alike if this is equal for the length of their features."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from harken.models.engine.features import Array
 from harken.models.engine.net import LearnerNet
 from harken.models.native.base import NativeFamily
+from harken.models.native.split import projected_rows, projector_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +154,26 @@ class NativeNet(LearnerNet):
         """Embeddings (tokens, width) of each waveform (n,), each clip alone."""
         family = self.family
         return [family.encode(family.windows(wave)).to(family.like) for wave in features]
+
+    def encode_frames(self, features: Array, *, projected: bool = False) -> dict[str, Tensor]:
+        """The projector's input, or the tokens where it is frozen too; the windows of one clip."""
+        if projected:
+            return {"tokens": self.encode([features])[0]}
+        return projector_input(self.family, self.family.windows(features))
+
+    def project_frames(self, kept: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Embeddings (tokens, width) of each clip."""
+        return [
+            one["tokens"]
+            if "tokens" in one
+            else projected_rows(self.family, one).to(self.family.like)
+            for one in kept
+        ]
+
+    def tokens_of_frames(self, kept: Mapping[str, Tensor]) -> int:
+        """Number of tokens, or of rows that become tokens."""
+        return len(kept["tokens"] if "tokens" in kept else kept["rows"])
+
+    def frames_like(self) -> Tensor:
+        """The input embedding: towers may have weights of several dtypes."""
+        return self.family.like
