@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harken.errors import ConfigError, DataError
-from harken.parsing import load_json, parse_json, parse_yaml, read_text, record_of
+from harken.parsing import json_elements, load_json, parse_json, parse_yaml, read_text, record_of
 
 DEEP = 50_000
 
@@ -112,3 +113,30 @@ def test_unmarked_utf_16_is_known_by_its_nul_characters(name: str, tmp_path: Pat
     for text in ("abcd\0", "\0abcd", "words"):  # fewer than one in four
         (tmp_path / "x.txt").write_text(text)
         assert read_text(tmp_path / "x.txt") == text
+
+
+@pytest.mark.parametrize("values", [[], [1], [{"a": [1, "]"]}, "x,]", None], [[], [[]], {}]])
+@pytest.mark.parametrize("between", [",", ", ", ",\n\n", " ,\n"])
+def test_the_elements_of_an_array_come_one_by_one_with_their_lines(
+    values: list[object], between: str
+) -> None:
+    text = "\n [\n" + between.join(json.dumps(value) for value in values) + "\n]\n"
+    found = list(json_elements(text))
+    assert [value for _, value in found] == values == parse_json(text)
+    assert [line for line, _ in found] == [3 + i * between.count("\n") for i in range(len(values))]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no array"),
+        ('{"a": 1}', "no array"),
+        ("[1, 2", "line 1"),
+        ("[1,\n2\n3]", "line 3"),
+        ("[1,\n{]", ""),
+        ("[" * DEEP, "too deeply"),
+    ],
+)
+def test_a_broken_array_is_a_value_error(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        list(json_elements(text))

@@ -123,9 +123,10 @@ def test_results_are_read_back_and_absent_ones_are_named(tmp_path: Path) -> None
     assert run.read_json("results") == run.read_json("results.json") == {"a": [1, None, "é"]}
     with pytest.raises(RunError, match=r"no other\.json"):
         run.read_json("other")
-    (tmp_path / "results.json").write_text("{")
-    with pytest.raises(RunError, match="damaged"):
-        run.read_json("results")
+    for damaged in ("{", "null", "[]", '[{"a": 1}]', "7"):
+        (tmp_path / "results.json").write_text(damaged)
+        with pytest.raises(RunError, match="damaged"):
+            run.read_json("results")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), {1, 2}, object()])

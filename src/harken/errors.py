@@ -101,3 +101,7 @@ class TooManyFailures(HarkenError):
     """More failed requests than the threshold allows."""
 
     exit_code = 7
+
+
+class HarkenWarning(UserWarning):
+    """What is told in one line on stderr, and does not end a command."""

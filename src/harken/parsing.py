@@ -10,8 +10,9 @@ import csv
 import errno
 import json
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _MARKS = (
 # whole process, so it is set here, where every reader of tables imports from.
 csv.field_size_limit(2**31 - 1)
 
+_SPACE = re.compile(r"\s*")
 _SAMPLE = 4096
 _NUL_SHARE = 4
 """A text of which one character in so many is NUL is UTF-16 without a byte order mark."""
@@ -49,6 +51,38 @@ def parse_json(
         return json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def json_elements(text: str) -> Iterator[tuple[int, Any]]:
+    """(line, value) of each element of a JSON array, one after the other.
+
+    Raises:
+        ValueError: the text is no array, or an element of it is no JSON.
+    """
+    decoder = json.JSONDecoder()
+    at, line, counted = _next(text, 0), 1, 0
+    if text[at : at + 1] != "[":
+        raise ValueError("it is no array")
+    at = _next(text, at + 1)
+    while text[at : at + 1] != "]":
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        line, counted = line + text.count("\n", counted, at), at
+        yield line, value
+        at = _next(text, end)
+        if text[at : at + 1] == ",":
+            at = _next(text, at + 1)
+        elif text[at : at + 1] != "]":
+            place = f"line {text.count(chr(10), 0, at) + 1}"
+            raise ValueError(f"a comma or the end of the array is missing in {place}")
+
+
+def _next(text: str, at: int) -> int:
+    """Where the next character is that is no white space."""
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
 
 
 def load_json(path: Path) -> Any:

@@ -28,6 +28,12 @@ def quiet(on: bool = True) -> None:
     _quiet = on
 
 
+def note(line: str) -> None:
+    """A line on stderr that tells what was done with the input, unless progress is off."""
+    if not _quiet:
+        _say(line)
+
+
 def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `things` unchanged while showing how many are done, the rate and the time left.
 
@@ -44,7 +50,7 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
         yield from _lines(things, label, total)
 
 
-def say(line: str) -> None:
+def tell(line: str) -> None:
     """One line on stderr, above the bar if one is shown; nothing where progress is turned off."""
     if _quiet:
         return

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from harken.errors import ConfigError, HarkenError
+from harken.errors import ConfigError, HarkenError, HarkenWarning
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ _UNUSABLE = re.compile(r"[\s,:=?]")
 """What ends a name on the command line: ``constant:1``, ``accuracy=1,format=0.2``, ``DIR?x=1``."""
 
 
-class PluginWarning(UserWarning):
+class PluginWarning(HarkenWarning):
     """A plugin that is left out, and why."""
 
 

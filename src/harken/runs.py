@@ -205,8 +205,8 @@ class Run:
             files.write_json(path, value)
         return path
 
-    def read_json(self, name: str) -> Any:
-        """Read ``<name>.json``; raises RunError if it is absent or damaged."""
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read the object in ``<name>.json``; raises RunError if it is absent or damaged."""
         path = self._json(name)
         self._require_whole(path)
         return _read_json(path)
@@ -221,7 +221,7 @@ class Run:
         if not self.done or not path.is_file():
             return {}
         held = _read_json(path)
-        sums = held.get("files") if isinstance(held, dict) and seal_fits(held) else None
+        sums = held.get("files") if seal_fits(held) else None
         if not isinstance(sums, dict):
             raise RunError(f"{SUMS} is damaged", where=str(self.folder), hint=_MADE_AGAIN)
         return sums
@@ -359,15 +359,19 @@ def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
 
 def _read_spec(folder: Path) -> dict[str, Any]:
     raw = _read_json(folder / FIRST)
-    if not isinstance(raw, dict) or not isinstance(raw.get("spec"), dict):
+    if not isinstance(raw.get("spec"), dict):
         raise RunError(f"{FIRST} has no spec", where=str(folder), hint="Choose another folder.")
     spec: dict[str, Any] = raw["spec"]
     return spec
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; raises RunError if there is none."""
     try:
-        return load_json(path)
+        held = load_json(path)
+        if not isinstance(held, dict):
+            raise ValueError("it holds no JSON object")
+        return held
     except FileNotFoundError:
         raise RunError(f"there is no {path.name}", where=str(path.parent)) from None
     except (ValueError, OSError) as error:

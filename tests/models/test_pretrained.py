@@ -116,20 +116,20 @@ class Recorder:
 def test_what_is_said_cannot_be_overridden(tmp_path: Path) -> None:
     loader = Recorder()
     asked: dict[str, Any] = {"trust_remote_code": True, "use_safetensors": False, "dtype": "auto"}
-    assert open_weights(loader, "org/name", **asked) is loader
+    assert open_weights(loader, tmp_path, **asked) is loader
     said = {"trust_remote_code": False, "use_safetensors": True, "output_loading_info": True}
     assert loader.options == {**said, "dtype": "auto"}
-    assert open_weights(loader, "org/name", output_loading_info=True)[0] is loader
+    assert open_weights(loader, tmp_path, output_loading_info=True)[0] is loader
     open_files(loader, tmp_path, trust_remote_code=True)
     assert loader.options == {"trust_remote_code": False}
 
 
-def test_a_model_of_random_weights_is_refused() -> None:
+def test_a_model_of_random_weights_is_refused(tmp_path: Path) -> None:
     for few in (0, 1, 5):
-        open_weights(Recorder(few), "org/name")
+        open_weights(Recorder(few), tmp_path)
     for many in (6, 10):
         with pytest.raises(ModelError, match=f"{many} of 10 tensors are missing"):
-            open_weights(Recorder(many), "org/name")
+            open_weights(Recorder(many), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.pth", "tf_model.h5"])

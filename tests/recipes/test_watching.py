@@ -111,8 +111,7 @@ def test_a_named_dataset_is_measured_instead(world: Path, tmp_path: Path) -> Non
         world / "items.jsonl",
         tmp_path / "out",
         model=str(world / "start"),
-        overrides=FEW,
-        held_out=tmp_path / "text.jsonl",
+        overrides=[*FEW, f"hearing.held_out={tmp_path / 'text.jsonl'}"],
     )
     assert found["held_out"] == {"source": "text.jsonl", "items": {"text-only": 4}}
     assert found["card"]["skills"][0]["skill"] == "text-only"
@@ -194,6 +193,5 @@ def test_a_missing_held_out_set_is_an_error(world: Path, tmp_path: Path) -> None
             world / "items.jsonl",
             tmp_path / "out",
             model=str(world / "start"),
-            overrides=FEW,
-            held_out=tmp_path / "absent.jsonl",
+            overrides=[*FEW, f"hearing.held_out={tmp_path / 'absent.jsonl'}"],
         )

@@ -60,12 +60,14 @@ class Checked:
 
 
 def check_all(place: Path, *, audio: bool = False) -> list[Checked]:
-    """Check every artefact in a folder or below it, or one ``.jsonl`` file of items.
+    """Check every artefact in a folder or below it, or one file of items or of a training set.
 
     Raises:
         DataError: there is no such folder, no artefact in it, or the file is of another kind.
     """
-    if place.is_file() and place.suffix != ".jsonl":
+    from harken.shards.formats.load import recognise
+
+    if place.is_file() and place.suffix != ".jsonl" and recognise(place) is None:
         raise DataError(
             "a single file can be checked if it is a .jsonl of items",
             where=str(place),
@@ -231,9 +233,18 @@ def _replies(folder: Path, audio: bool) -> Checked:
 
 
 def _items(path: Path, audio: bool) -> Checked:
-    """A ``.jsonl`` file: every line, every stated id and hash; with `audio` each is decoded."""
+    """A file of items: every line, every stated id and hash; with `audio` each is decoded."""
+    from harken.audio.load import require_heard
+    from harken.shards.formats.load import recognise
     from harken.shards.jsonl import read_jsonl
+    from harken.shards.read import read_items
 
-    for _ in read_jsonl(path, probe=audio):
-        pass
+    known: set[str] = set()
+    if recognise(path) is None:
+        for _ in read_jsonl(path, probe=audio):
+            pass
+    else:
+        for item in read_items(path):
+            for clip in item.clips if audio else ():
+                require_heard(clip, known)
     return Checked("items", str(path), files=1)

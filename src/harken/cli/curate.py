@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, MaxTokens, Seed, ThinkingTokens, finish
+from harken.cli.options import AudioRoot, Json, MaxTokens, Seed, ThinkingTokens, finish
 from harken.cli.outputs import folder_option
 from harken.report.data import curate_text
 
 
 def curate(
-    dataset: Annotated[Path, typer.Argument(help="A harken dataset.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="A dataset, a .jsonl, or another program's training set.")
+    ],
     out: Annotated[
         Path,
         folder_option(
@@ -36,6 +38,7 @@ def curate(
     embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
     max_tokens: MaxTokens = 32,
     thinking_tokens: ThinkingTokens = 0,
+    audio_root: AudioRoot = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +58,7 @@ def curate(
     sampling = Sampling(max_tokens, thinking_tokens=thinking_tokens)
     names = voter or ["linear", "longest", "random"]
     summary = run(
-        read_split(dataset, split, limit),
+        read_split(dataset, split, limit, audio_root),
         [load_model(name) for name in names],
         out,
         rule=rule,

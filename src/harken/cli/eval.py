@@ -66,13 +66,22 @@ MaxFailed = Annotated[float, typer.Option(min=0, max=1, help="Share of failed re
 Until = Annotated[str, typer.Option(help="Stop after: plan (no model is called), infer, or score.")]
 
 
+AudioFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--audio", "--audio-root", help="Root folder of the release's or the set's audio."
+    ),
+]
+
+
 def evaluate(
     model: Annotated[
         str, typer.Argument(help="A saved model's folder, or a name: native:…, openai:…, linear.")
     ],
     out: Annotated[Path, folder_option("--out", "-o", help="Folder of the run.", makes="run")],
     dataset: Annotated[
-        Path | None, typer.Argument(help="A harken dataset, or a .jsonl file of items.")
+        Path | None,
+        typer.Argument(help="A dataset, a .jsonl, or another program's training set."),
     ] = None,
     benchmark: Annotated[
         str | None,
@@ -81,7 +90,7 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="The benchmark's release: file, folder, hub:owner/name.")
     ] = None,
-    audio: Annotated[Path | None, typer.Option(help="Root folder of the release's audio.")] = None,
+    audio: AudioFolder = None,
     condition: Conditions = None,
     rotations: Annotated[int, typer.Option(min=0, help="Orders of the options; 0 = all.")] = 1,
     clip_rotations: Annotated[int, typer.Option(min=0, help="Orders of the clips; 0 = all.")] = 1,

@@ -81,7 +81,7 @@ class EvalRequest:
                 hint="harken eval MODEL ITEMS, or harken eval MODEL --benchmark mmau --data MMAU",
             )
         if self.dataset is not None:
-            return read_split(self.dataset, self.split, self.limit), None
+            return read_split(self.dataset, self.split, self.limit, self.audio), None
         from harken.cli.releases import source_of
         from harken.evaluate.about import BenchmarkRequest
         from harken.evaluate.benchmarks.helpers import Helpers

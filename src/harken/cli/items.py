@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from harken.item import Item
 
 
-def open_items(source: Path) -> Iterator[Item]:
-    """The items of a dataset folder or a .jsonl file, streamed."""
+def open_items(source: Path, audio_root: Path | None = None) -> Iterator[Item]:
+    """The items of a dataset, a .jsonl file or another program's training set, streamed."""
     from harken.shards.read import read_items
 
-    return read_items(source)
+    return read_items(source, audio_root)
 
 
-def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
+def read_split(
+    source: Path, split: str = "", limit: int = 0, audio_root: Path | None = None
+) -> list[Item]:
     """The items of one split (all if empty), at most `limit` (0: all), evenly spread over it.
 
     Raises:
@@ -28,7 +30,7 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
     """
     seen: dict[str, int] = {}
     found: list[Item] = []
-    for item in open_items(source):
+    for item in open_items(source, audio_root):
         seen[item.split] = seen.get(item.split, 0) + 1
         if not split or item.split == split:
             found.append(item)
@@ -45,11 +47,17 @@ def read_split(source: Path, split: str = "", limit: int = 0) -> list[Item]:
     )
 
 
-def pick(source: Path, item: str | None, task: str | None, limit: int) -> list[Item]:
+def pick(
+    source: Path,
+    item: str | None,
+    task: str | None,
+    limit: int,
+    audio_root: Path | None = None,
+) -> list[Item]:
     """The items to show: those whose id starts with `item`, or the first of a task."""
     wanted = (
         one
-        for one in open_items(source)
+        for one in open_items(source, audio_root)
         if (item is None or one.id.startswith(item)) and (task is None or one.task == task)
     )
     found = list(islice(wanted, limit))

@@ -21,7 +21,10 @@ UNCHECKED = 10
 
 
 def leaks(
-    train: Annotated[Path, typer.Argument(help="Training set: dataset, .jsonl, .csv, .tsv.")],
+    train: Annotated[
+        Path,
+        typer.Argument(help="Training set: dataset, .jsonl, .csv, .tsv, or another program's."),
+    ],
     bench: Annotated[Path | None, typer.Argument(help="Test set, likewise; or -b.")] = None,
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="A benchmark by name, with --data.")

@@ -144,8 +144,8 @@ def _root(
 
 
 def _warn_in_one_line() -> None:
-    """A plugin that is left out is told in one line; other warnings with their place, as usual."""
-    from harken.registry import PluginWarning
+    """Own warnings are told in one line; others with their place, as usual."""
+    from harken.errors import HarkenWarning
 
     usual = warnings.showwarning
 
@@ -157,7 +157,7 @@ def _warn_in_one_line() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, PluginWarning):
+        if issubclass(category, HarkenWarning):
             print(f"harken: warning: {message}", file=sys.stderr)
         else:
             usual(message, category, filename, lineno, file, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,12 @@ Json = Annotated[
 
 
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
+
+
+AudioRoot = Annotated[
+    Path | None,
+    typer.Option(help="Of another program's set: where audio is that is not beside it."),
+]
 
 
 MaxTokens = Annotated[int, typer.Option(help="Room for a reply, in tokens; longer ones are cut.")]

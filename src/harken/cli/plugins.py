@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 REGISTRIES = {
     "layouts": "harken.corpora.read:LAYOUTS",
+    "formats": "harken.shards.formats.load:FORMATS",
     "families": "harken.synth.make:FAMILIES",
     "models": "harken.models.load:MODELS",
     "embedders": "harken.models.embedding:EMBEDDERS",

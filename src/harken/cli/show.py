@@ -7,18 +7,21 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, finish
+from harken.cli.options import AudioRoot, Json, finish
 from harken.cli.outputs import folder_option
 
 
 def show(
-    dataset: Annotated[Path, typer.Argument(help="A harken dataset, or a .jsonl file of items.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="A dataset, a .jsonl, or another program's training set.")
+    ],
     item: Annotated[str | None, typer.Argument(help="An item's id (or its beginning).")] = None,
     clips: Annotated[
         Path | None, folder_option(help="Write the shown items' clips here as wav files.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
     limit: Annotated[int, typer.Option("-n", min=1, help="How many items.")] = 5,
+    audio_root: AudioRoot = None,
     as_json: Json = False,
 ) -> None:
     """Print items and, if asked, write their clips as wav files.
@@ -29,7 +32,7 @@ def show(
     from harken.cli.items import pick, write_clips
     from harken.report.item_text import describe
 
-    found = pick(dataset, item, task, limit)
+    found = pick(dataset, item, task, limit, audio_root)
     paths, failed = write_clips(found, clips) if clips is not None else ([], [])
     text = "\n\n".join(describe(one) for one in found)
     if paths:

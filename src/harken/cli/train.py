@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import AudioRoot, Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -27,7 +28,10 @@ def train(
         ),
     ],
     dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl, or a folder written by curate.")
+        Path,
+        typer.Argument(
+            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+        ),
     ],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
@@ -55,6 +59,7 @@ def train(
         Path | None,
         typer.Option(help="Measure on this dataset; else on another split, or a share of train."),
     ] = None,
+    audio_root: AudioRoot = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -74,7 +79,8 @@ def train(
     from harken.recipes.steps import signal_text
     from harken.report.regression_card import card_text
 
-    watch = {"min_gap": min_gap or None, "patience": patience}
+    named = None if held_out is None else json.dumps(str(held_out))
+    watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
     hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     result = run(
         recipe,
@@ -86,7 +92,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
-        held_out=held_out,
+        audio_root=audio_root,
     )
     facts = [(k, v) for k, v in result.items() if not isinstance(v, dict) and v not in ("", None)]
     signal, deaf = signal_text(result["reward_signal"]), result["deaf"]

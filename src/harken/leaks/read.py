@@ -18,6 +18,7 @@ from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.item import Item
 from harken.parsing import parse_json
+from harken.shards.formats.items import Reading
 
 QUESTION = ("question", "prompt", "instruction", "query", "problem", "text", "caption")
 CHOICES = ("choices", "options", "multi_choice", "candidates")
@@ -86,26 +87,32 @@ def read_entries(
     """The items of a manifest, one at a time.
 
     Args:
-        path: dataset folder, ``.jsonl``, ``.csv`` or ``.tsv``.
+        path: dataset folder, ``.jsonl``, ``.csv`` or ``.tsv``, or a set of another program.
         source: receives the faults and the number of items.
         audio_root: where relative audio paths start; default: beside the file.
 
     Raises:
         DataError: there is no such file, it has another format, or none of its lines can be read.
     """
-    if path.is_dir():
-        from harken.shards.read import open_dataset
+    from harken.shards.formats.load import recognise
+    from harken.shards.info import MARKER
+    from harken.shards.read import open_dataset
 
+    if not path.exists():
+        raise DataError("there is no such manifest", where=str(path), hint="Check the path.")
+    found = None if (path / MARKER).is_file() else recognise(path)
+    if found is not None:
+        return _of_set(Reading(path, found, audio_root, need_audio=False), source)
+    if path.is_dir():
         dataset = open_dataset(path)
         source.total = len(dataset)
         return (entry_of(item) for item in dataset)
-    if not path.is_file():
-        raise DataError("there is no such manifest", where=str(path), hint="Check the path.")
     if path.suffix.lower() not in (".jsonl", ".ndjson", ".csv", ".tsv"):
         raise DataError(
             f"a manifest in {path.suffix or 'no format'} cannot be read line by line",
             where=str(path),
-            hint="Use a dataset folder, .jsonl, .csv or .tsv.",
+            hint="Use a dataset folder, .jsonl, .csv or .tsv, or a training set of another "
+            "program: harken plugins formats.",
         )
     if path.suffix.lower() not in (".csv", ".tsv"):  # a table's cell may hold line breaks
         with path.open("rb") as file:
@@ -113,6 +120,25 @@ def read_entries(
                 block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")
             )
     return _entries(path, source, audio_root or path.parent)
+
+
+def _of_set(reading: Reading, source: ItemSource) -> Iterator[ComparedItem]:
+    """The items of another program's training set; audio that is not there is compared by name."""
+    told = read = 0
+    for _, item in reading.items():
+        for fault in reading.faults[told:]:
+            source.fault(fault)
+        told = len(reading.faults)
+        read += 1
+        yield entry_of(item)
+    for fault in reading.faults[told:]:
+        source.fault(fault)
+    if not read:
+        raise DataError(
+            f"no row can be read as an item ({reading.rows} tried)",
+            where=f"{reading.path}, read as {reading.format.name}",
+            hint=source.faults[0] if source.faults else "The set is empty.",
+        )
 
 
 def entry_of(item: Item, row: Row | None = None) -> ComparedItem:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harken.config import settings_of
 from harken.errors import ConfigError
+from harken.item import Item
 from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
@@ -42,13 +43,14 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
-    held_out: Path | None = None,
+    audio_root: Path | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
     Args:
         recipe: a name in `RECIPES`, or a stage.
-        dataset: a folder written by `harken curate` (recipes), or a dataset or ``.jsonl`` (stages).
+        dataset: a folder written by `harken curate` (recipes), or anything that `read_items` takes
+            (stages).
         out: folder of the runs and models.
         model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
         config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
@@ -56,7 +58,7 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
-        held_out: a dataset to measure on; None: another split than ``train``, or a share of it.
+        audio_root: of other programs' sets: where audio is that is not beside the set.
 
     Returns:
         What was trained, and ``held_out`` (what it was measured on), ``card`` (see
@@ -82,8 +84,9 @@ def train(
             where=str(dataset),
             hint="Curate it first, or train one stage: harken train sft FILE.",
         )
-    watch = Watching(held_out_items(dataset, how, held_out), how, out)
-    learner, deaf = _trained(recipe, watch, dataset, (out, model, plan, seed, device, dtype))
+    watch = Watching(held_out_items(dataset, how, audio_root), how, out)
+    given = training_items(dataset, audio_root) if recipe in STAGES else dataset
+    learner, deaf = _trained(recipe, watch, given, (out, model, plan, seed, device, dtype))
     found = {
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
@@ -111,14 +114,17 @@ def train(
 
 
 def _trained(
-    recipe: str, watch: Watching, dataset: Path, how: tuple[Path, str, Plan, int, str, str]
+    recipe: str,
+    watch: Watching,
+    given: Sequence[Item] | Path,
+    how: tuple[Path, str, Plan, int, str, str],
 ) -> tuple[Learner, str]:
     """The model after a recipe or stage, and why a stage was ended as deaf (empty if none was)."""
     with watching(watch):
         try:
-            if recipe in STAGES:
-                return _one_stage(recipe, dataset, *how), ""
-            learner: Learner = RECIPES.get(recipe).run(dataset, *how)
+            if not isinstance(given, Path):
+                return _one_stage(recipe, given, *how), ""
+            learner: Learner = RECIPES.get(recipe).run(given, *how)
             return learner, ""
         except WentDeafError as error:
             assert watch.learner is not None  # a stage was run
@@ -134,7 +140,7 @@ def _items_by_stage(training: Path) -> dict[str, int]:
 
 def _one_stage(
     name: str,
-    dataset: Path,
+    items: Sequence[Item],
     out: Path,
     model: str,
     plan: Plan,
@@ -142,7 +148,6 @@ def _one_stage(
     device: str,
     dtype: str,
 ) -> Learner:
-    items = training_items(dataset)
     learner = start(model, items, seed, device=device, dtype=dtype)
     chosen = (
         tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)

@@ -152,26 +152,26 @@ def to_reward(
     return taken
 
 
-def items_of(dataset: Path, split: str = "train") -> list[Item]:
-    """The items of one split of a dataset folder or ``.jsonl``; of all splits if it is empty.
+def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None) -> list[Item]:
+    """The items of one split of anything that `read_items` takes; of all splits if it is empty.
 
     Where no item names a split, as in lists written by hand, all items are taken.
     """
-    items = list(read_items(dataset))
+    items = list(read_items(dataset, audio_root))
     if not any(item.split for item in items):
         return items
     return [item for item in items if not split or item.split == split]
 
 
-def training_items(dataset: Path) -> list[Item]:
+def training_items(dataset: Path, audio_root: Path | None = None) -> list[Item]:
     """`items_of` for training.
 
     Raises:
         DataError: there are none; the error lists the splits found.
     """
-    items = items_of(dataset)
+    items = items_of(dataset, audio_root=audio_root)
     if not items:
-        counts = Counter(item.split or "(none)" for item in read_items(dataset))
+        counts = Counter(item.split or "(none)" for item in read_items(dataset, audio_root))
         there = ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "no items at all"
         raise DataError(
             "no item is in the split train", where=str(dataset), hint=f"Splits found: {there}."

@@ -68,7 +68,7 @@ class Watching:
     def begin(self, learner: Learner) -> None:
         """Measure the skills before the first stage; later stages change nothing."""
         if self.learner is None and self.held.items:
-            progress.say(self.held.said())
+            progress.tell(self.held.said())
             measure_skills(learner, self.held.items, self.out / FOLDER / BEFORE, self.how.seed)
         self.learner = learner
 
@@ -100,7 +100,7 @@ class Watching:
         if not asked:
             return {}
         held_out = digest(canonical([item.id for item in asked]))
-        return {"hearing": asdict(self.how), "held_out": held_out}
+        return {"hearing": {**asdict(self.how), "held_out": held_out}}
 
 
 _current: ContextVar[Watching | None] = ContextVar("watching", default=None)
@@ -121,19 +121,20 @@ def current() -> Watching | None:
     return _current.get()
 
 
-def held_out_items(dataset: Path, how: HearingSettings, named: Path | None = None) -> HeldOut:
-    """The held-out items of a training on `dataset`: those that `named` holds, else drawn from it.
+def held_out_items(dataset: Path, how: HearingSettings, audio_root: Path | None = None) -> HeldOut:
+    """The held-out items of a training on `dataset`: those that are named, else drawn from it.
 
     Args:
-        dataset: a dataset, a ``.jsonl``, or a folder written by `harken curate`, whose questions
-            are those of all labels.
-        how: how many, and the seed.
-        named: a dataset or ``.jsonl`` to draw from instead, whatever its splits.
+        dataset: a dataset, anything else that `read_items` takes, or a folder written by
+            `harken curate`, whose questions are those of all labels.
+        how: how many, the seed, and the set that is named (whatever its splits).
+        audio_root: where audio is that is not beside the set.
     """
-    if named is not None and how.items:
+    if how.held_out and how.items:
+        named = Path(how.held_out)
         return named_held_out(list(read_items(named)), how.items, how.seed, named.name)
     labels = [dataset / label for label in LABELS if (dataset / label).is_dir()]
-    items = [item for part in labels or [dataset] for item in read_items(part)]
+    items = [item for part in labels or [dataset] for item in read_items(part, audio_root)]
     return hold_out(items, how.items, how.seed, most_share=how.share)
 
 

@@ -12,7 +12,7 @@ import difflib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -61,14 +61,19 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
             faults.append(f"line {number}: the same item as line {first[item.id]}")
         first.setdefault(item.id, number)
     if faults:
-        more = len(faults) - SHOWN_FAULTS
-        shown = faults[:SHOWN_FAULTS] + ([f"and {more} more"] if more > 0 else [])
-        raise DataError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
-            where=str(path),
-            hint="Correct these lines and read the file again.",
-        )
+        raise fault_list(faults, path)
     return (item for _, item in _lines(path, [], False))
+
+
+def fault_list(faults: Sequence[str], path: Path, read_as: str = "") -> DataError:
+    """All faults of a file in one error."""
+    more = len(faults) - SHOWN_FAULTS
+    shown = [*faults[:SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+    return DataError(
+        f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
+        where=", ".join(filter(None, (str(path), read_as))),
+        hint="Correct these lines and read the file again.",
+    )
 
 
 def read_valid(path: Path) -> tuple[list[tuple[int, Item]], list[str]]:
@@ -183,7 +188,7 @@ def _clip(one: Any, folder: Path, faults: list[str], probe: bool) -> Clip | None
         return None
     path = live_path(entry["path"], folder)
     try:
-        sha256 = _hashed(path, probe)
+        sha256 = clip_hash(path, probe)
     except AudioError as error:
         faults.append(f"audio {entry['path']!r}: {error.found} [{error.reason}]")
         return None
@@ -200,7 +205,7 @@ def _clip(one: Any, folder: Path, faults: list[str], probe: bool) -> Clip | None
     )
 
 
-def _hashed(path: str, probe: bool) -> str:
+def clip_hash(path: str, probe: bool = False) -> str:
     """SHA-256 of a recording, with `probe` after decoding it; raises AudioError."""
     try:
         state = os.stat(path)

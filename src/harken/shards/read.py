@@ -12,7 +12,9 @@ import numpy as np
 from harken.errors import DataError
 from harken.files import sha256_of
 from harken.item import Item
-from harken.shards.info import Info, ShardInfo, read_info
+from harken.shards.formats.load import read_set, recognise, unknown
+from harken.shards.formats.rows import LINES
+from harken.shards.info import MARKER, Info, ShardInfo, read_info
 from harken.shards.jsonl import read_jsonl
 from harken.shards.schema import AUDIO, LATER, arrow_schema, from_row
 
@@ -184,20 +186,35 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     return dataset
 
 
-def read_items(source: Path | str) -> Iterator[Item]:
-    """All items of a dataset folder, or of a file of JSON lines, in order, at constant memory.
+def read_items(source: Path | str, audio_root: Path | None = None) -> Iterator[Item]:
+    """All items of a dataset folder, a file of JSON lines, or another program's training set.
+
+    harken's own are read in order at constant memory. Sets of ms-swift, LLaMA-Factory, Hugging Face
+    `datasets`, AudioMCQ and NeMo, and those of plugins, are recognised by their content
+    (`harken.shards.formats.load`).
+
+    Args:
+        source: the folder or file.
+        audio_root: of other programs' sets: where audio paths are looked up that are not beside it.
 
     Raises:
-        DataError: there is neither, or it cannot be read.
+        DataError: there is none, or it cannot be read.
     """
     source = Path(source)
+    if (source / MARKER).is_file():
+        return open_dataset(source).items()
+    if not source.exists():
+        raise DataError(
+            "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
+        )
+    found = recognise(source)
+    if found is not None:
+        return read_set(source, found, audio_root)
     if source.is_dir():
         return open_dataset(source).items()
-    if source.is_file():
-        return read_jsonl(source)
-    raise DataError(
-        "there is no such dataset", where=str(source), hint="Make a dataset: harken synth"
-    )
+    if source.is_file() and source.suffix.lower() not in LINES:
+        raise unknown(source)
+    return read_jsonl(source)
 
 
 def _damaged(folder: Path, files: str, why: str) -> DataError:

@@ -14,8 +14,9 @@ import numpy as np
 
 from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
+from harken.audio.clip import Clip
 from harken.audio.load import silenced
-from harken.errors import ConfigError
+from harken.errors import ConfigError, ModelError
 from harken.item import Item
 from harken.models.base import Prompt
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
@@ -71,6 +72,11 @@ class BatchSettings:
                     f"{name} is {getattr(self, name):g}, and clips_as_text replaces all audio",
                     hint=f"Set {name} to 0, or train on audio.",
                 )
+
+
+def plain_settings(how: BatchSettings) -> BatchSettings:
+    """`how` without what is drawn at random: examples as they are checked and shown."""
+    return replace(how, modality_dropout=0.0, augment=False, audio_dropout=0.0, nothing=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,24 @@ def make_example(
     elif how.augment:
         audio_inputs = _augmented(learner, first, prompts[0], rng)
     example = learner.tokenize_turns(prompts, answers, audio_inputs)
-    return replace(example, item=",".join(item.id for item in asked)), without
+    example = replace(example, item=",".join(item.id for item in asked))
+    require_own(example, prompts[0].clips)
+    return example, without
+
+
+def require_own(example: TokenizedPrompt, clips: Sequence[Clip]) -> None:
+    """Raise ModelError unless the clips of an example are those of its prompt, in their order."""
+    found = [audio_input.key for audio_input in example.audio_inputs]
+    if len(found) != len(clips):
+        raise ModelError(
+            f"item {example.item} has {len(clips)} clips, and {len(found)} are in its tokens"
+        )
+    for number, (key, clip) in enumerate(zip(found, clips, strict=True), 1):
+        if key not in ("", clip.key):  # augmented features have no key
+            raise ModelError(
+                f"item {example.item}: clip {number} of {len(clips)} is {clip.name}, and its "
+                f"tokens are those of {example.audio_inputs[number - 1].name or key}"
+            )
 
 
 def _augmented(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from harken.audio.clip import Clip, silence
 from harken.audio.load import duration_s, require_heard
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
 from harken.progress import track
+from harken.train.measure import Measure, measure
 from harken.train.mix import Mix
 
 SHOWN = 50
@@ -34,52 +35,73 @@ def check_items(
     tokenize: Callable[[Sequence[Item]], object],
     *,
     audio: bool = True,
-) -> None:
-    """Raise one DataError for all items that cannot be trained on.
+    teachable: Callable[[Item], Sequence[str]] = lambda item: (),
+) -> list[Measure]:
+    """Measure all items, and raise one DataError for all that cannot be trained on.
 
     Args:
         examples: what will be used: items with the same clips that become one example, often one.
         stage: its name, for the message.
         tokenize: what training does with an example; raises HarkenError.
         audio: the clips will be heard, so nothing may be silent.
+        teachable: why an item cannot be taught though it can be tokenized
+            (`harken.train.teachable`).
+
+    Returns:
+        The size of each example, where `tokenize` returns tokenized prompts.
     """
     asked = list(examples)
     faults: list[str] = []
+    measures: list[Measure] = []
     heard: set[str] = set()
+    sources: dict[str, Source] = {}
     for example in track(asked, f"checking the items of {stage}", total=len(asked)):
-        found = [_unheard(clip, heard) for clip in example[0].clips] if audio else []
-        found = list(filter(None, found)) or _untokenized(example, tokenize)
+        clips = example[0].clips if audio else ()
+        found = [_unheard(clip, heard, sources) for clip in clips]
+        found = list(filter(None, found))
+        found += [fault for item in example for fault in teachable(item)]
+        found = found or _untokenized(example, tokenize, measures)
         if found:
             faults.append(f"{', '.join(item.id for item in example)}: {'; '.join(found)}")
     if faults:
-        more = len(faults) - SHOWN
-        shown = faults[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        raise DataError(
-            f"{len(faults)} of {len(asked)} items cannot be trained on:\n  "
-            + "\n  ".join(shown)
-            + "\n",
-            where=f"stage {stage}",
-            hint="Take them out of the dataset, or mend their files.",
-        )
+        hint = "Take them out of the dataset, or mend their files."
+        refuse(faults, len(asked), stage, hint=hint)
+    return measures
+
+
+def refuse(faults: Sequence[str], count: int, stage: str, *, hint: str) -> NoReturn:
+    """Raise DataError with the faults of items, at most `SHOWN` of them, and their number."""
+    more = len(faults) - SHOWN
+    shown = [*faults[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    raise DataError(
+        f"{len(faults)} of {count} items cannot be trained on:\n  " + "\n  ".join(shown) + "\n",
+        where=f"stage {stage}",
+        hint=hint,
+    )
 
 
 def _untokenized(
-    example: Sequence[Item], tokenize: Callable[[Sequence[Item]], object]
+    example: Sequence[Item],
+    tokenize: Callable[[Sequence[Item]], object],
+    measures: list[Measure],
 ) -> list[str]:
-    """Why an example cannot be tokenized; empty if it can.
+    """Why an example cannot be tokenized; empty if it can, and then its size is added.
 
     Scenes are expensive to render, and their parts have been heard: silence of at least their
     length stands in for them first. It takes as many tokens or more.
     """
     clips = tuple(map(_stand_in, example[0].clips))
-    with suppress(HarkenError):
-        tokenize([replace(item, clips=clips) for item in example])
-        return []
+    stand_ins = [replace(item, clips=clips) for item in example]
     try:
-        tokenize(example)
-        return []
+        try:
+            made = tokenize(stand_ins)
+        except HarkenError:
+            made = tokenize(example)
     except HarkenError as error:
         return [f"{error.found}{_files(example[0], error)}"]
+    size = measure(example, made)
+    measures += [size] if size is not None else []
+    return []
 
 
 def _stand_in(clip: Clip) -> Clip:
@@ -101,10 +123,23 @@ def require_clips(items: Sequence[Item], stage: str) -> None:
         )
 
 
-def _unheard(clip: Clip, heard: set[str]) -> str:
-    """Why a clip cannot be heard, with its file; ``""`` if it can. `heard` has keys of files."""
+Source = tuple[str, int, int]
+"""Path, row and slot of a clip."""
+
+
+def _unheard(clip: Clip, heard: set[str], sources: dict[str, Source]) -> str:
+    """Why a clip cannot be heard, with its file; ``""`` if it can.
+
+    Args:
+        clip: a clip of an item.
+        heard: keys of files that were heard; they are not decoded again.
+        sources: key -> where it was found first. Another file with this key is decoded too: if its
+            hash is wrong, one sound would be taken for the other.
+    """
+    own = (clip.path, clip.row, clip.slot)
+    known = heard if sources.setdefault(clip.key, own) == own else None
     try:
-        require_heard(clip, heard)
+        require_heard(clip, known)
     except AudioError as error:
         return f"{error.where or clip.path}: {error.found} [{error.reason}]"
     return ""

@@ -30,13 +30,16 @@ from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.arrival import check_arrival
 from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.losses import advantages, grpo_loss, kl_k3
+from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
 from harken.train.reference import Reference, open_reference
 from harken.train.stage import LoopSettings, Stage
+from harken.train.teachable import unteachable
 from harken.train.train_loop import train_loop
 
 
@@ -153,10 +156,20 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
 
     def check() -> None:
         picks = used(len(items), settings.items, settings.seed, settings.steps // settings.reuse)
-        check_items(
+        measures = check_items(
             ([items[i]] for i in picks),
             settings.name,
             lambda example: learner.tokenize(make_prompt(example[0], learner.style)),
+            teachable=lambda item: unteachable(learner, item, answers=False),
+        )
+        write_measures(run, settings.name, measures)
+        check_arrival(
+            learner,
+            [items[i] for i in picks],
+            [],
+            run,
+            stage=settings.name,
+            faults=settings.audio_faults,
         )
 
     objective = Objective(

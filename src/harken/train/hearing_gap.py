@@ -59,6 +59,7 @@ class HearingSettings:
         patience: so many evaluations in a row.
         grace: share of a stage's steps in which a gap below `min_gap` does not count.
         seed: of the held-out items and of who swaps with whom.
+        held_out: a set to draw from, whatever its splits; empty: the one that is trained on.
     """
 
     items: int = 64
@@ -68,6 +69,7 @@ class HearingSettings:
     patience: int = 3
     grace: float = 0.25
     seed: int = 0
+    held_out: str = ""
 
     def __post_init__(self) -> None:
         """Raise ConfigError for invalid values, all of them at once."""

@@ -46,7 +46,7 @@ class HearingWatch:
     def __call__(self, step: int, earlier: Sequence[Mapping[str, Any]]) -> Evaluation:
         """Measure after `step` steps; see `harken.train.evaluation.Evaluate`."""
         found = measure(self.learner, self.items, self.how)
-        progress.say(line_of(self.settings.name, step, found))
+        progress.tell(line_of(self.settings.name, step, found))
         records = [*earlier, {"step": step, HEARING: found}]
         return Evaluation({HEARING: found}, self._why_stop(records))
 

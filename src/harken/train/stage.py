@@ -59,6 +59,8 @@ class LoopSettings:
             depends on it.
         evaluate_every: steps between evaluations (`harken.train.evaluation`), where there is a
             function for them; 0: none.
+        audio_faults: ``tell`` or ``stop``: what happens where the audio may not reach the language
+            model, as far as that can be meant (`harken.train.arrival`).
         threads: of torch; the result depends on it; 0: torch's default.
     """
 
@@ -77,6 +79,7 @@ class LoopSettings:
     checkpoint_every: int = 100
     checkpoint_s: float = 60.0
     evaluate_every: int = 0
+    audio_faults: str = "tell"
     threads: int = 0
 
     def __post_init__(self) -> None:
@@ -102,6 +105,8 @@ class LoopSettings:
                 f"name is {self.name!r} (accepted: letters, digits, . _ and -; not model, which "
                 "is the model's folder)"
             )
+        if self.audio_faults not in ("tell", "stop"):
+            found.append(f"audio_faults is {self.audio_faults!r} (accepted: tell, stop)")
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:
             found.append(

@@ -15,6 +15,7 @@ from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
 from harken.train import evaluation
+from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.objective import Objective
@@ -53,6 +54,7 @@ class _Loop:
         self.found: Checkpoint = open_stage(run, settings.name)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = evaluation.current()
+        self.watch = AudioWatch(run, settings.name, settings.audio_faults)
         self.saved_at = time.monotonic()
         self.saving_s = 0.0
 
@@ -96,6 +98,7 @@ class _Loop:
         head = {"stage": settings.name, "step": step, "loss": record.pop("loss"), **own}
         self.run.append("metrics", [{**head, **record}], sync=due)
         self.run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - start})
+        self.watch.see(record, self.objective.named(step))
         if due:
             self.optimiser.require_finite(step)
         if due and not last:

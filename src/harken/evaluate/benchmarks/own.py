@@ -1,4 +1,4 @@
-"""Your own benchmark: a harken dataset, a JSONL of items, or a table described by a short YAML.
+"""Your own benchmark: a dataset, a training set of another program, or a described table.
 
 ``harken score --benchmark own --data items.jsonl --predictions replies.json`` or, for a table in
 columns of its own, ``harken score --benchmark my.yaml --predictions replies.json``::
@@ -90,12 +90,20 @@ class Own(Benchmark):
         """Rows of the described table; or items of a dataset or JSONL as rows."""
         if self._map:
             return read_rows(Path(source))
+        from harken.shards.formats.items import Reading
+        from harken.shards.formats.load import recognise
         from harken.shards.jsonl import read_valid
         from harken.shards.read import read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
+        found = None if (path / "dataset.json").is_file() else recognise(path)
+        if found is not None:
+            reading = Reading(path, found)
+            own: list[Row] = [{**i.to_dict(), "item": i} for _, i in reading.items()]
+            split = (fault.partition(": ") for fault in reading.faults)
+            return [*own, *({"id": place, _WHY: [why]} for place, _, why in split)]
         if not path.is_file():
             return [{**item.to_dict(), "item": item} for item in read_items(path)]
         valid, faults = read_valid(path)

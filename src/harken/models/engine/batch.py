@@ -19,7 +19,7 @@ from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.models.base import Earlier, Prompt
 from harken.models.engine.features import Array
-from harken.models.engine.tokenizer import TextTokenizer
+from harken.models.engine.tokenizer import SPECIAL_TOKENS, TextTokenizer
 
 
 class ClipText(str):
@@ -108,6 +108,11 @@ class PromptTokenizer:
     audio_input: Callable[[Clip], AudioInput]
     context: int
     max_clip_number: int = 0
+
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """Tokens, as text, that only the format of prompts writes."""
+        return frozenset(SPECIAL_TOKENS)
 
     def tokenize(
         self,

@@ -88,6 +88,12 @@ class ChatTokenizer(PromptTokenizer):
         names = sorted(self._control, key=len, reverse=True)
         self._split = re.compile("(" + "|".join(map(re.escape, names)) + ")")
 
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """The placeholder, the end token, and the special tokens that the template may write."""
+        always = {self.format.placeholder, self.tokenizer.token(self.tokenizer.eos)}
+        return frozenset(t for t in self._control if t in always or t in self.template)
+
     def tokenize(
         self,
         prompt: Prompt,

@@ -62,6 +62,9 @@ class TextTokenizer:
         self._tokenizer = tokenizer
         # Untrusted text must not produce special tokens.
         tokenizer.encode_special_tokens = True
+        # Some files have them on: long texts would lose their end without a word.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
         self._ids: dict[str, tuple[int, ...]] = {}
         self.special_ids = special_ids
         self.pad, self.bos, self.eos = special_ids[PAD], special_ids[BOS], special_ids[EOS]
@@ -147,6 +150,12 @@ class TextTokenizer:
         return TextTokenizer(tokenizer, found)
 
     @property
+    def unknown(self) -> int | None:
+        """The id in place of what is not in the vocabulary; None: all text can be encoded."""
+        name = getattr(self._tokenizer.model, "unk_token", None)
+        return None if name is None else self._tokenizer.token_to_id(name)
+
+    @property
     def size(self) -> int:
         """Number of ids, added special tokens included."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
@@ -218,6 +227,10 @@ class TextTokenizer:
             part = self._decoded(list(group))
             text += part.removeprefix(" ") if own else part
         return text
+
+    def plain(self, ids: Sequence[int]) -> str:
+        """The text of `ids` with its spaces as they are; special tokens are shown."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def to_json(self) -> str:
         """The content of ``tokenizer.json``."""

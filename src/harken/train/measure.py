@@ -1,0 +1,111 @@
+"""How long the examples of a stage are: tokens, clips, audio tokens, answer tokens, and a summary.
+
+Measured before step 0 and written to the run::
+
+    measured.jsonl   a line for each example
+    measured.json    counts, least, median and most of each, and the share of audio tokens
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from harken.item import Item
+from harken.models.engine.batch import TokenizedPrompt
+from harken.progress import tell
+from harken.runs import Run
+
+RECORDS = "measured"
+"""Name of the records in the run, and of their summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The size of one example.
+
+    Attributes:
+        item: its id, or ids with commas.
+        tokens: all tokens, those of the answer included.
+        clips: number of clips.
+        audio_tokens: placeholders.
+        answer_tokens: tokens with a loss.
+    """
+
+    item: str
+    tokens: int
+    clips: int
+    audio_tokens: int
+    answer_tokens: int
+
+
+def measure(example: Sequence[Item], made: object) -> Measure | None:
+    """The size of what `tokenize` made of an example; None where that has no tokenized prompt."""
+    prompts = list(_prompts(made))
+    if not prompts:
+        return None
+    inputs = [audio_input for prompt in prompts for audio_input in prompt.audio_inputs]
+    return Measure(
+        ",".join(item.id for item in example),
+        sum(len(prompt.ids) for prompt in prompts),
+        len(inputs),
+        sum(audio_input.tokens for audio_input in inputs),
+        sum(prompt.answer_tokens for prompt in prompts),
+    )
+
+
+def _prompts(made: object) -> Iterable[TokenizedPrompt]:
+    if isinstance(made, TokenizedPrompt):
+        yield made
+    elif isinstance(made, list | tuple):
+        for part in made:
+            yield from _prompts(part)
+
+
+def summary(measures: Sequence[Measure]) -> dict[str, Any]:
+    """Number of examples; least, median, most and sum of each size; share of audio tokens."""
+    found: dict[str, Any] = {"examples": len(measures)}
+    for name in ("tokens", "clips", "audio_tokens", "answer_tokens"):
+        values = [getattr(one, name) for one in measures]
+        found[name] = {
+            "min": min(values, default=0),
+            "median": float(np.median(values)) if values else 0.0,
+            "max": max(values, default=0),
+            "sum": sum(values),
+        }
+    total = found["tokens"]["sum"]
+    found["audio_share"] = round(found["audio_tokens"]["sum"] / total, 4) if total else 0.0
+    return found
+
+
+def summary_text(found: Mapping[str, Any]) -> str:
+    """`summary` in one line."""
+
+    def span(name: str) -> str:
+        one = found[name]
+        return f"{one['min']}–{one['median']:g}–{one['max']}"
+
+    return (
+        f"{found['examples']} examples; least–median–most: tokens {span('tokens')}, "
+        f"clips {span('clips')}, audio tokens {span('audio_tokens')}, "
+        f"answer tokens {span('answer_tokens')}; {found['audio_share']:.0%} of tokens are audio"
+    )
+
+
+def write_measures(run: Run, stage: str, measures: Sequence[Measure]) -> dict[str, Any]:
+    """Write `measures` and their summary to the run, in place of those of an earlier attempt; tell.
+
+    A run of several stages has the lines of all, and the summary of each under its name.
+    """
+    others = [record for record in run.records(RECORDS) if record.get("stage") != stage]
+    run.truncate(RECORDS, 0)
+    run.append(RECORDS, [*others, *({"stage": stage, **asdict(one)} for one in measures)])
+    found = summary(measures)
+    known = run.read_json(RECORDS) if (run.path(f"{RECORDS}.json")).is_file() else {}
+    run.write_json(RECORDS, {**known, stage: found})
+    run.log({"stage": stage, "measured": found})
+    tell(f"{stage}: {summary_text(found)}")
+    return found

@@ -1,0 +1,58 @@
+"""Sizes of examples, counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from harken.models.engine.batch import AudioInput, TokenizedPrompt
+from harken.runs import Run
+from harken.train.check import check_items
+from harken.train.measure import Measure, measure, summary, summary_text, write_measures
+from made_items import make
+
+
+def prompt(tokens: int, answer: int, *clips: int) -> TokenizedPrompt:
+    inputs = tuple(AudioInput(np.zeros((n, 1), np.float32), n) for n in clips)
+    return TokenizedPrompt(tuple(range(tokens)), (), inputs, answer)
+
+
+def test_sizes_by_hand() -> None:
+    item = make(0)
+    assert measure([item], prompt(20, 3, 5, 6)) == Measure(item.id, 20, 2, 11, 3)
+    assert measure([item], (prompt(9, 2), False)) == Measure(item.id, 9, 0, 0, 2)
+    pair = [prompt(10, 2, 4), prompt(12, 3, 4)]  # a chosen and a rejected answer
+    assert measure([item], pair) == Measure(item.id, 22, 2, 8, 5)
+    assert measure([item], None) is None
+
+
+def test_a_summary_by_hand() -> None:
+    sizes = [Measure("a", 10, 1, 4, 2), Measure("b", 30, 2, 20, 3), Measure("c", 20, 0, 0, 7)]
+    found = summary(sizes)
+    assert found["tokens"] == {"min": 10, "median": 20.0, "max": 30, "sum": 60}
+    assert found["audio_share"] == 0.4 and found["clips"]["sum"] == 3
+    text = summary_text(found)
+    assert "3 examples" in text and "tokens 10–20–30" in text and "40% of tokens are audio" in text
+    assert summary([])["audio_share"] == 0.0 and "0 examples" in summary_text(summary([]))
+
+
+def test_a_second_attempt_replaces_the_lines_of_its_stage_only(tmp_path: Path) -> None:
+    with Run.open(tmp_path / "run", {}) as run:
+        for sizes in ([Measure("a", 1, 0, 0, 1)], [Measure("b", 2, 0, 0, 1)]):
+            write_measures(run, "align", sizes)
+            write_measures(run, "sft", [Measure("c", 3, 1, 1, 1)])
+        lines = run.records("measured")
+        assert [(line["stage"], line["item"]) for line in lines] == [("align", "b"), ("sft", "c")]
+        assert {name: one["examples"] for name, one in run.read_json("measured").items()} == {
+            "align": 1,
+            "sft": 1,
+        }
+
+
+def test_items_are_measured_where_they_are_checked() -> None:
+    items = [make(n) for n in range(3)]
+    found = check_items(
+        [[item] for item in items], "sft", lambda example: prompt(7, 2), audio=False
+    )
+    assert [(one.item, one.tokens) for one in found] == [(item.id, 7) for item in items]
