@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -76,8 +76,6 @@ def train(
     """
     from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
-    from harken.recipes.steps import signal_text
-    from harken.report.regression_card import card_text
 
     named = None if held_out is None else json.dumps(str(held_out))
     watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
@@ -94,6 +92,14 @@ def train(
         dtype=dtype,
         audio_root=audio_root,
     )
+    _end(result, as_json)
+
+
+def _end(result: dict[str, Any], as_json: bool) -> None:
+    """Print the result and end with the exit code that it calls for."""
+    from harken.recipes.steps import signal_text
+    from harken.report.regression_card import card_text
+
     facts = [(k, v) for k, v in result.items() if not isinstance(v, dict) and v not in ("", None)]
     signal, deaf = signal_text(result["reward_signal"]), result["deaf"]
     lines = [table([(k, v) for k, v in facts if k != "deaf"]), signal]
