@@ -3,7 +3,7 @@
 Run: ``python examples/compose_model.py`` (some seconds; extra ``train``; nothing is downloaded).
 
 Both are tiny and random here, so the reply means nothing. With pretrained folders on your disk
-use ``harken.models.composed.model.compose_pretrained(encoder_folder, lm_folder, lora_rank=8)``
+use ``harken.models.composed.model.compose_pretrained(encoder_folder, lm_folder, lora="lm:8")``
 instead.
 """
 

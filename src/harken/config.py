@@ -23,10 +23,19 @@ def load_config(model: type[M], path: Path | None = None, overrides: Sequence[st
     Raises:
         ConfigError: unreadable YAML, an unknown key, or values that do not fit; all of them listed.
     """
+    return build(model, read_values(path, overrides), where=str(path or "the command line"))
+
+
+def read_values(path: Path | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The values of a YAML file and of overrides such as ``train.steps=40``, unchecked.
+
+    Raises:
+        ConfigError: unreadable YAML, or an override that is not ``key=value``.
+    """
     values: dict[str, Any] = _read_yaml(path) if path is not None else {}
     for override in overrides:
         _override(values, override)
-    return build(model, values, where=str(path or "the command line"))
+    return values
 
 
 def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
@@ -43,9 +52,18 @@ def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
 
 
 def settings_of(
-    parts: dict[str, Any], path: Path | None = None, overrides: Sequence[str] = ()
+    parts: dict[str, Any],
+    path: Path | None = None,
+    overrides: Sequence[str] = (),
+    apart: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Dataclasses by name, some of their values changed by a YAML file and ``part.key=value``.
+
+    Args:
+        parts: the dataclasses, with the values that are not changed.
+        path: of the YAML file.
+        overrides: ``part.key=value``.
+        apart: keys of the file that are read elsewhere (`read_values`).
 
     Raises:
         ConfigError: as `load_config`; an unknown part or key is named with the closest known ones.
@@ -64,7 +82,8 @@ def settings_of(
         inner = create_model(name, __config__=ConfigDict(extra="forbid"), **own)  # type: ignore[call-overload]
         shapes[name] = (inner, inner())
     whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
-    found: Any = load_config(whole, path, overrides)
+    values = {k: v for k, v in read_values(path, overrides).items() if k not in apart}
+    found: Any = build(whole, values, where=str(path or "the command line"))
     made: dict[str, Any] = {}
     faults: list[tuple[str, ConfigError]] = []
     for name, part in parts.items():

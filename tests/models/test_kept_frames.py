@@ -178,7 +178,7 @@ def test_the_key_holds_all_that_decides_the_frames(folders: dict[str, str], tmp_
     torch.set_num_threads(threads + 1)
     keys.append(kept_in(learner, tmp_path / "s").key(one))
     torch.set_num_threads(threads)
-    with torch.no_grad():
+    with torch.no_grad():  # the hash is of the weights when the first clip is used
         next(learner.net.audio_encoder.parameters()).add_(1e-3)
     keys.append(kept_in(learner, tmp_path / "s").key(one))
     assert len({*keys}) == len(keys)
@@ -198,6 +198,7 @@ def test_projector_and_language_model_are_no_part_of_the_key(
         assert encoder_hash(learner) == before
         native = learner.trainable(["lm"]) and kind != "composed"
         kept = kept_in(learner, tmp_path)
+        assert kept.key(clips(tmp_path)[0])
         with torch.no_grad():
             next(learner.net.projector.parameters()).add_(0.1)
         clip = clips(tmp_path)[0]

@@ -21,11 +21,13 @@ from tiny import Tiny, write
 
 from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, ModelError, RunError
+from harken.hashing import SEAL, sealed
 from harken.item import Item
 from harken.models.base import MODEL_FILE, Sampling
 from harken.models.learner import Learner, cast, load_learner, tensor_bytes
 from harken.models.load import load_model, needs_items
 from harken.models.native.families import FAMILIES
+from harken.models.native.saved import TRAINED_FILE
 from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
 from harken.train.grpo import GrpoSettings
@@ -183,15 +185,6 @@ def test_another_model_is_not_overwritten(folders: dict[str, str], tmp_path: Pat
             save_once(learner, tmp_path / kind)
 
 
-def test_changed_files_change_the_identity(folders: dict[str, str], tmp_path: Path) -> None:
-    learner = load_learner(folders["qwen2_audio"])
-    learner.save(tmp_path / "model")
-    template = tmp_path / "model" / "chat_template.jinja"
-    template.write_text(template.read_text() + " ")
-    assert load_model(str(tmp_path / "model")).identity() != learner.identity()
-    assert (tmp_path / "model" / MODEL_FILE).is_file()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_device_and_dtype_are_settings_of_the_name(kind: str, folders: dict[str, str]) -> None:
     learner: Any = load_model(f"{folders[kind]}?dtype=bfloat16&device=cpu")
@@ -247,16 +240,34 @@ def test_a_clone_has_the_identity_of_its_weights(kind: str, folders: dict[str, s
 
 
 @pytest.mark.parametrize("tiny", TINIES, ids=lambda tiny: tiny.kind)
-def test_every_native_family_takes_lora(tiny: Tiny, tmp_path: Path) -> None:
+def test_every_native_family_takes_lora_and_merges_it(tiny: Tiny, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
     write(tiny, tmp_path / "own", FAMILIES.get(tiny.kind).template)
     learner = load_learner(f"native:{tmp_path / 'own'}")
+    asked = items(tmp_path / "sounds")[:1]
+    plain = logprobs(learner, asked)
     learner.add_lora(2, 4)
     adapters = learner.trainable(["lm"])
     assert adapters and all(p.numel() for p in adapters)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for adapter in adapters:
+            adapter.add_(torch.randn_like(adapter) * 0.3)
+    trained = logprobs(learner, asked)
+    assert trained != plain
+    with learner.without_adapters():
+        assert logprobs(learner, asked) == plain
     learner.save(tmp_path / "adapted")
-    assert load_learner(str(tmp_path / "adapted")).identity() == learner.identity()
+    again = load_learner(str(tmp_path / "adapted"))
+    assert again.identity() == learner.identity() and logprobs(again, asked) == trained
     with pytest.raises(ModelError, match="already"):
         learner.add_lora(2, 4)
+    learner.merge_adapters()
+    for merged, before in zip(logprobs(learner, asked), trained, strict=True):
+        assert merged == pytest.approx(before, abs=1e-5)
+    learner.save(tmp_path / "merged")
+    again = load_learner(str(tmp_path / "merged"))
+    assert logprobs(again, asked) == logprobs(learner, asked)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +276,8 @@ def test_every_native_family_takes_lora(tiny: Tiny, tmp_path: Path) -> None:
         {"identity": None},
         {"lora": {"rnk": 2}},
         {"lora": {"rank": 2, "alpha": 2, "targets": ["q_proj"]}},
+        {"lora": {"lm": {"rank": 2, "alpha": 2, "targets": ["q_proj"]}}},
+        {"bases": [{"source": "nowhere"}]},
         {"format": 99},
         "{",
         "[]",
@@ -272,21 +285,21 @@ def test_every_native_family_takes_lora(tiny: Tiny, tmp_path: Path) -> None:
     ],
     ids=str,
 )
+@pytest.mark.parametrize("query", ["", "?copy_bases=true"], ids=["named base", "whole"])
 def test_a_damaged_native_model_is_an_error_of_the_model(
-    change: Any, folders: dict[str, str], tmp_path: Path
+    query: str, change: Any, folders: dict[str, str], tmp_path: Path
 ) -> None:
-    load_learner(folders["qwen2_audio"]).save(tmp_path)
+    load_learner(f"{folders['qwen2_audio']}{query}").save(tmp_path)
     file = tmp_path / MODEL_FILE
     if change == "weights":
-        weights = tmp_path / "model.safetensors"
-        weights.write_bytes(weights.read_bytes()[:1000])
+        weights = tmp_path / ("model.safetensors" if query else TRAINED_FILE)
+        weights.write_bytes(weights.read_bytes()[: 1000 if query else 4])
     elif isinstance(change, str):
         file.write_text(change)
     else:
-        content = json.loads(file.read_text()) | change
-        file.write_text(
-            json.dumps({k: v for k, v in content.items() if v is not None or k == "lora"})
-        )
+        content = {k: v for k, v in json.loads(file.read_text()).items() if k != SEAL} | change
+        kept = {k: v for k, v in content.items() if v is not None or k == "lora"}
+        file.write_text(json.dumps(sealed(kept)))
     with pytest.raises(ModelError) as caught:
         load_model(f"native:{tmp_path}")
     assert str(tmp_path) in caught.value.where

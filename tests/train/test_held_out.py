@@ -1,130 +1,53 @@
-"""Held-out items: from another split where there is one, else a share that is not trained on."""
+"""Held-out items: no recording on both sides, nothing lost without a count."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
 
 import pytest
 
 from harken.audio.clip import Clip
-from harken.errors import ConfigError
 from harken.item import Item
-from harken.train.held_out import SKILLS, hold_out, named_held_out, skill_of, without
+from harken.train.held_out import hold_out, sources
 
 
-def item(number: int, split: str = "train", count: int = 1, **more: object) -> Item:
-    made = Item(
-        question=f"What is {number}?",
-        answer="a",
-        choices=("a", "b"),
-        clips=tuple(Clip(path=f"{number}-{k}.wav", duration_s=1.0) for k in range(count)),
-        split=split,
-        recordings=(f"r{number}",),
+def item(number: int, *recordings: str) -> Item:
+    return Item(f"What is heard, {number}?", "rain", recordings=recordings)
+
+
+def odd(one: Item) -> str:
+    return "odd" if "odd" in one.answer else ""
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.9, 1.0])
+def test_no_recording_is_on_both_sides_and_all_items_are_counted(share: float, seed: int) -> None:
+    items = [item(n, f"r{n % 10}", f"r{(n * seed + 1) % 10}") for n in range(60)]
+    items += [item(n, f"r{n}") for n in range(60, 70)]
+    parts = hold_out(items, odd, share, 5, seed)
+    one, other = (
+        {name for kept in side for name in sources(kept)} for side in (parts.train, parts.held_out)
     )
-    return replace(made, **more)  # type: ignore[arg-type]
+    assert not one & other and len(other) <= 5
+    assert len(parts.train) + len(parts.held_out) + sum(parts.left_out.values()) == len(items)
+    again = hold_out(items[::-1], odd, share, 5, seed)
+    assert {one.id for one in again.held_out} == {one.id for one in parts.held_out}
 
 
-@pytest.mark.parametrize(
-    ("changes", "skill"),
-    [
-        ({}, "single-audio"),
-        ({"clips": ()}, "text-only"),
-        ({"clips": (), "choices": ()}, "text-only"),
-        ({"choices": ()}, "open-ended"),
-        ({"choices": (), "tags": ("word",)}, "words"),
-        ({"tags": ("speech", "name")}, "words"),
-        ({"choices": (), "task": "asr"}, "words"),
-        ({"task": "speech-transcription"}, "words"),
-        ({"task": "keyword-spotting"}, "single-audio"),
-    ],
-)
-def test_the_skill_of_an_item(changes: dict[str, object], skill: str) -> None:
-    assert skill_of(item(0, **changes)) == skill in SKILLS  # type: ignore[arg-type]
+def test_by_hand() -> None:
+    items = [item(n, f"r{n}") for n in range(20)]
+    sizes = Counter(len(hold_out(items, odd, 0.1, 9, seed).held_out) for seed in range(9))
+    assert sizes == {2: 9}
+    assert hold_out(items, odd, 0.0, 9, 0).held_out == ()
+    assert hold_out(items[:1], odd, 0.5, 9, 0).held_out == ()  # something must be trained on
+    assert len(hold_out(items[:2], odd, 1.0, 9, 0).train) == 1
+    assert hold_out([], odd, 0.5, 9, 0).counts() == {
+        "train": 0, "held_out": 0, "left_out": {}, "held_out_ids": [],
+    }  # fmt: skip
 
 
-def test_several_clips_are_a_skill_whatever_is_in_them() -> None:
-    assert skill_of(item(0, count=2)) == "multi-audio"
-    assert skill_of(item(0, count=3, tags=("word",))) == "multi-audio"
-
-
-@pytest.mark.parametrize(
-    ("splits", "expected"),
-    [
-        (("train", "dev", "test"), "dev"),
-        (("train", "test"), "test"),
-        (("train", "validation"), "validation"),
-        (("train", "valid", "test"), "valid"),
-        (("train", "val"), "val"),
-    ],
-)
-def test_another_split_is_drawn_from_and_training_keeps_its_items(
-    splits: tuple[str, ...], expected: str
-) -> None:
-    items = [item(n, splits[n % len(splits)]) for n in range(60)]
-    held = hold_out(items, 8, 0)
-    assert len(held.items) == 8 and {one.split for one in held.items} == {expected}
-    assert held.source == f"the split {expected}" and not held.not_trained
-    train = [one for one in items if one.split == "train"]
-    assert without(train, held) == train
-    assert hold_out(list(reversed(items)), 8, 0).items == held.items  # ids and seed decide
-    assert hold_out(items, 8, 1).items != held.items
-
-
-@pytest.mark.parametrize("split", ["train", ""])
-def test_without_a_split_a_share_is_held_out_and_not_trained_on(split: str) -> None:
-    items = [item(n, split, recordings=(f"r{n // 3}",)) for n in range(90)]
-    held = hold_out(items, 64, 0)
-    assert held.source == "train" and len(held.items) == 9  # a tenth
-    rest = without(items, held)
-    measured = {name for one in held.items for name in one.recordings}
-    assert all(measured.isdisjoint(one.recordings) for one in rest) and held.shared == 0
-    assert len(rest) == 90 - len(held.not_trained) and len(held.not_trained) == 9
-    assert "not trained on" in held.said()
-
-
-def test_items_tied_together_by_recordings_are_told() -> None:
-    items = [item(n, recordings=("one",)) for n in range(40)]
-    held = hold_out(items, 4, 0)
-    assert len(held.items) == 4 == len(held.not_trained) and held.shared == 36
-    assert "36 training items share a recording" in held.said()
-
-
-def test_items_without_recordings_are_told_apart_by_their_files() -> None:
-    items = [
-        item(n, recordings=(), count=0)
-        if n < 4
-        else replace(item(n, recordings=()), clips=(Clip(path=f"{n // 2}.wav", duration_s=1.0),))
-        for n in range(84)
-    ]
-    held = hold_out(items, 64, 0)
-    files = {clip.path for one in held.items for clip in one.clips}
-    assert files and held.shared == 0
-    assert all(files.isdisjoint(c.path for c in one.clips) for one in without(items, held))
-
-
-def test_every_skill_is_there_however_rare() -> None:
-    items = [item(n, "dev") for n in range(200)]
-    items += [item(500 + n, "dev", count=2) for n in range(3)]
-    items += [item(600, "dev", choices=()), item(700, "dev", count=0)]
-    held = hold_out(items, 10, 3)
-    assert held.skills == {"single-audio": 5, "multi-audio": 3, "open-ended": 1, "text-only": 1}
-
-
-@pytest.mark.parametrize(
-    ("count", "size", "why"), [(0, 8, "no items"), (15, 8, "fewer than 2"), (50, 0, "is 0")]
-)
-def test_where_nothing_can_be_held_out_the_reason_is_told(count: int, size: int, why: str) -> None:
-    held = hold_out([item(n) for n in range(count)], size, 0)
-    assert not held.items and why in held.why_none and why in held.said()
-    assert not held.not_trained
-
-
-def test_named_items_and_answers_that_are_withheld() -> None:
-    items = [item(n, "train") for n in range(5)]
-    assert len(named_held_out(items, 3, 0, "mine.jsonl").items) == 3
-    withheld = [replace(one, answer="", tags=("hidden-answer",)) for one in items]
-    assert "no items with answers" in named_held_out(withheld, 3, 0, "mine.jsonl").why_none
-    both = [*items, *(replace(one, split="dev") for one in withheld)]
-    assert hold_out(both, 3, 0).source != "the split dev"
-    with pytest.raises(ConfigError, match="-1"):
-        hold_out(items, -1, 0)
+def test_items_without_named_recordings_count_by_their_clips() -> None:
+    clips = [Clip(path=f"{n}.wav", sha256="0" * 63 + str(n)) for n in range(4)]
+    items = [Item(f"Question {n}?", "rain", clips=(clip,)) for clip in clips for n in range(3)]
+    parts = hold_out(items, odd, 0.5, 9, 1)
+    assert len(parts.held_out) == 6 and len({i.clips[0].path for i in parts.held_out}) == 2

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 
 
@@ -30,7 +30,7 @@ def compose(
         typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),
     ] = "mlp",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
-    lora: Annotated[int, typer.Option(min=0, help="Rank of LoRA in the LM; 0: none.")] = 0,
+    lora: LoraOption = None,
     chat: Annotated[
         str,
         typer.Option(
@@ -58,6 +58,8 @@ def compose(
 
     harken compose --encoder "whisper-base?layers=all" --encoder ast --lm qwen3-0.6b -o model
 
+    harken compose --encoder whisper-base --lm qwen3-0.6b --lora lm:16 -o model
+
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
     """
     from harken.recipes.compose import compose_model
@@ -69,7 +71,7 @@ def compose(
         out,
         projector=projector,
         pool=pool,
-        lora=lora,
+        lora=lora or [],
         chat=chat,
         copy_bases=copy_bases,
         name=name,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, finish
+from harken.cli.options import AudioRoot, Json, finish
 
 Features = Annotated[
     str,
@@ -22,7 +22,7 @@ Features = Annotated[
 
 def features(
     model: Annotated[str, typer.Argument(help="A saved model, or native:FOLDER.")],
-    dataset: Annotated[Path, typer.Argument(help="A dataset or .jsonl.")],
+    dataset: Annotated[Path, typer.Argument(help="A dataset or .jsonl, or another program's set.")],
     folder: Features = "",
     storage: Annotated[
         str, typer.Option(help="exact, float16 or bfloat16; as features=… in training.")
@@ -31,6 +31,7 @@ def features(
         str, typer.Option(help="Groups that will be trained, such as projector,lm.")
     ] = "projector,lm",
     split: Annotated[str, typer.Option(help="Split of the dataset; '' for all.")] = "train",
+    audio_root: AudioRoot = None,
     device: Annotated[str, typer.Option(help="As in training, such as cuda.")] = "",
     dtype: Annotated[str, typer.Option(help="As in training: float32, bfloat16.")] = "",
     as_json: Json = False,
@@ -52,6 +53,7 @@ def features(
         storage=storage,
         trained=[name.strip() for name in trained.split(",") if name.strip()],
         split=split,
+        audio_root=audio_root,
         device=device,
         dtype=dtype,
     )

@@ -24,6 +24,7 @@ from harken.cli.eval import evaluate
 from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
+from harken.cli.merge import merge
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
 from harken.cli.report import report
@@ -65,6 +66,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "compose": compose,
     "features": features,
     "train": train,
+    "merge": merge,
     "eval": evaluate,
     "rescore": rescore,
     "report": report,

@@ -41,6 +41,16 @@ TopP = Annotated[
 ]
 
 
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora",
+        help="Adapters in a module group (audio_encoder, projector, lm): lm:16, or "
+        "lm:r=16,alpha=32,dropout=0.05,targets=q_proj|v_proj,dora,rslora; repeat for more groups.",
+    ),
+]
+
+
 def finish(result: dict[str, Any], summary: str, as_json: bool) -> None:
     """End a command: print the result as JSON, or as a short readable summary."""
     if as_json:

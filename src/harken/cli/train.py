@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from harken.cli.options import AudioRoot, Json, Seed, finish
+from harken.cli.features import Features
+from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -43,6 +44,13 @@ def train(
     dtype: Annotated[
         str, typer.Option(help="What its weights become first: float32, bfloat16.")
     ] = "",
+    lora: LoraOption = None,
+    copy_bases: Annotated[
+        bool,
+        typer.Option(
+            help="Save all weights; else what was trained, and the name and hash of the rest."
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
@@ -60,6 +68,7 @@ def train(
         typer.Option(help="Measure on this dataset; else on another split, or a share of train."),
     ] = None,
     audio_root: AudioRoot = None,
+    features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -73,10 +82,15 @@ def train(
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200 --min-gap 0.1 --patience 3
+               harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.keep_features import use_features
     from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
+    from harken.recipes.steps import adapted
 
+    if features:
+        use_features(features)
     named = None if held_out is None else json.dumps(str(held_out))
     watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
     hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
@@ -84,7 +98,7 @@ def train(
         recipe,
         dataset,
         out,
-        model=model,
+        model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=[*(override or []), *hearing],
         seed=seed,

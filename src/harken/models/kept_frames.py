@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from torch import nn
 
@@ -50,7 +51,7 @@ def keep_frames(
     if isinstance(learner, NativeModel) and not _can_keep(learner, projected):
         return None
     parts = ("audio_encoder.", "projector.") if projected else ("audio_encoder.",)
-    encoder = encoder_hash(learner, parts)
+    encoder = partial(encoder_hash, learner, parts)
     return KeptFrames(net, store or current_store(), encoder, storage, projected=projected)
 
 

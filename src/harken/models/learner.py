@@ -24,6 +24,7 @@ from harken.audio.clip import Clip
 from harken.errors import ConfigError, HarkenError, ModelError
 from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
+from harken.models.bases import Base
 from harken.models.device import require_device
 from harken.models.engine.adapters import AdaptedModel
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
@@ -54,6 +55,8 @@ class Learner(AdaptedModel, ABC):
         prompt_tokenizer: prompts to ids, with placeholders for audio.
         engine: computes log-probabilities and replies.
         config: JSON values that define the model, beside its weights.
+        bases: the pretrained parts that a saved model names instead of holding their unchanged
+            tensors; set to ``()`` it holds everything.
         max_clips: clips it takes in one prompt.
         multi_turn: whether a prompt may hold earlier turns.
         augmentable: whether `features` are log-mel frames that training may augment.
@@ -61,6 +64,7 @@ class Learner(AdaptedModel, ABC):
         saved_kind: ``kind`` in `MODEL_FILE` of its saved folders.
     """
 
+    bases: tuple[Base, ...] = ()
     max_clips: int = MAX_CLIPS
     multi_turn: bool = True
     augmentable: bool = False
@@ -237,6 +241,11 @@ class Learner(AdaptedModel, ABC):
         self._weights_changed()
         return self
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the language model's weights."""
+        return next(self.net.lm.parameters()).dtype
+
     def parameters(self) -> list[nn.Parameter]:
         """The trainable tensors."""
         return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
@@ -327,6 +336,15 @@ def read_saved(folder: Path) -> dict[str, Any]:
             hint="Copy the folder again, or train again.",
         )
     return {key: value for key, value in found.items() if key != SEAL}
+
+
+def saved_dtype(spec: str) -> str:
+    """The dtype that the saved model `spec` was saved in; empty if that is not known."""
+    try:
+        dtype = read_saved(Path(spec.partition("?")[0])).get("dtype", "")
+    except (OSError, ValueError, HarkenError):
+        return ""
+    return str(dtype or "").removeprefix("torch.")
 
 
 def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,7 +16,11 @@ _BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 
 
 def read_target(
-    kind: str, target: str, settings: type[S], options: Mapping[str, Any]
+    kind: str,
+    target: str,
+    settings: type[S],
+    options: Mapping[str, Any],
+    start: S | None = None,
 ) -> tuple[str, S]:
     """Name and settings of a target.
 
@@ -25,6 +29,7 @@ def read_target(
         target: ``NAME?setting=value&setting=value``.
         settings: a dataclass in which every setting has a default.
         options: typed values; they override those of `target`.
+        start: values of what neither names, if not the defaults.
 
     Raises:
         ConfigError: no name, an unknown setting, or a value of the wrong type.
@@ -32,7 +37,8 @@ def read_target(
     kinds = {entry.name: type(entry.default) for entry in fields(settings)}  # type: ignore[arg-type]
     _known(kind, options, kinds)
     name, typed = split_settings(kind, target, kinds)
-    return name, settings(**{**typed, **options})
+    given = {**typed, **options}
+    return name, settings(**given) if start is None else replace(start, **given)  # type: ignore[type-var]
 
 
 def split_settings(kind: str, target: str, kinds: Mapping[str, type]) -> tuple[str, dict[str, Any]]:

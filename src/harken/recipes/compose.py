@@ -5,12 +5,14 @@ Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harken.errors import RunError
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import compose_pretrained
+from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.net import GROUPS
 
 
@@ -21,7 +23,7 @@ def compose_model(
     *,
     projector: str = "mlp",
     pool: int = 4,
-    lora: int = 0,
+    lora: Sequence[str] = (),
     chat: str = "auto",
     copy_bases: bool = False,
     name: str = "",
@@ -36,7 +38,7 @@ def compose_model(
         projector: a registered projector's name, with settings; its weights are initialised with
             `seed`.
         pool: encoder frames in one audio token.
-        lora: rank of LoRA in the language model; 0: none.
+        lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
         chat: how prompts are written; see `compose_pretrained`.
         copy_bases: see `compose_pretrained`.
         name: of the model; the folder's if empty.
@@ -45,8 +47,9 @@ def compose_model(
     Raises:
         RunError: the folder has a model already.
         ModelError: a part that cannot be opened or composed.
-        ConfigError: an unknown encoder or projector.
+        ConfigError: an unknown encoder or projector, or adapters that make no sense.
     """
+    parse_lora(lora)
     if (out / MODEL_FILE).exists():
         raise RunError(
             "the folder has a model already", where=str(out), hint="Choose another --out."
@@ -54,7 +57,7 @@ def compose_model(
     model = compose_pretrained(
         encoder,
         lm,
-        lora_rank=lora,
+        lora=";".join(lora),
         chat=chat,
         copy_bases=copy_bases,
         projector=projector,

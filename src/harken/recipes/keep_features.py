@@ -32,6 +32,7 @@ def keep_features(
     storage: str = "exact",
     trained: Sequence[str] = ("projector", "lm"),
     split: str = "train",
+    audio_root: Path | None = None,
     device: str = "",
     dtype: str = "",
 ) -> dict[str, Any]:
@@ -39,12 +40,13 @@ def keep_features(
 
     Args:
         model: a saved model, or ``native:FOLDER``.
-        dataset: a dataset or ``.jsonl``.
+        dataset: anything that `read_items` takes.
         features: folder, ``FOLDER?limit_gb=50``; see `open_store`.
         storage: ``exact``, ``float16`` or ``bfloat16``; as the setting ``features`` of training.
         trained: groups that will be trained; without the projector, a native class keeps its
             audio tokens.
         split: of the dataset; empty: all.
+        audio_root: where the audio of another program's set is.
         device: as in training.
         dtype: as in training.
 
@@ -64,7 +66,7 @@ def keep_features(
             f"nothing can be kept of {learner.name} while {', '.join(trained)} are trained",
             hint="Keep features where the audio encoder is frozen, such as --trained lm.",
         )
-    clips = distinct(items_of(dataset, split))
+    clips = distinct(items_of(dataset, split, audio_root))
     failures: list[dict[str, str]] = []
     for clip in track(clips, "features", total=len(clips)):
         try:
@@ -85,6 +87,15 @@ def keep_features(
         "limit_bytes": store.limit,
         "counts": asdict(store.counts),
     }
+
+
+def use_features(spec: str) -> None:
+    """Make the folder of `spec` that of all trainings of this process; see `open_store`.
+
+    Raises:
+        ConfigError: an unknown setting, or one that makes no sense.
+    """
+    use_store(spec)
 
 
 def distinct(items: Sequence[Item]) -> list[Clip]:

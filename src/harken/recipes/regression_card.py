@@ -1,7 +1,7 @@
 """The regression card: what a training gained and what it forgot, by skill.
 
 The same held-out items are asked before the first step and after the last. Skills
-(`harken.train.held_out.skill_of`) follow from clips, tags and choices, so any dataset has a card.
+(`harken.train.hearing_items.skill_of`) follow from clips, tags and choices, so any set has a card.
 Of every skill, as far as its items allow:
 
 * ``right``: share of right answers of closed-ended items (the most probable choice);
@@ -35,7 +35,7 @@ from harken.stats.bootstrap import Resampling, numbered
 from harken.stats.measures import clusters
 from harken.stats.paired import gap, holm
 from harken.train.hearing_gap import hear
-from harken.train.held_out import SKILLS, skill_of
+from harken.train.hearing_items import SKILLS, skill_of
 
 Json = dict[str, Any]
 

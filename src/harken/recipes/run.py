@@ -7,14 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken.config import settings_of
+from harken.config import read_values, settings_of
 from harken.errors import ConfigError
 from harken.item import Item
+from harken.models.engine.lora_settings import lora_from
 from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
+    adapted,
     plan_for,
     preset_of,
     reward_signal,
@@ -52,8 +54,10 @@ def train(
         dataset: a folder written by `harken curate` (recipes), or anything that `read_items` takes
             (stages).
         out: folder of the runs and models.
-        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``.
-        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``.
+        model: a preset such as ``harken-tiny``, a saved model, or ``native:FOLDER``, with settings
+            if there are any (`harken.recipes.steps.adapted`).
+        config: a YAML file of settings by stage, such as ``sft: {steps: 200}``, and of adapters by
+            module group, such as ``lora: {lm: {rank: 16}}``, unless `model` has the setting.
         overrides: the same as ``stage.key=value``.
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
@@ -75,8 +79,10 @@ def train(
         )
     if recipe in STAGES:
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
+    if (lora := read_values(config, overrides).get("lora")) and "lora=" not in model:
+        model = adapted(model, [lora_from(lora)])
     defaults = {**plan_for(model, seed), HEARING: HearingSettings(seed=seed)}
-    plan = settings_of(defaults, config, overrides)
+    plan = settings_of(defaults, config, overrides, apart=("lora",))
     how: HearingSettings = plan.pop(HEARING)
     if recipe in RECIPES and dataset.is_file():
         raise ConfigError(

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from harken.curate.labels import LABELS
-from harken.errors import DataError, RunError
+from harken.errors import ConfigError, DataError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
+from harken.models.engine.lora_settings import parse_lora
 from harken.models.learner import Learner, load_learner
+from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum, watching
 from harken.runs import Run, read_run
@@ -52,6 +54,29 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     """
     neutral = {stage.name: stage.settings(seed=seed) for stage in STAGES.members()}
     return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
+
+
+def adapted(model: str, lora: Sequence[str] = (), copy_bases: bool = False) -> str:
+    """`model` with settings for adapters, and for saving all weights with it.
+
+    Args:
+        model: as `start` takes it.
+        lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
+        copy_bases: see `harken.models.native.settings.NativeSettings`.
+
+    Raises:
+        ConfigError: adapters that make no sense, or for a model that is trained from scratch.
+    """
+    if not parse_lora(lora):
+        lora = ()
+    if model in PRESETS:
+        if lora:
+            raise ConfigError(
+                f"{model} is trained from scratch: adapters need trained weights",
+                hint="Name a saved model or native:FOLDER with --model.",
+            )
+        return model
+    return with_settings(model, lora=";".join(lora), copy_bases="true" if copy_bases else "")
 
 
 def start(

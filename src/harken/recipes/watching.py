@@ -26,8 +26,8 @@ from harken.runs import Run
 from harken.shards.read import read_items
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
+from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
 from harken.train.hearing_watch import HearingWatch
-from harken.train.held_out import HeldOut, hold_out, named_held_out, without
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -41,6 +41,10 @@ CARD = "card.json"
 
 EVALUATIONS = 10
 """Evaluations of a stage that does not say how many steps are between them."""
+
+
+UNWATCHED = ("ctc",)
+"""Stages that are measured and never ended: they do not train the answers of the language model."""
 
 
 class WentDeafError(HarkenError):
@@ -135,7 +139,7 @@ def held_out_items(dataset: Path, how: HearingSettings, audio_root: Path | None 
         return named_held_out(list(read_items(named)), how.items, how.seed, named.name)
     labels = [dataset / label for label in LABELS if (dataset / label).is_dir()]
     items = [item for part in labels or [dataset] for item in read_items(part, audio_root)]
-    return hold_out(items, how.items, how.seed, most_share=how.share)
+    return draw_held_out(items, how.items, how.seed, most_share=how.share)
 
 
 def with_evaluations(settings: Any) -> Any:
@@ -159,8 +163,11 @@ def evaluated(
     """
     if watch is None or not asked:
         return nullcontext()
-    watch.how.require_watchable(settings.name, settings.steps, settings.evaluate_every)
-    return evaluating(HearingWatch(learner, asked, settings, watch.how, run))
+    how = watch.how
+    if run.spec["stage"] in UNWATCHED:
+        how = replace(how, min_gap=0.0)
+    how.require_watchable(settings.name, settings.steps, settings.evaluate_every)
+    return evaluating(HearingWatch(learner, asked, settings, how, run))
 
 
 def why_stopped(run: Run, stage: str) -> str:

@@ -1,176 +1,80 @@
-"""Held-out items: what a training is measured on and never trained on, drawn with a seed.
+"""Items of a stage that are held out of its training, so that it can be measured on them.
 
-From the split ``dev`` (or ``validation``, ``test``) of a dataset where it has one; else a share of
-the training items, which are then not trained on. Skills are drawn in turn, so that every kind of
-question is there, however rare. Where recordings tie items together, whole groups of items are held
-out; where that is not possible, the number of training items that share a recording with a held-out
-one is told.
+No recording is on both sides: an item that uses recordings of both is on neither.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from harken.errors import ConfigError
-from harken.hashing import digest
+from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.stats.measures import clusters
-
-SKILLS = ("single-audio", "multi-audio", "words", "open-ended", "text-only")
-"""Kinds of questions; see `skill_of`."""
-
-SPLITS = ("dev", "validation", "valid", "val", "eval", "test")
-"""Splits that held-out items are drawn from: the first of these that a dataset has."""
-
-_WORDS = {"word", "words", "speech", "transcript", "transcription", "asr"}
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Items to measure a training on.
+class Parts:
+    """The items of a stage.
 
     Attributes:
-        items: in the order in which they are asked.
-        source: the split they are from; ``"train"``: a share of the training items; the path of a
-            file, where they were named; empty where there are none.
-        not_trained: ids of training items that must not be trained on.
-        shared: training items that remain and share a recording with a held-out one.
-        why_none: why there are none; empty where there are.
+        train, held_out: in the order given.
+        left_out: reason -> how many are on neither side.
     """
 
-    items: tuple[Item, ...] = ()
-    source: str = ""
-    not_trained: frozenset[str] = frozenset()
-    shared: int = 0
-    why_none: str = ""
+    train: tuple[Item, ...]
+    held_out: tuple[Item, ...]
+    left_out: Mapping[str, int]
 
-    @property
-    def skills(self) -> dict[str, int]:
-        """Items of each skill, in the order of `SKILLS`; skills without items are left out."""
-        counts = Counter(map(skill_of, self.items))
-        return {name: counts[name] for name in SKILLS if counts[name]}
-
-    def said(self) -> str:
-        """One or two sentences for people: how many, where from, what is not trained on."""
-        if not self.items:
-            return f"Nothing is held out: {self.why_none}."
-        kinds = ", ".join(f"{name} {n}" for name, n in self.skills.items())
-        if self.source != "train":
-            return f"Held out: {len(self.items)} items of {self.source} ({kinds})."
-        text = (
-            f"Held out: {len(self.items)} of the training items ({kinds}); they and "
-            f"{len(self.not_trained) - len(self.items)} items of the same recordings are not "
-            "trained on."
-        )
-        if self.shared:
-            text += (
-                f" {self.shared} training items share a recording with a held-out one: the "
-                "numbers say whether the audio is used, not how well new recordings are heard."
-            )
-        return text
-
-
-def skill_of(item: Item) -> str:
-    """The skill that a question asks for, one of `SKILLS`, from clips, tags, task and choices."""
-    if not item.clips:
-        return "text-only"
-    if len(item.clips) > 1:
-        return "multi-audio"
-    if _WORDS & {*(tag.lower() for tag in item.tags), *item.task.lower().split("-")}:
-        return "words"
-    return "single-audio" if item.choices else "open-ended"
+    def counts(self) -> dict[str, Any]:
+        """JSON values: numbers of items, and the ids of those held out."""
+        return {
+            "train": len(self.train),
+            "held_out": len(self.held_out),
+            "left_out": dict(self.left_out),
+            "held_out_ids": [item.id for item in self.held_out],
+        }
 
 
 def hold_out(
-    items: Sequence[Item], size: int, seed: int, *, most_share: float = 0.1, splits: bool = True
-) -> HeldOut:
-    """Draw up to `size` held-out items of a dataset.
+    items: Sequence[Item], unusable: Callable[[Item], str], share: float, most: int, seed: int
+) -> Parts:
+    """Divide `items` by recording.
 
     Args:
-        items: all items of all splits.
-        size: how many at most; 0: none.
-        seed: of the draw.
-        most_share: largest share of the training items that is held out, where no split can be
-            drawn from.
-        splits: whether other splits than ``train`` may be drawn from.
-
-    Raises:
-        ConfigError: a negative size.
+        items: to be divided.
+        unusable: why an item is used on neither side; empty if it is used.
+        share: of the recordings that are held out: at least one if it is above 0 and there are two.
+        most: most recordings that are held out.
+        seed: of the choice; a recording's place in it depends on seed and recording only.
     """
-    if size < 0:
-        raise ConfigError(f"the number of held-out items is {size}", hint="Use 0 or more.")
-    if not size:
-        return HeldOut(why_none="the number of held-out items is 0")
-    if splits:
-        for name in SPLITS:
-            own = [item for item in items if item.split == name and item.answer]
-            if own:
-                return HeldOut(tuple(_in_turn(own, size, seed)), f"the split {name}")
-    train = [item for item in items if item.split in ("", "train")]
-    if not train:
-        return HeldOut(why_none="there are no items")
-    room = min(size, int(most_share * len(train)))
-    if room < 2:
-        return HeldOut(
-            why_none=f"there is no other split, and {most_share:.0%} of {len(train)} training "
-            "items are fewer than 2"
-        )
-    return _share(train, room, seed)
+    left_out: Counter[str] = Counter()
+    usable: list[tuple[Item, frozenset[str]]] = []
+    for item in items:
+        if reason := unusable(item):
+            left_out[reason] += 1
+        else:
+            usable.append((item, sources(item)))
+    known = sorted({name for _, names in usable for name in names}, key=lambda n: _rank(seed, n))
+    count = min(most, math.ceil(share * len(known))) if share and len(known) > 1 else 0
+    held = frozenset(known[: min(count, len(known) - 1)])
+    train, held_out = [], []
+    for item, names in usable:
+        if names <= held:
+            held_out.append(item)
+        elif names & held:
+            left_out["recordings of both sides"] += 1
+        else:
+            train.append(item)
+    return Parts(tuple(train), tuple(held_out), dict(sorted(left_out.items())))
 
 
-def named_held_out(items: Sequence[Item], size: int, seed: int, source: str) -> HeldOut:
-    """Up to `size` of the items that someone named for it, whatever their split."""
-    known = [item for item in items if item.answer]
-    if not known:
-        return HeldOut(why_none=f"{source} has no items with answers")
-    return HeldOut(tuple(_in_turn(known, size, seed)), source)
+def sources(item: Item) -> frozenset[str]:
+    """The recordings of an item; where it names none, its clips."""
+    return frozenset(item.recordings or tuple(clip.key for clip in item.clips))
 
 
-def without(items: Sequence[Item], held: HeldOut) -> list[Item]:
-    """The items that may be trained on."""
-    measured = {item.id for item in held.items} | held.not_trained
-    return [item for item in items if item.id not in measured]
-
-
-def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
-    """A share of the training items, groups of items with common recordings as a whole."""
-    groups: dict[str, list[Item]] = {}
-    for name, item in zip(clusters([_sources(item) for item in train]), train, strict=True):
-        groups.setdefault(name, []).append(item)
-    order = sorted(groups, key=lambda name: digest(f"{seed}:{name}"))
-    taken: list[Item] = []
-    for name in order:
-        if len(taken) + len(groups[name]) <= 2 * room:
-            taken += groups[name]
-        if len(taken) >= room:
-            break
-    if len(taken) < 2:  # every group is larger than what may be held out
-        taken = _in_turn(train, room, seed)
-    chosen = _in_turn([item for item in taken if item.answer], room, seed)
-    gone = frozenset(item.id for item in taken)
-    heard = {name for item in chosen for name in _sources(item)}
-    rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(_sources(item)) for item in rest)
-    return HeldOut(tuple(chosen), "train", gone, shared)
-
-
-def _sources(item: Item) -> tuple[str, ...]:
-    """The recordings of an item; its files where it names none."""
-    own = tuple(clip.sha256 or clip.path for clip in item.clips if clip.sha256 or clip.path)
-    return item.recordings or own
-
-
-def _in_turn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """Up to `most` items, skills in turn, each in an order drawn from ids and seed."""
-    queues: dict[str, list[Item]] = {name: [] for name in SKILLS}
-    unique: Mapping[str, Item] = {item.id: item for item in items}
-    for name in sorted(unique, key=lambda name: digest(f"{seed}:{name}")):
-        queues[skill_of(unique[name])].append(unique[name])
-    picked: list[Item] = []
-    turn = 0
-    while len(picked) < most and any(len(queue) > turn for queue in queues.values()):
-        picked += [queue[turn] for queue in queues.values() if len(queue) > turn]
-        turn += 1
-    return picked[:most]
+def _rank(seed: int, name: str) -> str:
+    return digest(canonical([seed, name]), 32)

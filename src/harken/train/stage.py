@@ -11,6 +11,7 @@ from typing import Any
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.engine.net import GROUPS
+from harken.models.kept_frames import CHOICES
 from harken.models.learner import Learner
 from harken.runs import Run
 
@@ -61,6 +62,8 @@ class LoopSettings:
             function for them; 0: none.
         audio_faults: ``tell`` or ``stop``: what happens where the audio may not reach the language
             model, as far as that can be meant (`harken.train.arrival`).
+        features: how the frames of a frozen audio encoder are kept on disk: ``exact``, ``float16``,
+            ``bfloat16``; ``off``: it runs in every step (`harken.models.kept_frames`).
         threads: of torch; the result depends on it; 0: torch's default.
     """
 
@@ -80,6 +83,7 @@ class LoopSettings:
     checkpoint_s: float = 60.0
     evaluate_every: int = 0
     audio_faults: str = "tell"
+    features: str = "exact"
     threads: int = 0
 
     def __post_init__(self) -> None:
@@ -107,6 +111,8 @@ class LoopSettings:
             )
         if self.audio_faults not in ("tell", "stop"):
             found.append(f"audio_faults is {self.audio_faults!r} (accepted: tell, stop)")
+        if self.features not in CHOICES:
+            found.append(f"features is {self.features!r} (accepted: {', '.join(CHOICES)})")
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:
             found.append(

@@ -10,6 +10,7 @@ STAGES: Registry[Stage] = Registry(
     {
         "text-warmup": "harken.train.text_warmup:STAGE",
         "align": "harken.train.align:STAGE",
+        "ctc": "harken.train.ctc:STAGE",
         "sft": "harken.train.sft:STAGE",
         "joint": "harken.train.joint:STAGE",
         "timestamps": "harken.train.timestamps:STAGE",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
+from harken.models.kept_frames import frames_kept
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
@@ -20,6 +21,7 @@ from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
 from harken.train.objective import Objective
 from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.parameters import tell_parameters
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
 
@@ -60,23 +62,29 @@ class _Loop:
 
     def all(self) -> str:
         """Everything from the checkpoint on."""
-        found, steps = self.found, self.settings.steps
+        found = self.found
         first = found.restore(self.learner, self.optimiser)
         if not found.finished:
-            if first == 0:
-                self.objective.check()
-            todo = range(first, steps)
-            done, stopped = first, ""
-            for step in track(todo, self.settings.name, total=len(todo)):
-                if stopped := self._evaluated(step):
-                    break
-                self._step(step)
-                done = step + 1
-            stopped = stopped or self._evaluated(steps)
-            found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
+            tell_parameters(self.learner, self.run, self.settings.name)
+            with frames_kept(self.learner, self.settings.features):
+                self._steps(first)
         self.learner.trainable(GROUPS)
         self.learner.net.eval()
         return found.stopped
+
+    def _steps(self, first: int) -> None:
+        """All steps from `first` on, with their evaluations."""
+        if first == 0:
+            self.objective.check()
+        todo = range(first, self.settings.steps)
+        done, stopped = first, ""
+        for step in track(todo, self.settings.name, total=len(todo)):
+            if stopped := self._evaluated(step):
+                break
+            self._step(step)
+            done = step + 1
+        stopped = stopped or self._evaluated(self.settings.steps)
+        self.found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
 
     def _step(self, step: int) -> None:
         """One step with its metrics, and a checkpoint if one is due."""

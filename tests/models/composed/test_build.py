@@ -144,7 +144,7 @@ def test_whisper_refuses_clips_it_would_truncate(tmp_path: Path) -> None:
 
 def test_lora_trains_the_adapters_only(tmp_path: Path) -> None:
     pytest.importorskip("peft")
-    learner = compose_pretrained(*folders(tmp_path, "whisper", "llama"), lora_rank=2)
+    learner = compose_pretrained(*folders(tmp_path, "whisper", "llama"), lora="lm:2")
     learner.trainable(["projector", "lm"])
     names = [name for name, p in learner.net.named_parameters() if p.requires_grad]
     assert names and all(name.startswith("projector.") or ".lora_" in name for name in names)

@@ -276,7 +276,7 @@ def test_a_window_of_gemma_has_its_own_begin_and_end_tokens(tmp_path: Path) -> N
     one, two = noise(2 * family.window_s, 4).reshape(2, size)
     (tokens,) = both.model.net.encode([np.concatenate([one, two])])
     assert len(tokens) == family.tokens(2 * size) == 2 * 25 + 2
-    ids = both.model._opened.hf_tokenizer.convert_tokens_to_ids
+    ids = both.model.opened.hf_tokenizer.convert_tokens_to_ids
     special = torch.tensor([ids("<end_of_audio>"), ids("<start_of_audio>")])
     first, second = both.model.net.encode([one, two])
     torch.testing.assert_close(tokens, torch.cat([first, family.embed(special), second]))

@@ -5,7 +5,7 @@ clips anywhere in the prompt (as in LTU, SALMONN, Qwen-Audio). A saved model is 
 
     tokenizer.json      the tokenizer, special tokens included
     model.safetensors   tensors by name (audio_encoder.…, projector.…, lm.…); those of pretrained
-                        parts only if they were changed (`harken.models.composed.bases`)
+                        parts only if they were changed (`harken.models.bases`)
     harken-model.json   written last: the configuration, and the hash of the weights
 """
 
@@ -25,7 +25,8 @@ from harken.audio.clip import Clip
 from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import PromptStyle
-from harken.models.composed.bases import Base, changed, completed
+from harken.models.bases import Base, changed, completed
+from harken.models.composed.base_tensors import base_tensors
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
 from harken.models.composed.encoders.open import is_name, open_encoder, split_encoders
@@ -38,6 +39,7 @@ from harken.models.composed.projectors.registry import projector_settings
 from harken.models.composed.transformers_parts import plain_config
 from harken.models.engine.batch import AudioInput, PromptTokenizer
 from harken.models.engine.features import FeatureCache
+from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.tokenizer import FILE as TOKENIZER_FILE
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.learner import FORMAT, Learner, cast, read_saved
@@ -59,11 +61,15 @@ class ComposedSettings:
         device: ``cpu``, ``cuda``, ``cuda:1``, ….
         dtype: ``float32``, ``bfloat16``, ``float16``; as saved if empty.
         remember_mb: size of the cache of audio tokens, in MiB.
+        copy_bases: saved again, it holds the unchanged weights of its pretrained parts too.
+        lora: adapters to add, as ``lm:16`` (`harken.models.engine.lora_settings`).
     """
 
     device: str = "cpu"
     dtype: str = ""
     remember_mb: int = 512
+    copy_bases: bool = False
+    lora: str = ""
 
 
 class ComposedModel(Learner):
@@ -71,7 +77,6 @@ class ComposedModel(Learner):
 
     saved_kind = "composed"
     net: ComposedNet
-    bases: tuple[Base, ...] = ()
 
     def __init__(
         self, net: ComposedNet, tokenizer: TextTokenizer, config: Mapping[str, Any]
@@ -203,7 +208,7 @@ class ComposedModel(Learner):
 
         state = self.state()
         dtypes = sorted({str(t.dtype) for t in state.values() if t.is_floating_point()})
-        kept = changed(state, self.bases)
+        kept = changed(state, self.bases, base_tensors)
         data = to_bytes({n: t.cpu().contiguous() for n, t in sorted(kept.items())})
         files.write_whole(folder / TOKENIZER_FILE, self.tokenizer.to_json())
         files.write_whole(folder / WEIGHTS_FILE, data)
@@ -231,6 +236,9 @@ class ComposedModel(Learner):
         model = _load(Path(folder))
         model.engine.set_cache_bytes(settings.remember_mb << 20)
         model.to(settings.device if settings.device != "cpu" else "", settings.dtype)
+        if settings.copy_bases:
+            model.bases = ()
+        model.add_adapters(parse_lora([settings.lora]))
         return model
 
 
@@ -238,7 +246,7 @@ def compose_pretrained(
     encoder: Path | str,
     lm: Path | str,
     *,
-    lora_rank: int = 0,
+    lora: str = "",
     chat: str = "auto",
     copy_bases: bool = False,
     **options: Any,
@@ -251,7 +259,7 @@ def compose_pretrained(
         encoder: folders or names in `ENCODERS`, with settings; see `open_encoder`.
         lm: folder or hub id of a causal language model with its ``tokenizer.json``;
             ``KIND:FOLDER`` for a kind in `LMS`.
-        lora_rank: if above 0, the language model gets LoRA adapters of this rank.
+        lora: adapters to add, as ``lm:16`` (`harken.models.engine.lora_settings`).
         chat: how prompts are written: ``auto`` (the chat template of `lm`, if it has one),
             ``chatml``, ``none``, or a jinja file.
         copy_bases: whether a saved model holds the unchanged weights of `encoder` and `lm` too;
@@ -275,8 +283,7 @@ def compose_pretrained(
     )
     if any(is_name(part.partition("?")[0]) for part in split_encoders(str(encoder))):
         model.config["fresh_encoder"] = True
-    if lora_rank:
-        model.add_lora(lora_rank)
+    model.add_adapters(parse_lora([lora]))
     if not copy_bases:
         model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
     return model
@@ -336,7 +343,7 @@ def _load(folder: Path) -> ComposedModel:
         if bases:
             dtype = getattr(torch, dtype_name.removeprefix("torch.") or "float32")
         cast(model.net, dtype)
-        model.load_state(completed(state, model.state(), bases))
+        model.load_state(completed(state, model.state(), bases, base_tensors))
         model.bases = bases
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(

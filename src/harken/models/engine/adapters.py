@@ -79,7 +79,8 @@ class AdaptedModel:
             add_lora(self.net, group, settings, seed)
             known = self.config.get("lora") or {}
             self.config["lora"] = {**known, group: settings.values()}
-        self._weights_changed()
+        if asked:
+            self._weights_changed()
 
     def merge_adapters(self) -> int:
         """Add the adapters to the weights and remove them; returns how many layers had one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -40,14 +41,21 @@ class KeptFrames:
     """
 
     def __init__(
-        self, net: LearnerNet, store: FeatureStore, encoder: str, storage: str, *, projected: bool
+        self,
+        net: LearnerNet,
+        store: FeatureStore,
+        encoder: Callable[[], str],
+        storage: str,
+        *,
+        projected: bool,
     ) -> None:
         """For as long as the weights of the encoder are unchanged.
 
         Args:
             net: its encoder is frozen.
             store: where frames are kept.
-            encoder: hash of the weights and settings that decide the frames.
+            encoder: gives the hash of the weights and settings that decide the frames; called
+                when the first clip is used.
             storage: a name in `STORAGE`.
             projected: keep what the projector makes of the frames; it is frozen too.
         """
@@ -63,7 +71,8 @@ class KeptFrames:
         # Read here and not in `key`: a thread of the loader has a number of its own.
         threads = torch.get_num_threads() if device == "cpu" else 0
         versions = [torch.__version__, transformers.__version__]
-        self._made_by = [FORMAT, encoder, storage, projected, versions, device, threads]
+        self._encoder = encoder
+        self._made_by = [FORMAT, storage, projected, versions, device, threads]
 
     def key(self, clip: Clip) -> str:
         """The key of a clip's entry.
@@ -72,7 +81,11 @@ class KeptFrames:
         of what rounds differently: the releases of torch and transformers, the kind of device, and
         the number of threads.
         """
-        return digest(canonical([content_key(clip), *self._made_by]), 40)
+        return digest(canonical([content_key(clip), self._encoder_hash, *self._made_by]), 40)
+
+    @cached_property
+    def _encoder_hash(self) -> str:
+        return self._encoder()
 
     def audio_input(self, clip: Clip, load: Callable[[], AudioInput]) -> AudioInput:
         """The encoder input of a clip. One whose frames are kept is not loaded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from harken.errors import MissingExtra
@@ -23,9 +24,11 @@ def build(target: str, **options: Any) -> Model:
         ConfigError: no target, or a setting that does not exist.
         ModelError: it cannot be opened; see `harken.models.native.open.open_model`.
     """
-    name, settings = read_native(target, options)
     try:
         from harken.models.native.model import NativeModel
+        from harken.models.native.saved import saved_settings
     except ImportError as error:
         raise MissingExtra(str(error.name or "transformers"), "models") from None
+    start = saved_settings(Path(target.partition("?")[0]))
+    name, settings = read_native(target, options, start)
     return NativeModel.open(name, settings)

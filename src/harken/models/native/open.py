@@ -50,6 +50,26 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     folder = find_folder(
         target, revision=settings.revision, local_files_only=settings.local_files_only
     )
+    family = open_family(folder, settings)
+    hf_tokenizer = _tokenizer(folder)
+    family.after_open(folder, hf_tokenizer)
+    tokenizer = _text_tokenizer(family, hf_tokenizer, folder)
+    template = _template(folder, hf_tokenizer) or family.template
+    if not template:
+        raise ModelError(
+            "the folder has no chat template",
+            where=target,
+            hint="Add chat_template.jinja from the model's page.",
+        )
+    return OpenedModel(family, hf_tokenizer, tokenizer, template, file_hashes(folder, type(family)))
+
+
+def open_family(folder: Path, settings: NativeSettings) -> NativeFamily:
+    """The class of a folder with its weights, before `NativeFamily.after_open`.
+
+    Raises:
+        ModelError: no family for its class, no safetensors, or weights that do not fit.
+    """
     kind = str(_json(folder, "config.json").get("model_type", ""))
     if kind not in FAMILIES:
         raise ModelError(
@@ -61,24 +81,11 @@ def open_model(target: str, settings: NativeSettings) -> OpenedModel:
     if not [*folder.glob("*.safetensors")]:
         raise ModelError(
             "the folder has no safetensors",
-            where=target,
+            where=str(folder),
             hint="Open it with transformers, and save it with save_pretrained.",
         )
     family_class: type[NativeFamily] = FAMILIES.get(kind)
-    hf_tokenizer = _tokenizer(folder)
-    family = family_class(
-        _weights(family_class, folder, settings), _extractor(family_class, folder)
-    )
-    family.after_open(folder, hf_tokenizer)
-    tokenizer = _text_tokenizer(family, hf_tokenizer, folder)
-    template = _template(folder, hf_tokenizer) or family.template
-    if not template:
-        raise ModelError(
-            "the folder has no chat template",
-            where=target,
-            hint="Add chat_template.jinja from the model's page.",
-        )
-    return OpenedModel(family, hf_tokenizer, tokenizer, template, file_hashes(folder, family_class))
+    return family_class(_weights(family_class, folder, settings), _extractor(family_class, folder))
 
 
 def file_hashes(folder: Path, family_class: type[NativeFamily]) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,9 @@ class NativeSettings:
         local_files_only: download nothing.
         max_clip_s: refuse clips above this length; the family's own limit if 0.
         remember_mb: size of the cache of audio tokens, in MiB.
+        copy_bases: a saved model holds the unchanged weights of the class too; else it names them,
+            and they must be found when it is opened.
+        lora: adapters to add, as ``lm:16`` (`harken.models.engine.lora_settings`).
         letters: see `harken.models.base.PromptStyle`, as the following three.
         question_first: the question is before the clips.
         mark_clips: several clips are introduced by number.
@@ -36,19 +39,23 @@ class NativeSettings:
     local_files_only: bool = False
     max_clip_s: float = 0.0
     remember_mb: int = 512
+    copy_bases: bool = False
+    lora: str = ""
     letters: bool = True
     question_first: bool = False
     mark_clips: bool = True
     instruction: str = "Give the answer only; if there are options, the letter of the right one."
 
 
-def read_native(target: str, options: Mapping[str, Any]) -> tuple[str, NativeSettings]:
-    """Folder or hub id, and its settings; `options` (typed) override them.
+def read_native(
+    target: str, options: Mapping[str, Any], start: NativeSettings | None = None
+) -> tuple[str, NativeSettings]:
+    """Folder or hub id, and its settings; `options` (typed) override them, and they `start`.
 
     Raises:
         ConfigError: no name, an unknown setting, or a value of the wrong type.
     """
-    name, settings = read_target("native", target, NativeSettings, options)
+    name, settings = read_target("native", target, NativeSettings, options, start)
     if settings.dtype not in ("", "float32", "bfloat16", "float16"):
         raise ConfigError(f"dtype is {settings.dtype!r}", hint="Use float32, bfloat16 or float16.")
     return name, settings

@@ -13,7 +13,7 @@ from test_chat import encoder_folder, lm_folder
 
 from harken.ask.prompt import make_prompt
 from harken.errors import ModelError
-from harken.models.composed.bases import weights_hash
+from harken.models.bases import weights_hash
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel, compose_pretrained
 from harken.models.pretrained import WEIGHTS, find_folder
 from tiny_audio import named
@@ -48,7 +48,7 @@ def test_what_was_trained_is_saved_and_comes_back(
 ) -> None:
     if trained == "lora_":
         pytest.importorskip("peft")
-    model = made(tmp_path, lora_rank=2 if trained == "lora_" else 0).to("", dtype)
+    model = made(tmp_path, lora="lm:2" if trained == "lora_" else "").to("", dtype)
     nudge(model, trained)
     model.save(tmp_path / "saved")
     assert names(tmp_path / "saved") == saved

@@ -1,0 +1,142 @@
+"""The pretrained parts of a model: a saved folder names them and holds what changed.
+
+LoRA on a language model of gigabytes is a few megabytes; the rest is found again by its name (a
+folder, or an id on the hub) and checked by its hash. A composed model has a base for each of its
+pretrained parts, a native one has the whole class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harken.audio.probe import file_sha256
+from harken.errors import ModelError
+from harken.models.engine.lora import own_name
+from harken.models.pretrained import WEIGHTS, find_folder
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A pretrained part.
+
+    Attributes:
+        prefix: of its tensors' names in the model.
+        kind: ``encoder``, ``lm:`` and a name in `LMS`, or ``native``.
+        source: the folder or hub id it was opened from.
+        sha256: of its weights (`weights_hash`).
+        revision: of a hub id: the commit.
+    """
+
+    prefix: str
+    kind: str
+    source: str
+    sha256: str
+    revision: str = ""
+
+    @staticmethod
+    def of(prefix: str, kind: str, source: str, revision: str = "", sha256: str = "") -> Base:
+        """The part that `source` names; without `sha256` its weights are read for the hash."""
+        folder = find_folder(source, revision=revision)
+        known = str(folder.resolve()) if Path(source).is_dir() else source
+        in_cache = folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name)
+        commit = folder.name if in_cache and known == source else revision
+        return Base(prefix, kind, known, sha256 or weights_hash(folder), commit)
+
+    def find(self, *, local_files_only: bool = False) -> Path:
+        """Its folder, unchecked.
+
+        Raises:
+            ModelError: it is not found; the message says where it was looked for.
+        """
+        try:
+            return find_folder(
+                self.source, revision=self.revision, local_files_only=local_files_only
+            )
+        except ModelError as error:
+            raise ModelError(
+                f"the model was saved without its unchanged base: {error.found}",
+                where=error.where,
+                hint=f"Put the base where it was, or set {WEIGHTS} to the folder it is in now; a "
+                "model saved with --copy-bases needs none.",
+            ) from None
+
+    def checked(self) -> Path:
+        """Its folder, whose weights are those that the model was made of.
+
+        Raises:
+            ModelError: it is not found, or has other weights.
+        """
+        folder = self.find()
+        if weights_hash(folder) != self.sha256:
+            raise other_base(self, folder)
+        return folder
+
+
+def other_base(base: Base, folder: Path, names: Sequence[str] = ()) -> ModelError:
+    """The error for a folder that is another one than the model was made of."""
+    differ = f" ({', '.join(names[:4])}{' …' if len(names) > 4 else ''})" if names else ""
+    return ModelError(
+        f"{base.source} has other weights than the model was made of{differ}",
+        where=str(folder),
+        hint=f"Give the same release of it; {WEIGHTS} names a folder of such parts.",
+    )
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 of the names and contents of a folder's safetensors."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        whole.update(f"{path.name} {file_sha256(str(path))}\n".encode())
+    return whole.hexdigest()
+
+
+def changed(
+    state: Mapping[str, Tensor],
+    bases: Sequence[Base],
+    tensors: Callable[[Base], Mapping[str, Tensor]],
+) -> dict[str, Tensor]:
+    """The tensors of `state` that are not those of `bases`: what a saved model must hold.
+
+    Args:
+        state: of the model, by name.
+        bases: its pretrained parts.
+        tensors: gives those of a base under their names in the model.
+    """
+    found = dict(state)
+    for base in bases:
+        known = tensors(base)
+        for name in [name for name in found if name.startswith(base.prefix)]:
+            before = known.get(own_name(name))
+            if before is not None and _same(found[name], before):
+                del found[name]
+    return found
+
+
+def completed(
+    saved: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    bases: Sequence[Base],
+    tensors: Callable[[Base], Mapping[str, Tensor]],
+) -> dict[str, Tensor]:
+    """`saved` with the tensors of `bases` for the names of `own` that it lacks."""
+    found = dict(saved)
+    for base in bases:
+        lacking = [name for name in own if name.startswith(base.prefix) and name not in found]
+        known = tensors(base) if lacking else {}
+        for name in lacking:
+            if own_name(name) in known:
+                found[name] = known[own_name(name)].to(own[name].dtype)
+    return found
+
+
+def _same(own: Tensor, base: Tensor) -> bool:
+    return own.shape == base.shape and torch.equal(own.cpu(), base.cpu().to(own.dtype))
