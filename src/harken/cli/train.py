@@ -20,6 +20,23 @@ NO_SIGNAL = 11
 DEAF = 12
 """Exit code: the model is written as it is, and a stage was ended: it does not use the audio."""
 
+MinGap = Annotated[
+    float, typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never.")
+]
+
+
+Patience = Annotated[
+    int | None, typer.Option(help="Evaluations in a row below --min-gap until then [default: 3].")
+]
+
+
+HeldOutSet = Annotated[
+    Path | None,
+    typer.Option(
+        "--held-out", help="Measure on this dataset; else on another split, or a share of train."
+    ),
+]
+
 
 def train(
     recipe: Annotated[
@@ -55,18 +72,9 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
-    min_gap: Annotated[
-        float,
-        typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never."),
-    ] = 0.0,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="Evaluations in a row below --min-gap until then [default: 3]."),
-    ] = None,
-    held_out: Annotated[
-        Path | None,
-        typer.Option(help="Measure on this dataset; else on another split, or a share of train."),
-    ] = None,
+    min_gap: MinGap = 0.0,
+    patience: Patience = None,
+    held_out: HeldOutSet = None,
     audio_root: AudioRoot = None,
     features: Features = "",
     seed: Seed = 0,

@@ -93,7 +93,8 @@ def train(
     watch = Watching(held_out_items(dataset, how, audio_root), how, out)
     given = training_items(dataset, audio_root) if recipe in STAGES else dataset
     learner, deaf = _trained(recipe, watch, given, (out, model, plan, seed, device, dtype))
-    found = {
+    return {
+        **_about(recipe, plan, out),
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
@@ -101,6 +102,10 @@ def train(
         "card": watch.end(learner),
         "deaf": deaf,
     }
+
+
+def _about(recipe: str, plan: Plan, out: Path) -> dict[str, Any]:
+    """What was trained, on how many items, with which settings and rewards."""
     if recipe in STAGES:
         name = plan[recipe].name
         return {
@@ -108,14 +113,12 @@ def train(
             "items": read_run(out / name).summary["items"],
             "settings": asdict(plan[recipe]),
             "reward_signal": reward_signal(out, [name]),
-            **found,
         }
     return {
         "recipe": recipe,
         "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
         "reward_signal": reward_signal(out / "training", [one.name for one in plan.values()]),
-        **found,
     }
 
 
