@@ -10,7 +10,8 @@
     ├── ModelError              exit 4   a model that cannot be built, loaded or asked
     ├── ScoreError              exit 5   an answer that cannot be scored (never scored as wrong)
     ├── RunError                exit 6   a run folder that does not fit what is asked of it
-    └── TooManyFailures         exit 7   more failed requests than the threshold allows
+    ├── TooManyFailures         exit 7   more failed requests than the threshold allows
+    └── NoSignal                exit 11  training by rewards had nothing to learn from
 
 A message says what was found, where, and how to fix it. The failure of one item is data (a reject,
 a failed request); only a failure of the whole run is raised.
@@ -101,6 +102,12 @@ class TooManyFailures(HarkenError):
     """More failed requests than the threshold allows."""
 
     exit_code = 7
+
+
+class NoSignal(HarkenError):
+    """Training by rewards had nothing to learn from, for longer than its patience."""
+
+    exit_code = 11
 
 
 class HarkenWarning(UserWarning):

@@ -30,7 +30,7 @@ from harken.models.native.families import FAMILIES
 from harken.models.native.saved import TRAINED_FILE
 from harken.recipes.steps import run_stage, save_once
 from harken.runs import read_run
-from harken.train.grpo import GrpoSettings
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings
 from tiny_audio import NAMES, alike, mini, named
 

@@ -62,4 +62,4 @@ def test_naming_keeps_what_names_each_clip_once() -> None:
     no_clips = Item("Name each.", "rain", task="talk", tags=("name",))
     items = [name, at_two, at_one, order, choice, no_clips]
     assert naming(items) == takes("align", items) == [name, at_one, order]
-    assert takes("grpo", items) == [choice]
+    assert takes("grpo", items) == items and choice in items

@@ -13,7 +13,8 @@ from harken import progress
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run
 from harken.train.align import AlignSettings, align
-from harken.train.grpo import GrpoSettings, grpo
+from harken.train.grpo import grpo
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named

@@ -20,7 +20,8 @@ from harken.runs import Run
 from harken.train import grpo as grpo_module
 from harken.train.align import AlignSettings, align
 from harken.train.check import SHOWN, check_items, used
-from harken.train.grpo import GrpoSettings, grpo
+from harken.train.grpo import grpo
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import require_finite
 from harken.train.sft import SftSettings, sft

@@ -11,7 +11,8 @@ import pytest
 
 from harken.item import Item
 from harken.runs import Run
-from harken.train.grpo import GrpoSettings, grpo
+from harken.train.grpo import grpo
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings, sft
 from tiny_audio import NAMES, mini, named
 

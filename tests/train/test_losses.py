@@ -6,12 +6,9 @@ import pytest
 import torch
 
 from harken.train.losses import (
-    advantages,
     answer_loss,
     dpo_loss,
-    grpo_loss,
     ipo_loss,
-    kl_k3,
     timed_loss,
 )
 
@@ -21,43 +18,6 @@ def test_answer_loss_by_hand() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]))
     loss = answer_loss(logits, torch.tensor([0, 1]))
     assert loss.item() == pytest.approx((math.log(2) + math.log(4)) / 2)
-
-
-def test_advantages_by_hand() -> None:
-    found = advantages(torch.tensor([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]))
-    third = 1 / math.sqrt(3)
-    assert found[0].tolist() == pytest.approx([math.sqrt(3), -third, -third, -third])
-    assert found[1].tolist() == [0.0] * 4
-
-
-def test_kl_by_hand() -> None:
-    new = torch.log(torch.tensor([0.25, 0.5]))
-    reference = torch.log(torch.tensor([0.5, 0.5]))
-    assert kl_k3(new, reference).tolist() == pytest.approx([2 - math.log(2) - 1, 0.0])
-
-
-def test_grpo_loss_by_hand() -> None:
-    # Reply 0 has two tokens, reply 1 one; ratios 1.5, 1.0 | 1.5.
-    old = torch.log(torch.tensor([0.2, 0.4, 0.2]))
-    new = torch.log(torch.tensor([0.3, 0.4, 0.3]))
-    rows = torch.tensor([0, 0, 1])
-    advantage = torch.tensor([1.0, -1.0])
-    # Reply 0: (min(1.5, 1.2) + 1) / 2 = 1.1; reply 1: min(-1.5, -1.2) = -1.5; mean -0.2.
-    loss = grpo_loss(new, old, None, advantage, rows, clip=0.2)
-    assert loss.item() == pytest.approx(0.2)
-    # With the reference at the old values: k3 of ratio q is 1/q + ln q - 1.
-    k3 = 1 / 1.5 + math.log(1.5) - 1
-    loss = grpo_loss(new, old, old, advantage, rows, clip=0.2, kl=0.1)
-    assert loss.item() == pytest.approx(0.2 + 0.1 * (k3 / 2 + k3) / 2, rel=1e-5)
-
-
-def test_the_clip_stops_the_gradient_of_good_replies_only() -> None:
-    new = torch.log(torch.tensor([0.3, 0.3])).requires_grad_()
-    old = torch.log(torch.tensor([0.2, 0.2]))
-    grpo_loss(new, old, None, torch.tensor([1.0, -1.0]), torch.tensor([0, 1])).backward()
-    assert new.grad is not None
-    # -(1/2) d(q A)/dnew = -(1/2)(q A) = 0.75 where it is not clipped.
-    assert new.grad.tolist() == pytest.approx([0.0, 0.75])
 
 
 def test_dpo_loss_by_hand() -> None:

@@ -13,7 +13,7 @@ from harken.errors import ModelError
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run
 from harken.train.checkpoint import REFERENCE
-from harken.train.grpo import GrpoSettings
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.reference import open_reference
 from tiny_audio import named
 

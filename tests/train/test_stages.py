@@ -18,7 +18,8 @@ from harken.item import Item
 from harken.models.base import Sampling
 from harken.runs import Run, read_run
 from harken.train.align import AlignSettings, align
-from harken.train.grpo import GrpoSettings, grpo
+from harken.train.grpo import grpo
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.optimiser import rate
 from harken.train.sft import SftSettings, sft
 from harken.train.stages import STAGES

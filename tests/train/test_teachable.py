@@ -14,9 +14,11 @@ from tiny import write
 from harken.errors import DataError
 from harken.item import HIDDEN, Item
 from harken.models.composed.model import ComposedModel
+from harken.models.engine.time_tokens import add_time_tokens
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.learner import load_learner
 from harken.models.native.families import FAMILIES
+from harken.times import TimeGrid
 from harken.train.check import check_items
 from harken.train.teachable import answer_faults, choice_faults, unteachable
 from tiny_audio import NAMES, mini, named
@@ -126,3 +128,14 @@ def test_rewards_need_no_answer_but_choices_that_differ(learner: ComposedModel) 
     own = word_level(learner)
     item = Item("Which?", "wolf", ("wolf", "Wolf", "owl"))
     assert [len(unteachable(own, item, answers=False))] == [2]  # all three are unknown
+
+
+def test_times_that_become_tokens_can_be_taught() -> None:
+    """The tokens are not the letters of the text; two times that get one token are told."""
+    own = mini()
+    add_time_tokens(own, TimeGrid(0.1, 2.0))
+    for answer in ("0.3s", "0.3 s", "1 seconds", "from 0.32s to 1.9s", "<|0.30|>", "9.5s"):
+        assert answer_faults(own, answer) == []
+    item = Item("When?", "0.3s", ("0.3s", "0.32 s", "0.4s"))
+    (fault,) = unteachable(own, item)
+    assert "'0.3s' and '0.32 s' have the same tokens" in fault

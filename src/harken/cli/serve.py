@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,10 @@ def serve(
     batch: Annotated[int, typer.Option(help="Largest batch of requests.")] = 16,
     max_mb: Annotated[int, typer.Option(help="Largest request, in megabytes.")] = 64,
     max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.")] = 1800.0,
+    reload_from: Annotated[
+        Path | None,
+        typer.Option(help="Folder from which a trainer on this computer may have weights loaded."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Serve a model as OpenAI chat completions with audio input, for other harnesses.
@@ -54,6 +59,7 @@ def serve(
         batch=batch,
         hosts=allow_host or (),
         open=no_key,
+        reload_from=reload_from,
         body_bytes=max_mb << 20,
         clip_s=max_clip_s,
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
 from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -38,6 +41,12 @@ HeldOutSet = Annotated[
 ]
 
 
+Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
+
+
+Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
+
+
 def train(
     recipe: Annotated[
         str,
@@ -52,21 +61,17 @@ def train(
         ),
     ],
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the run and the model.", makes="")
-    ],
+        Path | None,
+        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
     ] = "harken-tiny",
-    device: Annotated[str, typer.Option(help="Where it is trained, such as cuda.")] = "",
-    dtype: Annotated[
-        str, typer.Option(help="What its weights become first: float32, bfloat16.")
-    ] = "",
+    device: Device = "",
+    dtype: Dtype = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save all weights; else what was trained, and the name and hash of the rest."
-        ),
+        bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
@@ -76,6 +81,9 @@ def train(
     patience: Patience = None,
     held_out: HeldOutSet = None,
     audio_root: AudioRoot = None,
+    preview: PreviewFlag = False,
+    count: Examples = 3,
+    plan: PlanFlag = False,
     features: Features = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -86,10 +94,12 @@ def train(
     held-out items: what another item's audio, or silence, costs the model, in nats an answer token.
     With --min-gap, a stage that does not use the audio is ended (exit code 12). A regression card
     says what was gained and forgotten. The exit code is 11 if no group of replies of grpo had
-    unequal rewards: then nothing was learned from rewards.
+    unequal rewards, in the whole run or for too long: nothing was learned from rewards then.
 
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200 --min-gap 0.1 --patience 3
+               harken train sft items --model mine --preview -n 2
+               harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
     from harken.recipes.keep_features import use_features
@@ -97,15 +107,14 @@ def train(
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted
 
-    if features:
-        use_features(features)
+    use_features(features)
     named = None if held_out is None else json.dumps(str(held_out))
     watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
     hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
-    result = run(
+    start = partial(
+        run,
         recipe,
         dataset,
-        out,
         model=adapted(model, lora or [], copy_bases),
         config=config,
         overrides=[*(override or []), *hearing],
@@ -114,7 +123,12 @@ def train(
         dtype=dtype,
         audio_root=audio_root,
     )
-    _end(result, as_json)
+    if preview or plan:
+        before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)
+        return
+    if out is None:
+        raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
+    _end(start(out), as_json)
 
 
 def _end(result: dict[str, Any], as_json: bool) -> None:

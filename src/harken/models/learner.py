@@ -176,10 +176,13 @@ class Learner(AdaptedModel, ABC):
         prompts: Mapping[int, TokenizedPrompt],
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
+        *,
+        logprobs: bool = False,
     ) -> dict[int, GeneratedReply]:
         """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``.
 
-        A reply is cut where its room ends, or the context of the language model.
+        A reply is cut where its room ends, or the context of the language model. With `logprobs` it
+        has the log-probability of each of its ids.
         """
         found: dict[int, GeneratedReply] = {}
         context = self.prompt_tokenizer.context
@@ -188,7 +191,7 @@ class Learner(AdaptedModel, ABC):
                 rngs = [np.random.default_rng(list(seeds[i])) for i in group]
                 own = [prompts[i] for i in group]
                 rooms = [max(1, min(sampling.room, context - len(one.ids))) for one in own]
-                replies = self.engine.generate(own, sampling, rngs, rooms)
+                replies = self.engine.generate(own, sampling, rngs, rooms, logprobs=logprobs)
                 found |= dict(zip(group, replies, strict=True))
         return found
 

@@ -94,7 +94,7 @@ def train(
     given = training_items(dataset, audio_root) if recipe in STAGES else dataset
     learner, deaf = _trained(recipe, watch, given, (out, model, plan, seed, device, dtype))
     return {
-        **_about(recipe, plan, out),
+        **_about(recipe, plan, out, watch.trained_on([] if isinstance(given, Path) else given)),
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
@@ -104,13 +104,15 @@ def train(
     }
 
 
-def _about(recipe: str, plan: Plan, out: Path) -> dict[str, Any]:
-    """What was trained, on how many items, with which settings and rewards."""
+def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[str, Any]:
+    """What was trained, on how many of a stage's `items`, with which settings and rewards."""
     if recipe in STAGES:
         name = plan[recipe].name
+        trained = read_run(out / name).summary["items"]
         return {
             "stage": name,
-            "items": read_run(out / name).summary["items"],
+            "items": trained,
+            "left_out": len(items) - trained,
             "settings": asdict(plan[recipe]),
             "reward_signal": reward_signal(out, [name]),
         }
@@ -158,9 +160,8 @@ def _one_stage(
     dtype: str,
 ) -> Learner:
     learner = start(model, items, seed, device=device, dtype=dtype)
-    chosen = (
-        tiny_curriculum.takes(name, items) if preset_of(model) else STAGES.get(name).takes(items)
-    )
+    own = tiny_curriculum.takes(name, items) if preset_of(model) else items
+    chosen = STAGES.get(name).chosen(own, plan[name])
     run_stage(name, learner, chosen, plan[name], out)
     save_once(learner, out / "model")
     return learner

@@ -19,7 +19,7 @@ from typing import Any
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.train.align import AlignSettings
-from harken.train.grpo import GrpoSettings
+from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings
 from harken.train.stage import LoopSettings
 from harken.train.text_warmup import TextWarmupSettings
@@ -79,7 +79,7 @@ def takes(stage: str, items: Iterable[Item]) -> list[Item]:
         return drills(items)
     if stage == "align":
         return naming(items)
-    return [item for item in items if stage != "grpo" or item.choices]
+    return list(items)
 
 
 def drills(items: Iterable[Item]) -> list[Item]:

@@ -24,6 +24,7 @@ from harken.models.learner import Learner
 from harken.recipes.regression_card import card, measure_skills
 from harken.runs import Run
 from harken.shards.read import read_items
+from harken.train import dry
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
 from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
@@ -70,8 +71,8 @@ class Watching:
     learner: Learner | None = None
 
     def begin(self, learner: Learner) -> None:
-        """Measure the skills before the first stage; later stages change nothing."""
-        if self.learner is None and self.held.items:
+        """Measure the skills before the first stage; not in a dry run, and not before later ones."""
+        if self.learner is None and self.held.items and dry.current() is None:
             progress.tell(self.held.said())
             measure_skills(learner, self.held.items, self.out / FOLDER / BEFORE, self.how.seed)
         self.learner = learner
@@ -97,7 +98,7 @@ class Watching:
         """
         if getattr(settings, "clips_as_text", False):
             return []
-        return [item for item in STAGES.get(stage).takes(self.held.items) if item.clips]
+        return [item for item in STAGES.get(stage).chosen(self.held.items, settings) if item.clips]
 
     def spec(self, asked: Sequence[Item]) -> dict[str, Any]:
         """What a run records of its evaluations."""
@@ -167,6 +168,8 @@ def evaluated(
     if run.spec["stage"] in UNWATCHED:
         how = replace(how, min_gap=0.0)
     how.require_watchable(settings.name, settings.steps, settings.evaluate_every)
+    if dry.current() is not None:
+        return nullcontext()
     return evaluating(HearingWatch(learner, asked, settings, how, run))
 
 

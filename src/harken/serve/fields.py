@@ -31,7 +31,7 @@ HONOURED = frozenset(
         "top_p",
         "seed",
     }
-    | {"stop", "stream", "stream_options", "logprobs", "top_logprobs"}
+    | {"stop", "stream", "stream_options", "logprobs", "top_logprobs", "return_token_ids"}
 )
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {

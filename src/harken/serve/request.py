@@ -19,6 +19,7 @@ from harken.serve.fields import (
     BadRequest,
     Limits,
     check_fields,
+    flag,
     read_sampling,
     read_stops,
     stream_options,
@@ -58,6 +59,7 @@ class ChatRequest:
         usage: whether a stream ends with token counts.
         seeded: whether the request has a seed.
         top: alternatives returned for each token; None: no log-probabilities.
+        ids: whether the ids of the reply's tokens are returned.
     """
 
     prompt: Prompt
@@ -67,6 +69,7 @@ class ChatRequest:
     usage: bool = False
     seeded: bool = False
     top: int | None = None
+    ids: bool = False
 
 
 def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> ChatRequest:
@@ -92,10 +95,16 @@ def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: P
     stream, usage = stream_options(body)
     sampling, stops = read_sampling(body, limits), read_stops(body.get("stop"))
     top = top_logprobs(body, capabilities.logprobs, capabilities.names[0])
+    ids = flag(body, "return_token_ids")
+    if ids and not capabilities.logprobs:
+        there = f"token ids are not supported: {capabilities.names[0]} does not return them"
+        raise BadRequest(there, "return_token_ids")
+    if ids and (stream or stops):
+        raise BadRequest("return_token_ids goes with neither stream nor stop", "return_token_ids")
     # Last: it decodes the clips.
     prompt = _prompt(body.get("messages"), capabilities, limits, folder)
     seeded = body.get("seed") is not None
-    return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top)
+    return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top, ids)
 
 
 def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> Prompt:

@@ -23,11 +23,13 @@ from typing import Any
 
 from aiohttp import web
 
+from harken.errors import ModelError
 from harken.hashing import digest
 from harken.models.base import Model, Reply, capabilities
 from harken.serve.access import Access
 from harken.serve.fields import BadRequest, Limits, read_json
 from harken.serve.queue import PendingRequest, RequestQueue
+from harken.serve.reload import WeightReloader, check_local, read_sha256
 from harken.serve.reply import error_body, logprobs_of, streamed, usage_of
 from harken.serve.request import ChatRequest, ServedModel, read_request
 from harken.serve.tokens import TokenizedReply, cut, token_reporter
@@ -48,6 +50,7 @@ class Server:
         access: who is answered; default: the loopback.
         batch: most requests in one batch.
         limits: what a request may hold.
+        reload_from: folder from which new weights may be loaded; None: from nowhere.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class Server:
         access: Access | None = None,
         batch: int = 16,
         limits: Limits | None = None,
+        reload_from: Path | None = None,
     ) -> None:
         self.model = model
         self.name = name or model.name
         self.limits = limits or Limits()
         self.batch = batch
         self._identity = model.identity()
+        self._reloader = None if reload_from is None else WeightReloader(model, reload_from)
         self._reporter = token_reporter(model)
         self._capabilities = ServedModel(
             (self.name, model.name),
@@ -86,6 +91,8 @@ class Server:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{id:.+}", self._one_model)
         app.router.add_post("/v1/chat/completions", self._complete)
+        if self._reloader is not None:
+            app.router.add_post("/v1/reload", self._reload)
         app.cleanup_ctx.append(self._worker)
         return app
 
@@ -135,6 +142,21 @@ class Server:
             "multi_turn": self._capabilities.multi_turn,
             "logprobs": self._capabilities.logprobs,
         }
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        """Load new weights between two batches."""
+        check_local(request)
+        if request.content_type != "application/json":
+            raise BadRequest("Content-Type must be application/json", status=415)
+        sha256 = read_sha256(read_json(await request.read(), self.limits))
+        assert self._reloader is not None
+        loop = asyncio.get_running_loop()
+        try:
+            told = await loop.run_in_executor(self._model_thread, self._reloader.load, sha256)
+        except ModelError as error:
+            raise BadRequest(str(error), "sha256", 409) from None
+        self._identity = told["fingerprint"]
+        return web.json_response(told)
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
@@ -248,7 +270,9 @@ class Server:
             "system_fingerprint": self._identity,
         }
         message: dict[str, Any] = {"role": "assistant", "content": text}
-        logprobs = None if generated.tokens is None else logprobs_of(cut(generated.tokens, text))
+        logprobs = None
+        if generated.tokens is not None:  # with ids, one entry for each, those without text too
+            logprobs = logprobs_of(generated.tokens if chat.ids else cut(generated.tokens, text))
         usage = usage_of(generated)
         if chat.stream:
             last: dict[str, Any] | None = {"choices": [], "usage": usage} if chat.usage else None
@@ -256,6 +280,8 @@ class Server:
         if reply.explanation:
             message["reasoning_content"] = reply.explanation
         choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
+        if chat.ids:
+            choice["token_ids"] = list(generated.ids)
         whole = {**body, "choices": [choice]}
         return web.json_response({**whole, "usage": usage} if usage else whole)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from harken.errors import ConfigError, MissingExtra, ModelError
@@ -19,16 +20,19 @@ def serve_model(
     batch: int = 16,
     hosts: Sequence[str] = (),
     open: bool = False,
+    reload_from: Path | None = None,
     **limits: Any,
 ) -> None:
     """Serve `model` as OpenAI's chat completions until interrupted; calls `ready` with the address.
 
+    `reload_from` is a folder from which a trainer may have weights loaded (`harken.serve.reload`),
     `hosts` and `open` are those of `harken.serve.access.Access`, `limits` of
     `harken.serve.fields.Limits`.
 
     Raises:
         MissingExtra: there is no HTTP library.
-        ConfigError: a limit that is not positive, or a host that needs a key.
+        ConfigError: a limit that is not positive, a host that needs a key, or weights to be
+            reloaded for a model that has none.
         ModelError: the port cannot be bound.
     """
     try:
@@ -42,7 +46,14 @@ def serve_model(
         if not value > 0:
             raise ConfigError(f"{setting} is {value}", hint="Give a number above 0.")
     access = Access(host, hosts=hosts, open=open)
-    server = http.Server(model, name=name, access=access, batch=batch, limits=Limits(**limits))
+    server = http.Server(
+        model,
+        name=name,
+        access=access,
+        batch=batch,
+        limits=Limits(**limits),
+        reload_from=reload_from,
+    )
     try:
         http.serve(server, host, port, ready)
     except OSError as error:

@@ -44,6 +44,7 @@ class TokenizedReply:
         audio: of these, audio placeholders.
         drawn: tokens sampled, the end-of-sequence token included; None: not counted.
         refused: the prompt is what the model cannot take, such as a clip that is too long.
+        ids: of the tokens sampled, the end-of-sequence token included.
     """
 
     reply: Reply
@@ -52,6 +53,7 @@ class TokenizedReply:
     audio: int | None = None
     drawn: int | None = None
     refused: bool = False
+    ids: tuple[int, ...] = ()
 
 
 @runtime_checkable
@@ -126,6 +128,7 @@ class _EngineTokens:
                 len(ids),
                 sum(one == tokenizer.audio for one in ids),
                 len(sampled.ids),
+                ids=sampled.ids,
             )
         return found
 

@@ -29,9 +29,10 @@ from harken.runs import Run
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.losses import dpo_loss, ipo_loss, kl_k3
+from harken.train.losses import dpo_loss, ipo_loss
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.policy_loss import kl_k3
 from harken.train.preferences import (
     TokenizedPair,
     most_plausible_wrong,
@@ -251,4 +252,16 @@ def takes(items: Sequence[Item]) -> list[Item]:
     return [item for item in items if item.rejected or item.choices]
 
 
-STAGE = Stage("dpo", "preferences: a better against a worse answer", DpoSettings, dpo, takes)
+def takes_for(items: Sequence[Item], settings: DpoSettings) -> list[Item]:
+    """All items (those that are no pairs are refused); with `from_choices`, what `takes` gives."""
+    return takes(items) if settings.from_choices else list(items)
+
+
+STAGE = Stage(
+    "dpo",
+    "preferences: a better against a worse answer",
+    DpoSettings,
+    dpo,
+    takes,
+    takes_for,
+)

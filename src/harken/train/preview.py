@@ -6,7 +6,6 @@ command line with colours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,12 +134,7 @@ def legend(colours: bool) -> str:
     return "[[…]]: has a loss; <audio: …>: audio tokens of one clip"
 
 
-def styles(piece: Piece) -> str:
+def style(piece: Piece) -> str:
     """The style of a piece, in the words of rich."""
-    style = {"audio": "cyan", "special": "dim", "text": ""}[piece.kind]
-    return f"{style} green underline".strip() if piece.loss else style
-
-
-def previews(learner: Learner, examples: Sequence[TokenizedPrompt]) -> list[Preview]:
-    """All `examples` in pieces."""
-    return [preview(learner, example) for example in examples]
+    own = {"audio": "cyan", "special": "dim", "text": ""}[piece.kind]
+    return f"{own} green underline".strip() if piece.loss else own

@@ -27,6 +27,7 @@ class Stage:
         settings: the dataclass of its settings, with neutral defaults.
         run: (learner, items, settings, run folder) -> None: trains in place.
         takes: which items of a dataset it is trained on.
+        takes_for: the same by its settings too, where it depends on them: (items, settings).
     """
 
     name: str
@@ -34,6 +35,11 @@ class Stage:
     settings: type[Any]
     run: Callable[[Learner, Sequence[Item], Any, Run], None]
     takes: Callable[[Sequence[Item]], list[Item]]
+    takes_for: Callable[[Sequence[Item], Any], list[Item]] | None = None
+
+    def chosen(self, items: Sequence[Item], settings: Any) -> list[Item]:
+        """The items that it is trained on under `settings`."""
+        return self.takes_for(items, settings) if self.takes_for else self.takes(items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,11 @@ def answer_faults(learner: Learner, answer: str) -> list[str]:
             f"tokenizer does not know ({tokenizer.token(tokenizer.unknown)})"
         )
     back = tokenizer.decode(ids)
-    if not found and _letters(back) != _letters(answer):
+    meant = answer if tokenizer.times is None else tokenizer.times.as_tokens(answer)
+    if not found and _letters(back) != _letters(meant):
         found.append(f"the answer {_shown(answer)} is {_shown(back)} in its {len(ids)} tokens")
-    control = sorted(t for t in learner.prompt_tokenizer.control_tokens if t in answer)
+    control = sorted({*learner.prompt_tokenizer.control_tokens} - {*tokenizer.time_ids})
+    control = [token for token in control if token in answer]
     if control:
         found.append(
             f"the answer {_shown(answer)} holds {', '.join(control)}, which only the prompt format "

@@ -15,7 +15,7 @@ from harken.models.kept_frames import frames_kept
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
-from harken.train import evaluation
+from harken.train import dry, evaluation
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
@@ -55,7 +55,7 @@ class _Loop:
         self.learner, self.settings, self.run, self.objective = learner, settings, run, objective
         self.found: Checkpoint = open_stage(run, settings.name)
         self.optimiser = Optimiser(learner, settings)
-        self.evaluate = evaluation.current()
+        self.evaluate = None if dry.current() else evaluation.current()
         self.watch = AudioWatch(run, settings.name, settings.audio_faults)
         self.saved_at = time.monotonic()
         self.saving_s = 0.0
@@ -94,6 +94,7 @@ class _Loop:
         own = self.optimiser.set_rates(step)
         try:
             prepared = self.objective.prepare(step)
+            dry.prepared(self.learner, settings, prepared, lambda: self.objective.named(step))
             record = take_step(self.learner, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
@@ -107,6 +108,7 @@ class _Loop:
         self.run.append("metrics", [{**head, **record}], sync=due)
         self.run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - start})
         self.watch.see(record, self.objective.named(step))
+        dry.stepped(self.optimiser, time.perf_counter() - start)
         if due:
             self.optimiser.require_finite(step)
         if due and not last:

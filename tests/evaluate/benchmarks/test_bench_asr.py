@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harken.evaluate.benchmarks.asr import error_rates, normalise
+from harken.ask.word_errors import normalise
+from harken.evaluate.benchmarks.asr import error_rates
 from harken.evaluate.benchmarks.load import open_benchmark
 from harken.evaluate.benchmarks.scoring import score
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harken.ask.time_spans import iou, segments
+from harken.ask.word_errors import edits, normalise
 from harken.evaluate.benchmarks import caption_metrics as m
-from harken.evaluate.benchmarks.asr import edits, normalise
-from harken.evaluate.benchmarks.grounding import iou, onsets_met, segments
+from harken.evaluate.benchmarks.grounding import onsets_met
 from harken.evaluate.benchmarks.retrieval import precision_at
 
 TOKENS = st.lists(st.sampled_from("abc"), max_size=6)

@@ -33,11 +33,13 @@ class GeneratedReply:
     """One sampled reply: its ids as sampled (the one that ended it included), and its text.
 
     A text can have many tokenizations; training on a reply needs the one that was sampled.
+    `logprobs` has the natural log of each id's probability, before temperature, if asked for.
     """
 
     ids: tuple[int, ...]
     text: str
     ended: bool
+    logprobs: tuple[float, ...] = ()
 
 
 def length_batches(prompts: Mapping[int, TokenizedPrompt], more: int) -> list[list[int]]:
@@ -59,6 +61,8 @@ def generate_replies(
     sampling: Sampling,
     rngs: Sequence[np.random.Generator],
     rooms: Sequence[int] = (),
+    *,
+    logprobs: bool = False,
 ) -> list[GeneratedReply]:
     """Generate after each prompt until ``<eos>`` or the end of its room.
 
@@ -68,6 +72,7 @@ def generate_replies(
         sampling: temperature 0 is greedy; `top_k` 0 and `top_p` 1 keep all tokens.
         rngs: one generator for each prompt: a reply does not depend on the rest of the batch.
         rooms: most tokens of each reply; by default `sampling.room` for all.
+        logprobs: give the log-probability of every sampled id as well.
     """
     cached = engine.cached(prompts)
     prefill = (
@@ -79,15 +84,18 @@ def generate_replies(
     logits, cache, mask = prefill.logits, prefill.cache, prefill.mask
     lm, device = engine.net.lm, mask.device
     generated: list[list[int]] = [[] for _ in prompts]
+    known: list[list[float]] = [[] for _ in prompts]
     ended, closed = [False] * len(prompts), [False] * len(prompts)  # closed: ended, or cut
     rooms = rooms or [sampling.room] * len(prompts)
     position = mask.long().sum(1, keepdim=True) - 1
     while True:
         chosen = _choose(logits, sampling, rngs, closed, engine.tokenizer)
+        picked = _picked(logits, chosen, engine.tokenizer) if logprobs else []
         for row, token in enumerate(chosen):
             if not closed[row]:
                 ended[row] = token in engine.tokenizer.ends
                 generated[row].append(token)
+                known[row] += picked[row : row + 1]
                 closed[row] = ended[row] or len(generated[row]) >= rooms[row]
         if all(closed):
             break
@@ -103,8 +111,10 @@ def generate_replies(
         )
         logits, cache = out.logits[:, -1], out.past_key_values
     return [
-        GeneratedReply(tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over)
-        for ids, over in zip(generated, ended, strict=True)
+        GeneratedReply(
+            tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over, tuple(own)
+        )
+        for ids, over, own in zip(generated, ended, known, strict=True)
     ]
 
 
@@ -123,6 +133,15 @@ def _prefill_batch(engine: Any, prompts: Sequence[TokenizedPrompt]) -> Prefill:
         return Prefill(logits, out.past_key_values, mask)
     out = engine.net.lm(inputs_embeds=embedded, logits_to_keep=1, **inputs)
     return Prefill(out.logits[:, -1], out.past_key_values, mask)
+
+
+def _picked(logits: Tensor, chosen: Sequence[int], tokenizer: Any) -> list[float]:
+    """The log-probability of the id that was chosen in each row (B, V), as `_choose` has it."""
+    ids = torch.tensor(chosen, device=logits.device)[:, None]
+    logits = logits.float().clone()
+    logits[:, tokenizer.audio] = -torch.inf
+    found: list[float] = logits.log_softmax(-1).gather(1, ids)[:, 0].tolist()
+    return found
 
 
 def _choose(

@@ -127,8 +127,11 @@ def prefill_trees(
         max_share: largest share of the prompts' tokens that the trees may have.
 
     Returns:
-        None where the trees have more, or the language model does not allow tree attention.
+        None where the trees have more, where the language model does not allow tree attention, or
+        where it keeps more than keys and values of a row (`TreeReader.by_row`).
     """
+    if engine.reader.by_row:
+        return None
     if engine.reader.mode(max(len(prompt.ids) for prompt in prompts)) != "tree":
         return None
     trees = engine.reader.build_trees([(prompt, ()) for prompt in prompts], engine.tokenizer)

@@ -67,6 +67,7 @@ class HttpModel:
         own = self.settings
         form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
         form += [own.thinking_field] if own.thinking_field else []
+        form += ["token_logprobs"] if own.token_logprobs else []
         return digest(canonical([form, DECODING, _style(self.style)]))
 
     def keep(self, folder: Path | str) -> None:
@@ -81,9 +82,16 @@ class HttpModel:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """One reply a prompt; stored ones, and repeats within the batch, cost no request."""
+        answers = self.answers(prompts, [sampling] * len(prompts))
+        return [self._reply(prompt, found) for prompt, found in zip(prompts, answers, strict=True)]
+
+    def answers(
+        self, prompts: Sequence[Prompt], samplings: Sequence[Sampling]
+    ) -> list[WireAnswer | str]:
+        """What the server answered to each prompt under its own sampling, or why it did not."""
         answers: list[WireAnswer | str | None] = [None] * len(prompts)
         places: dict[str, list[int]] = {}
-        for i, prompt in enumerate(prompts):
+        for i, (prompt, sampling) in enumerate(zip(prompts, samplings, strict=True)):
             try:
                 key = self._key(prompt, sampling)
             except AudioError as error:
@@ -95,10 +103,10 @@ class HttpModel:
             else:
                 places.setdefault(key, []).append(i)
         if places:
-            self._ask(places, prompts, sampling, answers)
+            self._ask(places, prompts, samplings, answers)
         if self._store is not None:
             self._store.sync()
-        return [self._reply(prompt, found) for prompt, found in zip(prompts, answers, strict=True)]
+        return [found or "the request was not finished" for found in answers]
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """None for each: a server gives them with its replies (`Reply.logprobs`)."""
@@ -148,7 +156,7 @@ class HttpModel:
         self,
         places: dict[str, list[int]],
         prompts: Sequence[Prompt],
-        sampling: Sampling,
+        samplings: Sequence[Sampling],
         answers: list[WireAnswer | str | None],
     ) -> None:
         """Send one request a key, and put the answer at all positions of the key."""
@@ -174,7 +182,8 @@ class HttpModel:
                 answers[i] = self._store_error
             return
         pool = self._open()
-        pool.ask([self._job(key, firsts[key], sampling) for key in keys], arrived)
+        jobs = [self._job(key, firsts[key], samplings[places[key][0]]) for key in keys]
+        pool.ask(jobs, arrived)
 
     def _open(self) -> RequestPool:
         if self._pool is None:
@@ -216,7 +225,9 @@ class HttpModel:
             return None
         try:
             top = tuple((str(token), float(value)) for token, value in record["top"])
-            return WireAnswer(**{**record, "top": top})
+            tokens = tuple((str(token), float(value)) for token, value in record.get("tokens", ()))
+            ids = tuple(int(one) for one in record.get("ids", ()))
+            return WireAnswer(**{**record, "top": top, "tokens": tokens, "ids": ids})
         except (KeyError, TypeError, ValueError):  # another format, or edited: request it again
             return None
 
@@ -225,15 +236,14 @@ class HttpModel:
             names = WireAnswer.__dataclass_fields__
             self._store.add(key, {name: getattr(answer, name) for name in names})
 
-    def _reply(self, prompt: Prompt, found: WireAnswer | str | None) -> Reply:
+    def _reply(self, prompt: Prompt, found: WireAnswer | str) -> Reply:
         if isinstance(found, WireAnswer):
             self._ends["answered"] += 1
             logprobs = choice_logprobs(prompt, found.top)
             return Reply(found.text, found.stop, None, logprobs, found.explanation)
-        reason = found or "the request was not finished"
         self._ends["failed"] += 1
-        self._reasons[reason.split(":")[0]] += 1
-        return Reply("", stop="failed", error=reason)
+        self._reasons[found.split(":")[0]] += 1
+        return Reply("", stop="failed", error=found)
 
 
 def _style(style: PromptStyle) -> list[Any]:

@@ -42,6 +42,8 @@ class HttpSettings:
         give_up_after: requests that may fail in a row, without an answer between, before the rest
             is not sent; a quarter as many timeouts.
         top_logprobs: alternatives requested for each token (closed-ended items only); 0: none.
+        token_logprobs: ask for the log-probability and the id of every token of a reply, and for no
+            alternatives: what training by reinforcement needs of its rollouts.
         max_requests: attempts that may be sent in all, retries included.
         max_tokens: tokens, of prompts and replies, that may be used in all.
         max_cost: what may be spent in all, in the currency of `price_in` and `price_out`.
@@ -73,6 +75,7 @@ class HttpSettings:
     longest_wait_s: float = 60.0
     give_up_after: int = 64
     top_logprobs: int = 20
+    token_logprobs: bool = False
     max_requests: int = 0
     max_tokens: int = 0
     max_cost: float = 0.0

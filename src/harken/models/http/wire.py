@@ -80,6 +80,8 @@ class WireAnswer:
         tokens_out: reply tokens, likewise.
         model: id of the model as the server states it.
         fingerprint: ``system_fingerprint``: the server's name for its weights and settings.
+        tokens: (text, natural log of its probability) of every token, where they were asked for.
+        ids: of the tokens, the one that ended the reply included, where the server gives them.
     """
 
     text: str
@@ -90,6 +92,8 @@ class WireAnswer:
     tokens_out: int = -1
     model: str = ""
     fingerprint: str = ""
+    tokens: tuple[tuple[str, float], ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 def request_pieces(
@@ -151,7 +155,9 @@ def request_head(
         head["top_p"] = sampling.top_p
     if sampling.top_k > 0:
         head["top_k"] = sampling.top_k
-    if logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
+    if settings.token_logprobs:
+        head |= {"logprobs": True, "return_token_ids": True}
+    elif logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
         head |= {"logprobs": True, "top_logprobs": settings.top_logprobs}
     return head
 
@@ -174,6 +180,7 @@ def read_answer(raw: bytes) -> WireAnswer:
         finish = choice.get("finish_reason")
         thought = message.get("reasoning_content") or message.get("reasoning") or ""
         top = _first_token(choice.get("logprobs"))
+        tokens, ids = _tokens(choice.get("logprobs")), _ids(choice.get("token_ids"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         if isinstance(body, dict) and body.get("error"):
             raise WireFault("error in a 200", _shown(body["error"])) from None
@@ -181,7 +188,8 @@ def read_answer(raw: bytes) -> WireAnswer:
         raise WireFault("wrong schema", found) from None
     if finish == "content_filter":
         raise WireFault("filtered", "the server withheld the reply", retryable=False)
-    if not text.strip() and finish != "length":  # else reasoning used up the room: an answer
+    # Reasoning that used up the room is an answer, and so is an end at once that is told as such.
+    if not text.strip() and finish != "length" and not ids:
         raise WireFault("empty reply", f"finish_reason {finish!r}")
     usage = body.get("usage")
     return WireAnswer(
@@ -193,6 +201,8 @@ def read_answer(raw: bytes) -> WireAnswer:
         tokens_out=_count(usage, "completion_tokens"),
         model=_name(body.get("model")),
         fingerprint=_name(body.get("system_fingerprint")),
+        tokens=tokens,
+        ids=ids,
     )
 
 
@@ -249,6 +259,20 @@ def _first_token(logprobs: Any) -> tuple[tuple[str, float], ...]:
         found = [(str(one["token"]), float(one["logprob"])) for one in listed]
         return tuple((name, value) for name, value in found if math.isfinite(value))
     return ()
+
+
+def _tokens(logprobs: Any) -> tuple[tuple[str, float], ...]:
+    """Text and log-probability of every token; () if there are none, or one is not finite."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    found = [(str(token["token"]), float(token["logprob"]))
+             for token in (content if isinstance(content, list) else [])]  # fmt: skip
+    return tuple(found) if all(math.isfinite(value) for _, value in found) else ()
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    """Token ids; () if there are none, or something else is among them."""
+    found = value if isinstance(value, list) else []
+    return tuple(found) if all(type(one) is int and one >= 0 for one in found) else ()
 
 
 def _text(message: Any) -> str:

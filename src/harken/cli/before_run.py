@@ -1,0 +1,76 @@
+"""What `harken train --preview` and `--plan` print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harken.cli.options import finish
+from harken.errors import ConfigError
+
+PreviewFlag = Annotated[
+    bool,
+    typer.Option(
+        "--preview", help="Print examples as the model gets them, and train nothing; see -n."
+    ),
+]
+
+
+Examples = Annotated[int, typer.Option("-n", min=1, help="Examples that --preview prints.")]
+
+
+PlanFlag = Annotated[
+    bool,
+    typer.Option(
+        "--plan", help="Print memory, speed and duration, from a few steps that are not kept."
+    ),
+]
+
+
+def before_run(train: Callable[[Path], Any], *, count: int, plan: bool, as_json: bool) -> None:
+    """Print the first `count` examples of what `train` trains, or (0) what it will take.
+
+    Nothing is written: `train` gets a folder that is thrown away.
+
+    Raises:
+        ConfigError: both are asked for.
+    """
+    from harken.recipes.before_run import planned, previewed
+    from harken.train.dry import plan_text
+
+    if count and plan:
+        raise ConfigError("both --preview and --plan are given", hint="Give one of them.")
+    if plan:
+        found = planned(train)
+        finish(found, plan_text(found), as_json)
+        return
+    shown = previewed(train, count)
+    if as_json or not sys.stdout.isatty():
+        from harken.train.preview import legend, plain_text
+
+        text = "\n\n".join([*map(plain_text, shown), legend(colours=False)])
+        finish({"examples": [asdict(one) for one in shown]}, text, as_json)
+        return
+    _print_in_colour(shown)
+
+
+def _print_in_colour(shown: list[Any]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from harken.report.text import printable
+    from harken.train.preview import legend, style
+
+    console = Console(highlight=False)
+    for one in shown:
+        text = Text(one.head + "\n", style="bold")
+        for piece in one.pieces:
+            text.append(printable(piece.text), style=f"not bold {style(piece)}".strip())
+        console.print(text, soft_wrap=True)
+        console.print()
+    console.print(legend(colours=True), style="dim", markup=False)
