@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from harken.ask.record import ask_and_score
+from harken.ask.word_errors import edits, normalise
 from harken.errors import RunError
-from harken.evaluate.benchmarks.asr import edits, normalise
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Sampling

@@ -71,7 +71,7 @@ class Watching:
     learner: Learner | None = None
 
     def begin(self, learner: Learner) -> None:
-        """Measure the skills before the first stage; not in a dry run, and not before later ones."""
+        """Measure the skills before the first stage; in a dry run there is nothing to compare."""
         if self.learner is None and self.held.items and dry.current() is None:
             progress.tell(self.held.said())
             measure_skills(learner, self.held.items, self.out / FOLDER / BEFORE, self.how.seed)
