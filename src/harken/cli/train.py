@@ -15,6 +15,7 @@ from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
+from harken.recipes.registry import STORIES
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -41,6 +42,14 @@ HeldOutSet = Annotated[
 ]
 
 
+RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\n\n".join(
+    f"{name}: {about}." for name, about in STORIES.items()
+)
+
+RecipeSize = Annotated[
+    str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+]
+
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
 
@@ -48,12 +57,7 @@ Dtype = Annotated[str, typer.Option(help="What its weights become first: float32
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."
-        ),
-    ],
+    recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
     dataset: Annotated[
         Path,
         typer.Argument(
@@ -80,6 +84,7 @@ def train(
     min_gap: MinGap = 0.0,
     patience: Patience = None,
     held_out: HeldOutSet = None,
+    size: RecipeSize = "full",
     audio_root: AudioRoot = None,
     preview: PreviewFlag = False,
     count: Examples = 3,
@@ -102,6 +107,7 @@ def train(
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
     from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
@@ -121,7 +127,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
-        audio_root=audio_root,
+        options=JobOptions(size, audio_root),
     )
     if preview or plan:
         before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)

@@ -13,6 +13,7 @@ from harken.item import Item
 from harken.models.engine.lora_settings import lora_from
 from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
+from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
@@ -45,7 +46,7 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
-    audio_root: Path | None = None,
+    options: JobOptions | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -62,7 +63,7 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
-        audio_root: of other programs' sets: where audio is that is not beside the set.
+        options: the size of a recipe, and where audio and exam are; see `JobOptions`.
 
     Returns:
         What was trained, and ``held_out`` (what it was measured on), ``card`` (see
@@ -81,20 +82,20 @@ def train(
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
     if (lora := read_values(config, overrides).get("lora")) and "lora=" not in model:
         model = adapted(model, [lora_from(lora)])
-    defaults = {**plan_for(model, seed), HEARING: HearingSettings(seed=seed)}
+    more = options or JobOptions()
+    if recipe in RECIPES:
+        defaults = RECIPES.get(recipe).plan(model, more.size, seed)
+    else:
+        defaults = plan_for(model, seed)
+    defaults = {**defaults, HEARING: HearingSettings(seed=seed)}
     plan = settings_of(defaults, config, overrides, apart=("lora",))
     how: HearingSettings = plan.pop(HEARING)
-    if recipe in RECIPES and dataset.is_file():
-        raise ConfigError(
-            f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
-            where=str(dataset),
-            hint="Curate it first, or train one stage: harken train sft FILE.",
-        )
-    watch = Watching(held_out_items(dataset, how, audio_root), how, out)
-    given = training_items(dataset, audio_root) if recipe in STAGES else dataset
-    learner, deaf = _trained(recipe, watch, given, (out, model, plan, seed, device, dtype))
+    watch = Watching(held_out_items(dataset, how, more.audio_root), how, out)
+    job = Job(dataset, out, model, plan, seed, device, dtype, more)
+    items = training_items(dataset, more.audio_root) if recipe in STAGES else []
+    learner, deaf = _trained(recipe, watch, job, items)
     return {
-        **_about(recipe, plan, out, watch.trained_on([] if isinstance(given, Path) else given)),
+        **_about(recipe, plan, out, watch.trained_on(items)),
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
@@ -124,18 +125,13 @@ def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[st
     }
 
 
-def _trained(
-    recipe: str,
-    watch: Watching,
-    given: Sequence[Item] | Path,
-    how: tuple[Path, str, Plan, int, str, str],
-) -> tuple[Learner, str]:
-    """The model after a recipe or stage, and why a stage was ended as deaf (empty if none was)."""
+def _trained(recipe: str, watch: Watching, job: Job, items: Sequence[Item]) -> tuple[Learner, str]:
+    """The model after a recipe, or a stage on `items`, and why one was ended as deaf, or ``""``."""
     with watching(watch):
         try:
-            if not isinstance(given, Path):
-                return _one_stage(recipe, given, *how), ""
-            learner: Learner = RECIPES.get(recipe).run(given, *how)
+            if recipe in STAGES:
+                return _one_stage(recipe, items, job), ""
+            learner: Learner = RECIPES.get(recipe).run(job)
             return learner, ""
         except WentDeafError as error:
             assert watch.learner is not None  # a stage was run
@@ -149,19 +145,10 @@ def _items_by_stage(training: Path) -> dict[str, int]:
     return {folder.name: read_run(folder).summary.get("items", 0) for folder in done}
 
 
-def _one_stage(
-    name: str,
-    items: Sequence[Item],
-    out: Path,
-    model: str,
-    plan: Plan,
-    seed: int,
-    device: str,
-    dtype: str,
-) -> Learner:
-    learner = start(model, items, seed, device=device, dtype=dtype)
-    own = tiny_curriculum.takes(name, items) if preset_of(model) else items
-    chosen = STAGES.get(name).chosen(own, plan[name])
-    run_stage(name, learner, chosen, plan[name], out)
-    save_once(learner, out / "model")
+def _one_stage(name: str, items: Sequence[Item], job: Job) -> Learner:
+    learner = start(job.model, items, job.seed, device=job.device, dtype=job.dtype)
+    own = tiny_curriculum.takes(name, items) if preset_of(job.model) else items
+    chosen = STAGES.get(name).chosen(own, job.plan[name])
+    run_stage(name, learner, chosen, job.plan[name], job.out)
+    save_once(learner, job.out / "model")
     return learner
