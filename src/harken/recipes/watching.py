@@ -24,7 +24,7 @@ from harken.models.learner import Learner
 from harken.recipes.regression_card import card, measure_skills
 from harken.runs import Run
 from harken.shards.read import read_items
-from harken.train import dry
+from harken.train import dry, parallel
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
 from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
@@ -74,7 +74,7 @@ class Watching:
         """Measure the skills before the first stage; in a dry run there is nothing to compare."""
         if self.learner is None and self.held.items and dry.current() is None:
             progress.tell(self.held.said())
-            measure_skills(learner, self.held.items, self.out / FOLDER / BEFORE, self.how.seed)
+            self._measure(learner, BEFORE)
         self.learner = learner
 
     def end(self, learner: Learner) -> dict[str, Any] | None:
@@ -82,10 +82,15 @@ class Watching:
         if not self.held.items:
             return None
         before, after = (self.out / FOLDER / name for name in (BEFORE, AFTER))
-        measure_skills(learner, self.held.items, after, self.how.seed)
-        made = {**card(before, after, self.how.seed), "source": self.held.source}
-        write_json(self.out / CARD, made)
+        self._measure(learner, AFTER)
+        made = parallel.share({**card(before, after, self.how.seed), "source": self.held.source})
+        parallel.in_first(lambda: write_json(self.out / CARD, made))
         return made
+
+    def _measure(self, learner: Learner, name: str) -> None:
+        """In the first process, while the others wait: before and after, each has the whole."""
+        folder = self.out / FOLDER / name
+        parallel.in_first(lambda: measure_skills(learner, self.held.items, folder, self.how.seed))
 
     def trained_on(self, items: Sequence[Item]) -> list[Item]:
         """What is left of a stage's items."""
