@@ -84,16 +84,22 @@ Overrides = Annotated[
 ]
 
 
+OutFolder = Annotated[
+    Path | None,
+    folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+]
+
+
+ModelName = Annotated[
+    str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
+]
+
+
 def train(
     recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
     dataset: TrainingSet,
-    out: Annotated[
-        Path | None,
-        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
-    ] = "harken-tiny",
+    out: OutFolder = None,
+    model: ModelName = "harken-tiny",
     device: Device = "",
     dtype: Dtype = "",
     parallel: Parallel = "",
