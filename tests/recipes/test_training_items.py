@@ -119,7 +119,9 @@ def test_a_run_without_any_signal_ends_with_its_own_exit_code(
 ) -> None:
     told = {"grpo": {"groups": 8, "with_signal": with_signal, "reward": 0.0}}
     monkeypatch.setattr(
-        run_module, "train", lambda *_, **__: {"stage": "grpo", "reward_signal": told}
+        run_module,
+        "train",
+        lambda *_, **__: {"stage": "grpo", "reward_signal": told, "deaf": "", "card": None},
     )
     words = ["train", "grpo", str(tmp_path), "-o", str(tmp_path / "o")]
     for more in ([], ["--json"]):

@@ -19,7 +19,7 @@ from harken.models.engine.lora_settings import parse_lora
 from harken.models.learner import Learner, load_learner
 from harken.models.target import with_settings
 from harken.parsing import load_json
-from harken.recipes import tiny_curriculum
+from harken.recipes import tiny_curriculum, watching
 from harken.runs import read_run
 from harken.shards.info import MARKER
 from harken.shards.read import read_items
@@ -105,20 +105,36 @@ def run_stage(
 ) -> None:
     """Run one stage in the run ``folder/<settings.name>``; a finished one is loaded.
 
+    In a `harken.recipes.watching.watching` block the held-out items are left out, and the stage is
+    measured on them.
+
     Raises:
         RunError: the folder has a run with other settings or items.
+        WentDeafError: the stage was ended since it does not use the audio; its run is complete.
     """
+    watch = watching.current()
+    asked: list[Item] = []
+    if watch is not None:
+        watch.begin(learner)
+        items, asked = watch.trained_on(items), watch.asked(stage, settings)
+        settings = watching.with_evaluations(settings) if asked else settings
     spec = {
         "kind": "train",
         "stage": stage,
         "settings": asdict(settings),
         "items": digest(canonical([item.id for item in items])),
         "start": learner.identity(),
+        **(watch.spec(asked) if watch else {}),
     }
     with parallel.open_run(folder / settings.name, spec) as run:
-        STAGES.get(stage).run(learner, items, settings, run)
+        with watching.evaluated(watch, asked, learner, settings, run):
+            STAGES.get(stage).run(learner, items, settings, run)
+        stopped = parallel.share(watching.why_stopped(run, settings.name))
         if not run.done:
-            run.finish({"items": len(items), "model": learner.identity()})
+            more = {"stopped": stopped} if stopped else {}
+            run.finish({"items": len(items), "model": learner.identity(), **more})
+    if stopped:
+        raise watching.WentDeafError(stopped)
 
 
 def save_once(learner: Learner, folder: Path) -> None:
