@@ -35,6 +35,7 @@ NOT_HERE = {
     r"Qwen/": "needs the weights of a model that is not here",
     r"native:FOLDER": "needs the weights of a native model",
     r"--encoder whisper-base|--model mine": "needs pretrained weights and a GPU",
+    r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
     r"^harken demo|/harken demo": "takes a minute: test_the_demo_of_the_readme runs it",
@@ -51,6 +52,7 @@ SMALL = [
         r"--set sft.steps=1 --set sft.batch=2 --set grpo.steps=1 --set grpo.items=2 "
         r"--set grpo.group=2",
     ),
+    (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
     (r"^harken curate .*", r"\g<0> --limit 160"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
     (r".* --asr written:.*", r"\g<0> --max-failed 0.5"),  # mixed clips have no words of their own
