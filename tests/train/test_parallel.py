@@ -2,9 +2,9 @@
 
 Tolerances, in float32 and after six steps at 1e-3: the weights are apart by less than 0.2 % of the
 way they went, and no value by more than a fifth of one step: gradients are added in another order,
-and AdamW divides by their size, so where one is all but zero its last digits count. Losses and norms
-of the gradient are equal to 0.1 %. With equal numbers of processes a resumed run is equal to the
-last bit.
+and AdamW divides by their size, so where one is all but zero its last digits count. Losses and
+norms of the gradient are equal to 0.1 %. With equal numbers of processes a resumed run is equal to
+the last bit.
 """
 
 from __future__ import annotations
