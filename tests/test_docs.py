@@ -35,6 +35,7 @@ NOT_HERE = {
     r"Qwen/": "needs the weights of a model that is not here",
     r"native:FOLDER": "needs the weights of a native model",
     r"--encoder whisper-base|--model mine": "needs pretrained weights and a GPU",
+    r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
     r"^harken demo|/harken demo": "takes a minute: test_the_demo_of_the_readme runs it",

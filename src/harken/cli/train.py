@@ -34,14 +34,37 @@ Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
 
 
+Parallel = Annotated[
+    str,
+    typer.Option(
+        help="In several processes (torchrun, accelerate launch): ddp (the model whole in each; "
+        "the default) or fsdp (sharded)."
+    ),
+]
+
+
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="Log to tensorboard, wandb or trackio too; repeat for more."),
+]
+
+
+TrainingSet = Annotated[
+    Path,
+    typer.Argument(
+        help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+    ),
+]
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
+]
+
+
 def train(
     recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
-    dataset: Annotated[
-        Path,
-        typer.Argument(
-            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
-        ),
-    ],
+    dataset: TrainingSet,
     out: Annotated[
         Path | None,
         folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
@@ -51,16 +74,16 @@ def train(
     ] = "harken-tiny",
     device: Device = "",
     dtype: Dtype = "",
+    parallel: Parallel = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
         bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-    ] = None,
+    override: Overrides = None,
     size: RecipeSize = "full",
     audio_root: AudioRoot = None,
+    tracker: Trackers = None,
     preview: PreviewFlag = False,
     count: Examples = 3,
     plan: PlanFlag = False,
@@ -73,16 +96,21 @@ def train(
     All items are checked before the first step. The command ends with exit code 11 if no group of
     replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
 
+    In several processes a step has the same examples, and the same gradient, as in one.
+
     Examples:  harken train mixed-to-strong curated -o model
                harken train sft items -o model --set sft.steps=200
                harken train sft items --model mine --preview -n 2
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
+               torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
     from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted, signal_text
+    from harken.train.parallel import processes, rank
+    from harken.train.trackers import tracked
 
     use_features(features)
     start = partial(
@@ -93,16 +121,21 @@ def train(
         config=config,
         overrides=override or [],
         seed=seed,
-        device=device,
         dtype=dtype,
         options=JobOptions(size, audio_root),
     )
     if preview or plan:
-        before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)
+        before_run(
+            partial(start, device=device), count=count if preview else 0, plan=plan, as_json=as_json
+        )
         return
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
-    result = start(out)
+    with processes(device, parallel) as own_device, tracked(tracker or []):
+        first = rank() == 0
+        result = start(out, device=own_device)
+    if not first:
+        return
     lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
     signal = signal_text(result["reward_signal"])
     finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)

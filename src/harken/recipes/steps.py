@@ -20,9 +20,10 @@ from harken.models.learner import Learner, load_learner
 from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum
-from harken.runs import Run, read_run
+from harken.runs import read_run
 from harken.shards.info import MARKER
 from harken.shards.read import read_items
+from harken.train import parallel
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -114,18 +115,22 @@ def run_stage(
         "items": digest(canonical([item.id for item in items])),
         "start": learner.identity(),
     }
-    with Run.open(folder / settings.name, spec) as run:
+    with parallel.open_run(folder / settings.name, spec) as run:
         STAGES.get(stage).run(learner, items, settings, run)
         if not run.done:
             run.finish({"items": len(items), "model": learner.identity()})
 
 
 def save_once(learner: Learner, folder: Path) -> None:
-    """Save the model, unless the folder has the same model already.
+    """Save the model, unless the folder has the same one already; the first process does.
 
     Raises:
         RunError: the folder has another model, which is not overwritten.
     """
+    parallel.in_first(lambda: _save_once(learner, folder))
+
+
+def _save_once(learner: Learner, folder: Path) -> None:
     try:
         saved = load_json(folder / MODEL_FILE)
     except FileNotFoundError:
