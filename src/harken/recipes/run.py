@@ -7,13 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harken import progress
 from harken.config import read_values, settings_of
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.engine.lora_settings import lora_from
 from harken.recipes import tiny_curriculum
-from harken.recipes.handover import handover_of, handovers_beside, overlap
 from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
@@ -115,12 +113,7 @@ def _one_stage(
     learner = start(model, items, seed, device=device, dtype=dtype)
     own = tiny_curriculum.takes(name, items) if preset_of(model) else items
     chosen = STAGES.get(name).chosen(own, plan[name])
-    shared = overlap(chosen, plan[name].name, handovers_beside(model))
-    for told in shared:
-        progress.note(f"hand-over: {told}")
     run_stage(name, learner, chosen, plan[name], out)
-    left = handover_of(plan[name].name, learner, chosen, plan[name].groups)
-    left.write(out / plan[name].name)
     save_once(learner, out / "model")
     return {
         "stage": name,
@@ -128,5 +121,4 @@ def _one_stage(
         "left_out": len(items) - len(chosen),
         "identity": learner.identity(),
         "settings": asdict(plan[name]),
-        **({"shared": shared} if shared else {}),
     }
