@@ -52,6 +52,7 @@ SMALL = [
         r"--set sft.steps=1 --set sft.batch=2 --set grpo.steps=1 --set grpo.items=2 "
         r"--set grpo.group=2",
     ),
+    (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
     (r"^harken curate .*", r"\g<0> --limit 160"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
     (r".* --asr written:.*", r"\g<0> --max-failed 0.5"),  # mixed clips have no words of their own
