@@ -15,6 +15,7 @@ from torch import nn
 from harken import files
 from harken.errors import ModelError
 from harken.models.engine.lora import ADAPTER
+from harken.parsing import load_json
 
 CONFIG = "adapter_config.json"
 TENSORS = "adapter_model.safetensors"
@@ -55,6 +56,9 @@ def write_peft(
     named = {f"base_model.model.{name}": tensor for name, tensor in sorted(state.items())}
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(str(folder))
+    values = load_json(folder / CONFIG)
+    values["target_modules"] = sorted(values["target_modules"])  # peft writes them from a set
+    files.write_json(folder / CONFIG, values)
     data = to_bytes({name: t.detach().cpu().contiguous() for name, t in named.items()})
     files.write_whole(folder / TENSORS, data)
     return [*layers]

@@ -76,6 +76,7 @@ def test_adapters_in_several_groups_are_one_folder_for_the_named_base(
         assert (adapter / name).is_file(), name
     config = json.loads((adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(tmp_path / "base")
+    assert config["target_modules"] == sorted(config["target_modules"])  # not in a set's order
     compare(both, opened(both, tmp_path / "base", adapter))
     assert both.model.adapters == ("audio_encoder", "lm")  # the exported model is unchanged
 
