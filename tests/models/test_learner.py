@@ -15,6 +15,7 @@ import pytest
 import tiny_audioflamingo3
 import tiny_granite
 import tiny_qwen2_audio
+import tiny_qwen_omni
 import torch
 from families import TINIES
 from tiny import Tiny, write
@@ -38,8 +39,10 @@ NATIVE = {
     "qwen2_audio": tiny_qwen2_audio.TINY,
     "audioflamingo3": tiny_audioflamingo3.TINIES[0],
     "granite_speech": tiny_granite.TINIES[0],
+    "qwen2_5_omni": tiny_qwen_omni.TINIES[0],
 }
-"""Three native classes: a plain one, another audio tower, and one with an adapter of its own."""
+"""Native classes: a plain one, another audio tower, one with an adapter of its own, and one with
+positions of several axes."""
 
 KINDS = ("composed", *NATIVE)
 

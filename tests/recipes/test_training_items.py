@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harken.cli.main import app
 from harken.cli.train import NO_SIGNAL
-from harken.errors import ConfigError, DataError
+from harken.errors import DataError
 from harken.item import Item
 from harken.recipes import run as run_module
 from harken.recipes.run import train
@@ -54,7 +54,7 @@ def test_without_training_items_the_splits_found_are_told(tmp_path: Path) -> Non
 
 def test_a_recipe_needs_a_curated_folder_and_says_so(tmp_path: Path) -> None:
     write_jsonl(items("train"), tmp_path / "d.jsonl")
-    with pytest.raises(ConfigError, match="takes a folder"):
+    with pytest.raises(DataError, match=r"says how much its audio.*harken curate"):
         train("mixed-to-strong", tmp_path / "d.jsonl", tmp_path / "out")
 
 

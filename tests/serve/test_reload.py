@@ -197,3 +197,23 @@ def test_ways_to_push_are_named_where_the_given_one_is_none(text: str) -> None:
     with pytest.raises(ConfigError, match="folder:PATH"):
         read_push(text)
     assert read_push("lora:/tmp/a:b").folder == Path("/tmp/a:b")
+
+
+def test_requests_of_different_seeds_share_a_batch(server: Served, tmp_path: Path) -> None:
+    """And get the reply that each would have had alone."""
+    learner = mini(0)
+    prompt = make_prompt(named(tmp_path, NAMES[0], 0, 0.3), learner.style)
+    sizes: list[int] = []
+    plain = server.model.sample
+
+    def counted(prompts: Any, *args: Any, **more: Any) -> Any:
+        sizes.append(len(prompts))
+        return plain(prompts, *args, **more)
+
+    server.model.sample = counted
+    samplings = [Sampling(max_tokens=6, temperature=2.0, seed=k) for k in range(24)]
+    found = client(server.url).answers([prompt] * 24, samplings)
+    assert sum(sizes) == 24 and len(sizes) < 20
+    for sampling, answer in zip(samplings, found, strict=True):
+        assert not isinstance(answer, str)
+        assert answer.text == learner.generate([prompt], sampling)[0].text

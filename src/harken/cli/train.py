@@ -14,10 +14,19 @@ from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
+from harken.recipes.registry import STORIES
 from harken.report.text import table
 
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
+
+RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\n\n".join(
+    f"{name}: {about}." for name, about in STORIES.items()
+)
+
+RecipeSize = Annotated[
+    str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+]
 
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
@@ -26,12 +35,7 @@ Dtype = Annotated[str, typer.Option(help="What its weights become first: float32
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            help="A recipe (mixed-to-strong, …) or a stage (sft, …); see: harken plugins."
-        ),
-    ],
+    recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
     dataset: Annotated[
         Path,
         typer.Argument(
@@ -49,15 +53,13 @@ def train(
     dtype: Dtype = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save all weights; else what was trained, and the name and hash of the rest."
-        ),
+        bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
     ] = None,
+    size: RecipeSize = "full",
     audio_root: AudioRoot = None,
     preview: PreviewFlag = False,
     count: Examples = 3,
@@ -77,12 +79,12 @@ def train(
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
     """
+    from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted, signal_text
 
-    if features:
-        use_features(features)
+    use_features(features)
     start = partial(
         run,
         recipe,
@@ -93,7 +95,7 @@ def train(
         seed=seed,
         device=device,
         dtype=dtype,
-        audio_root=audio_root,
+        options=JobOptions(size, audio_root),
     )
     if preview or plan:
         before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)

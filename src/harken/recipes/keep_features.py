@@ -90,12 +90,15 @@ def keep_features(
 
 
 def use_features(spec: str) -> None:
-    """Make the folder of `spec` that of all trainings of this process; see `open_store`.
+    """Make the folder of `spec` that of all trainings of this process; empty: as it is.
+
+    See `open_store`.
 
     Raises:
         ConfigError: an unknown setting, or one that makes no sense.
     """
-    use_store(spec)
+    if spec:
+        use_store(spec)
 
 
 def distinct(items: Sequence[Item]) -> list[Clip]:

@@ -16,29 +16,38 @@ class Recipe:
     Attributes:
         name: what `harken train` is told.
         about: what is trained on what, in a sentence.
-        run: ``run(curated, out, model, plan, seed, device, dtype)`` -> the trained model, kept in
-            ``out/model``; `curated` is a folder of `harken curate`, `plan` holds the settings of
-            each stage (`harken.recipes.steps.Plan`).
+        run: ``run(job)`` -> the trained model, kept in ``out/model`` (`harken.recipes.job.Job`).
+        plan: ``plan(model, size, seed)`` -> name -> settings of each of its stages, in full or in
+            smoke size (`harken.recipes.job.planned`).
     """
 
     name: str
     about: str
     run: Callable[..., Any]
+    plan: Callable[..., Any]
 
+
+def _built_in(name: str, about: str) -> Recipe:
+    """A recipe in the module of its name."""
+    own = name.replace("-", "_")
+    module = f"harken.recipes.{own}"
+    return Recipe(name, about, later(f"{module}:{own}"), later(f"{module}:plan"))
+
+
+STORIES = {
+    "mixed-to-strong": "SFT on weak, undecided and half of the strong questions, GRPO on others",
+    "weak-to-strong": "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
+    "mallm": "pairs of clips told apart, with single clips in every batch",
+    "salmonn": "pretrain on transcripts and names, instruct, activation tuning",
+    "qwen2-audio": "align, instruct, DPO on answers against worse ones",
+    "slam-asr": "the projector alone, on transcripts",
+    "tac-timestamps": "when each sound is heard, with tokens for times",
+    "small": "a small model from pretrained parts: ctc, align, joint",
+}
+"""The recipes of the package, and what each does."""
 
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
-    {
-        "mixed-to-strong": Recipe(
-            "mixed-to-strong",
-            "SFT on weak, undecided and half of the strong questions, GRPO on the others",
-            later("harken.recipes.mixed_to_strong:mixed_to_strong"),
-        ),
-        "weak-to-strong": Recipe(
-            "weak-to-strong",
-            "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
-            later("harken.recipes.weak_to_strong:weak_to_strong"),
-        ),
-    },
+    {name: _built_in(name, about) for name, about in STORIES.items()},
     shape="harken.recipes.registry:Recipe",
 )

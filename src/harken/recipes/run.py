@@ -12,6 +12,7 @@ from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.engine.lora_settings import lora_from
 from harken.recipes import tiny_curriculum
+from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
@@ -39,7 +40,7 @@ def train(
     seed: int = 0,
     device: str = "",
     dtype: str = "",
-    audio_root: Path | None = None,
+    options: JobOptions | None = None,
 ) -> dict[str, Any]:
     """Run a recipe on a curated folder, or one stage on a dataset; the model is ``out/model``.
 
@@ -56,7 +57,7 @@ def train(
         seed: of all random draws.
         device: such as ``cuda``; empty: unchanged.
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
-        audio_root: of other programs' sets: where audio is that is not beside the set.
+        options: the size of a recipe, and where audio and exam are; see `JobOptions`.
 
     Raises:
         ConfigError: an unknown recipe or setting.
@@ -70,19 +71,19 @@ def train(
         STAGES.get(recipe)  # a broken plugin is an error only if it is asked for
     if (lora := read_values(config, overrides).get("lora")) and "lora=" not in model:
         model = adapted(model, [lora_from(lora)])
-    plan = settings_of(plan_for(model, seed), config, overrides, apart=("lora",))
+    more = options or JobOptions()
+    if recipe in RECIPES:
+        defaults = RECIPES.get(recipe).plan(model, more.size, seed)
+    else:
+        defaults = plan_for(model, seed)
+    plan = settings_of(defaults, config, overrides, apart=("lora",))
     found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
     if recipe in STAGES:
-        items = training_items(dataset, audio_root)
+        items = training_items(dataset, more.audio_root)
         made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
         return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
-    if dataset.is_file():
-        raise ConfigError(
-            f"the recipe {recipe} takes a folder written by harken curate, and this is a file",
-            where=str(dataset),
-            hint="Curate it first, or train one stage: harken train sft FILE.",
-        )
-    learner = RECIPES.get(recipe).run(dataset, out, model, plan, seed, device, dtype)
+    job = Job(dataset, out, model, plan, seed, device, dtype, more)
+    learner = RECIPES.get(recipe).run(job)
     return {
         "recipe": recipe,
         "identity": learner.identity(),

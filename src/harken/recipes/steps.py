@@ -11,7 +11,7 @@ from typing import Any
 from harken.curate.labels import LABELS
 from harken.errors import ConfigError, DataError, RunError
 from harken.hashing import canonical, digest
-from harken.item import Item
+from harken.item import Dialogue, Item
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
@@ -21,6 +21,7 @@ from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum
 from harken.runs import Run, read_run
+from harken.shards.info import MARKER
 from harken.shards.read import read_items
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
@@ -31,7 +32,13 @@ Plan = Mapping[str, LoopSettings]
 
 def texts(items: Iterable[Item]) -> list[str]:
     """Every text that a tokenizer is trained on."""
-    return sorted({t for item in items for t in (item.question, item.answer, *item.choices)})
+    found: dict[str, None] = {}
+    for item in items:
+        around = item.dialogue or Dialogue()
+        said = (text for turn in around.earlier for text in (turn.question, turn.reply))
+        known = (item.question, item.answer, *item.choices, item.rejected, around.system, *said)
+        found |= dict.fromkeys(known)
+    return sorted(text for text in found if text)
 
 
 def preset_of(model: str) -> str:
@@ -135,6 +142,28 @@ def save_once(learner: Learner, folder: Path) -> None:
 def curated_items(curated: Path) -> dict[str, list[Item]]:
     """Label -> the training questions that `harken curate` gave it."""
     return {label: items_of(curated / label) for label in LABELS}
+
+
+def labelled_items(data: Path, audio_root: Path | None = None) -> dict[str, list[Item]]:
+    """Label -> the training questions that have it: of a curated folder, or of a labelled set.
+
+    Raises:
+        DataError: the items have no labels.
+    """
+    if data.is_dir() and any((data / label / MARKER).is_file() for label in LABELS):
+        return curated_items(data)
+    found: dict[str, list[Item]] = {label: [] for label in LABELS}
+    items = training_items(data, audio_root)
+    for item in items:
+        if item.contribution is not None and item.contribution.label in found:
+            found[item.contribution.label].append(item)
+    if not any(found.values()):
+        raise DataError(
+            f"none of {len(items)} items says how much its audio contributes",
+            where=str(data),
+            hint="Measure it first (harken curate), and name the folder that it wrote.",
+        )
+    return found
 
 
 def to_reward(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harken.serve.request import ChatRequest
 from harken.serve.tokens import TokenizedReply
@@ -21,10 +21,18 @@ _TOKENS_A_SECOND = 25.0  # of sound, as most audio encoders give them
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """A request that waits for its reply."""
+    """A request that waits for its reply.
+
+    Attributes:
+        chat: what is asked.
+        reply: its reply, later.
+        any_seed: it may share a batch with requests of other seeds.
+        since: when it came.
+    """
 
     chat: ChatRequest
     reply: asyncio.Future[TokenizedReply]
+    any_seed: bool = False
     since: float = field(default_factory=time.monotonic)
 
     @property
@@ -36,7 +44,8 @@ class PendingRequest:
     @property
     def key(self) -> Hashable:
         """What must be equal for requests to share a batch."""
-        return self.chat.sampling, self.chat.seeded, self.chat.top
+        sampling = replace(self.chat.sampling, seed=0) if self.any_seed else self.chat.sampling
+        return sampling, self.chat.seeded, self.chat.top
 
 
 class RequestQueue:

@@ -70,6 +70,7 @@ class Server:
         self._identity = model.identity()
         self._reloader = None if reload_from is None else WeightReloader(model, reload_from)
         self._reporter = token_reporter(model)
+        self._seed_each = bool(getattr(self._reporter, "seed_each", False))
         self._capabilities = ServedModel(
             (self.name, model.name),
             model.max_clips,
@@ -205,7 +206,7 @@ class Server:
         ) as folder:
             chat = await loop.run_in_executor(self._readers, self._read, raw, Path(folder))
             del raw
-            waiting = PendingRequest(chat, loop.create_future())
+            waiting = PendingRequest(chat, loop.create_future(), self._seed_each and chat.seeded)
             self._queue.put(waiting)
             generated = await waiting.reply
         reply = generated.reply
@@ -241,7 +242,10 @@ class Server:
             sampling = replace(sampling, seed=secrets.randbits(31))
         try:
             if self._reporter is not None:
-                replies = self._reporter.generate_with_tokens(prompts, sampling, same[0].chat.top)
+                own = [one.chat.sampling.seed for one in same] if same[0].any_seed else None
+                more = {"seeds": own} if own else {}
+                top = same[0].chat.top
+                replies = self._reporter.generate_with_tokens(prompts, sampling, top, **more)
             else:
                 replies = [TokenizedReply(one) for one in self.model.generate(prompts, sampling)]
             if len(replies) == len(prompts):

@@ -1,9 +1,9 @@
 """Token counts and log-probabilities of the replies of a served model.
 
 `token_reporter` returns an object that generates replies with them. Composed and native models
-sample as in `generate`; the log-probabilities then come from one forward pass over the reply, so
-they are those of the sampled tokens, before temperature. Other models give neither, and nothing is
-estimated for them.
+sample as in `generate`. The log-probabilities are those of the sampled tokens, before temperature;
+where alternatives are asked for, they come from one forward pass over the reply. Other models give
+neither, and nothing is estimated for them.
 """
 
 from __future__ import annotations
@@ -81,17 +81,28 @@ def token_reporter(model: Model) -> TokenReporter | None:
 class _EngineTokens:
     """Token counts and log-probabilities of composed and native models."""
 
+    seed_each = True
+    """Each prompt of a batch may have a seed of its own."""
+
     def __init__(self, model: Any) -> None:
         self.model = model
 
     def generate_with_tokens(
-        self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        top: int | None,
+        seeds: Sequence[int] = (),
     ) -> list[TokenizedReply]:
-        """All prompts in one batch; one by one where the GPU memory is too small."""
+        """All prompts in one batch; one by one where the GPU memory is too small.
+
+        `seeds` has one for each prompt; without it the seed is that of `sampling`.
+        """
         import torch
 
+        seeds = seeds or [sampling.seed] * len(prompts)
         try:
-            return self._generate(prompts, sampling, top)
+            return self._generate(prompts, sampling, top, seeds)
         except torch.OutOfMemoryError:
             if len(prompts) == 1:
                 return [
@@ -102,11 +113,17 @@ class _EngineTokens:
                 ]
         torch.cuda.empty_cache()
         return [
-            one for prompt in prompts for one in self.generate_with_tokens([prompt], sampling, top)
+            one
+            for prompt, seed in zip(prompts, seeds, strict=True)
+            for one in self.generate_with_tokens([prompt], sampling, top, [seed])
         ]
 
     def _generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, top: int | None
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        top: int | None,
+        own_seeds: Sequence[int],
     ) -> list[TokenizedReply]:
         from harken.models.engine.generate import prompt_seed
 
@@ -118,13 +135,16 @@ class _EngineTokens:
             except HarkenError as error:
                 found[i] = TokenizedReply(Reply("", "failed", str(error)), refused=True)
         # The seeds of `generate`, so that the replies are the same as without token counts.
-        seeds = [[sampling.seed, prompt_seed(prompt)] for prompt in prompts]
+        seeds = [
+            [seed, prompt_seed(prompt)] for seed, prompt in zip(own_seeds, prompts, strict=True)
+        ]
         tokenizer = self.model.tokenizer
-        for i, sampled in self.model.sample(lines, sampling, seeds).items():
+        drawn = self.model.sample(lines, sampling, seeds, logprobs=top == 0)
+        for i, sampled in drawn.items():
             ids = lines[i].ids
             found[i] = TokenizedReply(
                 Reply(sampled.text, "end" if sampled.ended else "length"),
-                None if top is None else self._tokens(lines[i], sampled.ids, top),
+                None if top is None else self._tokens(lines[i], sampled, top),
                 len(ids),
                 sum(one == tokenizer.audio for one in ids),
                 len(sampled.ids),
@@ -132,31 +152,35 @@ class _EngineTokens:
             )
         return found
 
-    def _tokens(self, line: Any, ids: Sequence[int], top: int) -> tuple[Token, ...]:
-        """The sampled tokens without the end-of-sequence token, with the alternatives of each."""
+    def _tokens(self, line: Any, sampled: Any, top: int) -> tuple[Token, ...]:
+        """The sampled tokens without the end-of-sequence token, with the alternatives of each.
+
+        Without alternatives the log-probabilities are those of the pass that sampled.
+        """
         import torch
 
         from harken.models.engine.engine import eval_mode
 
         tokenizer = self.model.tokenizer
-        kept = [one for one in ids if one not in tokenizer.ends]
+        kept = [one for one in sampled.ids if one not in tokenizer.ends]
         if not kept:
             return ()
+        if not top:
+            pairs = zip(spelling(tokenizer, kept), sampled.logprobs, strict=False)
+            return tuple(Token(text, value) for text, value in pairs)
         whole = replace(line, ids=(*line.ids, *kept), answer=len(kept))
         with eval_mode(self.model.net), torch.no_grad():
             logits, _, _ = self.model.engine.answer_logits([whole])
             logits = logits.float()
             logits[:, tokenizer.audio] = -torch.inf  # it is never sampled
             logs = logits.log_softmax(-1)
-        best = logs.topk(min(top, logs.shape[1]), dim=-1) if top else None
+        best = logs.topk(min(top, logs.shape[1]), dim=-1)
         tokens = []
         texts = spelling(tokenizer, kept)
         for at, (one, text) in enumerate(zip(kept, texts, strict=True)):
-            others: tuple[tuple[str, float], ...] = ()
-            if best is not None:
-                places = [int(i) for i in best.indices[at]]
-                names = [_named(tokenizer, kept[:at], other) for other in places]
-                others = tuple(zip(names, map(float, best.values[at]), strict=True))
+            places = [int(i) for i in best.indices[at]]
+            names = [_named(tokenizer, kept[:at], other) for other in places]
+            others = tuple(zip(names, map(float, best.values[at]), strict=True))
             tokens.append(Token(text, float(logs[at, one]), others))
         return tuple(tokens)
 

@@ -23,6 +23,24 @@ def answer_loss(logits: Tensor, ids: Tensor, smoothing: float = 0.0) -> Tensor:
     return nn.functional.cross_entropy(logits.float(), ids, label_smoothing=smoothing)
 
 
+def distil_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    r"""KL(teacher || student) of the next token, mean over tokens, times T^2.
+
+    L = T^2 (1/N) sum_n sum_v p_nv (ln p_nv - ln q_nv), with p = softmax(teacher / T) and q =
+    softmax(student / T); T^2 keeps the size of the gradient (Hinton et al. 2015, arXiv 1503.02531).
+    p = (3/4, 1/4) against q = (1/2, 1/2) gives 3/4 ln 3/2 + 1/4 ln 1/2 = 0.1308 at T = 1.
+
+    Args:
+        student: logits (N, V), with gradient.
+        teacher: logits (N, V).
+        temperature: T.
+    """
+    p = (teacher.float() / temperature).log_softmax(-1)
+    q = (student.float() / temperature).log_softmax(-1)
+    kl = nn.functional.kl_div(q, p, reduction="none", log_target=True).sum(-1)
+    return kl.mean() * temperature**2
+
+
 def dpo_loss(difference: Tensor, beta: float, smoothing: float = 0.0) -> Tensor:
     r"""The loss of each pair of direct preference optimisation (Rafailov et al. 2023, 2305.18290).
 

@@ -44,3 +44,10 @@ def as_text(prompt: Prompt, names: Sequence[Sequence[str]], rng: np.random.Gener
         else:
             parts.append(part)
     return replace(prompt, parts=tuple(parts))
+
+
+def with_texts(prompt: Prompt, texts: Sequence[str]) -> Prompt:
+    """`prompt` with each clip replaced by its text."""
+    left = iter(texts)
+    parts = tuple(ClipText(next(left)) if isinstance(part, Clip) else part for part in prompt.parts)
+    return replace(prompt, parts=parts)

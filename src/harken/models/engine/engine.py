@@ -49,15 +49,18 @@ CACHE_BYTES = 512 << 20
 
 @contextmanager
 def eval_mode(net: LearnerNet) -> Iterator[None]:
-    """Evaluation mode for a block."""
-    before = net.training
+    """Evaluation mode for a block; after it each module has the mode it had.
+
+    In training some modules are in evaluation mode (`harken.train.step.set_modes`).
+    """
+    before = [module for module in net.modules() if module.training]
     if before:
         net.eval()
     try:
         yield
     finally:
-        if before:
-            net.train()
+        for module in before:
+            module.training = True
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,143 @@
+"""Hand-over checks: a failing one names what and where; what is shared is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from harken.audio.clip import Clip, Part, ScenePlan
+from harken.errors import DataError, RunError
+from harken.item import Item
+from harken.models.composed.model import ComposedModel
+from harken.recipes.handover import (
+    FILE,
+    check_before,
+    check_exam,
+    handover_of,
+    overlap,
+    read_handover,
+)
+from harken.recipes.job import PlannedStage
+from tiny_audio import mini
+
+
+def clip(name: str, **more: object) -> Clip:
+    return Clip(path=f"{name}.wav", sha256=name * 64, **more)  # type: ignore[arg-type]
+
+
+def item(question: str, *clips: Clip, recordings: tuple[str, ...] = ()) -> Item:
+    return Item(question, "x", clips=clips, recordings=recordings)
+
+
+@pytest.fixture(scope="module")
+def learner() -> ComposedModel:
+    return mini()
+
+
+def test_a_record_survives_its_file_and_a_damaged_one_is_told(
+    learner: ComposedModel, tmp_path: Path
+) -> None:
+    left = handover_of("align", learner, [item("Q?", clip("a"))], ("projector",))
+    left.write(tmp_path)
+    assert read_handover(tmp_path) == left
+    assert read_handover(tmp_path / "other") is None
+    for text in ("{", "[]", '{"stage": "a"}', '{"stage": 1, "tokenizer": "x", "groups": 3}'):
+        (tmp_path / FILE).write_text(text)
+        with pytest.raises(RunError, match="damaged"):
+            read_handover(tmp_path)
+
+
+def test_another_tokenizer_is_refused(learner: ComposedModel) -> None:
+    left = handover_of("align", learner, [], ("projector",))
+    other = ComposedModel.preset("harken-mini", ["another vocabulary", "of words"])
+    stage = PlannedStage("sft", "instruct")
+    check_before(stage, learner, [left], pretrained=False)
+    with pytest.raises(RunError, match=r"tokenizer.*stage align.*before stage instruct"):
+        check_before(stage, other, [left], pretrained=False)
+
+
+@pytest.mark.parametrize(
+    ("done", "fits"),
+    [
+        ([], False),
+        ([("lm",)], False),
+        ([("projector",)], True),
+        ([("audio_encoder", "projector"), ("lm",)], True),
+    ],
+)
+def test_groups_that_a_stage_needs_must_have_been_trained(
+    learner: ComposedModel, done: list[tuple[str, ...]], fits: bool
+) -> None:
+    earlier = [handover_of(f"s{i}", learner, [], groups) for i, groups in enumerate(done)]
+    stage = PlannedStage("sft", needs=("projector",))
+    if fits:
+        check_before(stage, learner, earlier, pretrained=False)
+    else:
+        with pytest.raises(RunError, match=r"needs projector trained.*before stage sft"):
+            check_before(stage, learner, earlier, pretrained=False)
+        check_before(stage, learner, earlier, pretrained=True)
+
+
+def test_adapters_that_a_stage_needs_must_be_there() -> None:
+    own = mini()
+    stage = PlannedStage("activation", adapters=("lm",))
+    with pytest.raises(RunError, match="LoRA adapters in lm"):
+        check_before(stage, own, [], pretrained=True)
+    own.add_lora(2)
+    check_before(stage, own, [], pretrained=True)
+
+
+SCENE = Clip(kind="plan", plan=ScenePlan((Part(clip("a")), Part(clip("b"))), 2.0), duration_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("trained", "examined", "shared"),
+    [
+        (item("Q?", clip("a")), item("Q?", clip("a")), "item "),
+        (item("Q?", clip("a")), item("R?", clip("a")), "clip "),
+        (item("Q?", clip("c"), SCENE), item("R?", clip("b")), "clip "),
+        (item("Q?", clip("b")), item("R?", SCENE), "clip "),
+        (
+            item("Q?", clip("a"), recordings=("freesound:7",)),
+            item("R?", clip("b"), recordings=("freesound:8", "freesound:7")),
+            "recording freesound:7",
+        ),
+    ],
+)
+def test_what_is_in_the_exam_is_not_trained_on(trained: Item, examined: Item, shared: str) -> None:
+    apart = item("T?", clip("d"), recordings=("r",))
+    check_exam("sft", [apart], [examined])
+    with pytest.raises(DataError) as caught:
+        check_exam("sft", [apart, trained], [examined])
+    message = str(caught.value)
+    assert "1 of 2 training items" in message and "before stage sft" in message
+    assert f"{trained.id}: {shared}" in message and f"as item {examined.id}" in message
+
+
+def test_other_spans_of_one_file_are_told_apart_by_their_recordings_only() -> None:
+    first, second = (item("Q?", clip("a", start_s=s, duration_s=1.0)) for s in (0.0, 5.0))
+    check_exam("sft", [first], [second])
+    with pytest.raises(DataError):
+        check_exam(
+            "sft",
+            [replace(first, recordings=("r",))],
+            [replace(second, recordings=("r",))],
+        )
+
+
+def test_many_leaks_are_counted_and_the_first_are_named() -> None:
+    leaked = [item(f"{i}?", clip("a")) for i in range(9)]
+    with pytest.raises(DataError, match=r"9 of 9 training items(?s:.*)and 4 more"):
+        check_exam("sft", leaked, [item("Q?", clip("a"))])
+
+
+def test_what_two_stages_share_is_told_with_numbers(learner: ComposedModel) -> None:
+    first = [item("Q?", clip("a")), item("R?", clip("b"))]
+    left = handover_of("align", learner, first, ("projector",))
+    (told,) = overlap([first[0], item("S?", clip("b"))], "sft", [left])
+    assert told == "sft has 1 of the 2 items and 2 of the 2 clips that align was trained on"
+    assert overlap([item("S?", clip("c"))], "sft", [left]) == []
