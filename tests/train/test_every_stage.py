@@ -63,8 +63,13 @@ CASES = {
     "dpo": Case({"from_choices": True, "lr": 1e-3}),
     "activation": Case(
         {
-            "collect": 6, "least": 1, "least_tokens": 1, "max_tokens": 40, "temperature": 1.5,
-            "top_p": 1.0, "prompts": (TEXTS[0],),
+            "collect": 6,
+            "least": 1,
+            "least_tokens": 1,
+            "max_tokens": 40,
+            "temperature": 1.5,
+            "top_p": 1.0,
+            "prompts": (TEXTS[0],),
         },
         adapted=True,
     ),
