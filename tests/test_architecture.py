@@ -186,8 +186,10 @@ def test_json_and_yaml_are_parsed_in_one_place() -> None:
         for path in architecture.files()
         if calls.search(path.read_text())
     }
-    # The one process reads what its own parent wrote; the other has a limit of its own.
-    assert there - {"serve/server.py", "corpora/starter/espeak.py"} == {"parsing.py"}
+    # One process reads what its own parent wrote, the other has a limit of its own, and the last
+    # file is copied into exported folders, where there is no harken.
+    apart = {"serve/server.py", "corpora/starter/espeak.py", "models/composed/joined.py"}
+    assert there - apart == {"parsing.py"}
 
 
 def test_help_is_fast_and_light() -> None:

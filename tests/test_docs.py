@@ -35,6 +35,7 @@ NOT_HERE = {
     r"Qwen/": "needs the weights of a model that is not here",
     r"native:FOLDER": "needs the weights of a native model",
     r"--encoder whisper-base|--model mine": "needs pretrained weights and a GPU",
+    r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
     r"^harken demo|/harken demo": "takes a minute: test_the_demo_of_the_readme runs it",
@@ -51,6 +52,7 @@ SMALL = [
         r"--set sft.steps=1 --set sft.batch=2 --set grpo.steps=1 --set grpo.items=2 "
         r"--set grpo.group=2",
     ),
+    (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
     (r"^harken curate .*", r"\g<0> --limit 160"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
     (r".* --asr written:.*", r"\g<0> --max-failed 0.5"),  # mixed clips have no words of their own
@@ -183,6 +185,21 @@ def others(root: Path) -> None:
     (root / "settings.yaml").write_text(block.text)
 
 
+def swift(root: Path) -> None:
+    """A training set in the format of ms-swift, whose audio is below the recordings."""
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": "<audio>What is heard?"},
+                {"role": "assistant", "content": path.parent.name},
+            ],
+            "audios": [str(path.relative_to(root / "recordings"))],
+        }
+        for path in sorted((root / "recordings").rglob("*.wav"))[:4]
+    ]
+    (root / "swift.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def words(root: Path) -> None:
     """Transcripts of the recordings, for the condition of that name."""
     paths = sorted((root / "recordings").rglob("*.wav"))
@@ -199,6 +216,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release(root)
     others(root)
     words(root)
+    swift(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setenv("HARKEN_BENCHMARKS", str(root))

@@ -19,6 +19,7 @@ NARROW = 72
 """Columns below which a terminal gets the short bar."""
 
 _quiet = False
+_console: Console | None = None  # of the bar that is shown, if one is
 
 
 def quiet(on: bool = True) -> None:
@@ -50,9 +51,13 @@ def track(things: Iterable[T], label: str, total: int | None = None) -> Iterator
 
 
 def tell(line: str) -> None:
-    """One line on stderr, unless progress is turned off."""
-    if not _quiet:
+    """One line on stderr, above the bar if one is shown; nothing where progress is turned off."""
+    if _quiet:
+        return
+    if _console is None:
         _say(line)
+    else:
+        _console.print(line, markup=False, highlight=False)
 
 
 def _lines(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:
@@ -99,12 +104,17 @@ def _bar(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    global _console
+    console, before = Console(stderr=True), _console
     with Progress(*columns(console, total), console=console, transient=False) as bar:
         task = bar.add_task(label, total=total)
-        for thing in things:
-            yield thing
-            bar.advance(task)
+        _console = console
+        try:
+            for thing in things:
+                yield thing
+                bar.advance(task)
+        finally:
+            _console = before
 
 
 def columns(console: Console, total: int | None) -> list[Any]:

@@ -46,6 +46,7 @@ def test_spans_silences_and_scenes_have_keys_of_their_own(tmp_path: Path) -> Non
         one,
         two,
         span(one, 0.1, 0.2),
+        span(one, 0.2, 0.2),
         span(one, 0.1, 0.3),
         silence(0.5),
         silence(0.7),
@@ -53,6 +54,7 @@ def test_spans_silences_and_scenes_have_keys_of_their_own(tmp_path: Path) -> Non
         Clip(kind="plan", plan=replace(scene, parts=scene.parts[::-1])),
         Clip(kind="plan", plan=replace(scene, duration_s=0.8)),
         Clip(kind="plan", plan=scene, start_s=0.1),
+        Clip(kind="plan", plan=ScenePlan((Part(one),), 0.7)),
         Clip(kind="plan", plan=ScenePlan((Part(one, gain_db=-3.0),), 0.7)),
         Clip(kind="plan", plan=ScenePlan((Part(one, fade_s=0.1),), 0.7)),
     ]

@@ -166,4 +166,4 @@ def test_help_has_paragraphs_on_one_line_and_an_example_on_each_line(verb: str) 
     about, _, examples = shown.partition("\n\nExample")
     assert all("\n" not in paragraph for paragraph in about.split("\n\n"))
     lines = examples.splitlines()[1:]
-    assert lines and all(line.startswith("  harken ") for line in lines)
+    assert lines and all(line.startswith(("  harken ", "  torchrun ")) for line in lines)

@@ -64,10 +64,19 @@ COMMANDS: dict[str, list[str]] = {
     "starter": ["starter sounds --size smoke --json"],
     "plugins": ["plugins --json"],
     "demo": ["demo --corpus ../corpus -o demo --minutes 0.02 --json"],
+    "merge": [
+        "compose --encoder ../parts/encoder --lm ../parts/lm --lora lm:2 -o adapted --json",
+        "merge adapted -o merged --json",
+    ],
+    "export": ["export adapted -o exported --copy-bases --json"],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""
 
-NOT_RUN = {"serve": "writes nothing", "doctor": "speaks of the computer and not of an artefact"}
+NOT_RUN = {
+    "serve": "writes nothing",
+    "doctor": "speaks of the computer and not of an artefact",
+    "features": "fills a cache, which is no artefact",
+}
 QUICK = ("scan", "synth", "show", "curate", "eval", "rescore", "report", "compare", "check",
          "score", "floor", "parse-report", "benchmarks", "leaks", "plugins")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them

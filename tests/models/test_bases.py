@@ -13,7 +13,7 @@ from test_chat import encoder_folder, lm_folder
 
 from harken.ask.prompt import make_prompt
 from harken.errors import ModelError
-from harken.models.bases import weights_hash
+from harken.models.bases import Base, weights_hash
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel, compose_pretrained
 from harken.models.pretrained import WEIGHTS, find_folder
 from tiny_audio import named
@@ -140,3 +140,14 @@ def test_a_model_names_where_its_bases_are(tmp_path: Path) -> None:
     model.save(tmp_path / "saved")
     told = json.loads((tmp_path / "saved" / "harken-model.json").read_text())["bases"]
     assert [base["source"] for base in told] == [str(tmp_path / "encoder"), str(tmp_path / "lm")]
+
+
+def test_a_short_name_is_a_path_where_harken_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers knows hub ids and paths only."""
+    monkeypatch.setenv(WEIGHTS, str(tmp_path))
+    for name in ("small", "Owner/small", str(tmp_path / "small")):
+        (tmp_path / "small").mkdir(exist_ok=True)
+        plain = Base.of("lm.", "lm:causal", name).plain_source()
+        assert plain == (name if name == "Owner/small" else str(tmp_path / "small"))

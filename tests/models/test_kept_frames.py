@@ -265,3 +265,19 @@ def test_of_every_native_class_the_tokens_are_right_or_nothing_is_kept(
     assert {"qwen2_5_omni", "qwen2_audio", "qwen3_omni_moe", "granite_speech"} <= whole
     # Their tokens hold more than tower and projector give.
     assert not {"gemma3n", "gemma4", "phi4_multimodal"} & (split | whole)
+
+
+def test_an_encoder_with_adapters_is_not_kept(folders: dict[str, str], tmp_path: Path) -> None:
+    """The reference of a KL is the model without them, and would get frames with them."""
+    pytest.importorskip("peft")
+    learner = load_learner(folders["qwen2_audio"])
+    learner.add_lora(rank=2, alpha=4)
+    learner.trainable(["projector"])
+    assert keep_frames(learner, "exact", FeatureStore(tmp_path)) is not None  # in lm only
+    adapted = load_learner(folders["qwen2_audio"])
+    adapted.add_lora(rank=2, alpha=4, group="audio_encoder")
+    adapted.trainable(["projector"])
+    assert keep_frames(adapted, "exact", FeatureStore(tmp_path)) is None
+    adapted.merge_adapters()
+    adapted.trainable(["projector"])
+    assert keep_frames(adapted, "exact", FeatureStore(tmp_path)) is not None

@@ -106,7 +106,7 @@ def test_the_order_of_clips_changed_in_a_batch(tmp_path: Path) -> None:
     learner = mini()
     asked = items(tmp_path)[:4]
     planted(learner, lambda encode, given: encode(given)[::-1])
-    words = f"{asked[0].id}: encoded with other clips, low tone-.* tokens of clicks-.*{asked[3].id}"
+    words = f"{asked[3].id}: encoded with other clips, clicks-.* tokens of low tone-.*{asked[0].id}"
     with pytest.raises(RunError, match=words):
         probed(learner, asked, tmp_path)
 

@@ -205,7 +205,7 @@ def test_killed_while_the_reference_is_computed(
         if name == "dpo-reference" and len(done) == appends:
             plain(run, name, list(records)[:1], **more)
             raise Killed
-        done.append(name)
+        done.extend([name] if name == "dpo-reference" else [])
         plain(run, name, records, **more)
 
     with monkeypatch.context() as patch, run_in(tmp_path / "cut") as run:

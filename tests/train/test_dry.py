@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from harken.item import Item
 from harken.runs import Run
 from harken.train.align import AlignSettings, align
 from harken.train.dpo import DpoSettings, dpo
-from harken.train.dry import DryRun, current, dry_run, plan_of, plan_text, prompts_in
+from harken.train.dry import DryRun, current, dry_run, plan_of, plan_text
 from harken.train.grpo import GrpoSettings, grpo
 from harken.train.sft import SftSettings, sft
 from tiny_audio import NAMES, mini, named
@@ -90,7 +89,3 @@ def test_a_plan_by_hand(tmp_path: Path) -> None:
     del found["measured"]["examples"]
     text = plan_text(found)
     assert "50 steps of 6 items = 37.5 epochs" in text and "step: 3 s" in text
-
-
-def test_prompts_are_found_in_whatever_a_stage_calls_a_batch() -> None:
-    assert prompts_in([1, "a", torch.zeros(2), None]) == []

@@ -9,7 +9,15 @@ import numpy as np
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.runs import Run
 from harken.train.check import check_items
-from harken.train.measure import Measure, measure, summary, summary_text, write_measures
+from harken.train.measure import (
+    Measure,
+    measure,
+    prompts_in,
+    summary,
+    summary_text,
+    write_measures,
+)
+from harken.train.preferences import TokenizedPair
 from made_items import make
 
 
@@ -56,3 +64,9 @@ def test_items_are_measured_where_they_are_checked() -> None:
         [[item] for item in items], "sft", lambda example: prompt(7, 2), audio=False
     )
     assert [(one.item, one.tokens) for one in found] == [(item.id, 7) for item in items]
+
+
+def test_prompts_are_found_in_whatever_a_stage_calls_a_batch() -> None:
+    one, other = prompt(3, 1), prompt(4, 1)
+    assert prompts_in([1, "a", None, {}]) == [] and prompts_in(one) == [one]
+    assert prompts_in((TokenizedPair(one, other), [other], False)) == [one, other, other]

@@ -124,3 +124,83 @@ def test_the_rates_of_all_groups_have_one_course() -> None:
         share = rate(settings, step, 1.0)
         assert found["lr_lm"] == pytest.approx(0.5 * share)
         assert found["lr_projector"] == pytest.approx(0.1 * share)
+
+
+class Steady:
+    """The gradient of every weight is 1: AdamW moves each by the learning rate in every step."""
+
+    @staticmethod
+    def moved(learner: ComposedModel, optimiser: Any, steps: int) -> float:
+        """How far the weights near 1 have moved, as the net has them."""
+        for step in range(steps):
+            optimiser.clear()
+            for weight in optimiser.weights:
+                weight.parameter.grad = torch.ones_like(weight.parameter)
+            optimiser.collect()
+            optimiser.set_rates(step)
+            optimiser.step()
+        return 1 - float(optimiser.weights[0].parameter.detach().float().mean())
+
+
+def ones(dtype: str) -> tuple[ComposedModel, Optimiser]:
+    learner = mini().to(dtype=dtype)
+    with torch.no_grad():
+        for parameter in learner.net.parameters():
+            parameter.fill_(1.0)
+    settings = SftSettings(steps=10**6, lr=1e-5, warmup=0.0)
+    return learner, Optimiser(learner, settings)
+
+
+def test_small_updates_are_not_lost_in_bfloat16() -> None:
+    """400 updates of 1e-5 are 0.004, one spacing of bfloat16 below 1; alone, each is lost."""
+    learner, optimiser = ones("bfloat16")
+    assert Steady.moved(learner, optimiser, 400) == pytest.approx(0.004, abs=0.002)
+    assert all(p.dtype == torch.bfloat16 for p in learner.net.parameters())
+    exact = 1 - float(optimiser.weights[0].held.mean())
+    learner, optimiser = ones("float32")
+    assert exact == pytest.approx(Steady.moved(learner, optimiser, 400), rel=1e-4)
+    plain = torch.nn.Parameter(torch.ones(4, dtype=torch.bfloat16))
+    adamw = torch.optim.AdamW([plain], lr=1e-5, weight_decay=0.0)
+    for _ in range(400):
+        plain.grad = torch.ones_like(plain)
+        adamw.step()
+    assert float(plain.detach().float().sum()) == 4.0  # what happens without a float32 copy
+
+
+def test_small_gradients_of_micro_batches_are_added_up_in_float32() -> None:
+    """256 + 1 is 256 in bfloat16."""
+    _, optimiser = ones("bfloat16")
+    weight = optimiser.weights[0]
+    for value in (256.0, 1.0, 1.0):
+        weight.parameter.grad = torch.full_like(weight.parameter, value)
+        optimiser.collect()
+    assert weight.held.grad is not None and float(weight.held.grad.max()) == 258.0
+    optimiser.clear()
+    assert weight.held.grad is None
+
+
+def test_a_resumed_training_in_bfloat16_has_the_float32_weights(tmp_path: Path) -> None:
+    items = [named(tmp_path, name, 0, 0.3) for name in NAMES]
+
+    def train(folder: str, stop: int = 0) -> str:
+        learner = mini(1).to(dtype="bfloat16")
+        settings = SftSettings(steps=6, batch=2, lr=1e-3, threads=1, checkpoint_every=2)
+        with Run.open(tmp_path / folder, {}) as run:
+            if stop:
+                plain, left = run.append, [stop]
+
+                def append(*given: Any, **more: Any) -> None:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise KeyboardInterrupt
+                    plain(*given, **more)
+
+                run.append = append  # type: ignore[method-assign]
+            sft(learner, items, settings, run)
+        return learner.identity()
+
+    whole = train("whole")
+    for stop in (3, 5):
+        with pytest.raises(KeyboardInterrupt):
+            train(f"cut {stop}", stop)
+        assert train(f"cut {stop}") == whole

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from killed_training import STEPS, killed_training
 from short_training import fresh, open_run, stages
 
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run, read_run
+from harken.train import train_loop as loop_module
+from harken.train.checkpoint import open_stage
+from harken.train.sft import SftSettings, sft
 from made_items import contents
+from paths import REPO
+from tiny_audio import NAMES, named
 
 
 class Stop(Exception):
@@ -116,3 +129,60 @@ def test_the_moments_of_the_optimizer_are_in_a_checkpoint(
     kinds = {name.split(":", 1)[0] for name in state}
     assert kinds == {"exp_avg", "exp_avg_sq", "step"}
     assert {float(t) for name, t in state.items() if name.startswith("step:")} == {2.0}
+
+
+@pytest.mark.slow
+def test_killed_at_ten_moments_of_an_epoch_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """A process of its own each time, killed within a step, then resumed."""
+    identity = killed_training(tmp_path / "whole")
+    expected = contents(tmp_path / "whole")
+    paths = [str(REPO / "src"), str(REPO / "tests")]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    program = str(REPO / "tests" / "train" / "killed_training.py")
+    rng = np.random.default_rng(0)
+    unfinished = 0
+    for moment in range(10):
+        folder = tmp_path / str(moment)
+        with subprocess.Popen(
+            [sys.executable, program, str(folder)], env=environ, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(1 + moment):
+                process.stdout.readline()
+            time.sleep(float(rng.uniform(0, 0.1)))
+            process.send_signal(signal.SIGKILL)
+        unfinished += len(read_run(folder).records("metrics")) < STEPS
+        assert killed_training(folder) == identity, moment
+        assert contents(folder) == expected, moment
+    assert unfinished >= 9
+
+
+def test_a_kill_before_the_first_checkpoint_by_steps_loses_a_minute_at_most(
+    tmp_path: Path, writes: Callable[[int | None], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint by time changes no byte of the result; each look at the clock is 25 s later."""
+    ticks = itertools.count()
+    monkeypatch.setattr(loop_module.time, "monotonic", lambda: 25.0 * next(ticks))
+
+    def train(folder: Path, checkpoint_s: float) -> str:
+        learner = fresh()
+        items = [named(tmp_path / "sounds", name, 0, 0.3) for name in NAMES]
+        settings = SftSettings(
+            steps=40, batch=1, lr=1e-3, threads=1, checkpoint_every=1000, checkpoint_s=checkpoint_s
+        )
+        with open_run(folder) as run:
+            sft(learner, items, settings, run)
+        return learner.identity()
+
+    whole = train(tmp_path / "whole", 0.0)
+    for seconds, kept in ((60.0, True), (0.0, False)):
+        cut = tmp_path / f"cut {seconds}"
+        writes(2 * 35)
+        with pytest.raises(Stop):
+            train(cut, seconds)
+        writes(None)
+        found = open_stage(read_run(cut), "sft")
+        assert (found.step > 0) is kept and found.step < 35
+        assert train(cut, seconds) == whole
+        assert read_run(cut).count("metrics") == 40
+        assert contents(cut) == contents(tmp_path / "whole")

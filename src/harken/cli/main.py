@@ -21,6 +21,7 @@ from harken.cli.curate import curate
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
 from harken.cli.eval import evaluate
+from harken.cli.export import export
 from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
@@ -67,6 +68,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "features": features,
     "train": train,
     "merge": merge,
+    "export": export,
     "eval": evaluate,
     "rescore": rescore,
     "report": report,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,27 @@ from harken.report.text import table
 
 NO_SIGNAL = 11
 """Exit code: the model is written, and no step of grpo had anything to learn from."""
+
+DEAF = 12
+"""Exit code: the model is written as it is, and a stage was ended: it does not use the audio."""
+
+MinGap = Annotated[
+    float, typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never.")
+]
+
+
+Patience = Annotated[
+    int | None, typer.Option(help="Evaluations in a row below --min-gap until then [default: 3].")
+]
+
+
+HeldOutSet = Annotated[
+    Path | None,
+    typer.Option(
+        "--held-out", help="Measure on this dataset; else on another split, or a share of train."
+    ),
+]
+
 
 RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\n\n".join(
     f"{name}: {about}." for name, about in STORIES.items()
@@ -34,33 +56,65 @@ Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 Dtype = Annotated[str, typer.Option(help="What its weights become first: float32, bfloat16.")]
 
 
+Parallel = Annotated[
+    str,
+    typer.Option(
+        help="In several processes (torchrun, accelerate launch): ddp (the model whole in each; "
+        "the default) or fsdp (sharded)."
+    ),
+]
+
+
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="Log to tensorboard, wandb or trackio too; repeat for more."),
+]
+
+
+TrainingSet = Annotated[
+    Path,
+    typer.Argument(
+        help="A dataset, a .jsonl, another program's training set, or a folder of curate."
+    ),
+]
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
+]
+
+
+OutFolder = Annotated[
+    Path | None,
+    folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
+]
+
+
+ModelName = Annotated[
+    str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
+]
+
+
 def train(
     recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
-    dataset: Annotated[
-        Path,
-        typer.Argument(
-            help="A dataset, a .jsonl, another program's training set, or a folder of curate."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
-    ] = "harken-tiny",
+    dataset: TrainingSet,
+    out: OutFolder = None,
+    model: ModelName = "harken-tiny",
     device: Device = "",
     dtype: Dtype = "",
+    parallel: Parallel = "",
     lora: LoraOption = None,
     copy_bases: Annotated[
         bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-    ] = None,
+    override: Overrides = None,
+    min_gap: MinGap = 0.0,
+    patience: Patience = None,
+    held_out: HeldOutSet = None,
     size: RecipeSize = "full",
     audio_root: AudioRoot = None,
+    tracker: Trackers = None,
     preview: PreviewFlag = False,
     count: Examples = 3,
     plan: PlanFlag = False,
@@ -70,42 +124,71 @@ def train(
 ) -> None:
     """Train a model. Killed and started again, it ends with the same weights.
 
-    All items are checked before the first step. The command ends with exit code 11 if no group of
-    replies of grpo had unequal rewards, in the whole run or for too long: nothing was learned then.
+    All items are checked before the first step. At every evaluation the hearing gap is measured on
+    held-out items: what another item's audio, or silence, costs the model, in nats an answer token.
+    With --min-gap, a stage that does not use the audio is ended (exit code 12). A regression card
+    says what was gained and forgotten. The exit code is 11 if no group of replies of grpo had
+    unequal rewards, in the whole run or for too long: nothing was learned from rewards then.
+
+    In several processes a step has the same examples, and the same gradient, as in one.
 
     Examples:  harken train mixed-to-strong curated -o model
-               harken train sft items -o model --set sft.steps=200
+               harken train sft items -o model --set sft.steps=200 --min-gap 0.1 --patience 3
                harken train sft items --model mine --preview -n 2
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
+               torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
     from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
+    from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
-    from harken.recipes.steps import adapted, signal_text
+    from harken.recipes.steps import adapted
+    from harken.train.parallel import processes, rank
+    from harken.train.trackers import tracked
 
     use_features(features)
+    named = None if held_out is None else json.dumps(str(held_out))
+    watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
+    hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     start = partial(
         run,
         recipe,
         dataset,
         model=adapted(model, lora or [], copy_bases),
         config=config,
-        overrides=override or [],
+        overrides=[*(override or []), *hearing],
         seed=seed,
-        device=device,
         dtype=dtype,
         options=JobOptions(size, audio_root),
     )
     if preview or plan:
-        before_run(start, count=count if preview else 0, plan=plan, as_json=as_json)
+        before_run(
+            partial(start, device=device), count=count if preview else 0, plan=plan, as_json=as_json
+        )
         return
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
-    result = start(out)
-    lines = [table([(k, v) for k, v in result.items() if not isinstance(v, dict)])]
-    signal = signal_text(result["reward_signal"])
-    finish(result, "\n".join([*lines, *filter(None, [signal])]), as_json)
+    with processes(device, parallel) as own_device, tracked(tracker or []):
+        first = rank() == 0
+        result = start(out, device=own_device)
+    if first:
+        _end(result, as_json)
+
+
+def _end(result: dict[str, Any], as_json: bool) -> None:
+    """Print the result and end with the exit code that it calls for."""
+    from harken.recipes.steps import signal_text
+    from harken.report.regression_card import card_text
+
+    facts = [(k, v) for k, v in result.items() if not isinstance(v, dict) and v not in ("", None)]
+    signal, deaf = signal_text(result["reward_signal"]), result["deaf"]
+    lines = [table([(k, v) for k, v in facts if k != "deaf"]), signal]
+    lines += [card_text(result["card"])] if result["card"] else []
+    finish(result, "\n".join(filter(None, lines)), as_json)
+    if deaf:
+        print(f"harken: {deaf}", file=sys.stderr)
+        raise typer.Exit(DEAF)
     if any(not one["with_signal"] for one in result["reward_signal"].values()):
         print(f"harken: {signal}", file=sys.stderr)
         raise typer.Exit(NO_SIGNAL)

@@ -51,6 +51,13 @@ class Base:
         commit = folder.name if in_cache and known == source else revision
         return Base(prefix, kind, known, sha256 or weights_hash(folder), commit)
 
+    def plain_source(self) -> str:
+        """Where transformers finds it without harken: its hub id, or the path of its folder."""
+        owner, slash, name = self.source.partition("/")
+        is_id = bool(owner and slash and name) and "/" not in name
+        known = Path(self.source).is_dir() or not is_id
+        return str(self.find().resolve()) if known else self.source
+
     def find(self, *, local_files_only: bool = False) -> Path:
         """Its folder, unchecked.
 

@@ -30,7 +30,7 @@ def keep_frames(
 
     Nothing is kept with `OFF`, of an encoder that is trained, and of the few native classes that
     cannot be split between tower and projector while the projector is trained, or whose audio
-    tokens hold values of the text model.
+    tokens hold values of the text model; nor where adapters would be part of what is kept.
 
     Args:
         learner: with its modules frozen as they will be.
@@ -51,6 +51,9 @@ def keep_frames(
     if isinstance(learner, NativeModel) and not _can_keep(learner, projected):
         return None
     parts = ("audio_encoder.", "projector.") if projected else ("audio_encoder.",)
+    names = [name for name, _ in net.named_parameters() if name.startswith(parts)]
+    if any("lora_" in name for name in names):  # a reference may be the model without them
+        return None
     encoder = partial(encoder_hash, learner, parts)
     return KeptFrames(net, store or current_store(), encoder, storage, projected=projected)
 

@@ -11,6 +11,7 @@ from harken.config import read_values, settings_of
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.engine.lora_settings import lora_from
+from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
 from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
@@ -25,8 +26,13 @@ from harken.recipes.steps import (
     start,
     training_items,
 )
+from harken.recipes.watching import Watching, WentDeafError, held_out_items, watching
 from harken.runs import read_run
+from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
+
+HEARING = "hearing"
+"""Key of `harken.train.hearing_gap.HearingSettings` among the settings of stages."""
 
 
 def train(
@@ -59,6 +65,11 @@ def train(
         dtype: of the weights, such as ``bfloat16``; empty: unchanged.
         options: the size of a recipe, and where audio and exam are; see `JobOptions`.
 
+    Returns:
+        What was trained, and ``held_out`` (what it was measured on), ``card`` (see
+        `harken.recipes.regression_card.card`; None where nothing was held out), ``deaf`` (why a
+        stage was ended since it does not use the audio; empty if none was).
+
     Raises:
         ConfigError: an unknown recipe or setting.
     """
@@ -76,22 +87,56 @@ def train(
         defaults = RECIPES.get(recipe).plan(model, more.size, seed)
     else:
         defaults = plan_for(model, seed)
+    defaults = {**defaults, HEARING: HearingSettings(seed=seed)}
     plan = settings_of(defaults, config, overrides, apart=("lora",))
-    found = {"defaults": preset_of(model) or "neutral", "model": str(out / "model")}
-    if recipe in STAGES:
-        items = training_items(dataset, more.audio_root)
-        made = _one_stage(recipe, items, out, model, plan, seed, device, dtype)
-        return {**made, "reward_signal": reward_signal(out, [plan[recipe].name]), **found}
+    how: HearingSettings = plan.pop(HEARING)
+    watch = Watching(held_out_items(dataset, how, more.audio_root), how, out)
     job = Job(dataset, out, model, plan, seed, device, dtype, more)
-    learner = RECIPES.get(recipe).run(job)
+    items = training_items(dataset, more.audio_root) if recipe in STAGES else []
+    learner, deaf = _trained(recipe, watch, job, items)
+    return {
+        **_about(recipe, plan, out, watch.trained_on(items)),
+        "identity": learner.identity(),
+        "defaults": preset_of(model) or "neutral",
+        "model": str(out / "model"),
+        "held_out": {"source": watch.held.source, "items": watch.held.skills},
+        "card": watch.end(learner),
+        "deaf": deaf,
+    }
+
+
+def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[str, Any]:
+    """What was trained, on how many of a stage's `items`, with which settings and rewards."""
+    if recipe in STAGES:
+        name = plan[recipe].name
+        trained = read_run(out / name).summary["items"]
+        return {
+            "stage": name,
+            "items": trained,
+            "left_out": len(items) - trained,
+            "settings": asdict(plan[recipe]),
+            "reward_signal": reward_signal(out, [name]),
+        }
     return {
         "recipe": recipe,
-        "identity": learner.identity(),
         "items": _items_by_stage(out / "training"),
         "settings": {name: asdict(value) for name, value in plan.items()},
         "reward_signal": reward_signal(out / "training", [one.name for one in plan.values()]),
-        **found,
     }
+
+
+def _trained(recipe: str, watch: Watching, job: Job, items: Sequence[Item]) -> tuple[Learner, str]:
+    """The model after a recipe, or a stage on `items`, and why one was ended as deaf, or ``""``."""
+    with watching(watch):
+        try:
+            if recipe in STAGES:
+                return _one_stage(recipe, items, job), ""
+            learner: Learner = RECIPES.get(recipe).run(job)
+            return learner, ""
+        except WentDeafError as error:
+            assert watch.learner is not None  # a stage was run
+            save_once(watch.learner, watch.out / "model")
+            return watch.learner, error.found
 
 
 def _items_by_stage(training: Path) -> dict[str, int]:
@@ -100,25 +145,10 @@ def _items_by_stage(training: Path) -> dict[str, int]:
     return {folder.name: read_run(folder).summary.get("items", 0) for folder in done}
 
 
-def _one_stage(
-    name: str,
-    items: Sequence[Item],
-    out: Path,
-    model: str,
-    plan: Plan,
-    seed: int,
-    device: str,
-    dtype: str,
-) -> dict[str, Any]:
-    learner = start(model, items, seed, device=device, dtype=dtype)
-    own = tiny_curriculum.takes(name, items) if preset_of(model) else items
-    chosen = STAGES.get(name).chosen(own, plan[name])
-    run_stage(name, learner, chosen, plan[name], out)
-    save_once(learner, out / "model")
-    return {
-        "stage": name,
-        "items": len(chosen),
-        "left_out": len(items) - len(chosen),
-        "identity": learner.identity(),
-        "settings": asdict(plan[name]),
-    }
+def _one_stage(name: str, items: Sequence[Item], job: Job) -> Learner:
+    learner = start(job.model, items, job.seed, device=job.device, dtype=job.dtype)
+    own = tiny_curriculum.takes(name, items) if preset_of(job.model) else items
+    chosen = STAGES.get(name).chosen(own, job.plan[name])
+    run_stage(name, learner, chosen, job.plan[name], job.out)
+    save_once(learner, job.out / "model")
+    return learner

@@ -19,10 +19,11 @@ from harken.models.engine.lora_settings import parse_lora
 from harken.models.learner import Learner, load_learner
 from harken.models.target import with_settings
 from harken.parsing import load_json
-from harken.recipes import tiny_curriculum
-from harken.runs import Run, read_run
+from harken.recipes import tiny_curriculum, watching
+from harken.runs import read_run
 from harken.shards.info import MARKER
 from harken.shards.read import read_items
+from harken.train import parallel
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -104,28 +105,48 @@ def run_stage(
 ) -> None:
     """Run one stage in the run ``folder/<settings.name>``; a finished one is loaded.
 
+    In a `harken.recipes.watching.watching` block the held-out items are left out, and the stage is
+    measured on them.
+
     Raises:
         RunError: the folder has a run with other settings or items.
+        WentDeafError: the stage was ended since it does not use the audio; its run is complete.
     """
+    watch = watching.current()
+    asked: list[Item] = []
+    if watch is not None:
+        watch.begin(learner)
+        items, asked = watch.trained_on(items), watch.asked(stage, settings)
+        settings = watching.with_evaluations(settings) if asked else settings
     spec = {
         "kind": "train",
         "stage": stage,
         "settings": asdict(settings),
         "items": digest(canonical([item.id for item in items])),
         "start": learner.identity(),
+        **(watch.spec(asked) if watch else {}),
     }
-    with Run.open(folder / settings.name, spec) as run:
-        STAGES.get(stage).run(learner, items, settings, run)
+    with parallel.open_run(folder / settings.name, spec) as run:
+        with watching.evaluated(watch, asked, learner, settings, run):
+            STAGES.get(stage).run(learner, items, settings, run)
+        stopped = parallel.share(watching.why_stopped(run, settings.name))
         if not run.done:
-            run.finish({"items": len(items), "model": learner.identity()})
+            more = {"stopped": stopped} if stopped else {}
+            run.finish({"items": len(items), "model": learner.identity(), **more})
+    if stopped:
+        raise watching.WentDeafError(stopped)
 
 
 def save_once(learner: Learner, folder: Path) -> None:
-    """Save the model, unless the folder has the same model already.
+    """Save the model, unless the folder has the same one already; the first process does.
 
     Raises:
         RunError: the folder has another model, which is not overwritten.
     """
+    parallel.in_first(lambda: _save_once(learner, folder))
+
+
+def _save_once(learner: Learner, folder: Path) -> None:
     try:
         saved = load_json(folder / MODEL_FILE)
     except FileNotFoundError:
@@ -221,7 +242,8 @@ def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]
     """Stage -> how many of its groups had a signal, for the stages below `runs` with rewards.
 
     Keys are ``groups``, ``with_signal`` (groups whose replies have unequal rewards: the others
-    train nothing) and ``reward``, the mean of all steps.
+    train nothing), ``reward``, the mean of all steps (None: no reply had one), and
+    ``replies_left_out`` where some could not be used.
     """
     found = {}
     for name in names:
@@ -230,10 +252,13 @@ def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]
         own = [r for r in read_run(runs / name).stream("metrics") if "groups_left_out" in r]
         if own:
             groups = sum(record["groups"] for record in own)
+            known = [record["reward"] for record in own if record["reward"] is not None]
+            left_out = sum(record.get("replies_left_out", 0) for record in own)
             found[name] = {
                 "groups": groups,
                 "with_signal": groups - sum(record["groups_left_out"] for record in own),
-                "reward": round(sum(record["reward"] for record in own) / len(own), 6),
+                "reward": round(sum(known) / len(known), 6) if known else None,
+                **({"replies_left_out": left_out} if left_out else {}),
             }
     return found
 
@@ -242,6 +267,12 @@ def signal_text(found: Mapping[str, Mapping[str, Any]]) -> str:
     """`reward_signal` in a sentence for each stage; empty if there is none."""
     return "\n".join(
         f"{name}: {one['with_signal']} of {one['groups']} groups of replies had unequal rewards"
-        + ("" if one["with_signal"] else f" (mean {one['reward']:g}): nothing was learned")
+        + ("" if one["with_signal"] else f" (mean {_mean(one['reward'])}): nothing was learned")
+        + (f"; {one['replies_left_out']} replies were left out (rollouts.jsonl says why)"
+           if one.get("replies_left_out") else "")
         for name, one in found.items()
-    )
+    )  # fmt: skip
+
+
+def _mean(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"

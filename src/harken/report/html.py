@@ -85,11 +85,12 @@ def write_report(
         for name, one in zip(names[:-1], runs[:-1], strict=True)
     ]
     earlier = [(name, one.by_item()) for name, one in past]
-    cards, sounds = _cards(chosen, found, records, earlier, flips, condition)
+    cards, sounds = item_cards(chosen, found, records, earlier, flips, condition)
     training = [run for folder in train for run in training_runs(Path(folder))]
     measured = curated(Path(curate)) if curate is not None else found.contributions
     drawn = content.drawings(runs, changes, measured, training, condition)
-    page = _render(
+    page = rendered(
+        "page.html.j2",
         {
             "title": title,
             **content.headline(new, old, changes, condition),
@@ -98,7 +99,7 @@ def write_report(
             "plots": drawn,
             **content.browser(cards, sounds, len(records), found.trouble),
             "sources": content.sources(runs, found),
-        }
+        },
     )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def write_report(
     return path
 
 
-def _cards(
+def item_cards(
     chosen: Sequence[str],
     found: Found,
     after: Mapping[str, list[Json]],
@@ -137,24 +138,26 @@ def script_json(value: Any) -> Markup:
     return Markup(text)
 
 
-def _render(context: Json) -> str:
-    from jinja2 import Environment, StrictUndefined
+def rendered(template: str, context: Json) -> str:
+    """A page of a template: with the style, the script, and a policy that allows only these."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     files = resources.files("harken.report")
-    page, css, js = (
-        files.joinpath(name).read_text("utf-8")
-        for name in ("page.html.j2", "report.css", "report.js")
-    )
+    css, js = (files.joinpath(name).read_text("utf-8") for name in ("report.css", "report.js"))
     policy = (
         f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(js)}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        loader=FunctionLoader(lambda name: files.joinpath(name).read_text("utf-8")),
+    )
     helpers = ("percent", "points", "signed", "p_value", "interval", "gain_interval")
     environment.globals.update({name: getattr(words, name) for name in helpers})
-    template = environment.from_string(page)
     safe = {"css": Markup(css), "js": Markup(js), "data": script_json(context["data"])}
-    return template.render(**{**context, **safe, "policy": policy})
+    return environment.get_template(template).render(**{**context, **safe, "policy": policy})
 
 
 def _hash(text: str) -> str:

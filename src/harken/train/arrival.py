@@ -27,8 +27,10 @@ from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.losses import answer_loss
 
-CLIPS = 8
+CLIPS = 6
 """Clips that are encoded for the probe."""
+_ALONE = 3
+"""Clips that are encoded alone too."""
 EXAMPLES = 4
 """Examples that get a backward pass."""
 OFF_SCALE = 20.0
@@ -125,12 +127,12 @@ def probe_encoder(learner: Learner, probes: Sequence[_Probe]) -> list[str]:
     check_finite(together, prompts)
     for probe, tokens in zip(probes, together, strict=True):
         _require_count(learner, probe, len(tokens))
-    alone = [net.encode([one])[0] for one in features]
+    alone = [net.encode([one])[0] for one in features[:_ALONE]]
     _require_own(probes, together, alone)
-    constant = _constant(probes, alone)
+    constant = _constant(probes, together)
     if not constant:
         _require_end(learner, probes, alone)
-    return [*constant, *_off_scale(learner, probes, alone)]
+    return [*constant, *_off_scale(learner, probes, together)]
 
 
 def _require_count(learner: Learner, probe: _Probe, count: int) -> None:
@@ -144,13 +146,13 @@ def _require_own(
     probes: Sequence[_Probe], together: Sequence[Tensor], alone: Sequence[Tensor]
 ) -> None:
     """Raise RunError if a clip has, encoded with others, the audio tokens of another one."""
-    for i, mine in enumerate(together):
-        own = _distance(mine, alone[i])
-        for j, other in enumerate(alone):
+    for i, mine in enumerate(alone):
+        own = _distance(mine, together[i])
+        for j, other in enumerate(together):
             if len(other) == len(mine) and _distance(mine, other) < 0.1 * own:
                 raise RunError(
-                    f"item {probes[i].item}: encoded with other clips, {probes[i].given.name} gets "
-                    f"the audio tokens of {probes[j].given.name} (item {probes[j].item})",
+                    f"item {probes[j].item}: encoded with other clips, {probes[j].given.name} gets "
+                    f"the audio tokens of {probes[i].given.name} (item {probes[i].item})",
                     hint="The encoder changes the order of the clips in a batch: report it.",
                 )
 
@@ -179,29 +181,29 @@ def _require_end(learner: Learner, probes: Sequence[_Probe], alone: Sequence[Ten
         )
 
 
-def _constant(probes: Sequence[_Probe], alone: Sequence[Tensor]) -> list[str]:
+def _constant(probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
     """Different clips whose audio tokens are equal."""
-    size = min(len(tokens) for tokens in alone)
-    if len(alone) < 2 or not size:
+    size = min(len(tokens) for tokens in made)
+    if len(made) < 2 or not size:
         return []
-    stacked = torch.stack([tokens[:size].float() for tokens in alone])
+    stacked = torch.stack([tokens[:size].float() for tokens in made])
     spread, scale = float((stacked - stacked[:1]).abs().max()), float(stacked.abs().max())
     if spread > 1e-5 * scale:
         return []
     names = ", ".join(f"{p.given.name} (item {p.item})" for p in probes[:4])
     return [
-        f"the audio tokens of {len(alone)} different clips are equal: they differ by {spread:.2g} "
+        f"the audio tokens of {len(made)} different clips are equal: they differ by {spread:.2g} "
         f"at most, and are {scale:.2g} at most ({names})"
     ]
 
 
-def _off_scale(learner: Learner, probes: Sequence[_Probe], alone: Sequence[Tensor]) -> list[str]:
+def _off_scale(learner: Learner, probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
     """Audio tokens that are far larger or smaller than the embeddings of text."""
     lm: Any = learner.net.lm
     embeddings = lm.get_input_embeddings()
     ids = torch.arange(min(4096, embeddings.num_embeddings), device=learner.net.device)
     text = _rms(embeddings(ids[None])[0])
-    scales = [_rms(tokens) for tokens in alone]
+    scales = [_rms(tokens) for tokens in made]
     far = max(range(len(scales)), key=lambda i: max(scales[i], 1e-30) / text)
     near = min(range(len(scales)), key=lambda i: scales[i])
     found = []

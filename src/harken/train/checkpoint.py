@@ -5,6 +5,8 @@
     checkpoint/<stage>/latest.json       step, folder, and number of metrics records up to it
     checkpoint/<stage>/step-000100/      model.safetensors, optimizer.safetensors
 
+A model that is sharded over n processes has ``model-0-of-n.safetensors`` and so on instead, a part
+of every tensor in each; it is resumed by any number of processes.
 ``model.safetensors`` holds what is trained: the weights of the trained groups and their buffers.
 A checkpoint is written to a new folder, then `latest.json` is replaced atomically, then the older
 folder is removed. Metrics and evaluations after the checkpoint are removed when the stage resumes.
@@ -26,6 +28,7 @@ from harken.hashing import seal_fits, sealed
 from harken.models.learner import Learner
 from harken.parsing import load_json
 from harken.runs import Run
+from harken.train import parallel
 from harken.train.evaluation import RECORDS
 from harken.train.optimiser import Optimiser
 
@@ -68,8 +71,6 @@ class Checkpoint:
         Raises:
             RunError: a file of the checkpoint is missing or damaged, or does not fit the model.
         """
-        from safetensors.torch import load
-
         if not self.finished:
             for name in _RECORDS:
                 count = self._counts.get(name, 0) if self._saved else self._first_own(name)
@@ -83,13 +84,17 @@ class Checkpoint:
                 where=str(here),
                 hint="Delete the run's folder, and train again.",
             )
-        self._load(trained_state(learner, optimiser), load((here / WEIGHTS).read_bytes()))
+        self._load(learner, optimiser, _read_parts(here, WEIGHTS))
         if not self.finished:
-            optimiser.load_moments(load((here / MOMENTS).read_bytes()))
+            optimiser.load_moments(_read_parts(here, MOMENTS))
+        parallel.barrier()  # process 0 will remove this checkpoint
         return self.step
 
-    def _load(self, own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    def _load(self, learner: Learner, optimiser: Optimiser, saved: Mapping[str, Tensor]) -> None:
         """Copy `saved` into the tensors of the same names."""
+        own = trained_state(learner, optimiser)
+        parts = {weight.name for weight in optimiser.weights if weight.sharded}
+        saved = {n: parallel.part(t) if n in parts else t for n, t in saved.items()}
         wrong = sorted({*own} ^ {*saved})
         wrong += [n for n in own if n in saved and own[n].shape != saved[n].shape]
         if wrong:
@@ -113,29 +118,48 @@ class Checkpoint:
         finished: bool,
         stopped: str = "",
     ) -> None:
-        """Write a checkpoint; of a finished stage only the weights."""
+        """Write a checkpoint; of a finished stage only the weights.
+
+        Process 0 writes; where the model is sharded, all do, and process 0 says that it is whole.
+        """
         fresh = f"step-{step:06d}"
         here = self.folder / fresh
-        if here.exists() and fresh != self._saved:
-            shutil.rmtree(here)  # a kill left it half written
-        here.mkdir(parents=True, exist_ok=True)
-        _write(here / WEIGHTS, trained_state(learner, optimiser))
-        if not finished:
-            _write(here / MOMENTS, optimiser.moments())
+        first = parallel.rank() == 0
+        sharded = any(weight.sharded for weight in optimiser.weights)
+        if first:
+            if here.exists() and fresh != self._saved:
+                shutil.rmtree(here)  # a kill left it half written
+            here.mkdir(parents=True, exist_ok=True)
+        parallel.barrier()
+        if first or sharded:
+            suffix = f"-{parallel.rank()}-of-{parallel.size()}" if sharded else ""
+            own = trained_state(learner, optimiser)
+            if not first:  # buffers are the same in all processes
+                own = {weight.name: own[weight.name] for weight in optimiser.weights}
+            _write(_part_of(here, WEIGHTS, suffix), own)
+            if not finished:
+                _write(_part_of(here, MOMENTS, suffix), optimiser.moments())
+        parallel.barrier()
+        if first:
+            self._declare(here, step, finished, stopped)
+        parallel.barrier()
+        self.step, self.finished, self.stopped, self._saved = step, finished, stopped, fresh
+
+    def _declare(self, here: Path, step: int, finished: bool, stopped: str) -> None:
+        """Say that a checkpoint is whole, and remove the older ones."""
         latest = {
             "step": step,
-            "folder": fresh,
+            "folder": here.name,
             "finished": finished,
             "stopped": stopped,
             "records": {name: self.run.count(name) for name in _RECORDS},
             "files": checksums(here, [path.name for path in here.glob("*.safetensors")]),
         }
         write_json(self.folder / LATEST, sealed(latest))
-        self.step, self.finished, self.stopped, self._saved = step, finished, stopped, fresh
         if finished:
             (self.folder / REFERENCE).unlink(missing_ok=True)
         for old in self.folder.glob("step-*"):
-            if old.name != fresh:
+            if old.name != here.name:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _first_own(self, name: str) -> int:
@@ -148,13 +172,42 @@ class Checkpoint:
 
 def trained_state(learner: Learner, optimiser: Optimiser) -> dict[str, Tensor]:
     """The tensors that the stage may change: trained weights, and buffers of trained groups."""
-    trained = {weight.name for weight in optimiser.weights}
-    frozen = {name for name, _ in learner.net.named_parameters()} - trained
-    return {
-        name: tensor
-        for name, tensor in sorted(learner.state().items())
-        if name.split(".")[0] in optimiser.rates and name not in frozen
-    }
+    found = {weight.name: weight.local for weight in optimiser.weights}
+    for path, module in learner.net.named_modules():
+        if path.split(".")[0] not in optimiser.rates:
+            continue
+        for name, buffer in module._buffers.items():
+            if buffer is not None and name not in module._non_persistent_buffers_set:
+                found[f"{path}.{name}"] = buffer
+    return dict(sorted(found.items()))
+
+
+def _part_of(folder: Path, name: str, suffix: str) -> Path:
+    return folder / name.replace(".", f"{suffix}.")
+
+
+def _read_parts(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's files of one kind, the parts of each joined."""
+    from safetensors.torch import load
+
+    stem = name.partition(".")[0]
+    paths = sorted(folder.glob(f"{stem}-*.safetensors"), key=_place) or [folder / name]
+    found: dict[str, list[Tensor]] = {}
+    for path in paths:
+        for key, tensor in load(path.read_bytes()).items():
+            found.setdefault(key, []).append(tensor)
+    return {key: _joined(key, parts) for key, parts in found.items()}
+
+
+def _joined(name: str, parts: list[Tensor]) -> Tensor:
+    """Parts of a tensor as one; the number of updates is the same in all of them."""
+    if len(parts) == 1 or name.startswith("step:") or parts[0].ndim == 0:
+        return parts[0]
+    return torch.cat(parts)
+
+
+def _place(path: Path) -> int:
+    return int(path.stem.split("-")[1])
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -170,7 +223,7 @@ def open_stage(run: Run, stage: str) -> Checkpoint:
         RunError: `latest.json` is damaged.
     """
     found = Checkpoint(run, stage)
-    if found.folder.is_dir():
+    if found.folder.is_dir() and parallel.rank() == 0:
         sweep(found.folder)
     return found
 

@@ -30,6 +30,7 @@ def deterministic(threads: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(strict)
 
 
-def seed_step(seed: int, stage: str, step: int) -> None:
-    """Seed torch for one step: dropout depends on the seed, the stage and the step only."""
-    torch.manual_seed(crc32(f"{seed} {stage} {step}".encode()))
+def seed_step(seed: int, stage: str, step: int, rank: int = 0) -> None:
+    """Seed torch for one step: dropout depends on seed, stage, step and the process only."""
+    own = f" {rank}" if rank else ""
+    torch.manual_seed(crc32(f"{seed} {stage} {step}{own}".encode()))

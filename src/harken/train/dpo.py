@@ -26,10 +26,12 @@ from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.engine import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.arrival import check_arrival
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.losses import dpo_loss, ipo_loss
+from harken.train.measure import write_measures
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
 from harken.train.policy_loss import kl_k3
@@ -40,6 +42,7 @@ from harken.train.preferences import (
     tokenized_pair,
 )
 from harken.train.stage import LoopSettings, Stage
+from harken.train.teachable import answer_faults, unteachable
 from harken.train.train_loop import train_loop
 
 LOSSES = ("sigmoid", "ipo")
@@ -206,7 +209,7 @@ def _reference(
     def make(numbers: range) -> list[Mapping[str, Any]]:
         own = [items[number] for number in numbers]
         if numbers.start == 0:  # none has been asked before
-            _check(learner, items, settings)
+            _check(learner, items, settings, run)
         with torch.no_grad(), eval_mode(learner.net), _referring(learner, settings):
             pairs = most_plausible_wrong(learner, own, settings.seed)
             tokenized = [tokenized_pair(learner, pair, settings.seed) for pair in pairs]
@@ -236,15 +239,27 @@ def _logprobs(learner: Learner, examples: Sequence[TokenizedPrompt]) -> list[lis
     return [list(islice(values, example.answer_tokens)) for example in examples]
 
 
-def _check(learner: Learner, items: Sequence[Item], settings: DpoSettings) -> None:
-    """Raise DataError for all pairs that cannot be trained on, before any is used."""
+def _check(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run) -> None:
+    """Measure the pairs, raise DataError for all that cannot be trained on, and probe the audio."""
+
+    def rejected(item: Item) -> str:
+        return item.rejected or next(text for text in item.choices if text != item.answer)
 
     def tokenize(example: Sequence[Item]) -> object:
         (item,) = example
-        some = item.rejected or next(text for text in item.choices if text != item.answer)
-        return tokenized_pair(learner, replace(item, rejected=some), settings.seed)
+        own = replace(item, rejected=rejected(item))
+        return tokenized_pair(learner, own, settings.seed)
 
-    check_items(([item] for item in items), settings.name, tokenize)
+    def teachable(item: Item) -> list[str]:
+        found = unteachable(learner, item)
+        if item.choices and learner.style.letters:  # the other answer is a letter too
+            return found
+        return [*found, *answer_faults(learner, rejected(item))]
+
+    asked = [[item] for item in items]
+    measures = check_items(asked, settings.name, tokenize, teachable=teachable)
+    write_measures(run, settings.name, measures)
+    check_arrival(learner, items, (), run, stage=settings.name, faults=settings.audio_faults)
 
 
 def takes(items: Sequence[Item]) -> list[Item]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
-from harken.train.measure import summary_text
+from harken.train.measure import prompts_in, summary_text
 from harken.train.objective import Prepared
 from harken.train.optimiser import Optimiser
 from harken.train.stage import LoopSettings
@@ -119,17 +119,6 @@ def stepped(optimiser: Optimiser, seconds: float) -> None:
     }
     if len(seen.seconds) >= seen.steps:
         raise LeftError
-
-
-def prompts_in(made: object) -> list[TokenizedPrompt]:
-    """The tokenized prompts in what a stage calls a batch: in sequences and dataclasses."""
-    if isinstance(made, TokenizedPrompt):
-        return [made]
-    if isinstance(made, list | tuple):
-        return [prompt for part in made for prompt in prompts_in(part)]
-    if is_dataclass(made) and not isinstance(made, type):
-        return [p for entry in fields(made) for p in prompts_in(getattr(made, entry.name))]
-    return []
 
 
 def _memory(learner: Learner, optimiser: Optimiser) -> dict[str, int]:

@@ -8,8 +8,8 @@ Measured before step 0 and written to the run::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Measure:
 
 def measure(example: Sequence[Item], made: object) -> Measure | None:
     """The size of what `tokenize` made of an example; None where that has no tokenized prompt."""
-    prompts = list(_prompts(made))
+    prompts = prompts_in(made)
     if not prompts:
         return None
     inputs = [audio_input for prompt in prompts for audio_input in prompt.audio_inputs]
@@ -57,12 +57,15 @@ def measure(example: Sequence[Item], made: object) -> Measure | None:
     )
 
 
-def _prompts(made: object) -> Iterable[TokenizedPrompt]:
+def prompts_in(made: object) -> list[TokenizedPrompt]:
+    """The tokenized prompts in what a stage calls a batch: in sequences and dataclasses."""
     if isinstance(made, TokenizedPrompt):
-        yield made
-    elif isinstance(made, list | tuple):
-        for part in made:
-            yield from _prompts(part)
+        return [made]
+    if isinstance(made, list | tuple):
+        return [prompt for part in made for prompt in prompts_in(part)]
+    if is_dataclass(made) and not isinstance(made, type):
+        return [p for entry in fields(made) for p in prompts_in(getattr(made, entry.name))]
+    return []
 
 
 def summary(measures: Sequence[Measure]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
+from harken.train import parallel
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MicroBatch:
@@ -33,9 +35,10 @@ class Prepared:
     """The work of one step.
 
     Attributes:
-        micro_batches: empty: nothing is learned in this step.
-        counts: numbers for the metrics that are summed over processes, such as ``clips``.
-        about: further metrics of the step, the same in all processes.
+        micro_batches: of the whole step; in several processes all prepare the same ones, and each
+            takes its share. Empty: nothing is learned in this step.
+        counts: numbers of the whole step for its metrics, such as ``clips``.
+        about: further metrics of the step.
     """
 
     micro_batches: Sequence[MicroBatch]
@@ -70,5 +73,10 @@ class Objective:
 
 
 def pieces(things: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    """`things` in order, in pieces of `size`; the last may be smaller."""
-    return [things[start : start + size] for start in range(0, len(things), size)]
+    """`things` in order, in pieces of `size`; the last may be smaller.
+
+    In several processes the pieces are so small that there is one for each: a process takes every
+    n-th of them.
+    """
+    most = max(1, min(size, -(-len(things) // parallel.size())))
+    return [things[start : start + most] for start in range(0, len(things), most)]

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError
 from harken.files import write_whole
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train import parallel
 from harken.train.checkpoint import REFERENCE, open_stage
 from harken.train.optimiser import rates
 from harken.train.stage import LoopSettings
@@ -48,10 +49,17 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
         run: its run.
 
     Raises:
+        ConfigError: the model will be sharded.
         ModelError: the saved reference is of another model.
     """
     from safetensors.torch import load, save
 
+    if parallel.sharded():
+        raise ConfigError(
+            "the model at the start of a stage is kept whole, and the model is sharded",
+            where=settings.name,
+            hint="Train with --parallel ddp, or without a reference (kl=0).",
+        )
     learner.trainable(list(rates(learner, settings)))
     tensors = learner.trained_tensors()
     found = open_stage(run, settings.name)

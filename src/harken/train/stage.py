@@ -61,6 +61,7 @@ class LoopSettings:
         groups: the module groups that are trained; the others are frozen.
         seed: of order, options, augmentation, dropout and sampling.
         accumulate: micro-batches in a step: the gradient is that of all their examples together.
+        gradient_checkpointing: compute activations again in the backward pass, for less memory.
         checkpoint_every: steps between checkpoints.
         checkpoint_s: seconds after which there is one at the latest; 0: by steps only. No result
             depends on it.
@@ -85,6 +86,7 @@ class LoopSettings:
     groups: tuple[str, ...] = GROUPS
     seed: int = 0
     accumulate: int = 1
+    gradient_checkpointing: bool = False
     checkpoint_every: int = 100
     checkpoint_s: float = 60.0
     evaluate_every: int = 0

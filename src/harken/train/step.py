@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from harken.models.engine.net import GROUPS, LearnerNet
 from harken.models.learner import Learner
+from harken.train import parallel
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.parallel import Held
 
 
 def set_modes(net: LearnerNet, training: bool) -> None:
@@ -36,24 +40,42 @@ def set_modes(net: LearnerNet, training: bool) -> None:
                 module.train()
 
 
+@dataclass(slots=True)
 class _Sums:
-    """What the micro-batches of a step add up to."""
+    """What the micro-batches of a step add up to.
 
-    def __init__(self) -> None:
-        self.loss = 0.0
-        self.audio = 0.0
-        self.learned = False
-        self.means: dict[str, float] = {}
+    Attributes:
+        loss: weighted by the shares.
+        audio: squared norm of the gradient of the audio tokens.
+        bad: losses that are not finite.
+        reached: see `harken.train.parallel.Held.reached`.
+        means: further metrics, weighted by the shares.
+    """
+
+    loss: float = 0.0
+    audio: float = 0.0
+    bad: int = 0
+    reached: set[str] = field(default_factory=set)
+    means: dict[str, float] = field(default_factory=dict)
 
     def add(self, share: float, value: float, means: Mapping[str, float]) -> None:
         """One micro-batch with its share in the step."""
         self.loss += share * value
+        self.bad += not math.isfinite(value)
         for name, mean in means.items():
             self.means[name] = self.means.get(name, 0.0) + share * mean
 
+    def over_processes(self) -> None:
+        """Sum everything over all processes."""
+        if parallel.size() > 1:
+            own = [self.loss, self.audio, float(self.bad), *self.means.values()]
+            self.loss, self.audio, bad, *means = parallel.summed(own)
+            self.bad = int(bad)
+            self.means = dict(zip(self.means, means, strict=True))
+
 
 def take_step(
-    learner: Learner, optimiser: Optimiser, objective: Objective, prepared: Prepared
+    held: Held, optimiser: Optimiser, objective: Objective, prepared: Prepared
 ) -> dict[str, Any]:
     """One step on prepared work; returns its metrics.
 
@@ -64,33 +86,52 @@ def take_step(
     about = {**prepared.counts, **prepared.about}
     if not prepared.micro_batches:
         return {"loss": None, **about}
-    total = sum(micro.weight for micro in prepared.micro_batches)
     sums = _Sums()
-    for micro in prepared.micro_batches:
-        _pass(learner, objective, micro, micro.weight / total, sums)
+    for micro, share in own_share(prepared.micro_batches, parallel.rank(), parallel.size()):
+        loss = held.run(partial(_pass, held, objective, micro, share, sums))
+        if sums.bad and parallel.size() == 1:
+            break  # other processes would wait for this one's gradient
+        _backward(held.learner, loss, sums)
+        optimiser.collect()
+    sums.over_processes()
+    if sums.bad:
+        raise NotFiniteError(f"the loss is {sums.loss}")
     record: dict[str, Any] = {"loss": round(sums.loss, 6)}
-    if sums.learned:
+    if optimiser.reduce(sums.reached):
         record |= optimiser.clip()
         record["audio_grad_norm"] = round(math.sqrt(sums.audio), 8)
         optimiser.step()
-    return record | about | {name: round(mean, 6) for name, mean in sums.means.items()}
+    means = {name: round(mean, 6) for name, mean in sums.means.items()}
+    return record | about | means
 
 
-def _pass(
-    learner: Learner, objective: Objective, micro: MicroBatch, share: float, sums: _Sums
-) -> None:
-    """Forward and backward pass of one micro-batch, its loss weighted by its share in the step."""
+def own_share(
+    micro_batches: Sequence[MicroBatch], rank: int, size: int
+) -> list[tuple[MicroBatch, float]]:
+    """The micro-batches of one process of `size`, each with its share in the whole step.
+
+    All processes have as many: one that has fewer takes the first again, with a share of 0.
+    """
+    total = sum(micro.weight for micro in micro_batches)
+    own = [(micro, micro.weight / total) for micro in micro_batches[rank::size]]
+    missing = -(-len(micro_batches) // size) - len(own)
+    return own + [(micro_batches[0], 0.0)] * missing
+
+
+def _pass(held: Held, objective: Objective, micro: MicroBatch, share: float, sums: _Sums) -> Tensor:
+    """Forward pass of one micro-batch; returns its loss, weighted by its share in the step."""
     loss, means = objective.loss(micro)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise NotFiniteError(f"the loss is {value}")
-    sums.add(share, value, means)
+    sums.add(share, float(loss.detach()), means)
+    sums.reached |= held.reached(loss)
+    return loss if share == 1 else loss * share
+
+
+def _backward(learner: Learner, loss: Tensor, sums: _Sums) -> None:
+    """Backward pass of one micro-batch."""
     if not loss.requires_grad:  # a batch without audio, and the language model is frozen
         return
-    weighted = loss if share == 1 else loss * share
-    weighted.backward()  # type: ignore[no-untyped-call]
-    sums.learned = True
-    audio: Tensor | None = learner.engine.audio
+    loss.backward()  # type: ignore[no-untyped-call]
+    audio = learner.engine.audio
     if audio is not None and audio.grad is not None:
         sums.audio += float(audio.grad.norm()) ** 2
     learner.engine.audio = None

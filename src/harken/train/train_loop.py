@@ -11,19 +11,23 @@ from collections.abc import Sequence
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
-from harken.models.kept_frames import frames_kept
+from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.runs import Run
-from harken.train import dry, evaluation
+from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
-from harken.train.objective import Objective
-from harken.train.optimiser import NotFiniteError, Optimiser
+from harken.train.loader import Loader
+from harken.train.objective import Objective, Prepared
+from harken.train.optimiser import NotFiniteError, Optimiser, freeze
 from harken.train.parameters import tell_parameters
+from harken.train.recompute import recomputed
+from harken.train.sharding import hold
 from harken.train.stage import LoopSettings
 from harken.train.step import set_modes, take_step
+from harken.train.trackers import StageTrackers, stage_trackers
 
 
 def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Objective) -> str:
@@ -43,20 +47,39 @@ def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Ob
         RunError: the loss, a gradient or a weight is not finite.
     """
     with deterministic(settings.threads):
-        return _Loop(learner, settings, run, objective).all()
+        freeze(learner, settings)
+        with (
+            recomputed(learner.net, settings.gradient_checkpointing),
+            frames_kept(learner, OFF if parallel.sharded() else settings.features),
+            Loader(objective, settings.steps) as loader,
+        ):
+            return _Loop(learner, settings, run, objective, loader).all()
 
 
 class _Loop:
     """One call of `train_loop`."""
 
     def __init__(
-        self, learner: Learner, settings: LoopSettings, run: Run, objective: Objective
+        self,
+        learner: Learner,
+        settings: LoopSettings,
+        run: Run,
+        objective: Objective,
+        loader: Loader,
     ) -> None:
         self.learner, self.settings, self.run, self.objective = learner, settings, run, objective
+        self.loader = loader
         self.found: Checkpoint = open_stage(run, settings.name)
+        if not self.found.finished:  # with the whole model, before it is sharded
+            tell_parameters(learner, run, settings.name)
+            if self.found.step == 0:
+                freeze(learner, settings)  # what is frozen is told
+                objective.check()
+        self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = None if dry.current() else evaluation.current()
         self.watch = AudioWatch(run, settings.name, settings.audio_faults)
+        self.trackers = StageTrackers(())
         self.saved_at = time.monotonic()
         self.saving_s = 0.0
 
@@ -65,17 +88,15 @@ class _Loop:
         found = self.found
         first = found.restore(self.learner, self.optimiser)
         if not found.finished:
-            tell_parameters(self.learner, self.run, self.settings.name)
-            with frames_kept(self.learner, self.settings.features):
+            with stage_trackers(self.run.folder, self.settings) as self.trackers:
                 self._steps(first)
+        self.held.close()
         self.learner.trainable(GROUPS)
         self.learner.net.eval()
         return found.stopped
 
     def _steps(self, first: int) -> None:
         """All steps from `first` on, with their evaluations."""
-        if first == 0:
-            self.objective.check()
         todo = range(first, self.settings.steps)
         done, stopped = first, ""
         for step in track(todo, self.settings.name, total=len(todo)):
@@ -84,18 +105,19 @@ class _Loop:
             self._step(step)
             done = step + 1
         stopped = stopped or self._evaluated(self.settings.steps)
+        self._share_buffers()
         self.found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)
 
     def _step(self, step: int) -> None:
         """One step with its metrics, and a checkpoint if one is due."""
         settings, start = self.settings, time.perf_counter()
-        seed_step(settings.seed, settings.name, step)
+        seed_step(settings.seed, settings.name, step, parallel.rank())
         set_modes(self.learner.net, self.objective.training)
         own = self.optimiser.set_rates(step)
         try:
-            prepared = self.objective.prepare(step)
+            prepared = self._prepared(step)
             dry.prepared(self.learner, settings, prepared, lambda: self.objective.named(step))
-            record = take_step(self.learner, self.optimiser, self.objective, prepared)
+            record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
                 f"{error} in step {step}{listed(self.objective.named(step))}",
@@ -106,13 +128,16 @@ class _Loop:
         due = last or self._due(step + 1)
         head = {"stage": settings.name, "step": step, "loss": record.pop("loss"), **own}
         self.run.append("metrics", [{**head, **record}], sync=due)
-        self.run.log({"stage": settings.name, "step": step, "s": time.perf_counter() - start})
+        self.trackers.log({**head, **record})
+        times = {"s": time.perf_counter() - start, "waited_s": self.loader.waited_s}
+        self.run.log({"stage": settings.name, "step": step, **times})
         self.watch.see(record, self.objective.named(step))
         dry.stepped(self.optimiser, time.perf_counter() - start)
         if due:
             self.optimiser.require_finite(step)
         if due and not last:
             before = time.monotonic()
+            self._share_buffers()
             self.found.save(self.learner, self.optimiser, step + 1, finished=False)
             self.saved_at = time.monotonic()
             self.saving_s = self.saved_at - before
@@ -128,7 +153,18 @@ class _Loop:
         if done % self.objective.stride or not settings.checkpoint_s:
             return False
         pause = max(settings.checkpoint_s, 10 * self.saving_s)
-        return time.monotonic() - self.saved_at >= pause
+        return parallel.share(time.monotonic() - self.saved_at >= pause)
+
+    def _prepared(self, step: int) -> Prepared:
+        """The work of a step; where the model makes it (replies), all processes make the same."""
+        if self.objective.ahead:
+            return self.loader.get(step)
+        return self.held.look(lambda: self.loader.get(step))
+
+    def _share_buffers(self) -> None:
+        """Batch norm statistics are those of process 0: each has seen other examples."""
+        groups = [getattr(self.learner.net, name) for name in self.optimiser.rates]
+        parallel.share_tensors([buffer for group in groups for buffer in group.buffers()])
 
     def _evaluated(self, done: int) -> str:
         """Evaluate after `done` steps if it is due; returns why the stage should stop."""
@@ -140,10 +176,15 @@ class _Loop:
             for record in self.run.stream(evaluation.RECORDS)
             if record.get("stage") == settings.name
         ]
+        self.loader.rest()
         self.learner.net.eval()
-        found = self.evaluate(done, earlier)
+        self._share_buffers()
+        evaluate = self.evaluate
+        found = parallel.share(self.held.look(lambda: evaluate(done, earlier)))
+        self.learner.clear_cache()  # what it kept is of weights that are about to change
         record = {"stage": settings.name, "step": done, "stop": found.stop, **found.metrics}
         self.run.append(evaluation.RECORDS, [record])
+        self.trackers.log(record, "evaluation/")
         return found.stop
 
 

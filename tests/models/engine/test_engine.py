@@ -17,6 +17,7 @@ from harken.audio.clip import silence
 from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.composed.model import ComposedModel, _features
+from harken.models.engine.engine import eval_mode
 from harken.models.engine.tree_forward import TreeReader
 from harken.models.load import load_model
 from tiny_audio import NAMES, mini, named, sound
@@ -205,3 +206,15 @@ def test_cache_size_is_a_setting(learner: ComposedModel, tmp_path: Path) -> None
     learner.save(tmp_path / "model")
     assert ComposedModel.load(tmp_path / "model").engine._encoded.limit == 512 << 20
     assert load_model(f"{tmp_path / 'model'}?remember_mb=3").engine._encoded.limit == 3 << 20
+
+
+def test_evaluation_mode_leaves_each_module_as_it_was() -> None:
+    """In training a frozen module is in evaluation mode, and stays so after a reply was sampled."""
+    net = mini(audio_encoder="conformer", dropout=0.1).net
+    net.train()
+    net.audio_encoder.eval()
+    before = {name: module.training for name, module in net.named_modules()}
+    assert {*before.values()} == {True, False}
+    with eval_mode(net):
+        assert not any(module.training for module in net.modules())
+    assert {name: module.training for name, module in net.named_modules()} == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -134,7 +135,15 @@ assert not store.counts.damaged
 
 def test_several_processes_write_read_and_remove_at_once(tmp_path: Path) -> None:
     """The limit is below what they write, so that entries vanish while others read them."""
-    command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parent)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        WRITER,
+        str(tmp_path),
+        str(Path(__file__).parent),
+    ]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     errors = [process.communicate(timeout=200)[1].decode() for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], errors
@@ -142,6 +151,26 @@ def test_several_processes_write_read_and_remove_at_once(tmp_path: Path) -> None
         number = next(n for n in range(20) if key(n) == path.stem)
         assert same(FeatureStore(tmp_path).get(key(number)), entry(number))
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_temporary_file_is_one_processs_and_one_threads_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    plain = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        names.append(Path(source).name)
+        plain(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    FeatureStore(tmp_path).put(key(0), entry(0))
+    other = threading.Thread(target=FeatureStore(tmp_path).put, args=(key(0), entry(0)))
+    other.start()
+    other.join()
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    FeatureStore(tmp_path).put(key(0), entry(0))
+    assert len({*names}) == 3 and not list(tmp_path.rglob("*.part"))
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_memory_is_used(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class Engine:
         reader: forward passes over prompts with shared prefixes.
         encodes: number of clips encoded for inference.
         audio: audio tokens of the last batch, for their gradient.
+        touch: what is done to the inputs (B, L, width) of a batch without audio, if anything.
         kept: frames of the audio encoder that are kept on disk, while it is frozen.
     """
 
@@ -102,6 +103,7 @@ class Engine:
         self.reader = TreeReader(net.lm, positions, mode)
         self.encodes = 0
         self.audio: Tensor | None = None
+        self.touch: Callable[[Tensor], Tensor] | None = None
         self.kept: KeptFrames | None = None
         self._encoded: LruCache[Tensor] = LruCache(cache_bytes)
         self._prefixes = PrefixCache()
@@ -316,7 +318,7 @@ class Engine:
         check_placeholders(prompts, [len(tokens) for tokens in encoded], self.tokenizer)
         self.audio = None
         if not encoded:
-            return embedded
+            return embedded if self.touch is None else self.touch(embedded)
         audio = torch.cat(encoded)
         if torch.is_grad_enabled():
             check_finite(encoded, prompts)

@@ -85,12 +85,7 @@ def write_model(model: NativeLearner, folder: Path, settings: NativeSettings) ->
     if not model.bases:
         return {**content, "files": _write_class(model, folder)}
 
-    def tensors(_: Base) -> dict[str, Tensor]:
-        here = model.bases[0].find()
-        plain = replace(settings, device="cpu", dtype=dtype.removeprefix("torch."))
-        return NativeNet(open_family(here, plain)).state_dict()
-
-    kept = changed(state, model.bases, tensors)
+    kept = changed(state, model.bases, lambda _: base_tensors(model))
     data = to_bytes({name: t.cpu().contiguous() for name, t in sorted(kept.items())})
     files.write_whole(folder / TRAINED_FILE, data)
     other = {n: str(t.dtype) for n, t in sorted(state.items()) if str(t.dtype) != dtype}
@@ -101,6 +96,13 @@ def write_model(model: NativeLearner, folder: Path, settings: NativeSettings) ->
         "base_files": dict(model.config["files"]),
         "files": files.checksums(folder, [TRAINED_FILE]),
     }
+
+
+def base_tensors(model: NativeLearner) -> dict[str, Tensor]:
+    """The tensors of the base in the dtype of the model, by their names in the net."""
+    dtype = str(model.family.like.dtype).removeprefix("torch.")
+    plain = replace(model.settings, device="cpu", dtype=dtype)
+    return NativeNet(open_family(model.bases[0].find(), plain)).state_dict()
 
 
 def _write_class(model: NativeLearner, folder: Path) -> dict[str, str]:

@@ -1,0 +1,215 @@
+"""Training in several processes: who does what, and how their gradients become one.
+
+Started by ``torchrun`` or ``accelerate launch``, every process prepares the same steps and takes
+its share of the micro-batches. The loss of each is weighted by its share in the whole step, over
+all processes, and the gradients are summed: the update is that of one process.
+
+The wrappers of torch (DistributedDataParallel) and accelerate are not used: they average over
+processes, whatever each had; they want one ``forward`` where the engine calls encoder, embeddings
+and decoder; and their buckets are laid out anew after the first step, so that a resumed run with
+more than two processes adds in another order. Here the order is that of the net, always.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from harken import progress
+from harken.errors import ConfigError
+from harken.models.learner import Learner
+from harken.runs import Run
+
+T = TypeVar("T")
+
+KINDS = ("ddp", "fsdp")
+"""How the model is held: whole in every process, or sharded over them (FSDP2)."""
+
+_BUCKET = 16 << 20
+_kind: ContextVar[str] = ContextVar("parallel", default="ddp")
+
+
+def size() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process; 0 writes."""
+    return dist.get_rank() if size() > 1 else 0
+
+
+def sharded() -> bool:
+    """Whether the model is sharded over several processes."""
+    return size() > 1 and _kind.get() == "fsdp"
+
+
+@contextmanager
+def processes(device: str = "", kind: str = "") -> Iterator[str]:
+    """Join the processes of ``torchrun`` or ``accelerate launch`` for a block; alone: nothing.
+
+    Args:
+        device: where it is trained; ``cuda`` becomes the device of this process.
+        kind: one of `KINDS`; empty: ``fsdp`` if ``accelerate launch`` was told so, else ``ddp``.
+
+    Yields:
+        The device of this process.
+
+    Raises:
+        ConfigError: an unknown kind.
+    """
+    chosen = kind or ("fsdp" if os.environ.get("ACCELERATE_USE_FSDP") == "true" else "ddp")
+    if chosen not in KINDS:
+        raise ConfigError(f"parallel is {kind!r}", hint=f"Known: {', '.join(KINDS)}.")
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+        yield device
+        return
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    on_gpu = device.startswith("cuda")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(minutes=30))
+    token = _kind.set(chosen)
+    try:
+        if rank():
+            progress.quiet()
+        yield device
+    finally:
+        _kind.reset(token)
+        dist.destroy_process_group()
+
+
+def barrier() -> None:
+    """Wait for all processes."""
+    if size() > 1:
+        share(None)
+
+
+def share(value: T) -> T:
+    """The value of process 0."""
+    if size() == 1:
+        return value
+    held = [value]
+    dist.broadcast_object_list(held, src=0)
+    return held[0]
+
+
+def summed(values: Sequence[float]) -> list[float]:
+    """The sums of numbers over all processes, each in float64."""
+    if size() == 1:
+        return list(values)
+    whole = torch.tensor(values, dtype=torch.float64, device=_home())
+    dist.all_reduce(whole)
+    return [float(value) for value in whole]
+
+
+def sum_tensors(tensors: Sequence[Tensor]) -> None:
+    """Replace float32 tensors by their sums over all processes, in buckets of a fixed order."""
+    start, held = 0, 0
+    for end, tensor in enumerate(tensors, 1):
+        held += tensor.numel()
+        if held >= _BUCKET or end == len(tensors):
+            own = tensors[start:end]
+            flat = torch.cat([one.reshape(-1) for one in own])
+            dist.all_reduce(flat)
+            at = 0
+            for one in own:
+                one.copy_(flat[at : at + one.numel()].view_as(one))
+                at += one.numel()
+            start, held = end, 0
+
+
+def share_tensors(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by those of process 0."""
+    if size() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
+
+
+def part(whole: Tensor) -> Tensor:
+    """This process's part of a tensor that is sharded along its first dimension."""
+    parts = whole.chunk(size(), 0)
+    return parts[rank()] if rank() < len(parts) else whole[:0]
+
+
+def open_run(folder: Path, spec: Mapping[str, Any]) -> Run:
+    """`Run.open` in process 0; in the others a run that can be read and ignores what is written."""
+    if rank() == 0:
+        opened = Run.open(folder, spec)
+        barrier()
+        return opened
+    barrier()
+    return Follower(folder, dict(spec))
+
+
+class Follower(Run):
+    """A run that process 0 writes to."""
+
+    def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
+        super().__init__(folder, spec, writable=False)
+
+    def append(self, name: str, records: Any, *, sync: bool = True) -> None:
+        """Nothing: process 0 writes."""
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Nothing: process 0 writes."""
+
+    def truncate(self, name: str, n_records: int) -> None:
+        """Nothing: process 0 writes."""
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Nothing: process 0 writes."""
+        return self.folder / f"{name}.json"
+
+    def finish(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Nothing: process 0 writes."""
+
+
+def in_first(write: Callable[[], None]) -> None:
+    """Call `write` in process 0, while the others wait."""
+    if rank() == 0:
+        write()
+    barrier()
+
+
+class Held:
+    """How the processes hold the model: here whole, in one process or in each of several."""
+
+    sharded = False
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do `work`, which computes with the model; all processes do as much of it."""
+        return work()
+
+    def look(self, work: Callable[[], T]) -> T:
+        """Do `work`, which reads the model without a gradient; all processes do the same."""
+        return work()
+
+    def reached(self, loss: Tensor) -> set[str]:
+        """Names of trained tensors that a backward pass of `loss` reaches, where it must be asked.
+
+        Held whole, the gradients themselves tell.
+        """
+        return set()
+
+    def close(self) -> None:
+        """Leave the model whole in every process, as it was."""
+
+
+def _home() -> torch.device:
+    """Where numbers are for a collective call."""
+    on_gpu = dist.get_backend() == "nccl"
+    return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
