@@ -23,7 +23,7 @@ def test_half_a_piece_is_made_again_whole(tmp_path: Path, there: int) -> None:
         run.append("s-labels", [{"number": n} for n in range(there)])
         found = kept_records(run, "s", "labels", 7, make, size=3)
         assert found == [{"number": n} for n in range(max(7, there))]
-        whole = [range(0, 3), range(3, 6), range(6, 7)]
+        whole = [range(3), range(3, 6), range(6, 7)]
         assert asked == whole[there // 3 :] if there < 7 else asked == []
         asked.clear()
         assert kept_records(run, "s", "labels", 7, make, size=3) == found and not asked
