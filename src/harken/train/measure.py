@@ -121,7 +121,7 @@ def tell_room(run: Run, stage: str, measures: Sequence[Measure], context: int, r
         more = f" … {len(tight) - 10} more" if len(tight) > 10 else ""
         text = (
             f"{len(tight)} of {len(measures)} prompts leave fewer than {room} tokens for a reply, "
-            f"in a context of {context}: replies are cut there (items {', '.join(tight[:10])}{more})"
+            f"in a context of {context}: they are cut there (items {', '.join(tight[:10])}{more})"
         )
         run.log({"stage": stage, "room": text})
         tell(f"{stage}: {text}")
