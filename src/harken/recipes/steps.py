@@ -115,7 +115,7 @@ def run_stage(
     watch = watching.current()
     asked: list[Item] = []
     if watch is not None:
-        watch.begin(learner)
+        watch.begin(learner, settings.threads)
         items, asked = watch.trained_on(items), watch.asked(stage, settings)
         settings = watching.with_evaluations(settings) if asked else settings
     spec = {
