@@ -185,6 +185,21 @@ def others(root: Path) -> None:
     (root / "settings.yaml").write_text(block.text)
 
 
+def swift(root: Path) -> None:
+    """A training set in the format of ms-swift, whose audio is below the recordings."""
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": "<audio>What is heard?"},
+                {"role": "assistant", "content": path.parent.name},
+            ],
+            "audios": [str(path.relative_to(root / "recordings"))],
+        }
+        for path in sorted((root / "recordings").rglob("*.wav"))[:4]
+    ]
+    (root / "swift.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def words(root: Path) -> None:
     """Transcripts of the recordings, for the condition of that name."""
     paths = sorted((root / "recordings").rglob("*.wav"))
@@ -201,6 +216,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release(root)
     others(root)
     words(root)
+    swift(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setenv("HARKEN_BENCHMARKS", str(root))

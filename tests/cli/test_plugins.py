@@ -25,6 +25,7 @@ LINES = {
     "family_longer": 60,
     "encoder_patches": 60,
     "stage_lm_only": 35,
+    "format_question_marks": 40,
 }
 """Plugin -> lines that it may take: one file each, text at its head included."""
 
@@ -194,6 +195,19 @@ DISTRIBUTION = {
     "my_extras-1.0.dist-info/entry_points.txt": "[harken.layouts]\nmine = good:LAYOUT\n"
     "broken = broken:LAYOUT\nfolder = good:LAYOUT\n",
 }
+
+
+def test_a_format_of_training_sets_is_read_and_its_faults_are_told(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.sin(np.arange(8000) / 5).astype(np.float32), 16_000)
+    path = tmp_path / "talk.qa"
+    path.write_text("a.wav | What is it? a tone\n")
+    done = harken("show", str(path), "--json", plugin="format_question_marks")
+    (item,) = found(done)["items"]
+    assert (item["question"], item["answer"]) == ("What is it?", "a tone")
+    path.write_text("a.wav | What is it? a tone\nno bar\ngone.wav | And this? x\n")
+    done = harken("show", str(path), plugin="format_question_marks")
+    assert done.returncode == 3
+    assert "line 2: it has no bar" in done.stderr and "line 3: audio 'gone.wav'" in done.stderr
 
 
 def test_the_plugin_in_the_docs_works(items: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from harken.runs import Run
 from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
 from harken.shards.write import write_dataset
+from harken.train.grpo_settings import GrpoSettings
+from harken.train.stages import STAGES
 
 
 def items(*splits: str) -> list[Item]:
@@ -82,6 +84,33 @@ def test_groups_with_a_signal_are_counted(
     text = signal_text(found)
     assert f"{with_signal} of {groups} groups" in text
     assert ("nothing was learned" in text) == (with_signal == 0)
+
+
+def test_replies_that_were_left_out_are_told(tmp_path: Path) -> None:
+    """Also where no reply of a step had a reward: that is no reward of 0."""
+    with Run.open(tmp_path / "grpo", {"kind": "train"}) as run:
+        told = {"stage": "grpo", "groups": 2, "groups_left_out": 1}
+        run.append("metrics", [{**told, "reward": 0.5, "replies_left_out": 0},
+                               {**told, "reward": None, "replies_left_out": 8}])  # fmt: skip
+    found = reward_signal(tmp_path, ["grpo"])
+    assert found["grpo"]["reward"] == 0.5 and found["grpo"]["replies_left_out"] == 8
+    assert "8 replies were left out" in signal_text(found)
+    none = {"grpo": {"groups": 2, "with_signal": 0, "reward": None}}
+    assert "mean unknown" in signal_text(none)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "taken"),
+    [("accuracy=1", 2), ("accuracy=1,wer=1", 4), ("time-iou=1", 1), ("wer=1", 2)],
+)
+def test_open_ended_items_are_taken_where_a_reward_is_made_for_them(
+    rewards: str, taken: int
+) -> None:
+    asked = [*items("train", "train"), Item("What is said?", "good morning"),
+             Item("When?", "1.0 to 2.0 s")]  # fmt: skip
+    settings = GrpoSettings(rewards=rewards)
+    assert len(STAGES.get("grpo").chosen(asked, settings)) == taken
+    assert len(STAGES.get("sft").chosen(asked, None)) == 4
 
 
 @pytest.mark.parametrize(("with_signal", "code"), [(0, NO_SIGNAL), (1, 0)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -25,6 +26,7 @@ from harken.models.engine.weights import WEIGHTS, write_tensors
 from harken.models.http.model import HttpModel
 from harken.models.http.push import WeightPush, read_push
 from harken.models.http.settings import HttpSettings
+from harken.serve.fields import BadRequest
 from harken.serve.reload import WeightReloader, check_local
 from tiny_audio import NAMES, mini, named
 
@@ -180,16 +182,22 @@ def test_the_key_of_a_server_guards_its_weights(
      ("fe80::1%eth0", False), ("", False), (None, False), ("localhost", False)],
 )  # fmt: skip
 def test_weights_are_reloaded_for_this_computer_only(remote: str | None, local: bool) -> None:
-    from types import SimpleNamespace
-
-    from harken.serve.fields import BadRequest
-
     request: Any = SimpleNamespace(remote=remote)
     if local:
         check_local(request)
     else:
         with pytest.raises(BadRequest, match="this computer only"):
             check_local(request)
+
+
+def test_a_client_elsewhere_is_refused_whatever_it_posts(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(request: Any) -> None:
+        raise BadRequest("on this computer only", status=403)
+
+    monkeypatch.setattr("harken.serve.server.check_local", elsewhere)
+    assert post(server.url, {"sha256": "0" * 64})[0] == 403
 
 
 @pytest.mark.parametrize("text", ["", "folder", "folder:", "disk:/x", "none:/x", "lora"])

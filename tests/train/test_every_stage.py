@@ -7,32 +7,24 @@ beside the usual settings is in `CASES`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_audioflamingo3
-import tiny_qwen2_audio
-import tiny_qwen_omni
-from tiny import write
+import torch
+from learner_kinds import KINDS, learner_folders, projecting
 
 from harken.ask.prompt import make_prompt
 from harken.item import Item
 from harken.models.learner import Learner, load_learner
-from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage, save_once
 from harken.runs import Run, read_run
 from harken.train.sft import SftSettings
 from harken.train.stages import STAGES
-from tiny_audio import NAMES, TEXTS, alike, mini, named
+from tiny_audio import NAMES, TEXTS, alike, named
 
-NATIVE = {
-    "qwen2_audio": tiny_qwen2_audio.TINY,
-    "audioflamingo3": tiny_audioflamingo3.TINIES[0],
-    "qwen2_5_omni": next(t for t in tiny_qwen_omni.TINIES if t.kind.startswith("qwen2_5_omni")),
-}
-KINDS = ("composed", *NATIVE)
 STEPS = 8
 
 
@@ -42,21 +34,45 @@ class Case:
 
     Attributes:
         settings: changes of the usual ones.
+        projects: the group that projects is trained alone.
         falls: whether its loss is one that falls.
         taught: whether the learner must know some answers before.
+        adapted: whether it needs adapters.
+        keep: which items it can learn: (learner, item).
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
+    projects: bool = False
     falls: bool = True
     taught: bool = False
+    adapted: bool = False
+    keep: Callable[[Learner, Item], bool] = lambda learner, item: True
+
+
+def short(learner: Learner, item: Item) -> bool:
+    """Whether the answer has at most as many tokens as the shortest clip has audio tokens."""
+    return not item.choices and len(learner.tokenizer.encode(item.answer)) < 3
 
 
 CASES = {
-    # The encoder of some classes projects.
-    "align": Case({"groups": ("audio_encoder", "projector")}),
+    "align": Case(projects=True),
+    "ctc": Case({"held_out": 0.3}, projects=True, keep=short),
+    "distil": Case(projects=True),
     "timestamps": Case({"resolution": 0.1, "max_s": 2.0}),
     "idk": Case({"batch": 6, "known_from": 1, "temperature": 0.2, "max_tokens": 4}, taught=True),
     "dpo": Case({"from_choices": True, "lr": 1e-3}),
+    "activation": Case(
+        {
+            "collect": 6,
+            "least": 1,
+            "least_tokens": 1,
+            "max_tokens": 40,
+            "temperature": 1.5,
+            "top_p": 1.0,
+            "prompts": (TEXTS[0],),
+        },
+        adapted=True,
+    ),
     "grpo": Case(
         {"items": 2, "group": 4, "max_tokens": 2, "temperature": 2.0, "lr": 1e-3}, falls=False
     ),
@@ -66,13 +82,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """kind -> what `load_learner` opens."""
-    root = tmp_path_factory.mktemp("learners")
-    mini().save(root / "composed")
-    found = {"composed": str(root / "composed")}
-    for kind, tiny in NATIVE.items():
-        write(tiny, root / kind, FAMILIES.get(tiny.kind).template)
-        found[kind] = f"native:{root / kind}"
-    return found
+    return learner_folders(tmp_path_factory.mktemp("learners"))
 
 
 @pytest.fixture(scope="module")
@@ -81,23 +91,26 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     folder = tmp_path_factory.mktemp("sounds")
     one = [named(folder, name, 0, 0.3) for name in NAMES]
     two = [alike(folder, "noise", "noise"), alike(folder, "noise", "low tone")]
-    opened = [replace(named(folder, name, 1, 0.3), choices=(), question=TEXTS[0]) for name in NAMES]
+    opened = [replace(named(folder, name, 1, 0.6), choices=(), question=TEXTS[0]) for name in NAMES]
     timed = [replace(opened[n], answer=f"{NAMES[n]} at 0.{n + 1}s") for n in range(2)]
     return [*one, *two, *opened, *timed]
 
 
-def settings(name: str) -> Any:
+def settings(name: str, kind_of_learner: str) -> Any:
     kind = STAGES.get(name).settings
     known = {entry.name for entry in fields(kind)}
     usual = {"steps": STEPS, "lr": 5e-3, "batch": 4, "checkpoint_every": 3, "threads": 1}
-    own = CASES.get(name, Case()).settings
+    case = CASES.get(name, Case())
+    own = case.settings | ({"groups": projecting(kind_of_learner)} if case.projects else {})
     return kind(**{key: value for key, value in {**usual, **own}.items() if key in known})
 
 
 def opened(kind: str, dtype: str, name: str, folders: dict[str, str], items: list[Item]) -> Learner:
     """A learner as the stage gets it."""
-    learner = load_learner(folders[kind], dtype=dtype)
-    if not CASES.get(name, Case()).taught:
+    learner, case = load_learner(folders[kind], dtype=dtype), CASES.get(name, Case())
+    if case.adapted:
+        return adapted(learner)
+    if not case.taught:
         return learner
     folder = Path(folders["composed"]).parent / f"taught-{kind}-{dtype}"
     if not folder.is_dir():
@@ -106,6 +119,22 @@ def opened(kind: str, dtype: str, name: str, folders: dict[str, str], items: lis
         run_stage("sft", learner, few, taught, folder.with_suffix(".runs"))
         learner.save(folder)
     return load_learner(str(folder), dtype=dtype)
+
+
+def adapted(learner: Learner) -> Learner:
+    """With adapters that change something, and replies that end as soon as they are cut."""
+    learner.add_lora(rank=2, alpha=4)
+    with torch.no_grad():
+        for number, (name, tensor) in enumerate(learner.net.named_parameters()):
+            if "lora_B" in name:
+                tensor.normal_(0, 0.1, generator=torch.Generator().manual_seed(number))
+    plain = learner.engine.generate
+
+    def generate(*given: Any, **named: Any) -> Any:
+        return [replace(reply, ended=True) for reply in plain(*given, **named)]
+
+    learner.engine.generate = generate  # type: ignore[method-assign]
+    return learner
 
 
 class Killed(Exception):
@@ -143,9 +172,10 @@ def test_trained_saved_opened_rerun_and_resumed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    how = settings(name)
-    chosen = STAGES.get(name).chosen(items, how)
+    how = settings(name, kind)
     learner = opened(kind, dtype, name, folders, items)
+    keep = CASES.get(name, Case()).keep
+    chosen = [item for item in STAGES.get(name).chosen(items, how) if keep(learner, item)]
     before = learner.identity()
     run_stage(name, learner, chosen, how, tmp_path / "run")
     records = read_run(tmp_path / "run" / name).records("metrics")

@@ -183,3 +183,9 @@ def test_a_watch_that_could_never_stop_is_refused() -> None:
         with pytest.raises(ConfigError, match="patience is 3, but only"):
             watched.require_watchable("sft", steps, every)
     HearingSettings().require_watchable("sft", 1, 1)  # without min_gap nothing is watched
+
+
+def test_a_model_that_has_learned_nothing_yet_is_not_counted() -> None:
+    eager = HearingSettings(grace=0.0)
+    assert not eager.counts(0, 10) and eager.counts(1, 10)
+    assert [HearingSettings(grace=0.5).counts(step, 10) for step in (4, 5)] == [False, True]

@@ -15,6 +15,7 @@ from harken.train.measure import (
     prompts_in,
     summary,
     summary_text,
+    tell_room,
     write_measures,
 )
 from harken.train.preferences import TokenizedPair
@@ -70,3 +71,14 @@ def test_prompts_are_found_in_whatever_a_stage_calls_a_batch() -> None:
     one, other = prompt(3, 1), prompt(4, 1)
     assert prompts_in([1, "a", None, {}]) == [] and prompts_in(one) == [one]
     assert prompts_in((TokenizedPair(one, other), [other], False)) == [one, other, other]
+
+
+def test_prompts_that_leave_little_room_are_told(tmp_path: Path) -> None:
+    sizes = [Measure(name, tokens, 0, 0, 0) for name, tokens in (("a", 90), ("b", 91), ("c", 99))]
+    with Run.open(tmp_path / "run", {}) as run:
+        tell_room(run, "grpo", sizes, 100, 1)
+        assert run.records("log") == []
+        tell_room(run, "grpo", sizes, 100, 10)
+        (line,) = run.records("log")
+    assert "2 of 3 prompts leave fewer than 10 tokens" in line["room"]
+    assert "(items b, c)" in line["room"]

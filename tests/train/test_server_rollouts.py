@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_qwen2_audio
+import torch
+from tiny import write
 
 pytest.importorskip("aiohttp")
 
 from test_server import Served
 
+from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, ModelError
 from harken.item import Item
+from harken.models.http.push import WeightPush
 from harken.models.http.wire import WireAnswer
-from harken.models.learner import Learner
+from harken.models.learner import Learner, load_learner
+from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train.grpo_settings import GrpoSettings
+from harken.train.rollouts import AskedPrompt
 from harken.train.server_rollouts import ServerRollouts, reply_ids
 from tiny_audio import NAMES, alike, mini
 
@@ -124,6 +131,47 @@ def test_a_server_that_is_gone_ends_the_stage_with_its_reason(tmp_path: Path) ->
             run_stage("grpo", mini(1), items(tmp_path), plan, tmp_path / "run2")
 
 
+def asked_of(learner: Learner, item: Item) -> AskedPrompt:
+    prompt = make_prompt(item, learner.style)
+    return AskedPrompt(item, prompt, learner.tokenize(prompt))
+
+
+def test_replies_by_other_weights_than_were_pushed_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as those of a second trainer that uses the same server; none is used."""
+    learner, weights = mini(1), tmp_path / "weights"
+    asked = [asked_of(learner, item) for item in items(tmp_path)]
+    learner.trainable(("lm",))
+    with serving(mini(1), weights) as url:
+        source = ServerRollouts(learner, settings(url, f"folder:{weights}"))
+        assert all(one.used for one in source.sample(asked, 0, False))
+        plain = WeightPush.reload
+        monkeypatch.setattr(WeightPush, "reload", lambda self, sha: plain(self, sha) and "another")
+        with pytest.raises(ModelError, match=r"none of 4 .* with other weights than were pushed"):
+            source.sample(asked, 1, False)
+        source.close()
+
+
+def test_a_reply_that_does_not_fit_the_context_is_left_out(tmp_path: Path) -> None:
+    learner = mini(1)
+    asked = [asked_of(learner, item) for item in items(tmp_path)]
+    longest = max(len(one.tokenized.ids) for one in asked)
+    learner.prompt_tokenizer.context = longest + 1
+    with serving(mini(1), tmp_path) as url:
+        source = ServerRollouts(learner, settings(url, "none"))
+        try:
+            found = source.sample(asked, 0, True)
+        except ModelError as error:
+            assert "longer than the context" in error.found
+        else:
+            assert all(one.used == (len(a.tokenized.ids) + len(one.ids) <= longest + 1)
+                       for a, one in zip(asked, found, strict=True) if one.ids)  # fmt: skip
+            assert any("longer than the context" in one.left_out for one in found)
+        finally:
+            source.close()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -211,3 +259,72 @@ def test_two_clips_through_a_process_of_harken_serve(tmp_path: Path) -> None:
     records = read_run(tmp_path / "out" / "grpo").records("metrics")
     assert len(records) == 2 and all(record["parity_nats"] < 1e-3 for record in records)
     assert len(read_run(tmp_path / "out" / "grpo").records("rollouts")) == 2 * 2 * 3
+
+
+class LoraServer:
+    """A server of vLLM's kind: it loads adapter folders by name, and answers with what it has."""
+
+    def __init__(self, model: Learner) -> None:
+        self.model, self.folders = model, []
+        self.served = Served(model)
+        self.url = self.served.url
+
+    def load(self, folder: Path) -> None:
+        from safetensors.torch import load
+
+        self.folders.append(folder)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        assert config["r"] == 2
+        state = load((folder / "adapter_model.safetensors").read_bytes())
+        own = dict(self.model.family.model.named_parameters())  # type: ignore[attr-defined]
+        with torch.no_grad():
+            for name, tensor in state.items():
+                plain = name.removeprefix("base_model.model.")
+                own[plain.replace(".weight", ".default.weight")].copy_(tensor)
+
+
+def test_adapters_are_pushed_as_a_folder_of_peft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Qwen2-Audio with LoRA; parity is checked in every step, so the adapters are the learner's."""
+    pytest.importorskip("peft")
+    write(tiny_qwen2_audio.TINY, tmp_path / "base", FAMILIES.get("qwen2_audio").template)
+
+    def opened() -> Learner:
+        learner = load_learner(f"native:{tmp_path / 'base'}")
+        learner.add_lora(rank=2)
+        return learner
+
+    server = LoraServer(opened())
+    monkeypatch.setattr(WeightPush, "load_adapter", lambda self, folder: server.load(folder))
+    plan = {**FEW, "groups": ("lm",), "rollouts": f"openai:{server.model.name}@{server.url}",
+            "push": f"lora:{tmp_path / 'adapters'}", "lr": 0.05}  # fmt: skip
+    learner = opened()
+    try:
+        run_stage("grpo", learner, items(tmp_path), GrpoSettings(**plan), tmp_path / "run")
+    finally:
+        server.served.close()
+    records = read_run(tmp_path / "run" / "grpo").records("metrics")
+    assert len(server.folders) == 3 == len(records)
+    assert all(record["parity_nats"] < 1e-3 for record in records)
+    assert learner.identity() != opened().identity()
+
+
+@pytest.mark.parametrize(("groups", "says"), [(("lm", "projector"), "no adapters"), (("lm",), "")])
+def test_what_is_no_adapter_cannot_be_pushed_as_one(
+    groups: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft")
+    write(tiny_qwen2_audio.TINY, tmp_path / "base", FAMILIES.get("qwen2_audio").template)
+    learner = load_learner(f"native:{tmp_path / 'base'}")
+    learner.add_lora(rank=2)
+    plan = GrpoSettings(
+        **{**FEW, "groups": groups}, rollouts="openai:x@http://127.0.0.1:9/v1", push="lora:/tmp/x"
+    )
+    if says:
+        with pytest.raises(ConfigError, match=says):
+            ServerRollouts(learner, plan)
+    else:
+        ServerRollouts(learner, plan).close()
+    with pytest.raises(ConfigError, match="no adapters that vLLM"):
+        ServerRollouts(mini(1), plan)

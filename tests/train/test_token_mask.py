@@ -62,8 +62,11 @@ def test_the_share_with_the_largest_difference_is_kept(
     prompt = learner.tokenize(make_prompt(Item("Which?", "a"), learner.style))
     replies = [with_reply(prompt, [5, 6, 7, 8]), with_reply(prompt, [9, 9, 9, 9])]
     difference = torch.tensor([0.1, 1.5, -0.5, 0.3, 0.0, 2.0, 0.2, 0.25])
-    values = [difference + 3.0, torch.full((8,), 3.0)]
-    monkeypatch.setattr(token_mask, "entropies", lambda engine, asked: values.pop(0))
+
+    def entropies(engine: Any, asked: Any) -> torch.Tensor:
+        return torch.full((8,), 3.0) if asked is replies else difference + 3.0
+
+    monkeypatch.setattr(token_mask, "entropies", entropies)
     weights = audio_tokens(learner.engine, replies, [prompt, prompt], share)
     best = difference.argsort(descending=True)[:kept]
     assert weights.nonzero().flatten().tolist() == sorted(best.tolist())

@@ -20,6 +20,7 @@ from harken.errors import DataError, RunError
 from harken.files import write_json
 from harken.hashing import digest
 from harken.item import Item
+from harken.models.base import MODEL_FILE
 from harken.models.learner import Learner
 from harken.parsing import load_json
 from harken.recipes.job import PlannedStage
@@ -85,6 +86,21 @@ def read_handover(folder: Path) -> Handover | None:
         raise RunError(
             f"{FILE} is damaged: {error}", where=str(folder), hint="Train this stage again."
         ) from error
+
+
+def handovers_beside(model: str) -> list[Handover]:
+    """What the stages left whose runs stand beside a saved model, by the names of their folders.
+
+    Raises:
+        RunError: a record is damaged.
+    """
+    folder = Path(model.partition("?")[0])
+    if not (folder / MODEL_FILE).is_file():
+        return []
+    root = folder.parent
+    found = [*root.glob(f"*/{FILE}"), *root.glob(f"training/*/{FILE}")]
+    records = (read_handover(path.parent) for path in sorted(found))
+    return [record for record in records if record is not None]
 
 
 def tokenizer_of(learner: Learner) -> str:

@@ -115,7 +115,7 @@ def run_stage(
     watch = watching.current()
     asked: list[Item] = []
     if watch is not None:
-        watch.begin(learner)
+        watch.begin(learner, settings.threads)
         items, asked = watch.trained_on(items), watch.asked(stage, settings)
         settings = watching.with_evaluations(settings) if asked else settings
     spec = {
@@ -242,7 +242,8 @@ def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]
     """Stage -> how many of its groups had a signal, for the stages below `runs` with rewards.
 
     Keys are ``groups``, ``with_signal`` (groups whose replies have unequal rewards: the others
-    train nothing) and ``reward``, the mean of all steps.
+    train nothing), ``reward``, the mean of all steps (None: no reply had one), and
+    ``replies_left_out`` where some could not be used.
     """
     found = {}
     for name in names:
@@ -251,10 +252,13 @@ def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]
         own = [r for r in read_run(runs / name).stream("metrics") if "groups_left_out" in r]
         if own:
             groups = sum(record["groups"] for record in own)
+            known = [record["reward"] for record in own if record["reward"] is not None]
+            left_out = sum(record.get("replies_left_out", 0) for record in own)
             found[name] = {
                 "groups": groups,
                 "with_signal": groups - sum(record["groups_left_out"] for record in own),
-                "reward": round(sum(record["reward"] for record in own) / len(own), 6),
+                "reward": round(sum(known) / len(known), 6) if known else None,
+                **({"replies_left_out": left_out} if left_out else {}),
             }
     return found
 
@@ -263,6 +267,12 @@ def signal_text(found: Mapping[str, Mapping[str, Any]]) -> str:
     """`reward_signal` in a sentence for each stage; empty if there is none."""
     return "\n".join(
         f"{name}: {one['with_signal']} of {one['groups']} groups of replies had unequal rewards"
-        + ("" if one["with_signal"] else f" (mean {one['reward']:g}): nothing was learned")
+        + ("" if one["with_signal"] else f" (mean {_mean(one['reward'])}): nothing was learned")
+        + (f"; {one['replies_left_out']} replies were left out (rollouts.jsonl says why)"
+           if one.get("replies_left_out") else "")
         for name, one in found.items()
-    )
+    )  # fmt: skip
+
+
+def _mean(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"

@@ -57,10 +57,11 @@ class Story:
     ) -> None:
         """Read the items of the job, unless they are given, and its exam."""
         self.job = job
-        own = items is None or job.options.exam is not None
-        self.exam = _exam(job) if own else []
+        self.exam: list[Item] = []
         if items is None:
-            items = training_items(job.data, job.options.audio_root)
+            items, self.exam = _divided(job)
+        if job.options.exam is not None:
+            self.exam = items_of(job.options.exam, "", job.options.audio_root)
         self.items = list(items)
         self.learner: Learner
         self.left: list[Handover] = []
@@ -163,13 +164,16 @@ def measured(folder: Path, value: str) -> float | None:
     return found
 
 
-def _exam(job: Job) -> list[Item]:
-    """The items of the exam: all of the dataset named for it, else those that are not to train on.
+def _divided(job: Job) -> tuple[list[Item], list[Item]]:
+    """The training items of a dataset, and those of its other splits; all, where none is named.
 
-    Where no item names a split there is no exam.
+    Raises:
+        DataError: there are no training items.
     """
-    if job.options.exam is not None:
-        return items_of(job.options.exam, "", job.options.audio_root)
     items = items_of(job.data, "", job.options.audio_root)
-    named = any(item.split for item in items)
-    return [item for item in items if named and item.split != "train"]
+    if not any(item.split for item in items):
+        return items, []
+    train = [item for item in items if item.split == "train"]
+    return train or training_items(job.data, job.options.audio_root), [
+        item for item in items if item.split != "train"
+    ]

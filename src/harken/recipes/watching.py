@@ -25,6 +25,7 @@ from harken.recipes.regression_card import card, measure_skills
 from harken.runs import Run
 from harken.shards.read import read_items
 from harken.train import dry, parallel
+from harken.train.determinism import deterministic
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
 from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
@@ -63,15 +64,18 @@ class Watching:
         how: how the hearing gap is measured, and when a stage is ended.
         out: what ``harken train -o`` was given.
         learner: what the last stage trained; None before the first.
+        threads: of torch, as the last stage says: numbers depend on it.
     """
 
     held: HeldOut
     how: HearingSettings
     out: Path
     learner: Learner | None = None
+    threads: int = 0
 
-    def begin(self, learner: Learner) -> None:
+    def begin(self, learner: Learner, threads: int = 0) -> None:
         """Measure the skills before the first stage; in a dry run there is nothing to compare."""
+        self.threads = threads
         if self.learner is None and self.held.items and dry.current() is None:
             progress.tell(self.held.said())
             self._measure(learner, BEFORE)
@@ -90,7 +94,12 @@ class Watching:
     def _measure(self, learner: Learner, name: str) -> None:
         """In the first process, while the others wait: before and after, each has the whole."""
         folder = self.out / FOLDER / name
-        parallel.in_first(lambda: measure_skills(learner, self.held.items, folder, self.how.seed))
+
+        def measured() -> None:
+            with deterministic(self.threads):
+                measure_skills(learner, self.held.items, folder, self.how.seed)
+
+        parallel.in_first(measured)
 
     def trained_on(self, items: Sequence[Item]) -> list[Item]:
         """What is left of a stage's items."""

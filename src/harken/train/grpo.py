@@ -29,7 +29,7 @@ from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.grpo_turn import GrpoTurns, ReplyBatch, micro_batches
-from harken.train.measure import write_measures
+from harken.train.measure import tell_room, write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.policy_loss import grpo_loss, kl_k3
 from harken.train.reference import open_reference
@@ -108,6 +108,8 @@ def _objective(
             teachable=lambda item: unteachable(learner, item, answers=False),
         )
         write_measures(run, settings.name, measures)
+        context = learner.prompt_tokenizer.context
+        tell_room(run, settings.name, measures, context, settings.max_tokens)
         check_arrival(
             learner,
             [items[i] for i in picks],

@@ -112,3 +112,16 @@ def write_measures(run: Run, stage: str, measures: Sequence[Measure]) -> dict[st
     run.log({"stage": stage, "measured": found})
     tell(f"{stage}: {summary_text(found)}")
     return found
+
+
+def tell_room(run: Run, stage: str, measures: Sequence[Measure], context: int, room: int) -> None:
+    """Tell, with ids, which prompts leave fewer than `room` of `context` tokens for a reply."""
+    tight = [one.item for one in measures if context - one.tokens < room]
+    if tight:
+        more = f" … {len(tight) - 10} more" if len(tight) > 10 else ""
+        text = (
+            f"{len(tight)} of {len(measures)} prompts leave fewer than {room} tokens for a reply, "
+            f"in a context of {context}: they are cut there (items {', '.join(tight[:10])}{more})"
+        )
+        run.log({"stage": stage, "room": text})
+        tell(f"{stage}: {text}")

@@ -20,6 +20,8 @@ from harken.models.http.model import HttpModel
 from harken.models.http.push import WeightPush, read_push
 from harken.models.http.wire import WireAnswer
 from harken.models.learner import Learner
+from harken.models.native.model import NativeModel
+from harken.models.peft_folder import write_peft
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.rollouts import AskedPrompt, Rollout
 
@@ -30,6 +32,9 @@ class ServerRollouts:
     Args:
         learner: whose weights are pushed.
         settings: of the stage.
+
+    Raises:
+        ConfigError: adapters are to be pushed, and something else is trained.
     """
 
     def __init__(self, learner: Learner, settings: GrpoSettings) -> None:
@@ -37,6 +42,8 @@ class ServerRollouts:
         self._sampling = settings.sampling
         self._server = settings.server()
         self._target = read_push(settings.push)
+        if self._target.kind == "lora":
+            _require_adapters_only(learner, settings)
         self._push = WeightPush(self._server)
         self._model = HttpModel(self._server)
 
@@ -103,9 +110,29 @@ class ServerRollouts:
         )
 
 
+def _require_adapters_only(learner: Learner, settings: GrpoSettings) -> None:
+    """Raise ConfigError unless all that is trained are adapters of a class of transformers."""
+    learner.trainable(settings.groups)
+    names = [name for name, own in learner.net.named_parameters() if own.requires_grad]
+    bare = [name for name in names if "lora_" not in name]
+    hint = (
+        "Train a native model with LoRA in these groups only, or use harken serve and folder:PATH."
+    )
+    if not isinstance(learner, NativeModel) or not names:
+        raise ConfigError(f"{learner.name} has no adapters that vLLM could load", hint=hint)
+    if bare:
+        raise ConfigError(
+            f"{len(bare)} tensors are trained that are no adapters ({', '.join(bare[:3])} …), and "
+            "lora: pushes adapters only",
+            hint=hint,
+        )
+
+
 def _save_adapter(learner: Learner, folder: Path) -> None:
     """Write the adapters as a folder of peft's."""
-    raise ConfigError(f"{learner.name} has no adapter that could be pushed", where=str(folder))
+    assert isinstance(learner, NativeModel)
+    source = str(learner.bases[0].source) if learner.bases else learner.name
+    write_peft(learner.family.model, folder, base=source, task=None)
 
 
 def reply_ids(learner: Learner, answer: WireAnswer) -> tuple[tuple[int, ...], str]:

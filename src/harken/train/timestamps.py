@@ -71,7 +71,7 @@ def timestamps(
     """
     if not takes(items):
         raise DataError(
-            f"none of {len(items)} answers has a time such as 1.12s",
+            f"no answer has a time such as 1.12s ({len(items)} items looked at)",
             where=f"stage {settings.name}",
             hint="Give it items with times in their answers.",
         )

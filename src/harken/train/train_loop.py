@@ -73,6 +73,7 @@ class _Loop:
         if not self.found.finished:  # with the whole model, before it is sharded
             tell_parameters(learner, run, settings.name)
             if self.found.step == 0:
+                freeze(learner, settings)  # what is frozen is told
                 objective.check()
         self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)

@@ -14,7 +14,7 @@ import transformers as tf
 from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, ModelError
 from harken.item import Item
-from harken.models.base import Earlier, Prompt
+from harken.models.base import Earlier, Prompt, Verbatim
 from harken.models.composed.chat import CHATML, open_chat, template_of
 from harken.models.composed.encoders.whisper import WhisperAudioEncoder
 from harken.models.composed.model import ComposedModel, compose_pretrained
@@ -174,3 +174,14 @@ def test_a_tokenizer_without_an_end_of_turn_is_refused(tmp_path: Path) -> None:
     config.eos_token_id = None
     with pytest.raises(ModelError, match="no end-of-turn token"):
         open_chat(folder, config, CHATML)
+
+
+def test_texts_beside_clips_keep_their_own_spaces_where_they_are_verbatim(tmp_path: Path) -> None:
+    model = composed(tmp_path)
+    a, b = alike(tmp_path, "noise", "clicks").clips
+    parts = ("Is ", a, " as loud as ", b, "?\nB")
+    own = rendered(model, Prompt(tuple(p if p in (a, b) else Verbatim(p) for p in parts), "q"))
+    usual = rendered(model, Prompt(parts, "q"))
+    mark = model.prompt_tokenizer.format.placeholder  # type: ignore[attr-defined]
+    assert f"Is {mark} as loud as {mark}?\nB" in own
+    assert f"Is {mark}\n as loud as {mark}\n?\nB" in usual

@@ -42,9 +42,13 @@ def learner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def replies_to(learner: Learner, folder: Path, group: int = 4) -> list[TokenizedPrompt]:
-    """A group of replies, of several lengths, to each of three prompts (one, two, no clips)."""
+    """A group of replies, of several lengths, to each of four prompts (one, two, no clips).
+
+    Two are about the same clip, so that they may share a beginning.
+    """
     items = [named(folder, NAMES[0], 0, 0.3), alike(folder, NAMES[1], NAMES[2]),
-             replace(named(folder, NAMES[3], 1, 0.3), clips=())]  # fmt: skip
+             replace(named(folder, NAMES[3], 1, 0.3), clips=()),
+             replace(named(folder, NAMES[0], 0, 0.3), choices=NAMES[::-1])]  # fmt: skip
     rng = np.random.default_rng(0)
     end = learner.tokenizer.eos
     found = []
@@ -119,7 +123,7 @@ def test_a_single_reply_needs_no_tree(tmp_path: Path, monkeypatch: pytest.Monkey
     (reply, *_) = replies_to(learner, tmp_path)
     monkeypatch.setattr(learner.engine, "embedded", None)  # what trees use
     found, _ = reply_logprobs(learner.engine, [reply])
-    assert torch.equal(found, one_by_one(learner, [reply])[0])
+    assert torch.allclose(found, one_by_one(learner, [reply])[0], atol=1e-5)
 
 
 def test_sampled_replies_have_the_log_probabilities_of_their_tokens(

@@ -97,6 +97,7 @@ def enlarged(lm: Any, count: int) -> list[Tensor]:
         for name in ("num_embeddings", "out_features"):
             if hasattr(module, name):
                 setattr(module, name, len(module.weight))
+    lm.config.vocab_size = len(modules[0].weight)
     return found
 
 
@@ -128,8 +129,7 @@ def _begin(weight: Tensor, rows: Sequence[tuple[int, Sequence[int], int]]) -> No
 
 
 def _note_size(learner: Any, count: int) -> None:
-    """Write the number of embeddings into the configurations that a saved model is built from."""
-    learner.net.lm.config.vocab_size = count
+    """Write the number of embeddings into the configuration that a composed model is built from."""
     saved = learner.config.get("lm")
     if isinstance(saved, dict) and isinstance(saved.get("config"), dict):
         learner.config["lm"] = {**saved, "config": {**saved["config"], "vocab_size": count}}
