@@ -1,9 +1,10 @@
 """Several processes: the gradient, the weights and the resumed run of one process.
 
-Tolerances: in float32, after six steps at 1e-3, 98 of 100 values of every tensor differ by less
-than 2e-6 from those of one process, and all by less than 5e-5, a twentieth of one step: gradients
-are added in another order, and AdamW divides by their size, so where one is all but zero its last
-digits count. With equal numbers of processes a resumed run is equal to the last bit.
+Tolerances, in float32 and after six steps at 1e-3: the weights are apart by less than 0.2 % of the
+way they went, and no value by more than a fifth of one step: gradients are added in another order,
+and AdamW divides by their size, so where one is all but zero its last digits count. Losses and
+norms of the gradient are equal to 0.1 %. With equal numbers of processes a resumed run is equal to
+the last bit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 import torch
-from two_processes import train
+from two_processes import learner_of, train
 
 from harken.errors import ConfigError
 from harken.models.learner import load_learner
@@ -61,13 +62,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_learner(str(folder / "model")).state()
 
 
-def assert_close(one: Path, other: Path, atol: float = 2e-6) -> None:
-    ours, theirs = weights(one), weights(other)
+def assert_close(one: Path, other: Path, kind: str = "") -> None:
+    """The same steps, but for rounding."""
+    ours, theirs, start = weights(one), weights(other), learner_of(kind).state()
+    moved = sum(float((start[n] - t).double().square().sum()) for n, t in ours.items())
+    apart = sum(float((theirs[n] - t).double().square().sum()) for n, t in ours.items())
+    assert moved > 0 and (apart / moved) ** 0.5 < 2e-3
     for name, tensor in ours.items():
-        far = (theirs[name] - tensor).abs()
-        assert float(far.max()) < 5e-5, name
-        if not name.endswith("k_proj.bias"):  # no attention depends on it: its gradient is rounding
-            assert float((far > atol).float().mean()) < 0.02, name
+        assert float((theirs[name] - tensor).abs().max()) < 2e-4, name
     records = [read_run(folder / "sft").records("metrics") for folder in (one, other)]
     for mine, its in zip(*records, strict=True):
         for key, value in mine.items():
@@ -85,7 +87,8 @@ def test_two_processes_end_with_the_weights_of_one(kind: str, tmp_path: Path) ->
     launch(tmp_path / "two", kind, jobs)
     for name, asked in jobs.items():
         train(tmp_path / "one" / name, asked)
-        assert_close(tmp_path / "one" / name, tmp_path / "two" / name)
+        kind_of = str(asked.get("kind", ""))
+        assert_close(tmp_path / "one" / name, tmp_path / "two" / name, kind_of)
         ranks = [
             json.loads((tmp_path / "two" / name / f"rank-{rank}.json").read_text())
             for rank in (0, 1)

@@ -12,6 +12,7 @@ from typing import Any
 from harken.errors import RunError
 from harken.progress import track
 from harken.runs import Run
+from harken.train import parallel
 from harken.train.checkpoint import open_stage
 
 
@@ -38,18 +39,22 @@ def kept_records(
         RunError: some are missing, and the model has been trained since.
     """
     stream = f"{stage}-{name}"
-    found = run.count(stream)
-    if found < count:
-        if open_stage(run, stage).step:
-            raise RunError(
-                f"{stream}.jsonl has {found} of {count} records, and the model they are made with "
-                "has been trained since",
-                where=str(run.folder),
-                hint="Delete the run's folder, and train again.",
-            )
-        found -= found % size
-        run.truncate(stream, found)
-        pieces = [range(at, min(at + size, count)) for at in range(found, count, size)]
-        for piece in track(pieces, f"{name} of {stage}", total=len(pieces)):
-            run.append(stream, make(piece))
+
+    def complete() -> None:
+        found = run.count(stream)
+        if found < count:
+            if open_stage(run, stage).step:
+                raise RunError(
+                    f"{stream}.jsonl has {found} of {count} records, and the model they are made "
+                    "with has been trained since",
+                    where=str(run.folder),
+                    hint="Delete the run's folder, and train again.",
+                )
+            found -= found % size
+            run.truncate(stream, found)
+            pieces = [range(at, min(at + size, count)) for at in range(found, count, size)]
+            for piece in track(pieces, f"{name} of {stage}", total=len(pieces)):
+                run.append(stream, make(piece))
+
+    parallel.in_first(complete)  # of several processes one makes them, and all read them
     return run.records(stream)

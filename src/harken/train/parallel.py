@@ -35,6 +35,7 @@ KINDS = ("ddp", "fsdp")
 """How the model is held: whole in every process, or sharded over them (FSDP2)."""
 
 _BUCKET = 16 << 20
+_PATIENCE = timedelta(hours=12)  # others wait while process 0 asks the model before step 0
 _kind: ContextVar[str] = ContextVar("parallel", default="ddp")
 
 
@@ -78,7 +79,7 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
     on_gpu = device.startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(minutes=30))
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     token = _kind.set(chosen)
     try:
         if rank():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from torch import Tensor
 
@@ -52,7 +53,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
         ConfigError: the model will be sharded.
         ModelError: the saved reference is of another model.
     """
-    from safetensors.torch import load, save
+    from safetensors.torch import load
 
     if parallel.sharded():
         raise ConfigError(
@@ -64,7 +65,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
     tensors = learner.trained_tensors()
     found = open_stage(run, settings.name)
     path = found.folder / REFERENCE
-    if path.is_file():
+    if parallel.share(path.is_file()):
         saved = load(path.read_bytes())
         if wrong := sorted({*saved} ^ {*tensors}):
             raise ModelError(
@@ -74,7 +75,13 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
             )
         tensors = {name: saved[name].to(tensor) for name, tensor in tensors.items()}
     elif not found.finished:
-        found.folder.mkdir(parents=True, exist_ok=True)
-        whole = {name: t.cpu().contiguous() for name, t in sorted(tensors.items())}
-        write_whole(path, save(whole))
+        parallel.in_first(lambda: _write(path, tensors))
     return Reference(learner, tensors)
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    from safetensors.torch import save
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {name: t.cpu().contiguous() for name, t in sorted(tensors.items())}
+    write_whole(path, save(whole))

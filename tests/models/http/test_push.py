@@ -28,7 +28,8 @@ class FakeVllm:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = json.loads(raw or b"{}")  # a client that follows a redirect sends none
                 key = self.headers.get("Authorization", "")
                 outer.asked.append((self.path, body, key))
                 self.send_response(outer.status.get(self.path, 200))
