@@ -22,7 +22,8 @@ from harken.recipes.handover import (
     read_handover,
 )
 from harken.recipes.job import PlannedStage
-from tiny_audio import mini
+from made_sets import lines
+from tiny_audio import mini, sound
 
 
 def clip(name: str, **more: object) -> Clip:
@@ -141,3 +142,24 @@ def test_what_two_stages_share_is_told_with_numbers(learner: ComposedModel) -> N
     (told,) = overlap([first[0], item("S?", clip("b"))], "sft", [left])
     assert told == "sft has 1 of the 2 items and 2 of the 2 clips that align was trained on"
     assert overlap([item("S?", clip("c"))], "sft", [left]) == []
+
+
+def test_a_stage_that_goes_on_from_a_model_is_told_what_it_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harken.recipes.run import train
+
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    rows = [{"question": f"{i}?", "answer": "noise",
+             "audio": Path(sound(tmp_path, "noise", seed=i // 2).path).name}
+            for i in range(4)]  # fmt: skip
+    first, second = (lines(tmp_path / f"{n}.jsonl", *some)
+                     for n, some in (("first", rows[:3]), ("second", rows[2:])))  # fmt: skip
+    small = ("sft.steps=1", "sft.batch=2", "sft.threads=1", "hearing.items=0")
+    train("sft", first, tmp_path / "one", model="harken-mini", overrides=small)
+    assert not any("hand-over" in line for line in told)
+    model = str(tmp_path / "one" / "model")
+    train("sft", second, tmp_path / "two", model=model, overrides=small)
+    (shared,) = [line for line in told if "hand-over" in line]
+    assert shared.endswith("sft has 1 of the 3 items and 1 of the 2 clips that sft was trained on")

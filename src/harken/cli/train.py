@@ -160,7 +160,7 @@ def train(
         overrides=[*(override or []), *hearing],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size, audio_root),
+        options=JobOptions(size, audio_root, held_out),
     )
     if preview or plan:
         before_run(

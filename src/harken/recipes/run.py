@@ -7,12 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harken import progress
 from harken.config import read_values, settings_of
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.engine.lora_settings import lora_from
 from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
+from harken.recipes.handover import handover_of, handovers_beside, overlap
 from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
@@ -149,6 +151,11 @@ def _one_stage(name: str, items: Sequence[Item], job: Job) -> Learner:
     learner = start(job.model, items, job.seed, device=job.device, dtype=job.dtype)
     own = tiny_curriculum.takes(name, items) if preset_of(job.model) else items
     chosen = STAGES.get(name).chosen(own, job.plan[name])
+    title = job.plan[name].name
+    for told in overlap(chosen, title, handovers_beside(job.model)):
+        progress.note(f"hand-over: {told}")
     run_stage(name, learner, chosen, job.plan[name], job.out)
+    left = handover_of(title, learner, chosen, job.plan[name].groups)
+    left.write(job.out / title)
     save_once(learner, job.out / "model")
     return learner
