@@ -10,12 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
+from harken.cli.before_run import (
+    SHOWN,
+    Examples,
+    PlanFlag,
+    PreviewFlag,
+    before_run,
+    require_used,
+)
 from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
-from harken.recipes.registry import STORIES
+from harken.recipes.registry import RECIPES, STORIES
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -25,12 +32,16 @@ DEAF = 12
 """Exit code: the model is written as it is, and a stage was ended: it does not use the audio."""
 
 MinGap = Annotated[
-    float, typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never.")
+    float | None,
+    typer.Option(
+        help="End a stage whose hearing gap stays below this, in nats; 0: never; default: as the "
+        "settings say, else never."
+    ),
 ]
 
 
 Patience = Annotated[
-    int | None, typer.Option(help="Evaluations in a row below --min-gap until then [default: 3].")
+    int | None, typer.Option(help="Evaluations in a row below --min-gap until then; default: 3.")
 ]
 
 
@@ -47,7 +58,8 @@ RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\
 )
 
 RecipeSize = Annotated[
-    str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+    str | None,
+    typer.Option(help="Of a recipe: full (default), or smoke (a few steps of each stage)."),
 ]
 
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
@@ -109,14 +121,14 @@ def train(
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Overrides = None,
-    min_gap: MinGap = 0.0,
+    min_gap: MinGap = None,
     patience: Patience = None,
     held_out: HeldOutSet = None,
-    size: RecipeSize = "full",
+    size: RecipeSize = None,
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
     preview: PreviewFlag = False,
-    count: Examples = 3,
+    count: Examples = None,
     plan: PlanFlag = False,
     features: Features = "",
     seed: Seed = 0,
@@ -147,9 +159,15 @@ def train(
     from harken.train.parallel import processes, rank
     from harken.train.trackers import tracked
 
+    require_used(
+        "--preview" if preview else "--plan" if plan else "",
+        {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features},
+        count=count if not preview else None,
+        size_of_stage=recipe if size is not None and recipe not in RECIPES else "",
+    )
     use_features(features)
     named = None if held_out is None else json.dumps(str(held_out))
-    watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
+    watch = {"min_gap": min_gap, "patience": patience, "held_out": named}
     hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     start = partial(
         run,
@@ -160,11 +178,14 @@ def train(
         overrides=[*(override or []), *hearing],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size, audio_root, held_out),
+        options=JobOptions(size or "full", audio_root, held_out),
     )
     if preview or plan:
         before_run(
-            partial(start, device=device), count=count if preview else 0, plan=plan, as_json=as_json
+            partial(start, device=device),
+            count=(count or SHOWN) if preview else 0,
+            plan=plan,
+            as_json=as_json,
         )
         return
     if out is None:
