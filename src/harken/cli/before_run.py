@@ -47,7 +47,7 @@ def require_used(
     Args:
         dry: ``--preview`` or ``--plan``, if one is given.
         unused: the options that have no effect with it, and their values.
-        count: the value of -n where there is no --preview.
+        count: the value of -n.
         size_of_stage: the stage that --size is given for, if it is one.
 
     Raises:
@@ -59,7 +59,7 @@ def require_used(
             f"{' and '.join(given)} and {dry} are given: {dry} trains nothing and keeps nothing",
             hint=f"Leave out {' and '.join(given)}, or {dry}.",
         )
-    if count is not None:
+    if count is not None and dry != "--preview":
         raise ConfigError(
             "-n is given without --preview: it is the number of examples to print",
             hint="Add --preview, or leave out -n.",

@@ -153,40 +153,30 @@ def train(
     """
     from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
-    from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted
     from harken.train.parallel import processes, rank
     from harken.train.trackers import tracked
 
-    require_used(
-        "--preview" if preview else "--plan" if plan else "",
-        {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features},
-        count=count if not preview else None,
-        size_of_stage=recipe if size is not None and recipe not in RECIPES else "",
-    )
+    dry = "--preview" if preview else "--plan" if plan else ""
+    unused = {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features}
+    sized = recipe if size is not None and recipe not in RECIPES else ""
+    require_used(dry, unused, count=count, size_of_stage=sized)
     use_features(features)
-    named = None if held_out is None else json.dumps(str(held_out))
-    watch = {"min_gap": min_gap, "patience": patience, "held_out": named}
-    hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     start = partial(
         run,
         recipe,
         dataset,
         model=adapted(model, lora or [], copy_bases),
         config=config,
-        overrides=[*(override or []), *hearing],
+        overrides=[*(override or []), *_hearing(min_gap, patience, held_out)],
         seed=seed,
         dtype=dtype,
         options=JobOptions(size or "full", audio_root, held_out),
     )
     if preview or plan:
-        before_run(
-            partial(start, device=device),
-            count=(count or SHOWN) if preview else 0,
-            plan=plan,
-            as_json=as_json,
-        )
+        shown = (count or SHOWN) if preview else 0
+        before_run(partial(start, device=device), count=shown, plan=plan, as_json=as_json)
         return
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
@@ -195,6 +185,15 @@ def train(
         result = start(out, device=own_device)
     if first:
         _end(result, as_json)
+
+
+def _hearing(min_gap: float | None, patience: int | None, held_out: Path | None) -> list[str]:
+    """The options about the hearing gap that are given, as settings."""
+    from harken.recipes.run import HEARING
+
+    named = None if held_out is None else json.dumps(str(held_out))
+    given = {"min_gap": min_gap, "patience": patience, "held_out": named}
+    return [f"{HEARING}.{key}={value}" for key, value in given.items() if value is not None]
 
 
 def _end(result: dict[str, Any], as_json: bool) -> None:
