@@ -30,7 +30,7 @@ from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
 from harken.models.base import Sampling
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.arrival import check_arrival
