@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
 from harken.audio.load import write_wav
 from harken.cli import main as cli
-from harken.cli.main import VERBS
+from harken.cli.main import VERBS, app
 from harken.report.text import printable, table
 
 
@@ -55,6 +58,15 @@ def test_every_command_has_help_with_an_example(verb: str) -> None:
     done = harken(verb, "--help")
     assert done.returncode == 0
     assert "Example" in done.stdout and "--json" in done.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_help_has_what_a_terminal_takes_as_markup(verb: str) -> None:
+    """``[default: 3]`` in the help of an option is not shown: rich reads it as a style."""
+    root: Any = typer.main.get_command(app)
+    command = root.commands[verb]
+    texts = [command.help or "", *(getattr(one, "help", "") or "" for one in command.params)]
+    assert not [text for text in texts if re.search(r"\[[a-z/@#]", text)]
 
 
 def test_scan_counts_and_lists_rejects_as_one_json_object(corpus: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from harken.models.http.push import WeightPush, read_push
 from harken.models.http.settings import HttpSettings
 from harken.serve.fields import BadRequest
 from harken.serve.reload import WeightReloader, check_local
+from harken.serve.start import serve_model
 from tiny_audio import NAMES, mini, named
 
 
@@ -70,8 +72,8 @@ def test_replies_are_of_the_weights_that_were_loaded_last(server: Served, tmp_pa
     push = WeightPush(asked.settings)
     stated = {first.fingerprint}
     for seed in (3, 4):
-        sha256 = write_tensors(changed(learner, seed), tmp_path / "weights")
-        told = push.reload(sha256)
+        made = write_tensors(changed(learner, seed), tmp_path / "weights")
+        told = push.reload(made)
         found = asked.answers([prompt], [sampling])[0]
         assert not isinstance(found, str) and found.fingerprint == told not in stated
         stated.add(told)
@@ -132,20 +134,19 @@ def test_weights_that_are_not_announced_or_do_not_fit_change_nothing(
     name, tensor = next(iter(tensors.items()))
     strange = [{**tensors, "lm.other": torch.zeros(2)}, {**tensors, name: tensor.flatten()[:1]}]
     for wrong in strange:
-        sha256 = write_tensors(wrong, tmp_path / "weights")
-        status, told = post(server.url, {"sha256": sha256})
+        made = write_tensors(wrong, tmp_path / "weights")
+        status, told = post(server.url, {"sha256": made})
         assert status == 409 and "are not in this model" in told["error"]["message"]
-    sha256 = write_tensors(tensors, tmp_path / "weights")
+    made = write_tensors(tensors, tmp_path / "weights")
     file = tmp_path / "weights" / WEIGHTS
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     assert (
-        "not those that were announced"
-        in post(server.url, {"sha256": sha256})[1]["error"]["message"]
+        "not those that were announced" in post(server.url, {"sha256": made})[1]["error"]["message"]
     )
     assert server.model.identity() == before
     push = WeightPush(HttpSettings("harken-mini", server.url))
     with pytest.raises(ModelError, match="reload-from"):
-        push.reload(sha256)
+        push.reload(made)
 
 
 def test_a_server_that_was_not_told_to_reload_does_not(tmp_path: Path) -> None:
@@ -170,8 +171,8 @@ def test_the_key_of_a_server_guards_its_weights(
     try:
         assert post(one.url, {"sha256": "0" * 64})[0] == 401
         monkeypatch.setenv("HARKEN_API_KEY", "correct-horse-battery")
-        sha256 = write_tensors(changed(mini(0), 3), tmp_path)
-        assert WeightPush(HttpSettings("harken-mini", one.url)).reload(sha256)
+        made = write_tensors(changed(mini(0), 3), tmp_path)
+        assert WeightPush(HttpSettings("harken-mini", one.url)).reload(made)
     finally:
         one.close()
 
@@ -182,12 +183,51 @@ def test_the_key_of_a_server_guards_its_weights(
      ("fe80::1%eth0", False), ("", False), (None, False), ("localhost", False)],
 )  # fmt: skip
 def test_weights_are_reloaded_for_this_computer_only(remote: str | None, local: bool) -> None:
-    request: Any = SimpleNamespace(remote=remote)
+    request: Any = SimpleNamespace(remote=remote, headers={"Host": "x", "Viable": "1"})
     if local:
         check_local(request)
     else:
         with pytest.raises(BadRequest, match="this computer only"):
             check_local(request)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-FORWARDED-HOST", "Via", "X-Real-IP"],
+)
+def test_a_client_behind_a_proxy_is_not_on_this_computer(server: Served, header: str) -> None:
+    status, told = post(server.url, {"sha256": "0" * 64}, **{header: "10.0.0.3"})
+    assert status == 403 and "proxy" in told["error"]["message"]
+
+
+def test_a_server_behind_a_proxy_reloads_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--reload-from and --allow-host") as caught:
+        serve_model(mini(0), print, hosts=["models.example"], reload_from=tmp_path)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: b"",
+        lambda raw: raw[:7],
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: b"\xff" * 8 + raw[8:],
+        lambda raw: raw[:8] + b"[" + raw[9:],
+        lambda raw: raw.replace(b'"F32"', b'"F99"', 1),
+    ],
+)
+def test_a_damaged_file_is_told_and_changes_nothing(
+    server: Served, tmp_path: Path, damage: Any
+) -> None:
+    before = server.model.identity()
+    write_tensors(changed(mini(0), 3), tmp_path / "weights")
+    file = tmp_path / "weights" / WEIGHTS
+    raw = damage(file.read_bytes())
+    file.write_bytes(raw)
+    status, told = post(server.url, {"sha256": sha256(raw).hexdigest()})
+    assert status == 409 and "no whole file of safetensors" in told["error"]["message"]
+    assert server.model.identity() == before
 
 
 def test_a_client_elsewhere_is_refused_whatever_it_posts(

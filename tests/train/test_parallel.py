@@ -193,8 +193,10 @@ def test_a_follower_reads_and_does_not_write(tmp_path: Path) -> None:
 
 def test_alone_nothing_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with processes("cpu", "fsdp") as device:
+    with processes("cpu", "ddp") as device:
         assert (device, parallel.size(), parallel.rank()) == ("cpu", 1, 0)
         assert parallel.summed([1.5]) == [1.5] and parallel.share("x") == "x"
     with pytest.raises(ConfigError, match="'zero'"), processes("", "zero"):
+        pass
+    with pytest.raises(ConfigError, match="one process"), processes("cpu", "fsdp"):
         pass

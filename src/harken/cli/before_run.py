@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,14 @@ PreviewFlag = Annotated[
 ]
 
 
-Examples = Annotated[int, typer.Option("-n", min=1, help="Examples that --preview prints.")]
+SHOWN = 3
+"""Examples that --preview prints without -n."""
+
+
+Examples = Annotated[
+    int | None,
+    typer.Option("-n", min=1, help=f"Examples that --preview prints; default: {SHOWN}."),
+]
 
 
 PlanFlag = Annotated[
@@ -30,6 +37,38 @@ PlanFlag = Annotated[
         "--plan", help="Print memory, speed and duration, from a few steps that are not kept."
     ),
 ]
+
+
+def require_used(
+    dry: str, unused: Mapping[str, object], *, count: int | None, size_of_stage: str
+) -> None:
+    """Refuse options of `harken train` that would have no effect.
+
+    Args:
+        dry: ``--preview`` or ``--plan``, if one is given.
+        unused: the options that have no effect with it, and their values.
+        count: the value of -n.
+        size_of_stage: the stage that --size is given for, if it is one.
+
+    Raises:
+        ConfigError: one of them is given.
+    """
+    given = [name for name, value in unused.items() if value]
+    if dry and given:
+        raise ConfigError(
+            f"{' and '.join(given)} and {dry} are given: {dry} trains nothing and keeps nothing",
+            hint=f"Leave out {' and '.join(given)}, or {dry}.",
+        )
+    if count is not None and dry != "--preview":
+        raise ConfigError(
+            "-n is given without --preview: it is the number of examples to print",
+            hint="Add --preview, or leave out -n.",
+        )
+    if size_of_stage:
+        raise ConfigError(
+            f"--size is given for the stage {size_of_stage}: only recipes have sizes",
+            hint=f"Set its steps: --set {size_of_stage}.steps=2.",
+        )
 
 
 def before_run(train: Callable[[Path], Any], *, count: int, plan: bool, as_json: bool) -> None:

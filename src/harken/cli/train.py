@@ -10,12 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from harken.cli.before_run import Examples, PlanFlag, PreviewFlag, before_run
+from harken.cli.before_run import (
+    SHOWN,
+    Examples,
+    PlanFlag,
+    PreviewFlag,
+    before_run,
+    require_used,
+)
 from harken.cli.features import Features
 from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
-from harken.recipes.registry import STORIES
+from harken.recipes.registry import RECIPES, STORIES
 from harken.report.text import table
 
 NO_SIGNAL = 11
@@ -25,12 +32,16 @@ DEAF = 12
 """Exit code: the model is written as it is, and a stage was ended: it does not use the audio."""
 
 MinGap = Annotated[
-    float, typer.Option(help="End a stage whose hearing gap stays below this, in nats; 0: never.")
+    float | None,
+    typer.Option(
+        help="End a stage whose hearing gap stays below this, in nats; 0: never; default: as the "
+        "settings say, else never."
+    ),
 ]
 
 
 Patience = Annotated[
-    int | None, typer.Option(help="Evaluations in a row below --min-gap until then [default: 3].")
+    int | None, typer.Option(help="Evaluations in a row below --min-gap until then; default: 3.")
 ]
 
 
@@ -47,7 +58,8 @@ RECIPE_HELP = "A stage (sft, …: harken plugins stages), or a recipe:\n\n" + "\
 )
 
 RecipeSize = Annotated[
-    str, typer.Option(help="Of a recipe: full, or smoke (a few steps of each stage).")
+    str | None,
+    typer.Option(help="Of a recipe: full (default), or smoke (a few steps of each stage)."),
 ]
 
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
@@ -109,14 +121,14 @@ def train(
     ] = False,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Overrides = None,
-    min_gap: MinGap = 0.0,
+    min_gap: MinGap = None,
     patience: Patience = None,
     held_out: HeldOutSet = None,
-    size: RecipeSize = "full",
+    size: RecipeSize = None,
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
     preview: PreviewFlag = False,
-    count: Examples = 3,
+    count: Examples = None,
     plan: PlanFlag = False,
     features: Features = "",
     seed: Seed = 0,
@@ -141,31 +153,30 @@ def train(
     """
     from harken.recipes.job import JobOptions
     from harken.recipes.keep_features import use_features
-    from harken.recipes.run import HEARING
     from harken.recipes.run import train as run
     from harken.recipes.steps import adapted
     from harken.train.parallel import processes, rank
     from harken.train.trackers import tracked
 
+    dry = "--preview" if preview else "--plan" if plan else ""
+    unused = {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features}
+    sized = recipe if size is not None and recipe not in RECIPES else ""
+    require_used(dry, unused, count=count, size_of_stage=sized)
     use_features(features)
-    named = None if held_out is None else json.dumps(str(held_out))
-    watch = {"min_gap": min_gap or None, "patience": patience, "held_out": named}
-    hearing = [f"{HEARING}.{key}={value}" for key, value in watch.items() if value is not None]
     start = partial(
         run,
         recipe,
         dataset,
         model=adapted(model, lora or [], copy_bases),
         config=config,
-        overrides=[*(override or []), *hearing],
+        overrides=[*(override or []), *_hearing(min_gap, patience, held_out)],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size, audio_root, held_out),
+        options=JobOptions(size or "full", audio_root, held_out),
     )
     if preview or plan:
-        before_run(
-            partial(start, device=device), count=count if preview else 0, plan=plan, as_json=as_json
-        )
+        shown = (count or SHOWN) if preview else 0
+        before_run(partial(start, device=device), count=shown, plan=plan, as_json=as_json)
         return
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
@@ -174,6 +185,15 @@ def train(
         result = start(out, device=own_device)
     if first:
         _end(result, as_json)
+
+
+def _hearing(min_gap: float | None, patience: int | None, held_out: Path | None) -> list[str]:
+    """The options about the hearing gap that are given, as settings."""
+    from harken.recipes.run import HEARING
+
+    named = None if held_out is None else json.dumps(str(held_out))
+    given = {"min_gap": min_gap, "patience": patience, "held_out": named}
+    return [f"{HEARING}.{key}={value}" for key, value in given.items() if value is not None]
 
 
 def _end(result: dict[str, Any], as_json: bool) -> None:

@@ -151,7 +151,8 @@ def entry_of(item: Item, row: Row | None = None) -> ComparedItem:
     """An Item as a `ComparedItem`; names in its raw row, where it has one, are taken too."""
     clips = [piece for clip in item.clips for piece in pieces(clip)]
     raw = row or {}
-    names = [*item.recordings, *(_file(clip) for clip in clips), *_names(raw)]
+    packed = map(str, _list(item.plan.get("audio_names")))  # `harken.shards.formats.items`
+    names = [*item.recordings, *packed, *(_file(clip) for clip in clips), *_names(raw)]
     return ComparedItem(
         str(item.plan.get("key") or item.id),
         item.question,

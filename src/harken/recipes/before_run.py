@@ -1,7 +1,8 @@
 """Before a run: what the model will be given, and what the run will take.
 
-Both are a dry run (`harken.train.dry`) of the recipe itself in a folder that is thrown away, so
-all settings count: adapters, packing, sampled replies. Of a recipe the first stage is seen.
+Both are a dry run (`harken.train.dry`) of the recipe itself, so all settings count: adapters,
+packing, sampled replies. Of a recipe the first stage is seen. The run's folder is thrown away, and
+so are the frames of frozen audio encoders that it keeps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harken.errors import DataError
+from harken.models.engine.feature_store import other_store
 from harken.runs import read_run
 from harken.train.dry import DryRun, dry_run, plan_of
 from harken.train.measure import RECORDS
@@ -48,8 +50,8 @@ def planned(train: Callable[[Path], Any]) -> dict[str, Any]:
 def _seen(train: Callable[[Path], Any], steps: int) -> tuple[DryRun, dict[str, Any]]:
     """A dry run of `steps` steps, and the sizes of the items of its stage."""
     with TemporaryDirectory(prefix="harken-") as folder:
-        with dry_run(steps) as seen:
-            train(Path(folder))
+        with other_store(Path(folder, "features")), dry_run(steps) as seen:
+            train(Path(folder, "run"))
         if not seen.examples:
             raise DataError(
                 "no stage began: there is nothing to show",

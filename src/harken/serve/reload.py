@@ -2,7 +2,7 @@
 
 For training that samples its replies from a server: the trainer writes the tensors it trains into
 the folder and posts their SHA-256 to ``/v1/reload``. The client names no path, and must be on this
-computer. Requests that arrive afterwards are answered with the new weights.
+computer, with no proxy between. Requests that arrive afterwards are answered with the new weights.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from aiohttp import web
 from harken.errors import ConfigError
 from harken.hashing import digest
 from harken.serve.fields import BadRequest
+
+_PROXY = re.compile(r"forwarded|via|x-real-ip|x-forwarded(-.*)?", re.IGNORECASE)
+"""Headers that a proxy adds."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -63,7 +66,16 @@ def fingerprint(first: str, sha256: str) -> str:
 
 
 def check_local(request: web.Request) -> None:
-    """Raise BadRequest (403) for a client on another computer."""
+    """Raise BadRequest (403) for a client on another computer, or behind a proxy.
+
+    Behind a proxy on this computer every client has the address of this computer.
+    """
+    found = sorted(name for name in request.headers if _PROXY.fullmatch(name))
+    if found:
+        raise BadRequest(
+            f"weights are reloaded without a proxy only, and the request has {', '.join(found)}",
+            status=403,
+        )
     try:
         local = ip_address((request.remote or "").partition("%")[0]).is_loopback
     except ValueError:

@@ -31,8 +31,8 @@ def serve_model(
 
     Raises:
         MissingExtra: there is no HTTP library.
-        ConfigError: a limit that is not positive, a host that needs a key, or weights to be
-            reloaded for a model that has none.
+        ConfigError: a limit that is not positive, a host that needs a key, weights to be
+            reloaded for a model that has none, or behind a proxy.
         ModelError: the port cannot be bound.
     """
     try:
@@ -45,6 +45,12 @@ def serve_model(
     for setting, value in {"batch": batch, **limits}.items():
         if not value > 0:
             raise ConfigError(f"{setting} is {value}", hint="Give a number above 0.")
+    if reload_from is not None and hosts:
+        raise ConfigError(
+            "--reload-from and --allow-host are given: behind a proxy every client looks as if it "
+            "were on this computer",
+            hint="Serve the model for training by itself, without a proxy and --allow-host.",
+        )
     access = Access(host, hosts=hosts, open=open)
     server = http.Server(
         model,

@@ -1,5 +1,7 @@
 """Dry runs: a stage as it will be trained, left before its first step or after a few timed ones.
 
+A stage of fewer steps is left after its last one: only the first stage is seen.
+
 The stage runs in full (items checked, audio probed, batches prepared, weights updated) on the model
 in memory, in a folder that is thrown away. So what is seen is what a run with these settings does,
 whatever the stage. Nothing is saved.
@@ -37,7 +39,8 @@ class DryRun:
     """What a dry run saw.
 
     Attributes:
-        steps: after so many steps the stage is left; 0: as soon as one with examples is prepared.
+        steps: after so many steps, or all, the stage is left; 0: as soon as one with examples is
+            prepared.
         learner: in training.
         settings: of the stage.
         items: ids of the items of the first step.
@@ -62,6 +65,8 @@ _current: ContextVar[DryRun | None] = ContextVar("dry_run", default=None)
 @contextmanager
 def dry_run(steps: int = 0) -> Iterator[DryRun]:
     """Within the block the first stage that trains is left after `steps` steps, with `LeftError`.
+
+    It is left after its last step if it has fewer.
 
     The error ends the block too; what was seen is in the `DryRun`.
     """
@@ -118,6 +123,16 @@ def stepped(optimiser: Optimiser, seconds: float) -> None:
         "activations": seen._saved.most if seen._saved is not None else 0,
     }
     if len(seen.seconds) >= seen.steps:
+        raise LeftError
+
+
+def ended() -> None:
+    """Called by the train loop after the last step of a stage.
+
+    Raises:
+        LeftError: in a dry run: the stage is shorter, and the next one is not mixed with it.
+    """
+    if _current.get() is not None:
         raise LeftError
 
 

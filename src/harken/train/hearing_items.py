@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harken.errors import ConfigError
 from harken.hashing import digest
@@ -58,12 +58,15 @@ class HeldOut:
             return f"Nothing is held out: {self.why_none}."
         kinds = ", ".join(f"{name} {n}" for name, n in self.skills.items())
         if self.source != "train":
-            return f"Held out: {len(self.items)} items of {self.source} ({kinds})."
-        text = (
-            f"Held out: {len(self.items)} of the training items ({kinds}); they and "
-            f"{len(self.not_trained) - len(self.items)} items of the same recordings are not "
-            "trained on."
-        )
+            text = f"Held out: {len(self.items)} items of {self.source} ({kinds})."
+            if self.not_trained:
+                text += f" {len(self.not_trained)} of them are training items: not trained on."
+        else:
+            text = (
+                f"Held out: {len(self.items)} of the training items ({kinds}); they and "
+                f"{len(self.not_trained) - len(self.items)} items of the same recordings are not "
+                "trained on."
+            )
         if self.shared:
             text += (
                 f" {self.shared} training items share a recording with a held-out one: the "
@@ -107,7 +110,8 @@ def draw_held_out(
         for name in SPLITS:
             own = [item for item in items if item.split == name and item.answer]
             if own:
-                return HeldOut(tuple(_in_turn(own, size, seed)), f"the split {name}")
+                drawn = HeldOut(tuple(_in_turn(own, size, seed)), f"the split {name}")
+                return compared(drawn, items)
     train = [item for item in items if item.split in ("", "train")]
     if not train:
         return HeldOut(why_none="there are no items")
@@ -126,6 +130,20 @@ def named_held_out(items: Sequence[Item], size: int, seed: int, source: str) -> 
     if not known:
         return HeldOut(why_none=f"{source} has no items with answers")
     return HeldOut(tuple(_in_turn(known, size, seed)), source)
+
+
+def compared(held: HeldOut, items: Sequence[Item]) -> HeldOut:
+    """`held` with the training items among `items` that it has too, or has recordings of.
+
+    The first are not trained on; the others are, and are counted.
+    """
+    asked = {item.id for item in held.items}
+    heard = {name for item in held.items for name in _sources(item)}
+    train = [item for item in items if item.split in ("", "train")]
+    gone = frozenset(item.id for item in train if item.id in asked)
+    rest = [item for item in train if item.id not in gone]
+    shared = sum(not heard.isdisjoint(_sources(item)) for item in rest)
+    return replace(held, not_trained=gone, shared=shared)
 
 
 def without(items: Sequence[Item], held: HeldOut) -> list[Item]:

@@ -66,12 +66,18 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
         The device of this process.
 
     Raises:
-        ConfigError: an unknown kind.
+        ConfigError: an unknown kind; ``fsdp`` asked for with one process.
     """
     chosen = kind or ("fsdp" if os.environ.get("ACCELERATE_USE_FSDP") == "true" else "ddp")
     if chosen not in KINDS:
         raise ConfigError(f"parallel is {kind!r}", hint=f"Known: {', '.join(KINDS)}.")
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    alone = int(os.environ.get("WORLD_SIZE", "1")) < 2
+    if alone and kind == "fsdp":
+        raise ConfigError(
+            "--parallel is fsdp, and there is one process: nothing can be sharded",
+            hint="Start it with torchrun or accelerate launch, or leave out --parallel.",
+        )
+    if alone or dist.is_initialized():
         yield device
         return
     if device == "cuda":

@@ -104,6 +104,7 @@ class _Loop:
                 break
             self._step(step)
             done = step + 1
+        dry.ended()
         stopped = stopped or self._evaluated(self.settings.steps)
         self._share_buffers()
         self.found.save(self.learner, self.optimiser, done, finished=True, stopped=stopped)

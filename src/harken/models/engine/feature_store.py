@@ -16,8 +16,8 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +198,17 @@ def use_store(spec: str) -> FeatureStore:
     global _current
     _current = open_store(spec)
     return _current
+
+
+@contextmanager
+def other_store(folder: Path) -> Iterator[FeatureStore]:
+    """Keep features in `folder` within the block, and nowhere else."""
+    global _current
+    before, _current = _current, FeatureStore(folder)
+    try:
+        yield _current
+    finally:
+        _current = before
 
 
 def current_store() -> FeatureStore:

@@ -36,7 +36,8 @@ def load_tensors(learner: Any, folder: Path, expected: str) -> int:
         expected: its SHA-256.
 
     Raises:
-        ModelError: there is no such file, it is another one, or a tensor of another name or shape.
+        ModelError: there is no such file, it is another one or damaged, or has a tensor of another
+            name or shape.
     """
     from safetensors.torch import load
 
@@ -51,7 +52,14 @@ def load_tensors(learner: Any, folder: Path, expected: str) -> int:
             where=str(path),
             hint="Let one trainer write into this folder.",
         )
-    found = load(raw)
+    try:
+        found = load(raw)
+    except Exception as error:  # safetensors raises errors of several kinds for a damaged file
+        raise ModelError(
+            f"it is no whole file of safetensors: {error}",
+            where=str(path),
+            hint="Write it again; the weights are as they were.",
+        ) from error
     own = {**dict(learner.net.named_parameters()), **dict(learner.net.named_buffers())}
     wrong = sorted(n for n, t in found.items() if n not in own or own[n].shape != t.shape)
     if wrong:
