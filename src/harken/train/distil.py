@@ -41,6 +41,7 @@ from harken.train.kept import kept_records
 from harken.train.losses import answer_loss, distil_loss
 from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.optimiser import rates
 from harken.train.stage import LoopSettings, Stage
 from harken.train.teachable import unteachable
 from harken.train.text_clips import clip_labels, with_texts
@@ -249,9 +250,10 @@ def teaching(learner: Learner) -> Iterator[None]:
 
 def _require_teacher(learner: Learner, settings: DistilSettings) -> None:
     adapted = any(name.startswith("lm.") and "lora_" in name for name in learner.state())
-    if "lm" in settings.groups and not adapted:
+    groups = rates(learner, settings)
+    if "lm" in groups and not adapted:
         raise ConfigError(
-            f"groups are {', '.join(settings.groups)}, and {learner.name} has no adapters in lm: "
+            f"{', '.join(groups)} are trained, and {learner.name} has no adapters in lm: "
             "the teacher would change with the student",
             where=settings.name,
             hint="Train the projector only, or add adapters to lm (--lora).",
