@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harken.audio.clip import Clip
+from harken.audio.clip import pieces
 from harken.errors import DataError, RunError
 from harken.files import write_json
 from harken.hashing import digest
@@ -106,15 +106,6 @@ def handovers_beside(model: str) -> list[Handover]:
 def tokenizer_of(learner: Learner) -> str:
     """Hash of a learner's tokenizer."""
     return digest(learner.tokenizer.to_json())
-
-
-def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from; silence is no clip of anybody."""
-    if clip.kind == "silence":
-        return
-    yield clip
-    for part in clip.plan.parts if clip.plan is not None else ():
-        yield from pieces(part.clip)
 
 
 def check_before(
