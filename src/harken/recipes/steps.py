@@ -125,7 +125,7 @@ def run_stage(
 
     Raises:
         RunError: the folder has a run with other settings or items.
-        WentDeafError: the stage was ended since it does not use the audio; its run is complete.
+        AudioUnusedError: the stage was ended since it does not use the audio; its run is complete.
     """
     watch = watching.current()
     asked: list[Item] = []
@@ -149,7 +149,7 @@ def run_stage(
             more = {"stopped": stopped} if stopped else {}
             run.finish({"items": len(items), "model": learner.identity(), **more})
     if stopped:
-        raise watching.WentDeafError(stopped)
+        raise watching.AudioUnusedError(stopped)
 
 
 def save_once(learner: Learner, folder: Path) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -30,7 +30,7 @@ from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
 from harken.models.base import Sampling
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.arrival import check_arrival
@@ -39,8 +39,11 @@ from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.losses import answer_loss, distil_loss
+from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.optimiser import rates
 from harken.train.stage import LoopSettings, Stage
+from harken.train.teachable import unteachable
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
 
@@ -151,7 +154,14 @@ def distil(learner: Learner, items: Sequence[Item], settings: DistilSettings, ru
             text = texts.get(own.id) or tuple("" for _ in own.clips)
             return text_pair(learner, TextItem(own, text), replies, rng).student
 
-        check_items(([one.item] for one in chosen), settings.name, tokenize)
+        def teachable(item: Item) -> list[str]:
+            reply = replies.get(item.id)
+            own = replace(item, choices=(), answer=reply) if reply else item
+            return unteachable(learner, own)
+
+        asked = ([one.item] for one in chosen)
+        measures = check_items(asked, settings.name, tokenize, teachable=teachable)
+        write_measures(run, settings.name, measures)
         first = [pair.student for pair in pairs(0)]
         faults = settings.audio_faults
         own = [one.item for one in chosen]
@@ -240,9 +250,10 @@ def teaching(learner: Learner) -> Iterator[None]:
 
 def _require_teacher(learner: Learner, settings: DistilSettings) -> None:
     adapted = any(name.startswith("lm.") and "lora_" in name for name in learner.state())
-    if "lm" in settings.groups and not adapted:
+    groups = rates(learner, settings)
+    if "lm" in groups and not adapted:
         raise ConfigError(
-            f"groups are {', '.join(settings.groups)}, and {learner.name} has no adapters in lm: "
+            f"{', '.join(groups)} are trained, and {learner.name} has no adapters in lm: "
             "the teacher would change with the student",
             where=settings.name,
             hint="Train the projector only, or add adapters to lm (--lora).",

@@ -1,6 +1,6 @@
 """The hearing gap while a stage is trained: measured at every evaluation, shown, and watched.
 
-Whether a stage went deaf is read from its records alone, so a stage that was killed and resumed is
+Whether a stage is stopped is read from its records alone, so one that was killed and resumed is
 stopped where it would have been stopped without the kill.
 """
 
@@ -56,7 +56,9 @@ class HearingWatch:
             return ""
         metrics = [r for r in self.run.stream("metrics") if r.get("stage") == self.settings.name]
         tokens = audio_tokens(self.learner, self.items)
-        causes = likely_causes(tokens, self.settings.groups, metrics)
+        counts = self.learner.parameter_counts()
+        trained = [group for group, own in counts.items() if own["trained"]]
+        causes = likely_causes(tokens, trained, metrics)
         return deaf_text(self.settings, self.how, deaf, causes)
 
 
