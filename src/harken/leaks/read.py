@@ -100,6 +100,12 @@ def read_entries(
 
     if not path.exists():
         raise DataError("there is no such manifest", where=str(path), hint="Check the path.")
+    if not path.is_file() and not path.is_dir():
+        raise DataError(
+            "a manifest must be a file, and this is a pipe or device",
+            where=str(path),
+            hint="Write it to a file first.",
+        )
     found = None if (path / MARKER).is_file() else recognise(path)
     if found is not None:
         return _of_set(Reading(path, found, audio_root, need_audio=False), source)

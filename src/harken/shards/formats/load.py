@@ -35,6 +35,8 @@ def recognise(path: Path) -> DatasetFormat | None:
 
     Formats from outside the package are tried before its own; one that fails is told and skipped.
     """
+    if not path.is_file() and not path.is_dir():
+        return None  # a pipe would wait for what nobody writes
     rows = head(path)
     known = [(FORMATS.is_built_in(one.name), one) for one in FORMATS.members()]
     for own, one in sorted(known, key=lambda pair: pair[0]):
