@@ -74,7 +74,7 @@ def in_chunks(
     """
 
     def share(one: TokenizedPrompt) -> float:
-        return one.answer * engine.tokenizer.size / _LOGITS + len(one.ids) / _TOKENS
+        return float(one.answer * engine.tokenizer.size / _LOGITS + len(one.ids) / _TOKENS)
 
     chunk: list[TokenizedPrompt] = []
     taken = 0.0
