@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harken.audio.clip import Clip
+from harken.audio.clip import pieces
 from harken.errors import DataError, RunError
 from harken.files import write_json
 from harken.hashing import digest
@@ -108,15 +108,6 @@ def tokenizer_of(learner: Learner) -> str:
     return digest(learner.tokenizer.to_json())
 
 
-def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from; silence is no clip of anybody."""
-    if clip.kind == "silence":
-        return
-    yield clip
-    for part in clip.plan.parts if clip.plan is not None else ():
-        yield from pieces(part.clip)
-
-
 def check_before(
     stage: PlannedStage, learner: Learner, earlier: Sequence[Handover], *, pretrained: bool
 ) -> None:
@@ -169,15 +160,18 @@ def check_exam(stage: str, items: Sequence[Item], exam: Sequence[Item]) -> None:
         for mark in _marks(item):
             known.setdefault(mark, item.id)
     found = []
+    same = 0
     for item in items:
         shared = next((mark for mark in _marks(item) if mark in known), None)
         if shared is not None:
+            same += shared.startswith("item ")
             found.append(f"{item.id}: {shared}, as item {known[shared]} of the exam")
     if found:
         more = len(found) - _SHOWN
         shown = found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise DataError(
-            f"{len(found)} of {len(items)} training items are in the exam:\n  "
+            f"{len(found)} of {len(items)} training items are in the exam "
+            f"({same} as items, {len(found) - same} by a recording):\n  "
             + "\n  ".join(shown)
             + "\n",
             where=f"before stage {stage}",

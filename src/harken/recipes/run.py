@@ -101,7 +101,12 @@ def train(
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
-        "held_out": {"source": watch.held.source, "items": watch.held.skills},
+        "held_out": {
+            "source": watch.held.source,
+            "items": watch.held.skills,
+            "not_trained": len(watch.held.not_trained),
+            "shared": watch.held.shared,
+        },
         "card": watch.end(learner),
         "deaf": deaf,
     }

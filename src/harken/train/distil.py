@@ -40,7 +40,7 @@ from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.losses import answer_loss, distil_loss
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
-from harken.train.stage import LoopSettings, Stage
+from harken.train.stage import LoopSettings, Stage, untested
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
 
@@ -291,4 +291,5 @@ STAGE = Stage(
     DistilSettings,
     distil,
     list,
+    alone=untested,
 )
