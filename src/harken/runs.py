@@ -196,6 +196,14 @@ class Run:
             file.truncate(file.tell())
             os.fsync(file.fileno())
 
+    def rewrite(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Put `records` in place of all of ``<name>.jsonl``, atomically; see `append`."""
+        path = self._lines(name)
+        self._may_write(path, name)
+        data = "".join(f"{line_of(record, 'a record', path)}\n" for record in records)
+        with _writing(path):
+            files.write_whole(path, data)
+
     def write_json(self, name: str, value: Any) -> Path:
         """Write ``<name>.json`` atomically; returns its path."""
         path = self._json(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import tiny_audioflamingo3
 import tiny_granite
+import tiny_moss
 import tiny_qwen2_audio
 import tiny_qwen_omni
 import torch
@@ -23,6 +25,7 @@ from harken.models.engine.kept import KeptFrames, encoded_alone
 from harken.models.kept_frames import encoder_hash, frames_kept, keep_frames
 from harken.models.learner import Learner, load_learner, tensor_bytes
 from harken.models.native.families import FAMILIES
+from harken.models.native.model import NativeModel
 from tiny_audio import NAMES, mini, named, sound
 
 NATIVE = {
@@ -281,3 +284,56 @@ def test_an_encoder_with_adapters_is_not_kept(folders: dict[str, str], tmp_path:
     adapted.merge_adapters()
     adapted.trainable(["projector"])
     assert keep_frames(adapted, "exact", FeatureStore(tmp_path)) is not None
+
+
+@pytest.mark.parametrize("every_s", [1, 2, 4])
+def test_tokens_with_text_among_them_are_not_kept(every_s: int, tmp_path: Path) -> None:
+    """Also where no text stands in a clip as short as the one that is tried."""
+    write(tiny_moss.TINY, tmp_path / "moss", FAMILIES.get(tiny_moss.TINY.kind).template)
+    settings = json.dumps({"time_marker_every_seconds": every_s})
+    (tmp_path / "moss" / "processor_config.json").write_text(settings)
+    learner = load_learner(f"native:{tmp_path / 'moss'}")
+    for groups in (["lm"], ["projector"], ["projector", "lm"]):
+        learner.trainable(groups)
+        assert keep_frames(learner, "exact", FeatureStore(tmp_path / "store")) is None
+
+
+@pytest.mark.parametrize("kind", ["qwen2_audio", "qwen2_5_omni"])
+def test_a_family_that_looks_text_up_without_declaring_it_is_not_kept(
+    kind: str, folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = frozen(folders, kind, train="lm")
+    assert isinstance(learner, NativeModel) and keep_frames(learner) is not None
+    plain = learner.family.encode
+
+    def with_text(windows: Any) -> torch.Tensor:
+        tokens = plain(windows)
+        return tokens + 0 * learner.family.embed(torch.tensor([1]))
+
+    monkeypatch.setattr(learner.family, "encode", with_text)
+    assert keep_frames(learner) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("qwen2_audio", "hop_length", 80),
+        ("qwen2_audio", "dither", 0.5),
+        ("audioflamingo3", "n_fft", 200),
+        ("qwen2_5_omni", "padding_value", 0.1),
+        ("granite_speech", "melspec_kwargs", {"hop_length": 80}),
+    ],
+)
+def test_settings_of_the_feature_extractor_are_part_of_the_key(
+    kind: str, name: str, value: Any, folders: dict[str, str]
+) -> None:
+    learner = frozen(folders, kind)
+    assert isinstance(learner, NativeModel)
+    before = encoder_hash(learner)
+    assert before == encoder_hash(frozen(folders, kind))
+    extractor = learner.family.extractor
+    if kind == "granite_speech":
+        extractor.settings[name] = value
+    else:
+        setattr(extractor, name, value)
+    assert encoder_hash(learner) != before

@@ -20,6 +20,8 @@ from harken.models.pretrained import check_folder, open_files, open_weights
 from paths import REPO
 
 DOOR = "models/pretrained.py"
+EXPORTED = "models/composed/joined.py"
+"""Copied beside an exported model: it works without harken, and says the same itself."""
 OPENERS = {"from_pretrained", "from_config", "pipeline", "from_auto", "torch_hub_load", "load_tool"}
 REACHED = {"hub.load", "torch.load", "pickle.load", "pickle.loads", "dill.load", "joblib.load"}
 
@@ -59,7 +61,7 @@ def test_every_opening_is_in_one_module() -> None:
         for path in architecture.files()
         if (hits := opens(path.read_text()))
     }
-    assert set(found) == {DOOR}, found
+    assert set(found) == {DOOR, EXPORTED}, found
     outside = [*(REPO / "examples").rglob("*.py"), *(REPO / "benchmarks").rglob("*.py")]
     assert [path.name for path in outside if opens(path.read_text())] == []
 
@@ -122,6 +124,20 @@ def test_what_is_said_cannot_be_overridden(tmp_path: Path) -> None:
     assert open_weights(loader, tmp_path, output_loading_info=True)[0] is loader
     open_files(loader, tmp_path, trust_remote_code=True)
     assert loader.options == {"trust_remote_code": False}
+
+
+def test_exported_code_says_so_too() -> None:
+    source = (architecture.SOURCE / EXPORTED).read_text()
+    opened = 0
+    for line, name, node in calls(source):
+        if name.rsplit(".", 1)[-1] != "from_pretrained":
+            continue
+        said = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        files = "Tokenizer" in name or "Extractor" in name
+        assert files or said.get("use_safetensors") == "True", line
+        assert "Peft" in name or said.get("trust_remote_code") == "False", line
+        opened += 1
+    assert opened == 5
 
 
 def test_a_model_of_random_weights_is_refused(tmp_path: Path) -> None:

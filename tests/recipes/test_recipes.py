@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from harken.audio.clip import Clip
 from harken.errors import ConfigError, DataError, RunError
+from harken.item import Contribution, Item
 from harken.models.base import MODEL_FILE
 from harken.models.load import load_model
 from harken.recipes.handover import read_handover
@@ -18,7 +20,9 @@ from harken.recipes.job import SIZES, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.recipes.story import Mark, Story
 from harken.runs import Run, read_run
+from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
+from harken.shards.write import write_dataset
 from harken.train.stages import STAGES
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -137,6 +141,39 @@ def test_a_set_with_labels_of_its_own_is_taken_as_it_is(name: str, tmp_path: Pat
     labels = {item.id: item.contribution for item in read_items(data)}
     kinds = [{labels[i].label for i in left.items} for left in (sft_left, grpo_left)]  # type: ignore[union-attr]
     assert kinds == [{"weak"} if name == "weak-to-strong" else {"weak", "strong"}, {"strong"}]
+
+
+@pytest.mark.parametrize("name", ["weak-to-strong", "mixed-to-strong"])
+@pytest.mark.parametrize("kind", ["set", "curated"])
+def test_other_splits_are_the_exam_of_the_recipes_of_audiomcq(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    clips = [Clip(path=Path(sound(tmp_path, NAMES[i % 4], seed=i).path).name, sha256=f"{i:064d}")
+             for i in range(8)]  # fmt: skip
+    made = [
+        Item(
+            *(f"Which is it, {i}?", NAMES[0], tuple(NAMES)),
+            clips=(clips[i],),
+            split="train",
+            contribution=Contribution(("weak", "strong")[i % 2], "bits"),
+        )
+        for i in range(8)
+    ]
+    made.append(replace(made[0], question="Again?", split="test"))
+    data = tmp_path / "data.jsonl"
+    if kind == "set":
+        write_jsonl(made, data)
+    else:
+        data = tmp_path / "curated"
+        for label, own in (("weak", made[::2]), ("strong", made[1::2]),
+                           ("undecided", []), ("dropped", [])):  # fmt: skip
+            write_dataset(own, data / label, name=label)
+    asked = job(name, data, tmp_path / "out")
+    sft = replace(asked.plan["sft"], steps=1, batch=2)  # type: ignore[call-arg]
+    grpo = replace(asked.plan["grpo"], items=2)  # type: ignore[call-arg]
+    with pytest.raises(DataError, match=r"1 of \d training items are in the exam") as caught:
+        RECIPES.get(name).run(replace(asked, plan={**asked.plan, "sft": sft, "grpo": grpo}))
+    assert caught.value.exit_code == 3
 
 
 def test_without_labels_the_recipes_of_audiomcq_say_what_to_do(tmp_path: Path) -> None:

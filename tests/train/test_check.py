@@ -12,12 +12,13 @@ import pytest
 import soundfile as sf
 import torch
 
+from harken.ask.rewards.base import Reward
+from harken.ask.rewards.load import REWARDS
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run
-from harken.train import grpo as grpo_module
 from harken.train.align import AlignSettings, align
 from harken.train.check import SHOWN, check_items, used
 from harken.train.grpo import grpo
@@ -217,17 +218,22 @@ def test_a_gradient_that_is_not_finite_stops_with_step_items_and_weight(
     assert all(bool(torch.isfinite(p).all()) for p in learner.net.parameters())
 
 
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_a_reward_that_is_not_finite_stops_with_its_item(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    value: float, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     items = [named(tmp_path, name) for name in NAMES]
     spoiled = items[2].id
-    monkeypatch.setattr(
-        grpo_module,
-        "build_reward",
-        lambda rewards: lambda item, prompt, text: NAN if item.id == spoiled else 1.0,
+    reward = Reward(
+        "spoiled",
+        "not a number for one item",
+        lambda: lambda item, prompt, text: value if item.id == spoiled else 1.0,
     )
-    settings = GrpoSettings(steps=1, items=4, group=2, max_tokens=2, threads=1)
+    REWARDS.add(reward)
+    request.addfinalizer(lambda: REWARDS.forget("spoiled"))
+    settings = GrpoSettings(
+        steps=1, items=4, group=2, max_tokens=2, threads=1, rewards="accuracy=1,spoiled=1"
+    )
     with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(RunError) as caught:
         grpo(mini(), items, settings, run)
     assert spoiled in str(caught.value) and items[0].id not in str(caught.value)

@@ -130,6 +130,8 @@ def test_a_teacher_that_would_change_with_the_student_is_refused(tmp_path: Path)
     settings = DistilSettings(**FEW, groups=("projector", "lm"))
     with pytest.raises(ConfigError, match="teacher would change"):
         run_stage("distil", mini(), items(tmp_path), settings, tmp_path / "run")
+    frozen = replace(settings, steps=1, lr_lm=0.0)  # which freezes lm: the teacher stays
+    run_stage("distil", mini(), items(tmp_path), frozen, tmp_path / "frozen")
 
 
 def test_items_without_texts_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ def test_what_is_no_pair_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no audio is in the pairs"):
         bare = replace(opened, clips=(), rejected="clicks")
         dpo(mini(), [bare], replace(how, groups=("projector",)), run_in(tmp_path / "bare"))
+    with pytest.raises(ConfigError, match="no audio is in the pairs"):
+        dpo(mini(), [bare], replace(how, lr_lm=0.0), run_in(tmp_path / "rate"))
 
 
 def test_items_are_refused_and_not_left_out_unless_pairs_are_made(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from harken.models.composed.model import ComposedModel
+from harken.train.arrival import text_rms
 from harken.train.hearing_causes import AudioTokens, audio_tokens, likely_causes
 from tiny_audio import NAMES, alike, mini, named
 
@@ -61,9 +63,32 @@ def test_gradients_and_frozen_groups_are_told() -> None:
 
 def test_clips_that_cannot_be_loaded_are_passed_over(tmp_path: Path) -> None:
     learner: ComposedModel = mini(2)
-    items = [named(tmp_path, name, 1, 0.2) for name in NAMES[:2]]
+    items = [named(tmp_path, name, 1, 0.23) for name in NAMES[:2]]  # in no cache
     Path(items[0].clips[0].path).unlink()
     assert audio_tokens(learner, items).clips == 1
     nothing = audio_tokens(learner, items[:1])
     assert nothing.clips == 0 and nothing.apart is None
     assert "no held-out clip" in likely_causes(nothing, GROUPS, [])[0]
+
+
+class Scaled(torch.nn.Embedding):
+    """As Gemma's: what is looked up is larger than the weights."""
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return super().forward(ids) * 16.0
+
+
+def test_embeddings_of_text_are_taken_as_the_model_gets_them(tmp_path: Path) -> None:
+    learner = mini(2)
+    items = [named(tmp_path, name, 0, 0.3) for name in NAMES]
+    lm: Any = learner.net.lm
+    table = lm.get_input_embeddings()
+    plain = audio_tokens(learner, items)
+    scaled = Scaled(table.num_embeddings, table.embedding_dim)
+    scaled.weight = table.weight
+    lm.set_input_embeddings(scaled)
+    assert audio_tokens(learner, items).text_rms == pytest.approx(16 * plain.text_rms)
+    assert text_rms(learner) == pytest.approx(16 * plain.text_rms)
+    learner.net.projector.register_forward_hook(lambda module, given, made: made * 12)
+    loud = audio_tokens(learner, items)
+    assert not any("off scale" in cause for cause in likely_causes(loud, GROUPS, []))

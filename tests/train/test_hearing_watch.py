@@ -10,6 +10,7 @@ import pytest
 from harken import progress
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run, read_run
+from harken.train.align import AlignSettings
 from harken.train.evaluation import evaluating
 from harken.train.hearing_gap import HearingSettings
 from harken.train.hearing_watch import HEARING, HearingWatch, deaf_evaluations, line_of
@@ -114,3 +115,34 @@ def test_a_line_says_what_is_known() -> None:
     assert line.startswith("sft step 7: hearing gap unknown (no item could be asked) over swap, ")
     assert "+0.500 over silence" in line and "0.500 audio, 0.500 silence" in line
     assert line.endswith("right 50 % swap (3 items, 2 left out)")
+
+
+@pytest.mark.parametrize(
+    ("groups", "rates", "trained_groups", "told"),
+    [
+        ((), {}, ("projector",), "all zero"),
+        ((), {}, ("lm",), "only lm is trained"),
+        (("projector", "lm"), {"lr_projector": 0.0}, ("lm",), "only lm is trained"),
+        (("audio_encoder", "lm"), {"lr_audio_encoder": 0.0}, ("lm",), "only lm is trained"),
+    ],
+)
+def test_causes_are_of_the_groups_that_are_trained(
+    tmp_path: Path,
+    groups: tuple[str, ...],
+    rates: dict[str, float],
+    trained_groups: tuple[str, ...],
+    told: str,
+) -> None:
+    """Not of those that the settings name: `align` names none, and a rate of 0 freezes a group."""
+    learner = mini(3)
+    learner.net.projector.register_forward_hook(lambda module, given, made: made * 0)
+    learner.trainable(trained_groups)
+    held = [named(tmp_path, name, 1, 0.2) for name in NAMES]
+    settings = (
+        AlignSettings(steps=4) if not groups else SftSettings(steps=4, groups=groups, **rates)
+    )  # type: ignore[arg-type]
+    how = HearingSettings(min_gap=0.1, patience=1, grace=0.0)
+    with Run.open(tmp_path / "run", {}) as run:
+        why = HearingWatch(learner, held, settings, how, run)(4, []).stop
+    assert told in why and "only  is" not in why
+    assert ("only" in why) == (trained_groups == ("lm",))

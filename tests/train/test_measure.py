@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from harken import files
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.runs import Run
 from harken.train.check import check_items
@@ -31,8 +33,10 @@ def test_sizes_by_hand() -> None:
     item = make(0)
     assert measure([item], prompt(20, 3, 5, 6)) == Measure(item.id, 20, 2, 11, 3)
     assert measure([item], (prompt(9, 2), False)) == Measure(item.id, 9, 0, 0, 2)
-    pair = [prompt(10, 2, 4), prompt(12, 3, 4)]  # a chosen and a rejected answer
-    assert measure([item], pair) == Measure(item.id, 22, 2, 8, 5)
+    pair = TokenizedPair(prompt(10, 2, 4), prompt(12, 3, 4))  # one prompt with two answers
+    assert measure([item], pair) == Measure(item.id, 12, 1, 4, 5)
+    other = TokenizedPair(prompt(40, 9, 4, 6), prompt(33, 2, 4, 6))
+    assert measure([item], other) == Measure(item.id, 40, 2, 10, 11)
     assert measure([item], None) is None
 
 
@@ -82,3 +86,21 @@ def test_prompts_that_leave_little_room_are_told(tmp_path: Path) -> None:
         (line,) = run.records("log")
     assert "2 of 3 prompts leave fewer than 10 tokens" in line["room"]
     assert "(items b, c)" in line["room"]
+
+
+@pytest.mark.parametrize("failing", ["replace", "write_bytes"])
+def test_sizes_of_other_stages_outlive_an_interruption(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Run.open(tmp_path / "run", {}) as run:
+        write_measures(run, "align", [Measure("a", 1, 0, 0, 1), Measure("b", 2, 0, 0, 1)])
+        before = run.records("measured")
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os if failing == "replace" else Path, failing, killed)
+            with pytest.raises(KeyboardInterrupt):
+                write_measures(run, "sft", [Measure("c", 3, 1, 1, 1)])
+        assert run.records("measured") == before

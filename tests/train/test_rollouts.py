@@ -141,7 +141,7 @@ def test_a_stage_without_signal_ends_after_its_patience(
     for _ in range(2):
         with pytest.raises(NoSignal) as caught:
             run_stage("grpo", mini(1), asked, settings, tmp_path / "run")
-        assert caught.value.exit_code == 11 and "5 steps in a row" in caught.value.found
+        assert caught.value.exit_code == 11 and "5 turns in a row" in caught.value.found
         words = "max_tokens" if reason == "cut off" else "mean reward was 0"
         assert words in caught.value.hint
         assert len(lines(tmp_path / "run" / "grpo")) == 5 * 6
@@ -152,6 +152,8 @@ def told(**changes: Any) -> dict[str, Any]:
 
 
 NOTHING, SOME = told(groups_left_out=4), told(groups_left_out=3)
+LEFT_OUT = told(replies=0, cut_off=0, groups_left_out=4, reward=None)
+CUT, CUT_ALIKE = told(cut_off=8), told(cut_off=8, groups_left_out=4)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,27 @@ def test_only_steps_in_a_row_are_counted(
         again = SignalWatch("grpo", patience, steps[: ends - 1])
         with pytest.raises(NoSignal):
             again.add(steps[ends - 1])
+
+
+@pytest.mark.parametrize(
+    ("turns", "says", "hint", "without"),
+    [
+        ([NOTHING] * 2, "equal in 2. Nothing was learned", "mean reward was 0.5", "cut off"),
+        ([LEFT_OUT] * 2, "left out in 2. Nothing was learned", "left_out in", "equal"),
+        ([CUT] * 2, "cut off in 2. In 2 of them something was learned", "max_tokens", "Nothing"),
+        ([CUT_ALIKE] * 2, "cut off in 2. Nothing was learned", "max_tokens", "equal"),
+        ([CUT, CUT_ALIKE], "In 1 of them something was learned", "max_tokens", "Nothing"),
+        ([LEFT_OUT, NOTHING, NOTHING], "left out in 1 and", "mean reward was 0.5", "cut off"),
+    ],
+)
+def test_the_reason_is_told_and_whether_anything_was_learned(
+    turns: Sequence[dict[str, Any]], says: str, hint: str, without: str
+) -> None:
+    watch = SignalWatch("grpo", len(turns), turns[:-1])
+    with pytest.raises(NoSignal) as caught:
+        watch.add(turns[-1])
+    assert says in caught.value.found and hint in caught.value.hint
+    assert without not in caught.value.found and f"{len(turns)} turns" in caught.value.found
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,8 @@ def test_adapters_are_pushed_as_a_folder_of_peft(
         server.served.close()
     records = read_run(tmp_path / "run" / "grpo").records("metrics")
     assert len(server.folders) == 3 == len(records)
+    kept = sorted(path.name for path in (tmp_path / "adapters").iterdir())
+    assert kept == [folder.name for folder in server.folders[1:]]  # the last two
     assert all(record["parity_nats"] < 1e-3 for record in records)
     assert learner.identity() != opened().identity()
 
@@ -324,6 +327,8 @@ def test_what_is_no_adapter_cannot_be_pushed_as_one(
     if says:
         with pytest.raises(ConfigError, match=says):
             ServerRollouts(learner, plan)
+        for frozen in ({"lr_projector": 0.0}, {"lr": 1e-3, "lr_projector": 0.0}):
+            ServerRollouts(learner, replace(plan, **frozen)).close()  # a rate of 0 freezes it
     else:
         ServerRollouts(learner, plan).close()
     with pytest.raises(ConfigError, match="no adapters that vLLM"):

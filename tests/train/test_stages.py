@@ -181,6 +181,10 @@ def test_groups_that_no_example_trains_are_refused(tmp_path: Path) -> None:
         sft(mini(), [replace(item, clips=())], frozen, run)
     with pytest.raises(ConfigError, match="no audio is in the examples"):
         sft(mini(), [item], replace(frozen, clips_as_text=True), run)
+    for none in (0, 0.0):  # which freezes lm, though it is among the groups
+        with pytest.raises(ConfigError, match="only projector is trained, and no audio"):
+            how = replace(frozen, groups=("projector", "lm"), lr_lm=none)
+            sft(mini(), [replace(item, clips=())], how, run)
     learner = mini()
     learner.net.projector = torch.nn.Identity()
     with pytest.raises(ConfigError, match="no weights of its own in projector"):

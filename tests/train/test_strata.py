@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from harken.audio.clip import silence
 from harken.item import Contribution, Item
 from harken.train.batch import epoch_picks
-from harken.train.strata import ItemPicker, needs
+from harken.train.strata import STRATA, ItemPicker, needs
 
 
 def item(number: int, label: str, clips: bool = True) -> Item:
@@ -48,6 +49,23 @@ def test_a_step_is_of_one_stratum_and_strata_have_their_share(counts: tuple[int,
     again = ItemPicker(items, 4, 3, True)
     assert [again.picks(turn) for turn in (41, 7, 0)] == [picker.picks(t) for t in (41, 7, 0)]
     assert ItemPicker(items, 4, 4, True).picks(0) != picker.picks(0) or len(items) < 8
+
+
+@pytest.mark.parametrize("counts", [(12, 6, 6), (20, 1, 0), (1, 1, 30)])
+def test_the_stratum_of_a_turn_is_the_one_most_behind_its_share(
+    counts: tuple[int, int, int],
+) -> None:
+    """By counting anew in every turn; and as fast late in a long stage as at its start."""
+    items = made(*counts)
+    picker, done = ItemPicker(items, 4, 0, True), []
+    sizes = {name: n for name, n in zip(STRATA, counts, strict=True) if n}
+    for turn in range(100):
+        behind = {name: n * (turn + 1) / len(items) - done.count(name) for name, n in sizes.items()}
+        done.append(max(behind, key=lambda name: behind[name]))
+        assert picker.stratum(turn) == done[-1]
+    start = time.perf_counter()
+    picker.stratum(20_000)
+    assert time.perf_counter() - start < 3.0
 
 
 def test_every_item_of_a_stratum_comes_once_in_an_epoch() -> None:

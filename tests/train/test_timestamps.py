@@ -15,10 +15,12 @@ from harken.ask.score import score
 from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
 from harken.models.base import Sampling
+from harken.models.engine.net import GROUPS
 from harken.models.engine.time_tokens import add_time_tokens
 from harken.models.learner import load_learner
 from harken.runs import Run
 from harken.times import TimeGrid
+from harken.train import parallel
 from harken.train.timestamps import TimestampsSettings, takes, timestamps
 from tiny_audio import NAMES, mini, named
 
@@ -120,6 +122,23 @@ def test_items_without_times_are_refused(tmp_path: Path) -> None:
     assert takes([*items, *spoken]) == spoken
     with pytest.raises(DataError, match="no answer has a time such as 1"):
         timestamps(mini(), items, TimestampsSettings(steps=1), Run.open(tmp_path / "run", {}))
+
+
+@pytest.mark.parametrize("groups", [("lm",), ("projector", "lm"), GROUPS])
+def test_adapters_in_a_sharded_model_are_refused(
+    groups: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the model gets new tokens; with plain times nothing is in the way."""
+    pytest.importorskip("peft")
+    learner, items = mini(), timed(tmp_path / "sounds")
+    learner.add_lora(rank=2)
+    count = len(learner.net.lm.get_input_embeddings().weight)
+    monkeypatch.setattr(parallel, "sharded", lambda: True)
+    how = TimestampsSettings(steps=1, groups=groups, **QUICK)
+    with pytest.raises(ConfigError, match="adapters in lm") as caught:
+        timestamps(learner, items, how, Run.open(tmp_path / "run", {}))
+    assert "--parallel ddp" in caught.value.hint
+    assert len(learner.net.lm.get_input_embeddings().weight) == count
 
 
 def test_beside_adapters_only_the_rows_of_the_tokens_are_trained(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def packed_bytes(path: str, row: int, slot: int) -> bytes:
             data = _cell(path, kind, row, slot)
     except (OSError, ValueError) as error:  # pyarrow raises these two
         text = str(error).splitlines()[0]
-        raise AudioError("corrupt", f"the {kind} file cannot be read: {text}") from error
+        raise AudioError(
+            "corrupt", f"the {kind} file cannot be read: {text}", where=path
+        ) from error
     if not data:
         raise AudioError("missing", f"row {row} has no bytes for clip {slot}")
     return data
@@ -106,7 +108,9 @@ def tar_members(path: str, state: tuple[int, ...]) -> tuple[tuple[str, int, int]
         with tarfile.open(path, "r:") as archive:
             return tuple((m.name, m.offset_data, m.size) for m in archive if m.isreg())
     except tarfile.TarError as error:
-        raise AudioError("corrupt", f"the tar archive cannot be read: {error}") from error
+        raise AudioError(
+            "corrupt", f"the tar archive cannot be read: {error}", where=path
+        ) from error
 
 
 def state_of(path: str | Path) -> tuple[int, ...]:
@@ -164,15 +168,20 @@ def page_sizes(path: str, kind: str, state: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(found.row_group(group).num_rows for group in range(found.num_row_groups))
 
 
-@lru_cache(maxsize=16)
 def _batches(path: str, state: tuple[int, ...]) -> Sequence[Any]:
-    """The record batches of an Arrow file, mapped into memory and not copied."""
+    return _arrow(path, state)[1]
+
+
+@lru_cache(maxsize=16)
+def _arrow(path: str, state: tuple[int, ...]) -> tuple[Any, Sequence[Any]]:
+    """Schema and record batches of an Arrow file, mapped into memory; there may be no batch."""
     import pyarrow as pa
 
     source = pa.memory_map(path)
     opened = pa.ipc.open_file if bytes(source.read(6)) == b"ARROW1" else pa.ipc.open_stream
     source.seek(0)
-    return opened(source).read_all().to_batches()  # type: ignore[no-any-return]
+    reader = opened(source)
+    return reader.schema, reader.read_all().to_batches()
 
 
 def read_columns(path: str, kind: str, page: int, columns: Sequence[str]) -> dict[str, list[Any]]:
@@ -190,7 +199,7 @@ def read_columns(path: str, kind: str, page: int, columns: Sequence[str]) -> dic
 def schema_of(path: str, kind: str) -> Any:
     """The Arrow schema of a table."""
     if kind == "arrow":
-        return _batches(path, state_of(path))[0].schema
+        return _arrow(path, state_of(path))[0]
     import pyarrow.parquet as pq
 
     return pq.read_schema(path)

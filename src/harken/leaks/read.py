@@ -100,6 +100,12 @@ def read_entries(
 
     if not path.exists():
         raise DataError("there is no such manifest", where=str(path), hint="Check the path.")
+    if not path.is_file() and not path.is_dir():
+        raise DataError(
+            "a manifest must be a file, and this is a pipe or device",
+            where=str(path),
+            hint="Write it to a file first.",
+        )
     found = None if (path / MARKER).is_file() else recognise(path)
     if found is not None:
         return _of_set(Reading(path, found, audio_root, need_audio=False), source)
@@ -145,7 +151,8 @@ def entry_of(item: Item, row: Row | None = None) -> ComparedItem:
     """An Item as a `ComparedItem`; names in its raw row, where it has one, are taken too."""
     clips = [piece for clip in item.clips for piece in pieces(clip)]
     raw = row or {}
-    names = [*item.recordings, *(_file(clip) for clip in clips), *_names(raw)]
+    packed = map(str, _list(item.plan.get("audio_names")))  # `harken.shards.formats.items`
+    names = [*item.recordings, *packed, *(_file(clip) for clip in clips), *_names(raw)]
     return ComparedItem(
         str(item.plan.get("key") or item.id),
         item.question,

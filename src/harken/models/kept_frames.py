@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import torch
 from torch import nn
 
+from harken.audio.clip import RATE_HZ
 from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
 from harken.models.engine.feature_store import FeatureStore, current_store
+from harken.models.engine.features import Array
 from harken.models.engine.kept import STORAGE, KeptFrames
 from harken.models.learner import Learner, tensor_bytes
+from harken.models.native.base import NativeFamily
 from harken.models.native.model import NativeModel
 from harken.models.native.split import projector_input
 
@@ -74,6 +78,8 @@ def encoder_hash(learner: Learner, parts: tuple[str, ...] = ("audio_encoder.",))
     config = learner.config
     settings = [config.get("encoder"), config.get("family"), config.get("attention")]
     found = [type(learner.net.audio_encoder).__name__, canonical(settings)]
+    if isinstance(learner, NativeModel):
+        found.append(learner.family.feature_settings())
     for name, tensor in sorted(learner.net.state_dict().items()):
         if name.startswith(parts):
             data = digest(tensor_bytes(tensor), 32)
@@ -86,15 +92,36 @@ def _frozen(part: nn.Module) -> bool:
 
 
 def _can_keep(learner: NativeModel, projected: bool) -> bool:
-    """Whether nothing but frozen weights decides what would be kept: tried on a tone of 0.5 s."""
+    """Whether nothing but frozen weights decides what would be kept: tried on a tone.
+
+    It is of 3.2 s, or of one window where that is shorter. Text that a family writes among the
+    audio tokens (times, say) need not stand in so short a clip: the family declares it.
+    """
     import numpy as np
 
-    wave = np.sin(np.arange(8000) * 0.2).astype(np.float32)
+    family = learner.family
+    seconds = min(3.2, family.window_s)
+    wave = np.sin(np.arange(int(seconds * RATE_HZ)) * 0.2).astype(np.float32)
+    if family.text_in_audio or _looks_up_text(family, wave):
+        return False
     if not projected:
         try:
-            projector_input(learner.family, learner.family.windows(wave))
+            projector_input(family, family.windows(wave))
         except ModelError:
             return False
         return True
     tokens = learner.net.encode_frames(wave, projected=True)["tokens"]
-    return bool((tokens[:, learner.family.like.shape[1] :] == 1).all())
+    return bool((tokens[:, family.like.shape[1] :] == 1).all())
+
+
+@torch.no_grad()
+def _looks_up_text(family: NativeFamily, wave: Array) -> bool:
+    """Whether embeddings of the text model are looked up while a clip (n,) is encoded."""
+    calls: list[object] = []
+    table = family.decoder.get_input_embeddings()
+    handle = table.register_forward_hook(lambda *call: calls.append(call[0]))
+    try:
+        family.encode(family.windows(wave))
+    finally:
+        handle.remove()
+    return bool(calls)

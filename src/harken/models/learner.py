@@ -28,9 +28,9 @@ from harken.models.bases import Base
 from harken.models.device import require_device
 from harken.models.engine.adapters import AdaptedModel
 from harken.models.engine.batch import AudioInput, PromptTokenizer, TokenizedPrompt
-from harken.models.engine.engine import Engine, eval_mode
+from harken.models.engine.engine import Engine
 from harken.models.engine.generate import GeneratedReply, length_batches, prompt_seed
-from harken.models.engine.net import LearnerNet, set_trainable
+from harken.models.engine.net import LearnerNet, eval_mode, set_trainable
 from harken.models.engine.time_tokens import restore_times
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model

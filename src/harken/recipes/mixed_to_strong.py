@@ -20,13 +20,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harken import progress
 from harken.item import Item
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
+from harken.recipes.handover import check_exam
 from harken.recipes.job import Job, PlannedStage, planned
 from harken.recipes.steps import (
     Plan,
     labelled_items,
+    other_splits,
     preset_of,
     run_stage,
     save_once,
@@ -96,11 +99,23 @@ def reward(learner: Learner, strong: Sequence[Item], plan: Plan, out: Path) -> N
 def tuned_and_rewarded(
     job: Job, tuned_on: Sequence[Item], rewarded: Sequence[Item], practice: Sequence[Item]
 ) -> Learner:
-    """SFT on some questions, GRPO on others; a preset is aligned first, on practice if there is."""
+    """SFT on some questions, GRPO on others; a preset is aligned first, on practice if there is.
+
+    Raises:
+        DataError: some questions are in the exam: `job.options.exam`, else the other splits.
+    """
     story = Story(job, STAGES, [*tuned_on, *rewarded, *practice])
+    story.hold_out(other_splits(job.data, job.options.audio_root))
     learner = story.start()
-    if job.model == preset_of(job.model) and practice:
-        align_first(learner, practice, tuned_on, job.plan, job.out)
+    if job.model == preset_of(job.model):
+        if practice:
+            check_exam("align", [*practice, *tuned_on], story.exam)
+            align_first(learner, practice, tuned_on, job.plan, job.out)
+        else:
+            progress.note(
+                f"{job.model} is trained from scratch, and there are no dropped questions (as "
+                "harken curate finds them) to align it on: text warm-up and alignment are skipped"
+            )
     story.stage("sft", tuned_on)
     save_once(learner, job.out / "tuned")
     story.stage("grpo", [item for item in rewarded if item.choices], "strong, with choices")

@@ -189,6 +189,14 @@ def labelled_items(data: Path, audio_root: Path | None = None) -> dict[str, list
     return found
 
 
+def other_splits(data: Path, audio_root: Path | None = None) -> list[Item]:
+    """What `labelled_items` leaves out since it is in another split; none, where none is named."""
+    folders = [data / label for label in LABELS if (data / label / MARKER).is_file()]
+    found = [item for one in folders or [data] for item in items_of(one, "", audio_root)]
+    named = any(item.split for item in found)
+    return [item for item in found if named and item.split != "train"]
+
+
 def to_reward(
     found: Mapping[str, Sequence[Item]], plan: Plan, batches: int = 1
 ) -> dict[str, list[Item]]:

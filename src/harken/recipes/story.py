@@ -67,6 +67,11 @@ class Story:
         self.left: list[Handover] = []
         self._stages = {stage.title: stage for stage in stages}
 
+    def hold_out(self, items: Sequence[Item]) -> None:
+        """Let these be the exam, unless one was named."""
+        if self.job.options.exam is None:
+            self.exam = list(items)
+
     def start(self, lora: str = "") -> Learner:
         """Open the model, or make a preset; with adapters, unless it has some."""
         job = self.job

@@ -159,7 +159,7 @@ class _EngineTokens:
         """
         import torch
 
-        from harken.models.engine.engine import eval_mode
+        from harken.models.engine.net import eval_mode
 
         tokenizer = self.model.tokenizer
         kept = [one for one in sampled.ids if one not in tokenizer.ends]

@@ -18,6 +18,7 @@ from harken.train.less_audio import NOTHING
 from harken.train.losses import answer_loss
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.optimiser import rates
 from harken.train.replay import Source, with_replay
 from harken.train.stage import LoopSettings
 from harken.train.train_loop import train_loop
@@ -122,7 +123,8 @@ def train_on_sources(
     how = _batch_settings(settings, answers or {})
     how.check(learner)
     require_packing(learner, settings.name, settings.pack_tokens)
-    _require_audio([item for source in sources for item in source.items], settings)
+    trained = list(rates(learner, settings))
+    _require_audio([item for source in sources for item in source.items], settings, trained)
     own = with_replay(sources, settings.replay, settings.replay_share, run, settings.name)
     groups, mix = arranged(own, settings)
 
@@ -190,12 +192,12 @@ def arranged(sources: Sequence[Source], settings: TrainSettings) -> tuple[list[l
     return [group for own in groups for group in own], mix
 
 
-def _require_audio(items: Sequence[Item], settings: TrainSettings) -> None:
+def _require_audio(items: Sequence[Item], settings: TrainSettings, trained: Sequence[str]) -> None:
     """Refuse settings that need audio, or open-ended items with audio, where there are none."""
     audio = not settings.clips_as_text and any(item.clips for item in items)
-    if not audio and "lm" not in settings.groups:
+    if not audio and trained and "lm" not in trained:
         raise ConfigError(
-            f"groups are {', '.join(settings.groups)}, and no audio is in the examples",
+            f"only {', '.join(trained)} is trained, and no audio is in the examples",
             where=settings.name,
             hint="Train lm too.",
         )

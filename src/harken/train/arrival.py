@@ -21,7 +21,7 @@ from harken.audio.load import duration_s, load, span
 from harken.errors import HarkenWarning, RunError
 from harken.item import Item
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.engine.proof import check_finite, check_placeholders
 from harken.models.learner import Learner
 from harken.runs import Run
@@ -197,12 +197,21 @@ def _constant(probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
     ]
 
 
-def _off_scale(learner: Learner, probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
-    """Audio tokens that are far larger or smaller than the embeddings of text."""
+@torch.no_grad()
+def text_rms(learner: Learner) -> float:
+    """Root mean square of the embeddings of the first 4096 tokens, as the language model gets them.
+
+    They are looked up: some models multiply the weights by the root of their width.
+    """
     lm: Any = learner.net.lm
     embeddings = lm.get_input_embeddings()
     ids = torch.arange(min(4096, embeddings.num_embeddings), device=learner.net.device)
-    text = _rms(embeddings(ids[None])[0])
+    return _rms(embeddings(ids[None])[0])
+
+
+def _off_scale(learner: Learner, probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
+    """Audio tokens that are far larger or smaller than the embeddings of text."""
+    text = text_rms(learner)
     scales = [_rms(tokens) for tokens in made]
     far = max(range(len(scales)), key=lambda i: max(scales[i], 1e-30) / text)
     near = min(range(len(scales)), key=lambda i: scales[i])

@@ -15,7 +15,7 @@ folder is removed. Metrics and evaluations after the checkpoint are removed when
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,9 @@ class Checkpoint:
                 where=str(here),
                 hint="Delete the run's folder, and train again.",
             )
-        self._load(learner, optimiser, _read_parts(here, WEIGHTS))
+        self._load(learner, optimiser, _read_parts(here, WEIGHTS, self._sums))
         if not self.finished:
-            optimiser.load_moments(_read_parts(here, MOMENTS))
+            optimiser.load_moments(_read_parts(here, MOMENTS, self._sums))
         parallel.barrier()  # process 0 will remove this checkpoint
         return self.step
 
@@ -132,7 +132,7 @@ class Checkpoint:
             here.mkdir(parents=True, exist_ok=True)
         parallel.barrier()
         if first or sharded:
-            suffix = f"-{parallel.rank()}-of-{parallel.size()}" if sharded else ""
+            suffix = _suffixes(sharded)[parallel.rank() if sharded else 0]
             own = trained_state(learner, optimiser)
             if not first:  # buffers are the same in all processes
                 own = {weight.name: own[weight.name] for weight in optimiser.weights}
@@ -141,21 +141,33 @@ class Checkpoint:
                 _write(_part_of(here, MOMENTS, suffix), optimiser.moments())
         parallel.barrier()
         if first:
-            self._declare(here, step, finished, stopped)
+            suffixes = _suffixes(sharded)
+            kinds = (WEIGHTS,) if finished else (WEIGHTS, MOMENTS)
+            files = [_part_of(here, kind, suffix).name for kind in kinds for suffix in suffixes]
+            self._declare(here, files, step, finished, stopped)
         parallel.barrier()
         self.step, self.finished, self.stopped, self._saved = step, finished, stopped, fresh
 
-    def _declare(self, here: Path, step: int, finished: bool, stopped: str) -> None:
-        """Say that a checkpoint is whole, and remove the older ones."""
+    def _declare(
+        self, here: Path, files: Sequence[str], step: int, finished: bool, stopped: str
+    ) -> None:
+        """Say that a checkpoint of these files is whole, and remove the older ones.
+
+        The folder may hold those of the same step by another number of processes.
+        """
+        self._sums = checksums(here, files)
         latest = {
             "step": step,
             "folder": here.name,
             "finished": finished,
             "stopped": stopped,
             "records": {name: self.run.count(name) for name in _RECORDS},
-            "files": checksums(here, [path.name for path in here.glob("*.safetensors")]),
+            "files": self._sums,
         }
         write_json(self.folder / LATEST, sealed(latest))
+        for path in here.glob("*.safetensors"):
+            if path.name not in files:
+                path.unlink()
         if finished:
             (self.folder / REFERENCE).unlink(missing_ok=True)
         for old in self.folder.glob("step-*"):
@@ -186,12 +198,19 @@ def _part_of(folder: Path, name: str, suffix: str) -> Path:
     return folder / name.replace(".", f"{suffix}.")
 
 
-def _read_parts(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's files of one kind, the parts of each joined."""
+def _suffixes(sharded: bool) -> list[str]:
+    """What tells the parts of a file apart, one for each process; of a whole file empty."""
+    size = parallel.size()
+    return [f"-{rank}-of-{size}" for rank in range(size)] if sharded else [""]
+
+
+def _read_parts(folder: Path, name: str, files: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's `files` of one kind, the parts of each joined."""
     from safetensors.torch import load
 
     stem = name.partition(".")[0]
-    paths = sorted(folder.glob(f"{stem}-*.safetensors"), key=_place) or [folder / name]
+    parts = [folder / file for file in files if file.startswith(f"{stem}-")]
+    paths = sorted(parts, key=_place) or [folder / name]
     found: dict[str, list[Tensor]] = {}
     for path in paths:
         for key, tensor in load(path.read_bytes()).items():

@@ -20,6 +20,7 @@ def deterministic(threads: int) -> Iterator[None]:
     """
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.set_num_threads(threads or before)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
@@ -27,7 +28,7 @@ def deterministic(threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(strict)
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
 
 
 def seed_step(seed: int, stage: str, step: int, rank: int = 0) -> None:

@@ -30,7 +30,7 @@ from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
 from harken.models.base import Sampling
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.arrival import check_arrival
@@ -40,6 +40,7 @@ from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.losses import answer_loss, distil_loss
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.optimiser import rates
 from harken.train.stage import LoopSettings, Stage, untested
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
@@ -240,9 +241,10 @@ def teaching(learner: Learner) -> Iterator[None]:
 
 def _require_teacher(learner: Learner, settings: DistilSettings) -> None:
     adapted = any(name.startswith("lm.") and "lora_" in name for name in learner.state())
-    if "lm" in settings.groups and not adapted:
+    groups = rates(learner, settings)
+    if "lm" in groups and not adapted:
         raise ConfigError(
-            f"groups are {', '.join(settings.groups)}, and {learner.name} has no adapters in lm: "
+            f"{', '.join(groups)} are trained, and {learner.name} has no adapters in lm: "
             "the teacher would change with the student",
             where=settings.name,
             hint="Train the projector only, or add adapters to lm (--lora).",

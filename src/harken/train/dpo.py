@@ -23,7 +23,7 @@ from torch import Tensor
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.arrival import check_arrival
@@ -34,6 +34,7 @@ from harken.train.losses import dpo_loss, ipo_loss
 from harken.train.measure import write_measures
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.optimiser import rates
 from harken.train.policy_loss import kl_k3
 from harken.train.preferences import (
     TokenizedPair,
@@ -109,9 +110,10 @@ def dpo(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run
             hint="Give it items with a rejected answer (docs/guide.md).",
         )
     require_pairs(items, settings.name, choices=settings.from_choices)
-    if not any(item.clips for item in items) and "lm" not in settings.groups:
+    trained = rates(learner, settings)
+    if trained and "lm" not in trained and not any(item.clips for item in items):
         raise ConfigError(
-            f"groups are {', '.join(settings.groups)}, and no audio is in the pairs",
+            f"only {', '.join(trained)} is trained, and no audio is in the pairs",
             where=settings.name,
             hint="Train lm too.",
         )

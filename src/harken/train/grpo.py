@@ -31,6 +31,7 @@ from harken.train.grpo_settings import GrpoSettings
 from harken.train.grpo_turn import GrpoTurns, ReplyBatch, micro_batches
 from harken.train.measure import tell_room, write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared
+from harken.train.optimiser import rates
 from harken.train.policy_loss import grpo_loss, kl_k3
 from harken.train.reference import open_reference
 from harken.train.rollouts import LocalRollouts, RolloutLog, RolloutSource
@@ -47,7 +48,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     Raises:
         DataError: there are no items, or some cannot be trained on (all are named, before step 0).
         ModelError: replies are not of the model that is trained; see `harken.train.parity`.
-        NoSignal: nothing could be learned for too many steps in a row.
+        NoSignal: there was no signal in too many turns in a row; see `harken.train.signal_watch`.
         RunError: a reward, the loss or a gradient is not finite.
     """
     if not items:
@@ -61,7 +62,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
             source = stack.enter_context(closing(ServerRollouts(learner, settings)))
         with deterministic(settings.threads):
             reference = open_reference(learner, settings, run) if settings.kl else None
-        learner.trainable(settings.groups)
+        learner.trainable(list(rates(learner, settings)))
         start = learner.trained_tensors() if settings.rollouts and settings.parity_every else {}
         turns = GrpoTurns(learner, items, settings, source, reference, start)
         train_loop(learner, settings, run, _objective(learner, items, settings, run, turns))

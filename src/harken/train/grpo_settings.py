@@ -36,7 +36,7 @@ class GrpoSettings(LoopSettings):
         token_share: share of tokens, those that depend most on the audio, that the advantage acts
             on (`harken.train.token_mask`); 1: all.
         stratify: the items of a step need the same (`harken.train.strata`): audio, or text only.
-        signal_patience: steps in a row without a signal after which the stage ends with exit code
+        signal_patience: turns in a row without a signal after which the stage ends with exit code
             11; 0: never.
         rollouts: where replies are sampled: empty, in this process, or ``openai:MODEL@URL``.
         push: how a server gets the weights: ``folder:PATH``, ``lora:PATH`` or ``none``

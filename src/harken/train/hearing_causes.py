@@ -12,17 +12,15 @@ import torch
 from harken.audio.clip import Clip
 from harken.errors import HarkenError
 from harken.item import Item
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
+from harken.train.arrival import OFF_SCALE, text_rms
 
 CLIPS = 8
 """Clips whose audio tokens are looked at."""
 
 ALIKE = 1e-3
 """Relative distance of the mean audio tokens of two clips below which they are taken for equal."""
-
-OFF_SCALE = 30.0
-"""Times by which audio tokens may be larger or smaller than the embeddings of text."""
 
 _RECENT = 20  # steps
 
@@ -60,14 +58,14 @@ def audio_tokens(learner: Learner, items: Sequence[Item]) -> AudioTokens:
                 continue
             means.append(tokens.mean(0))
             squares.append(float(tokens.square().mean()))
-    lm: Any = learner.net.lm
-    text = float(lm.get_input_embeddings().weight.detach().float().square().mean()) ** 0.5
     apart = [
         float((a - b).norm()) / max(float(a.norm()), float(b.norm()), 1e-30)
         for a, b in pairwise(means)
     ]
     rms = (sum(squares) / len(squares)) ** 0.5 if squares else 0.0
-    return AudioTokens(len(means), rms, text, sum(apart) / len(apart) if apart else None)
+    return AudioTokens(
+        len(means), rms, text_rms(learner), sum(apart) / len(apart) if apart else None
+    )
 
 
 def _zero(metrics: Sequence[Mapping[str, Any]], key: str) -> bool:

@@ -29,7 +29,7 @@ from harken.ask.prompt import make_prompt, target
 from harken.ask.score import score_logprobs
 from harken.errors import ConfigError, HarkenError
 from harken.item import Item
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.stats.bootstrap import Ints, Resampling, numbered
 from harken.stats.measures import clusters, wilson

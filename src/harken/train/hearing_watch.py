@@ -56,7 +56,9 @@ class HearingWatch:
             return ""
         metrics = [r for r in self.run.stream("metrics") if r.get("stage") == self.settings.name]
         tokens = audio_tokens(self.learner, self.items)
-        causes = likely_causes(tokens, self.settings.groups, metrics)
+        counts = self.learner.parameter_counts()
+        trained = [group for group, own in counts.items() if own["trained"]]
+        causes = likely_causes(tokens, trained, metrics)
         return deaf_text(self.settings, self.how, deaf, causes)
 
 

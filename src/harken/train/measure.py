@@ -29,10 +29,11 @@ class Measure:
 
     Attributes:
         item: its id, or ids with commas.
-        tokens: all tokens, those of the answer included.
-        clips: number of clips.
-        audio_tokens: placeholders.
-        answer_tokens: tokens with a loss.
+        tokens: all tokens, those of the answer included; of a pair of answers to one prompt, those
+            of the longer one.
+        clips: number of clips in it.
+        audio_tokens: placeholders in it.
+        answer_tokens: tokens with a loss; of a pair, those of both answers.
     """
 
     item: str
@@ -47,12 +48,12 @@ def measure(example: Sequence[Item], made: object) -> Measure | None:
     prompts = prompts_in(made)
     if not prompts:
         return None
-    inputs = [audio_input for prompt in prompts for audio_input in prompt.audio_inputs]
+    longest = max(prompts, key=lambda prompt: len(prompt.ids))
     return Measure(
         ",".join(item.id for item in example),
-        sum(len(prompt.ids) for prompt in prompts),
-        len(inputs),
-        sum(audio_input.tokens for audio_input in inputs),
+        len(longest.ids),
+        len(longest.audio_inputs),
+        sum(audio_input.tokens for audio_input in longest.audio_inputs),
         sum(prompt.answer_tokens for prompt in prompts),
     )
 
@@ -104,8 +105,7 @@ def write_measures(run: Run, stage: str, measures: Sequence[Measure]) -> dict[st
     A run of several stages has the lines of all, and the summary of each under its name.
     """
     others = [record for record in run.records(RECORDS) if record.get("stage") != stage]
-    run.truncate(RECORDS, 0)
-    run.append(RECORDS, [*others, *({"stage": stage, **asdict(one)} for one in measures)])
+    run.rewrite(RECORDS, [*others, *({"stage": stage, **asdict(one)} for one in measures)])
     found = summary(measures)
     known = run.read_json(RECORDS) if (run.path(f"{RECORDS}.json")).is_file() else {}
     run.write_json(RECORDS, {**known, stage: found})

@@ -7,6 +7,7 @@ the server counts, the reply was sampled as other tokens, and is left out and co
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,11 @@ from harken.models.learner import Learner
 from harken.models.native.model import NativeModel
 from harken.models.peft_folder import write_peft
 from harken.train.grpo_settings import GrpoSettings
+from harken.train.optimiser import rates
 from harken.train.rollouts import AskedPrompt, Rollout
+
+_TURN = "turn-{:06d}"
+_TURN_FOLDERS = f"turn-{'[0-9]' * 6}"
 
 
 class ServerRollouts:
@@ -81,9 +86,10 @@ class ServerRollouts:
             tensors = self._learner.trained_tensors()
             return self._push.reload(write_tensors(tensors, self._target.folder))
         if self._target.kind == "lora":
-            folder = (self._target.folder / f"turn-{turn:06d}").absolute()
+            folder = (self._target.folder / _TURN.format(turn)).absolute()
             _save_adapter(self._learner, folder)
             self._push.load_adapter(folder)
+            _remove_earlier(folder.parent, turn)
         return ""
 
     def _rollout(
@@ -112,7 +118,7 @@ class ServerRollouts:
 
 def _require_adapters_only(learner: Learner, settings: GrpoSettings) -> None:
     """Raise ConfigError unless all that is trained are adapters of a class of transformers."""
-    learner.trainable(settings.groups)
+    learner.trainable(list(rates(learner, settings)))  # a rate of 0 freezes a group
     names = [name for name, own in learner.net.named_parameters() if own.requires_grad]
     bare = [name for name in names if "lora_" not in name]
     hint = (
@@ -133,6 +139,13 @@ def _save_adapter(learner: Learner, folder: Path) -> None:
     assert isinstance(learner, NativeModel)
     source = str(learner.bases[0].source) if learner.bases else learner.name
     write_peft(learner.family.model, folder, base=source, task=None)
+
+
+def _remove_earlier(folder: Path, turn: int) -> None:
+    """Remove the adapters of all turns before the last one: that is what may still be in use."""
+    for earlier in folder.glob(_TURN_FOLDERS):
+        if earlier.name < _TURN.format(turn - 1):
+            shutil.rmtree(earlier, ignore_errors=True)
 
 
 def reply_ids(learner: Learner, answer: WireAnswer) -> tuple[tuple[int, ...], str]:

@@ -1,17 +1,25 @@
 """Watches for rollouts that teach nothing, and ends a stage that has had no signal for too long.
 
-There is none in a step whose groups have equal rewards each, so that no advantage is left, or whose
-replies were all cut off, so that no reward is that of a whole reply.
+There is none in a turn whose groups have equal rewards each, so that no advantage is left, none in
+one whose replies were all left out (by a server, or since a reward has no value), and none that is
+that of whole replies where all were cut off: what was learned there is from cut replies.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harken.errors import NoSignal
 
-_ALIKE, _CUT = "all rewards of each group were equal", "all replies were cut off"
+_ALIKE = "all rewards of each group were equal"
+_CUT = "all replies were cut off"
+_LEFT_OUT = "all replies were left out"
+_HINTS = {
+    _CUT: "Raise max_tokens, or reward short replies (length).",
+    _LEFT_OUT: "Look at left_out in rollouts.jsonl: it has the reason of each reply.",
+}
 
 
 class SignalWatch:
@@ -28,7 +36,7 @@ class SignalWatch:
     ) -> None:
         self._stage = stage
         self._patience = patience
-        self._reasons: list[tuple[str, float]] = []
+        self._reasons: list[tuple[str, bool, float | None]] = []
         for about in earlier:
             self._count(about)
 
@@ -43,30 +51,37 @@ class SignalWatch:
             raise self._error()
 
     def _count(self, about: Mapping[str, Any]) -> None:
-        reason = _CUT if about["cut_off"] and about["cut_off"] == about["replies"] else ""
-        if about["groups_left_out"] == about["groups"]:
-            reason = reason or _ALIKE
+        reason = ""
+        nothing = about["groups_left_out"] == about["groups"]
+        if not about["replies"]:
+            reason = _LEFT_OUT
+        elif about["cut_off"] == about["replies"]:
+            reason = _CUT
+        elif nothing:
+            reason = _ALIKE
         if reason:
-            self._reasons.append((reason, float(about["reward"] or 0.0)))
+            self._reasons.append((reason, nothing, about["reward"]))
         else:
             self._reasons.clear()
 
     def _error(self) -> NoSignal:
-        cut = sum(reason == _CUT for reason, _ in self._reasons)
         count = len(self._reasons)
-        mean = sum(reward for _, reward in self._reasons) / count
-        if 2 * cut > count:
-            hint = "Raise max_tokens, or reward short replies (length)."
-        else:
-            hint = (
-                f"The mean reward was {mean:g}: use easier or harder items, a higher temperature, "
-                "larger groups, or a reward with more than two values."
-            )
-        told = " and ".join(
-            f"{what} in {n}" for what, n in ((_ALIKE, count - cut), (_CUT, cut)) if n
+        reasons = Counter(reason for reason, _, _ in self._reasons)
+        most = max(reasons, key=lambda reason: reasons[reason])
+        hint = _HINTS.get(most) or (
+            f"The mean reward was {self._mean_reward()}: use easier or harder items, a higher "
+            "temperature, larger groups, or a reward with more than two values."
         )
+        told = " and ".join(f"{reason} in {number}" for reason, number in reasons.items())
+        learned = sum(not nothing for _, nothing, _ in self._reasons)
+        what = f"In {learned} of them something was learned, from replies that were cut off"
         return NoSignal(
-            f"no signal in {count} steps in a row: {told}. Nothing was learned in them",
+            f"no signal in {count} turns in a row: {told}. "
+            f"{what if learned else 'Nothing was learned in them'}",
             where=self._stage,
             hint=f"{hint} signal_patience=0 goes on regardless.",
         )
+
+    def _mean_reward(self) -> str:
+        known = [reward for _, _, reward in self._reasons if reward is not None]
+        return f"{sum(known) / len(known):g}" if known else "not known"

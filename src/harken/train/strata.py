@@ -9,6 +9,7 @@ take turns in proportion to their sizes; MAPLE's adaptive weights and its curric
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -42,6 +43,7 @@ class ItemPicker:
                   for name in STRATA}  # fmt: skip
         self._groups = {name: own for name, own in groups.items() if own} if stratify else {}
         self._order: list[tuple[str, int]] = []
+        self._done: Counter[str] = Counter()
 
     def picks(self, turn: int) -> list[int]:
         """Indices of the items of a turn; a stratum smaller than a turn is repeated in it."""
@@ -65,11 +67,11 @@ class ItemPicker:
     def _stratum(self, turn: int) -> tuple[str, int]:
         """The stratum of a turn, and how many turns it has had: the one most behind its share."""
         while len(self._order) <= turn:
-            done = [name for name, _ in self._order]
-            number = len(done) + 1
+            number = len(self._order) + 1
             name = max(
                 self._groups,
-                key=lambda n: len(self._groups[n]) * number / self._count - done.count(n),
+                key=lambda n: len(self._groups[n]) * number / self._count - self._done[n],
             )
-            self._order.append((name, done.count(name)))
+            self._order.append((name, self._done[name]))
+            self._done[name] += 1
         return self._order[turn]

@@ -21,6 +21,7 @@ from harken.models.engine.time_tokens import add_time_tokens, rows_trained
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.times import TOKEN, TimeGrid, written_times
+from harken.train import parallel
 from harken.train.answers import TrainSettings, train_on_sources
 from harken.train.check import refuse
 from harken.train.losses import timed_loss
@@ -65,8 +66,8 @@ def timestamps(
     Raises:
         DataError: no answer has a time, or times are beyond the last token (all are named, before
             step 0); or see `train_on_answers`.
-        ConfigError: the model has time tokens and is not to use them, or weight decay would shrink
-            embeddings that adapters keep frozen.
+        ConfigError: the model has time tokens and is not to use them, weight decay would shrink
+            embeddings that adapters keep frozen, or a model with adapters will be sharded.
         ModelError: the model has time tokens of another grid, or cannot get any.
     """
     if not takes(items):
@@ -93,6 +94,14 @@ def timestamps(
             where=settings.name,
             hint="Set decay to 0.",
         )
+    adapted = "lm" in learner.adapters
+    if adapted and parallel.sharded():  # the rows are trained in the whole tensor
+        raise ConfigError(
+            f"{learner.name} has adapters in lm, and beside them the embeddings of time tokens "
+            "cannot be trained in a sharded model",
+            where=settings.name,
+            hint="Train with --parallel ddp, or set tokens to false.",
+        )
     add_time_tokens(learner, times)
     numbers = sorted(learner.tokenizer.time_ids.values())
     known = torch.tensor(numbers, device=learner.engine.device)
@@ -105,7 +114,6 @@ def timestamps(
         share = float(is_time.float().mean())
         return value, {"time_loss": float(both[0] - both[1]), "time_share": share}
 
-    adapted = "lm" in learner.adapters
     with rows_trained(learner.net, numbers) if adapted else nullcontext():
         train_on_sources(learner, [Source(items)], settings, run, loss=loss)
 

@@ -17,7 +17,7 @@ from harken.audio.clip import silence
 from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.composed.model import ComposedModel, _features
-from harken.models.engine.engine import eval_mode
+from harken.models.engine.net import eval_mode
 from harken.models.engine.tree_forward import TreeReader
 from harken.models.load import load_model
 from tiny_audio import NAMES, mini, named, sound

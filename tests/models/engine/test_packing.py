@@ -220,3 +220,18 @@ def test_a_row_is_not_longer_than_asked() -> None:
         tree = packed.trees[packed.row[i]]
         at = packed.offset[i]
         assert tree.prompt.ids[at : at + len(prompt.ids)] == prompt.ids
+
+
+@pytest.mark.parametrize("frozen", [(), ("embed_tokens",), ("embed_tokens", "lm_head"), ("norm",)])
+def test_modules_of_a_model_trained_in_part_stay_in_their_modes(frozen: tuple[str, ...]) -> None:
+    """As in training, where the root is in evaluation mode if any part of it is frozen."""
+    lm = tf.LlamaForCausalLM(tf.LlamaConfig(**SMALL, attention_dropout=0.5)).train()
+    for name, module in lm.named_modules():
+        if not name or name.rpartition(".")[2] in frozen:
+            module.training = False
+    before = {name: module.training for name, module in lm.named_modules()}
+    assert True in before.values() and False in before.values()
+    reader = TreeReader(lm)
+    for longest in (1, 30):
+        assert refusal(reader, longest) == ""
+        assert {name: module.training for name, module in lm.named_modules()} == before

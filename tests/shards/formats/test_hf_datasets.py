@@ -108,6 +108,19 @@ def test_every_row_has_its_own_sound_over_row_groups_and_columns(folder: Path) -
         ({"messages": turns("<audio>Q?", "x")}, "Q?", "x", ()),
         ({"query": "<audio>Q?", "response": "x"}, "Q?", "x", ()),
         ({"instruction": "<audio>Q?", "output": "x"}, "Q?", "x", ()),
+        *(
+            ({"instruction": text, "output": said, **more}, "Q?", "x", ("y", "x"))
+            for text, said, more in (
+                ("Q?", "x", {"choices": ["y", "x"]}),
+                ("<audio>Q?", "B", {"options": ["y", "x"]}),
+                ("Q?", "x", {"choice_a": "y", "choice_b": "x"}),
+            )
+        ),
+        (
+            {"instruction": "Name", "input": "it.", "output": "x", "choices": ["y", "x"]},
+            *("Name\nit.", "x", ("y", "x")),
+        ),
+        ({"instruction": "Q?", "output": "x", "choices": None}, "Q?", "x", ()),
         (
             {"conversations": [{"from": "human", "value": "Q?"}, {"from": "gpt", "value": "x"}]},
             *("Q?", "x", ()),
@@ -260,3 +273,59 @@ def test_sets_that_cannot_be_read_say_why(folder: Path) -> None:
     (item,) = read(parquet(folder, rows, "good.parquet"), "hf-datasets")
     write_dataset([item], folder / "own", name="own")
     refused(next((folder / "own").glob("*.parquet")), "one shard of a harken dataset")
+
+
+def test_equal_names_in_two_tables_are_two_recordings_and_equal_bytes_one(folder: Path) -> None:
+    for number, name in enumerate(("a.wav", "b.wav", "a.wav")):
+        sound = {"bytes": (folder / name).read_bytes(), "path": "1.wav"}
+        own = {"audio": sound, "question": f"{number}?", "answer": "x"}
+        parquet(folder, [own], f"set/{number}.parquet")
+    items = read(folder / "set", "hf-datasets")
+    one, two, three = (item.recordings for item in items)
+    assert one == three != two
+    assert items[0].plan["audio_names"] == ["1.wav"]
+
+
+def test_files_of_two_folders_are_two_recordings(folder: Path) -> None:
+    found = []
+    for name in ("x", "y"):
+        wavs(folder / name, "a.wav")
+        rows = [{"audio_path": "a.wav", "question": "Q?", "answer": "x"}]
+        (item,) = read(parquet(folder, rows, f"{name}/d.parquet", sounds={}), "hf-datasets")
+        found += item.recordings
+    assert len({*found}) == 2
+
+
+def test_an_interrupted_dataset_of_harken_is_no_foreign_set(folder: Path) -> None:
+    rows = [{"audio": cell(folder), "question": "Q?", "answer": "x"}]
+    (item,) = read(parquet(folder, rows), "hf-datasets")
+    write_dataset([item], folder / "own", name="own")
+    (folder / "own" / "dataset.json").unlink()
+    refused(folder / "own", "writing it was interrupted", "Run the command that makes it again")
+    for name in ("shard-00000-of-00001.parquet", "shard-1.parquet.parquet", "train.parquet"):
+        parquet(folder, rows, f"{name[:-8]}/{name}")
+        assert len(read(folder / name[:-8], "hf-datasets")) == 1
+
+
+def empty_split(folder: Path, batches: bool) -> None:
+    own = table([{"audio": cell(folder.parent), "question": "Q?", "answer": "x"}])
+    folder.mkdir(parents=True)
+    with (
+        pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, own.schema) as writer,
+    ):
+        if batches:
+            writer.write_table(own.slice(0, 0))
+    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": folder.name}
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize("batches", [True, False])
+def test_an_empty_split_gives_no_rows(folder: Path, batches: bool) -> None:
+    rows = [{"audio": cell(folder), "question": "Q?", "answer": "x"}]
+    saved(folder / "train", rows)
+    empty_split(folder / "test", batches)
+    (folder / "dataset_dict.json").write_text('{"splits": ["test", "train"]}')
+    (item,) = read(folder, "hf-datasets")
+    assert item.split == "train"
+    refused(folder / "test", "no items")

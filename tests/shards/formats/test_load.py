@@ -11,7 +11,7 @@ from harken.errors import DataError
 from harken.item import Item
 from harken.registry import PluginWarning
 from harken.shards.formats.base import DatasetFormat, Found, Message, Sample
-from harken.shards.formats.load import FORMATS, recognise
+from harken.shards.formats.load import FORMATS, read_set, recognise
 from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
 from harken.shards.write import write_dataset
@@ -93,3 +93,37 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_bytes(b"\xff\xfe\x00\x01\n")
     with pytest.raises(DataError, match="line 1: not JSON"):
         list(read_items(tmp_path / "s.jsonl"))
+
+
+def test_notes_count_items_of_items_and_rows_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    same = {"messages": turns("Q?", "x", "R?", "y")}  # two items a row
+    unsaid = {"messages": [{**one, "loss": False} for one in turns("S?", "z")]}
+    list(read_items(lines(tmp_path / "s.jsonl", same, same, same, unsaid)))
+    assert sorted(line.partition("): ")[2] for line in told) == [
+        "1 of 4 rows: left out: no reply in it is to be taught",
+        "4 of 6 items: repeats an earlier item and is taken once",
+    ]
+
+
+def test_a_repeat_in_another_split_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    splits = ("train", "train", "test", "", "test")
+
+    def found(path: Path) -> Iterator[Found]:
+        said = (Message("user", ("Q?",)), Message("assistant", ("x",)))
+        return ((f"row {i}", Sample(said, split=one)) for i, one in enumerate(splits))
+
+    (item,) = read_set(tmp_path, DatasetFormat("own", "", lambda p, r: True, found))
+    assert item.split == "train"
+    assert sorted(line.partition("): ")[2] for line in told) == [
+        "1 of 5 items: repeats an earlier item and is taken once",
+        "1 of 5 items: repeats, in the split (none), an item of train and is taken once, in train",
+        "2 of 5 items: repeats, in the split test, an item of train and is taken once, in train",
+    ]

@@ -207,3 +207,40 @@ def test_repeated_items_are_taken_once_and_told(
     row = {"messages": turns("<audio>Q?", "x"), "audios": ["a.wav"]}
     assert len(read(lines(folder / "s.jsonl", row, row), "ms-swift")) == 1
     assert any("taken once" in line for line in told)
+
+
+def test_replies_in_a_row_are_one_with_nothing_between(folder: Path) -> None:
+    said = turns("Q?", "hel", "lo", roles=("user", "assistant"))
+    said[2]["role"] = "assistant"
+    (item,) = read(lines(folder / "s.jsonl", {"messages": said}), "ms-swift")
+    assert item.answer == "hello"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(False, None), (None, False), (False, True), (True, 0)]
+)
+def test_of_replies_in_a_row_one_cannot_be_taught_alone(
+    folder: Path, first: object, second: object
+) -> None:
+    said: list[dict[str, Any]] = [
+        *turns("Q?", "one"),
+        {"role": "assistant", "content": "two", "loss": second},
+    ]
+    said[1]["loss"] = first
+    good = {"messages": turns("Q?", "x")}
+    refused(lines(folder / "s.jsonl", good, {"messages": said}), "line 2", "in a row", "question")
+
+
+def test_replies_in_a_row_that_are_both_taught_or_both_not(folder: Path) -> None:
+    rows = []
+    for loss in (True, False):
+        said: list[dict[str, Any]] = [
+            {"role": "user", "content": "Q?"},
+            *({"role": "assistant", "content": text, "loss": loss} for text in ("a", "b")),
+            *turns("R?", "x"),
+        ]
+        rows.append({"messages": said})
+    first, second = (read(lines(folder / f"{i}.jsonl", row), "ms-swift") for i, row in
+                     enumerate(rows))  # fmt: skip
+    assert [item.answer for item in first] == ["ab", "x"]
+    assert [item.answer for item in second] == ["x"]

@@ -43,7 +43,7 @@ def test_turns_of_one_speaker_are_one_message(folder: Path) -> None:
     assert (after.question, after.answer, names(after)) == ("Transcribe:", "hello", ["a.wav"])
     assert after.dialogue == Dialogue(places=((0, 11),))
     assert (before.question, before.dialogue) == ("What is it?", None)
-    assert after.clips[0].duration_s is None
+    assert after.clips[0].duration_s == 0.3
     assert before.plan == {"key": "x"}
 
 
@@ -96,9 +96,15 @@ def test_rows_to_be_skipped_are_skipped_as_nemo_does_and_told(
     told: list[str] = []
     monkeypatch.setattr("harken.progress.note", told.append)
     ask = (audio("a.wav"), text("User", "Q?"), text("Assistant", "x"))
-    path = lines(folder / "m.jsonl", row(*ask), row(*ask, custom={"_skipme": True}))
-    assert len(read(path, "nemo")) == 1
-    assert any("_skipme" in line for line in told)
+    path = lines(
+        folder / "m.jsonl",
+        row(*ask),
+        row(*ask, custom={"_skipme": True}),
+        row(*ask, _skipme=1),
+        row(text("User", "R?"), ask[2], _skipme=False),
+    )
+    assert len(read(path, "nemo")) == 2
+    assert any("2 of 4" in line and "_skipme" in line for line in told)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +129,80 @@ def test_a_member_that_the_archive_lacks_is_a_fault(folder: Path) -> None:
     with tarfile.open(folder / "audio_0.tar", "w") as tar:
         tar.add(folder / "b.wav", "b.wav")
     refused(path, "line 1", "no member of audio_0.tar")
+
+
+@pytest.mark.parametrize(
+    ("given", "span"),
+    [
+        ({"duration": 0.2}, (0.0, 0.2)),
+        ({"duration": 0.2, "offset": 0}, (0.0, 0.2)),
+        ({"duration": 0.2, "offset": None}, (0.0, 0.2)),
+        ({"offset": 0.1}, (0.1, None)),
+        ({"offset": 0.1, "duration": None}, (0.1, None)),
+        ({}, (0.0, None)),
+    ],
+)
+def test_offset_and_duration_count_alone_and_together(
+    folder: Path, given: dict[str, Any], span: tuple[float, float | None]
+) -> None:
+    turn = {"from": "User", "type": "audio", "value": "a.wav", **given}
+    path = lines(folder / "m.jsonl", row(turn, text("User", "Q?"), text("Assistant", "x")))
+    (item,) = read(path, "nemo")
+    assert (item.clips[0].start_s, item.clips[0].duration_s) == span
+
+
+@pytest.mark.parametrize(
+    ("members", "asked", "number"),
+    [
+        (("x/a.wav", "a.wav"), "a.wav", 1),
+        (("x/a.wav", "./a.wav"), "a.wav", 1),
+        (("x/a.wav", "y/a.wav"), "y/a.wav", 1),
+        (("y/b.wav", "x/a.wav"), "a.wav", 1),
+    ],
+)
+def test_a_member_is_found_by_its_whole_name_first(
+    folder: Path, members: tuple[str, ...], asked: str, number: int
+) -> None:
+    path = lines(
+        folder / "manifest_0.jsonl", row(audio(asked), text("User", "Q?"), text("Assistant", "x"))
+    )
+    with tarfile.open(folder / "audio_0.tar", "w") as tar:
+        for name in members:
+            tar.add(folder / "a.wav", name)
+    (item,) = read(path, "nemo")
+    assert item.clips[0].row == number
+
+
+def test_a_last_part_that_two_members_share_is_a_fault(folder: Path) -> None:
+    path = lines(
+        folder / "manifest_0.jsonl", row(audio("a.wav"), text("User", "Q?"), text("Assistant", "x"))
+    )
+    with tarfile.open(folder / "audio_0.tar", "w") as tar:
+        for name in ("x/a.wav", "y/a.wav"):
+            tar.add(folder / "a.wav", name)
+    refused(path, "line 1", "2 members of audio_0.tar", "whole name")
+
+
+def test_equal_names_in_two_archives_are_two_recordings(folder: Path) -> None:
+    for number, name in enumerate(("a.wav", "b.wav", "a.wav")):
+        ask = (audio("1.wav"), text("User", f"Q{number}?"), text("Assistant", "x"))
+        lines(folder / "s" / f"manifest_{number}.jsonl", row(*ask))
+        with tarfile.open(folder / "s" / f"audio_{number}.tar", "w") as tar:
+            tar.add(folder / name, "1.wav")
+    one, two, three = (item.recordings for item in read(folder / "s", "nemo"))
+    assert one == three != two
+    assert not {"1.wav"} & {*one, *two}
+
+
+def test_a_damaged_archive_is_told_with_its_name(folder: Path) -> None:
+    path = lines(
+        folder / "manifest_0.jsonl", row(audio("a.wav"), text("User", "Q?"), text("Assistant", "x"))
+    )
+    with tarfile.open(folder / "audio_0.tar", "w") as tar:
+        tar.add(folder / "a.wav", "a.wav")
+        tar.add(folder / "b.wav", "b.wav")
+    data = bytearray((folder / "audio_0.tar").read_bytes())
+    at = data.rindex(b"ustar")
+    data[at - 120 : at - 100] = b"\xff" * 20  # the sum of the second header
+    (folder / "audio_0.tar").write_bytes(data)
+    refused(path, "tar archive cannot be read", "audio_0.tar")

@@ -30,10 +30,18 @@ class JoinedEncoder:
 
     def __init__(self, folder: Path, settings: dict[str, Any], dtype: torch.dtype) -> None:
         module, _, name = settings["class"].partition(":")
-        loaded = getattr(import_module(module), name).from_pretrained(folder, dtype=dtype)
+        if not module.startswith("transformers."):
+            raise ValueError(f"{module} is no module of transformers")
+        loaded = getattr(import_module(module), name).from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
         self.model, self.settings, self.dtype = loaded.eval(), settings, dtype
         extracts = (folder / "preprocessor_config.json").is_file()
-        self.extract = AutoFeatureExtractor.from_pretrained(folder) if extracts else None
+        self.extract = (
+            AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
+            if extracts
+            else None
+        )
 
     def __call__(self, wave: Any) -> Tensor:
         """The frames of a clip, up to its end."""
@@ -164,12 +172,16 @@ class Joined:
         self.projector = JoinedProjector(
             s["projector"], load_file(folder / "projector.safetensors")
         )
-        self.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        lm: Any = AutoModelForCausalLM.from_pretrained(s["lm"] or folder / "lm", dtype=dtype)
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            folder / "tokenizer", trust_remote_code=False
+        )
+        lm: Any = AutoModelForCausalLM.from_pretrained(
+            s["lm"] or folder / "lm", dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
         if (folder / "lm_adapter").is_dir():
             from peft import PeftModel
 
-            lm = PeftModel.from_pretrained(lm, str(folder / "lm_adapter"))
+            lm = PeftModel.from_pretrained(lm, str(folder / "lm_adapter"), use_safetensors=True)
         self.lm = lm.eval()
 
     def prompt(self, *parts: str | None) -> list[int]:

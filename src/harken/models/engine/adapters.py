@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from harken.errors import ModelError
-from harken.models.engine.engine import Engine, EngineCaches, eval_mode
+from harken.models.engine.engine import Engine, EngineCaches
 from harken.models.engine.lora import adapted_groups, add_lora, lora_off, lora_scaled, merge_lora
 from harken.models.engine.lora_settings import LoraSettings
-from harken.models.engine.net import LearnerNet
+from harken.models.engine.net import LearnerNet, eval_mode
 
 
 class AdaptedModel:

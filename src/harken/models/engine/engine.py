@@ -47,22 +47,6 @@ CACHE_BYTES = 512 << 20
 """Default size of the cache of audio tokens, in bytes."""
 
 
-@contextmanager
-def eval_mode(net: LearnerNet) -> Iterator[None]:
-    """Evaluation mode for a block; after it each module has the mode it had.
-
-    In training some modules are in evaluation mode (`harken.train.step.set_modes`).
-    """
-    before = [module for module in net.modules() if module.training]
-    if before:
-        net.eval()
-    try:
-        yield
-    finally:
-        for module in before:
-            module.training = True
-
-
 @dataclass(slots=True, eq=False)
 class EngineCaches:
     """What an engine has computed with weights of certain values: see `Engine.other_caches`."""

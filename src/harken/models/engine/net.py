@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -98,3 +99,19 @@ def set_trainable(net: LearnerNet, groups: Sequence[str]) -> list[nn.Parameter]:
         own = group not in adapted or "lora_" in name or id(parameter) in net.trained_rows
         parameter.requires_grad_(group in groups and own)
     return [parameter for parameter in net.parameters() if parameter.requires_grad]
+
+
+@contextmanager
+def eval_mode(net: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a block; after it each module has the mode it had.
+
+    In training some modules are in evaluation mode (`harken.train.step.set_modes`).
+    """
+    before = [module for module in net.modules() if module.training]
+    if before:
+        net.eval()
+    try:
+        yield
+    finally:
+        for module in before:
+            module.training = True

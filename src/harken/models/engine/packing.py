@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harken.errors import ModelError
 from harken.models.engine.batch import TokenizedPrompt
+from harken.models.engine.net import eval_mode
 from harken.models.engine.prompt_tree import Ints, PromptTree
 from harken.models.engine.tree_forward import TreeReader
 
@@ -119,15 +120,6 @@ def require_packing(reader: TreeReader, longest: int) -> None:
 
 def refusal(reader: TreeReader, longest: int) -> str:
     """Why packed prompts would not have the logits that they have alone; empty if they would."""
-    training = reader.lm.training
-    reader.lm.eval()  # dropout would be taken for a fault
-    try:
-        return _refusal(reader, longest)
-    finally:
-        reader.lm.train(training)
-
-
-def _refusal(reader: TreeReader, longest: int) -> str:
     config = reader.lm.config
     attention = getattr(config, "_attn_implementation", "sdpa")
     if reader.by_row:
@@ -142,7 +134,8 @@ def _refusal(reader: TreeReader, longest: int) -> str:
     if reader.mode(longest) != "tree":
         return f"its attention window is shorter than a prompt of {longest} tokens"
     if reader.packs_exactly is None:
-        reader.packs_exactly = measured_exact(reader)
+        with eval_mode(reader.lm):  # dropout would be taken for a fault
+            reader.packs_exactly = measured_exact(reader)
     if not reader.packs_exactly:
         return "packed and alone, three short prompts had different logits"
     return ""

@@ -84,6 +84,7 @@ class NativeFamily(ChatFormat, ABC):
         max_clip_s: longest clip; a longer one is refused.
         min_samples: below this a window would have no token; it is padded with zeros.
         by_mask: tree attention with a 4-D mask is exact.
+        text_in_audio: embeddings of text stand among the audio tokens of a clip.
         by_row: a computation depends on the whole row: prompts must not share rows.
         unused: name prefixes of tensors that are not opened (an image tower).
         extra_files: patterns of further files of the model (adapters).
@@ -102,6 +103,7 @@ class NativeFamily(ChatFormat, ABC):
     template: ClassVar[str] = ""
     by_mask: ClassVar[bool] = True
     by_row: ClassVar[bool] = False
+    text_in_audio: ClassVar[bool] = False
     unused: ClassVar[tuple[str, ...]] = ()
     extra_files: ClassVar[tuple[str, ...]] = ()
     min_samples: ClassVar[int] = 480
@@ -161,6 +163,10 @@ class NativeFamily(ChatFormat, ABC):
         given = {} if state is None else {"state_dict": state}
         self.model.save_pretrained(folder, **given)
         self.extractor.save_pretrained(folder)
+
+    def feature_settings(self) -> str:
+        """All settings of the feature extractor as text: what decides features beside the clip."""
+        return str(self.extractor.to_json_string())
 
     @property
     def context(self) -> int:

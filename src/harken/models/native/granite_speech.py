@@ -24,6 +24,7 @@ from torch import Tensor
 
 from harken.audio.clip import RATE_HZ
 from harken.errors import ModelError
+from harken.hashing import canonical
 from harken.models.engine.chat import flat
 from harken.models.engine.features import Array
 from harken.models.native.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFamily, AudioAdapter
@@ -161,6 +162,10 @@ class GraniteSpeech(AdapterFamily):
     def messages(self, system: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Its templates take text only, with the placeholder in it."""
         return flat(super().messages(system, blocks), self.placeholder)
+
+    def feature_settings(self) -> str:
+        """The settings of `GraniteFeatureExtractor`, as canonical JSON."""
+        return canonical(self.extractor.settings)
 
     def window(self, wave: Array, index: int) -> Window:
         """Features (T, 160)."""

@@ -36,6 +36,7 @@ class MossTranscribeDiarize(WhisperFamily):
     model_name = "MossTranscribeDiarizeForConditionalGeneration"
     extractor_name = "MossTranscribeDiarizeFeatureExtractor"
     placeholder = "<|audio_pad|>"
+    text_in_audio = True
     after_clip = "\n"
     template = (
         "{%- for message in messages -%}"

@@ -79,6 +79,7 @@ class Sample:
         task, split, tags, rationales, licence: as in `harken.item.Item`.
         label: ``weak`` or ``strong``, where the set says how much the audio contributes.
         note: something to be told of it, such as a question that the set does not state.
+        joiner: what stands between messages of the assistant in a row.
     """
 
     messages: tuple[Message, ...]
@@ -92,6 +93,7 @@ class Sample:
     licence: str = ""
     label: str = ""
     note: str = ""
+    joiner: str = " "
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,10 @@ from harken.shards.formats.base import (
     Row,
     Sample,
     Sound,
+    placed,
     sounds_of,
     text_of,
+    with_sounds,
 )
 from harken.shards.formats.rows import converted
 
@@ -70,7 +72,9 @@ def matches(path: Path, rows: Sequence[Row]) -> bool:
         return False
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         return True
-    return next(path.rglob("*.parquet"), None) is not None
+    tables = path.rglob("*.parquet")
+    # Shards of harken without their description: what was made of them was interrupted.
+    return any(not re.fullmatch(r"shard-\d+\.parquet", table.name) for table in tables)
 
 
 def samples(path: Path) -> Iterator[Found]:
@@ -212,9 +216,8 @@ def _samples(row: dict[str, Any], sounds: list[Sound]) -> list[Sample | LeftOut 
     talk = {**plain, "audios": list(sounds)}
     if ms_swift.matches(Path(), [talk]):
         return [converted(talk, ms_swift.sample)]
-    if isinstance(plain.get("conversations"), list) or (
-        "instruction" in plain and "output" in plain
-    ):
+    alpaca = "instruction" in plain and "output" in plain and not _has_choices(plain)
+    if alpaca or isinstance(plain.get("conversations"), list):
         return [converted(talk, llama_factory.sample)]
     if question := text_of(plain, *QUESTION):
         return [_asked(plain, question, sounds)]
@@ -234,19 +237,28 @@ def _asked(row: Row, question: str, sounds: list[Sound]) -> Sample:
         raise BadRow("the question is empty")
     if not isinstance(answer, str):
         raise BadRow(f"the answer is {answer!r}, not text"[:200])
+    if question == row.get("instruction") and text_of(row, "input"):
+        question = f"{question}\n{row['input']}"
     choices = _choices(row)
     if choices and answer.strip() not in choices:
         place = ord(answer.strip(" ().")) - ord("A") if len(answer.strip(" ().")) == 1 else -1
         if not 0 <= place < len(choices):
             raise BadRow(f"the answer {answer!r} is not among the choices {list(choices)!r}")
         answer = choices[place]
+    messages = [Message("user", placed(question, sounds)), Message("assistant", (answer,))]
+    if system := text_of(row, "system"):
+        messages.insert(0, Message("system", (system,)))
     return Sample(
-        (Message("user", (*sounds, question)), Message("assistant", (answer,))),
+        with_sounds(messages, sounds),
         choices=choices,
         key=str(row.get("id") or ""),
         task=text_of(row, "task"),
         split=_split(text_of(row, "split")),
     )
+
+
+def _has_choices(row: Row) -> bool:
+    return any(row.get(name) for name in ("choices", "options", "choice_a", "choice_b"))
 
 
 def _choices(row: Row) -> tuple[str, ...]:
@@ -265,8 +277,6 @@ def _choices(row: Row) -> tuple[str, ...]:
 
 
 def _open(question: str, answer: Any, sounds: list[Sound], note: str) -> Sample | BadRow:
-    if not question.strip():
-        raise BadRow("the question is empty")
     if not isinstance(answer, str):
         return BadRow(f"the text to be learned is {answer!r}"[:200])
     messages = (Message("user", (*sounds, question)), Message("assistant", (answer,)))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from harken.audio.clip import Clip
 from harken.audio.packed import packed_bytes, state_of
@@ -28,6 +29,8 @@ from harken.shards.jsonl import clip_hash
 STEP = "read"
 """The step in the history of an item that says which set it was read from."""
 
+_LEFT = "left out: "
+
 
 @dataclass(slots=True)
 class Reading:
@@ -39,8 +42,9 @@ class Reading:
         audio_root: where relative audio paths are looked up after the folder of the set.
         need_audio: a recording that is not there is a fault; else its item names it unchecked.
         faults: what is wrong, with its place.
-        notes: what was done with how many rows, none of which is wrong.
+        notes: what was done with how many rows (`told`), none of which is wrong.
         rows: rows so far.
+        made: items so far, those that repeat an earlier one among them.
     """
 
     path: Path
@@ -50,6 +54,7 @@ class Reading:
     faults: list[str] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    made: int = 0
 
     def items(self) -> Iterator[tuple[str, Item]]:
         """(place, item) of everything that can be taught, in order; an item is given once."""
@@ -60,7 +65,7 @@ class Reading:
                 self.faults.append(f"{place}: {found}")
                 continue
             if isinstance(found, LeftOut):
-                self.notes[f"left out: {found.reason}"] += 1
+                self.notes[f"{_LEFT}{found.reason}"] += 1
                 continue
             try:
                 made = self._made(found)
@@ -68,15 +73,25 @@ class Reading:
                 self.faults.append(f"{place}: {error}")
                 continue
             for item in made:
+                self.made += 1
                 if item.id in first:
-                    self.notes["repeats an earlier item and is taken once"] += 1
+                    self.notes[_repeated(first[item.id], item.split)] += 1
                     continue
-                first[item.id] = place
+                first[item.id] = item.split
                 yield place, item
+
+    def told(self) -> list[str]:
+        """The notes as sentences: of rows what was left out, else of items."""
+        return [
+            f"{number} of {self.rows} rows: {note}"
+            if note.startswith(_LEFT)
+            else f"{number} of {self.made} items: {note}"
+            for note, number in sorted(self.notes.items())
+        ]
 
     def _made(self, sample: Sample) -> list[Item]:
         """The items of one sample: one for each message of the assistant that is taught."""
-        messages = _joined(sample.messages)
+        messages = _joined(sample.messages, sample.joiner)
         taught = [
             i
             for i, message in enumerate(messages)
@@ -87,7 +102,7 @@ class Reading:
         if sample.rejected or sample.choices:
             taught = [i for i in taught if i == len(messages) - 1]
         if not taught:
-            self.notes["left out: no reply in it is to be taught"] += 1
+            self.notes[f"{_LEFT}no reply in it is to be taught"] += 1
             return []
         last = len(messages) - 1
         whole = [self._item(sample, messages[: i + 1], final=i == last) for i in taught]
@@ -118,12 +133,12 @@ class Reading:
             task=sample.task,
             tags=sample.tags,
             rationales=sample.rationales if final else (),
-            recordings=tuple(dict.fromkeys(map(_recording, sounds))),
+            recordings=tuple(dict.fromkeys(map(_recording, clips))),
             split=sample.split,
             licence=sample.licence,
             contribution=Contribution(sample.label, "silence-vote") if sample.label else None,
             history=(HistoryEntry(STEP, "; ".join(filter(None, (self.format.name, note)))),),
-            plan={"key": sample.key} if sample.key else {},
+            plan=_plan(sample, sounds),
             rejected=sample.rejected if final else "",
             dialogue=dialogue,
         )
@@ -141,7 +156,9 @@ class Reading:
             if not self.need_audio and error.reason == "missing":
                 return Clip(path=self._places(sound.path)[0], **span)  # type: ignore[arg-type]
             where = ""
-            if error.reason == "missing" and not sound.file:
+            if sound.file:
+                where = f"; in {sound.file}"
+            elif error.reason == "missing":
                 where = "; looked at " + ", ".join(self._places(sound.path))
             shown = sound.path or f"{Path(sound.file).name} row {sound.row}"
             raise BadRow(f"audio {shown!r}: {error.found} [{error.reason}]{where}") from None
@@ -165,14 +182,30 @@ class Reading:
         )
 
 
-def _joined(messages: Sequence[Message]) -> list[Message]:
-    """Messages with those of one speaker in a row as one."""
+def _repeated(first: str, again: str) -> str:
+    """The note of an item that was read before, in a split."""
+    if first == again:
+        return "repeats an earlier item and is taken once"
+    return (
+        f"repeats, in the split {again or '(none)'}, an item of {first or '(none)'} and is taken "
+        f"once, in {first or '(none)'}"
+    )
+
+
+def _joined(messages: Sequence[Message], joiner: str) -> list[Message]:
+    """Messages with those of one speaker in a row as one; raises BadRow where half is taught."""
     found: list[Message] = []
     for message in messages:
         if found and found[-1].role == message.role:
-            between = (" ",) if found[-1].parts and message.parts else ()
-            parts = (*found[-1].parts, *between, *message.parts)
-            found[-1] = replace(message, parts=parts, taught=found[-1].taught or message.taught)
+            if message.role == "assistant" and found[-1].taught != message.taught:
+                raise BadRow(
+                    "of two messages of the assistant in a row one is to be taught and the "
+                    "other not, which one reply cannot be: put a question between them"
+                )
+            between = (joiner if message.role == "assistant" else " ",)
+            if not (found[-1].parts and message.parts):
+                between = ("",)
+            found[-1] = replace(message, parts=(*found[-1].parts, *between, *message.parts))
         else:
             found.append(message)
     return found
@@ -250,10 +283,22 @@ def _recognised(
     return found.question, found.answer, found.choices, "the options in the text are its choices"
 
 
-def _recording(sound: Sound) -> str:
-    if sound.path:
-        return sound.path
-    return f"{Path(sound.file).name}:{sound.row}:{sound.slot}"
+def _plan(sample: Sample, sounds: Sequence[Sound]) -> dict[str, Any]:
+    """The id that a sample has in its set, and the names of its packed audio, as they stand."""
+    names = list(dict.fromkeys(one.path for one in sounds if one.file and one.path))
+    plan = {"key": sample.key, "audio_names": names}
+    return {name: value for name, value in plan.items() if value}
+
+
+def _recording(clip: Clip) -> str:
+    """By what the recording of a clip is known: the file, or the bytes where they are packed.
+
+    The name in a cell of a table or an archive says nothing: other shards have other sounds of that
+    name, and many rows of one table ask about one sound.
+    """
+    if clip.kind == "shard":
+        return f"sha256:{clip.sha256}"
+    return os.path.realpath(clip.path)
 
 
 @lru_cache(maxsize=65536)

@@ -35,6 +35,8 @@ def recognise(path: Path) -> DatasetFormat | None:
 
     Formats from outside the package are tried before its own; one that fails is told and skipped.
     """
+    if not path.is_file() and not path.is_dir():
+        return None  # a pipe would wait for what nobody writes
     rows = head(path)
     known = [(FORMATS.is_built_in(one.name), one) for one in FORMATS.members()]
     for own, one in sorted(known, key=lambda pair: pair[0]):
@@ -82,8 +84,10 @@ def read_set(path: Path, found: DatasetFormat, audio_root: Path | None = None) -
     if checked.faults:
         raise fault_list(checked.faults, path, f"read as {found.name}")
     if not count:
-        notes = "; ".join(f"{n} {note}" for note, n in sorted(checked.notes.items()))
-        raise DataError(f"no items ({notes or 'no rows'})", where=f"{path}, read as {found.name}")
-    for note, number in sorted(checked.notes.items()):
-        progress.note(f"{path.name} ({found.name}): {number} of {count} items or rows: {note}")
+        raise DataError(
+            f"no items ({'; '.join(checked.told()) or 'no rows'})",
+            where=f"{path}, read as {found.name}",
+        )
+    for note in checked.told():
+        progress.note(f"{path.name} ({found.name}): {note}")
     return (item for _, item in Reading(path, found, audio_root).items())

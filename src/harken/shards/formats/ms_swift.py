@@ -5,7 +5,8 @@ Standard (docs "Custom dataset" of ms-swift 3 and 4)::
     {"messages": [{"role": "user", "content": "<audio>What is said?"},
                   {"role": "assistant", "content": "hello"}], "audios": ["a.wav"]}
 
-A message of the assistant may say ``"loss": false``: it is context and not taught. Content may be a
+A message of the assistant may say ``"loss": false``: it is context and not taught. Messages of
+the assistant in a row are one, with nothing between them, as in ms-swift. Content may be a
 list of blocks (``{"type": "audio", "audio": path}``, ``{"type": "text", "text": …}``). Other keys:
 ``system``; ``rejected_response`` (a preference pair, also as ``rejected_messages``); ``solution``
 (of GRPO) where no reply stands in the conversation; ``label: false`` (of KTO) marks a bad answer,
@@ -79,6 +80,7 @@ def sample(row: Row) -> Sample:
         rejected=_rejected(row),
         key=str(row.get("id") or ""),
         task=text_of(row, "task"),
+        joiner="",
     )
 
 

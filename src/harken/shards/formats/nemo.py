@@ -9,15 +9,17 @@ As `NeMoMultimodalConversationJsonlAdapter` reads them::
 
 Turns of one speaker in a row are one message, joined by spaces. A question may be spoken: then it
 has no text. Sounds are files beside the manifest, or members of the tar archive of its shard:
-``audio_3.tar`` for ``manifest_3.jsonl``, or the same name with another suffix. A folder is read
-shard by shard. Rows whose ``custom`` says ``_skipme`` are left out, as NeMo does, and counted.
+``audio_3.tar`` for ``manifest_3.jsonl``, or the same name with another suffix; a member is found by
+its whole name, else by its last part where that is of one member only. ``offset`` and ``duration``
+are the span. A folder is read shard by shard. Rows that say ``_skipme``, themselves or in
+``custom``, are left out, as NeMo does, and counted.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,8 @@ def samples(path: Path) -> Iterator[Found]:
 def sample(row: Row, archive: Path | None = None) -> Sample | LeftOut:
     """One row; raises BadRow."""
     custom = row.get("custom")
-    if isinstance(custom, dict) and custom.get("_skipme"):
-        return LeftOut("its custom fields say _skipme")
+    if row.get("_skipme") or (isinstance(custom, dict) and custom.get("_skipme")):
+        return LeftOut("it says _skipme")
     messages = []
     for turn in row["conversations"]:
         role = ROLES.get(str(turn["from"]).lower())
@@ -84,16 +86,41 @@ def _sound(turn: Row, archive: Path | None) -> Sound:
     name = turn["value"]
     if not isinstance(name, str) or not name:
         raise BadRow(f"a turn of audio names {name!r}")
-    span: dict[str, Any] = {}
-    if turn.get("offset"):
-        span = {"start_s": float(turn["offset"]), "duration_s": float(turn["duration"])}
+    length = turn.get("duration")
+    span: dict[str, Any] = {
+        "start_s": float(turn.get("offset") or 0),
+        "duration_s": None if length is None else float(length),
+    }
     if archive is None:
         return Sound(name, **span)
-    members = tar_members(str(archive), state_of(archive))
-    for row, (member, _, _) in enumerate(members):
-        if member in (name, f"./{name}") or Path(member).name == name:
-            return Sound(name, str(archive), row, 0, **span)
-    raise BadRow(f"audio {name!r} is no member of {archive.name}")
+    exact, last = _members(str(archive), state_of(archive))
+    row = next((exact[own] for own in (name, f"./{name}") if own in exact), None)
+    if row is not None:
+        return Sound(name, str(archive), row, 0, **span)
+    alike = last.get(name, ())
+    if len(alike) > 1:
+        raise BadRow(
+            f"audio {name!r} is the last part of {len(alike)} members of {archive.name}: "
+            "write the whole name of one"
+        )
+    if not alike:
+        raise BadRow(f"audio {name!r} is no member of {archive.name}")
+    return Sound(name, str(archive), alike[0], 0, **span)
+
+
+@lru_cache(maxsize=16)
+def _members(
+    archive: str, state: tuple[int, ...]
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    """(whole name -> row, last part -> rows) of an archive's members.
+
+    Of a name that an archive has twice, the later member counts, as in tar.
+    """
+    exact = {name: row for row, (name, _, _) in enumerate(tar_members(archive, state))}
+    last: dict[str, tuple[int, ...]] = {}
+    for name, row in exact.items():
+        last[Path(name).name] = (*last.get(Path(name).name, ()), row)
+    return exact, last
 
 
 def _manifests(folder: Path) -> list[Path]:
