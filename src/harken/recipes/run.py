@@ -30,6 +30,7 @@ from harken.recipes.steps import (
 )
 from harken.recipes.watching import Watching, WentDeafError, held_out_items, watching
 from harken.runs import read_run
+from harken.shards.read import audio_below
 from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
 
@@ -134,7 +135,7 @@ def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[st
 
 def _trained(recipe: str, watch: Watching, job: Job, items: Sequence[Item]) -> tuple[Learner, str]:
     """The model after a recipe, or a stage on `items`, and why one was ended as deaf, or ``""``."""
-    with watching(watch):
+    with watching(watch), audio_below(job.options.audio_root):
         try:
             if recipe in STAGES:
                 return _one_stage(recipe, items, job), ""
