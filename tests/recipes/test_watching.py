@@ -18,7 +18,7 @@ from harken.models.composed.model import ComposedModel
 from harken.models.learner import Learner
 from harken.recipes import run as recipe_run
 from harken.recipes.run import train
-from harken.recipes.watching import WentDeafError
+from harken.recipes.watching import AudioUnusedError
 from harken.runs import read_run
 from harken.shards.jsonl import write_jsonl
 from made_items import contents
@@ -153,7 +153,7 @@ def test_a_deaf_stage_ends_the_command_with_its_model_written(
     words += [part for one in FEW for part in ("--set", one)]
     for _ in range(2):  # the second time everything is loaded
         ended = CliRunner().invoke(app, [*words, "--json"])
-        assert ended.exit_code == DEAF == WentDeafError.exit_code
+        assert ended.exit_code == DEAF == AudioUnusedError.exit_code
         found = json.loads(ended.stdout)
         assert "stopped after step 8 of 12" in found["deaf"] and "all zero" in found["deaf"]
         assert "does not use the audio" in ended.stderr

@@ -70,11 +70,19 @@ class Clip:
         if self.kind in ("silence", "noise"):
             return f"{self.kind} {span}"
         if self.plan is not None:
-            files = [PurePath(part.clip.path).name or part.clip.kind for part in self.plan.parts]
+            files = [part.clip._place or part.clip.kind for part in self.plan.parts]
             more = f" + {len(files) - 3} more" if len(files) > 3 else ""
             return f"scene of {' + '.join(files[:3])}{more} {span}"
+        return f"{self._place} {span}"
+
+    @property
+    def _place(self) -> str:
+        """File name, and the row and slot of packed audio; the first slot is not told."""
+        if not self.path:
+            return ""
         row = f" row {self.row}" if self.row >= 0 else ""
-        return f"{PurePath(self.path).name}{row} {span}"
+        slot = f" slot {self.slot}" if self.slot > 0 else ""
+        return f"{PurePath(self.path).name}{row}{slot}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values, defaults left out."""

@@ -17,7 +17,8 @@ def check(
     place: Annotated[
         Path,
         typer.Argument(
-            help="A dataset, run, model or curated folder, one that holds such, .jsonl."
+            help="A dataset, run, model or curated folder, one that holds such, .jsonl, "
+            "or another program's training set."
         ),
     ],
     audio: Annotated[

@@ -20,6 +20,7 @@ from harken.models.learner import Learner, load_learner
 from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum, watching
+from harken.recipes.job import Job
 from harken.runs import read_run
 from harken.shards.info import MARKER
 from harken.shards.read import read_items
@@ -100,6 +101,20 @@ def start(
     return load_learner(model, device=device, dtype=dtype)
 
 
+def require_pretrained(job: Job, recipe: str) -> None:
+    """Refuse a preset in full size: a recipe for pretrained parts says nothing of such.
+
+    Raises:
+        ConfigError: what to name instead.
+    """
+    if job.model in PRESETS and job.options.size != "smoke":
+        raise ConfigError(
+            f"{recipe} is for pretrained parts, and {job.model} is trained from scratch",
+            hint="Join an audio encoder and a language model (harken compose), and name the folder "
+            "with --model. --size smoke tries the recipe; harken demo trains a preset.",
+        )
+
+
 def run_stage(
     stage: str, learner: Learner, items: Sequence[Item], settings: Any, folder: Path
 ) -> None:
@@ -111,7 +126,7 @@ def run_stage(
     Raises:
         ConfigError: the stage cannot be run in several processes.
         RunError: the folder has a run with other settings or items.
-        WentDeafError: the stage was ended since it does not use the audio; its run is complete.
+        AudioUnusedError: the stage was ended since it does not use the audio; its run is complete.
     """
     STAGES.get(stage).require_processes(parallel.size(), settings)
     watch = watching.current()
@@ -136,7 +151,7 @@ def run_stage(
             more = {"stopped": stopped} if stopped else {}
             run.finish({"items": len(items), "model": learner.identity(), **more})
     if stopped:
-        raise watching.WentDeafError(stopped)
+        raise watching.AudioUnusedError(stopped)
 
 
 def save_once(learner: Learner, folder: Path) -> None:

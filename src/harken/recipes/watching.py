@@ -2,7 +2,8 @@
 
 `harken.recipes.run.train` draws the items once and opens a `watching` block; every stage that a
 recipe runs within it (`harken.recipes.steps.run_stage`) leaves them out of what is trained on, is
-measured on them (`harken.train.hearing_watch`), and ends the training if it went deaf.
+measured on them (`harken.train.hearing_watch`), and ends the training if the
+model does not use its audio.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ UNWATCHED = ("ctc",)
 """Stages that are measured and never ended: they do not train the answers of the language model."""
 
 
-class WentDeafError(HarkenError):
+class AudioUnusedError(HarkenError):
     """A stage was ended because it does not use the audio; its run is complete."""
 
     exit_code = 12

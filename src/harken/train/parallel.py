@@ -174,6 +174,9 @@ class Follower(Run):
     def truncate(self, name: str, n_records: int) -> None:
         """Nothing: process 0 writes."""
 
+    def rewrite(self, name: str, records: Any) -> None:
+        """Nothing: process 0 writes."""
+
     def write_json(self, name: str, value: Any) -> Path:
         """Nothing: process 0 writes."""
         return self.folder / f"{name}.json"

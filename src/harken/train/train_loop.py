@@ -7,13 +7,13 @@ deterministic algorithms: killed at any moment and called again, the loop ends w
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
 from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
-from harken.progress import track
+from harken.progress import tell, track
 from harken.runs import Run
 from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
@@ -47,13 +47,36 @@ def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Ob
         RunError: the loss, a gradient or a weight is not finite.
     """
     with deterministic(settings.threads):
-        freeze(learner, settings)
+        trained = freeze(learner, settings)
+        features = features_of(settings, run, trained)
         with (
             recomputed(learner.net, settings.gradient_checkpointing),
-            frames_kept(learner, OFF if parallel.sharded() else settings.features),
+            frames_kept(learner, features),
             Loader(objective, settings.steps) as loader,
         ):
             return _Loop(learner, settings, run, objective, loader).all()
+
+
+def features_of(settings: LoopSettings, run: Run, trained: Container[str]) -> str:
+    """The setting ``features`` that has an effect; told once where it is another than was given.
+
+    Args:
+        settings: of the stage.
+        run: gets what is told.
+        trained: the groups that are trained.
+    """
+    if not parallel.sharded():
+        return settings.features
+    would_keep = settings.features != OFF and "audio_encoder" not in trained
+    if would_keep and parallel.rank() == 0:
+        text = (
+            f"features={settings.features} has no effect with --parallel fsdp: each process has a "
+            "part of the model only, and the audio encoder runs in every step"
+        )
+        if not any(record.get("features") == text for record in run.records("log")):
+            run.log({"stage": settings.name, "features": text})
+            tell(f"{settings.name}: {text}")
+    return OFF
 
 
 class _Loop:
