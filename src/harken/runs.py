@@ -31,9 +31,6 @@ from harken.hashing import seal_fits, sealed
 from harken.parsing import drop_partial_line, line_of, load_json, parse_json, record_of
 
 FIRST, LAST, LOG, SUMS = "run.json", "done.json", "log", "checksums.json"
-AUDIO_ROOT = "audio-root"
-"""Name of the note of a run that says where audio was looked up that is not beside its items."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
 

@@ -34,7 +34,8 @@ from harken.evaluate.selfcheck import selfcheck
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model, Sampling, capabilities, check_model
-from harken.runs import AUDIO_ROOT, Run, read_run
+from harken.runs import Run, read_run
+from harken.shards.info import AUDIO_ROOT
 
 CONDITIONS = ("audio", "none", "silence", "swap")
 """The default conditions; for a model without audio input ``none`` alone."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from harken.errors import DataError, RunError
 from harken.item import Contribution, Item
-from harken.runs import AUDIO_ROOT, FIRST, read_run
+from harken.runs import FIRST, read_run
+from harken.shards.info import AUDIO_ROOT
 
 Record = Mapping[str, Any]
 
