@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.item import Item
-from harken.train.held_out import hold_out, sources
+from harken.train.held_out import heard, hold_out, sources
 
 
 def item(number: int, *recordings: str) -> Item:
@@ -51,3 +51,17 @@ def test_items_without_named_recordings_count_by_their_clips() -> None:
     items = [Item(f"Question {n}?", "rain", clips=(clip,)) for clip in clips for n in range(3)]
     parts = hold_out(items, odd, 0.5, 9, 1)
     assert len(parts.held_out) == 6 and len({i.clips[0].path for i in parts.held_out}) == 2
+
+
+def test_spans_of_a_file_and_scenes_of_it_are_one_recording() -> None:
+    whole = Clip(path="a.wav", sha256="a" * 64)
+    span = Clip(path="moved.wav", sha256="a" * 64, start_s=1.0, duration_s=2.0)
+    mixed = Clip("plan", plan=ScenePlan((Part(span), Part(silence(1.0))), 3.0))
+    names = [sources(Item("q", "a", clips=(clip,))) for clip in (whole, span, mixed)]
+    assert names[0] == names[1] == names[2] == {"a" * 64}
+    assert heard(Item("q", "a", clips=(mixed,), recordings=("r",))) == {"a" * 64, "r"}
+    assert sources(Item("q", "a", clips=(mixed,), recordings=("r",))) == {"r"}
+    rows = [Clip("shard", path="s.arrow", row=row) for row in (0, 1)]
+    assert len({sources(Item("q", "a", clips=(row,))) for row in rows}) == 2
+    silent = [sources(Item("q", "a", clips=(silence(s),))) for s in (1.0, 2.0)]
+    assert silent[0] and silent[0] != silent[1]
