@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harken.audio.clip import pieces
 from harken.errors import ConfigError
 from harken.hashing import digest
 from harken.item import Item
@@ -140,11 +141,11 @@ def compared(held: HeldOut, items: Sequence[Item]) -> HeldOut:
     The first are not trained on; the others are, and are counted.
     """
     asked = {item.id for item in held.items}
-    heard = {name for item in held.items for name in sources(item)}
+    heard = {name for item in held.items for name in _heard(item)}
     train = [item for item in items if item.split in ("", "train")]
     gone = frozenset(item.id for item in train if item.id in asked)
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
+    shared = sum(not heard.isdisjoint(_heard(item)) for item in rest)
     return replace(held, not_trained=gone, shared=shared)
 
 
@@ -174,6 +175,12 @@ def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
     rest = [item for item in train if item.id not in gone]
     shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
     return HeldOut(tuple(chosen), "train", gone, shared)
+
+
+def _heard(item: Item) -> set[str]:
+    """All by which recordings of an item may be known in another set: names, hashes and files."""
+    files = {part.sha256 or part.path for clip in item.clips for part in pieces(clip)}
+    return {*item.recordings, *files} - {""}
 
 
 def _in_turn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
