@@ -27,7 +27,7 @@ from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import require_finite
 from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
-from harken.train.train_loop import listed, train_loop
+from harken.train.train_loop import train_loop
 from made_items import make
 from tiny_audio import NAMES, mini, named
 
@@ -300,10 +300,3 @@ def test_weights_of_half_precision_are_not_trained(tmp_path: Path) -> None:
         pytest.raises(ConfigError, match="float16"),
     ):
         sft(learner, items, SftSettings(steps=1, batch=2, threads=1), run)
-
-
-@pytest.mark.parametrize(("count", "told"), [(16, ""), (17, " … 1 more"), (20, " … 4 more")])
-def test_sixteen_items_of_a_step_are_named(count: int, told: str) -> None:
-    ids = [f"i{n}" for n in range(count)]
-    assert listed(ids) == f" (items {', '.join(ids[:16])}{told})"
-    assert listed([]) == ""

@@ -25,6 +25,7 @@ from harken.models.engine.net import eval_mode
 from harken.models.engine.proof import check_finite, check_placeholders
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.listed import listed
 from harken.train.losses import answer_loss
 
 CLIPS = 6
@@ -291,7 +292,7 @@ class AudioWatch:
             return
         self.silent += 1
         if self.silent == 10 ** (len(str(self.silent)) - 1):
-            named = f" (items {', '.join(ids[:8])})" if ids else ""
+            named = f" (items {listed(ids)})" if ids else ""
             tell(
                 f"no gradient has reached the audio tokens in {self.silent} steps in a row, with "
                 f"{record['clips']} clips in the last{named}: grad_norm {record['grad_norm']}, "

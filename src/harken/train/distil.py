@@ -38,6 +38,7 @@ from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
+from harken.train.listed import listed
 from harken.train.losses import answer_loss, distil_loss
 from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
@@ -289,7 +290,7 @@ def _replies(
     if empty:
         raise DataError(
             f"the text-fed model replies nothing to {len(empty)} of {len(records)} items: "
-            f"{', '.join(empty[:10])}",
+            f"{listed(empty)}",
             where=f"stage {settings.name}",
             hint="Use answers=items, or take these items out.",
         )

@@ -17,6 +17,7 @@ from harken.errors import ConfigError
 from harken.hashing import digest
 from harken.item import Item
 from harken.stats.measures import clusters
+from harken.train.held_out import sources
 
 SKILLS = ("single-audio", "multi-audio", "words", "open-ended", "text-only")
 """Kinds of questions; see `skill_of`."""
@@ -138,11 +139,11 @@ def compared(held: HeldOut, items: Sequence[Item]) -> HeldOut:
     The first are not trained on; the others are, and are counted.
     """
     asked = {item.id for item in held.items}
-    heard = {name for item in held.items for name in _sources(item)}
+    heard = {name for item in held.items for name in sources(item)}
     train = [item for item in items if item.split in ("", "train")]
     gone = frozenset(item.id for item in train if item.id in asked)
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(_sources(item)) for item in rest)
+    shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
     return replace(held, not_trained=gone, shared=shared)
 
 
@@ -155,7 +156,7 @@ def without(items: Sequence[Item], held: HeldOut) -> list[Item]:
 def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
     """A share of the training items, groups of items with common recordings as a whole."""
     groups: dict[str, list[Item]] = {}
-    for name, item in zip(clusters([_sources(item) for item in train]), train, strict=True):
+    for name, item in zip(clusters([sources(item) for item in train]), train, strict=True):
         groups.setdefault(name, []).append(item)
     order = sorted(groups, key=lambda name: digest(f"{seed}:{name}"))
     taken: list[Item] = []
@@ -168,16 +169,10 @@ def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
         taken = _in_turn(train, room, seed)
     chosen = _in_turn([item for item in taken if item.answer], room, seed)
     gone = frozenset(item.id for item in taken)
-    heard = {name for item in chosen for name in _sources(item)}
+    heard = {name for item in chosen for name in sources(item)}
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(_sources(item)) for item in rest)
+    shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
     return HeldOut(tuple(chosen), "train", gone, shared)
-
-
-def _sources(item: Item) -> tuple[str, ...]:
-    """The recordings of an item; its files where it names none."""
-    own = tuple(clip.sha256 or clip.path for clip in item.clips if clip.sha256 or clip.path)
-    return item.recordings or own
 
 
 def _in_turn(items: Sequence[Item], most: int, seed: int) -> list[Item]:

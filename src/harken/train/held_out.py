@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harken.audio.clip import Clip
 from harken.hashing import canonical, digest
 from harken.item import Item
 
@@ -56,7 +57,7 @@ def hold_out(
         if reason := unusable(item):
             left_out[reason] += 1
         else:
-            usable.append((item, sources(item)))
+            usable.append((item, frozenset(sources(item))))
     known = sorted({name for _, names in usable for name in names}, key=lambda n: _rank(seed, n))
     count = min(most, math.ceil(share * len(known))) if share and len(known) > 1 else 0
     held = frozenset(known[: min(count, len(known) - 1)])
@@ -71,9 +72,23 @@ def hold_out(
     return Parts(tuple(train), tuple(held_out), dict(sorted(left_out.items())))
 
 
-def sources(item: Item) -> frozenset[str]:
-    """The recordings of an item; where it names none, its clips."""
-    return frozenset(item.recordings or tuple(clip.key for clip in item.clips))
+def sources(item: Item) -> tuple[str, ...]:
+    """The recordings of an item; where it names none, what its clips are cut or mixed from.
+
+    Two spans of one file are one recording, as are two scenes with it.
+    """
+    files = (name for clip in item.clips for name in _files(clip))
+    return item.recordings or tuple(dict.fromkeys(files))
+
+
+def _files(clip: Clip) -> list[str]:
+    """The content of the files of a clip, or their places where that is not known."""
+    if clip.plan is not None and not clip.origin:
+        return [name for part in clip.plan.parts for name in _files(part.clip)]
+    if clip.origin or clip.kind in ("silence", "noise"):
+        return [clip.key]
+    packed = f":{clip.row}:{clip.slot}" if clip.kind == "shard" else ""
+    return [clip.sha256 or f"{clip.path}{packed}"]
 
 
 def _rank(seed: int, name: str) -> str:

@@ -7,7 +7,7 @@ deterministic algorithms: killed at any moment and called again, the loop ends w
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
@@ -19,6 +19,7 @@ from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
+from harken.train.listed import listed
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
@@ -143,8 +144,10 @@ class _Loop:
             dry.prepared(self.learner, settings, prepared, lambda: self.objective.named(step))
             record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
+            ids = self.objective.named(step)
+            told = f" (items {listed(ids, 16)})" if ids else ""
             raise RunError(
-                f"{error} in step {step}{listed(self.objective.named(step))}",
+                f"{error} in step {step}{told}",
                 where=settings.name,
                 hint="Lower the learning rate, or look at these items.",
             ) from None
@@ -210,9 +213,3 @@ class _Loop:
         self.run.append(evaluation.RECORDS, [record])
         self.trackers.log(record, "evaluation/")
         return found.stop
-
-
-def listed(ids: Sequence[str]) -> str:
-    """Ids of items for a message, at most 16 of them."""
-    more = f" … {len(ids) - 16} more" if len(ids) > 16 else ""
-    return f" (items {', '.join(ids[:16])}{more})" if ids else ""
