@@ -130,6 +130,15 @@ def test_other_spans_of_one_file_are_told_apart_by_their_recordings_only() -> No
         )
 
 
+@pytest.mark.parametrize("span", [{"duration_s": 1.0}, {"start_s": 5.0}])
+def test_a_whole_file_has_all_its_spans(span: dict[str, float]) -> None:
+    whole, part = item("Q?", clip("a")), item("R?", clip("a", **span))
+    for trained, examined in ((whole, part), (part, whole)):
+        with pytest.raises(DataError, match="1 of 1 training items are in the exam"):
+            check_exam("sft", [trained], [examined])
+    check_exam("sft", [part], [item("Q?", clip("b"))])
+
+
 def test_many_leaks_are_counted_and_the_first_are_named() -> None:
     leaked = [item(f"{i}?", clip("a")) for i in range(9)]
     with pytest.raises(DataError, match=r"9 of 9 training items(?s:.*)and 4 more"):

@@ -201,6 +201,21 @@ def test_a_leak_into_the_exam_stops_a_recipe_before_the_stage(tmp_path: Path) ->
     assert not (tmp_path / "out" / "training" / "align" / "done.json").exists()
 
 
+def test_what_a_recipe_replays_is_not_of_the_exam(tmp_path: Path) -> None:
+    clip, other = (Path(sound(tmp_path, name).path).name for name in ("noise", "low tone"))
+    row = {"messages": turns("<audio>Say it.", "tone"), "audios": [other]}
+    exam = lines(tmp_path / "exam.jsonl", {"question": "Q?", "answer": "x", "audio": clip})
+    old = {"question": "What is it?", "answer": "noise", "audio": clip}
+    again = lines(tmp_path / "old.jsonl", old)
+    asked = job("slam-asr", lines(tmp_path / "s.jsonl", row), tmp_path / "out")
+    align = replace(asked.plan["align"], replay=str(again), replay_share=0.5)  # type: ignore[call-arg]
+    options = replace(asked.options, exam=exam)
+    with pytest.raises(DataError, match=r"1 of 2 training items are in the exam(?s:.*)stage align"):
+        RECIPES.get("slam-asr").run(
+            replace(asked, options=options, plan={**asked.plan, "align": align})
+        )
+
+
 @pytest.mark.parametrize("name", ["slam-asr", "salmonn", "qwen2-audio", "small"])
 def test_recipes_for_pretrained_parts_refuse_presets_in_full_size(
     name: str, tmp_path: Path

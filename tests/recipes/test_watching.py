@@ -21,6 +21,7 @@ from harken.recipes.run import train
 from harken.recipes.watching import AudioUnusedError
 from harken.runs import read_run
 from harken.shards.jsonl import write_jsonl
+from harken.shards.read import read_items
 from made_items import contents
 from tiny_audio import NAMES, mini, named
 
@@ -126,6 +127,27 @@ def test_nothing_held_out_is_told_and_has_no_card(world: Path, tmp_path: Path) -
     assert not (tmp_path / "out" / "card.json").exists()
     with pytest.raises(ConfigError, match="min_gap is set, and items is 0"):
         trained(world, tmp_path / "none", "hearing.items=0", "hearing.min_gap=0.1")
+
+
+@pytest.mark.parametrize("again", ["nosplit.jsonl", "items.jsonl"])
+def test_replay_brings_no_held_out_item_back(again: str, world: Path, tmp_path: Path) -> None:
+    """The dataset itself, or the same items with other splits and so with other ids."""
+    replay = [f"sft.replay={world / again}", "sft.replay_share=0.5", "hearing.items=3"]
+    trained(world, tmp_path / "out", *replay, items="nosplit.jsonl")
+    note = read_run(tmp_path / "out" / "sft").read_json("sft-replay")
+    held = read_run(tmp_path / "out" / "held-out" / "after").records("asked")
+    there = 32 if again == "nosplit.jsonl" else 24
+    assert note["items"] + sum(note["left_out"].values()) == there
+    if again == "nosplit.jsonl":
+        assert sum(note["left_out"].values()) == len({one["item"] for one in held}) == 3
+    else:
+        assert sum(note["left_out"].values()) == left_in_train(world, {o["item"] for o in held})
+
+
+def left_in_train(world: Path, held: set[str]) -> int:
+    """Held-out items that are in the split ``train`` of the other list."""
+    items = [list(read_items(world / name)) for name in ("nosplit.jsonl", "items.jsonl")]
+    return sum(one.id in held and other.split == "train" for one, other in zip(*items, strict=True))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ adapter or the renderer (`harken.audio.load.load`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
@@ -162,3 +163,12 @@ def silence(duration_s: float) -> Clip:
 def noise(duration_s: float, seed: int) -> Clip:
     """White noise, in which nothing is to be recognised; `seed` draws it and its level."""
     return Clip(kind="noise", duration_s=duration_s, row=seed)
+
+
+def pieces(clip: Clip) -> Iterator[Clip]:
+    """A clip, and what it is mixed from; silence is no clip of anybody."""
+    if clip.kind == "silence":
+        return
+    yield clip
+    for part in clip.plan.parts if clip.plan is not None else ():
+        yield from pieces(part.clip)

@@ -11,7 +11,7 @@ from typing import Any
 from harken.curate.labels import LABELS
 from harken.errors import ConfigError, DataError, RunError
 from harken.hashing import canonical, digest
-from harken.item import Dialogue, Item
+from harken.item import Dialogue, Item, of_split
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
@@ -142,7 +142,7 @@ def run_stage(
         **(watch.spec(asked) if watch else {}),
     }
     with parallel.open_run(folder / settings.name, spec) as run:
-        with watching.evaluated(watch, asked, learner, settings, run):
+        with watching.evaluated(watch, asked, learner, settings, run), watching.kept_apart(watch):
             STAGES.get(stage).run(learner, items, settings, run)
         stopped = parallel.share(watching.why_stopped(run, settings.name))
         if not run.done:
@@ -240,9 +240,7 @@ def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None
     Where no item names a split, as in lists written by hand, all items are taken.
     """
     items = list(read_items(dataset, audio_root))
-    if not any(item.split for item in items):
-        return items
-    return [item for item in items if not split or item.split == split]
+    return of_split(items, split) if split else items
 
 
 def training_items(dataset: Path, audio_root: Path | None = None) -> list[Item]:

@@ -31,6 +31,7 @@ from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
 from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
 from harken.train.hearing_watch import HearingWatch
+from harken.train.replay import measured_on
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -186,6 +187,13 @@ def evaluated(
     if dry.current() is not None:
         return nullcontext()
     return evaluating(HearingWatch(learner, asked, settings, how, run))
+
+
+def kept_apart(watch: Watching | None) -> Any:
+    """A block in which replay leaves out the held-out items."""
+    if watch is None:
+        return nullcontext()
+    return measured_on(watch.held.items, watch.held.not_trained)
 
 
 def why_stopped(run: Run, stage: str) -> str:

@@ -156,7 +156,7 @@ def without(items: Sequence[Item], held: HeldOut) -> list[Item]:
 def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
     """A share of the training items, groups of items with common recordings as a whole."""
     groups: dict[str, list[Item]] = {}
-    for name, item in zip(clusters([sources(item) for item in train]), train, strict=True):
+    for name, item in zip(clusters([sorted(sources(item)) for item in train]), train, strict=True):
         groups.setdefault(name, []).append(item)
     order = sorted(groups, key=lambda name: digest(f"{seed}:{name}"))
     taken: list[Item] = []

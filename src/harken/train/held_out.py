@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harken.audio.clip import Clip
+from harken.audio.clip import pieces
 from harken.hashing import canonical, digest
 from harken.item import Item
 
@@ -57,7 +57,7 @@ def hold_out(
         if reason := unusable(item):
             left_out[reason] += 1
         else:
-            usable.append((item, frozenset(sources(item))))
+            usable.append((item, sources(item)))
     known = sorted({name for _, names in usable for name in names}, key=lambda n: _rank(seed, n))
     count = min(most, math.ceil(share * len(known))) if share and len(known) > 1 else 0
     held = frozenset(known[: min(count, len(known) - 1)])
@@ -72,23 +72,25 @@ def hold_out(
     return Parts(tuple(train), tuple(held_out), dict(sorted(left_out.items())))
 
 
-def sources(item: Item) -> tuple[str, ...]:
-    """The recordings of an item; where it names none, what its clips are cut or mixed from.
+def sources(item: Item) -> frozenset[str]:
+    """The recordings of an item; where it names none, its files and those that scenes are mixed of.
 
-    Two spans of one file are one recording, as are two scenes with it.
+    Spans of one file are one recording. Of clips without files, such as silence, it is the clip.
     """
-    files = (name for clip in item.clips for name in _files(clip))
-    return item.recordings or tuple(dict.fromkeys(files))
+    return frozenset(item.recordings or files(item) or (clip.key for clip in item.clips))
 
 
-def _files(clip: Clip) -> list[str]:
-    """The content of the files of a clip, or their places where that is not known."""
-    if clip.plan is not None and not clip.origin:
-        return [name for part in clip.plan.parts for name in _files(part.clip)]
-    if clip.origin or clip.kind in ("silence", "noise"):
-        return [clip.key]
-    packed = f":{clip.row}:{clip.slot}" if clip.kind == "shard" else ""
-    return [clip.sha256 or f"{clip.path}{packed}"]
+def files(item: Item) -> frozenset[str]:
+    """The files of an item's clips, and those that scenes are mixed of: by hash, else by path."""
+    found = (piece for clip in item.clips for piece in pieces(clip) if piece.plan is None)
+    return frozenset(
+        one.sha256 or f"{one.path}:{one.row}:{one.slot}" for one in found if one.sha256 or one.path
+    )
+
+
+def heard(item: Item) -> frozenset[str]:
+    """All by which recordings of an item may be known in another set: names and files."""
+    return files(item).union(item.recordings)
 
 
 def _rank(seed: int, name: str) -> str:

@@ -18,7 +18,7 @@ from harken.item import Item
 from harken.models.engine.batch import TokenizedPrompt
 from harken.progress import tell
 from harken.runs import Run
-from harken.train.listed import listed
+from harken.train.listed import items_listed
 
 RECORDS = "measured"
 """Name of the records in the run, and of their summary."""
@@ -121,7 +121,7 @@ def tell_room(run: Run, stage: str, measures: Sequence[Measure], context: int, r
     if tight:
         text = (
             f"{len(tight)} of {len(measures)} prompts leave fewer than {room} tokens for a reply, "
-            f"in a context of {context}: they are cut there (items {listed(tight)})"
+            f"in a context of {context}: they are cut there{items_listed(tight, 10)}"
         )
         run.log({"stage": stage, "room": text})
         tell(f"{stage}: {text}")

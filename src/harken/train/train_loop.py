@@ -19,7 +19,7 @@ from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
-from harken.train.listed import listed
+from harken.train.listed import items_listed
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
@@ -144,10 +144,8 @@ class _Loop:
             dry.prepared(self.learner, settings, prepared, lambda: self.objective.named(step))
             record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
-            ids = self.objective.named(step)
-            told = f" (items {listed(ids, 16)})" if ids else ""
             raise RunError(
-                f"{error} in step {step}{told}",
+                f"{error} in step {step}{items_listed(self.objective.named(step))}",
                 where=settings.name,
                 hint="Lower the learning rate, or look at these items.",
             ) from None
