@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import DataError
-from harken.item import Contribution, Dialogue, Exchange, HistoryEntry, Item
+from harken.item import Contribution, Dialogue, Exchange, HistoryEntry, Item, of_split
 
 text = st.text(max_size=12)
 words = st.lists(text, max_size=3).map(tuple)
@@ -191,3 +191,17 @@ def test_items_without_a_rejected_answer_keep_the_ids_they_had() -> None:
 def test_gold_is_a_position_and_never_a_letter() -> None:
     assert Item("q", "b", choices=("a", "b")).gold == 1
     assert Item("q", "b").gold == -1
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "test"),
+    [
+        (("", "", ""), 3, 3),  # a list by hand
+        (("train", "test", ""), 1, 1),
+        (("test", "test", "dev"), 0, 2),
+        ((), 0, 0),
+    ],
+)
+def test_a_split_is_all_where_none_is_named(splits: tuple[str, ...], train: int, test: int) -> None:
+    items = [Item(f"q{n}", "a", split=split) for n, split in enumerate(splits)]
+    assert len(of_split(items)) == train and len(of_split(items, "test")) == test

@@ -7,7 +7,7 @@ one id, wherever its audio is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -278,3 +278,10 @@ class Drop:
 
 Step = Callable[[Iterable[Item]], Iterable[Item | Drop]]
 """The contract of every data step: items in; items, or drops with their reason, out."""
+
+
+def of_split(items: Sequence[Item], split: str = "train") -> list[Item]:
+    """The items of one split, in order; all, where none names a split, as in lists by hand."""
+    if not any(item.split for item in items):
+        return list(items)
+    return [item for item in items if item.split == split]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -210,3 +212,39 @@ def test_a_file_of_another_kind_is_not_called_damaged(tmp_path: Path, name: str)
     (tmp_path / name).write_text("<html>\nnothing of it is JSON\n")
     with pytest.raises(DataError, match=r"\.jsonl of items"):
         check_all(tmp_path / name)
+
+
+def nemo(folder: Path, sound: Path) -> None:
+    said = [{"from": "User", "type": "audio", "value": str(sound)},
+            {"from": "User", "type": "text", "value": "Q?"},
+            {"from": "Assistant", "type": "text", "value": "x"}]  # fmt: skip
+    for number in range(2):
+        row = json.dumps({"id": str(number), "conversations": said})
+        (folder / f"manifest_{number}.jsonl").write_text(row + "\n")
+
+
+def parquet(folder: Path, sound: Path) -> None:
+    row = {"audio": {"bytes": sound.read_bytes(), "path": "a"}, "question": "Q?", "answer": "x"}
+    pq.write_table(pa.Table.from_pylist([row]), folder / "shard-00000-of-00001.parquet")
+
+
+def listed(folder: Path, sound: Path) -> None:
+    (folder / "dataset_info.json").write_text(json.dumps({"m": {"file_name": "m.json"}}))
+    row = {"instruction": "Q?", "output": "x", "audios": [str(sound)]}
+    (folder / "m.json").write_text(json.dumps([row]))
+
+
+@pytest.mark.parametrize("write", [nemo, parquet, listed])
+def test_folders_that_are_training_sets_are_checked(
+    tmp_path: Path, write: Callable[[Path, Path], None]
+) -> None:
+    sound = Path(tone(tmp_path / "a.wav", 300).path)
+    (tmp_path / "set").mkdir()
+    write(tmp_path / "set", sound)
+    for more in ((), ("--audio",)):
+        code, text = harken_check(str(tmp_path / "set"), *more)
+        assert code == 0 and "whole" in text and "items" in text
+    if write is not parquet:
+        sound.unlink()
+        code, text = harken_check(str(tmp_path / "set"))
+        assert code == 9 and "a.wav" in text

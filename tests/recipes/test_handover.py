@@ -115,7 +115,9 @@ def test_what_is_in_the_exam_is_not_trained_on(trained: Item, examined: Item, sh
     with pytest.raises(DataError) as caught:
         check_exam("sft", [apart, trained], [examined])
     message = str(caught.value)
-    assert "1 of 2 training items" in message and "before stage sft" in message
+    by = "1 as items, 0 by" if shared.startswith("item ") else "0 as items, 1 by"
+    assert f"1 of 2 training items are in the exam ({by} a recording)" in message
+    assert "before stage sft" in message
     assert f"{trained.id}: {shared}" in message and f"as item {examined.id}" in message
 
 
@@ -128,6 +130,15 @@ def test_other_spans_of_one_file_are_told_apart_by_their_recordings_only() -> No
             [replace(first, recordings=("r",))],
             [replace(second, recordings=("r",))],
         )
+
+
+@pytest.mark.parametrize("span", [{"duration_s": 1.0}, {"start_s": 5.0}])
+def test_a_whole_file_has_all_its_spans(span: dict[str, float]) -> None:
+    whole, part = item("Q?", clip("a")), item("R?", clip("a", **span))
+    for trained, examined in ((whole, part), (part, whole)):
+        with pytest.raises(DataError, match="1 of 1 training items are in the exam"):
+            check_exam("sft", [trained], [examined])
+    check_exam("sft", [part], [item("Q?", clip("b"))])
 
 
 def test_many_leaks_are_counted_and_the_first_are_named() -> None:

@@ -115,7 +115,9 @@ def test_published_numbers_are_those_of_the_references() -> None:
 
 
 @pytest.mark.parametrize("name", ["weak-to-strong", "mixed-to-strong"])
-def test_a_set_with_labels_of_its_own_is_taken_as_it_is(name: str, tmp_path: Path) -> None:
+def test_a_set_with_labels_of_its_own_is_taken_as_it_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [
         {
             "id": str(i),
@@ -132,7 +134,10 @@ def test_a_set_with_labels_of_its_own_is_taken_as_it_is(name: str, tmp_path: Pat
     grpo = replace(asked.plan["grpo"], steps=1, items=2, group=2, max_tokens=2, reuse=1)  # type: ignore[call-arg]
     sft = replace(asked.plan["sft"], steps=1, batch=2)  # type: ignore[call-arg]
     plan = {**asked.plan, "sft": sft, "grpo": grpo}
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
     RECIPES.get(name).run(replace(asked, plan=plan))
+    assert any("warm-up and alignment are skipped" in line for line in told)
     sft_left, grpo_left = (
         read_handover(tmp_path / "out" / "training" / stage) for stage in ("sft", "grpo")
     )
@@ -194,6 +199,33 @@ def test_a_leak_into_the_exam_stops_a_recipe_before_the_stage(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"1 of 1 training items are in the exam(?s:.*)stage align"):
         RECIPES.get("slam-asr").run(replace(asked, options=options))
     assert not (tmp_path / "out" / "training" / "align" / "done.json").exists()
+
+
+def test_what_a_recipe_replays_is_not_of_the_exam(tmp_path: Path) -> None:
+    clip, other = (Path(sound(tmp_path, name).path).name for name in ("noise", "low tone"))
+    row = {"messages": turns("<audio>Say it.", "tone"), "audios": [other]}
+    exam = lines(tmp_path / "exam.jsonl", {"question": "Q?", "answer": "x", "audio": clip})
+    old = {"question": "What is it?", "answer": "noise", "audio": clip}
+    again = lines(tmp_path / "old.jsonl", old)
+    asked = job("slam-asr", lines(tmp_path / "s.jsonl", row), tmp_path / "out")
+    align = replace(asked.plan["align"], replay=str(again), replay_share=0.5)  # type: ignore[call-arg]
+    options = replace(asked.options, exam=exam)
+    with pytest.raises(DataError, match=r"1 of 2 training items are in the exam(?s:.*)stage align"):
+        RECIPES.get("slam-asr").run(
+            replace(asked, options=options, plan={**asked.plan, "align": align})
+        )
+
+
+@pytest.mark.parametrize("name", ["slam-asr", "salmonn", "qwen2-audio", "small"])
+def test_recipes_for_pretrained_parts_refuse_presets_in_full_size(
+    name: str, tmp_path: Path
+) -> None:
+    for model in ("harken-tiny", "harken-mini"):
+        asked = replace(job(name, tmp_path / "gone", tmp_path, model), options=JobOptions("full"))
+        with pytest.raises(ConfigError, match=f"{model} is trained from scratch.*harken compose"):
+            RECIPES.get(name).run(asked)
+    with pytest.raises(DataError, match="no such dataset"):  # smoke size goes on to the data
+        RECIPES.get(name).run(job(name, tmp_path / "gone", tmp_path))
 
 
 def test_help_lists_every_recipe_of_the_package() -> None:

@@ -74,3 +74,19 @@ def test_a_mixture_has_the_shares_of_its_parts() -> None:
     assert found == selections.mixed([(a, 0.6), (b, 0.25), (c, 0.15)], 100, 7)
     assert found != selections.mixed([(a, 0.6), (b, 0.25), (c, 0.15)], 100, 8)
     assert selections.mixed([(a, 1.0), ([], 1.0)], 4, 0) and not selections.mixed([], 4, 0)
+
+
+def test_items_of_unknown_kind_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    clip = Clip(path="a.wav", sha256="ab" * 32)
+    known = Item("Say it.", "one", clips=(clip,), plan={"values": {"kind": "speech"}})
+    closed = Item("Which?", "a", ("a", "b"), (clip,))
+    foreign = [Item(f"Say {i}.", "hello", clips=(clip,)) for i in range(2)]
+    assert selections.transcripts([known, closed]) == [known] and not told
+    assert len(selections.transcripts([known, *foreign, closed])) == 3
+    assert told[-1].startswith("2 of 3 items taken as transcripts")
+    assert len(selections.names([known, *foreign])) == 2
+    assert told[-1].startswith("2 of 2 items taken as names of sounds")
+    selections.open_ended([known, *foreign])
+    assert len(told) == 2  # these are open-ended, whatever their kind

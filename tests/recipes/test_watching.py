@@ -18,11 +18,14 @@ from harken.models.composed.model import ComposedModel
 from harken.models.learner import Learner
 from harken.recipes import run as recipe_run
 from harken.recipes.run import train
-from harken.recipes.watching import WentDeafError
+from harken.recipes.watching import AudioUnusedError
 from harken.runs import read_run
 from harken.shards.jsonl import write_jsonl
+from harken.shards.read import read_items
 from made_items import contents
 from tiny_audio import NAMES, mini, named
+
+APART = {"not_trained": 0, "shared": 0}
 
 FEW = [
     "sft.steps=12",
@@ -63,7 +66,7 @@ def test_a_stage_is_measured_on_another_split_and_ends_with_a_card(
     assert [record["step"] for record in records] == [0, 4, 8, 12]
     assert all(record["hearing"]["items"] == 8 for record in records)
     assert run.spec["hearing"]["min_gap"] == 0.0001 and run.summary["items"] == 24
-    assert found["held_out"] == {"source": "the split dev", "items": {"single-audio": 8}}
+    assert found["held_out"] == {"source": "the split dev", "items": {"single-audio": 8}, **APART}
     assert found["card"] == json.loads((tmp_path / "out" / "card.json").read_text())
     (skill,) = found["card"]["skills"]
     assert [one["measure"] for one in skill["measures"]] == ["right", "loss"]
@@ -113,7 +116,7 @@ def test_a_named_dataset_is_measured_instead(world: Path, tmp_path: Path) -> Non
         model=str(world / "start"),
         overrides=[*FEW, f"hearing.held_out={tmp_path / 'text.jsonl'}"],
     )
-    assert found["held_out"] == {"source": "text.jsonl", "items": {"text-only": 4}}
+    assert found["held_out"] == {"source": "text.jsonl", "items": {"text-only": 4}, **APART}
     assert found["card"]["skills"][0]["skill"] == "text-only"
     assert "single-audio" in found["card"]["not_measured"]
     # Without clips there is no hearing gap.
@@ -122,10 +125,31 @@ def test_a_named_dataset_is_measured_instead(world: Path, tmp_path: Path) -> Non
 
 def test_nothing_held_out_is_told_and_has_no_card(world: Path, tmp_path: Path) -> None:
     found = trained(world, tmp_path / "out", "hearing.items=0")
-    assert found["card"] is None and found["held_out"] == {"source": "", "items": {}}
+    assert found["card"] is None and found["held_out"] == {"source": "", "items": {}, **APART}
     assert not (tmp_path / "out" / "card.json").exists()
     with pytest.raises(ConfigError, match="min_gap is set, and items is 0"):
         trained(world, tmp_path / "none", "hearing.items=0", "hearing.min_gap=0.1")
+
+
+@pytest.mark.parametrize("again", ["nosplit.jsonl", "items.jsonl"])
+def test_replay_brings_no_held_out_item_back(again: str, world: Path, tmp_path: Path) -> None:
+    """The dataset itself, or the same items with other splits and so with other ids."""
+    replay = [f"sft.replay={world / again}", "sft.replay_share=0.5", "hearing.items=3"]
+    trained(world, tmp_path / "out", *replay, items="nosplit.jsonl")
+    note = read_run(tmp_path / "out" / "sft").read_json("sft-replay")
+    held = read_run(tmp_path / "out" / "held-out" / "after").records("asked")
+    there = 32 if again == "nosplit.jsonl" else 24
+    assert note["items"] + sum(note["left_out"].values()) == there
+    if again == "nosplit.jsonl":
+        assert sum(note["left_out"].values()) == len({one["item"] for one in held}) == 3
+    else:
+        assert sum(note["left_out"].values()) == left_in_train(world, {o["item"] for o in held})
+
+
+def left_in_train(world: Path, held: set[str]) -> int:
+    """Held-out items that are in the split ``train`` of the other list."""
+    items = [list(read_items(world / name)) for name in ("nosplit.jsonl", "items.jsonl")]
+    return sum(one.id in held and other.split == "train" for one, other in zip(*items, strict=True))
 
 
 @pytest.fixture
@@ -151,7 +175,7 @@ def test_a_deaf_stage_ends_the_command_with_its_model_written(
     words += [part for one in FEW for part in ("--set", one)]
     for _ in range(2):  # the second time everything is loaded
         ended = CliRunner().invoke(app, [*words, "--json"])
-        assert ended.exit_code == DEAF == WentDeafError.exit_code
+        assert ended.exit_code == DEAF == AudioUnusedError.exit_code
         found = json.loads(ended.stdout)
         assert "stopped after step 8 of 12" in found["deaf"] and "all zero" in found["deaf"]
         assert "does not use the audio" in ended.stderr

@@ -23,11 +23,12 @@ from harken.train.align import AlignSettings, align
 from harken.train.check import SHOWN, check_items, used
 from harken.train.grpo import grpo
 from harken.train.grpo_settings import GrpoSettings
+from harken.train.listed import items_listed
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import require_finite
 from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
-from harken.train.train_loop import listed, train_loop
+from harken.train.train_loop import train_loop
 from made_items import make
 from tiny_audio import NAMES, mini, named
 
@@ -305,5 +306,5 @@ def test_weights_of_half_precision_are_not_trained(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "told"), [(16, ""), (17, " … 1 more"), (20, " … 4 more")])
 def test_sixteen_items_of_a_step_are_named(count: int, told: str) -> None:
     ids = [f"i{n}" for n in range(count)]
-    assert listed(ids) == f" (items {', '.join(ids[:16])}{told})"
-    assert listed([]) == ""
+    assert items_listed(ids) == f" (items {', '.join(ids[:16])}{told})"
+    assert items_listed([]) == ""

@@ -198,3 +198,17 @@ def test_the_blank_is_a_token_that_no_answer_has() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         CtcSettings(**wrong)
+
+
+@pytest.mark.parametrize("answer", ["<eos>", "rain <eos> rain", "a dog <audio>"])
+def test_answers_that_cannot_be_taught_are_named_before_step_0(answer: str, tmp_path: Path) -> None:
+    learner = mini()
+    asked = items(tmp_path / "sounds", seconds=1.2, seeds=1)
+    wrong = replace(asked[0], answer=answer)
+    settings = CtcSettings(**FEW, held_out=0.0)
+    with (
+        Run.open(tmp_path / "run", {}) as run,
+        pytest.raises(DataError, match=rf"(?s)1 of 4 items.*{wrong.id}: the answer .* holds"),
+    ):
+        stage.ctc(learner, [wrong, *asked[1:]], settings, run)
+    assert not run.count("metrics")

@@ -20,6 +20,7 @@ from harken.runs import Run, read_run
 from harken.train.distil import (
     DistilSettings,
     TextItem,
+    distil,
     pair_loss,
     text_pair,
     with_their_texts,
@@ -205,3 +206,25 @@ def test_a_killed_run_ends_with_the_same_weights(
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         DistilSettings(**wrong)
+
+
+@pytest.mark.parametrize("answer", ["<eos>", "rain <eos> rain", "a dog <audio>"])
+def test_answers_that_cannot_be_taught_are_named_before_step_0(answer: str, tmp_path: Path) -> None:
+    asked = items(tmp_path / "sounds")
+    wrong = replace(asked[0], answer=answer, choices=())
+    with (
+        Run.open(tmp_path / "run", {}) as run,
+        pytest.raises(DataError, match=rf"(?s)1 of 5 items.*{wrong.id}: the answer .* holds"),
+    ):
+        distil(mini(), [wrong, *asked[1:]], DistilSettings(**{**FEW, "batch": 5}), run)
+
+
+def test_sizes_of_what_the_student_hears_are_written(tmp_path: Path) -> None:
+    asked = items(tmp_path / "sounds")
+    with Run.open(tmp_path / "run", {}) as run:
+        distil(mini(), asked, DistilSettings(**{**FEW, "batch": 5}), run)
+        lines = run.records("measured")
+    assert {line["item"]: line["clips"] for line in lines} == {
+        item.id: len(item.clips) for item in asked
+    }
+    assert all(line["tokens"] > line["audio_tokens"] > 0 for line in lines)

@@ -74,6 +74,22 @@ def test_the_loss_of_a_step_is_that_of_the_formula(tmp_path: Path) -> None:
         assert found.metrics["margin"] > 0.001
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_the_divergence_of_a_step_is_a_mean_over_pairs(batch: int, tmp_path: Path) -> None:
+    """However a step is divided, though answers are of different lengths."""
+    items = [one for one in pairs(tmp_path / "sounds") if not one.choices]
+    items[0] = replace(items[0], answer=" and ".join([items[0].answer] * 4))
+    size = 6 if batch == 3 else 4
+    found = []
+    for few in (size, batch):
+        changes = {**QUICK, "batch": few, "lr": 1e-2}
+        how = DpoSettings(steps=3, warmup=0.0, accumulate=size // few, **changes)
+        run = run_in(tmp_path / f"run{few}")
+        dpo(mini(1), items, how, run)
+        found.append([record["kl"] for record in run.records("metrics")])
+    assert found[0][-1] > 1e-4 and found[1] == pytest.approx(found[0], rel=1e-3, abs=1e-6)
+
+
 class Settled:
     """The loss of all pairs at once, with the reference of another model."""
 

@@ -97,6 +97,22 @@ def test_the_divergence_is_from_the_model_at_the_start(rewarded: Rewarded) -> No
     assert seen[0] == pytest.approx(0, abs=1e-6) and seen[-1] > 1e-3
 
 
+@pytest.mark.parametrize("parts", [2, 3, 8])
+@pytest.mark.parametrize("normalise", ["reply", "token"])
+def test_metrics_are_means_over_what_the_loss_is(
+    normalise: str, parts: int, rewarded: Rewarded
+) -> None:
+    """In parts as at once, with replies of different lengths; and the KL is the one in the loss."""
+    how = {"kl": 0.5, "lr": 5e-3, "reuse": 2, "normalise": normalise, "max_tokens": 6}
+    whole, divided = rewarded([OPEN], **how), rewarded([OPEN], accumulate=parts, **how)
+    assert any(r["loss"] is not None and r["kl"] > 1e-5 for r in whole)
+    for one, other in zip(whole, divided, strict=True):
+        for name in ("loss", "kl", "clipped"):
+            assert (one.get(name) is None) is (other.get(name) is None)
+            if one.get(name) is not None:
+                assert other[name] == pytest.approx(one[name], rel=1e-2, abs=2e-5), name
+
+
 def test_the_loss_is_the_weighted_divergence_where_advantages_cancel(rewarded: Rewarded) -> None:
     """One token a reply, ratio 1: the advantages of a group sum to 0, kl times mean k3 is left."""
     for weight in (0.5, 2.0):

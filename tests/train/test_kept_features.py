@@ -15,8 +15,10 @@ from harken.models.engine import feature_store
 from harken.models.engine.feature_store import FeatureStore, use_store
 from harken.models.engine.net import GROUPS
 from harken.runs import Run
+from harken.train import parallel
 from harken.train.align import AlignSettings, align
 from harken.train.sft import SftSettings, sft
+from harken.train.train_loop import features_of
 from tiny_audio import NAMES, alike, mini, named
 
 FEW: Any = {
@@ -136,3 +138,24 @@ def test_augmented_features_are_not_kept(
 def test_a_kind_of_storage_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match="features is 'int4'"):
         AlignSettings(features="int4")
+
+
+def test_what_sharding_switches_off_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Run.open(tmp_path / "run", {}) as run:
+        for features in ("exact", "float16", "off"):
+            settings = SftSettings(features=features)
+            assert features_of(settings, run, ["lm"]) == features
+        assert not run.records("log")
+        monkeypatch.setattr(parallel, "sharded", lambda: True)
+        for features, trained in (
+            ("exact", ["audio_encoder", "lm"]),  # nothing would be kept anyway
+            ("off", ["lm"]),
+            ("float16", ["lm"]),
+            ("float16", ["lm"]),
+            ("exact", ["projector"]),
+        ):
+            assert features_of(SftSettings(features=features), run, trained) == "off"
+        told = [record["features"].split()[0] for record in run.records("log")]
+    assert told == ["features=float16", "features=exact"]

@@ -20,6 +20,7 @@ from harken.train.measure import (
     tell_room,
     write_measures,
 )
+from harken.train.parallel import Follower
 from harken.train.preferences import TokenizedPair
 from made_items import make
 
@@ -104,3 +105,10 @@ def test_sizes_of_other_stages_outlive_an_interruption(
             with pytest.raises(KeyboardInterrupt):
                 write_measures(run, "sft", [Measure("c", 3, 1, 1, 1)])
         assert run.records("measured") == before
+
+
+def test_a_second_process_writes_no_sizes(tmp_path: Path) -> None:
+    with Run.open(tmp_path / "run", {}) as run:
+        write_measures(run, "sft", [Measure("a", 1, 0, 0, 1)])
+        write_measures(Follower(tmp_path / "run", {}), "sft", [Measure("b", 1, 0, 0, 1)])
+        assert [line["item"] for line in run.records("measured")] == ["a"]

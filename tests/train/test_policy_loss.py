@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from harken.train.policy_loss import PolicyLoss, advantages, grpo_loss, kl_k3
+from harken.train.grpo_turn import ReplyBatch, micro_batches
+from harken.train.objective import MicroBatch
+from harken.train.policy_loss import PolicyLoss, advantages, grpo_loss, kl_k3, row_means
+from harken.train.step import own_share
 
 
 def test_advantages_by_hand() -> None:
@@ -105,3 +110,49 @@ def test_the_clip_above_one_may_be_another() -> None:
         how = PolicyLoss(clip=0.2, clip_high=high)
         loss = grpo_loss(new, old, None, torch.tensor([1.0]), rows, how)
         assert loss.item() == pytest.approx(-expected)
+
+
+@pytest.mark.parametrize("normalise", ["reply", "token", "room"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_parts_of_a_step_have_the_gradient_of_the_whole(
+    normalise: str, count: int, share: float
+) -> None:
+    """Masked tokens too, however unevenly they are spread over the parts."""
+    draw = torch.Generator().manual_seed(3)
+    examples: Any = [SimpleNamespace(answer_tokens=size) for size in (5, 1, 3, 2, 7)]
+    new = torch.rand(18, generator=draw, dtype=torch.float64).requires_grad_()
+    old, reference = (torch.rand(18, generator=draw, dtype=torch.float64) for _ in "ab")
+    weights = (torch.arange(18) < 18 * share).double()
+    batch = ReplyBatch(examples, torch.tensor([1.0, -2.0, 0.5, 1.0, -1.0]).double(), old,
+                       reference, weights, float(weights.mean()))  # fmt: skip
+    how = PolicyLoss(kl=0.3, normalise=normalise, room=8)
+
+    def gradient(parts: list[MicroBatch]) -> torch.Tensor:
+        new.grad, at = None, 0
+        for micro, part in own_share(parts, 0, 1):
+            own = micro.batch
+            sizes = torch.tensor([one.answer_tokens for one in own.examples])
+            rows = torch.arange(len(sizes)).repeat_interleave(sizes)
+            mine = new[at : at + len(rows)]
+            at += len(rows)
+            loss = grpo_loss(mine, own.old, own.reference, own.advantage, rows, how, own.weights,
+                             own.kept)  # fmt: skip
+            (loss * part).backward()
+        assert new.grad is not None and at == 18
+        return new.grad.clone()
+
+    whole = gradient(micro_batches(batch, 1, normalise))
+    assert torch.allclose(gradient(micro_batches(batch, count, normalise)), whole, atol=1e-9)
+    if normalise == "token":  # the sum over kept tokens, over their number: and the KL over all
+        plain = PolicyLoss(kl=0.3, normalise="token")
+        rows = torch.arange(5).repeat_interleave(torch.tensor([5, 1, 3, 2, 7]))
+        new.grad = None
+        grpo_loss(new, old, reference, batch.advantage, rows, plain, weights).backward()
+        assert new.grad is not None and torch.allclose(new.grad, whole, atol=1e-9)
+
+
+def test_means_of_rows_by_hand() -> None:
+    values, rows = torch.tensor([1.0, 3.0, 10.0, 5.0]), torch.tensor([0, 0, 1, 2])
+    assert row_means(values, rows).tolist() == [2.0, 10.0, 5.0]
+    assert row_means(values, torch.tensor([0, 1, 0, 1])).tolist() == [5.5, 4.0]

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import ConfigError, DataError, RunError
+from harken.item import Item
 from harken.runs import Run
 from harken.shards.jsonl import write_jsonl
+from harken.train import replay
+from harken.train.replay import Source, measured_on, replayed, with_replay
 from harken.train.sft import SftSettings, sft
 from tiny_audio import NAMES, mini, named
 
@@ -108,3 +112,51 @@ def test_the_metrics_count_what_was_taken_away(tmp_path: Path) -> None:
     assert 0 < sum(record["nothing"] for record in records) < 24
     for record in records:
         assert 0 < record["dropped_audio_tokens"] <= 0.5 * record["audio_tokens"] + 4
+
+
+def test_what_a_training_is_measured_on_is_not_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By id, by another id that is not trained on, by recording, by file, as a part of a scene."""
+    items = [
+        replace(named(tmp_path / "old", NAMES[n % 4], n, 0.3), split="train", question=f"{n}?")
+        for n in range(7)
+    ]
+    items[2] = replace(items[2], recordings=("r1",))
+    held = [
+        items[0],
+        replace(items[3], question="the file of another question?", split="dev"),
+        Item("named", "x", recordings=("r1",)),
+        scene(items[4].clips[0]),
+    ]
+    items[5] = replace(scene(items[5].clips[0]), split="train", question="5?")
+    held.append(Item("a part", "x", clips=(replace(parts_of(items[5])[0], start_s=0.1),)))
+    write_jsonl(items, tmp_path / "old.jsonl")
+    folder = str(tmp_path / "old.jsonl")
+    told: list[str] = []
+    monkeypatch.setattr(replay, "tell", told.append)
+    with measured_on(held, [items[1].id]), Run.open(tmp_path / "run", {}) as run:
+        for _ in range(2):  # a stage may ask twice; it is told once
+            _, old = with_replay([Source([items[0]])], folder, 0.5, run, "sft")
+        assert [item.id for item in old.items] == [items[6].id]
+        note = run.read_json("sft-replay")
+    left_out = {"held out": 2, "with a recording of a held-out item": 4}
+    assert note["left_out"] == left_out and note["items"] == 1
+    assert len(told) == 1 and "2 held out and 4 with a recording" in told[0]
+    assert len(replayed(folder)[0]) == 7  # nothing is held out of other trainings
+    with (
+        measured_on(items),
+        Run.open(tmp_path / "other", {}) as run,
+        pytest.raises(DataError, match="split train, but for 7 held out"),
+    ):
+        with_replay([Source([items[0]])], folder, 0.5, run, "sft")
+
+
+def scene(clip: Clip) -> Item:
+    return Item("a scene", "x", clips=(Clip("plan", plan=ScenePlan((Part(clip),), 1.0)),))
+
+
+def parts_of(item: Item) -> list[Clip]:
+    plan = item.clips[0].plan
+    assert plan is not None
+    return [part.clip for part in plan.parts]

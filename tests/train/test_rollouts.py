@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from harken.ask.rewards.base import Reward, SampledReply
 from harken.ask.rewards.load import REWARDS
 from harken.ask.scorers.load import SCORERS
-from harken.errors import NoSignal
+from harken.errors import ConfigError, NoSignal
 from harken.item import Item
 from harken.models.base import Reply
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
+from harken.train import parallel
 from harken.train.grpo import grpo
 from harken.train.grpo_settings import GrpoSettings
+from harken.train.grpo_turn import GrpoTurns
 from harken.train.rollouts import LocalRollouts, Rollout, RolloutLog
 from harken.train.signal_watch import SignalWatch
 from tiny_audio import NAMES, alike, mini, named
@@ -145,6 +148,45 @@ def test_a_stage_without_signal_ends_after_its_patience(
         words = "max_tokens" if reason == "cut off" else "mean reward was 0"
         assert words in caught.value.hint
         assert len(lines(tmp_path / "run" / "grpo")) == 5 * 6
+
+
+class Elsewhere:
+    """Where replies are sampled in another process: none is asked for here."""
+
+    def sample(self, asked: Any, turn: int, logprobs: bool) -> list[Rollout]:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("turn", [0, 1, 5])
+def test_of_several_processes_one_samples_and_all_learn_from_its_replies(
+    turn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, asked = mini(1), items(tmp_path)
+    settings, run = GrpoSettings(**FEW), Run.open(tmp_path / "run", {})
+
+    def turns(source: Any) -> GrpoTurns:
+        return GrpoTurns(learner, asked, settings, source, None, {})
+
+    shared: list[Any] = []
+    monkeypatch.setattr(parallel, "share", lambda value: shared.append(value) or value)
+    log = RolloutLog(run, "grpo", 0)
+    first, about = turns(LocalRollouts(learner, settings.sampling)).make(turn, log)
+    monkeypatch.setattr(parallel, "rank", lambda: 1)
+    monkeypatch.setattr(parallel, "share", lambda value: shared[0])
+    second, its = turns(Elsewhere()).make(turn, RolloutLog(run, "other", 0))
+    assert its == about and len(shared) == 1
+    assert second.examples == first.examples and torch.equal(second.advantage, first.advantage)
+    assert run.count("rollouts") == 6  # written once
+
+
+@pytest.mark.parametrize("changes", [{}, {"kl": 0.1}, {"groups": ("projector",)}])
+def test_a_sharded_model_cannot_sample(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "sharded", lambda: True)
+    with pytest.raises(ConfigError, match="sampled by the whole model") as caught:
+        grpo(mini(1), items(tmp_path), GrpoSettings(**{**FEW, **changes}), Run.open(tmp_path, {}))
+    assert "--parallel ddp" in caught.value.hint
 
 
 def told(**changes: Any) -> dict[str, Any]:

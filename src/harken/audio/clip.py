@@ -7,6 +7,7 @@ adapter or the renderer (`harken.audio.load.load`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
@@ -69,11 +70,19 @@ class Clip:
         if self.kind in ("silence", "noise"):
             return f"{self.kind} {span}"
         if self.plan is not None:
-            files = [PurePath(part.clip.path).name or part.clip.kind for part in self.plan.parts]
+            files = [part.clip._place or part.clip.kind for part in self.plan.parts]
             more = f" + {len(files) - 3} more" if len(files) > 3 else ""
             return f"scene of {' + '.join(files[:3])}{more} {span}"
+        return f"{self._place} {span}"
+
+    @property
+    def _place(self) -> str:
+        """File name, and the row and slot of packed audio; the first slot is not told."""
+        if not self.path:
+            return ""
         row = f" row {self.row}" if self.row >= 0 else ""
-        return f"{PurePath(self.path).name}{row} {span}"
+        slot = f" slot {self.slot}" if self.slot > 0 else ""
+        return f"{PurePath(self.path).name}{row}{slot}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values, defaults left out."""
@@ -154,3 +163,12 @@ def silence(duration_s: float) -> Clip:
 def noise(duration_s: float, seed: int) -> Clip:
     """White noise, in which nothing is to be recognised; `seed` draws it and its level."""
     return Clip(kind="noise", duration_s=duration_s, row=seed)
+
+
+def pieces(clip: Clip) -> Iterator[Clip]:
+    """A clip, and what it is mixed from; silence is no clip of anybody."""
+    if clip.kind == "silence":
+        return
+    yield clip
+    for part in clip.plan.parts if clip.plan is not None else ():
+        yield from pieces(part.clip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from harken.runs import FIRST, read_run
 from harken.shards.info import MARKER
 
 State = Literal["whole", "damaged", "incomplete", "unverified"]
+_SHARD = re.compile(r"shard-\d+\.parquet")
 CURATED, STORE, CHECKPOINT = "curate.json", "replies.jsonl", "latest.json"
 
 
@@ -59,31 +61,42 @@ class Checked:
         return {**asdict(self), "state": self.state}
 
 
-def check_all(place: Path, *, audio: bool = False) -> list[Checked]:
-    """Check every artefact in a folder or below it, or one file of items or of a training set.
+def check_all(place: Path, *, audio: bool = False, audio_root: Path | None = None) -> list[Checked]:
+    """Check every artefact in a folder or below it, or a file of items, or a training set.
+
+    Args:
+        place: the folder or file.
+        audio: whether recordings that items refer to are compared too.
+        audio_root: of another program's set: where audio is that is not beside it.
 
     Raises:
         DataError: there is no such folder, no artefact in it, or the file is of another kind.
     """
     from harken.shards.formats.load import recognise
+    from harken.shards.read import audio_below
 
-    if place.is_file() and place.suffix != ".jsonl" and recognise(place) is None:
+    other = _SHARD.fullmatch(place.name) or (place.suffix != ".jsonl" and recognise(place) is None)
+    if place.is_file() and other:
         raise DataError(
             "a single file can be checked if it is a .jsonl of items",
             where=str(place),
             hint="Name the folder that it is in, if harken wrote that folder.",
         )
     if place.is_file():
-        return [_guarded(_items, place, audio)]
+        with audio_below(audio_root):
+            return [_guarded(_items, place, audio)]
     if not place.is_dir():
         raise DataError("there is no such folder", where=str(place), hint="Check the path.")
     found = [_guarded(check, folder, audio) for check, folder in _artefacts(place)]
+    if not found and recognise(place) is not None:
+        with audio_below(audio_root):
+            return [_guarded(_items, place, audio)]
     if not found:
         raise DataError(
-            "the folder holds nothing that harken wrote",
+            "the folder holds nothing that harken wrote, and is no known training set",
             where=str(place),
-            hint=f"Name a dataset ({MARKER}), a run ({FIRST}), a model ({MODEL_FILE}), or a folder "
-            "of them.",
+            hint=f"Name a dataset ({MARKER}), a run ({FIRST}), a model ({MODEL_FILE}), a folder "
+            "of them, or a training set.",
         )
     return found
 
@@ -96,7 +109,7 @@ def _artefacts(place: Path) -> Iterator[tuple[Check, Path]]:
     for name, folders, names in os.walk(place):
         folders.sort()
         folder = Path(name)
-        if MARKER in names or any(one.startswith("shard-") for one in names):
+        if MARKER in names or any(_SHARD.fullmatch(one) for one in names):
             yield _dataset, folder
         if FIRST in names:
             yield _run, folder
@@ -233,7 +246,7 @@ def _replies(folder: Path, audio: bool) -> Checked:
 
 
 def _items(path: Path, audio: bool) -> Checked:
-    """A file of items: every line, every stated id and hash; with `audio` each is decoded."""
+    """A file of items, or a training set: all ids and hashes; with `audio` each is decoded."""
     from harken.audio.load import require_heard
     from harken.shards.formats.load import recognise
     from harken.shards.jsonl import read_jsonl

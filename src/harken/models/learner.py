@@ -98,7 +98,7 @@ class Learner(AdaptedModel, ABC):
 
     @abstractmethod
     def clone(self) -> Self:
-        """A frozen copy with the same weights, in evaluation mode: the reference model of a KL."""
+        """A frozen copy with the same weights, in evaluation mode."""
 
     @abstractmethod
     def write(self, folder: Path) -> dict[str, Any]:

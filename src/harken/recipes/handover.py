@@ -5,8 +5,8 @@ and clips. Before the next one it is compared: the tokenizer must be the one tha
 ended with, groups that the stage needs must have been trained, and no clip or item of the exam may
 be trained on. Items and clips that two stages share are told; they are no fault.
 
-A recording of the exam is known by its bytes and span (`Clip.key`), by the clips that a scene is
-mixed from, and by the name of its source recording.
+A recording of the exam is known by its bytes and span (`Clip.key`; a whole file has all its spans),
+by the clips that a scene is mixed from, and by the name of its source recording.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harken.audio.clip import Clip
+from harken.audio.clip import pieces
 from harken.errors import DataError, RunError
 from harken.files import write_json
 from harken.hashing import digest
@@ -108,15 +108,6 @@ def tokenizer_of(learner: Learner) -> str:
     return digest(learner.tokenizer.to_json())
 
 
-def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from; silence is no clip of anybody."""
-    if clip.kind == "silence":
-        return
-    yield clip
-    for part in clip.plan.parts if clip.plan is not None else ():
-        yield from pieces(part.clip)
-
-
 def check_before(
     stage: PlannedStage, learner: Learner, earlier: Sequence[Handover], *, pretrained: bool
 ) -> None:
@@ -166,18 +157,22 @@ def check_exam(stage: str, items: Sequence[Item], exam: Sequence[Item]) -> None:
     """
     known: dict[str, str] = {}
     for item in exam:
-        for mark in _marks(item):
+        for mark in (*_marks(item), *_held(item)):
             known.setdefault(mark, item.id)
     found = []
+    same = 0
     for item in items:
-        shared = next((mark for mark in _marks(item) if mark in known), None)
+        own = (*_marks(item), *_used(item))
+        shared = next((mark for mark in own if mark in known), None)
         if shared is not None:
+            same += shared.startswith("item ")
             found.append(f"{item.id}: {shared}, as item {known[shared]} of the exam")
     if found:
         more = len(found) - _SHOWN
         shown = found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise DataError(
-            f"{len(found)} of {len(items)} training items are in the exam:\n  "
+            f"{len(found)} of {len(items)} training items are in the exam "
+            f"({same} as items, {len(found) - same} by a recording):\n  "
             + "\n  ".join(shown)
             + "\n",
             where=f"before stage {stage}",
@@ -193,6 +188,27 @@ def _marks(item: Item) -> Iterator[str]:
             yield f"clip {piece.key}"
     for recording in item.recordings:
         yield f"recording {recording}"
+
+
+def _files(item: Item) -> Iterator[tuple[bool, str]]:
+    """(whether it is heard whole, SHA-256) of each file that an item's clips are from."""
+    for clip in item.clips:
+        for piece in pieces(clip):
+            if piece.sha256:
+                yield not piece.start_s and piece.duration_s is None, piece.sha256
+
+
+def _held(item: Item) -> Iterator[str]:
+    """What must not be used of an exam's files: of one heard in part, other parts may be."""
+    for whole, sha256 in _files(item):
+        yield f"the whole of file sha256:{sha256}"
+        if whole:
+            yield f"a part of file sha256:{sha256}"
+
+
+def _used(item: Item) -> Iterator[str]:
+    for whole, sha256 in _files(item):
+        yield f"{'the whole' if whole else 'a part'} of file sha256:{sha256}"
 
 
 def overlap(items: Sequence[Item], stage: str, earlier: Iterable[Handover]) -> list[str]:

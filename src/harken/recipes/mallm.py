@@ -1,11 +1,12 @@
 """mallm: telling two clips apart, without forgetting one (MALLM, arXiv 2409.18680).
 
-Run:  harken train mallm items -o out --model native:Qwen/Qwen-Audio-7B --lora lm:16
+Run:  harken train mallm items -o out --model native:Qwen/Qwen2-Audio-7B
 
 Discriminative learning on synthetic pairs, with single-clip items in every batch, LoRA in the
 language model: the stage joint. `harken synth` makes pairs of MAE's kind (which-clip, same-sound,
 same-word, caption …) whose answers are true by construction; the paper had them written by GPT-4.
 
+Departure: the paper tunes Qwen-Audio, which is no class of transformers; Qwen2-Audio follows it.
 The paper states neither rank nor rate nor the share of single-clip data: those here are harken's
 (LoRA of rank 8 at 2e-4, half of every batch single clips, 2,000 steps of 16).
 """

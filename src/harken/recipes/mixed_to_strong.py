@@ -8,11 +8,19 @@ GRPO at 1e-6, warm-up 0.01, groups of 8, KL 0.001, temperature 1.5, top-k 4, acc
 x 0.5; 1000 and 900 steps (the reviews'; the repository's figure shows about 500 of GRPO). Another
 model is named with --model and gets the same.
 
-Departures: with harken-tiny, which is trained from scratch, drill, text warm-up and alignment come
-first, with `tiny_plan`; SFT takes the weak questions, the undecided ones and half of the strong
-ones, GRPO the other strong ones, so that no question is used twice. Where fewer questions are
-strong than two batches of GRPO take, the undecided ones are halved likewise. A set that has labels
-of its own, as AudioMCQ's JSON has, is taken as it is.
+Departures from the scripts: their batches are those of one device, and the number of devices is not
+stated, while ours are whole steps; their SFT goes two epochs and their GRPO up to 2,000 steps, at
+most 1,024 and 2,048 tokens long, while here an item too long for the model is an error; they have a
+system prompt that says to answer multiple choice about audio, and answers in ``<answer>`` tags,
+while here the prompt is that of the model and answers are bare, unless ``reward_settings`` asks for
+tags; their accuracy is equality of text in the tag, without case, and ours the scorer of `harken
+eval`.
+
+Further departures: with harken-tiny, which is trained from scratch, drill, text warm-up and
+alignment come first, with `tiny_plan`; SFT takes the weak questions, the undecided ones and half of
+the strong ones, GRPO the other strong ones, so that no question is used twice. Where fewer
+questions are strong than two batches of GRPO take, the undecided ones are halved likewise. A set
+that has labels of its own, as AudioMCQ's JSON has, is taken as it is.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
 from harken.recipes.job import Job, PlannedStage, planned
 from harken.recipes.selections import open_ended
+from harken.recipes.steps import require_pretrained
 from harken.recipes.story import Story
 from harken.train.stage import LoopSettings
 
@@ -63,9 +64,11 @@ def qwen2_audio(job: Job) -> Learner:
     """Train in three stages; the model is ``out/model``.
 
     Raises:
+        ConfigError: a preset, in full size.
         DataError: a stage has no items of its kind, or some are in the exam.
         RunError: a hand-over check fails.
     """
+    require_pretrained(job, "qwen2-audio")
     story = Story(job, STAGES)
     story.start()
     story.stage("align", open_ended(story.items), "open-ended, with clips")

@@ -35,7 +35,8 @@ def _built_in(name: str, about: str) -> Recipe:
 
 
 STORIES = {
-    "mixed-to-strong": "SFT on weak, undecided and half of the strong questions, GRPO on others",
+    "mixed-to-strong": "SFT on weak, undecided and half of the strong questions, GRPO on the other "
+    "strong ones",
     "weak-to-strong": "SFT on weak questions, GRPO on strong ones; undecided ones are left out",
     "mallm": "pairs of clips told apart, with single clips in every batch",
     "salmonn": "pretrain on transcripts and names, instruct, activation tuning",

@@ -28,8 +28,9 @@ from harken.recipes.steps import (
     start,
     training_items,
 )
-from harken.recipes.watching import Watching, WentDeafError, held_out_items, watching
+from harken.recipes.watching import AudioUnusedError, Watching, held_out_items, watching
 from harken.runs import read_run
+from harken.shards.read import audio_below
 from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
 
@@ -101,7 +102,12 @@ def train(
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
-        "held_out": {"source": watch.held.source, "items": watch.held.skills},
+        "held_out": {
+            "source": watch.held.source,
+            "items": watch.held.skills,
+            "not_trained": len(watch.held.not_trained),
+            "shared": watch.held.shared,
+        },
         "card": watch.end(learner),
         "deaf": deaf,
     }
@@ -128,14 +134,14 @@ def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[st
 
 
 def _trained(recipe: str, watch: Watching, job: Job, items: Sequence[Item]) -> tuple[Learner, str]:
-    """The model after a recipe, or a stage on `items`, and why one was ended as deaf, or ``""``."""
-    with watching(watch):
+    """The model after a recipe, or a stage on `items`, and why one was ended, or ``""``."""
+    with watching(watch), audio_below(job.options.audio_root):
         try:
             if recipe in STAGES:
                 return _one_stage(recipe, items, job), ""
             learner: Learner = RECIPES.get(recipe).run(job)
             return learner, ""
-        except WentDeafError as error:
+        except AudioUnusedError as error:
             assert watch.learner is not None  # a stage was run
             save_once(watch.learner, watch.out / "model")
             return watch.learner, error.found

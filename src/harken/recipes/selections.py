@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harken import progress
 from harken.item import Item
 from harken.times import written_times
 
@@ -26,24 +27,23 @@ _DIGITS = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 def open_ended(items: Sequence[Item]) -> list[Item]:
     """Open-ended items with clips, and single-clip questions of harken asked openly."""
     given = [item for item in items if item.clips and not item.choices]
-    return _once([*given, *transcripts(items), *names(items)])
+    return _once([*given, *_opened(items, TRANSCRIBE, _spoken), *_opened(items, NAME, _heard)])
 
 
 def transcripts(items: Sequence[Item]) -> list[Item]:
-    """What is said in one clip: words and sentences."""
-    return _opened(items, TRANSCRIBE, lambda item: _kind(item) in ("word", "sentence", "speech"))
+    """What is said in one clip: words and sentences; how many are of unknown kind is told."""
+    return _with_unknown(_opened(items, TRANSCRIBE, _spoken), "transcripts")
 
 
 def names(items: Sequence[Item]) -> list[Item]:
-    """What sounds in one clip: labels of sounds that are no speech."""
-    return _opened(items, NAME, lambda item: _kind(item) in ("sound", "music"))
+    """What sounds in one clip, no speech; how many are of unknown kind is told."""
+    return _with_unknown(_opened(items, NAME, _heard), "names of sounds")
 
 
 def digits(items: Sequence[Item]) -> list[Item]:
     """Transcripts that are digits."""
-    return [
-        i for i in transcripts(items) if {*i.answer.lower().replace(",", " ").split()} <= _DIGITS
-    ]
+    spoken = _opened(items, TRANSCRIBE, _spoken)
+    return [i for i in spoken if {*i.answer.lower().replace(",", " ").split()} <= _DIGITS]
 
 
 def with_clips(items: Sequence[Item], least: int, most: int) -> list[Item]:
@@ -94,6 +94,34 @@ def _kind(item: Item) -> str:
     return str(_values(item).get("kind") or (known[0] if known else ""))
 
 
+def _spoken(item: Item) -> bool:
+    return _kind(item) in ("word", "sentence", "speech")
+
+
+def _heard(item: Item) -> bool:
+    return _kind(item) in ("sound", "music")
+
+
+def _unknown(item: Item) -> bool:
+    """An open-ended item that does not say what its clip holds."""
+    return not item.plan.get("values") and not item.choices
+
+
+def _with_unknown(found: list[Item], taken: str) -> list[Item]:
+    """These items; where some are of unknown kind, that is told."""
+    count = sum(_unknown(item) and "asked openly" not in _steps(item) for item in found)
+    if count:
+        progress.note(
+            f"{count} of {len(found)} items taken as {taken} do not say what their clip holds: "
+            "they are open-ended questions of another program, taken as they are"
+        )
+    return found
+
+
+def _steps(item: Item) -> set[str]:
+    return {entry.step for entry in item.history}
+
+
 def _values(item: Item) -> dict[str, Any]:
     found = item.plan.get("values")
     return found if isinstance(found, dict) else {}
@@ -105,7 +133,7 @@ def _opened(items: Sequence[Item], question: str, fits: Callable[[Item], bool]) 
     for item in items:
         if len(item.clips) != 1:
             continue
-        if not item.plan.get("values") and not item.choices:
+        if _unknown(item):
             found.append(item)
         elif item.task in ("word", "identify") and fits(item):
             found.append(_asked(item, question, item.answer))

@@ -24,7 +24,7 @@ from harken.models.learner import Learner
 from harken.progress import track
 from harken.recipes.job import Job, PlannedStage, planned
 from harken.recipes.selections import digits, mixed, names, transcripts, with_clips
-from harken.recipes.steps import preset_of
+from harken.recipes.steps import preset_of, require_pretrained
 from harken.recipes.story import Mark, Story
 from harken.train.ctc_paths import frames_needed
 from harken.train.stage import LoopSettings
@@ -57,9 +57,11 @@ def small(job: Job) -> Learner:
     """Train in three stages; the model is ``out/model``.
 
     Raises:
+        ConfigError: a preset, in full size.
         DataError: a stage has no items of its kind, or some are in the exam.
         RunError: a hand-over check fails, or a stage missed its mark.
     """
+    require_pretrained(job, "small")
     story = Story(job, STAGES)
     learner = story.start()
     spelled = with_room(learner, [*transcripts(story.items), *names(story.items)])

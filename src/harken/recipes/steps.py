@@ -11,7 +11,7 @@ from typing import Any
 from harken.curate.labels import LABELS
 from harken.errors import ConfigError, DataError, RunError
 from harken.hashing import canonical, digest
-from harken.item import Dialogue, Item
+from harken.item import Dialogue, Item, of_split
 from harken.models.base import MODEL_FILE
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
@@ -20,6 +20,7 @@ from harken.models.learner import Learner, load_learner
 from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum, watching
+from harken.recipes.job import Job
 from harken.runs import read_run
 from harken.shards.info import MARKER
 from harken.shards.read import read_items
@@ -100,6 +101,20 @@ def start(
     return load_learner(model, device=device, dtype=dtype)
 
 
+def require_pretrained(job: Job, recipe: str) -> None:
+    """Refuse a preset in full size: a recipe for pretrained parts says nothing of such.
+
+    Raises:
+        ConfigError: what to name instead.
+    """
+    if job.model in PRESETS and job.options.size != "smoke":
+        raise ConfigError(
+            f"{recipe} is for pretrained parts, and {job.model} is trained from scratch",
+            hint="Join an audio encoder and a language model (harken compose), and name the folder "
+            "with --model. --size smoke tries the recipe; harken demo trains a preset.",
+        )
+
+
 def run_stage(
     stage: str, learner: Learner, items: Sequence[Item], settings: Any, folder: Path
 ) -> None:
@@ -109,9 +124,11 @@ def run_stage(
     measured on them.
 
     Raises:
+        ConfigError: the stage cannot be run in several processes.
         RunError: the folder has a run with other settings or items.
-        WentDeafError: the stage was ended since it does not use the audio; its run is complete.
+        AudioUnusedError: the stage was ended since it does not use the audio; its run is complete.
     """
+    STAGES.get(stage).require_processes(parallel.size(), settings)
     watch = watching.current()
     asked: list[Item] = []
     if watch is not None:
@@ -127,14 +144,14 @@ def run_stage(
         **(watch.spec(asked) if watch else {}),
     }
     with parallel.open_run(folder / settings.name, spec) as run:
-        with watching.evaluated(watch, asked, learner, settings, run):
+        with watching.evaluated(watch, asked, learner, settings, run), watching.kept_apart(watch):
             STAGES.get(stage).run(learner, items, settings, run)
         stopped = parallel.share(watching.why_stopped(run, settings.name))
         if not run.done:
             more = {"stopped": stopped} if stopped else {}
             run.finish({"items": len(items), "model": learner.identity(), **more})
     if stopped:
-        raise watching.WentDeafError(stopped)
+        raise watching.AudioUnusedError(stopped)
 
 
 def save_once(learner: Learner, folder: Path) -> None:
@@ -225,9 +242,7 @@ def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None
     Where no item names a split, as in lists written by hand, all items are taken.
     """
     items = list(read_items(dataset, audio_root))
-    if not any(item.split for item in items):
-        return items
-    return [item for item in items if not split or item.split == split]
+    return of_split(items, split) if split else items
 
 
 def training_items(dataset: Path, audio_root: Path | None = None) -> list[Item]:

@@ -23,6 +23,7 @@ from harken.recipes.handover import (
 from harken.recipes.job import Job, PlannedStage
 from harken.recipes.steps import items_of, run_stage, save_once, start, training_items
 from harken.runs import read_run
+from harken.train.replay import replayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ class Story:
             )
         pretrained = not isinstance(self.learner, ComposedModel)
         check_before(planned, self.learner, self.left, pretrained=pretrained)
-        check_exam(name, items, self.exam)
+        folder = getattr(settings, "replay", "")
+        again = replayed(folder)[0] if folder else []
+        check_exam(name, [*items, *again], self.exam)
         for told in overlap(items, name, self.left):
             progress.note(f"hand-over: {told}")
         folder = self.job.out / "training"

@@ -2,7 +2,8 @@
 
 `harken.recipes.run.train` draws the items once and opens a `watching` block; every stage that a
 recipe runs within it (`harken.recipes.steps.run_stage`) leaves them out of what is trained on, is
-measured on them (`harken.train.hearing_watch`), and ends the training if it went deaf.
+measured on them (`harken.train.hearing_watch`), and ends the training if the
+model does not use its audio.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from harken.train import dry, parallel
 from harken.train.determinism import deterministic
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
-from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
+from harken.train.hearing_items import HeldOut, compared, draw_held_out, named_held_out, without
 from harken.train.hearing_watch import HearingWatch
+from harken.train.replay import measured_on
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
 
@@ -49,7 +51,7 @@ UNWATCHED = ("ctc",)
 """Stages that are measured and never ended: they do not train the answers of the language model."""
 
 
-class WentDeafError(HarkenError):
+class AudioUnusedError(HarkenError):
     """A stage was ended because it does not use the audio; its run is complete."""
 
     exit_code = 12
@@ -147,13 +149,14 @@ def held_out_items(dataset: Path, how: HearingSettings, audio_root: Path | None 
         dataset: a dataset, anything else that `read_items` takes, or a folder written by
             `harken curate`, whose questions are those of all labels.
         how: how many, the seed, and the set that is named (whatever its splits).
-        audio_root: where audio is that is not beside the set.
+        audio_root: where audio is that is not beside the sets.
     """
-    if how.held_out and how.items:
-        named = Path(how.held_out)
-        return named_held_out(list(read_items(named)), how.items, how.seed, named.name)
     labels = [dataset / label for label in LABELS if (dataset / label).is_dir()]
     items = [item for part in labels or [dataset] for item in read_items(part, audio_root)]
+    if how.held_out and how.items:
+        named = Path(how.held_out)
+        asked = list(read_items(named, audio_root))
+        return compared(named_held_out(asked, how.items, how.seed, named.name), items)
     return draw_held_out(items, how.items, how.seed, most_share=how.share)
 
 
@@ -185,6 +188,13 @@ def evaluated(
     if dry.current() is not None:
         return nullcontext()
     return evaluating(HearingWatch(learner, asked, settings, how, run))
+
+
+def kept_apart(watch: Watching | None) -> Any:
+    """A block in which replay leaves out the held-out items."""
+    if watch is None:
+        return nullcontext()
+    return measured_on(watch.held.items, watch.held.not_trained)
 
 
 def why_stopped(run: Run, stage: str) -> str:

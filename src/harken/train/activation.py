@@ -1,10 +1,10 @@
-"""activation: relieves a model of what adapters taught it too well (SALMONN, arXiv 2310.13289).
+"""activation: long answers for a model tuned with adapters on short ones (SALMONN, 2310.13289).
 
-A model tuned on short answers answers shortly, whatever it is asked. With the scale of its adapters
-lowered it finds back to what its language model can do: stories, long descriptions. It is asked for
-some of these about clips, in that state, and tuned for a few steps on its own long answers, at full
-scale. Which answers were collected, which of them are trained on, and why not the others, is in
-``<settings.name>-answers.jsonl``.
+A model tuned on short answers gives short answers, whatever it is asked. With the scale of its
+adapters lowered, their effect is lowered too, and it writes again what its language model can
+write: stories, long descriptions. It is asked for some of these about clips, in that state, and
+tuned for a few steps on its own long answers, at full scale. Which answers were collected, which of
+them are trained on, and why not the others, is in ``<settings.name>-answers.jsonl``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harken.train.answers import TrainSettings, train_on_answers
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.stage import Stage
+from harken.train.stage import Stage, untested
 
 PROMPTS = (
     "Tell a story in which what you hear happens.",
@@ -210,4 +210,5 @@ STAGE = Stage(
     ActivationSettings,
     activation,
     takes,
+    alone=untested,
 )

@@ -25,6 +25,7 @@ from harken.models.engine.net import eval_mode
 from harken.models.engine.proof import check_finite, check_placeholders
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.listed import items_listed, listed
 from harken.train.losses import answer_loss
 
 CLIPS = 6
@@ -190,7 +191,7 @@ def _constant(probes: Sequence[_Probe], made: Sequence[Tensor]) -> list[str]:
     spread, scale = float((stacked - stacked[:1]).abs().max()), float(stacked.abs().max())
     if spread > 1e-5 * scale:
         return []
-    names = ", ".join(f"{p.given.name} (item {p.item})" for p in probes[:4])
+    names = listed([f"{p.given.name} (item {p.item})" for p in probes], 4)
     return [
         f"the audio tokens of {len(made)} different clips are equal: they differ by {spread:.2g} "
         f"at most, and are {scale:.2g} at most ({names})"
@@ -250,7 +251,8 @@ def probe_gradient(learner: Learner, examples: Sequence[TokenizedPrompt]) -> lis
         return []
     return [
         f"no gradient reaches the audio tokens of {len(found)} of {len(sizes)} clips, at a loss of "
-        f"{float(loss.detach()):.4g}: the answers do not depend on them ({'; '.join(found[:4])})"
+        f"{float(loss.detach()):.4g}: the answers do not depend on them "
+        f"({listed(found, 4, between='; ')})"
     ]
 
 
@@ -291,7 +293,7 @@ class AudioWatch:
             return
         self.silent += 1
         if self.silent == 10 ** (len(str(self.silent)) - 1):
-            named = f" (items {', '.join(ids[:8])})" if ids else ""
+            named = items_listed(ids, 8)
             tell(
                 f"no gradient has reached the audio tokens in {self.silent} steps in a row, with "
                 f"{record['clips']} clips in the last{named}: grad_norm {record['grad_norm']}, "

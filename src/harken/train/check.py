@@ -17,6 +17,7 @@ from harken.audio.load import duration_s, require_heard
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
 from harken.progress import track
+from harken.train.listed import listed
 from harken.train.measure import Measure, measure
 from harken.train.mix import Mix
 
@@ -115,9 +116,8 @@ def require_clips(items: Sequence[Item], stage: str) -> None:
     """Raise DataError, with their ids, if items have no clips."""
     without = [item.id for item in items if not item.clips]
     if without:
-        more = f" … {len(without) - 10} more" if len(without) > 10 else ""
         raise DataError(
-            f"{len(without)} of {len(items)} items have no clips: {', '.join(without[:10])}{more}",
+            f"{len(without)} of {len(items)} items have no clips: {listed(without)}",
             where=f"stage {stage}",
             hint="Align on items with audio only.",
         )

@@ -37,7 +37,8 @@ from harken.train.ctc_paths import cosine_logits, ctc_loss, edits, frames_needed
 from harken.train.evaluation import Evaluation, evaluating
 from harken.train.held_out import Parts, hold_out
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
-from harken.train.stage import LoopSettings, Stage
+from harken.train.stage import LoopSettings, Stage, untested
+from harken.train.teachable import answer_faults
 from harken.train.train_loop import train_loop
 
 _BLANKS = ("\n", "\n\n", "\t", "  ", " ")
@@ -249,7 +250,10 @@ def ctc(learner: Learner, items: Sequence[Item], settings: CtcSettings, run: Run
         picks = used(len(parts.train), size, settings.seed, settings.steps)
         asked = [*(parts.train[pick] for pick in picks), *parts.held_out]
         check_items(
-            ([item] for item in asked), settings.name, lambda one: _require_room(example(one[0]))
+            ([item] for item in asked),
+            settings.name,
+            lambda one: _require_room(example(one[0])),
+            teachable=lambda item: answer_faults(learner, item.answer),
         )
         faults = settings.audio_faults
         check_arrival(learner, parts.train, (), run, stage=settings.name, faults=faults)
@@ -307,4 +311,5 @@ STAGE = Stage(
     CtcSettings,
     ctc,
     list,
+    alone=untested,
 )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -38,10 +38,13 @@ from harken.train.batch import epoch_picks
 from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
+from harken.train.listed import listed
 from harken.train.losses import answer_loss, distil_loss
+from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
 from harken.train.optimiser import rates
-from harken.train.stage import LoopSettings, Stage
+from harken.train.stage import LoopSettings, Stage, untested
+from harken.train.teachable import unteachable
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
 
@@ -152,7 +155,14 @@ def distil(learner: Learner, items: Sequence[Item], settings: DistilSettings, ru
             text = texts.get(own.id) or tuple("" for _ in own.clips)
             return text_pair(learner, TextItem(own, text), replies, rng).student
 
-        check_items(([one.item] for one in chosen), settings.name, tokenize)
+        def teachable(item: Item) -> list[str]:
+            reply = replies.get(item.id)
+            own = replace(item, choices=(), answer=reply) if reply else item
+            return unteachable(learner, own)
+
+        asked = ([one.item] for one in chosen)
+        measures = check_items(asked, settings.name, tokenize, teachable=teachable)
+        write_measures(run, settings.name, measures)
         first = [pair.student for pair in pairs(0)]
         faults = settings.audio_faults
         own = [one.item for one in chosen]
@@ -280,7 +290,7 @@ def _replies(
     if empty:
         raise DataError(
             f"the text-fed model replies nothing to {len(empty)} of {len(records)} items: "
-            f"{', '.join(empty[:10])}",
+            f"{listed(empty)}",
             where=f"stage {settings.name}",
             hint="Use answers=items, or take these items out.",
         )
@@ -293,4 +303,5 @@ STAGE = Stage(
     DistilSettings,
     distil,
     list,
+    alone=untested,
 )

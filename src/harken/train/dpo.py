@@ -35,7 +35,7 @@ from harken.train.measure import write_measures
 from harken.train.mix import Mix
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
 from harken.train.optimiser import rates
-from harken.train.policy_loss import kl_k3
+from harken.train.policy_loss import kl_k3, row_means
 from harken.train.preferences import (
     TokenizedPair,
     most_plausible_wrong,
@@ -171,8 +171,8 @@ def pair_loss(
 
     Metrics are means over pairs: ``accuracy`` (the share in which the better answer has the larger
     reward), ``margin`` (of the rewards), ``reward_chosen``, ``reward_rejected``, and ``kl``, an
-    estimate of the KL to the reference on the tokens of both answers. The reward of an answer is
-    beta times its log-probability less that of the reference.
+    estimate of the KL to the reference: the mean of the tokens of both answers of each pair. The
+    reward of an answer is beta times its log-probability less that of the reference.
     """
     count = len(scored)
     examples = [own.pair.chosen for own in scored] + [own.pair.rejected for own in scored]
@@ -193,7 +193,7 @@ def pair_loss(
         "margin": float((chosen - rejected).mean()),
         "reward_chosen": float(chosen.mean()),
         "reward_rejected": float(rejected.mean()),
-        "kl": float(kl_k3(new.detach(), reference).mean()),
+        "kl": float(row_means(kl_k3(new.detach(), reference), rows % count).mean()),
     }
 
 

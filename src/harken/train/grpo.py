@@ -3,10 +3,13 @@
 For each item a group of replies is sampled and scored by `harken.ask.rewards`, whose accuracy is
 that of `harken eval`. Rewards are centred and scaled within the group. Replies better than their
 group become more probable, within a clip and with a KL to the model at the start of the stage.
-Groups with equal rewards have no gradient: they are left out and counted.
+Groups with equal rewards have no advantage: they are left out and counted.
 
 Departures: the model is in evaluation mode throughout (no dropout), so that the probability of a
-reply is the one it was sampled with; replies truncated at `max_tokens` are scored as they are.
+reply is the one it was sampled with; replies truncated at `max_tokens` are scored as they are. The
+means of the loss are over the replies of the groups that are kept, where equation 3 has all: with
+1 of 8 groups kept the gradient is 8 times that of the equation (the same direction, before
+`clip_norm`), and there is no KL on the replies of groups left out, which the equation would have.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from torch import Tensor
 
 from harken.ask.prompt import make_prompt
 from harken.ask.rewards.load import weighted_rewards
-from harken.errors import DataError
+from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.engine.reply_logprobs import reply_logprobs
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train import parallel
 from harken.train.arrival import check_arrival
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
@@ -32,12 +36,12 @@ from harken.train.grpo_turn import GrpoTurns, ReplyBatch, micro_batches
 from harken.train.measure import tell_room, write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import rates
-from harken.train.policy_loss import grpo_loss, kl_k3
+from harken.train.policy_loss import grpo_loss, kl_k3, row_means
 from harken.train.reference import open_reference
 from harken.train.rollouts import LocalRollouts, RolloutLog, RolloutSource
 from harken.train.server_rollouts import ServerRollouts
 from harken.train.signal_watch import SignalWatch
-from harken.train.stage import Stage
+from harken.train.stage import Stage, untested
 from harken.train.teachable import unteachable
 from harken.train.train_loop import train_loop
 
@@ -46,11 +50,18 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     """Train on rewards of sampled replies.
 
     Raises:
+        ConfigError: the model will be sharded, or adapters are to be pushed and more is trained.
         DataError: there are no items, or some cannot be trained on (all are named, before step 0).
         ModelError: replies are not of the model that is trained; see `harken.train.parity`.
         NoSignal: there was no signal in too many turns in a row; see `harken.train.signal_watch`.
         RunError: a reward, the loss or a gradient is not finite.
     """
+    if parallel.sharded():
+        raise ConfigError(
+            "replies are sampled by the whole model, and the model is sharded",
+            where=settings.name,
+            hint="Train with --parallel ddp.",
+        )
     if not items:
         raise DataError(
             f"stage {settings.name} has no items",
@@ -63,7 +74,9 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
         with deterministic(settings.threads):
             reference = open_reference(learner, settings, run) if settings.kl else None
         learner.trainable(list(rates(learner, settings)))
-        start = learner.trained_tensors() if settings.rollouts and settings.parity_every else {}
+        start: dict[str, Tensor] = {}
+        if settings.rollouts and settings.parity_every:
+            start = {name: tensor.cpu() for name, tensor in learner.trained_tensors().items()}
         turns = GrpoTurns(learner, items, settings, source, reference, start)
         train_loop(learner, settings, run, _objective(learner, items, settings, run, turns))
 
@@ -96,9 +109,16 @@ def _objective(
         new, rows = reply_logprobs(learner.engine, batch.examples)
         old = new.detach() if batch.old is None else batch.old
         value = grpo_loss(
-            new, old, batch.reference, batch.advantage, rows, settings.loss, batch.weights
+            new,
+            old,
+            batch.reference,
+            batch.advantage,
+            rows,
+            settings.loss,
+            batch.weights,
+            batch.kept,
         )
-        return value, _distance(new.detach(), old, batch.reference, settings)
+        return value, _distance(new.detach(), old, batch.reference, rows, settings)
 
     def check() -> None:
         picks = turns.picker.used(settings.turns)
@@ -142,16 +162,24 @@ def _watch(settings: GrpoSettings, run: Run) -> SignalWatch:
 
 
 def _distance(
-    new: Tensor, old: Tensor, reference: Tensor | None, settings: GrpoSettings
+    new: Tensor, old: Tensor, reference: Tensor | None, rows: Tensor, settings: GrpoSettings
 ) -> dict[str, float]:
-    """Share of clipped tokens, and KL to the reference."""
+    """Share of clipped tokens, and KL to the reference.
+
+    Means over what the loss is a mean over: tokens, or replies with the mean of each.
+    """
     ratio = (new - old).exp()
     high = 1 + (settings.clip_high or settings.clip)
     clipped = (ratio < 1 - settings.clip) | (ratio > high)
-    found = {"clipped": float(clipped.float().mean())}
+    by_token = settings.normalise == "token"
+    found = {"clipped": _mean(clipped.float(), rows, by_token)}
     if reference is not None:
-        found["kl"] = float(kl_k3(new, reference).mean())
+        found["kl"] = _mean(kl_k3(new, reference), rows, by_token)
     return found
+
+
+def _mean(values: Tensor, rows: Tensor, by_token: bool) -> float:
+    return float(values.mean() if by_token else row_means(values, rows).mean())
 
 
 def takes(items: Sequence[Item]) -> list[Item]:
@@ -172,4 +200,5 @@ STAGE = Stage(
     grpo,
     takes,
     takes_for,
+    lambda settings: untested(settings) if settings.rollouts else "",
 )

@@ -21,8 +21,9 @@ from harken.ask.rewards.load import weighted_rewards
 from harken.errors import RunError
 from harken.item import Item
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.reply_logprobs import reply_logprobs
+from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
+from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.objective import MicroBatch, pieces
 from harken.train.parity import ParityCheck
@@ -44,6 +45,7 @@ class ReplyBatch:
         old: log-probability (N,) of every token when it was sampled; None: that of this step.
         reference: that of the model at the start; None without a KL.
         weights: (N,) of the tokens in the part with the advantage; None: all alike.
+        kept: mean of the weights over all tokens of the step, of which this may be a part.
     """
 
     examples: list[TokenizedPrompt]
@@ -51,6 +53,7 @@ class ReplyBatch:
     old: Tensor | None
     reference: Tensor | None
     weights: Tensor | None
+    kept: float = 1.0
 
 
 class GrpoTurns:
@@ -82,18 +85,29 @@ class GrpoTurns:
         self.picker = ItemPicker(items, settings.items, settings.seed, settings.stratify)
 
     def make(self, turn: int, log: RolloutLog) -> tuple[ReplyBatch, dict[str, Any]]:
-        """The replies of a turn that something can be learned from, and metrics."""
+        """The replies of a turn that something can be learned from, and metrics.
+
+        Of several processes, one pushes weights, samples and scores; all learn from its replies.
+        """
         asked = self._asked(turn)
         due = self._settings.parity_due(turn)
-        rollouts = log.find(turn, asked)
-        if rollouts is None:
-            rollouts = self._scored(asked, self._source.sample(asked, turn, due))
-            log.write(turn, self._settings.group, rollouts)
+        first = parallel.rank() == 0
+        rollouts = parallel.share(self._rollouts(turn, asked, log, due) if first else [])
         replies = [
             with_reply(one.tokenized, own.ids) for one, own in zip(asked, rollouts, strict=True)
         ]
         parity = self._parity.check(replies, rollouts) if due else {}
         return self._batch(turn, asked, replies, rollouts, parity)
+
+    def _rollouts(
+        self, turn: int, asked: Sequence[AskedPrompt], log: RolloutLog, logprobs: bool
+    ) -> list[Rollout]:
+        """The replies of a turn with their rewards: as they are written, or sampled now."""
+        rollouts = log.find(turn, asked)
+        if rollouts is None:
+            rollouts = self._scored(asked, self._source.sample(asked, turn, logprobs))
+            log.write(turn, self._settings.group, rollouts)
+        return rollouts
 
     def _asked(self, turn: int) -> list[AskedPrompt]:
         """The prompts of a turn, each `group` times."""
@@ -189,14 +203,15 @@ class GrpoTurns:
         """Compute what does not change in the steps on these replies."""
         engine = self._learner.engine
         if self._settings.reuse > 1:
-            batch.old = reply_logprobs(engine, batch.examples)[0]
+            batch.old = fixed_logprobs(engine, batch.examples)
         if self._reference is not None:
             with self._reference.active() as start:
-                batch.reference = reply_logprobs(start.engine, batch.examples)[0]
+                batch.reference = fixed_logprobs(start.engine, batch.examples)
         if self._settings.token_share < 1:
             without = self._without_audio(asked)
             share = self._settings.token_share
             batch.weights = audio_tokens(engine, batch.examples, without, share)
+            batch.kept = float(batch.weights.mean())
             about["tokens_masked"] = int((batch.weights == 0).sum())
 
     def _without_audio(self, asked: Sequence[AskedPrompt]) -> list[TokenizedPrompt]:
@@ -230,6 +245,7 @@ def micro_batches(batch: ReplyBatch, count: int, normalise: str) -> list[MicroBa
             cut(batch.old),
             cut(batch.reference),
             cut(batch.weights),
+            batch.kept,
         )
         weight = tokens.stop - tokens.start if normalise == "token" else len(examples)
         found.append(MicroBatch(own, weight))

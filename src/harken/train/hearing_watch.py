@@ -1,6 +1,6 @@
 """The hearing gap while a stage is trained: measured at every evaluation, shown, and watched.
 
-Whether a stage went deaf is read from its records alone, so a stage that was killed and resumed is
+Whether a stage is stopped is read from its records alone, so one that was killed and resumed is
 stopped where it would have been stopped without the kill.
 """
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harken.audio.clip import pieces
 from harken.hashing import canonical, digest
 from harken.item import Item
 
@@ -72,8 +73,24 @@ def hold_out(
 
 
 def sources(item: Item) -> frozenset[str]:
-    """The recordings of an item; where it names none, its clips."""
-    return frozenset(item.recordings or tuple(clip.key for clip in item.clips))
+    """The recordings of an item; where it names none, its files and those that scenes are mixed of.
+
+    Spans of one file are one recording. Of clips without files, such as silence, it is the clip.
+    """
+    return frozenset(item.recordings or files(item) or (clip.key for clip in item.clips))
+
+
+def files(item: Item) -> frozenset[str]:
+    """The files of an item's clips, and those that scenes are mixed of: by hash, else by path."""
+    found = (piece for clip in item.clips for piece in pieces(clip) if piece.plan is None)
+    return frozenset(
+        one.sha256 or f"{one.path}:{one.row}:{one.slot}" for one in found if one.sha256 or one.path
+    )
+
+
+def heard(item: Item) -> frozenset[str]:
+    """All by which recordings of an item may be known in another set: names and files."""
+    return files(item).union(item.recordings)
 
 
 def _rank(seed: int, name: str) -> str:

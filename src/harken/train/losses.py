@@ -62,8 +62,8 @@ def dpo_loss(difference: Tensor, beta: float, smoothing: float = 0.0) -> Tensor:
 def ipo_loss(difference: Tensor, beta: float) -> Tensor:
     r"""The loss of each pair of identity preference optimisation (Azar et al. 2023, 2310.12036).
 
-    L = (h - 1 / (2 beta))^2: h is drawn to a number and not to infinity. With beta = 0.1, h = 0
-    gives 25, and h = 5 gives 0.
+    L = (h - 1 / (2 beta))^2: the target of h is a finite number, so h does not grow without bound.
+    With beta = 0.1, h = 0 gives 25, and h = 5 gives 0.
 
     Args:
         difference: h as in `dpo_loss`, (pairs,), of log-probabilities averaged over the tokens of

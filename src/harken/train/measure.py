@@ -18,6 +18,7 @@ from harken.item import Item
 from harken.models.engine.batch import TokenizedPrompt
 from harken.progress import tell
 from harken.runs import Run
+from harken.train.listed import items_listed
 
 RECORDS = "measured"
 """Name of the records in the run, and of their summary."""
@@ -118,10 +119,9 @@ def tell_room(run: Run, stage: str, measures: Sequence[Measure], context: int, r
     """Tell, with ids, which prompts leave fewer than `room` of `context` tokens for a reply."""
     tight = [one.item for one in measures if context - one.tokens < room]
     if tight:
-        more = f" … {len(tight) - 10} more" if len(tight) > 10 else ""
         text = (
             f"{len(tight)} of {len(measures)} prompts leave fewer than {room} tokens for a reply, "
-            f"in a context of {context}: they are cut there (items {', '.join(tight[:10])}{more})"
+            f"in a context of {context}: they are cut there{items_listed(tight, 10)}"
         )
         run.log({"stage": stage, "room": text})
         tell(f"{stage}: {text}")

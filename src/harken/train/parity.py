@@ -23,13 +23,10 @@ from torch import Tensor
 from harken.errors import ConfigError, HarkenError, ModelError
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.engine.net import GROUPS
-from harken.models.engine.reply_logprobs import reply_logprobs
+from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.rollouts import Rollout
-
-_CHUNK = 16
-"""Replies whose logits are in memory at once."""
 
 _EXPLAINED = 0.5
 """A change is the likely cause if with it at most this share of the difference is left."""
@@ -77,7 +74,8 @@ class ParityCheck:
     Args:
         learner: that is trained.
         settings: of the stage.
-        start: the trained tensors as they were when the stage began; empty: not known.
+        start: the trained tensors as they were when the stage began, on any device; empty: not
+            known.
     """
 
     def __init__(
@@ -125,15 +123,10 @@ class ParityCheck:
         return found.metrics()
 
 
-@torch.no_grad()
 def learned_logprobs(learner: Learner, replies: Sequence[TokenizedPrompt]) -> list[Tensor]:
     """Log-probabilities (n,) of the tokens of each reply, by the pass that training makes."""
-    found: list[Tensor] = []
-    for start in range(0, len(replies), _CHUNK):
-        few = replies[start : start + _CHUNK]
-        values, _ = reply_logprobs(learner.engine, few)
-        found += torch.split(values, [one.answer for one in few])
-    return found
+    values = fixed_logprobs(learner.engine, replies)
+    return list(torch.split(values, [one.answer for one in replies]))
 
 
 def likely_cause(

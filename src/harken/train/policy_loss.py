@@ -76,6 +76,7 @@ def grpo_loss(
     rows: Tensor,
     how: PolicyLoss | None = None,
     weights: Tensor | None = None,
+    kept: float | None = None,
 ) -> Tensor:
     r"""The negative of GRPO's objective (equation 3 of Shao et al. 2024, arXiv 2402.03300).
 
@@ -93,27 +94,43 @@ def grpo_loss(
         how: the variant.
         weights: (N,) of the tokens in the part with the advantage, such as 0 for masked ones; they
             are in its denominator too. The KL is over all tokens.
+        kept: mean of the weights over the tokens of the whole step, where this is a part of it:
+            with ``token`` the mean of the parts by their tokens is then that of the whole.
     """
     how = how or PolicyLoss()
     ratio = (new - old).exp()
     own = advantage[rows]
     high = 1 + (how.clip_high or how.clip)
     token = torch.minimum(ratio * own, ratio.clamp(1 - how.clip, high) * own)
-    loss = -_mean(token, rows, len(advantage), how, weights)
+    loss = -_mean(token, rows, len(advantage), how, weights, kept)
     if how.kl and reference is not None:
         loss = loss + how.kl * _mean(kl_k3(new, reference), rows, len(advantage), how)
     return loss
 
 
 def _mean(
-    token: Tensor, rows: Tensor, replies: int, how: PolicyLoss, weights: Tensor | None = None
+    token: Tensor,
+    rows: Tensor,
+    replies: int,
+    how: PolicyLoss,
+    weights: Tensor | None = None,
+    kept: float | None = None,
 ) -> Tensor:
     """The weighted mean of values of tokens (N,) as `how` has it."""
     weights = torch.ones_like(token) if weights is None else weights
     if how.normalise == "token":
-        return (token * weights).sum() / weights.sum().clamp(min=1)
+        whole = weights.sum() if kept is None else weights.new_tensor(kept * len(token))
+        return (token * weights).sum() / whole.clamp(min=1e-6)
     zeros = torch.zeros(replies, device=token.device, dtype=token.dtype)
     sums = zeros.index_add(0, rows, token * weights)
     if how.normalise == "room":
         return sums.sum() / (replies * how.room)
     return (sums / zeros.index_add(0, rows, weights).clamp(min=1)).mean()
+
+
+def row_means(values: Tensor, rows: Tensor) -> Tensor:
+    """The mean of the values (N,) of each row (N,), without a weight: (rows,)."""
+    count = int(rows.max()) + 1
+    zeros = torch.zeros(count, device=values.device, dtype=values.dtype)
+    sums = zeros.index_add(0, rows, values)
+    return sums / zeros.index_add(0, rows, torch.ones_like(values)).clamp(min=1)

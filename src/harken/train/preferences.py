@@ -19,6 +19,7 @@ from harken.item import Item
 from harken.models.base import Prompt
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.learner import Learner
+from harken.train.listed import listed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,6 @@ def require_pairs(items: Sequence[Item], stage: str, *, choices: bool) -> None:
         if not item.rejected and not (choices and item.gold >= 0 and len(item.choices) > 1)
     ]
     if unusable:
-        more = f" … {len(unusable) - 10} more" if len(unusable) > 10 else ""
         hint = (
             "Give them rejected, or leave them out."
             if choices
@@ -76,7 +76,7 @@ def require_pairs(items: Sequence[Item], stage: str, *, choices: bool) -> None:
         )
         raise DataError(
             f"{len(unusable)} of {len(items)} items have no rejected answer"
-            f"{' and no wrong option' if choices else ''}: {', '.join(unusable[:10])}{more}",
+            f"{' and no wrong option' if choices else ''}: {listed(unusable)}",
             where=f"stage {stage}",
             hint=hint,
         )
@@ -95,7 +95,7 @@ def most_plausible_wrong(learner: Learner, items: Sequence[Item], seed: int) -> 
     failed = [item.id for item, own in zip(asked, found, strict=True) if own is None]
     if failed:
         raise DataError(
-            f"{len(failed)} items have no probabilities of their options: {', '.join(failed[:10])}",
+            f"{len(failed)} items have no probabilities of their options: {listed(failed)}",
             hint="Look at their clips, or give them rejected answers.",
         )
     worse: dict[str, Item] = {}

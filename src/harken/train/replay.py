@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError, RunError
 from harken.hashing import canonical, digest
-from harken.item import Item
+from harken.item import Item, of_split
+from harken.progress import tell
 from harken.runs import Run
 from harken.shards.read import read_items
+from harken.train.held_out import heard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,32 +47,82 @@ def with_replay(
         stage: its name.
 
     Raises:
-        DataError: no training items there.
+        DataError: no training items there, but for those that the training is measured on.
         RunError: they are not those that the run began with.
     """
     if not folder:
         return list(sources)
-    items = list(read_items(Path(folder)))
-    if any(item.split for item in items):
-        items = [item for item in items if item.split == "train"]
+    items, left_out = replayed(folder)
     if not items:
+        measured = f", but for {_told(left_out)}" if left_out else ""
         raise DataError(
-            "no item to replay is in the split train", where=folder, hint="Name another dataset."
+            f"no item to replay is in the split train{measured}",
+            where=folder,
+            hint="Name another dataset.",
         )
-    _same_items(run, stage, items, folder)
+    _same_items(run, stage, items, left_out, folder)
     kept = [Source(one.items, one.share * (1 - share), one.name) for one in sources]
     return [*kept, Source(items, share, "replay")]
 
 
-def _same_items(run: Run, stage: str, items: Sequence[Item], folder: str) -> None:
+def replayed(folder: str) -> tuple[list[Item], dict[str, int]]:
+    """The items that are replayed of a dataset, and how many of its training items are not, by why.
+
+    Items that the training is measured on are left out, and items with recordings of these; see
+    `measured_on`.
+    """
+    ids, recordings = _measured.get()
+    left_out: Counter[str] = Counter()
+    items = []
+    for item in of_split(list(read_items(Path(folder)))):
+        if item.id in ids:
+            left_out["held out"] += 1
+        elif not recordings.isdisjoint(heard(item)):
+            left_out["with a recording of a held-out item"] += 1
+        else:
+            items.append(item)
+    return items, dict(sorted(left_out.items()))
+
+
+_measured: ContextVar[tuple[frozenset[str], frozenset[str]]] = ContextVar(
+    "measured", default=(frozenset(), frozenset())
+)
+
+
+@contextmanager
+def measured_on(items: Iterable[Item], not_trained: Iterable[str] = ()) -> Iterator[None]:
+    """A block whose training is measured on `items`: replay must not bring them back.
+
+    Args:
+        items: held-out items; their recordings are not replayed either.
+        not_trained: ids of further items that are not trained on.
+    """
+    held = list(items)
+    ids = frozenset((*(item.id for item in held), *not_trained))
+    token = _measured.set((ids, frozenset(name for item in held for name in heard(item))))
+    try:
+        yield
+    finally:
+        _measured.reset(token)
+
+
+def _told(left_out: Mapping[str, int]) -> str:
+    return " and ".join(f"{count} {why}" for why, count in left_out.items())
+
+
+def _same_items(
+    run: Run, stage: str, items: Sequence[Item], left_out: Mapping[str, int], folder: str
+) -> None:
     """Note the replayed items in the run, or compare them with the note."""
     now = {"items": len(items), "digest": digest(canonical([item.id for item in items]))}
     name = f"{stage}-replay"
     if not run.path(f"{name}.json").is_file():
-        run.write_json(name, now)
+        run.write_json(name, {**now, "left_out": dict(left_out)})
+        if left_out:
+            tell(f"{stage}: of the items to replay, {_told(left_out)} are left out")
         return
     before: dict[str, Any] = run.read_json(name)
-    if before != now:
+    if {key: before.get(key) for key in now} != now:
         raise RunError(
             f"the {now['items']} items to replay are not the {before.get('items')} that the run "
             "began with",

@@ -18,18 +18,15 @@ from torch import Tensor
 
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.engine import Engine
-from harken.models.engine.reply_logprobs import reply_logits
-
-_CHUNK = 16
-"""Replies whose logits are in memory at once."""
+from harken.models.engine.reply_logprobs import in_chunks, reply_logits
 
 
 @torch.no_grad()
 def entropies(engine: Engine, replies: Sequence[TokenizedPrompt]) -> Tensor:
     """Entropy (N,) in nats of the next token before every token of `replies`."""
     found = []
-    for start in range(0, len(replies), _CHUNK):
-        logs = reply_logits(engine, replies[start : start + _CHUNK])[0].float().log_softmax(-1)
+    for few in in_chunks(engine, replies):
+        logs = reply_logits(engine, few)[0].float().log_softmax(-1)
         found.append(-(logs.exp() * logs).sum(-1))
     return torch.cat(found)
 

@@ -7,18 +7,19 @@ deterministic algorithms: killed at any moment and called again, the loop ends w
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container
 
 from harken.errors import RunError
 from harken.models.engine.net import GROUPS
 from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
-from harken.progress import track
+from harken.progress import tell, track
 from harken.runs import Run
 from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
+from harken.train.listed import items_listed
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
@@ -47,13 +48,36 @@ def train_loop(learner: Learner, settings: LoopSettings, run: Run, objective: Ob
         RunError: the loss, a gradient or a weight is not finite.
     """
     with deterministic(settings.threads):
-        freeze(learner, settings)
+        trained = freeze(learner, settings)
+        features = features_of(settings, run, trained)
         with (
             recomputed(learner.net, settings.gradient_checkpointing),
-            frames_kept(learner, OFF if parallel.sharded() else settings.features),
+            frames_kept(learner, features),
             Loader(objective, settings.steps) as loader,
         ):
             return _Loop(learner, settings, run, objective, loader).all()
+
+
+def features_of(settings: LoopSettings, run: Run, trained: Container[str]) -> str:
+    """The setting ``features`` that has an effect; told once where it is another than was given.
+
+    Args:
+        settings: of the stage.
+        run: gets what is told.
+        trained: the groups that are trained.
+    """
+    if not parallel.sharded():
+        return settings.features
+    would_keep = settings.features != OFF and "audio_encoder" not in trained
+    if would_keep and parallel.rank() == 0:
+        text = (
+            f"features={settings.features} has no effect with --parallel fsdp: each process has a "
+            "part of the model only, and the audio encoder runs in every step"
+        )
+        if not any(record.get("features") == text for record in run.records("log")):
+            run.log({"stage": settings.name, "features": text})
+            tell(f"{settings.name}: {text}")
+    return OFF
 
 
 class _Loop:
@@ -121,7 +145,7 @@ class _Loop:
             record = take_step(self.held, self.optimiser, self.objective, prepared)
         except NotFiniteError as error:
             raise RunError(
-                f"{error} in step {step}{listed(self.objective.named(step))}",
+                f"{error} in step {step}{items_listed(self.objective.named(step))}",
                 where=settings.name,
                 hint="Lower the learning rate, or look at these items.",
             ) from None
@@ -187,9 +211,3 @@ class _Loop:
         self.run.append(evaluation.RECORDS, [record])
         self.trackers.log(record, "evaluation/")
         return found.stop
-
-
-def listed(ids: Sequence[str]) -> str:
-    """Ids of items for a message, at most 16 of them."""
-    more = f" … {len(ids) - 16} more" if len(ids) > 16 else ""
-    return f" (items {', '.join(ids[:16])}{more})" if ids else ""

@@ -11,11 +11,8 @@ from harken.ask.rewards.base import SampledReply
 from harken.item import Item
 from harken.models.base import Prompt, Reply, Sampling
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.reply_logprobs import reply_logprobs
+from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
-
-_CHUNK = 16
-"""Replies whose logits are in memory at once."""
 
 
 class LearnerView:
@@ -43,18 +40,16 @@ class LearnerView:
             with_reply(self._learner.tokenize(prompt), one.ids)
             for prompt, one in zip(prompts, replies, strict=True)
         ]
-        found: list[float] = []
-        for start in range(0, len(asked), _CHUNK):
-            found += mean_logprobs(self._learner, asked[start : start + _CHUNK])
-        return found
+        return mean_logprobs(self._learner, asked)
 
 
-@torch.no_grad()
 def mean_logprobs(learner: Learner, replies: Sequence[TokenizedPrompt]) -> list[float]:
     """Mean log-probability (nats a token) of each reply."""
-    values, rows = reply_logprobs(learner.engine, replies)
-    sums = torch.zeros(len(replies), device=values.device).index_add(0, rows, values)
-    return [float(total) / one.answer for total, one in zip(sums, replies, strict=True)]
+    if not replies:
+        return []
+    values = fixed_logprobs(learner.engine, replies)
+    own = torch.split(values, [one.answer for one in replies])
+    return [float(one.sum()) / len(one) for one in own]
 
 
 def with_reply(prompt: TokenizedPrompt, ids: Sequence[int]) -> TokenizedPrompt:

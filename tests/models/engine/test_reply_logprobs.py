@@ -17,8 +17,14 @@ from tiny import write
 
 from harken.ask.prompt import make_prompt
 from harken.models.base import Sampling
+from harken.models.engine import reply_logprobs as module
 from harken.models.engine.batch import TokenizedPrompt
-from harken.models.engine.reply_logprobs import reply_logits, reply_logprobs
+from harken.models.engine.reply_logprobs import (
+    fixed_logprobs,
+    in_chunks,
+    reply_logits,
+    reply_logprobs,
+)
 from harken.models.learner import Learner, load_learner
 from harken.models.native.families import FAMILIES
 from tiny_audio import NAMES, alike, mini, named
@@ -116,6 +122,44 @@ def test_each_prompt_and_clip_is_in_the_pass_once(
     # A reply's last token is not in the pass.
     most = sum(map(len, prompts)) + sum(one.answer - 1 for one in replies)
     assert sum(map(len, prompts)) <= sum(seen) <= most < sum(len(one.ids) for one in replies) / 2
+
+
+@pytest.mark.parametrize("room", [1, 3, 4, 5, 9, 100])
+def test_replies_of_any_number_are_computed_in_chunks_of_whole_groups(
+    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for so many of the longest replies; a group that does not fit is divided."""
+    learner = mini(1)
+    replies = replies_to(learner, tmp_path)
+    replies = [*replies, *replies[:2]]  # a group of which there is a part
+    costs = [one.answer * learner.tokenizer.size for one in replies]
+    monkeypatch.setattr(module, "_LOGITS", room * max(costs))
+    monkeypatch.setattr(module, "_TOKENS", 1 << 40)
+    chunks = list(in_chunks(learner.engine, replies))
+    assert [one for few in chunks for one in few] == replies
+    sizes = [sum(one.answer * learner.tokenizer.size for one in few) for few in chunks]
+    assert all(size <= room * max(costs) * (1 + 1e-6) for size in sizes)
+    if room >= 4:
+        starts = [few[0].ids[: few[0].start] for few in chunks]
+        ends = [few[-1].ids[: few[-1].start] for few in chunks]
+        assert all(a != b for a, b in zip(ends, starts[1:], strict=False))  # no group is divided
+    assert (len(chunks) == 1) is (room == 100)
+    found = fixed_logprobs(learner.engine, replies)
+    assert not found.requires_grad
+    assert torch.allclose(found, reply_logprobs(learner.engine, replies)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("tokens", [1, 40, 200])
+def test_long_prompts_are_fewer_in_a_chunk(
+    tokens: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = mini(1)
+    replies = replies_to(learner, tmp_path)
+    monkeypatch.setattr(module, "_TOKENS", tokens)
+    chunks = list(in_chunks(learner.engine, replies))
+    assert [one for few in chunks for one in few] == replies
+    assert all(len(few) == 1 or sum(len(one.ids) for one in few) <= tokens for few in chunks)
+    assert len(chunks) > 1 and list(in_chunks(learner.engine, [])) == []
 
 
 def test_a_single_reply_needs_no_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

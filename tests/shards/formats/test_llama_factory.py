@@ -143,3 +143,57 @@ def test_a_broken_array_is_told_with_its_line(folder: Path) -> None:
     row = json.dumps(ALPACA)
     path.write_text(f"[\n{row},\n{row}\n{row}]")
     refused(path, "not a JSON array", "line 4")
+
+
+OWN = {"file_name": "deep/mine.json", "columns": {"prompt": "ask", "response": "say"}}
+
+
+@pytest.mark.parametrize("named", ["deep/mine.json", "./deep/mine.json", "deep"])
+def test_a_description_names_a_file_in_a_folder(folder: Path, named: str) -> None:
+    path = array(folder / "deep" / "mine.json", {"ask": "Q?", "say": "hello"})
+    listed = described(folder, mine={**OWN, "file_name": named})
+    for place in (path, listed, folder):
+        (item,) = read(place, "llama-factory")
+        assert (item.question, item.answer) == ("Q?", "hello")
+
+
+def test_a_description_is_of_its_own_file_only(folder: Path) -> None:
+    described(folder, mine=OWN)
+    (item,) = read(array(folder / "mine.json", {**ALPACA, "output": "own"}), "llama-factory")
+    assert item.answer == "own"
+    other = array(folder / "other" / "mine.json", {"instruction": "Q?", "output": "own"})
+    assert len(read(other, "llama-factory")) == 1
+    array(folder / "deep" / "a.json", ALPACA)
+    array(folder / "deep" / "b.json", ALPACA)
+    refused(described(folder, mine={**OWN, "file_name": "deep"}), "a folder of 2 files")
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "roles"),
+    [
+        ({}, "messages", ("user", "assistant")),
+        ({}, "conversations", ("user", "assistant")),
+        ({"columns": {"messages": "talk"}}, "talk", ("user", "assistant")),
+        ({"tags": {"assistant_tag": "bot"}}, "messages", ("user", "bot")),
+    ],
+)
+def test_openai_has_roles_and_contents(
+    folder: Path, more: dict[str, Any], key: str, roles: tuple[str, str]
+) -> None:
+    talk = [
+        {"role": "system", "content": "S"},
+        {"role": roles[0], "content": "<audio>Q?"},
+        {"role": roles[1], "content": "hello"},
+    ]
+    path = array(folder / "o.json", {key: talk, "audios": ["a.wav"]})
+    described(folder, o={"file_name": "o.json", "formatting": "openai", **more})
+    (item,) = read(path, "llama-factory")
+    assert (item.question, item.answer, names(item)) == ("Q?", "hello", ["a.wav"])
+    assert item.dialogue == Dialogue("S")
+
+
+@pytest.mark.parametrize("formatting", ["chatml", "OpenAI", 3])
+def test_unknown_formattings_are_refused_by_name(folder: Path, formatting: object) -> None:
+    path = array(folder / "o.json", ALPACA)
+    described(folder, o={"file_name": "o.json", "formatting": formatting})
+    refused(path, repr(formatting), "o.json", "alpaca, sharegpt, openai")

@@ -7,8 +7,9 @@ does not allow tree attention, each reply is in a row of its own, and only clips
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from harken.models.engine.proof import check_losses
 
 _MAX_SHARE = 0.75
 """Trees are used if they have at most this share of the tokens of all rows."""
+
+_LOGITS, _TOKENS = 1 << 28, 1 << 16
+"""What is in memory at once without a gradient: numbers of logits, and tokens of all rows."""
 
 
 def reply_logits(engine: Any, replies: Sequence[TokenizedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
@@ -53,6 +57,39 @@ def reply_logprobs(engine: Any, replies: Sequence[TokenizedPrompt]) -> tuple[Ten
     never = torch.tensor([engine.tokenizer.audio], device=logits.device)
     logs = logits.float().index_fill(1, never, -torch.inf).log_softmax(-1)
     return logs.gather(1, ids[:, None])[:, 0], rows
+
+
+@torch.no_grad()
+def fixed_logprobs(engine: Any, replies: Sequence[TokenizedPrompt]) -> Tensor:
+    """`reply_logprobs` (N,) without a gradient: of any number of replies, in chunks."""
+    return torch.cat([reply_logprobs(engine, few)[0] for few in in_chunks(engine, replies)])
+
+
+def in_chunks(
+    engine: Any, replies: Sequence[TokenizedPrompt]
+) -> Iterator[Sequence[TokenizedPrompt]]:
+    """`replies` in order, as many at once as there is room for without a gradient.
+
+    Replies to one prompt, next to each other, stay together if they fit: it is computed once.
+    """
+
+    def share(one: TokenizedPrompt) -> float:
+        return float(one.answer * engine.tokenizer.size / _LOGITS + len(one.ids) / _TOKENS)
+
+    chunk: list[TokenizedPrompt] = []
+    taken = 0.0
+    for _, own in groupby(replies, key=lambda one: one.ids[: one.start]):
+        group = list(own)
+        whole = sum(map(share, group))
+        for place, one in enumerate(group):
+            needed = whole if place == 0 and whole <= 1 else share(one)
+            if chunk and taken + needed > 1:
+                yield chunk
+                chunk, taken = [], 0.0
+            chunk.append(one)
+            taken += share(one)
+    if chunk:
+        yield chunk
 
 
 def _tree_logits(engine: Any, replies: Sequence[TokenizedPrompt]) -> Tensor | None:

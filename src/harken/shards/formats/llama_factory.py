@@ -3,11 +3,13 @@
 * alpaca: ``instruction``, ``input`` (joined by a line break), ``output``, ``system``, ``history``
   (pairs of a question and a reply, which are taught too).
 * sharegpt: ``conversations`` of ``{"from": "human" | "gpt", "value": …}``, ``system``.
+* openai: the same with ``{"role": "user" | "assistant", "content": …}``, also as ``messages``.
 
 ``<audio>`` in the text is the place of the next of ``audios``. A pair has ``chosen`` and
-``rejected``, texts or messages. ``dataset_info.json`` beside the file (or named itself, where it
-lists one file) may name other columns and tags; of several entries name the file, not the list.
-Only one's own files are read; ``kto_tag: false`` marks a bad answer, which is no answer to teach.
+``rejected``, texts or messages. ``dataset_info.json`` beside the file or above it (or named itself,
+where it lists one file) may name other columns and tags; of several entries name the file, not the
+list. Only one's own files are read; ``kto_tag: false`` marks a bad answer, which is no answer to
+teach.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ from harken.shards.formats.base import (
     text_of,
     with_sounds,
 )
-from harken.shards.formats.rows import each_row
+from harken.shards.formats.rows import LINES, each_row
 
 LIST = "dataset_info.json"
+FORMATTINGS = ("alpaca", "sharegpt", "openai")
 _COLUMNS = {
     "prompt": "instruction",
     "query": "input",
@@ -54,7 +57,15 @@ _TAGS = {
     "assistant_tag": "gpt",
     "system_tag": "system",
 }
+_OPENAI = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+}
 _OTHER_MEDIA = ("images", "videos", "tools")
+_LEVELS = 4
+"""In how many folders, upwards from a file, its list is looked for."""
 
 
 def matches(path: Path, rows: Sequence[Row]) -> bool:
@@ -88,19 +99,32 @@ def samples(path: Path) -> Iterator[Found]:
     """See `DatasetFormat.samples`.
 
     Raises:
-        DataError: a list of several sets, or one that names no file of its folder.
+        DataError: a list of several sets, or one that names no file of its folder; an unknown
+            formatting.
     """
     if path.is_dir() or path.name == LIST:
         path = _only_file(path / LIST if path.is_dir() else path)
-    return each_row(path, partial(sample, described=_entry_of(path)))
+    entry = _entry_of(path)
+    formatting = (entry or {}).get("formatting") or "alpaca"
+    if formatting not in FORMATTINGS:
+        raise DataError(
+            f"its entry in {LIST} has the formatting {formatting!r}",
+            where=str(path),
+            hint=f"Known: {', '.join(FORMATTINGS)}.",
+        )
+    return each_row(path, partial(sample, described=entry))
 
 
 def sample(row: Row, described: Mapping[str, Any] | None = None) -> Sample:
     """One row, read as the entry of `LIST` says; raises BadRow."""
     entry = described or {}
     columns = {**_COLUMNS, **(entry.get("columns") or {})}
-    tags = {**_TAGS, **(entry.get("tags") or {})}
-    shared = entry.get("formatting", "") == "sharegpt"
+    formatting = entry.get("formatting")
+    spoken = _OPENAI if formatting == "openai" else {}
+    tags = {**_TAGS, **spoken, **(entry.get("tags") or {})}
+    if spoken and columns["messages"] not in row and "messages" in row:
+        columns["messages"] = "messages"
+    shared = formatting in ("sharegpt", "openai")
     if not entry:
         shared = "conversations" in row
     other = [name for name in _OTHER_MEDIA if row.get(columns.get(name, name))]
@@ -182,10 +206,13 @@ def _entries(path: Path) -> dict[str, Any]:
 
 
 def _entry_of(path: Path) -> dict[str, Any] | None:
-    """The entry that describes a file in the `LIST` beside it."""
-    for entry in _entries(path.parent / LIST).values():
-        if Path(str(entry.get("file_name", ""))) == Path(path.name):
-            return dict(entry)
+    """The entry that describes a file, in the `LIST` beside it or in a folder above."""
+    own = path.resolve()
+    for folder in [*own.parents][:_LEVELS]:
+        for entry in _entries(folder / LIST).values():
+            named = entry.get("file_name")
+            if named and (folder / str(named)).resolve() in (own, own.parent):
+                return dict(entry)
     return None
 
 
@@ -198,7 +225,17 @@ def _only_file(path: Path) -> Path:
             where=str(path),
             hint="Name the file of the set instead of the list.",
         )
-    return path.parent / files[0]
+    named = path.parent / files[0]
+    if not named.is_dir():
+        return named
+    inside = sorted(one for one in named.iterdir() if one.suffix.lower() in (*LINES, ".json"))
+    if len(inside) != 1:
+        raise DataError(
+            f"the list describes a folder of {len(inside)} files",
+            where=str(named),
+            hint="Name one of its files instead of the list.",
+        )
+    return inside[0]
 
 
 FORMAT = DatasetFormat(
