@@ -127,3 +127,20 @@ def test_edits_are_the_least(seed: int) -> None:
             table[i][j + 1] + 1, table[i + 1][j] + 1, table[i][j] + (gold[i] != predicted[j])
         )
     assert edits(gold, predicted) == table[-1][-1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_ctc_is_computed_on_the_cpu_with_a_gradient(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where torch's gradient is deterministic; the loss is back where the tokens are."""
+    moved: list[tuple[int, ...]] = []
+    plain = torch.Tensor.cpu
+    monkeypatch.setattr(
+        torch.Tensor, "cpu", lambda tensor: moved.append(tuple(tensor.shape)) or plain(tensor)
+    )
+    logits = torch.linspace(-1, 1, 12).reshape(1, 4, 3).to(dtype).requires_grad_()
+    loss = ctc_loss(logits.log_softmax(-1), [4], [[1, 2]])
+    loss.backward()
+    assert moved == [(1, 4, 3)] and loss.device == logits.device
+    assert logits.grad is not None and bool(logits.grad.isfinite().all()) and logits.grad.any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,36 @@ def test_by_hand() -> None:
     assert hold_out([], odd, 0.5, 9, 0).counts() == {
         "train": 0, "held_out": 0, "left_out": {}, "held_out_ids": [],
     }  # fmt: skip
+
+
+SHA = "a" * 64
+FILE = Clip(path="a.wav", sha256=SHA)
+OTHER = Clip(path="b.wav", sha256="b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("clips", "same"),
+    [
+        ([FILE, replace(FILE, start_s=3.0, duration_s=1.0)], True),  # two spans of one file
+        ([FILE, replace(FILE, path="copy.wav")], True),
+        ([FILE, OTHER], False),
+        ([Clip(path="a.wav"), Clip(path="a.wav", duration_s=2.0)], True),
+        ([Clip(path="a.wav"), Clip(path="b.wav")], False),
+        ([Clip("shard", "s.parquet", 1, 0), Clip("shard", "s.parquet", 2, 0)], False),
+        ([Clip("shard", "s.parquet", 1, 0), Clip("shard", "s.parquet", 1, 1)], False),
+        ([Clip("shard", "s.parquet", 1, 0), Clip("shard", "s.parquet", 1, 0, 2.0, 1.0)], True),
+        ([FILE, Clip("plan", plan=ScenePlan((Part(FILE), Part(OTHER)), 5.0))], True),
+        ([FILE, Clip("plan", plan=ScenePlan((Part(OTHER),), 5.0))], False),
+        ([silence(1.0), silence(1.0)], True),
+        ([silence(1.0), silence(2.0)], False),
+    ],
+)  # fmt: skip
+def test_what_a_clip_is_cut_from_is_its_recording(clips: list[Clip], same: bool) -> None:
+    """For the items of a stage and for those held out while it is trained."""
+    one, other = (set(sources(Item("What?", "rain", clips=(clip,)))) for clip in clips)
+    assert one and other and bool(one & other) is same
+    named = [Item("What?", "rain", clips=(clip,), recordings=("r",)) for clip in clips]
+    assert [sources(item) for item in named] == [{"r"}, {"r"}]
 
 
 def test_items_without_named_recordings_count_by_their_clips() -> None:

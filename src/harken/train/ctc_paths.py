@@ -44,6 +44,7 @@ def ctc_loss(logprobs: Tensor, frames: Sequence[int], targets: Sequence[Sequence
     r"""-log p(target | audio) summed over a batch, over the number of its text tokens.
 
     p is the sum over all paths that give the target once repeats are merged and blanks removed.
+    It is computed on the CPU: torch's gradient of it on CUDA depends on the order of additions.
     Two frames with p(blank) = 0.6 and p(x) = 0.4 give "x" by the paths x x, x -, - x:
     0.16 + 0.24 + 0.24 = 0.64, a loss of -ln 0.64 = 0.4463.
 
@@ -55,14 +56,14 @@ def ctc_loss(logprobs: Tensor, frames: Sequence[int], targets: Sequence[Sequence
     flat = torch.tensor([label for target in targets for label in target], dtype=torch.long)
     lengths = torch.tensor([len(target) for target in targets], dtype=torch.long)
     loss: Tensor = nn.functional.ctc_loss(
-        logprobs.float().transpose(0, 1),
-        flat.to(logprobs.device),
+        logprobs.float().cpu().transpose(0, 1),
+        flat,
         torch.tensor(list(frames), dtype=torch.long),
         lengths,
         blank=BLANK,
         reduction="sum",
     )
-    return loss / int(lengths.sum())
+    return loss.to(logprobs.device) / int(lengths.sum())
 
 
 def peaks(logprobs: Array, frames: Sequence[int], targets: Sequence[Sequence[int]]) -> list[Ints]:

@@ -28,6 +28,7 @@ from harken import progress
 from harken.errors import ConfigError
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train.determinism import fix_cublas
 
 T = TypeVar("T")
 
@@ -77,6 +78,7 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
             "--parallel is fsdp, and there is one process: nothing can be sharded",
             hint="Start it with torchrun or accelerate launch, or leave out --parallel.",
         )
+    fix_cublas()  # before a model is on the device
     if alone or dist.is_initialized():
         yield device
         return
