@@ -13,12 +13,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harken.audio.clip import pieces
 from harken.errors import ConfigError
 from harken.hashing import digest
 from harken.item import Item
 from harken.stats.measures import clusters
-from harken.train.held_out import sources
+from harken.train.held_out import heard, sources
 
 SKILLS = ("single-audio", "multi-audio", "words", "open-ended", "text-only")
 """Kinds of questions; see `skill_of`."""
@@ -141,11 +140,11 @@ def compared(held: HeldOut, items: Sequence[Item]) -> HeldOut:
     The first are not trained on; the others are, and are counted.
     """
     asked = {item.id for item in held.items}
-    heard = {name for item in held.items for name in _heard(item)}
+    known = {name for item in held.items for name in heard(item)}
     train = [item for item in items if item.split in ("", "train")]
     gone = frozenset(item.id for item in train if item.id in asked)
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(_heard(item)) for item in rest)
+    shared = sum(not known.isdisjoint(heard(item)) for item in rest)
     return replace(held, not_trained=gone, shared=shared)
 
 
@@ -171,16 +170,10 @@ def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
         taken = _in_turn(train, room, seed)
     chosen = _in_turn([item for item in taken if item.answer], room, seed)
     gone = frozenset(item.id for item in taken)
-    heard = {name for item in chosen for name in sources(item)}
+    asked = {name for item in chosen for name in sources(item)}
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
+    shared = sum(not asked.isdisjoint(sources(item)) for item in rest)
     return HeldOut(tuple(chosen), "train", gone, shared)
-
-
-def _heard(item: Item) -> set[str]:
-    """All by which recordings of an item may be known in another set: names, hashes and files."""
-    files = {part.sha256 or part.path for clip in item.clips for part in pieces(clip)}
-    return {*item.recordings, *files} - {""}
 
 
 def _in_turn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
