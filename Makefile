@@ -6,6 +6,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 DEMO_ARGS ?=
+# A process a core, with one thread each.
+IN_PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
+test test-slow: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test test-slow check format clean
 
@@ -13,10 +16,10 @@ demo: .venv/.installed
 	$(BIN)/harken demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL)
 
 test-slow: .venv/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(IN_PARALLEL)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff format --check .

@@ -34,7 +34,7 @@ NOT_HERE = {
     r"^make |^pip install": "installs, and runs all tests",
     r"Qwen/": "needs the weights of a model that is not here",
     r"native:FOLDER": "needs the weights of a native model",
-    r"--encoder whisper-base|--model mine": "needs pretrained weights and a GPU",
+    r"--encoder whisper-base|--model (mine|spelled/model)": "needs pretrained weights and a GPU",
     r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,10 @@ from typer.testing import CliRunner
 
 from harken.cli.main import app
 from harken.errors import DataError
+from harken.report.gather import read_run_results
+from harken.runs import read_run
 from made_sets import array, lines, turns
-from tiny_audio import NAMES, sound
+from tiny_audio import NAMES, mini, sound
 
 ASKED = "What do you hear?"
 
@@ -79,6 +82,60 @@ def nemo(folder: Path) -> Path:
             made.append({"id": name, "conversations": [turn, *said]})
     lines(shards / "manifest_0.jsonl", *made)
     return shards
+
+
+def moved(folder: Path, name: str = "swift") -> tuple[Path, Path]:
+    """A set of ms-swift, and the folder of its audio elsewhere."""
+    (folder / "lists").mkdir(exist_ok=True)
+    audio = folder / f"audio-{name}"
+    made = [{"messages": turns(f"<audio>{ASKED} {name}", word), "audios": [file]}
+            for file, word in rows(audio)]  # fmt: skip
+    return lines(folder / "lists" / f"{name}.jsonl", *made), audio
+
+
+def test_the_audio_root_is_that_of_every_set_of_a_training(tmp_path: Path) -> None:
+    """Also of held-out items and of items to replay."""
+    own, audio = moved(tmp_path)
+    for name in ("other", "old"):
+        shutil.rmtree(moved(tmp_path, name)[1])  # the same recordings as in the one folder
+    mini().save(tmp_path / "mini")
+    asked = ["train", "sft", own, "--model", tmp_path / "mini", "--audio-root", audio,
+             "--set", "sft.steps=1", "--set", "sft.batch=4", "--set", "hearing.items=2",
+             "--held-out", tmp_path / "lists" / "other.jsonl", "--set", "sft.replay_share=0.5",
+             "--set", f"sft.replay={tmp_path / 'lists' / 'old.jsonl'}"]  # fmt: skip
+    found = told(*asked, "-o", tmp_path / "out")
+    assert found["held_out"]["source"] == "other.jsonl"
+    assert sum(found["held_out"]["items"].values()) == 2 and found["held_out"]["shared"] > 0
+    assert told(*asked, "-o", tmp_path / "out") == found  # a finished one is loaded
+    assert read_run(tmp_path / "out" / "sft").read_json("sft-replay")["items"] == 8
+
+
+def test_check_is_told_where_the_audio_is(tmp_path: Path) -> None:
+    path, audio = moved(tmp_path)
+    assert told("check", path, "--audio", code=9)["states"] == {"damaged": 1}
+    assert told("check", path, "--audio", "--audio-root", audio)["states"] == {"whole": 1}
+
+
+@pytest.mark.parametrize("kind", ["dataset", "benchmark"])
+def test_the_audio_root_of_an_evaluation_is_known_again(tmp_path: Path, kind: str) -> None:
+    path, audio = moved(tmp_path)
+    asked = [path, "--split", ""] if kind == "dataset" else ["-b", "own", "--data", path]
+    out = tmp_path / "runs" / "one"
+    mini().save(tmp_path / "mini")
+    asked = ["eval", tmp_path / "mini", *asked, "--max-tokens", "4", "-o", out, "--max-failed", "1"]
+    found = told(*asked, "--audio-root", audio)
+    assert read_run(out).spec["items"] == 8
+    again = tmp_path / "elsewhere"
+    shutil.move(audio, again)  # another place of the same audio resumes the run
+    assert told(*asked, "--audio-root", again) == found
+    shutil.move(again, audio)
+    if kind == "dataset":
+        shutil.copytree(tmp_path, tmp_path.parent / f"{tmp_path.name}-copy")
+        run = read_run_results(tmp_path.parent / f"{tmp_path.name}-copy" / "runs" / "one")
+        assert run.audio_root == tmp_path.parent / f"{tmp_path.name}-copy" / "audio-swift"
+        told("report", out, "-o", tmp_path / "page.html")
+        page = (tmp_path / "page.html").read_text()
+        assert "cannot be found" not in page and page.count('"data:audio/') >= 8, page[-3000:]
 
 
 def hf_datasets(folder: Path) -> Path:

@@ -115,7 +115,9 @@ def test_what_is_in_the_exam_is_not_trained_on(trained: Item, examined: Item, sh
     with pytest.raises(DataError) as caught:
         check_exam("sft", [apart, trained], [examined])
     message = str(caught.value)
-    assert "1 of 2 training items" in message and "before stage sft" in message
+    by = "1 as items, 0 by" if shared.startswith("item ") else "0 as items, 1 by"
+    assert f"1 of 2 training items are in the exam ({by} a recording)" in message
+    assert "before stage sft" in message
     assert f"{trained.id}: {shared}" in message and f"as item {examined.id}" in message
 
 

@@ -25,6 +25,8 @@ from harken.shards.read import read_items
 from made_items import contents
 from tiny_audio import NAMES, mini, named
 
+APART = {"not_trained": 0, "shared": 0}
+
 FEW = [
     "sft.steps=12",
     "sft.batch=8",
@@ -64,7 +66,7 @@ def test_a_stage_is_measured_on_another_split_and_ends_with_a_card(
     assert [record["step"] for record in records] == [0, 4, 8, 12]
     assert all(record["hearing"]["items"] == 8 for record in records)
     assert run.spec["hearing"]["min_gap"] == 0.0001 and run.summary["items"] == 24
-    assert found["held_out"] == {"source": "the split dev", "items": {"single-audio": 8}}
+    assert found["held_out"] == {"source": "the split dev", "items": {"single-audio": 8}, **APART}
     assert found["card"] == json.loads((tmp_path / "out" / "card.json").read_text())
     (skill,) = found["card"]["skills"]
     assert [one["measure"] for one in skill["measures"]] == ["right", "loss"]
@@ -114,7 +116,7 @@ def test_a_named_dataset_is_measured_instead(world: Path, tmp_path: Path) -> Non
         model=str(world / "start"),
         overrides=[*FEW, f"hearing.held_out={tmp_path / 'text.jsonl'}"],
     )
-    assert found["held_out"] == {"source": "text.jsonl", "items": {"text-only": 4}}
+    assert found["held_out"] == {"source": "text.jsonl", "items": {"text-only": 4}, **APART}
     assert found["card"]["skills"][0]["skill"] == "text-only"
     assert "single-audio" in found["card"]["not_measured"]
     # Without clips there is no hearing gap.
@@ -123,7 +125,7 @@ def test_a_named_dataset_is_measured_instead(world: Path, tmp_path: Path) -> Non
 
 def test_nothing_held_out_is_told_and_has_no_card(world: Path, tmp_path: Path) -> None:
     found = trained(world, tmp_path / "out", "hearing.items=0")
-    assert found["card"] is None and found["held_out"] == {"source": "", "items": {}}
+    assert found["card"] is None and found["held_out"] == {"source": "", "items": {}, **APART}
     assert not (tmp_path / "out" / "card.json").exists()
     with pytest.raises(ConfigError, match="min_gap is set, and items is 0"):
         trained(world, tmp_path / "none", "hearing.items=0", "hearing.min_gap=0.1")

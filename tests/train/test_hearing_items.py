@@ -6,10 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import ConfigError
 from harken.item import Item
-from harken.train.hearing_items import SKILLS, draw_held_out, named_held_out, skill_of, without
+from harken.train.hearing_items import (
+    SKILLS,
+    compared,
+    draw_held_out,
+    named_held_out,
+    skill_of,
+    without,
+)
 
 
 def item(number: int, split: str = "train", count: int = 1, **more: object) -> Item:
@@ -128,3 +135,47 @@ def test_named_items_and_answers_that_are_withheld() -> None:
     assert draw_held_out(both, 3, 0).source != "the split dev"
     with pytest.raises(ConfigError, match="-1"):
         draw_held_out(items, -1, 0)
+
+
+def _with(*paths: str, number: int = 0, split: str = "train", **more: object) -> Item:
+    clips = tuple(Clip(path=path, duration_s=1.0) for path in paths)
+    return item(number, split, **{"clips": clips, "recordings": (), **more})
+
+
+_SCENE = Clip(kind="plan", plan=ScenePlan((Part(Clip(path="a.wav", duration_s=1.0)),), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("trained", "left_out", "shared"),
+    [
+        (_with("a.wav", number=7, split="dev"), 0, 0),  # another split: not trained on
+        (_with("b.wav", number=1), 0, 0),
+        (_with("a.wav", number=1), 0, 1),
+        (_with("b.wav", "a.wav", number=1), 0, 1),
+        (_with("b.wav", number=1, recordings=("r",)), 0, 1),
+        (_with(number=1, clips=(_SCENE,)), 0, 1),
+        (_with("a.wav"), 1, 0),  # the very item
+        (_with("a.wav", number=1, split=""), 0, 1),
+    ],
+)
+def test_what_a_named_set_shares_with_the_training_items_is_counted_and_told(
+    trained: Item, left_out: int, shared: int
+) -> None:
+    asked = [_with("a.wav", recordings=("r",)), _with("c.wav", number=3)]
+    if left_out:
+        trained = replace(asked[0], split="train")
+    others = [_with(f"o{n}.wav", number=10 + n) for n in range(5)]
+    held = compared(named_held_out(asked, 2, 0, "mine.jsonl"), [trained, *others])
+    assert (len(held.not_trained), held.shared) == (left_out, shared)
+    assert ("1 of them are training items" in held.said()) == bool(left_out)
+    assert ("1 training items share a recording" in held.said()) == bool(shared)
+    assert len(without([trained, *others], held)) == 6 - left_out
+
+
+@pytest.mark.parametrize("split", ["dev", "validation", "test"])
+def test_what_another_split_shares_with_the_training_items_is_counted_and_told(split: str) -> None:
+    items = [item(n, recordings=(f"r{n % 10}",)) for n in range(40)]
+    items += [item(90 + n, split, recordings=(f"r{n}",)) for n in range(3)]
+    held = draw_held_out(items, 8, 0)
+    assert held.shared == 12 and not held.not_trained  # 4 of each of 3 recordings
+    assert "12 training items share a recording" in held.said()

@@ -22,13 +22,16 @@ from two_processes import learner_of, train
 
 from harken.errors import ConfigError
 from harken.models.learner import load_learner
+from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train import parallel
 from harken.train.checkpoint import open_stage
 from harken.train.objective import MicroBatch, pieces
 from harken.train.parallel import Follower, processes
+from harken.train.stages import STAGES
 from harken.train.step import own_share
 from paths import REPO
+from tiny_audio import mini
 
 JOBS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -189,6 +192,37 @@ def test_a_follower_reads_and_does_not_write(tmp_path: Path) -> None:
         assert follower.records("metrics") == [{"step": 0}]
         assert not follower.done
         assert sorted(p.name for p in run.folder.glob("*.json*")) == ["metrics.jsonl", "run.json"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "alone"),
+    [
+        ("idk", {}, True),
+        ("ctc", {}, True),
+        ("distil", {}, True),
+        ("activation", {}, True),
+        ("grpo", {"rollouts": "openai:m@http://127.0.0.1:1/v1", "push": "none"}, True),
+        ("grpo", {}, False),
+        ("sft", {}, False),
+        ("dpo", {}, False),
+    ],
+)
+def test_a_stage_that_is_untested_in_several_processes_is_refused_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    changes: dict[str, Any],
+    alone: bool,
+) -> None:
+    settings = STAGES.get(stage).settings(**changes)
+    STAGES.get(stage).require_processes(1, settings)
+    if not alone:
+        STAGES.get(stage).require_processes(2, settings)
+        return
+    monkeypatch.setattr(parallel, "size", lambda: 2)
+    with pytest.raises(ConfigError, match=r"in 2 processes.*not been tested") as caught:
+        run_stage(stage, mini(), [], settings, tmp_path)
+    assert caught.value.exit_code == 2 and not list(tmp_path.iterdir())
 
 
 def test_alone_nothing_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,13 +61,19 @@ class Checked:
         return {**asdict(self), "state": self.state}
 
 
-def check_all(place: Path, *, audio: bool = False) -> list[Checked]:
+def check_all(place: Path, *, audio: bool = False, audio_root: Path | None = None) -> list[Checked]:
     """Check every artefact in a folder or below it, or a file of items, or a training set.
+
+    Args:
+        place: the folder or file.
+        audio: whether recordings that items refer to are compared too.
+        audio_root: of another program's set: where audio is that is not beside it.
 
     Raises:
         DataError: there is no such folder, no artefact in it, or the file is of another kind.
     """
     from harken.shards.formats.load import recognise
+    from harken.shards.read import audio_below
 
     other = _SHARD.fullmatch(place.name) or (place.suffix != ".jsonl" and recognise(place) is None)
     if place.is_file() and other:
@@ -77,12 +83,14 @@ def check_all(place: Path, *, audio: bool = False) -> list[Checked]:
             hint="Name the folder that it is in, if harken wrote that folder.",
         )
     if place.is_file():
-        return [_guarded(_items, place, audio)]
+        with audio_below(audio_root):
+            return [_guarded(_items, place, audio)]
     if not place.is_dir():
         raise DataError("there is no such folder", where=str(place), hint="Check the path.")
     found = [_guarded(check, folder, audio) for check, folder in _artefacts(place)]
     if not found and recognise(place) is not None:
-        return [_guarded(_items, place, audio)]
+        with audio_below(audio_root):
+            return [_guarded(_items, place, audio)]
     if not found:
         raise DataError(
             "the folder holds nothing that harken wrote, and is no known training set",

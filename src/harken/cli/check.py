@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, finish
+from harken.cli.options import AudioRoot, Json, finish
 
 DAMAGED = 9
 """Exit code when at least one file is not what was written."""
@@ -24,6 +24,7 @@ def check(
     audio: Annotated[
         bool, typer.Option("--audio", help="Hash the recordings that items refer to as well.")
     ] = False,
+    audio_root: AudioRoot = None,
     as_json: Json = False,
 ) -> None:
     """Compare what harken wrote with the hashes and checksums it recorded. Nothing is changed.
@@ -37,7 +38,7 @@ def check(
     from harken.cli.artefacts import check_all
     from harken.report.text import table
 
-    found = check_all(place, audio=audio)
+    found = check_all(place, audio=audio, audio_root=audio_root)
     states = Counter(one.state for one in found)
     lines = [table([(one.state, one.kind, one.files, one.path) for one in found],
                    ("state", "kind", "files", "path")), ""]  # fmt: skip

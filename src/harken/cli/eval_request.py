@@ -41,6 +41,7 @@ class EvalRequest:
         from harken.evaluate.run import STAGES, Guards, run
         from harken.models.listeners.load import load_listener
         from harken.models.load import load_model, needs_items
+        from harken.shards.read import audio_below
 
         modes = {
             "stage": (stage, STAGES),
@@ -62,16 +63,17 @@ class EvalRequest:
         settings["listeners"] = {
             kind: load_listener(name, kind) for kind, name in listeners.items() if name
         }
-        return run(
-            load_model(self.model, **known_items),
-            items,
-            out,
-            dataset=self.dataset,
-            benchmark=benchmark,
-            guards=Guards(selfcheck=selfcheck),
-            until=stage,  # type: ignore[arg-type]
-            **settings,
-        )
+        with audio_below(self.audio):
+            return run(
+                load_model(self.model, **known_items),
+                items,
+                out,
+                dataset=self.dataset,
+                benchmark=benchmark,
+                guards=Guards(selfcheck=selfcheck),
+                until=stage,  # type: ignore[arg-type]
+                **settings,
+            )
 
     def _questions(self, out: Path) -> tuple[list[Item], BenchmarkRequest | None]:
         """The items, and their benchmark if they are of one."""

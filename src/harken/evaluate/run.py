@@ -35,6 +35,7 @@ from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.base import Model, Sampling, capabilities, check_model
 from harken.runs import Run, read_run
+from harken.shards.info import AUDIO_ROOT
 
 CONDITIONS = ("audio", "none", "silence", "swap")
 """The default conditions; for a model without audio input ``none`` alone."""
@@ -106,6 +107,8 @@ def run(
             found: dict[str, Any] = own.read_json("results")
             check_failures(own.records("records"), max_failed)
             return found
+        if dataset is not None and not own.done:
+            _note_audio_root(own)
         for condition, listener in asking.get("listeners", {}).items():
             _cache_words(own, condition, listener)
         made = plan(model, items, asking)
@@ -360,6 +363,19 @@ def _spec(
         where, here = os.path.realpath(dataset), os.path.realpath(folder)
         spec["dataset"] = {"path": os.path.relpath(where, here), "digest": _content(Path(where))}
     return spec
+
+
+def _note_audio_root(own: Run) -> None:
+    """Note where audio was looked up, relative to the run, for the report.
+
+    Not in the spec: another place of the same audio is the same evaluation, and resumes it.
+    """
+    from harken.shards.read import audio_root
+
+    root = audio_root()
+    if root is not None:
+        where = os.path.relpath(os.path.realpath(root), os.path.realpath(own.folder))
+        own.write_json(AUDIO_ROOT, {"path": where})
 
 
 def _content(dataset: Path) -> str:

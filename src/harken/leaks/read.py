@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, pieces
 from harken.errors import DataError
 from harken.item import Item
 from harken.parsing import parse_json
@@ -162,16 +162,6 @@ def entry_of(item: Item, row: Row | None = None) -> ComparedItem:
         item.speakers,
         raw,
     )
-
-
-def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from: a scene that contains a test recording leaks it."""
-    if clip.kind == "silence":
-        return
-    yield clip
-    if clip.plan is not None:
-        for part in clip.plan.parts:
-            yield from pieces(part.clip)
 
 
 def _entries(path: Path, source: ItemSource, root: Path) -> Iterator[ComparedItem]:

@@ -160,16 +160,19 @@ def check_exam(stage: str, items: Sequence[Item], exam: Sequence[Item]) -> None:
         for mark in (*_marks(item), *_held(item)):
             known.setdefault(mark, item.id)
     found = []
+    same = 0
     for item in items:
         own = (*_marks(item), *_used(item))
         shared = next((mark for mark in own if mark in known), None)
         if shared is not None:
+            same += shared.startswith("item ")
             found.append(f"{item.id}: {shared}, as item {known[shared]} of the exam")
     if found:
         more = len(found) - _SHOWN
         shown = found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise DataError(
-            f"{len(found)} of {len(items)} training items are in the exam:\n  "
+            f"{len(found)} of {len(items)} training items are in the exam "
+            f"({same} as items, {len(found) - same} by a recording):\n  "
             + "\n  ".join(shown)
             + "\n",
             where=f"before stage {stage}",

@@ -30,6 +30,7 @@ from harken.recipes.steps import (
 )
 from harken.recipes.watching import AudioUnusedError, Watching, held_out_items, watching
 from harken.runs import read_run
+from harken.shards.read import audio_below
 from harken.train.hearing_gap import HearingSettings
 from harken.train.stages import STAGES
 
@@ -101,7 +102,12 @@ def train(
         "identity": learner.identity(),
         "defaults": preset_of(model) or "neutral",
         "model": str(out / "model"),
-        "held_out": {"source": watch.held.source, "items": watch.held.skills},
+        "held_out": {
+            "source": watch.held.source,
+            "items": watch.held.skills,
+            "not_trained": len(watch.held.not_trained),
+            "shared": watch.held.shared,
+        },
         "card": watch.end(learner),
         "deaf": deaf,
     }
@@ -129,7 +135,7 @@ def _about(recipe: str, plan: Plan, out: Path, items: Sequence[Item]) -> dict[st
 
 def _trained(recipe: str, watch: Watching, job: Job, items: Sequence[Item]) -> tuple[Learner, str]:
     """The model after a recipe, or a stage on `items`, and why one was ended, or ``""``."""
-    with watching(watch):
+    with watching(watch), audio_below(job.options.audio_root):
         try:
             if recipe in STAGES:
                 return _one_stage(recipe, items, job), ""

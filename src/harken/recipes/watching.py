@@ -29,7 +29,7 @@ from harken.train import dry, parallel
 from harken.train.determinism import deterministic
 from harken.train.evaluation import RECORDS, evaluating
 from harken.train.hearing_gap import HearingSettings
-from harken.train.hearing_items import HeldOut, draw_held_out, named_held_out, without
+from harken.train.hearing_items import HeldOut, compared, draw_held_out, named_held_out, without
 from harken.train.hearing_watch import HearingWatch
 from harken.train.replay import measured_on
 from harken.train.stage import LoopSettings
@@ -149,13 +149,14 @@ def held_out_items(dataset: Path, how: HearingSettings, audio_root: Path | None 
         dataset: a dataset, anything else that `read_items` takes, or a folder written by
             `harken curate`, whose questions are those of all labels.
         how: how many, the seed, and the set that is named (whatever its splits).
-        audio_root: where audio is that is not beside the set.
+        audio_root: where audio is that is not beside the sets.
     """
-    if how.held_out and how.items:
-        named = Path(how.held_out)
-        return named_held_out(list(read_items(named)), how.items, how.seed, named.name)
     labels = [dataset / label for label in LABELS if (dataset / label).is_dir()]
     items = [item for part in labels or [dataset] for item in read_items(part, audio_root)]
+    if how.held_out and how.items:
+        named = Path(how.held_out)
+        asked = list(read_items(named, audio_root))
+        return compared(named_held_out(asked, how.items, how.seed, named.name), items)
     return draw_held_out(items, how.items, how.seed, most_share=how.share)
 
 

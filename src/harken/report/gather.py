@@ -14,6 +14,7 @@ from typing import Any
 from harken.errors import DataError, RunError
 from harken.item import Contribution, Item
 from harken.runs import FIRST, read_run
+from harken.shards.info import AUDIO_ROOT
 
 Record = Mapping[str, Any]
 
@@ -37,6 +38,14 @@ class LoadedRun:
         """Path of the items, relative to the run folder's place; None if it was not recorded."""
         path = (self.spec.get("dataset") or {}).get("path")
         return None if path is None else Path(os.path.normpath(self.folder / path))
+
+    @property
+    def audio_root(self) -> Path | None:
+        """Where audio was looked up that is not beside the items; None if it was not given."""
+        if not (self.folder / f"{AUDIO_ROOT}.json").is_file():
+            return None
+        path = str(read_run(self.folder).read_json(AUDIO_ROOT)["path"])
+        return Path(os.path.normpath(self.folder / path))
 
     def by_item(self) -> dict[str, list[dict[str, Any]]]:
         """Item id -> its records, items in the order in which they were asked."""

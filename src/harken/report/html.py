@@ -65,6 +65,8 @@ def write_report(
         RunError: a folder is not a finished evaluation, or runs share no item or no condition.
         DataError: `curate` holds no measured items.
     """
+    from harken.shards.read import audio_below
+
     new = read_run_results(after)
     old = read_run_results(before) if before is not None else None
     more = [read_run_results(folder) for folder in others]
@@ -78,7 +80,8 @@ def write_report(
         for item, own in records.items()
     }
     chosen = choose(groups, max_items)
-    found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
+    with audio_below(new.audio_root):
+        found = find_items(Path(dataset) if dataset is not None else new.dataset, chosen)
     names = tails([one.folder for one in runs])
     past = [
         ("before" if one is old else name, one)

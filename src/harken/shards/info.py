@@ -13,6 +13,9 @@ from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
 from harken.parsing import load_json
 from harken.shards.schema import SCHEMA_VERSION, stored_folder
 
+AUDIO_ROOT = "audio-root"
+"""Name of the note of a run that says where audio was looked up that is not beside its items."""
+
 MARKER = "dataset.json"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,27 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     return dataset
 
 
+_root: ContextVar[Path | None] = ContextVar("audio_root", default=None)
+
+
+@contextmanager
+def audio_below(root: Path | None) -> Iterator[None]:
+    """Within the block audio of other programs' sets is looked up in `root` too; None: unchanged.
+
+    For all sets that a command reads: held-out items and items to replay, not its first one only.
+    """
+    token = _root.set(root or _root.get())
+    try:
+        yield
+    finally:
+        _root.reset(token)
+
+
+def audio_root() -> Path | None:
+    """The folder of the innermost `audio_below` block, if there is one."""
+    return _root.get()
+
+
 def read_items(source: Path | str, audio_root: Path | None = None) -> Iterator[Item]:
     """All items of a dataset folder, a file of JSON lines, or another program's training set.
 
@@ -195,12 +218,13 @@ def read_items(source: Path | str, audio_root: Path | None = None) -> Iterator[I
 
     Args:
         source: the folder or file.
-        audio_root: of other programs' sets: where audio paths are looked up that are not beside it.
+        audio_root: of other programs' sets: where audio paths are looked up that are not beside it;
+            else the folder of `audio_below`.
 
     Raises:
         DataError: there is none, or it cannot be read.
     """
-    source = Path(source)
+    source, audio_root = Path(source), audio_root or _root.get()
     if (source / MARKER).is_file():
         return open_dataset(source).items()
     if not source.exists():

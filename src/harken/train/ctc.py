@@ -37,7 +37,7 @@ from harken.train.ctc_paths import cosine_logits, ctc_loss, edits, frames_needed
 from harken.train.evaluation import Evaluation, evaluating
 from harken.train.held_out import Parts, hold_out
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
-from harken.train.stage import LoopSettings, Stage
+from harken.train.stage import LoopSettings, Stage, untested
 from harken.train.teachable import answer_faults
 from harken.train.train_loop import train_loop
 
@@ -311,4 +311,5 @@ STAGE = Stage(
     CtcSettings,
     ctc,
     list,
+    alone=untested,
 )

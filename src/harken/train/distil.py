@@ -43,7 +43,7 @@ from harken.train.losses import answer_loss, distil_loss
 from harken.train.measure import write_measures
 from harken.train.objective import MicroBatch, Objective, Prepared, pieces
 from harken.train.optimiser import rates
-from harken.train.stage import LoopSettings, Stage
+from harken.train.stage import LoopSettings, Stage, untested
 from harken.train.teachable import unteachable
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
@@ -303,4 +303,5 @@ STAGE = Stage(
     DistilSettings,
     distil,
     list,
+    alone=untested,
 )

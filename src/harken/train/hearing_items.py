@@ -3,8 +3,8 @@
 From the split ``dev`` (or ``validation``, ``test``) of a dataset where it has one; else a share of
 the training items, which are then not trained on. Skills are drawn in turn, so that every kind of
 question is there, however rare. Where recordings tie items together, whole groups of items are held
-out; where that is not possible, the number of training items that share a recording with a held-out
-one is told.
+out. Training items that remain and share a recording with a held-out one, which may be where this
+is not possible, and with another split or a named set, are counted and told.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harken.audio.clip import pieces
 from harken.errors import ConfigError
 from harken.hashing import digest
 from harken.item import Item
@@ -36,7 +37,8 @@ class HeldOut:
         items: in the order in which they are asked.
         source: the split they are from; ``"train"``: a share of the training items; the path of a
             file, where they were named; empty where there are none.
-        not_trained: ids of training items that must not be trained on.
+        not_trained: ids of training items that must not be trained on: held-out ones, and what is
+            held out with them.
         shared: training items that remain and share a recording with a held-out one.
         why_none: why there are none; empty where there are.
     """
@@ -139,11 +141,11 @@ def compared(held: HeldOut, items: Sequence[Item]) -> HeldOut:
     The first are not trained on; the others are, and are counted.
     """
     asked = {item.id for item in held.items}
-    heard = {name for item in held.items for name in sources(item)}
+    heard = {name for item in held.items for name in _heard(item)}
     train = [item for item in items if item.split in ("", "train")]
     gone = frozenset(item.id for item in train if item.id in asked)
     rest = [item for item in train if item.id not in gone]
-    shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
+    shared = sum(not heard.isdisjoint(_heard(item)) for item in rest)
     return replace(held, not_trained=gone, shared=shared)
 
 
@@ -173,6 +175,12 @@ def _share(train: Sequence[Item], room: int, seed: int) -> HeldOut:
     rest = [item for item in train if item.id not in gone]
     shared = sum(not heard.isdisjoint(sources(item)) for item in rest)
     return HeldOut(tuple(chosen), "train", gone, shared)
+
+
+def _heard(item: Item) -> set[str]:
+    """All by which recordings of an item may be known in another set: names, hashes and files."""
+    files = {part.sha256 or part.path for clip in item.clips for part in pieces(clip)}
+    return {*item.recordings, *files} - {""}
 
 
 def _in_turn(items: Sequence[Item], most: int, seed: int) -> list[Item]:

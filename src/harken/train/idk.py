@@ -30,7 +30,7 @@ from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.replay import Source, with_replay
-from harken.train.stage import Stage
+from harken.train.stage import Stage, untested
 
 KNOWN, UNKNOWN = "known", "unknown"
 
@@ -161,5 +161,10 @@ def takes(items: Sequence[Item]) -> list[Item]:
 
 
 STAGE = Stage(
-    "idk", 'answers where the model knows them, else "I don\'t know"', IdkSettings, idk, takes
+    "idk",
+    'answers where the model knows them, else "I don\'t know"',
+    IdkSettings,
+    idk,
+    takes,
+    alone=untested,
 )

@@ -28,6 +28,7 @@ class Stage:
         run: (learner, items, settings, run folder) -> None: trains in place.
         takes: which items of a dataset it is trained on.
         takes_for: the same by its settings too, where it depends on them: (items, settings).
+        alone: why it runs in one process only, by its settings; empty: it does not.
     """
 
     name: str
@@ -36,10 +37,26 @@ class Stage:
     run: Callable[[Learner, Sequence[Item], Any, Run], None]
     takes: Callable[[Sequence[Item]], list[Item]]
     takes_for: Callable[[Sequence[Item], Any], list[Item]] | None = None
+    alone: Callable[[Any], str] | None = None
 
     def chosen(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """The items that it is trained on under `settings`."""
         return self.takes_for(items, settings) if self.takes_for else self.takes(items)
+
+    def require_processes(self, count: int, settings: Any) -> None:
+        """Raise ConfigError if it cannot be run in so many processes."""
+        why = self.alone(settings) if self.alone and count > 1 else ""
+        if why:
+            raise ConfigError(
+                f"stage {self.name} is started in {count} processes, and runs in one only: {why}",
+                where=settings.name,
+                hint="Start it without torchrun or accelerate launch.",
+            )
+
+
+def untested(_: object) -> str:
+    """Why a stage runs alone of which nobody has shown that several processes give the same."""
+    return "it has not been tested that several processes train the same model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

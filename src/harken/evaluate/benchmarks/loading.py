@@ -61,8 +61,11 @@ def read_release(
 
     `forgiven` says whether a wrong number of rows, and whether faulty rows, are notes.
     """
+    from harken.shards.read import audio_below
+
     partial, tolerant = forgiven
-    rows = [benchmark.keyed(row, number) for number, row in enumerate(benchmark.rows(source))]
+    with audio_below(audio_root):  # own items may be those of another program's set
+        rows = [benchmark.keyed(row, number) for number, row in enumerate(benchmark.rows(source))]
     here = Path(str(source))
     root = audio_root or (here if here.is_dir() else here.parent)
     read = _sorted(benchmark, rows, root if need_audio else None)

@@ -93,14 +93,14 @@ class Own(Benchmark):
         from harken.shards.formats.items import Reading
         from harken.shards.formats.load import recognise
         from harken.shards.jsonl import read_valid
-        from harken.shards.read import read_items
+        from harken.shards.read import audio_root, read_items
 
         path = Path(source)
         if path.is_dir() and not (path / "dataset.json").is_file():
             path = next(iter(sorted(path.glob("*.jsonl"))), path)
         found = None if (path / "dataset.json").is_file() else recognise(path)
         if found is not None:
-            reading = Reading(path, found)
+            reading = Reading(path, found, audio_root())
             own: list[Row] = [{**i.to_dict(), "item": i} for _, i in reading.items()]
             split = (fault.partition(": ") for fault in reading.faults)
             return [*own, *({"id": place, _WHY: [why]} for place, _, why in split)]
