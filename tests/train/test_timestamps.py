@@ -175,3 +175,11 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         with pytest.raises(ConfigError, match=words):
             TimestampsSettings(**wrong)
     TimestampsSettings(groups=("projector",), tokens=False)
+
+
+@pytest.mark.parametrize("rate", [0, 0.0])
+def test_a_frozen_language_model_learns_no_time_tokens(rate: float) -> None:
+    with pytest.raises(ConfigError, match="lr_lm is 0"):
+        TimestampsSettings(lr_lm=rate)
+    TimestampsSettings(lr_lm=rate, tokens=False)  # plain text needs no rows
+    TimestampsSettings(lr_lm=1e-4)

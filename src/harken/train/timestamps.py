@@ -55,6 +55,8 @@ class TimestampsSettings(TrainSettings):
             found.append(error.found)
         if self.tokens and "lm" not in self.groups:
             found.append("groups are without lm (accepted: with it: time tokens are trained there)")
+        elif self.tokens and self.lr_lm == 0:
+            found.append("lr_lm is 0 (accepted: above 0: time tokens are trained in lm)")
         return [*TrainSettings.faults(self), *filter(None, found)]
 
 
