@@ -181,7 +181,7 @@ def others(root: Path) -> None:
     (root / "my_package").mkdir()
     (root / "my_package" / "__init__.py").write_text("")
     shutil.copy(examples / "condition_start.py", root / "my_package" / "my_module.py")
-    block = next(b for b in blocks("docs/guide.md") if b.language == "yaml")
+    block = next(b for b in blocks("docs/training.md") if b.language == "yaml")
     (root / "settings.yaml").write_text(block.text)
 
 
@@ -245,7 +245,7 @@ def test_what_a_page_says_to_run_runs(
         shutil.rmtree(root / one, ignore_errors=True)
     shutil.copytree(followed / "items", root / "train")
     shutil.copytree(followed / "pairs", root / "bench")
-    if page != "docs/guide.md":  # it makes one
+    if page != "docs/training.md":  # it makes one
         shutil.copytree(followed / "model", root / "model")
     if page == "docs/plugins.md":
         for number, path in enumerate(sorted((root / "recordings").rglob("*.wav"))):

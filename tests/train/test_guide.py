@@ -1,4 +1,4 @@
-"""docs/guide.md lists every setting of every stage, and no other."""
+"""docs/training.md lists every setting of every stage, and no other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paths import REPO
 
 
 def test_the_guide_lists_every_setting() -> None:
-    text = (REPO / "docs" / "guide.md").read_text()
+    text = (REPO / "docs" / "training.md").read_text()
     rows = re.findall(r"^\| (all|`[a-z`, -]+`) \| (`.*`) \|$", text, re.MULTILINE)
     listed = {names: set(re.findall(r"`(\w+)`", keys)) for names, keys in rows}
     for name in STAGES:

@@ -107,7 +107,7 @@ def dpo(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run
     if not items:
         raise DataError(
             f"stage {settings.name} has no items",
-            hint="Give it items with a rejected answer (docs/guide.md).",
+            hint="Give it items with a rejected answer (docs/training.md).",
         )
     require_pairs(items, settings.name, choices=settings.from_choices)
     trained = rates(learner, settings)
