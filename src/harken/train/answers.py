@@ -118,7 +118,7 @@ def train_on_sources(
         if not source.items:
             raise DataError(
                 f"stage {settings.name} has no items",
-                hint="Give it a dataset with items of the kind that it trains on (docs/training.md).",
+                hint="Give it a dataset with items of the kind it trains on (docs/training.md).",
             )
     how = _batch_settings(settings, answers or {})
     how.check(learner)

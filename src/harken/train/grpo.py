@@ -65,7 +65,7 @@ def grpo(learner: Learner, items: Sequence[Item], settings: GrpoSettings, run: R
     if not items:
         raise DataError(
             f"stage {settings.name} has no items",
-            hint="Give it a dataset with items of the kind that it trains on (docs/training.md).",
+            hint="Give it a dataset with items of the kind it trains on (docs/training.md).",
         )
     with ExitStack() as stack:
         source: RolloutSource = LocalRollouts(learner, settings.sampling)
