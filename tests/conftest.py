@@ -11,6 +11,8 @@ from pathlib import Path
 # One thread for each process: the arrays of tests are small, and threads that wait for each other
 # on a busy machine make them ten times slower. Set before anything imports numpy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tables are as wide as where there is no terminal, also where the runner of tests says otherwise.
+os.environ.pop("COLUMNS", None)
 # Frames of frozen encoders are kept for the time of the tests, and not in the user's cache.
 os.environ["HARKEN_FEATURES"] = tempfile.mkdtemp(prefix="harken-features-")
 

@@ -92,7 +92,8 @@ def test_stopped_at_any_write_it_ends_with_the_same_bytes(
             shutil.rmtree(cut)
             tried += 1
         before = whole
-    assert tried == (1 + 2 * 4) + 2 * 4 + 2 * 6 + (2 * 6 + 3)  # rollouts of three turns
+    # Sizes of the items of each stage are written twice; rollouts are of three turns.
+    assert tried == (1 + 2 * 4) + 2 * 4 + 2 * 6 + (2 * 6 + 3) + 2 * 4
     rewarded = [r for r in read_run(before).records("metrics") if r["stage"] == "grpo"]
     taken = [r for r in rewarded if r["groups_left_out"] < r["groups"]]
     assert len(taken) >= 4  # the others have no gradient, and nothing to go wrong in
