@@ -19,7 +19,7 @@ test: .venv/.installed-dev
 	$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL)
 
 test-slow: .venv/.installed-dev
-	$(BIN)/python -m pytest -m slow $(IN_PARALLEL)
+	$(BIN)/python -m pytest -m slow
 
 check: .venv/.installed-dev
 	$(BIN)/ruff format --check .

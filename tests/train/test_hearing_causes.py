@@ -42,7 +42,9 @@ def test_planted_faults_of_audio_tokens(
     tokens = planted(tmp_path, fault)
     assert tokens.clips == 6 and tokens.text_rms > 0
     causes = likely_causes(tokens, GROUPS, [{"audio_grad_norm": 0.5}])
-    assert len(causes) == 1 and told in causes[0]
+    assert told in causes[0]
+    # A scale is seldom the whole cause: the data is named beside it.
+    assert len(causes) == 1 or (told == "off scale" and "look at the data" in causes[1])
 
 
 def test_gradients_and_frozen_groups_are_told() -> None:

@@ -99,17 +99,20 @@ def likely_causes(
             f"the audio tokens are off scale: their RMS is {tokens.rms:.2g}, that of the text "
             f"embeddings {tokens.text_rms:.2g}"
         )
+    # A scale is seldom the whole cause: the data is named beside it.
+    sure = bool(found) and "off scale" not in found[-1]
     listeners = [name for name in groups if name in ("audio_encoder", "projector")]
     names = {"audio_grad_norm": "the audio tokens"}
     names |= {f"grad_norm_{group}": f"the {group.replace('_', ' ')}" for group in listeners}
     still = [name for key, name in names.items() if _zero(metrics, key)]
+    sure = sure or bool(still) or not listeners
     if still:
         found.append(f"no gradient reached {' and '.join(still)} in the last steps")
     if not listeners:
         found.append(
             f"only {', '.join(groups)} is trained: neither projector nor audio encoder can adapt"
         )
-    if not found:
+    if not sure:
         found.append(
             "audio tokens differ from clip to clip and their gradient arrives, so look at the "
             "data: clips paired with other items' answers (shuffled), or questions whose text "
