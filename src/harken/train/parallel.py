@@ -93,6 +93,7 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
         if rank():
             progress.quiet()
         yield device
+        barrier()  # who leaves first aborts the others' last messages
     finally:
         _kind.reset(token)
         dist.destroy_process_group()
