@@ -152,7 +152,8 @@ TIMES = ("log.jsonl", "28-demo.out")
 
 PROBABILITIES = (
     "09-eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
-    "demo/report.html", "demo/summary.json",
+    "demo/report.html", "demo/summary.json", "demo/training/grpo/rollouts.jsonl",
+    "demo/training/grpo/checksums.json",
 )  # fmt: skip
 """Where the probabilities of a torch model are written."""
 

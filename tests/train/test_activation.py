@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 from learner_kinds import KINDS, learner_folders
+from stopped import stop_at_append
 
 from harken.ask.prompt import make_prompt
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.learner import Learner, load_learner
 from harken.recipes.steps import run_stage
-from harken.runs import Run, read_run
+from harken.runs import read_run
 from harken.train.activation import ActivationSettings, to_ask
 from tiny_audio import NAMES, alike, mini, named
 
@@ -162,21 +163,10 @@ def test_killed_while_answers_are_collected_or_taught_it_ends_the_same(
     asked, settings = items(tmp_path / "sounds"), ActivationSettings(**FEW)
     whole = ending(adapted(mini()))
     run_stage("activation", whole, asked, settings, tmp_path / "whole")
-    plain = Run.append
     for place in range(1, 4):
-        calls = [0]
-
-        def append(
-            run: Run, *args: Any, calls: Any = calls, stop: int = place, **more: Any
-        ) -> None:
-            calls[0] += 1
-            if calls[0] == stop:
-                raise KeyboardInterrupt
-            plain(run, *args, **more)
-
         folder = tmp_path / str(place)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Run, "append", append)
+            stop_at_append(patch, place)
             run_stage("activation", ending(adapted(mini())), asked, settings, folder)
         again = ending(adapted(mini()))
         run_stage("activation", again, asked, settings, folder)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from learner_kinds import KINDS, learner_folders, projecting
+from stopped import stop_at_append
 
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, DataError
@@ -107,21 +108,10 @@ def test_a_killed_run_ends_with_the_same_weights_and_records(
     settings = CtcSettings(**{**FEW, "steps": 4}, checkpoint_every=2, held_out=0.3)
     whole = mini()
     run_stage("ctc", whole, asked, settings, tmp_path / "whole")
-    plain = Run.append
     for place in range(1, 8):
-        calls = [0]
-
-        def append(
-            run: Run, *args: Any, calls: list[int] = calls, stop: int = place, **more: Any
-        ) -> None:
-            calls[0] += 1
-            if calls[0] == stop:
-                raise KeyboardInterrupt
-            plain(run, *args, **more)
-
         folder = tmp_path / str(place)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Run, "append", append)
+            stop_at_append(patch, place)
             run_stage("ctc", mini(), asked, settings, folder)
         again = mini()
         run_stage("ctc", again, asked, settings, folder)

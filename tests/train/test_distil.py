@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from learner_kinds import KINDS, learner_folders, projecting
+from stopped import stop_at_append
 
 from harken.errors import ConfigError, DataError
 from harken.item import Item
@@ -173,20 +174,9 @@ def test_a_killed_run_ends_with_the_same_weights(
     settings = DistilSettings(**{**FEW, "steps": 3})
     whole = mini()
     run_stage("distil", whole, asked, settings, tmp_path / "whole")
-    plain = Run.append
     for place in range(1, 4):
-        calls = [0]
-
-        def append(
-            run: Run, *args: Any, calls: Any = calls, stop: int = place, **more: Any
-        ) -> None:
-            calls[0] += 1
-            if calls[0] == stop:
-                raise KeyboardInterrupt
-            plain(run, *args, **more)
-
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Run, "append", append)
+            stop_at_append(patch, place)
             run_stage("distil", mini(), asked, settings, tmp_path / str(place))
         again = mini()
         run_stage("distil", again, asked, settings, tmp_path / str(place))
