@@ -92,6 +92,11 @@ def any_item(item: Item) -> bool:
     return True
 
 
+def has_clips(item: Item) -> bool:
+    """Whether the reward has something to say: it is about the audio, and there is some."""
+    return bool(item.clips)
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """What a reply is worth.

@@ -26,6 +26,7 @@ from harken.ask.rewards.base import (
     SampledReply,
     TrainedModel,
     Worth,
+    has_clips,
 )
 from harken.ask.score import score
 from harken.errors import ConfigError
@@ -108,14 +109,10 @@ def _worth(one: SampledReply, share: Worth, soft: bool) -> Worth:
     return right * (1.0 - float(share) if soft else float(share < 0.5))
 
 
-def _has_clips(item: Item) -> bool:
-    return bool(item.clips)
-
-
 REWARD = Reward(
     "heard",
     "1 for a reply that is right where the model is not right without the audio",
     build,
     batch=True,
-    applies=_has_clips,
+    applies=has_clips,
 )

@@ -23,6 +23,7 @@ from harken.ask.rewards.base import (
     SampledReply,
     TrainedModel,
     Worth,
+    has_clips,
 )
 from harken.ask.score import score
 from harken.errors import ConfigError
@@ -68,14 +69,10 @@ def build(*, sharpness: float = 1.0) -> BatchReward:
     return rewards
 
 
-def _has_clips(item: Item) -> bool:
-    return bool(item.clips)
-
-
 REWARD = Reward(
     "swap-preference",
     "0 to 1: how much more probable a right reply is with its audio than with another item's",
     build,
     batch=True,
-    applies=_has_clips,
+    applies=has_clips,
 )
