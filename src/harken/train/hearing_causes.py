@@ -94,29 +94,29 @@ def likely_causes(
             f"different clips give the same audio tokens (they differ by {tokens.apart:.1e} of "
             "their size): features are constant or cut, or encoder or projector collapsed"
         )
-    elif not 1 / OFF_SCALE <= tokens.rms / max(tokens.text_rms, 1e-30) <= OFF_SCALE:
-        found.append(
-            f"the audio tokens are off scale: their RMS is {tokens.rms:.2g}, that of the text "
-            f"embeddings {tokens.text_rms:.2g}"
-        )
-    # A scale is seldom the whole cause: the data is named beside it.
-    sure = bool(found) and "off scale" not in found[-1]
     listeners = [name for name in groups if name in ("audio_encoder", "projector")]
     names = {"audio_grad_norm": "the audio tokens"}
     names |= {f"grad_norm_{group}": f"the {group.replace('_', ' ')}" for group in listeners}
     still = [name for key, name in names.items() if _zero(metrics, key)]
-    sure = sure or bool(still) or not listeners
     if still:
         found.append(f"no gradient reached {' and '.join(still)} in the last steps")
     if not listeners:
         found.append(
             f"only {', '.join(groups)} is trained: neither projector nor audio encoder can adapt"
         )
-    if not sure:
+    if not found:
         found.append(
             "audio tokens differ from clip to clip and their gradient arrives, so look at the "
             "data: clips paired with other items' answers (shuffled), or questions whose text "
             "gives the answer away (harken curate measures that); or the rate is too low or too "
             "high, or the grace period too short"
         )
+    # A scale is seldom the whole cause: it is told beside the others, and hides none.
+    scale = tokens.rms / max(tokens.text_rms, 1e-30)
+    if tokens.rms and not 1 / OFF_SCALE <= scale <= OFF_SCALE:
+        told = (
+            f"the audio tokens are off scale: their RMS is {tokens.rms:.2g}, that of the text "
+            f"embeddings {tokens.text_rms:.2g}"
+        )
+        found.insert(0, told)
     return found
