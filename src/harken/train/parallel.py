@@ -13,6 +13,8 @@ more than two processes adds in another order. Here the order is that of the net
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +39,7 @@ KINDS = ("ddp", "fsdp")
 
 _BUCKET = 16 << 20
 _PATIENCE = timedelta(hours=12)  # others wait while process 0 asks the model before step 0
+_LET_GO_MS = 2000  # a thread lets go within a few
 _kind: ContextVar[str] = ContextVar("parallel", default="ddp")
 
 
@@ -93,10 +96,26 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
         if rank():
             progress.quiet()
         yield device
-        barrier()  # who leaves first aborts the others' last messages
+        _end_together()
     finally:
         _kind.reset(token)
         dist.destroy_process_group()
+
+
+def _end_together() -> None:
+    """A last collective call: who leaves before the others cuts off their messages.
+
+    Gloo's threads let go of its tensor a moment after the call has returned, and need Python for
+    it. One that does so while Python ends aborts the process ("terminate called without an active
+    exception"); destroying the group does not join them where something of torch still holds it
+    (the defaults of torch.distributed.nn, the caches of DTensor). So wait for it here.
+    """
+    last = torch.zeros(1, device=_home())
+    dist.all_reduce(last)
+    for _ in range(_LET_GO_MS):
+        if sys.getrefcount(last) <= 2:  # its name here, and the argument of getrefcount
+            return
+        time.sleep(0.001)
 
 
 def barrier() -> None:
