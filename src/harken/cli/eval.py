@@ -35,6 +35,14 @@ Replies = Annotated[
 ]
 
 
+ScoreBy = Annotated[
+    str,
+    typer.Option(
+        help="Name and score options by letter, by text, or as the model was made: model."
+    ),
+]
+
+
 Recheck = Annotated[
     int, typer.Option(min=0, help="Repeat this many alone: does batching change answers?")
 ]
@@ -99,6 +107,7 @@ def evaluate(
     judge: JudgeModel = None,
     embed: Embedding = None,
     scorer: Scorer = "strict",
+    score_by: ScoreBy = "model",
     replies: Replies = "plain",
     max_tokens: MaxTokens = 32,
     thinking_tokens: ThinkingTokens = 0,
@@ -135,7 +144,9 @@ def evaluate(
     from harken.report.plan import planned_text
 
     sampling = Sampling(max_tokens, temperature, 0, 0, top_p, thinking_tokens)
-    request = EvalRequest(model, dataset, benchmark, data, audio, split, limit, judge, embed)
+    request = EvalRequest(
+        model, dataset, benchmark, data, audio, split, limit, judge, embed, score_by
+    )
     settings: dict[str, Any] = {
         "max_failed": max_failed,
         "rotations": rotations or "all",
