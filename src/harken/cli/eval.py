@@ -134,7 +134,7 @@ def evaluate(
 
     harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mm
 
-    harken eval model items -o runs/all --rotations 0 --selfcheck 50
+    harken eval model items -o runs/all --rotations 0 --selfcheck 50 --score-by text
 
     harken eval model items -o runs/w --condition transcript --asr written:w.jsonl
     """
@@ -156,10 +156,8 @@ def evaluate(
         "scorer": scorer,
         "sampling": sampling,
     }
-    if condition:
-        settings["conditions"] = tuple(condition)
-    if batch:
-        settings["batch"] = batch
+    given = {"conditions": tuple(condition or ()), "batch": batch}
+    settings |= {name: value for name, value in given.items() if value}
     listeners = {"transcript": asr, "caption": captioner}
     found = request.run(out, listeners, selfcheck, stage, settings)
     text = terminal.results(found) if stage == "score" else planned_text(found)

@@ -73,6 +73,7 @@ class Cascade:
 
     @style.setter
     def style(self, style: PromptStyle) -> None:
+        """Set the reader's."""
         self.reader.style = style
 
     def identity(self) -> str:
