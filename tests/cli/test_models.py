@@ -69,7 +69,7 @@ def test_every_command_takes_the_name(world: Path, tmp_path: Path) -> None:
     """The name alone, where a model is named: evaluation, voting, training, merging, export."""
     items = str(world / "items.jsonl")
     done = harken("eval", "mine", items, "-o", "run", "--condition", "audio", "--json")
-    assert json.loads(done.stdout)["model"]["name"] == "mine"
+    assert json.loads(done.stdout)["model"] == "mine"
     small = ["--set", "sft.steps=1", "--set", "sft.batch=2", "--json"]
     done = harken("train", "sft", items, "-o", "out", "--model", "mine", *small)
     assert json.loads(done.stdout)["defaults"] == "neutral"

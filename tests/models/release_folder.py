@@ -9,8 +9,8 @@ import torch
 from test_chat import encoder_folder, lm_folder
 
 from harken.models.composed.model import ComposedModel, compose_pretrained
+from harken.models.composed.release import release_model
 from harken.models.pretrained import WEIGHTS
-from harken.recipes.release import release_model
 
 CARD = """---
 license: apache-2.0

@@ -42,7 +42,7 @@ class ShadowedName(HarkenWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleasedModel:
     """A trained model by name.
 
     Attributes:
@@ -58,21 +58,21 @@ class Release:
 
 
 _KNOWN = (
-    Release(
+    ReleasedModel(
         "harken-small",
         "whisper-base and SmolLM2-135M-Instruct, joined by a trained projector, with LoRA adapters",
     ),
-    Release(
+    ReleasedModel(
         "harken-tiny-trained",
         "the model of the preset harken-tiny, trained on the generated corpus",
     ),
 )
 
-RELEASES: Registry[Release] = Registry(
+RELEASES: Registry[ReleasedModel] = Registry(
     "released model",
     {one.name: one for one in _KNOWN},
     group="released",
-    shape="harken.models.released:Release",
+    shape="harken.models.released:ReleasedModel",
 )
 
 

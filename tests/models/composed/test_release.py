@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 from harken.errors import ConfigError, ModelError, RunError
 from harken.models.base import MODEL_FILE
+from harken.models.composed import release
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel
+from harken.models.composed.release import release_model
 from harken.models.learner import read_saved
 from harken.models.released import LIMIT_BYTES, MODELS_FOLDER
-from harken.recipes import release
-from harken.recipes.release import release_model
+from harken.recipes import release as command
 from harken.recipes.steps import preset_of
 
 pytest.importorskip("peft")
@@ -118,9 +119,9 @@ def test_the_command_line(
     words = [str(tmp_path / "model"), "x", "-o", str(tmp_path / "out")]
     words += ["--card", str(card(tmp_path))]
     with pytest.raises(SystemExit) as end:
-        release.main(words)
+        command.main(words)
     assert end.value.code == 2 and "--base audio_encoder" in capsys.readouterr().err
-    release.main([*words, *(f"--base={part}={name}" for part, name in BASES.items())])
+    command.main([*words, *(f"--base={part}={name}" for part, name in BASES.items())])
     assert "bytes, identity" in capsys.readouterr().out
     assert (tmp_path / "out" / "x" / MODEL_FILE).is_file()
 
