@@ -68,10 +68,10 @@ def crossed(terms: Sequence[CrossedSums], *, seed: int = 0, draws: int = DRAWS) 
     Raises:
         ValueError: no terms, or of different shapes.
     """
-    shapes = {one.right.shape for one in terms} | {one.asked.shape for one in terms}
-    if len(shapes) != 1:
-        raise ValueError(f"terms of one shape are needed, these have {sorted(shapes)}")
-    seeds, recordings = next(iter(shapes))
+    shapes = [shape for one in terms for shape in (one.right.shape, one.asked.shape)]
+    if not shapes or shapes != shapes[:1] * len(shapes):
+        raise ValueError(f"terms of one shape are needed, these have {shapes}")
+    seeds, recordings = shapes[0]
     if not all(one.asked.sum() > 0 for one in terms):
         return CrossedInterval(None, None, None, ())
     value = sum(one.sign * float(one.right.sum() / one.asked.sum()) for one in terms)
