@@ -71,6 +71,11 @@ class Cascade:
         """The prompt style of the reader."""
         return style_of(self.reader)
 
+    @property
+    def multi_turn(self) -> bool:
+        """Whether the reader takes earlier turns."""
+        return capabilities(self.reader).multi_turn
+
     def identity(self) -> str:
         """Hash of both models and of what the listener is asked for."""
         return digest(canonical([self.listener.identity(), self.reader.identity()]))
