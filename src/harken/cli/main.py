@@ -15,6 +15,7 @@ import typer
 
 from harken.cli.benchmarks import benchmarks
 from harken.cli.card import card
+from harken.cli.chat import chat
 from harken.cli.check import check
 from harken.cli.compare import compare
 from harken.cli.compose import compose
@@ -82,6 +83,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "parse-report": parse_report,
     "benchmarks": benchmarks,
     "leaks": leaks,
+    "chat": chat,
     "serve": serve,
     "models": models,
     "plugins": plugins,
