@@ -14,6 +14,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from harken.cli.benchmarks import benchmarks
+from harken.cli.card import card
 from harken.cli.chat import chat
 from harken.cli.check import check
 from harken.cli.compare import compare
@@ -75,6 +76,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rescore": rescore,
     "report": report,
     "compare": compare,
+    "card": card,
     "check": check,
     "score": score,
     "floor": floor,
