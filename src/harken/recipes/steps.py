@@ -124,11 +124,9 @@ def run_stage(
     measured on them.
 
     Raises:
-        ConfigError: the stage cannot be run in several processes.
         RunError: the folder has a run with other settings or items.
         AudioUnusedError: the stage was ended since it does not use the audio; its run is complete.
     """
-    STAGES.get(stage).require_processes(parallel.size(), settings)
     watch = watching.current()
     asked: list[Item] = []
     if watch is not None:

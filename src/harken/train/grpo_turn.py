@@ -25,7 +25,7 @@ from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
 from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
-from harken.train.objective import MicroBatch, pieces
+from harken.train.objective import MicroBatch, own_pieces, pieces
 from harken.train.parity import ParityCheck
 from harken.train.policy_loss import advantages
 from harken.train.reference import Reference
@@ -91,8 +91,7 @@ class GrpoTurns:
         """
         asked = self._asked(turn)
         due = self._settings.parity_due(turn)
-        first = parallel.rank() == 0
-        rollouts = parallel.share(self._rollouts(turn, asked, log, due) if first else [])
+        rollouts = parallel.from_first(lambda: self._rollouts(turn, asked, log, due))
         replies = [
             with_reply(one.tokenized, own.ids) for one, own in zip(asked, rollouts, strict=True)
         ]
@@ -228,7 +227,16 @@ class GrpoTurns:
 
 
 def micro_batches(batch: ReplyBatch, count: int, normalise: str) -> list[MicroBatch]:
-    """The replies of a step in at most `count` parts of equal size, but for the last."""
+    """This process's share of the replies of a step, in `count` parts of equal size at most.
+
+    The last part of a step may be smaller; see `harken.train.objective.own_pieces`.
+    """
+    whole = _all_parts(batch, count, normalise)
+    own = own_pieces(whole, parallel.rank(), parallel.size()) if whole else []
+    return [micro if counted else replace(micro, weight=0) for micro, counted in own]
+
+
+def _all_parts(batch: ReplyBatch, count: int, normalise: str) -> list[MicroBatch]:
     replies = len(batch.examples)
     found, token = [], 0
     for part in pieces(range(replies), max(1, -(-replies // count))):
