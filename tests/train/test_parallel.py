@@ -178,10 +178,9 @@ def test_every_thing_is_prepared_by_one_process_and_counts_once(
         assert sum(own.counts[name] for own in found) == whole
     extra = [micro.batch for micro in taken if not micro.weight]
     assert all(one == taken[0].batch for one in extra)
-    if len(numbers) >= size:  # none prepares all: at most its part, rounded up to a micro-batch
-        most = -(-len(numbers) // size)
-        assert all(len(own) <= -(-most // batch) * batch for own in asked)
-        assert size == 1 or all(len(own) < len(numbers) for own in asked)
+    if len(numbers) >= size > 1:  # none prepares all
+        assert all(len(own) <= -(-len(numbers) // size) + len(extra) for own in asked)
+        assert all(len(own) < len(numbers) for own in asked)
 
 
 def test_the_step_sums_weights_and_counts_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +201,9 @@ def test_pieces_are_enough_for_all_processes(monkeypatch: pytest.MonkeyPatch) ->
         assert [len(part) for part in found] == expected
         assert [thing for part in found for thing in part] == list(range(8))
     assert [len(part) for part in pieces(range(8), 1)] == [1] * 8
+    monkeypatch.setattr(parallel, "size", lambda: 2)
+    assert [len(part) for part in pieces(range(6), 2)] == [2, 2, 1, 1]  # none waits for the other
+    assert [len(part) for part in pieces(range(5), 8)] == [3, 2] and pieces((), 3) == []
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])

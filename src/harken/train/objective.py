@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -123,10 +124,15 @@ def own_pieces(whole: Sequence[T], rank: int, size: int) -> list[tuple[T, bool]]
 
 
 def pieces(things: Sequence[T], size: int) -> list[Sequence[T]]:
-    """`things` in order, in pieces of `size`; the last may be smaller.
+    """`things` in order, in pieces of at most `size`; without a remainder all are of that size.
 
-    In several processes the pieces are so small that there is one for each: a process takes every
-    n-th of them.
+    In several processes, which take every n-th piece, each has as many pieces where there are
+    enough things, of sizes as equal as possible: 6 things of 2 are, for two processes, 2, 2, 1, 1.
     """
-    most = max(1, min(size, -(-len(things) // parallel.size())))
-    return [things[start : start + most] for start in range(0, len(things), most)]
+    processes = parallel.size()
+    if processes == 1:
+        return [things[start : start + size] for start in range(0, len(things), size)]
+    count = min(len(things), -(-len(things) // (size * processes)) * processes)
+    small, larger = divmod(len(things), count) if count else (0, 0)
+    ends = [small * n + min(n, larger) for n in range(count + 1)]
+    return [things[start:end] for start, end in pairwise(ends)]
