@@ -26,7 +26,7 @@ LAYERS = (
 )
 """Packages from the bottom up. Imports run down; packages of one layer do not know each other."""
 
-MODEL_FRONT = ("base", "load", "device", "embedding", "reply_cache", "listeners")
+MODEL_FRONT = ("base", "load", "device", "embedding", "reply_cache", "listeners", "released")
 """What packages other than train and recipes may know of `harken.models`."""
 
 FLOORS = {name: floor for floor, names in enumerate(LAYERS) for name in names}

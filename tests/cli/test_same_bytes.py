@@ -74,6 +74,7 @@ COMMANDS: dict[str, list[str]] = {
 
 NOT_RUN = {
     "serve": "writes nothing",
+    "models": "tells what is on this computer and writes nothing",
     "doctor": "speaks of the computer and not of an artefact",
     "features": "fills a cache, which is no artefact",
 }

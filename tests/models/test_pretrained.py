@@ -16,7 +16,7 @@ import architecture
 from harken.errors import ModelError
 from harken.models.embedding import load_embedder
 from harken.models.load import load_model
-from harken.models.pretrained import check_folder, open_files, open_weights
+from harken.models.pretrained import check_folder, find_folder, open_files, open_weights
 from paths import REPO
 
 DOOR = "models/pretrained.py"
@@ -262,3 +262,37 @@ def test_the_embedder_and_the_recogniser_refuse_pickles(tmp_path: Path) -> None:
         load_model(f"asr:{tmp_path}")
     with pytest.raises(ModelError, match="no native family"):
         load_model(f"native:{tmp_path}")
+
+
+class OfflineModeIsEnabled(ConnectionError):
+    """Named as that of huggingface_hub."""
+
+
+def caused(outer: Exception, inner: Exception) -> Exception:
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionError("refused"), "there was no network to reach it: refused"),
+        (caused(ValueError("not in the cache"), ConnectionError("x")), "no network to reach it"),
+        (OSError("ConnectTimeout: timed out"), "no network to reach it"),
+        (OfflineModeIsEnabled("cannot reach it: offline mode is enabled"), "HF_HUB_OFFLINE is set"),
+        (ValueError("404: Repository Not Found\nmore"), "404: Repository Not Found"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_why_the_hub_gave_nothing_is_told(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(ModelError) as raised:
+        find_folder("somebody/something")
+    found = str(raised.value)
+    assert told in found and "the hub's cache" in found and "more" not in found
+    assert ("no network" in found) == ("no network" in told)

@@ -112,11 +112,16 @@ def truth(item: Item) -> str:
         place = [i for i, p in enumerate(picks) if holds(p, query) or query in (p.transcript or "")]
         assert len(place) == 1
         return f"clip {place[0] + 1}"
+    if item.task == "transcribe":
+        return picks[0].transcript or ""
     names = [(pick.labels or (pick.transcript,))[0] for pick in picks]
+    if item.task == "name":
+        (only,) = picks[0].labels
+        return only
     return names[0] if item.task == "first" else ", ".join(names)
 
 
-@pytest.mark.parametrize("family", [*CLOSED, "order"])
+@pytest.mark.parametrize("family", [*CLOSED, "order", "transcribe", "name"])
 def test_the_answer_is_true(family: str) -> None:
     for item in items_of(family, 400):
         assert truth(item) == item.answer, item

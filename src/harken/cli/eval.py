@@ -35,6 +35,14 @@ Replies = Annotated[
 ]
 
 
+ScoreBy = Annotated[
+    str,
+    typer.Option(
+        help="Name and score options by letter, by text, or as the model was made: model."
+    ),
+]
+
+
 Recheck = Annotated[
     int, typer.Option(min=0, help="Repeat this many alone: does batching change answers?")
 ]
@@ -99,6 +107,7 @@ def evaluate(
     judge: JudgeModel = None,
     embed: Embedding = None,
     scorer: Scorer = "strict",
+    score_by: ScoreBy = "model",
     replies: Replies = "plain",
     max_tokens: MaxTokens = 32,
     thinking_tokens: ThinkingTokens = 0,
@@ -125,7 +134,7 @@ def evaluate(
 
     harken eval native:Qwen/Qwen2-Audio-7B-Instruct -b mmau --data MMAU -o runs/mm
 
-    harken eval model items -o runs/all --rotations 0 --selfcheck 50
+    harken eval model items -o runs/all --rotations 0 --selfcheck 50 --score-by text
 
     harken eval model items -o runs/w --condition transcript --asr written:w.jsonl
     """
@@ -135,7 +144,9 @@ def evaluate(
     from harken.report.plan import planned_text
 
     sampling = Sampling(max_tokens, temperature, 0, 0, top_p, thinking_tokens)
-    request = EvalRequest(model, dataset, benchmark, data, audio, split, limit, judge, embed)
+    request = EvalRequest(
+        model, dataset, benchmark, data, audio, split, limit, judge, embed, score_by
+    )
     settings: dict[str, Any] = {
         "max_failed": max_failed,
         "rotations": rotations or "all",
@@ -145,10 +156,8 @@ def evaluate(
         "scorer": scorer,
         "sampling": sampling,
     }
-    if condition:
-        settings["conditions"] = tuple(condition)
-    if batch:
-        settings["batch"] = batch
+    given = {"conditions": tuple(condition or ()), "batch": batch}
+    settings |= {name: value for name, value in given.items() if value}
     listeners = {"transcript": asr, "caption": captioner}
     found = request.run(out, listeners, selfcheck, stage, settings)
     text = terminal.results(found) if stage == "score" else planned_text(found)

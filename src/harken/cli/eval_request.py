@@ -28,6 +28,7 @@ class EvalRequest:
     limit: int
     judge: str | None
     embed: str | None
+    score_by: str = "model"
 
     def run(
         self,
@@ -39,6 +40,7 @@ class EvalRequest:
     ) -> dict[str, Any]:
         """Run the evaluation; `settings` are those of `harken.ask.plan.AskSettings`."""
         from harken.evaluate.run import STAGES, Guards, run
+        from harken.models.base import score_choices_by
         from harken.models.listeners.load import load_listener
         from harken.models.load import load_model, needs_items
         from harken.shards.read import audio_below
@@ -65,7 +67,7 @@ class EvalRequest:
         }
         with audio_below(self.audio):
             return run(
-                load_model(self.model, **known_items),
+                score_choices_by(load_model(self.model, **known_items), self.score_by),
                 items,
                 out,
                 dataset=self.dataset,

@@ -26,6 +26,7 @@ from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
 from harken.cli.merge import merge
+from harken.cli.models import models
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
 from harken.cli.report import report
@@ -80,6 +81,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "benchmarks": benchmarks,
     "leaks": leaks,
     "serve": serve,
+    "models": models,
     "plugins": plugins,
     "doctor": doctor,
 }

@@ -17,6 +17,7 @@ REGISTRIES = {
     "formats": "harken.shards.formats.load:FORMATS",
     "families": "harken.synth.make:FAMILIES",
     "models": "harken.models.load:MODELS",
+    "released": "harken.models.released:RELEASES",
     "embedders": "harken.models.embedding:EMBEDDERS",
     "conditions": "harken.ask.conditions.load:CONDITIONS",
     "scorers": "harken.ask.scorers.load:SCORERS",

@@ -5,7 +5,8 @@ and bootstrap by recording), the gain of audio over every other condition (paire
 recording and by item and bootstrap, corrected over tasks by Holm's rule), bits per question,
 consistency over rotations, position bias, calibration, outcome counts, and baselines without audio:
 chance, always the first choice, the longest choice. Results by clips, cuts of clips and rotations
-are in `harken.evaluate.parts` and `harken.evaluate.rotations`.
+are in `harken.evaluate.parts` and `harken.evaluate.rotations`, word error rates of transcripts in
+`harken.evaluate.transcripts`.
 
 Conventions: accuracy = right answers / answered requests. Abstained and unparsable answers are
 answered and not right; failed requests (no reply) are outside the denominator and counted, and
@@ -29,6 +30,7 @@ import numpy.typing as npt
 from harken.evaluate.figures import Sheet, mean
 from harken.evaluate.parts import by_clips, fragments, per_clip
 from harken.evaluate.rotations import Agreement, agreements, positions, self_consistency
+from harken.evaluate.transcripts import word_errors
 from harken.stats import measures as stats
 from harken.stats.bootstrap import DRAWS, Resampling
 from harken.stats.paired import ALL, holm
@@ -92,6 +94,9 @@ def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Js
         "per_clip": per_clip(sheet),
         "self_consistency": self_consistency(sheet),
     }
+    unit = {name: place for place, name in enumerate(own.items)}
+    if written := word_errors(records, unit, sheet.resampling):
+        found["transcripts"] = written
     sheet.resampling.run()
     for other, whole in overall["gains"].items():
         for p in ("p", "p_items", "p_bootstrap"):

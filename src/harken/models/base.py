@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, runtime_checkable
 
 from harken.audio.clip import Clip
@@ -35,6 +35,16 @@ class PromptStyle:
     mark_clips: bool = True
     instruction: str = ""
     hide_implied: bool = False
+
+
+ANSWER_ONLY = "Give the answer only; if there are options, the letter of the right one."
+"""Usual instruction to models that follow instructions, where options have letters."""
+
+TEXT_ONLY = "Give the answer only; if there are options, the text of the right one."
+"""The same where options have none."""
+
+SCORE_BY = ("model", "letter", "text")
+"""What a choice is asked for and scored by: as the model is prompted, its letter, or its text."""
 
 
 class Earlier(str):
@@ -200,6 +210,33 @@ class Model(Protocol):
 def style_of(model: Model) -> PromptStyle:
     """How a model's prompts are written; the usual style where it does not say."""
     return getattr(model, "style", None) or PromptStyle()
+
+
+def score_choices_by(model: Model, how: str) -> Model:
+    """`model` itself, prompted from now on so that a choice is named and scored by `how`.
+
+    By its text, the log-probability of a choice is that of all its tokens and the end of the reply;
+    options are listed without letters. Small language models bind letters to options poorly.
+
+    Raises:
+        ConfigError: `how` is not in `SCORE_BY`.
+        ModelError: the model's style cannot be changed.
+    """
+    if how not in SCORE_BY:
+        raise ConfigError(f"--score-by is {how!r}", hint=f"Use {', '.join(SCORE_BY)}.")
+    if how == "model":
+        return model
+    usual = {"letter": (TEXT_ONLY, ANSWER_ONLY), "text": (ANSWER_ONLY, TEXT_ONLY)}[how]
+    style = style_of(model)
+    instruction = usual[1] if style.instruction == usual[0] else style.instruction
+    try:
+        model.style = replace(style, letters=how == "letter", instruction=instruction)
+    except AttributeError as error:
+        raise ModelError(
+            f"{model.name}: the style of its prompts cannot be changed ({error})",
+            hint="Leave --score-by out.",
+        ) from None
+    return model
 
 
 def check_model(model: Any) -> Model:

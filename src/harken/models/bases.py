@@ -72,8 +72,7 @@ class Base:
             raise ModelError(
                 f"the model was saved without its unchanged base: {error.found}",
                 where=error.where,
-                hint=f"Put the base where it was, or set {WEIGHTS} to the folder it is in now; a "
-                "model saved with --copy-bases needs none.",
+                hint=_MISSING,
             ) from None
 
     def checked(self) -> Path:
@@ -86,6 +85,35 @@ class Base:
         if weights_hash(folder) != self.sha256:
             raise other_base(self, folder)
         return folder
+
+
+_MISSING = (
+    f"Put the base where it was, or set {WEIGHTS} to the folder that has a folder of that name; "
+    "with a network, an id on the hub (OWNER/NAME) is brought from there. A model saved with "
+    "--copy-bases needs none."
+)
+
+
+def require_found(bases: Sequence[Base]) -> None:
+    """Look for all bases before one of them is opened.
+
+    Raises:
+        ModelError: some are not found; all of them are told, and where was looked.
+    """
+    lacking = []
+    for base in bases:
+        try:
+            base.find()
+        except ModelError as error:
+            lacking.append((base, error))
+    if len(lacking) == 1:
+        raise lacking[0][1]
+    if lacking:
+        told = "; ".join(error.found.rpartition("base: ")[2] for _, error in lacking)
+        raise ModelError(
+            f"the model was saved without its {len(lacking)} unchanged bases: {told}",
+            hint=_MISSING,
+        )
 
 
 def other_base(base: Base, folder: Path, names: Sequence[str] = ()) -> ModelError:

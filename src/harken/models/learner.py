@@ -34,6 +34,7 @@ from harken.models.engine.net import LearnerNet, eval_mode, set_trainable
 from harken.models.engine.time_tokens import restore_times
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.load import load_model
+from harken.models.released import located
 from harken.models.target import with_settings
 from harken.parsing import load_json
 
@@ -344,7 +345,7 @@ def read_saved(folder: Path) -> dict[str, Any]:
 def saved_dtype(spec: str) -> str:
     """The dtype that the saved model `spec` was saved in; empty if that is not known."""
     try:
-        dtype = read_saved(Path(spec.partition("?")[0])).get("dtype", "")
+        dtype = read_saved(Path(located(spec).partition("?")[0])).get("dtype", "")
     except (OSError, ValueError, HarkenError):
         return ""
     return str(dtype or "").removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""Models by name: a saved folder, or ``name[:target]``; imports happen when one is built.
+"""Models by name: a saved folder, a release, or ``name[:target]``, imported when one is built.
 
 A member is a `harken.models.base.ModelKind`, whose ``build(target, **options) -> Model`` gets what
 stands after the name (``constant:1`` -> ``"1"``) or, for saved models, the folder.
@@ -11,6 +11,7 @@ from typing import Any
 
 from harken.errors import ConfigError, ModelError
 from harken.models.base import MODEL_FILE, Model, ModelKind
+from harken.models.released import RELEASES, located, released_name
 from harken.parsing import load_json
 from harken.registry import Registry, later, nearest
 
@@ -80,14 +81,18 @@ MODELS: Registry[ModelKind] = Registry(
 
 
 def load_model(spec: str, **options: Any) -> Model:
-    """Build the model that `spec` names: a saved model's folder, or ``name[:target]``.
+    """Build the model that `spec` names: a saved model's folder, a release, or ``name[:target]``.
 
-    Settings stand behind a folder as in ``FOLDER?device=cuda&dtype=bfloat16``.
+    Settings stand behind a folder or a release as in ``FOLDER?device=cuda&dtype=bfloat16``.
 
     Raises:
-        ModelError: a folder without a complete saved model.
+        ModelError: a folder without a complete saved model, or a release that is not here.
         ConfigError: an unknown name; the hint lists the nearest known ones.
     """
+    if release := released_name(spec):
+        model = load_model(located(spec), **options)
+        model.name = release  # the folder may have been saved under another name
+        return model
     folder = Path(spec.partition("?")[0])
     if (folder / MODEL_FILE).is_file():
         return MODELS.get(_kind(folder / MODEL_FILE)).build(spec, **options)
@@ -108,6 +113,14 @@ def _refuse_unknown(name: str) -> None:
     """Raise ConfigError for what is neither a folder that is there nor the name of a model."""
     if name in MODELS:
         return
+    from harken.models.composed.presets import PRESETS
+
+    if name in PRESETS:
+        raise ConfigError(
+            f"{name} is a preset: it has fresh weights, and knows nothing before it is trained",
+            hint=f"Train it (harken train --model {name} …) and name the folder that is written. "
+            "Trained models by name: harken models",
+        )
     if "/" in name or "\\" in name:
         raise ConfigError(
             f"there is no model folder {name}",
@@ -116,7 +129,7 @@ def _refuse_unknown(name: str) -> None:
         )
     raise ConfigError(
         f"no model is called {name!r}, and there is no folder of that name",
-        hint=nearest(name, MODELS),
+        hint=nearest(name, [*MODELS, *RELEASES]),
     )
 
 
@@ -136,7 +149,7 @@ def needs_items(spec: str) -> bool:
     Raises:
         ConfigError: an unknown name.
     """
-    if Path(spec.partition("?")[0]).is_dir():
+    if Path(spec.partition("?")[0]).is_dir() or released_name(spec):
         return False
     name = spec.partition(":")[0]
     _refuse_unknown(name)

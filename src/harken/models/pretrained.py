@@ -49,27 +49,62 @@ def find_folder(source: str | Path, *, revision: str = "", local_files_only: boo
     for place in places:
         if place.is_dir():
             return place
-    looked = ", ".join(map(str, places))
+    looked = ", ".join(map(str, places)) + ("" if shelf else f", {WEIGHTS} (not set)")
     if _HUB_ID.fullmatch(text):
-        from huggingface_hub import snapshot_download
-
-        try:
-            found = snapshot_download(
-                text,
-                revision=revision or None,
-                allow_patterns=_WANTED,
-                ignore_patterns=_UNWANTED,
-                local_files_only=local_files_only,
-            )
-            return Path(found)
-        except Exception as error:  # of the hub, of HTTP, of the disk
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            looked += f", the hub ({reason})"
+        found = _from_hub(text, revision, local_files_only)
+        if isinstance(found, Path):
+            return found
+        looked += f", {found}"
     raise ModelError(
         f"there is no model {text!r}; looked for it in {looked}",
         hint="Check the name and the network, give the folder of a local copy, or set "
         f"{WEIGHTS} to the folder it is in.",
     )
+
+
+def _from_hub(name: str, revision: str, local_files_only: bool) -> Path | str:
+    """The folder in the hub's cache, brought there if need be; else where was looked, and why not.
+
+    Without a network, what the cache has of that revision is used.
+    """
+    try:
+        from huggingface_hub import constants, snapshot_download
+    except ImportError:
+        return "the hub (huggingface_hub is not installed: pip install 'harken[models]')"
+    cache = f"the hub's cache {constants.HF_HUB_CACHE}"
+    try:
+        return Path(
+            snapshot_download(
+                name,
+                revision=revision or None,
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+                local_files_only=local_files_only,
+            )
+        )
+    except Exception as error:  # of the hub, of HTTP, of the disk
+        if local_files_only:
+            return f"{cache} (the hub itself was not asked)"
+        return f"{cache}, the hub ({_hub_fault(error)})"
+
+
+_NO_NETWORK = ("ConnectError", "ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError")
+
+
+def _hub_fault(error: Exception) -> str:
+    """Why the hub gave nothing, in a line; that there was no network is said in these words."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    chain: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = at.__cause__ or at.__context__
+    names = [type(one).__name__ for one in chain]
+    if "OfflineModeIsEnabled" in names or "offline mode" in reason.lower():
+        return "it was not asked: HF_HUB_OFFLINE is set"
+    if any(name in _NO_NETWORK for name in names) or any(name in reason for name in _NO_NETWORK):
+        return f"there was no network to reach it: {reason}"
+    return reason
 
 
 def open_weights(loader: Any, folder: Path, **options: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.curate.labels import LABELS
-from harken.errors import ConfigError, DataError, RunError
+from harken.errors import ConfigError, DataError, ModelError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Dialogue, Item, of_split
 from harken.models.base import MODEL_FILE
@@ -17,6 +17,7 @@ from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.engine.lora_settings import parse_lora
 from harken.models.learner import Learner, load_learner
+from harken.models.released import located
 from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum, watching
@@ -48,8 +49,8 @@ def preset_of(model: str) -> str:
     if model in PRESETS:
         return model
     try:
-        saved = load_json(Path(model.partition("?")[0]) / MODEL_FILE)
-    except (OSError, ValueError):
+        saved = load_json(Path(located(model).partition("?")[0]) / MODEL_FILE)
+    except (OSError, ValueError, ModelError):
         return ""
     name = saved.get("name", "") if isinstance(saved, dict) else ""
     return name if name in PRESETS else ""

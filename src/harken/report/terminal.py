@@ -31,6 +31,7 @@ def results(found: Json, width: int | None = None) -> str:
     lines = (
         words.sampling(found),
         _over(found),
+        _transcripts(found),
         _others(found),
         _bits(found),
         _floors(found),
@@ -84,6 +85,21 @@ def _over(found: Json) -> str:
     """The control that gain and p of every row are over."""
     name = reference(found)
     return f"Audio gain and p: over {name}, the control that is hardest to beat." if name else ""
+
+
+def _transcripts(found: Json) -> str:
+    """Word error rates of the questions that ask for a transcript."""
+    own = found.get("transcripts") or {}
+    cells = [
+        f"{name} {words.percent(cell['wer'])} ({words.interval(cell['low'], cell['high'])})"
+        for name, cell in own.items()
+    ]
+    sizes = {f"{words.count(c['items'])}, {c['words']:,} words" for c in own.values()}
+    return (
+        f"Word error rate of transcripts: {', '.join(cells)}; {'; '.join(sorted(sizes))}."
+        if own
+        else ""
+    )
 
 
 def _others(found: Json) -> str:

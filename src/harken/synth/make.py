@@ -45,6 +45,8 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "count": "harken.synth.families.count:FAMILY",
         "order": "harken.synth.families.order:FAMILY",
         "leaky": "harken.synth.families.leaky:FAMILY",
+        "transcribe": "harken.synth.families.transcribe:FAMILY",
+        "name": "harken.synth.families.name:FAMILY",
         "talk": "harken.synth.families.talk:FAMILY",
     },
     group="families",

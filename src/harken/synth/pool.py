@@ -246,6 +246,13 @@ class RecordingPool:
         return Topic("sentence", heard).limited({text for _, text in quotes})
 
     @cached_property
+    def transcripts(self) -> Topic:
+        """Recordings with a transcript of two words or more, by their whole transcript."""
+        heard = [(r, r.transcript) for r in self.recordings if r.transcript and len(said(r)) >= 2]
+        topic = Topic("sentence", [(r, frozenset([text])) for r, text in heard])
+        return topic.limited({text for _, text in heard})
+
+    @cached_property
     def events(self) -> list[Topic]:
         """Lone sounds and lone words that can be one event of a scene."""
         return [

@@ -26,6 +26,7 @@ from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import PromptStyle
 from harken.models.bases import Base, changed, completed
+from harken.models.composed.base_samples import found_bases
 from harken.models.composed.base_tensors import base_tensors
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
@@ -332,7 +333,7 @@ def _load(folder: Path) -> ComposedModel:
             raise ModelError(f"{', '.join(bad)} is not what was saved", where=str(folder))
         for name in ("kind", "format", "identity"):
             config.pop(name)
-        bases = tuple(Base(**base) for base in config.pop("bases", ()))
+        bases = found_bases([Base(**base) for base in config.pop("bases", ())], folder)
         dtype_name = config.pop("dtype", "")
         tokenizer = TextTokenizer.open(folder, config.pop("special_tokens"))
         state = from_bytes(data)
@@ -340,7 +341,7 @@ def _load(folder: Path) -> ComposedModel:
             model = ComposedModel(build_net(config), tokenizer, config)
         floats = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
         (dtype,) = floats if len(floats) == 1 else (torch.float32,)
-        if bases:
+        if bases or dtype_name:
             dtype = getattr(torch, dtype_name.removeprefix("torch.") or "float32")
         cast(model.net, dtype)
         model.load_state(completed(state, model.state(), bases, base_tensors))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from harken.errors import ConfigError
+from harken.models.base import ANSWER_ONLY
 
 Block = Literal["input_audio", "audio_url"]
 
@@ -90,7 +91,7 @@ class HttpSettings:
     letters: bool = True
     question_first: bool = False
     mark_clips: bool = True
-    instruction: str = "Give the answer only; if there are options, the letter of the right one."
+    instruction: str = ANSWER_ONLY
 
     def __post_init__(self) -> None:
         """Refuse impossible values; ConfigError lists all of them."""

@@ -44,7 +44,7 @@ class Cascade:
 
     Attributes:
         max_clips: any number: the listener gets one clip at a time.
-        style: the reader's.
+        style: the reader's, which is set with it.
         batch: the reader's.
     """
 
@@ -70,6 +70,11 @@ class Cascade:
     def style(self) -> PromptStyle:
         """The prompt style of the reader."""
         return style_of(self.reader)
+
+    @style.setter
+    def style(self, style: PromptStyle) -> None:
+        """Set the reader's."""
+        self.reader.style = style
 
     def identity(self) -> str:
         """Hash of both models and of what the listener is asked for."""

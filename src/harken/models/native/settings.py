@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harken.errors import ConfigError
+from harken.models.base import ANSWER_ONLY
 from harken.models.target import read_target
 
 
@@ -44,7 +45,7 @@ class NativeSettings:
     letters: bool = True
     question_first: bool = False
     mark_clips: bool = True
-    instruction: str = "Give the answer only; if there are options, the letter of the right one."
+    instruction: str = ANSWER_ONLY
 
 
 def read_native(
