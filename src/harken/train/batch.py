@@ -180,19 +180,6 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
     return groups
 
 
-def make_batch(
-    learner: Learner,
-    groups: Sequence[Sequence[Item]],
-    how: BatchSettings,
-    size: int,
-    seed: int,
-    step: int,
-    mix: Mix | None = None,
-) -> Batch:
-    """The batch of `step`: see `draw_batch` and `Batch.of`."""
-    return Batch.of(learner, draw_batch(learner, groups, how, size, seed, step, mix))
-
-
 def draw_batch(
     learner: Learner,
     groups: Sequence[Sequence[Item]],

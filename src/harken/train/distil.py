@@ -28,6 +28,7 @@ from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
 from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
+from harken.listed import listed
 from harken.models.base import Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.net import eval_mode
@@ -39,7 +40,6 @@ from harken.train.before import require_packing
 from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.listed import listed
 from harken.train.losses import answer_loss, distil_loss
 from harken.train.measure import longest, write_measures
 from harken.train.objective import Made, Objective, Prepared, prepared

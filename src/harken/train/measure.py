@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from harken.item import Item
+from harken.listed import items_listed
 from harken.models.engine.batch import TokenizedPrompt
 from harken.progress import tell
 from harken.runs import Run
-from harken.train.listed import items_listed
 
 RECORDS = "measured"
 """Name of the records in the run, and of their summary."""

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from harken.errors import ConfigError, ModelError
+from harken.listed import listed
 from harken.models.engine.weights import write_tensors
 from harken.models.http.model import HttpModel
 from harken.models.http.push import WeightPush, read_push
@@ -128,7 +129,7 @@ def _require_adapters_only(learner: Learner, settings: GrpoSettings) -> None:
         raise ConfigError(f"{learner.name} has no adapters that vLLM could load", hint=hint)
     if bare:
         raise ConfigError(
-            f"{len(bare)} tensors are trained that are no adapters ({', '.join(bare[:3])} …), and "
+            f"{len(bare)} tensors are trained that are no adapters ({listed(bare, 3)}), and "
             "lora: pushes adapters only",
             hint=hint,
         )

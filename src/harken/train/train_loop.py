@@ -10,6 +10,7 @@ import time
 from collections.abc import Container
 
 from harken.errors import RunError
+from harken.listed import items_listed
 from harken.models.engine.net import GROUPS
 from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
@@ -19,7 +20,6 @@ from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
-from harken.train.listed import items_listed
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
