@@ -32,6 +32,7 @@ from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.determinism import fix_cublas
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 KINDS = ("ddp", "fsdp")
@@ -131,6 +132,29 @@ def share(value: T) -> T:
     held = [value]
     dist.broadcast_object_list(held, src=0)
     return held[0]
+
+
+def gathered(value: T) -> list[T]:
+    """The value of every process, by its number."""
+    found = [value] * size()
+    if size() > 1:
+        dist.all_gather_object(found, value)
+    return found
+
+
+def divided(compute: Callable[[Sequence[S]], Tensor], things: Sequence[S]) -> Tensor:
+    """``compute(things)``, of which each process computes a part.
+
+    Args:
+        compute: things -> values (N,), those of one thing after the other.
+        things: the same in all processes; neighbours stay together.
+    """
+    if size() == 1:
+        return compute(things)
+    ends = [len(things) * number // size() for number in range(size() + 1)]
+    own = things[ends[rank()] : ends[rank() + 1]]
+    made = together(lambda: compute(own).cpu() if own else None)
+    return torch.cat([part for part in gathered(made) if part is not None]).to(_home())
 
 
 def summed(values: Sequence[float]) -> list[float]:
@@ -241,8 +265,7 @@ def together(work: Callable[[], T]) -> T:
     except Exception as caught:
         error = caught
     if any(summed([error is not None])):
-        told: list[str] = [""] * size()
-        dist.all_gather_object(told, _told(error))
+        told = gathered(_told(error))
         if error is not None:
             raise error
         number = next(n for n, text in enumerate(told) if text)

@@ -24,6 +24,7 @@ from harken.models.http.wire import WireAnswer
 from harken.models.learner import Learner
 from harken.models.native.model import NativeModel
 from harken.models.peft_folder import write_peft
+from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.optimiser import rates
 from harken.train.rollouts import AskedPrompt, Rollout
@@ -58,11 +59,14 @@ class ServerRollouts:
         self._model.close()
 
     def sample(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
-        """See `RolloutSource`.
+        """See `RolloutSource`; of several processes, one pushes weights and asks.
 
         Raises:
             ModelError: the server takes no weights, or no reply of the turn could be used.
         """
+        return parallel.from_first(lambda: self._sampled(asked, turn, logprobs))
+
+    def _sampled(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
         stated = self._pushed(turn)
         samplings = [
             replace(self._sampling, seed=_seed(self._sampling.seed, turn, row))
