@@ -69,11 +69,16 @@ COMMANDS: dict[str, list[str]] = {
         "merge adapted -o merged --json",
     ],
     "export": ["export adapted -o exported --copy-bases --json"],
+    "card": [
+        "card tuned/model after guessed --train tuned --beside guess=guessed -o card/README.md "
+        "--licence mit --summary small --json"
+    ],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""
 
 NOT_RUN = {
     "serve": "writes nothing",
+    "chat": "writes nothing",
     "models": "tells what is on this computer and writes nothing",
     "doctor": "speaks of the computer and not of an artefact",
     "features": "fills a cache, which is no artefact",

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from harken.cli.benchmarks import benchmarks
+from harken.cli.card import card
+from harken.cli.chat import chat
 from harken.cli.check import check
 from harken.cli.compare import compare
 from harken.cli.compose import compose
@@ -74,12 +76,14 @@ VERBS: dict[str, Callable[..., None]] = {
     "rescore": rescore,
     "report": report,
     "compare": compare,
+    "card": card,
     "check": check,
     "score": score,
     "floor": floor,
     "parse-report": parse_report,
     "benchmarks": benchmarks,
     "leaks": leaks,
+    "chat": chat,
     "serve": serve,
     "models": models,
     "plugins": plugins,

@@ -21,7 +21,7 @@ from fake_server import Plan, Standin
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import load, write_wav
 from harken.errors import ConfigError
-from harken.models.base import Prompt, PromptStyle, Sampling
+from harken.models.base import Earlier, Prompt, PromptStyle, Sampling
 from harken.models.http.rate_limit import AdaptiveConcurrency
 from harken.models.http.settings import HttpSettings, read_target
 from harken.models.http.wire import WireFault, choice_logprobs, read_answer, read_refusal
@@ -87,6 +87,24 @@ def test_without_clips_the_message_is_plain_text() -> None:
     assert body["messages"] == [{"role": "user", "content": "question 1"}]
     assert (body["temperature"], body["seed"], body["top_k"]) == (0.7, 5, 3)
     assert "logprobs" not in body
+
+
+def test_earlier_turns_are_messages_of_their_own(tmp_path: Path) -> None:
+    """And a text of the user is no reply: the kept reply to one is not the reply to the other."""
+    clip = tone(tmp_path, 300)
+    turns = ("what?", Earlier('a "dog"'), clip, "and this?", Earlier("rain"), "sure?")
+    said = tuple(str(part) if isinstance(part, Earlier) else part for part in turns)
+    with Standin() as server:
+        asked = model(server)
+        for parts in (turns, said):
+            asked.generate([Prompt(parts, "sure?")], GREEDY)
+        first, second = (body["messages"] for body in server.seen.bodies)
+    assert [message["role"] for message in first] == ["user", "assistant"] * 2 + ["user"]
+    contents = [message["content"] for message in first]
+    assert contents[0] == "what?" and contents[1] == 'a "dog"' and contents[3:] == ["rain", "sure?"]
+    assert [block["type"] for block in contents[2]] == ["input_audio", "text"]
+    assert [message["role"] for message in second] == ["user"]
+    assert len({asked._key(Prompt(parts, "sure?"), GREEDY) for parts in (turns, said)}) == 2
 
 
 def test_each_clip_is_encoded_once_and_each_request_sent_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harken.audio.clip import Clip
 from harken.errors import AudioError, MissingExtra
 from harken.hashing import canonical, digest
-from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.models.base import Earlier, Prompt, PromptStyle, Reply, Sampling
 from harken.models.http.audio import DECODING, ClipPayloads
 from harken.models.http.settings import HttpSettings, read_target
 from harken.models.http.wire import WireAnswer, choice_logprobs, request_head, request_pieces
@@ -42,7 +42,10 @@ class HttpModel:
         max_clips: most clips in one prompt.
         style: how prompts are written for it.
         batch: prompts that a run should pass to `generate` at once.
+        multi_turn: earlier turns are sent as messages; a server that takes none refuses them.
     """
+
+    multi_turn = True
 
     def __init__(self, settings: HttpSettings, replies: Path | str | None = None) -> None:
         """Nothing is sent before the first call of `generate`."""
@@ -207,8 +210,11 @@ class HttpModel:
     def _key(self, prompt: Prompt, sampling: Sampling) -> str:
         """Hash of clips, texts, sampling, model and the format in which they are sent."""
         content = self._encoder.identity
-        parts = [
-            part if isinstance(part, str) else {"clip": content(part)} for part in prompt.parts
+        parts: list[Any] = [
+            {"reply": str(part)}
+            if isinstance(part, Earlier)
+            else (part if isinstance(part, str) else {"clip": content(part)})
+            for part in prompt.parts
         ]
         own = self.settings
         head = request_head(prompt, sampling, own, True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harken.audio.clip import Clip
-from harken.models.base import Prompt, Sampling
+from harken.models.base import Earlier, Prompt, Sampling
 from harken.models.http.settings import HttpSettings
 from harken.parsing import parse_json
 
@@ -103,25 +103,49 @@ def request_pieces(
     encoded: Callable[[Clip], bytes],
     logprobs: bool = True,
 ) -> Pieces:
-    """The body of one request in pieces; `encoded` gives the base64 of a clip's WAV."""
+    """The body of one request in pieces; `encoded` gives the base64 of a clip's WAV.
+
+    Earlier replies become messages of the assistant, between those of the user.
+    """
     head = _dumps(request_head(prompt, sampling, settings, logprobs))[:-1] + b',"messages":['
     if prompt.system:
         head += _dumps({"role": "system", "content": prompt.system}) + b","
-    head += b'{"role":"user","content":'
-    if not prompt.clips:  # many text-only servers accept a plain string only
-        text = "\n".join(part for part in prompt.parts if isinstance(part, str))
-        return (head + _dumps(text) + b"}]}",)
     pieces: list[bytes] = []  # [text, audio, text, … text]: few pieces, few system calls
-    before = head + b"["
-    for number, part in enumerate(prompt.parts):
+    own: list[str | Clip] = []  # of the user's message that is being gathered
+    before = head
+    for part in prompt.parts:
+        if not isinstance(part, Earlier):
+            own.append(part)
+            continue
+        before = _user_message(own, before, pieces, settings.block, encoded)
+        before += b"," + _dumps({"role": "assistant", "content": str(part)}) + b","
+        own = []
+    last = _user_message(own, before, pieces, settings.block, encoded) + b"]}"
+    return (*pieces, last)
+
+
+def _user_message(
+    parts: Sequence[str | Clip],
+    before: bytes,
+    pieces: list[bytes],
+    block: str,
+    encoded: Callable[[Clip], bytes],
+) -> bytes:
+    """Add a message of the user to `pieces`, after `before`; returns what follows the last one."""
+    before += b'{"role":"user","content":'
+    if not any(isinstance(part, Clip) for part in parts):
+        # Many text-only servers accept a plain string only.
+        return before + _dumps("\n".join(str(part) for part in parts)) + b"}"
+    before += b"["
+    for number, part in enumerate(parts):
         before += b"," if number else b""
         if isinstance(part, str):
             before += _dumps({"type": "text", "text": part})
             continue
-        opening, closing = _BLOCKS[settings.block]
+        opening, closing = _BLOCKS[block]
         pieces += [before + opening, encoded(part)]
         before = closing
-    return (*pieces, before + b"]}]}")
+    return before + b"]}"
 
 
 _BLOCKS = {

@@ -159,6 +159,7 @@ class AsrModel:
 
     max_clips = 1
     style = PromptStyle(letters=False)
+    writes = "transcript"
 
     def __init__(
         self,

@@ -76,6 +76,11 @@ class Cascade:
         """Set the reader's."""
         self.reader.style = style
 
+    @property
+    def multi_turn(self) -> bool:
+        """Whether the reader takes earlier turns."""
+        return capabilities(self.reader).multi_turn
+
     def identity(self) -> str:
         """Hash of both models and of what the listener is asked for."""
         return digest(canonical([self.listener.identity(), self.reader.identity()]))
