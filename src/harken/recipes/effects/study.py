@@ -4,7 +4,7 @@ A study is one file: a function that makes arms and exams of a `Ground`, and its
 written down before anything is run. An arm is a sequence of lessons (stages of `harken train` with
 their settings and items) from the common start. A claim is a signed sum of figures of arms on exams
 and a bound: it is supported where its interval is wholly beyond the bound, contradicted where it is
-wholly on the other side, and else undecided.
+wholly on the other side, and else undecided; with fewer than five seeds there is no verdict.
 """
 
 from __future__ import annotations
