@@ -38,6 +38,13 @@ def compose(
             "jinja file."
         ),
     ] = "auto",
+    choices: Annotated[
+        str,
+        typer.Option(
+            help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
+            "an option's text is the answer, which small language models manage better)."
+        ),
+    ] = "letters",
     copy_bases: Annotated[
         bool,
         typer.Option(
@@ -73,6 +80,7 @@ def compose(
         pool=pool,
         lora=lora or [],
         chat=chat,
+        choices=choices,
         copy_bases=copy_bases,
         name=name,
         seed=seed,

@@ -5,15 +5,22 @@ Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harken.errors import RunError
-from harken.models.base import MODEL_FILE
+from harken.errors import ConfigError, RunError
+from harken.models.base import MODEL_FILE, PromptStyle
 from harken.models.composed.model import compose_pretrained
 from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.net import GROUPS
+
+CHOICES: Mapping[str, PromptStyle] = {
+    "letters": PromptStyle(),
+    "text": PromptStyle(letters=False, hide_implied=True),
+}
+"""How the options of a question are listed: with letters, one of which is the answer, or bare; the
+answer is an option's text then, which small language models manage better."""
 
 
 def compose_model(
@@ -25,6 +32,7 @@ def compose_model(
     pool: int = 4,
     lora: Sequence[str] = (),
     chat: str = "auto",
+    choices: str = "letters",
     copy_bases: bool = False,
     name: str = "",
     seed: int = 0,
@@ -40,6 +48,7 @@ def compose_model(
         pool: encoder frames in one audio token.
         lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
         chat: how prompts are written; see `compose_pretrained`.
+        choices: how options are listed, one of `CHOICES`.
         copy_bases: see `compose_pretrained`.
         name: of the model; the folder's if empty.
         seed: see projector.
@@ -47,9 +56,12 @@ def compose_model(
     Raises:
         RunError: the folder has a model already.
         ModelError: a part that cannot be opened or composed.
-        ConfigError: an unknown encoder or projector, or adapters that make no sense.
+        ConfigError: an unknown encoder, projector or way to list options, or adapters that make no
+            sense.
     """
     parse_lora(lora)
+    if choices not in CHOICES:
+        raise ConfigError(f"choices is {choices!r} (accepted: {', '.join(CHOICES)})")
     if (out / MODEL_FILE).exists():
         raise RunError(
             "the folder has a model already", where=str(out), hint="Choose another --out."
@@ -59,6 +71,7 @@ def compose_model(
         lm,
         lora=";".join(lora),
         chat=chat,
+        style=CHOICES[choices],
         copy_bases=copy_bases,
         projector=projector,
         pool=pool,
