@@ -13,7 +13,7 @@ from harken.cli.main import app
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.models.learner import load_learner
-from harken.recipes.compose import CHOICES, compose_model
+from harken.recipes.compose import CHOICES, PromptFormat
 
 ASKED = Item("Which sound?", "rain", ("rain", "wind"))
 YES = Item("Is it rain?", "yes", ("yes", "no"))
@@ -32,6 +32,6 @@ def test_options_are_listed_as_the_model_was_composed_for(choices: str, tmp_path
     assert ("yes" in implied) is (choices == "letters")
 
 
-def test_another_way_to_list_options_is_refused(tmp_path: Path) -> None:
+def test_another_way_to_list_options_is_refused() -> None:
     with pytest.raises(ConfigError, match="accepted: letters, text"):
-        compose_model("encoder", "lm", tmp_path / "model", choices="numbers")
+        PromptFormat(choices="numbers")

@@ -69,7 +69,7 @@ def compose(
 
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
     """
-    from harken.recipes.compose import compose_model
+    from harken.recipes.compose import PromptFormat, compose_model
     from harken.report.text import table
 
     made = compose_model(
@@ -79,8 +79,7 @@ def compose(
         projector=projector,
         pool=pool,
         lora=lora or [],
-        chat=chat,
-        choices=choices,
+        prompts=PromptFormat(chat, choices),
         copy_bases=copy_bases,
         name=name,
         seed=seed,

@@ -6,6 +6,7 @@ Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,27 @@ CHOICES: Mapping[str, PromptStyle] = {
 answer is an option's text then, which small language models manage better."""
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """How the prompts of a composed model are written.
+
+    Attributes:
+        chat: the prompt format; see `compose_pretrained`.
+        choices: how options are listed, one of `CHOICES`.
+
+    Raises:
+        ConfigError: another way to list options.
+    """
+
+    chat: str = "auto"
+    choices: str = "letters"
+
+    def __post_init__(self) -> None:
+        """Refuse what is not in `CHOICES`."""
+        if self.choices not in CHOICES:
+            raise ConfigError(f"choices is {self.choices!r} (accepted: {', '.join(CHOICES)})")
+
+
 def compose_model(
     encoder: str,
     lm: str,
@@ -31,8 +53,7 @@ def compose_model(
     projector: str = "mlp",
     pool: int = 4,
     lora: Sequence[str] = (),
-    chat: str = "auto",
-    choices: str = "letters",
+    prompts: PromptFormat = PromptFormat(),
     copy_bases: bool = False,
     name: str = "",
     seed: int = 0,
@@ -47,8 +68,7 @@ def compose_model(
             `seed`.
         pool: encoder frames in one audio token.
         lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
-        chat: how prompts are written; see `compose_pretrained`.
-        choices: how options are listed, one of `CHOICES`.
+        prompts: how they are written.
         copy_bases: see `compose_pretrained`.
         name: of the model; the folder's if empty.
         seed: see projector.
@@ -56,12 +76,9 @@ def compose_model(
     Raises:
         RunError: the folder has a model already.
         ModelError: a part that cannot be opened or composed.
-        ConfigError: an unknown encoder, projector or way to list options, or adapters that make no
-            sense.
+        ConfigError: an unknown encoder or projector, or adapters that make no sense.
     """
     parse_lora(lora)
-    if choices not in CHOICES:
-        raise ConfigError(f"choices is {choices!r} (accepted: {', '.join(CHOICES)})")
     if (out / MODEL_FILE).exists():
         raise RunError(
             "the folder has a model already", where=str(out), hint="Choose another --out."
@@ -70,8 +87,8 @@ def compose_model(
         encoder,
         lm,
         lora=";".join(lora),
-        chat=chat,
-        style=CHOICES[choices],
+        chat=prompts.chat,
+        style=CHOICES[prompts.choices],
         copy_bases=copy_bases,
         projector=projector,
         pool=pool,
