@@ -85,7 +85,8 @@ class Claim:
         terms: (sign, arm, exam, condition): what is added up.
         above, below: the bound; one of them is given.
         unit: ``points`` (shares, told in percent) or ``nats``.
-        source: whose claim it is: ``paper``, or ``own`` for what the reading of a study needs.
+        source: whose claim it is: ``paper``, or ``own``: what harken's reward was made for, or what
+            the reading of a study needs.
     """
 
     text: str
