@@ -20,6 +20,8 @@ def practised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("tiny"), (*FAMILIES, "talk", "leaky"), 24)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_it_trains_in_four_stages_and_goes_on_where_it_stopped(
     practised: Path, tmp_path: Path
 ) -> None:
