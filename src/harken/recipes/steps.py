@@ -176,9 +176,9 @@ def _save_once(learner: Learner, folder: Path) -> None:
         )
 
 
-def curated_items(curated: Path) -> dict[str, list[Item]]:
-    """Label -> the training questions that `harken curate` gave it."""
-    return {label: items_of(curated / label) for label in LABELS}
+def curated_items(curated: Path, split: str = "train") -> dict[str, list[Item]]:
+    """Label -> the questions of a split (of all if it is empty) that `harken curate` gave it."""
+    return {label: items_of(curated / label, split) for label in LABELS}
 
 
 def labelled_items(data: Path, audio_root: Path | None = None) -> dict[str, list[Item]]:
