@@ -117,7 +117,7 @@ def test_what_is_no_run_and_what_is_not_finished_is_refused(tmp_path: Path) -> N
 
 
 def test_the_head_is_what_the_hub_and_a_release_read(tmp_path: Path) -> None:
-    bases = [{"source": "openai/whisper-base"}, {"source": "/home/me/weights/smollm2"}]
+    bases = [{"source": "openai/whisper-base"}, {"source": "/data/me/weights/smollm2"}]
     texts = CardTexts("apache-2.0", "a: small\n# listener", data=("LibriSpeech (CC BY 4.0)",))
     path = tmp_path / "README.md"
     write_model_card(path, model(tmp_path / "m", bases=bases), read_parts([exam(tmp_path)]), texts)
@@ -128,7 +128,7 @@ def test_the_head_is_what_the_hub_and_a_release_read(tmp_path: Path) -> None:
     values = {one["dataset"]["name"]: one["metrics"][0] for one in index["results"]}
     assert values["spoken"]["value"] == 1.0 and values["spoken"]["type"] == "accuracy"
     assert values["spoken, word errors"]["type"] == "wer" and head["metrics"] == ["accuracy", "wer"]
-    assert "/home/me" not in path.read_text()
+    assert "/data/me" not in path.read_text()
 
 
 def test_other_weights_than_those_measured_are_told(tmp_path: Path) -> None:

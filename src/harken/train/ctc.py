@@ -82,6 +82,16 @@ class CtcSettings(LoopSettings):
         return [*LoopSettings.faults(self), *filter(None, found)]
 
 
+def spoken_tokens(learner: Learner, text: str) -> tuple[int, ...]:
+    """The token ids of a text as it stands within a text: its first word as every other word.
+
+    Byte-level tokenizers write the space before a word into its token, so a word at the beginning
+    is another token; as a class of its own it would be learnt from the few clips that begin so.
+    """
+    within, alone = learner.tokenizer.encode(f" {text}"), learner.tokenizer.encode(text)
+    return within if len(within) <= len(alone) else alone
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
     """The text tokens in use in the answers, as classes of CTC from 1 on; 0 is the blank.
@@ -101,7 +111,7 @@ class Vocabulary:
         Raises:
             ConfigError: the blank is more than one token, or an answer has it.
         """
-        in_use = sorted({i for answer in answers for i in learner.tokenizer.encode(answer)})
+        in_use = sorted({i for answer in answers for i in spoken_tokens(learner, answer)})
         if blank:
             found = learner.tokenizer.encode(blank)
             if len(found) != 1 or found[0] in in_use:
@@ -122,7 +132,7 @@ class Vocabulary:
 
     def target(self, learner: Learner, item: Item) -> list[int]:
         """The classes of an item's answer."""
-        return [self.classes[token] for token in learner.tokenizer.encode(item.answer)]
+        return [self.classes[token] for token in spoken_tokens(learner, item.answer)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
