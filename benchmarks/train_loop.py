@@ -1,18 +1,22 @@
 """What the train loop costs beside the steps: loader time hidden, and two processes beside one.
 
-Run: ``OMP_NUM_THREADS=1 python benchmarks/train_loop.py`` (two idle cores; about five minutes).
+Run: ``OMP_NUM_THREADS=1 python benchmarks/train_loop.py`` (two idle cores; about ten minutes).
 
 ``loader``: the same training with each step prepared when it is asked for, and with the next step
 prepared while one runs. A round has both; ``hidden`` is the share of the waiting of the former that
 is gone in the latter. Features are augmented, so that every step computes them anew.
 
 ``processes``: the same steps in one process and in two (``torchrun``), each with one thread, in
-rounds; ``ratio`` is the median time of a step in one over that in two. Each process prepares every
-example and trains on its share.
+rounds; ``ratio`` is the median time of a step in one over that in two. Each process prepares its
+share of the examples and trains on it. Features are kept in memory, so a step is all training;
+``processes_loading`` is the same with none kept: every clip is decoded in the step that uses it.
+``work`` is the ratio of CPU seconds of a step, of the busier process where there are two: what the
+ratio would be at best. It says how the work is divided on a busy machine too, where times of wall
+clock say nothing.
 
-Times are seconds of wall clock, medians over rounds; ratios are taken within a round. The weights
-of both loaders are equal to the last bit, and those of one and two processes but for rounding; the
-benchmark stops if they are not.
+Times are medians over rounds; ratios are taken within a round. The weights of both loaders are
+equal to the last bit, and those of one and two processes but for rounding; the benchmark stops if
+they are not.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,7 +41,9 @@ from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import write_wav
 from harken.audio.probe import file_sha256
 from harken.item import Item
+from harken.models.composed import model as composed
 from harken.models.composed.model import ComposedModel
+from harken.models.engine.features import FeatureCache
 from harken.models.learner import Learner
 from harken.recipes.steps import run_stage
 from harken.runs import read_run
@@ -81,8 +88,31 @@ def trained(folder: Path, asked: argparse.Namespace, *, augment: bool) -> tuple[
         steps=asked.steps, batch=asked.batch, lr=1e-4, threads=1, augment=augment, checkpoint_s=0
     )
     run_stage("sft", learner, items(asked.sounds, asked.items, asked.seconds), settings, folder)
-    log = [line for line in read_run(folder / "sft").stream("log") if "waited_s" in line]
-    return learner.identity(), log[2:]
+    return learner.identity(), steps_of(folder)
+
+
+def steps_of(folder: Path) -> list[Any]:
+    """The log lines of the steps of a run but the first two."""
+    return [line for line in read_run(folder / "sft").stream("log") if "waited_s" in line][2:]
+
+
+def child(folder: Path, asked: argparse.Namespace) -> None:
+    """A training in one of the processes; CPU seconds of its steps go to ``cpu-RANK.json``."""
+    if asked.loading:
+        composed._features = FeatureCache(1)  # nothing fits
+    seconds: list[float] = []
+    plain = train_loop._Loop._step
+
+    def step(loop: Any, number: int) -> None:
+        before = time.process_time()
+        plain(loop, number)
+        seconds.append(time.process_time() - before)
+
+    train_loop._Loop._step = step  # type: ignore[method-assign]
+    with parallel.processes():
+        rank = parallel.rank()
+        trained(folder, asked, augment=False)
+    (folder / f"cpu-{rank}.json").write_text(json.dumps(seconds[2:]))
 
 
 def loader(asked: argparse.Namespace, root: Path) -> dict[str, float]:
@@ -110,30 +140,33 @@ def loader(asked: argparse.Namespace, root: Path) -> dict[str, float]:
     return {key: median(one[key] for one in rounds) for key in rounds[0]}
 
 
-def processes(asked: argparse.Namespace, root: Path) -> dict[str, float]:
+def processes(asked: argparse.Namespace, root: Path, *, loading: bool) -> dict[str, float]:
     """One process and two, in rounds."""
     rounds = []
     for number in range(asked.rounds):
-        seconds = {}
+        seconds, cpu, losses = {}, {}, {}
         for count in (1, 2):
-            folder = root / f"processes {number} {count}"
-            own = [f"--{name}={getattr(asked, name)}" for name in ("steps", "batch", "width")]
-            own += [f"--{name}={getattr(asked, name)}" for name in ("items", "seconds", "sounds")]
+            folder = root / f"processes {loading} {number} {count}"
+            names = ("steps", "batch", "width", "items", "seconds", "sounds")
+            own = [f"--{name}={getattr(asked, name)}" for name in names]
             subprocess.run(
                 [
                     sys.executable, "-m", "torch.distributed.run", "--standalone",
                     "--nproc-per-node", str(count), __file__, f"--child={folder}", *own,
+                    *(["--loading"] if loading else []),
                 ],
                 check=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stderr=subprocess.DEVNULL,
             )  # fmt: skip
-            log = [line for line in read_run(folder / "sft").stream("log") if "waited_s" in line]
-            seconds[count] = median(line["s"] for line in log[2:])
-            losses = [record["loss"] for record in read_run(folder / "sft").stream("metrics")]
-            seconds[f"loss {count}"] = losses[-1]
-        assert abs(seconds["loss 1"] - seconds["loss 2"]) < 1e-3, "other losses in two processes"
-        rounds.append({"one_s": seconds[1], "two_s": seconds[2], "ratio": seconds[1] / seconds[2]})
+            seconds[count] = median(line["s"] for line in steps_of(folder))
+            files = [folder / f"cpu-{rank}.json" for rank in range(count)]
+            cpu[count] = max(median(json.loads(file.read_text())) for file in files)
+            metrics = list(read_run(folder / "sft").stream("metrics"))
+            losses[count] = metrics[-1]["loss"]
+        assert abs(losses[1] - losses[2]) < 1e-3, "other losses in two processes"
+        times = {"one_s": seconds[1], "two_s": seconds[2], "ratio": seconds[1] / seconds[2]}
+        rounds.append(times | {"one_cpu_s": cpu[1], "two_cpu_s": cpu[2], "work": cpu[1] / cpu[2]})
     return {key: median(one[key] for one in rounds) for key in rounds[0]}
 
 
@@ -142,17 +175,17 @@ def main() -> None:
     parser.add_argument("--part", choices=["loader", "processes", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--items", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--sounds", type=Path)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--loading", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     progress.quiet()
     if asked.child:
-        with parallel.processes():
-            trained(asked.child, asked, augment=False)
+        child(asked.child, asked)
         return
     with tempfile.TemporaryDirectory() as root:
         asked.sounds = asked.sounds or Path(root) / "sounds"
@@ -160,7 +193,8 @@ def main() -> None:
         if asked.part != "processes":
             found["loader"] = loader(asked, Path(root))
         if asked.part != "loader":
-            found["processes"] = processes(asked, Path(root))
+            found["processes"] = processes(asked, Path(root), loading=False)
+            found["processes_loading"] = processes(asked, Path(root), loading=True)
     print(json.dumps(found, indent=2))
 
 

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "harken"
 LAYERS = (
     ("errors",),
     ("parsing",),
-    ("cache", "config", "files", "hashing", "progress", "registry", "threads", "times"),
+    ("cache", "config", "files", "hashing", "listed", "progress", "registry", "threads", "times"),
     ("audio", "labels", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),

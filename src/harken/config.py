@@ -7,7 +7,7 @@ error that suggests the closest known keys, and all faults are reported at once.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,14 +38,27 @@ def read_values(path: Path | None = None, overrides: Sequence[str] = ()) -> dict
     return values
 
 
-def build(model: type[M], values: dict[str, Any], *, where: str) -> M:
-    """Validate `values` against a pydantic model, turning its errors into one ConfigError."""
+def build(
+    model: type[M],
+    values: dict[str, Any],
+    *,
+    where: str,
+    refused: Mapping[str, str] | None = None,
+) -> M:
+    """Validate `values` against a pydantic model, turning its errors into one ConfigError.
+
+    Args:
+        model: of the values.
+        values: by key, nested.
+        where: they were read.
+        refused: ``part.key`` of unknown settings -> why there is none.
+    """
     from pydantic import ValidationError
 
     try:
         return model.model_validate(values)  # type: ignore[attr-defined, no-any-return]
     except ValidationError as error:
-        faults = [_explain(model, fault) for fault in error.errors()]
+        faults = [_explain(model, fault, refused or {}) for fault in error.errors()]
         raise ConfigError(
             "; ".join(faults), where=where, hint=f"{len(faults)} setting(s) to fix"
         ) from None
@@ -83,7 +96,10 @@ def settings_of(
         shapes[name] = (inner, inner())
     whole = create_model("settings", __config__=ConfigDict(extra="forbid"), **shapes)
     values = {k: v for k, v in read_values(path, overrides).items() if k not in apart}
-    found: Any = build(whole, values, where=str(path or "the command line"))
+    refused = {f"{name}.{key}": why for name, part in parts.items()
+               for key, why in getattr(part, "refused", {}).items()}  # fmt: skip
+    place = str(path or "the command line")
+    found: Any = build(whole, values, where=place, refused=refused)
     made: dict[str, Any] = {}
     faults: list[tuple[str, ConfigError]] = []
     for name, part in parts.items():
@@ -157,9 +173,11 @@ def _override(values: dict[str, Any], override: str) -> None:
         ) from None
 
 
-def _explain(model: Any, fault: Any) -> str:
+def _explain(model: Any, fault: Any, refused: Mapping[str, str]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
+        if place in refused:
+            return f"{place} is not possible: {refused[place]}"
         for part in fault["loc"][:-1]:
             model = model.model_fields[part].annotation
         near = difflib.get_close_matches(str(fault["loc"][-1]), model.model_fields, n=2)

@@ -28,6 +28,7 @@ import harken
 from harken import files
 from harken.errors import RunError
 from harken.hashing import seal_fits, sealed
+from harken.listed import listed
 from harken.parsing import drop_partial_line, line_of, load_json, parse_json, record_of
 
 FIRST, LAST, LOG, SUMS = "run.json", "done.json", "log", "checksums.json"
@@ -70,7 +71,7 @@ class Run:
                 found = sorted(path.name for path in folder.glob("*.jsonl"))
                 if found or (folder / LAST).is_file():
                     raise RunError(
-                        f"the folder has records but no {FIRST}: {', '.join(found[:5])}",
+                        f"the folder has records but no {FIRST}: {listed(found, 5)}",
                         where=str(folder),
                         hint="Choose another folder.",
                     )
@@ -357,9 +358,8 @@ def read_run(folder: Path | str) -> Run:
 def _same_spec(folder: Path, asked: dict[str, Any]) -> None:
     differ = files.differences(_read_spec(folder), asked)
     if differ:
-        more = f"; and {len(differ) - 8} more" if len(differ) > 8 else ""
         raise RunError(
-            "the folder holds a run with other settings: " + "; ".join(differ[:8]) + more,
+            f"the folder holds a run with other settings: {listed(differ, 8, between='; ')}",
             where=str(folder),
             hint="Use the same settings to resume, or choose another folder.",
         )

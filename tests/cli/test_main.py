@@ -21,7 +21,7 @@ from harken.report.text import printable, table
 
 def harken(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from harken.cli.main import main; main()", *words],
+        [sys.executable, "-m", "harken", *words],
         capture_output=True,
         text=True,
         cwd=cwd,

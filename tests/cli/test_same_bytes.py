@@ -68,6 +68,7 @@ COMMANDS: dict[str, list[str]] = {
         "compose --encoder ../parts/encoder --lm ../parts/lm --lora lm:2 -o adapted --json",
         "merge adapted -o merged --json",
     ],
+    "effect": ["effect time --size smoke --seeds 1 --model harken-mini -o effects --json"],
     "export": ["export adapted -o exported --copy-bases --json"],
     "card": [
         "card tuned/model after guessed --train tuned --beside guess=guessed -o card/README.md "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_chat import encoder_folder, lm_folder
+from chat_parts import encoder_folder, lm_folder
 
 from harken.models.composed.model import ComposedModel, compose_pretrained
 from harken.models.composed.release import release_model

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from chat_parts import encoder_folder, lm_folder
 from safetensors.torch import load_file
-from test_chat import encoder_folder, lm_folder
 
 from harken.ask.prompt import make_prompt
 from harken.errors import ModelError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tiny_qwen2_audio
 import torch
-from test_chat import encoder_folder, lm_folder
+from chat_parts import encoder_folder, lm_folder
 from tiny import write
 from typer.testing import CliRunner
 

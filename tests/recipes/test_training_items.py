@@ -14,7 +14,14 @@ from harken.errors import DataError
 from harken.item import Item
 from harken.recipes import run as run_module
 from harken.recipes.run import train
-from harken.recipes.steps import items_of, reward_signal, signal_text, training_items
+from harken.recipes.steps import (
+    divided,
+    items_of,
+    other_splits,
+    reward_signal,
+    signal_text,
+    training_items,
+)
 from harken.runs import Run
 from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
@@ -44,6 +51,26 @@ def test_items_come_from_folders_and_files_alike(kind: str, tmp_path: Path) -> N
 def test_a_list_that_names_no_split_is_taken_whole(tmp_path: Path) -> None:
     write_jsonl(items("", ""), tmp_path / "d.jsonl")
     assert len(training_items(tmp_path / "d.jsonl")) == 2
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "others"),
+    [
+        (("train", "test", "train", "dev"), [0, 2], [1, 3]),
+        (("", "", ""), [0, 1, 2], []),
+        (("train", "train"), [0, 1], []),
+        (("train", "", "held"), [0], [1, 2]),  # where some name a split, no other is trained on
+    ],
+)
+def test_no_item_is_in_training_and_in_another_split(
+    splits: tuple[str, ...], train: list[int], others: list[int], tmp_path: Path
+) -> None:
+    there = items(*splits)
+    write_jsonl(there, tmp_path / "d.jsonl")
+    found = divided(tmp_path / "d.jsonl")
+    assert found == ([there[n] for n in train], [there[n] for n in others])
+    assert training_items(tmp_path / "d.jsonl") == found[0]
+    assert other_splits(tmp_path / "d.jsonl") == found[1]
 
 
 def test_without_training_items_the_splits_found_are_told(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_what_is_no_run_and_what_is_not_finished_is_refused(tmp_path: Path) -> N
 
 
 def test_the_head_is_what_the_hub_and_a_release_read(tmp_path: Path) -> None:
-    bases = [{"source": "openai/whisper-base"}, {"source": "/home/me/weights/smollm2"}]
+    bases = [{"source": "openai/whisper-base"}, {"source": "/data/me/weights/smollm2"}]
     texts = CardTexts("apache-2.0", "a: small\n# listener", data=("LibriSpeech (CC BY 4.0)",))
     path = tmp_path / "README.md"
     write_model_card(path, model(tmp_path / "m", bases=bases), read_parts([exam(tmp_path)]), texts)
@@ -128,7 +128,7 @@ def test_the_head_is_what_the_hub_and_a_release_read(tmp_path: Path) -> None:
     values = {one["dataset"]["name"]: one["metrics"][0] for one in index["results"]}
     assert values["spoken"]["value"] == 1.0 and values["spoken"]["type"] == "accuracy"
     assert values["spoken, word errors"]["type"] == "wer" and head["metrics"] == ["accuracy", "wer"]
-    assert "/home/me" not in path.read_text()
+    assert "/data/me" not in path.read_text()
 
 
 def test_other_weights_than_those_measured_are_told(tmp_path: Path) -> None:
@@ -168,6 +168,20 @@ def test_other_models_stand_beside_by_part(tmp_path: Path) -> None:
     assert "| p | 90.0 (80.0–100.0) | 50.0 (40.0–60.0) under none | – |" in path.read_text()
 
 
+def test_other_trainings_stand_beside_this_one(tmp_path: Path) -> None:
+    stage(tmp_path / "all" / "ctc", "a", "b", [0.0, 0.4])
+    stage(tmp_path / "all" / "align", "b", "c", [0.4, 0.9])
+    stage(tmp_path / "less" / "align", "a", "c", [0.0, 0.05, 0.06])
+    found = {name: read_trainings([tmp_path / name]) for name in ("all", "less")}
+    path = tmp_path / "README.md"
+    write_model_card(path, model(tmp_path / "m"), [part(0.9, 0.8)], TEXTS, found["all"],
+                     ablations={"without ctc": found["less"], "nothing": []})  # fmt: skip
+    text = path.read_text()
+    assert "| this model | 20 | align | +0.90 (+0.80 to +1.00) | 50.0" in text
+    assert "| without ctc | 20 | align | +0.06 (−0.04 to +0.16) | 50.0" in text
+    assert "| nothing | 0 | – | – | – |" in text
+
+
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     world = make_world(tmp_path, evil=True)
     texts = CardTexts("mit", EVIL, name=EVIL + "\n---\nlicense: evil", data=(EVIL,),
@@ -194,7 +208,7 @@ def test_the_command(tmp_path: Path) -> None:
     told = json.loads(made.stdout)
     assert told["parts"] == 5 and "s: identify" in told["cannot"] and "spoken" not in told["cannot"]
     assert "What it cannot do" in out.read_text() and "s: identify" in out.read_text()
-    for wrong, error in ((["--beside", "x"], ConfigError), (["--beside", "=y"], ConfigError)):
+    for wrong, error in ((["--beside", "x"], ConfigError), (["--ablation", "=y"], ConfigError)):
         found = run.invoke(app, [*words, "--summary", "s", *wrong])
         assert isinstance(found.exception, error)
     words[1] = str(tmp_path)

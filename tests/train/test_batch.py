@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whole_batch import make_batch
 
 from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan
@@ -13,7 +14,7 @@ from harken.errors import DataError
 from harken.models.engine.batch import ClipText
 from harken.runs import Run
 from harken.train.augment import augment, loose, mask
-from harken.train.batch import BatchSettings, epoch_picks, grouped, make_batch, make_example
+from harken.train.batch import BatchSettings, epoch_picks, grouped, make_example
 from harken.train.text_clips import as_text, clip_labels
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from tiny_audio import NAMES, alike, mini, named

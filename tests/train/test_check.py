@@ -17,13 +17,13 @@ from harken.ask.rewards.load import REWARDS
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
+from harken.listed import items_listed
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run
 from harken.train.align import AlignSettings, align
 from harken.train.check import SHOWN, check_items, used
 from harken.train.grpo import grpo
 from harken.train.grpo_settings import GrpoSettings
-from harken.train.listed import items_listed
 from harken.train.objective import MicroBatch, Objective, Prepared
 from harken.train.optimiser import require_finite
 from harken.train.sft import SftSettings, sft

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from chat_parts import lm_folder
 from learner_kinds import KINDS, learner_folders, projecting
 from stopped import stop_at_append
 
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, DataError
 from harken.item import Item
+from harken.models.engine.tokenizer import TextTokenizer
 from harken.models.learner import Learner, load_learner
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train import ctc as stage
-from harken.train.ctc import CtcSettings, Vocabulary
+from harken.train.ctc import CtcSettings, Vocabulary, spoken_tokens
 from tiny_audio import NAMES, alike, mini, named, sound
 
 FEW: dict[str, Any] = {"steps": 3, "batch": 3, "threads": 1, "lr": 1e-2, "evaluate_every": 2}
@@ -157,6 +159,15 @@ def test_nothing_is_measured_where_nothing_is_held_out(tmp_path: Path) -> None:
     run_stage("ctc", mini(), items(tmp_path), CtcSettings(**FEW, held_out=0.0), tmp_path / "run")
     records = read_run(tmp_path / "run" / "ctc").records("evaluations")
     assert records and all("token_error_rate" not in record for record in records)
+
+
+def test_a_first_word_is_the_class_that_it_is_within_a_text(tmp_path: Path) -> None:
+    learner: Learner = mini()
+    learner.tokenizer = TextTokenizer.open(lm_folder(tmp_path / "lm"), {})
+    encode = learner.tokenizer.encode
+    assert spoken_tokens(learner, "clicks") == encode(" clicks") != encode("clicks")
+    # Where the space would be a token of its own, it is nothing that is said.
+    assert spoken_tokens(learner, "xy") == encode("xy")
 
 
 def test_the_blank_is_a_token_that_no_answer_has() -> None:

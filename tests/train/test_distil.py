@@ -13,6 +13,7 @@ import torch
 from learner_kinds import KINDS, learner_folders, projecting
 from stopped import stop_at_append
 
+from harken.ask.option_order import shuffled_order
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.learner import Learner, load_learner
@@ -87,7 +88,8 @@ def test_the_student_comes_to_answer_as_the_teacher(tmp_path: Path) -> None:
 
 def pairs(learner: Learner, folder: Path) -> list[Any]:
     known, _ = with_their_texts(items(folder))
-    return [text_pair(learner, one, {}, np.random.default_rng(0)) for one in known]
+    orders = [shuffled_order(one.item, np.random.default_rng(0)) for one in known]
+    return [text_pair(learner, one, {}, order) for one, order in zip(known, orders, strict=True)]
 
 
 def test_the_teacher_reads_the_texts_and_the_question_in_the_same_order(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Settled:
     def __init__(
         self, learner: ComposedModel, start: ComposedModel, items: list[Item], how: DpoSettings
     ) -> None:
-        from harken.train.dpo import _Scored, pair_loss
+        from harken.train.dpo import ScoredPair, pair_loss
         from harken.train.preferences import tokenized_pair
 
         scored = []
@@ -106,7 +106,7 @@ class Settled:
                 chosen, rejected = (
                     start.engine.token_logprobs([one])[0] for one in (pair.chosen, pair.rejected)
                 )
-            scored.append(_Scored(pair, chosen, rejected))
+            scored.append(ScoredPair(pair, chosen, rejected))
         loss, self.metrics = pair_loss(learner, scored, how)
         self.loss = float(loss.detach())
 

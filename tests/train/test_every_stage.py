@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from learner_kinds import KINDS, learner_folders, projecting
+from learner_kinds import KINDS, adapted, learner_folders, projecting
 
 from harken.ask.prompt import make_prompt
 from harken.item import Item
@@ -119,22 +118,6 @@ def opened(kind: str, dtype: str, name: str, folders: dict[str, str], items: lis
         run_stage("sft", learner, few, taught, folder.with_suffix(".runs"))
         learner.save(folder)
     return load_learner(str(folder), dtype=dtype)
-
-
-def adapted(learner: Learner) -> Learner:
-    """With adapters that change something, and replies that end as soon as they are cut."""
-    learner.add_lora(rank=2, alpha=4)
-    with torch.no_grad():
-        for number, (name, tensor) in enumerate(learner.net.named_parameters()):
-            if "lora_B" in name:
-                tensor.normal_(0, 0.1, generator=torch.Generator().manual_seed(number))
-    plain = learner.engine.generate
-
-    def generate(*given: Any, **named: Any) -> Any:
-        return [replace(reply, ended=True) for reply in plain(*given, **named)]
-
-    learner.engine.generate = generate  # type: ignore[method-assign]
-    return learner
 
 
 class Killed(Exception):

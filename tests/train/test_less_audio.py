@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from whole_batch import make_batch
 
 from harken.audio.clip import Clip, noise, silence
 from harken.audio.load import duration_s, load, require_heard
 from harken.errors import ConfigError
 from harken.item import Item
-from harken.train.batch import BatchSettings, grouped, make_batch
+from harken.train.batch import BatchSettings, grouped
 from harken.train.less_audio import NOTHING, drop_audio, unheard
 from tiny_audio import NAMES, alike, mini, named, sound
 

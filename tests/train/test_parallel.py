@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,13 @@ from two_processes import learner_of, train
 
 from harken.errors import ConfigError
 from harken.models.learner import load_learner
-from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train import parallel
 from harken.train.checkpoint import open_stage
-from harken.train.objective import MicroBatch, pieces
+from harken.train.objective import Made, MicroBatch, Prepared, pieces, prepared
 from harken.train.parallel import Follower, processes
-from harken.train.stages import STAGES
-from harken.train.step import own_share
+from harken.train.step import whole_step
 from paths import REPO
-from tiny_audio import mini
 
 JOBS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -55,7 +53,7 @@ def launch(
         "--nproc-per-node", str(count), program, str(root),
         json.dumps({"parallel": kind, "jobs": jobs}),
     ]  # fmt: skip
-    paths = [str(REPO / "src"), str(REPO / "tests")]
+    paths = [str(REPO / "src"), *(path for path in sys.path if path.startswith(str(REPO)))]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=280)
     assert (done.returncode != 0) is bool(ends), done.stderr[-3000:]
@@ -65,17 +63,21 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_learner(str(folder / "model")).state()
 
 
-def assert_close(one: Path, other: Path, kind: str = "") -> None:
+def assert_close(one: Path, other: Path, kind: str = "", stage: str = "sft") -> None:
     """The same steps, but for rounding."""
     ours, theirs, start = weights(one), weights(other), learner_of(kind).state()
-    moved = sum(float((start[n] - t).double().square().sum()) for n, t in ours.items())
+    same = [n for n, t in ours.items() if start[n].shape == t.shape]  # tokens may have been added
+    moved = sum(float((start[n] - ours[n]).double().square().sum()) for n in same)
     apart = sum(float((theirs[n] - t).double().square().sum()) for n, t in ours.items())
     assert moved > 0 and (apart / moved) ** 0.5 < 2e-3
     for name, tensor in ours.items():
         assert float((theirs[name] - tensor).abs().max()) < 2e-4, name
-    records = [read_run(folder / "sft").records("metrics") for folder in (one, other)]
+    records = [read_run(folder / stage).records("metrics") for folder in (one, other)]
     for mine, its in zip(*records, strict=True):
+        tied = abs(mine.get("margin", 1.0)) < 1e-5  # which answer is ahead is rounding then
         for key, value in mine.items():
+            if tied and key == "accuracy":
+                continue
             same = (
                 value if isinstance(value, str | None) else pytest.approx(value, rel=1e-3, abs=1e-5)
             )
@@ -143,19 +145,52 @@ def test_one_process_resumes_what_it_left_in_two(tmp_path: Path) -> None:
     assert_close(tmp_path / "whole", tmp_path / "cut")
 
 
-def micros(*sizes: int) -> list[MicroBatch]:
-    return [MicroBatch(str(n), size) for n, size in enumerate(sizes)]
+def counted(piece: Sequence[int]) -> Made:
+    """A micro-batch of numbers that weighs as much as they do together."""
+    return Made(list(piece), sum(piece), {"numbers": len(piece), "sum": sum(piece)})
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
-@pytest.mark.parametrize("tokens", [(3,), (3, 5), (1, 2, 3, 4, 5), (7, 7, 7, 1)])
-def test_every_micro_batch_has_its_share_once(tokens: tuple[int, ...], size: int) -> None:
-    shares = [own_share(micros(*tokens), rank, size) for rank in range(size)]
-    assert len({len(own) for own in shares}) == 1  # all take part in as many passes
-    taken = [(micro.batch, share) for own in shares for micro, share in own if share]
-    assert sorted(taken) == [(str(n), own / sum(tokens)) for n, own in enumerate(tokens)]
-    padded = [micro.batch for own in shares for micro, share in own if not share]
-    assert set(padded) <= {"0"}
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("numbers", [(3,), (3, 5), (1, 2, 3, 4, 5), (7, 7, 7, 1)])
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_every_thing_is_prepared_by_one_process_and_counts_once(
+    numbers: tuple[int, ...], size: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "size", lambda: size)
+    asked: list[list[int]] = []
+    found: list[Prepared] = []
+    for rank in range(size):
+        monkeypatch.setattr(parallel, "rank", lambda rank=rank: rank)
+        made: list[int] = []
+
+        def make(piece: Sequence[int], made: list[int] = made) -> Made:
+            made += piece
+            return counted(piece)
+
+        found.append(prepared(numbers, batch, make))
+        asked.append(made)
+    assert len({len(own.micro_batches) for own in found}) == 1  # all take part in as many passes
+    taken = [micro for own in found for micro in own.micro_batches]
+    kept = [number for micro in taken if micro.weight for number in micro.batch]
+    assert sorted(kept) == sorted(numbers)
+    assert sum(micro.weight for micro in taken) == sum(numbers)
+    for name, whole in (("numbers", len(numbers)), ("sum", sum(numbers))):
+        assert sum(own.counts[name] for own in found) == whole
+    extra = [micro.batch for micro in taken if not micro.weight]
+    assert all(one == taken[0].batch for one in extra)
+    if len(numbers) >= size > 1:  # none prepares all
+        assert all(len(own) <= -(-len(numbers) // size) + len(extra) for own in asked)
+        assert all(len(own) < len(numbers) for own in asked)
+
+
+def test_the_step_sums_weights_and_counts_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes with 3 and 5 answer tokens each has its share in 8."""
+    own = Prepared([MicroBatch("a", 3)], {"clips": 2, "audio_tokens": 40})
+    other = [5.0, 1.0, 30.0]
+    monkeypatch.setattr(
+        parallel, "summed", lambda values: [a + b for a, b in zip(values, other, strict=True)]
+    )
+    assert whole_step(own) == (8.0, {"clips": 3, "audio_tokens": 70})
 
 
 def test_pieces_are_enough_for_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +201,9 @@ def test_pieces_are_enough_for_all_processes(monkeypatch: pytest.MonkeyPatch) ->
         assert [len(part) for part in found] == expected
         assert [thing for part in found for thing in part] == list(range(8))
     assert [len(part) for part in pieces(range(8), 1)] == [1] * 8
+    monkeypatch.setattr(parallel, "size", lambda: 2)
+    assert [len(part) for part in pieces(range(6), 2)] == [2, 2, 1, 1]  # none waits for the other
+    assert [len(part) for part in pieces(range(5), 8)] == [3, 2] and pieces((), 3) == []
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])
@@ -192,37 +230,6 @@ def test_a_follower_reads_and_does_not_write(tmp_path: Path) -> None:
         assert follower.records("metrics") == [{"step": 0}]
         assert not follower.done
         assert sorted(p.name for p in run.folder.glob("*.json*")) == ["metrics.jsonl", "run.json"]
-
-
-@pytest.mark.parametrize(
-    ("stage", "changes", "alone"),
-    [
-        ("idk", {}, True),
-        ("ctc", {}, True),
-        ("distil", {}, True),
-        ("activation", {}, True),
-        ("grpo", {"rollouts": "openai:m@http://127.0.0.1:1/v1", "push": "none"}, True),
-        ("grpo", {}, False),
-        ("sft", {}, False),
-        ("dpo", {}, False),
-    ],
-)
-def test_a_stage_that_is_untested_in_several_processes_is_refused_there(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    stage: str,
-    changes: dict[str, Any],
-    alone: bool,
-) -> None:
-    settings = STAGES.get(stage).settings(**changes)
-    STAGES.get(stage).require_processes(1, settings)
-    if not alone:
-        STAGES.get(stage).require_processes(2, settings)
-        return
-    monkeypatch.setattr(parallel, "size", lambda: 2)
-    with pytest.raises(ConfigError, match=r"in 2 processes.*not been tested") as caught:
-        run_stage(stage, mini(), [], settings, tmp_path)
-    assert caught.value.exit_code == 2 and not list(tmp_path.iterdir())
 
 
 def test_alone_nothing_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:

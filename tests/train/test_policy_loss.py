@@ -10,7 +10,6 @@ import torch
 from harken.train.grpo_turn import ReplyBatch, micro_batches
 from harken.train.objective import MicroBatch
 from harken.train.policy_loss import PolicyLoss, advantages, grpo_loss, kl_k3, row_means
-from harken.train.step import own_share
 
 
 def test_advantages_by_hand() -> None:
@@ -130,7 +129,8 @@ def test_parts_of_a_step_have_the_gradient_of_the_whole(
 
     def gradient(parts: list[MicroBatch]) -> torch.Tensor:
         new.grad, at = None, 0
-        for micro, part in own_share(parts, 0, 1):
+        total = sum(micro.weight for micro in parts)
+        for micro in parts:
             own = micro.batch
             sizes = torch.tensor([one.answer_tokens for one in own.examples])
             rows = torch.arange(len(sizes)).repeat_interleave(sizes)
@@ -138,7 +138,7 @@ def test_parts_of_a_step_have_the_gradient_of_the_whole(
             at += len(rows)
             loss = grpo_loss(mine, own.old, own.reference, own.advantage, rows, how, own.weights,
                              own.kept)  # fmt: skip
-            (loss * part).backward()
+            (loss * micro.weight / total).backward()
         assert new.grad is not None and at == 18
         return new.grad.clone()
 

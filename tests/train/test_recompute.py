@@ -9,12 +9,13 @@ import tiny_audioflamingo3
 import tiny_qwen2_audio
 import torch
 from tiny import write
+from whole_batch import make_batch
 
 from harken.models.learner import Learner, load_learner
 from harken.models.native.families import FAMILIES
 from harken.runs import Run
 from harken.train.answers import TrainSettings, train_on_answers
-from harken.train.batch import BatchSettings, grouped, make_batch
+from harken.train.batch import BatchSettings, grouped
 from harken.train.losses import answer_loss
 from harken.train.recompute import blocks, recomputed
 from harken.train.step import set_modes

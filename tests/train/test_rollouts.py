@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from thread_processes import ThreadProcesses
 
 from harken.ask.rewards.base import Reward, SampledReply
 from harken.ask.rewards.load import REWARDS
@@ -17,12 +18,14 @@ from harken.ask.scorers.load import SCORERS
 from harken.errors import ConfigError, NoSignal
 from harken.item import Item
 from harken.models.base import Reply
+from harken.models.composed.model import ComposedModel
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train import parallel
 from harken.train.grpo import grpo
 from harken.train.grpo_settings import GrpoSettings
-from harken.train.grpo_turn import GrpoTurns
+from harken.train.grpo_turn import GrpoTurns, ReplyBatch
+from harken.train.parallel import Follower
 from harken.train.rollouts import LocalRollouts, Rollout, RolloutLog
 from harken.train.signal_watch import SignalWatch
 from tiny_audio import NAMES, alike, mini, named
@@ -150,33 +153,61 @@ def test_a_stage_without_signal_ends_after_its_patience(
         assert len(lines(tmp_path / "run" / "grpo")) == 5 * 6
 
 
-class Elsewhere:
-    """Where replies are sampled in another process: none is asked for here."""
+class Counting(LocalRollouts):
+    """Keeps the rows that its learner samples."""
 
-    def sample(self, asked: Any, turn: int, logprobs: bool) -> list[Rollout]:
-        raise AssertionError
+    def __init__(self, learner: ComposedModel, settings: GrpoSettings) -> None:
+        super().__init__(learner, settings.sampling)
+        self.rows: list[int] = []
+        plain = learner.sample
+
+        def sample(prompts: Any, *how: Any, **named: Any) -> Any:
+            self.rows += prompts
+            return plain(prompts, *how, **named)
+
+        learner.sample = sample  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("turn", [0, 1, 5])
-def test_of_several_processes_one_samples_and_all_learn_from_its_replies(
-    turn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("turn", [0, 4])
+@pytest.mark.parametrize("changes", [{}, {"reuse": 2, "token_share": 0.5, "parity_every": 2}])
+def test_of_several_processes_each_samples_its_share_and_all_learn_from_all_replies(
+    count: int, turn: int, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner, asked = mini(1), items(tmp_path)
-    settings, run = GrpoSettings(**FEW), Run.open(tmp_path / "run", {})
+    """The groups are divided; replies, rewards and metrics are those of one process."""
+    asked = items(tmp_path)
+    signal = {"rewards": "accuracy=1,length=1", "reward_settings": {"length": {"limit": 1}}}
+    settings = GrpoSettings(**{**FEW, "steps": 8, "checkpoint_every": 2, **signal, **changes})
 
-    def turns(source: Any) -> GrpoTurns:
-        return GrpoTurns(learner, asked, settings, source, None, {})
+    def written(run: Run) -> list[tuple[Any, ...]]:
+        return [(r["item"], r["number"], r["ids"], r["parts"]) for r in run.records("rollouts")]
 
-    shared: list[Any] = []
-    monkeypatch.setattr(parallel, "share", lambda value: shared.append(value) or value)
-    log = RolloutLog(run, "grpo", 0)
-    first, about = turns(LocalRollouts(learner, settings.sampling)).make(turn, log)
-    monkeypatch.setattr(parallel, "rank", lambda: 1)
-    monkeypatch.setattr(parallel, "share", lambda value: shared[0])
-    second, its = turns(Elsewhere()).make(turn, RolloutLog(run, "other", 0))
-    assert its == about and len(shared) == 1
-    assert second.examples == first.examples and torch.equal(second.advantage, first.advantage)
-    assert run.count("rollouts") == 6  # written once
+    def made(run: Run, learner: ComposedModel) -> tuple[list[int], ReplyBatch, dict[str, Any]]:
+        source = Counting(learner, settings)
+        turns = GrpoTurns(learner, asked, settings, source, None, {})
+        return source.rows, *turns.make(turn, RolloutLog(run, "grpo", 0))
+
+    alone = Run.open(tmp_path / "one", {})
+    rows, batch, about = made(alone, mini(1))
+    run = Run.open(tmp_path / "run", {})
+    with monkeypatch.context() as patch:
+        together = ThreadProcesses(patch, count)
+        learners = [mini(1) for _ in range(count)]  # here: threads share torch's generator
+        runs = [run, *(Follower(tmp_path / "run", {}) for _ in range(1, count))]
+        found = together.run(lambda rank: made(runs[rank], learners[rank]))
+    shares = [own for own, *_ in found]
+    assert sorted(row for own in shares for row in own) == sorted(rows)
+    assert all(len(own) < len(rows) for own in shares)  # none samples all
+    for _, its, metrics in found:
+        assert metrics.keys() == about.keys()
+        for name, value in about.items():
+            assert metrics[name] == pytest.approx(value, abs=1e-5), name
+        assert [one.ids for one in its.examples] == [one.ids for one in batch.examples]
+        assert torch.equal(its.advantage, batch.advantage)
+        for mine, known in ((its.old, batch.old), (its.weights, batch.weights)):
+            assert (mine is None) is (known is None)
+            assert mine is None or known is None or torch.allclose(mine, known, atol=1e-5)
+    assert batch.examples and written(run) == written(alone)  # once
 
 
 @pytest.mark.parametrize("changes", [{}, {"kl": 0.1}, {"groups": ("projector",)}])

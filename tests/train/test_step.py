@@ -52,7 +52,9 @@ def test_accumulation_has_the_gradient_of_one_batch(
 
 def test_a_mean_of_means_would_be_told_apart(tmp_path: Path) -> None:
     """The micro-batches of these items have different numbers of answer tokens."""
-    from harken.train.batch import BatchSettings, grouped, make_batch
+    from whole_batch import make_batch
+
+    from harken.train.batch import BatchSettings, grouped
     from harken.train.objective import pieces
 
     batch = make_batch(mini(), grouped(mixed(tmp_path), 1), BatchSettings(), 8, 0, 0)

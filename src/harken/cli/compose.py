@@ -38,6 +38,13 @@ def compose(
             "jinja file."
         ),
     ] = "auto",
+    choices: Annotated[
+        str,
+        typer.Option(
+            help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
+            "an option's text is the answer, which small language models manage better)."
+        ),
+    ] = "letters",
     copy_bases: Annotated[
         bool,
         typer.Option(
@@ -62,7 +69,7 @@ def compose(
 
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
     """
-    from harken.recipes.compose import compose_model
+    from harken.recipes.compose import PromptFormat, compose_model
     from harken.report.text import table
 
     made = compose_model(
@@ -72,7 +79,7 @@ def compose(
         projector=projector,
         pool=pool,
         lora=lora or [],
-        chat=chat,
+        prompts=PromptFormat(chat, choices),
         copy_bases=copy_bases,
         name=name,
         seed=seed,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harken.cli.options import AudioRoot, Json, finish
+from harken.listed import listed
 
 Features = Annotated[
     str,
@@ -72,5 +73,6 @@ def features(
             f"{found['counts']['removed']} entries were removed for space: raise limit_gb, or "
             "keep them as float16."
         )
-    lines += [f"{one['clip']}: {one['reason']}" for one in found["failures"][:SHOWN]]
+    failed = [f"{one['clip']}: {one['reason']}" for one in found["failures"]]
+    lines += [listed(failed, SHOWN, between="\n")] if failed else []
     finish(found, "\n".join(lines), as_json)

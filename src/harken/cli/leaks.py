@@ -9,6 +9,7 @@ import typer
 
 from harken.cli.options import Json, finish
 from harken.cli.outputs import file_option
+from harken.listed import listed
 
 if TYPE_CHECKING:
     from harken.leaks.read import ComparedItem, ItemSource
@@ -146,10 +147,9 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     if found["generic"]:
         notes.append(f"{found['generic']} questions are all template: not compared by text")
     if common := found["common_names"]:
-        named = ", ".join(f"{name} ({count} items)" for name, count in list(common.items())[:3])
-        more = f" and {len(common) - 3} more" if len(common) > 3 else ""
+        named = listed([f"{name} ({count} items)" for name, count in common.items()], 3)
         notes.append(
             f"file names or numbers in them that are in too many items of the test set were not "
-            f"compared: {named}{more}"
+            f"compared: {named}"
         )
     return notes

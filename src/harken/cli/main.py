@@ -22,6 +22,7 @@ from harken.cli.compose import compose
 from harken.cli.curate import curate
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
+from harken.cli.effect import effect
 from harken.cli.eval import evaluate
 from harken.cli.export import export
 from harken.cli.features import features
@@ -72,6 +73,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "train": train,
     "merge": merge,
     "export": export,
+    "effect": effect,
     "eval": evaluate,
     "rescore": rescore,
     "report": report,
@@ -90,7 +92,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
-RESUMED = ("demo", "starter", "synth", "curate", "features", "train", "eval")
+RESUMED = ("demo", "starter", "synth", "curate", "features", "train", "effect", "eval")
 """Commands that, run again with the same output, go on where they stopped."""
 
 

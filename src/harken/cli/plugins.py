@@ -29,6 +29,7 @@ REGISTRIES = {
     "native_families": "harken.models.native.families:FAMILIES",
     "stages": "harken.train.stages:STAGES",
     "recipes": "harken.recipes.registry:RECIPES",
+    "effects": "harken.recipes.effects.registry:EFFECTS",
 }
 """What can be added to: a short name -> its registry."""
 

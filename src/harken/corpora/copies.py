@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harken.corpora.base import Recording, Reject, printable
+from harken.listed import listed
 
 SHOWN = 3
 """Most examples in one note."""
@@ -39,13 +40,17 @@ def check_copies(
     kept = [group for group in several if id(group[0]) not in bad]
     differ = [group for group in kept if len({frozenset(r.labels) for r in group}) > 1]
     if differ:
-        shown = "; ".join(
-            " and ".join(f"{_path(r, root)} ({', '.join(r.labels) or 'no label'})" for r in g[:4])
-            for g in differ[:SHOWN]
-        )
+        named = [
+            listed(
+                [f"{_path(r, root)} ({', '.join(r.labels) or 'no label'})" for r in group],
+                4,
+                between=" and ",
+            )
+            for group in differ
+        ]
         notes.append(
-            f"{len(differ)} sounds have other labels in other files: {shown}"
-            f"{' …' if len(differ) > SHOWN else ''}; all of their labels are taken as true"
+            f"{len(differ)} sounds have other labels in other files: "
+            f"{listed(named, SHOWN, between='; ')}; all of their labels are taken as true"
         )
     return [r for r in recordings if id(r) not in bad], rejects, notes
 

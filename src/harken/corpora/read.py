@@ -16,6 +16,7 @@ from harken.corpora.fields import label_text, tidy
 from harken.corpora.layouts.manifest import refuse_unread
 from harken.corpora.splits import split_notes
 from harken.errors import AudioError, DataError
+from harken.listed import listed
 from harken.progress import track
 from harken.registry import PluginWarning, Registry
 
@@ -114,7 +115,7 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
     ]
     kinds = other_kinds(root)
     if kinds:
-        told = ", ".join(f"{suffix} {n}" for suffix, n in sorted(kinds.items())[:10])
+        told = listed([f"{suffix} {n}" for suffix, n in sorted(kinds.items())])
         notes.append(f"files of other kinds, which are not read: {told}")
     bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
     if bare:

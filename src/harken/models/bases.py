@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harken.audio.probe import file_sha256
 from harken.errors import ModelError
+from harken.listed import listed
 from harken.models.engine.lora import own_name
 from harken.models.pretrained import WEIGHTS, find_folder
 
@@ -118,7 +119,7 @@ def require_found(bases: Sequence[Base]) -> None:
 
 def other_base(base: Base, folder: Path, names: Sequence[str] = ()) -> ModelError:
     """The error for a folder that is another one than the model was made of."""
-    differ = f" ({', '.join(names[:4])}{' …' if len(names) > 4 else ''})" if names else ""
+    differ = f" ({listed(names, 4)})" if names else ""
     return ModelError(
         f"{base.source} has other weights than the model was made of{differ}",
         where=str(folder),

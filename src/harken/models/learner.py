@@ -23,6 +23,7 @@ from harken import files
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, HarkenError, ModelError
 from harken.hashing import SEAL, canonical, digest, seal_fits, sealed
+from harken.listed import listed
 from harken.models.base import MODEL_FILE, Prompt, PromptStyle, Reply, Sampling
 from harken.models.bases import Base
 from harken.models.device import require_device
@@ -280,7 +281,7 @@ class Learner(AdaptedModel, ABC):
         wrong += [n for n in own if n in state and own[n].shape != state[n].shape]
         if wrong:
             raise ModelError(
-                f"{len(wrong)} tensors do not fit the model: {', '.join(wrong[:5])}",
+                f"{len(wrong)} tensors do not fit the model: {listed(wrong, 5)}",
                 hint="Load the weights into the model they were saved from.",
             )
         with torch.no_grad():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import ModelError
+from harken.listed import listed
 from harken.parsing import load_json
 
 WEIGHTS = "HARKEN_WEIGHTS"
@@ -134,7 +135,7 @@ def open_weights(loader: Any, folder: Path, **options: Any) -> Any:
     missing, there = sorted(report["missing_keys"]), len(model.state_dict())
     if 2 * len(missing) > there:
         raise ModelError(
-            f"{len(missing)} of {there} tensors are missing: {', '.join(missing[:3])} …",
+            f"{len(missing)} of {there} tensors are missing: {listed(missing, 3)}",
             where=str(folder),
             hint="Copy the folder again, or name a model of this kind.",
         )
@@ -175,7 +176,7 @@ def check_folder(folder: Path) -> None:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     if pickles:
         raise ModelError(
-            f"the weights are no safetensors ({', '.join(pickles[:3])}); "
+            f"the weights are no safetensors ({listed(pickles, 3)}); "
             "reading a pickle can run code, so it is not read",
             where=str(folder),
             hint="If you trust the files, open them with transformers elsewhere and save them with "

@@ -5,15 +5,44 @@ Run:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harken.errors import RunError
-from harken.models.base import MODEL_FILE
+from harken.errors import ConfigError, RunError
+from harken.models.base import MODEL_FILE, PromptStyle
 from harken.models.composed.model import compose_pretrained
 from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.net import GROUPS
+
+CHOICES: Mapping[str, PromptStyle] = {
+    "letters": PromptStyle(),
+    "text": PromptStyle(letters=False, hide_implied=True),
+}
+"""How the options of a question are listed: with letters, one of which is the answer, or bare; the
+answer is an option's text then, which small language models manage better."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """How the prompts of a composed model are written.
+
+    Attributes:
+        chat: the prompt format; see `compose_pretrained`.
+        choices: how options are listed, one of `CHOICES`.
+
+    Raises:
+        ConfigError: another way to list options.
+    """
+
+    chat: str = "auto"
+    choices: str = "letters"
+
+    def __post_init__(self) -> None:
+        """Refuse what is not in `CHOICES`."""
+        if self.choices not in CHOICES:
+            raise ConfigError(f"choices is {self.choices!r} (accepted: {', '.join(CHOICES)})")
 
 
 def compose_model(
@@ -24,7 +53,7 @@ def compose_model(
     projector: str = "mlp",
     pool: int = 4,
     lora: Sequence[str] = (),
-    chat: str = "auto",
+    prompts: PromptFormat = PromptFormat(),
     copy_bases: bool = False,
     name: str = "",
     seed: int = 0,
@@ -39,7 +68,7 @@ def compose_model(
             `seed`.
         pool: encoder frames in one audio token.
         lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
-        chat: how prompts are written; see `compose_pretrained`.
+        prompts: how they are written.
         copy_bases: see `compose_pretrained`.
         name: of the model; the folder's if empty.
         seed: see projector.
@@ -58,7 +87,8 @@ def compose_model(
         encoder,
         lm,
         lora=";".join(lora),
-        chat=chat,
+        chat=prompts.chat,
+        style=CHOICES[prompts.choices],
         copy_bases=copy_bases,
         projector=projector,
         pool=pool,

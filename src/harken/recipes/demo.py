@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harken import progress
-from harken.corpora.base import Corpus, Recording
+from harken.corpora.base import Corpus
 from harken.corpora.read import read_corpus
 from harken.corpora.splits import assign_splits
 from harken.curate.run import run as curate_items
@@ -30,11 +30,11 @@ from harken.evaluate.compare import compare
 from harken.evaluate.run import Guards
 from harken.evaluate.run import run as evaluate
 from harken.files import write_json
-from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
 from harken.recipes.demo_plan import PER_FAMILY, DemoPlan, plan_demo, tuned_groups
+from harken.recipes.few_names import few_names
 from harken.recipes.mixed_to_strong import align_first, reward, tune
 from harken.recipes.steps import Plan, curated_items, reward_signal, signal_text, start, to_reward
 from harken.report import comparison, terminal
@@ -43,9 +43,6 @@ from harken.shards.read import open_dataset
 from harken.synth.make import FAMILIES, make_dataset
 
 T = TypeVar("T")
-
-NAMES = 16
-"""Most labels of sounds, and most words: as many as can be learned in a few minutes on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,30 +186,10 @@ def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int, s
             where=str(corpus),
             hint=f"See why: harken scan {corpus}",
         )
-    used, note = _fewer(assign_splits(read.recordings, seed), seed)
+    used, limits = few_names(assign_splits(read.recordings, seed), seed)
+    note = f"the demo uses {limits}" if limits else ""
     notes = (*read.notes, note) if note else read.notes
     return Corpus(read.name, read.layout, read.root, used, read.rejects, notes)
-
-
-def _fewer(recordings: Sequence[Recording], seed: int) -> tuple[tuple[Recording, ...], str]:
-    """Recordings of at most `NAMES` labels and `NAMES` words, and a note of what was left out."""
-    chosen: set[str] = set()
-    limits = []
-    for what, names in (
-        ("labels", {n for r in recordings if r.kind != "speech" for n in r.labels}),
-        ("words", {r.transcript for r in recordings if r.transcript and " " not in r.transcript}),
-    ):
-        order = sorted(names, key=lambda name: digest(canonical([seed, name])))
-        chosen |= {*order[:NAMES]}
-        if len(order) > NAMES:
-            limits.append(f"{NAMES} of {len(order)} {what}")
-    used = tuple(
-        r
-        for r in recordings
-        if (r.transcript in chosen if r.kind == "speech" else chosen.issuperset(r.labels))
-        or (r.kind == "speech" and not limits)
-    )
-    return used, f"the demo uses {' and '.join(limits)}" if limits else ""
 
 
 def _questions(out: Path, read: Corpus, seed: int, plan: DemoPlan) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from harken.errors import DataError, RunError
 from harken.files import write_json
 from harken.hashing import digest
 from harken.item import Item
+from harken.listed import in_lines
 from harken.models.base import MODEL_FILE
 from harken.models.learner import Learner
 from harken.parsing import load_json
@@ -168,13 +169,9 @@ def check_exam(stage: str, items: Sequence[Item], exam: Sequence[Item]) -> None:
             same += shared.startswith("item ")
             found.append(f"{item.id}: {shared}, as item {known[shared]} of the exam")
     if found:
-        more = len(found) - _SHOWN
-        shown = found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         raise DataError(
             f"{len(found)} of {len(items)} training items are in the exam "
-            f"({same} as items, {len(found) - same} by a recording):\n  "
-            + "\n  ".join(shown)
-            + "\n",
+            f"({same} as items, {len(found) - same} by a recording):{in_lines(found, _SHOWN)}",
             where=f"before stage {stage}",
             hint="Take them out of the training data, or hold out another dataset.",
         )

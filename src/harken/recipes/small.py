@@ -26,6 +26,7 @@ from harken.recipes.job import Job, PlannedStage, planned
 from harken.recipes.selections import digits, mixed, names, transcripts, with_clips
 from harken.recipes.steps import preset_of, require_pretrained
 from harken.recipes.story import Mark, Story
+from harken.train.ctc import spoken_tokens
 from harken.train.ctc_paths import frames_needed
 from harken.train.stage import LoopSettings
 
@@ -79,7 +80,7 @@ def with_room(learner: Learner, items: Sequence[Item]) -> list[Item]:
     """Items whose clip has as many audio tokens as CTC needs for the answer; others are told."""
     found = []
     for item in track(items, "audio tokens of the clips"):
-        needed = frames_needed(learner.tokenizer.encode(item.answer))
+        needed = frames_needed(spoken_tokens(learner, item.answer))
         if learner.load_audio(item.clips[0]).tokens >= needed:
             found.append(item)
     if len(found) < len(items):

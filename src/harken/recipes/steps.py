@@ -125,11 +125,9 @@ def run_stage(
     measured on them.
 
     Raises:
-        ConfigError: the stage cannot be run in several processes.
         RunError: the folder has a run with other settings or items.
         AudioUnusedError: the stage was ended since it does not use the audio; its run is complete.
     """
-    STAGES.get(stage).require_processes(parallel.size(), settings)
     watch = watching.current()
     asked: list[Item] = []
     if watch is not None:
@@ -178,9 +176,9 @@ def _save_once(learner: Learner, folder: Path) -> None:
         )
 
 
-def curated_items(curated: Path) -> dict[str, list[Item]]:
-    """Label -> the training questions that `harken curate` gave it."""
-    return {label: items_of(curated / label) for label in LABELS}
+def curated_items(curated: Path, split: str = "train") -> dict[str, list[Item]]:
+    """Label -> the questions of a split (of all if it is empty) that `harken curate` gave it."""
+    return {label: items_of(curated / label, split) for label in LABELS}
 
 
 def labelled_items(data: Path, audio_root: Path | None = None) -> dict[str, list[Item]]:
@@ -208,9 +206,13 @@ def labelled_items(data: Path, audio_root: Path | None = None) -> dict[str, list
 def other_splits(data: Path, audio_root: Path | None = None) -> list[Item]:
     """What `labelled_items` leaves out since it is in another split; none, where none is named."""
     folders = [data / label for label in LABELS if (data / label / MARKER).is_file()]
-    found = [item for one in folders or [data] for item in items_of(one, "", audio_root)]
-    named = any(item.split for item in found)
-    return [item for item in found if named and item.split != "train"]
+    return _others([item for one in folders or [data] for item in items_of(one, "", audio_root)])
+
+
+def _others(items: Sequence[Item]) -> list[Item]:
+    """What `of_split` leaves out of the training items."""
+    named = any(item.split for item in items)
+    return [item for item in items if named and item.split != "train"]
 
 
 def to_reward(
@@ -247,19 +249,25 @@ def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None
 
 
 def training_items(dataset: Path, audio_root: Path | None = None) -> list[Item]:
-    """`items_of` for training.
+    """The training items of `divided`."""
+    return divided(dataset, audio_root)[0]
+
+
+def divided(dataset: Path, audio_root: Path | None = None) -> tuple[list[Item], list[Item]]:
+    """The training items of a dataset (see `items_of`), and those of its other splits.
 
     Raises:
-        DataError: there are none; the error lists the splits found.
+        DataError: there are no training items; the error lists the splits found.
     """
-    items = items_of(dataset, audio_root=audio_root)
-    if not items:
-        counts = Counter(item.split or "(none)" for item in read_items(dataset, audio_root))
+    items = items_of(dataset, "", audio_root)
+    train = of_split(items)
+    if not train:
+        counts = Counter(item.split or "(none)" for item in items)
         there = ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "no items at all"
         raise DataError(
             "no item is in the split train", where=str(dataset), hint=f"Splits found: {there}."
         )
-    return items
+    return train, _others(items)
 
 
 def reward_signal(runs: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:

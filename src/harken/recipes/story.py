@@ -21,7 +21,7 @@ from harken.recipes.handover import (
     read_handover,
 )
 from harken.recipes.job import Job, PlannedStage
-from harken.recipes.steps import items_of, run_stage, save_once, start, training_items
+from harken.recipes.steps import divided, items_of, run_stage, save_once, start
 from harken.runs import read_run
 from harken.train.replay import replayed
 
@@ -60,7 +60,7 @@ class Story:
         self.job = job
         self.exam: list[Item] = []
         if items is None:
-            items, self.exam = _divided(job)
+            items, self.exam = divided(job.data, job.options.audio_root)
         if job.options.exam is not None:
             self.exam = items_of(job.options.exam, "", job.options.audio_root)
         self.items = list(items)
@@ -170,18 +170,3 @@ def measured(folder: Path, value: str) -> float | None:
             here = here.get(name) if isinstance(here, dict) else None
         found = float(here) if isinstance(here, int | float) else found
     return found
-
-
-def _divided(job: Job) -> tuple[list[Item], list[Item]]:
-    """The training items of a dataset, and those of its other splits; all, where none is named.
-
-    Raises:
-        DataError: there are no training items.
-    """
-    items = items_of(job.data, "", job.options.audio_root)
-    if not any(item.split for item in items):
-        return items, []
-    train = [item for item in items if item.split == "train"]
-    return train or training_items(job.data, job.options.audio_root), [
-        item for item in items if item.split != "train"
-    ]

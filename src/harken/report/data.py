@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harken.listed import listed
 from harken.report.text import table
 
 
@@ -18,9 +19,8 @@ def scan_text(found: dict[str, Any], show_rejects: int) -> str:
         counts = found[name]
         if counts:
             most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-            shown = ", ".join(f"{label} {n}" for label, n in most[:12])
-            more = f" … {len(most) - 12} more" if len(most) > 12 else ""
-            lines.append(f"{name} ({len(most)}): {shown}{more}")
+            shown = listed([f"{label} {n}" for label, n in most], 12)
+            lines.append(f"{name} ({len(most)}): {shown}")
     if found["transcripts"]:
         lines.append(f"transcripts: {found['transcripts']}")
     lines += [f"note: {text}" for text in found["notes"]]

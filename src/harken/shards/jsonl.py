@@ -22,6 +22,7 @@ from harken.audio.clip import Clip
 from harken.errors import AudioError, DataError
 from harken.files import part_of, settle, sha256_of
 from harken.item import Item
+from harken.listed import in_lines
 from harken.parsing import parse_json
 from harken.shards.schema import live_path, map_paths, stored_path
 
@@ -67,10 +68,8 @@ def read_jsonl(path: Path | str, *, probe: bool = False) -> Iterator[Item]:
 
 def fault_list(faults: Sequence[str], path: Path, read_as: str = "") -> DataError:
     """All faults of a file in one error."""
-    more = len(faults) - SHOWN_FAULTS
-    shown = [*faults[:SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]
     return DataError(
-        f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n  " + "\n  ".join(shown) + "\n",
+        f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:{in_lines(faults, SHOWN_FAULTS)}",
         where=", ".join(filter(None, (str(path), read_as))),
         hint="Correct these lines and read the file again.",
     )

@@ -14,6 +14,7 @@ import numpy as np
 from harken.errors import DataError
 from harken.files import sha256_of
 from harken.item import Item
+from harken.listed import listed
 from harken.shards.formats.load import read_set, recognise, unknown
 from harken.shards.formats.rows import LINES
 from harken.shards.info import MARKER, Info, ShardInfo, read_info
@@ -174,14 +175,14 @@ def open_dataset(folder: Path | str, *, verify: bool = False) -> Dataset:
     missing = [s.file for s in info.shards if not (folder / s.file).is_file()]
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(info.shards)} shards are missing: {', '.join(missing[:5])}",
+            f"{len(missing)} of {len(info.shards)} shards are missing: {listed(missing, 5)}",
             where=str(folder),
             hint="Copy the whole folder again, or run the command that makes it: only what is "
             "missing is made.",
         )
     changed = [s.file for s in info.shards if (folder / s.file).stat().st_size != s.bytes]
     if changed:
-        raise _damaged(folder, ", ".join(changed[:5]), "the size is not what was written")
+        raise _damaged(folder, listed(changed, 5), "the size is not what was written")
     dataset = Dataset(folder, info)
     if verify:
         dataset.verify()

@@ -15,6 +15,7 @@ from harken.errors import ConfigError, DataError
 from harken.files import damaged, differences, held, part_of, settle, sha256_of, sweep
 from harken.hashing import canonical, digest
 from harken.item import Item
+from harken.listed import listed
 from harken.parsing import parse_json
 from harken.progress import track
 from harken.shards.embed import embedded
@@ -103,7 +104,7 @@ def existing(head: Head) -> Info | None:
             )
             raise DataError(
                 "the folder holds another dataset: "
-                + ("; ".join(differ[:5]) or "its units differ"),
+                + (listed(differ, 5, between="; ") or "its units differ"),
                 where=str(head.folder),
                 hint="Choose another folder, or delete this one.",
             )

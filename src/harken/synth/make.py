@@ -13,6 +13,7 @@ from harken.corpora.base import Corpus, Recording
 from harken.corpora.splits import assign_splits, given_splits, split_notes
 from harken.errors import ConfigError, DataError
 from harken.item import Item
+from harken.listed import listed
 from harken.progress import track
 from harken.registry import Registry
 from harken.shards.write import Unit, build_dataset
@@ -148,7 +149,7 @@ def make_dataset(
     if not units:
         raise DataError(
             "the corpus can make none of the questions: "
-            + "; ".join(f"{key}: {why}" for key, why in list(report["skipped"].items())[:5]),
+            + listed([f"{key}: {why}" for key, why in report["skipped"].items()], 5, between="; "),
             hint="Choose other families, or a corpus with labels, words or speakers.",
         )
     name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")

@@ -28,7 +28,7 @@ from harken.train.answers import TrainSettings, train_on_answers
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.stage import Stage, untested
+from harken.train.stage import Stage
 
 PROMPTS = (
     "Tell a story in which what you hear happens.",
@@ -210,5 +210,4 @@ STAGE = Stage(
     ActivationSettings,
     activation,
     takes,
-    alone=untested,
 )

@@ -12,12 +12,12 @@ from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.batch import Batch, BatchSettings, grouped, make_batch
+from harken.train.batch import Batch, BatchSettings, DrawnExample, draw_batch, grouped
 from harken.train.before import check_groups, require_packing
 from harken.train.less_audio import NOTHING
 from harken.train.losses import answer_loss
 from harken.train.mix import Mix
-from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.objective import Made, MicroBatch, Objective, Prepared, prepared
 from harken.train.optimiser import rates
 from harken.train.replay import Source, with_replay
 from harken.train.stage import LoopSettings
@@ -128,16 +128,16 @@ def train_on_sources(
     own = with_replay(sources, settings.replay, settings.replay_share, run, settings.name)
     groups, mix = arranged(own, settings)
 
+    def made(drawn: Sequence[DrawnExample]) -> Made:
+        batch = Batch.of(learner, drawn)
+        return Made(batch.examples, batch.answer_tokens, _counts(batch))
+
     def prepare(step: int) -> Prepared:
-        batch = make_batch(learner, groups, how, settings.examples, settings.seed, step, mix)
+        drawn = draw_batch(learner, groups, how, settings.examples, settings.seed, step, mix)
         picked = mix.picks(settings.examples, settings.seed, step)
         sources_of = Counter(own[mix.source(pick)].name for pick in picked)
-        counts = {f"from_{one.name}": sources_of[one.name] for one in own if one.name}
-        parts = pieces(batch.examples, settings.batch)
-        return Prepared(
-            [MicroBatch(part, sum(one.answer_tokens for one in part)) for part in parts],
-            {**_counts(batch), **counts},
-        )
+        about = {f"from_{one.name}": sources_of[one.name] for one in own if one.name}
+        return prepared(drawn, settings.batch, made, about)
 
     def answers_loss(micro: MicroBatch) -> tuple[Tensor, Mapping[str, float]]:
         logits, ids, _ = learner.engine.answer_logits(micro.batch, pack_tokens=settings.pack_tokens)

@@ -20,12 +20,12 @@ from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.load import duration_s, load, span
 from harken.errors import HarkenWarning, RunError
 from harken.item import Item
+from harken.listed import items_listed, listed
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.engine.net import eval_mode
 from harken.models.engine.proof import check_finite, check_placeholders
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.listed import items_listed, listed
 from harken.train.losses import answer_loss
 
 CLIPS = 6

@@ -79,6 +79,43 @@ def plain_settings(how: BatchSettings) -> BatchSettings:
     return replace(how, modality_dropout=0.0, augment=False, audio_dropout=0.0, nothing=0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnExample:
+    """An example with all that is drawn at random, before its audio is loaded.
+
+    Attributes:
+        prompts: the questions about its clips, in order.
+        answers: what is taught.
+        item: ids of its items.
+        audio_inputs: augmented features; None: the clips as they are.
+        without: whether its audio was taken away.
+        nothing: whether noise or silence is in place of its clips.
+        dropout: share of the audio tokens of each clip that become zeros.
+        seed: of which.
+    """
+
+    prompts: tuple[Prompt, ...]
+    answers: tuple[str, ...]
+    item: str
+    audio_inputs: tuple[AudioInput, ...] | None = None
+    without: bool = False
+    nothing: bool = False
+    dropout: float = 0.0
+    seed: tuple[int, ...] = ()
+
+    def tokenized(self, learner: Learner) -> TokenizedPrompt:
+        """The example as tokens, with its audio.
+
+        Raises:
+            HarkenError: a clip cannot be loaded, or the example is too long.
+        """
+        inputs = None if self.audio_inputs is None else list(self.audio_inputs)
+        found = learner.tokenize_turns(self.prompts, self.answers, inputs)
+        found = replace(found, item=self.item)
+        require_own(found, self.prompts[0].clips)
+        return drop_audio(found, self.dropout, np.random.default_rng(self.seed or 0))
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Tokenized examples with answers, and counts.
@@ -101,6 +138,24 @@ class Batch:
     def answer_tokens(self) -> int:
         """Number of tokens with a loss."""
         return sum(example.answer_tokens for example in self.examples)
+
+    @staticmethod
+    def of(learner: Learner, drawn: Sequence[DrawnExample]) -> Batch:
+        """Tokenize what was drawn.
+
+        Raises:
+            HarkenError: a clip cannot be loaded or an item is too long; training stops instead of
+                silently skipping it.
+        """
+        examples = tuple(one.tokenized(learner) for one in drawn)
+        inputs = [audio_input for example in examples for audio_input in example.audio_inputs]
+        return Batch(
+            examples,
+            len(inputs),
+            sum(one.without for one in drawn),
+            sum(one.nothing for one in drawn),
+            sum(len(audio_input.dropped) for audio_input in inputs),
+        )
 
 
 def epoch_picks(count: int, size: int, seed: int, step: int) -> list[int]:
@@ -125,7 +180,7 @@ def grouped(items: Sequence[Item], turns: int) -> list[list[Item]]:
     return groups
 
 
-def make_batch(
+def draw_batch(
     learner: Learner,
     groups: Sequence[Sequence[Item]],
     how: BatchSettings,
@@ -133,37 +188,47 @@ def make_batch(
     seed: int,
     step: int,
     mix: Mix | None = None,
-) -> Batch:
-    """The batch of `step`: `size` groups (see `grouped`), each one example.
+) -> list[DrawnExample]:
+    """What is in the batch of `step`: `size` groups (see `grouped`), each one example.
 
-    Where the groups are of several sources, `mix` says which of them are drawn.
+    No audio is loaded, except where features are augmented: what is drawn for these depends on
+    their length, and the draws of all examples follow each other.
 
-    Raises:
-        HarkenError: a clip cannot be loaded or an item is too long; training stops instead of
-            silently skipping it.
+    Args:
+        learner: that will be trained.
+        groups: all examples; `mix` says which are drawn, where they are of several sources.
+        how: they become examples.
+        size: of the batch.
+        seed: with the step, of all draws.
+        step: whose batch it is.
+        mix: see `groups`.
     """
     rng = np.random.default_rng([seed, crc32(b"batch"), step])
-    examples = []
-    modality_dropout = nothing = dropped = 0
-    for pick in (mix or Mix((len(groups),))).picks(size, seed, step):
+    found = []
+    for place, pick in enumerate((mix or Mix((len(groups),))).picks(size, seed, step)):
         group = groups[pick]
         quiet = unheard(group, how.nothing, how.nothing_answer, rng)
-        example, without = make_example(learner, quiet or group, how, rng)
-        if quiet:
-            nothing += 1
-            example = replace(example, item=",".join(item.id for item in group))
-        example = drop_audio(example, how.audio_dropout, rng)
-        dropped += sum(len(audio_input.dropped) for audio_input in example.audio_inputs)
-        examples.append(example)
-        modality_dropout += without
-    clips = sum(len(example.audio_inputs) for example in examples)
-    return Batch(tuple(examples), clips, modality_dropout, nothing, dropped)
+        one = draw_example(learner, quiet or group, how, rng)
+        item = ",".join(item.id for item in group) if quiet else one.item
+        own = (seed, crc32(b"audio dropout"), step, place)
+        found.append(
+            replace(one, item=item, nothing=bool(quiet), dropout=how.audio_dropout, seed=own)
+        )
+    return found
 
 
 def make_example(
     learner: Learner, group: Sequence[Item], how: BatchSettings, rng: np.random.Generator
 ) -> tuple[TokenizedPrompt, bool]:
-    """Items with the same clips as one example, and whether its audio was dropped.
+    """Items with the same clips as one example, and whether its audio was dropped."""
+    drawn = draw_example(learner, group, how, rng)
+    return drawn.tokenized(learner), drawn.without
+
+
+def draw_example(
+    learner: Learner, group: Sequence[Item], how: BatchSettings, rng: np.random.Generator
+) -> DrawnExample:
+    """Items with the same clips as one example, with its draws.
 
     Without audio only closed-ended questions are used: no answer to the others would be right.
     """
@@ -190,11 +255,9 @@ def make_example(
         assert names is not None, "`text_warmup` leaves out items without labels"
         prompts[0] = as_text(prompts[0], names, rng)
     elif how.augment:
-        audio_inputs = _augmented(learner, first, prompts[0], rng)
-    example = learner.tokenize_turns(prompts, answers, audio_inputs)
-    example = replace(example, item=",".join(item.id for item in asked))
-    require_own(example, prompts[0].clips)
-    return example, without
+        audio_inputs = tuple(_augmented(learner, first, prompts[0], rng))
+    ids = ",".join(item.id for item in asked)
+    return DrawnExample(tuple(prompts), tuple(answers), ids, audio_inputs, without)
 
 
 def require_own(example: TokenizedPrompt, clips: Sequence[Clip]) -> None:

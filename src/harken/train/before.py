@@ -15,14 +15,14 @@ from harken.runs import Run
 from harken.train.arrival import EXAMPLES, check_arrival
 from harken.train.batch import BatchSettings, make_example, plain_settings
 from harken.train.check import check_items
-from harken.train.measure import write_measures
+from harken.train.measure import longest, write_measures
 from harken.train.stage import LoopSettings
 from harken.train.teachable import unteachable
 
 
-def require_packing(learner: Learner, stage: str, pack_tokens: int, longest: int = 1) -> None:
-    """Raise ConfigError, with the reason, if examples should be packed and cannot be."""
-    reason = refusal(learner.engine.reader, longest) if pack_tokens else ""
+def require_packing(learner: Learner, stage: str, pack_tokens: int, most: int = 1) -> None:
+    """Raise ConfigError, with the reason, if examples of up to `most` tokens cannot be packed."""
+    reason = refusal(learner.engine.reader, most) if pack_tokens else ""
     if reason:
         raise ConfigError(
             f"pack_tokens is {pack_tokens}, and prompts of {learner.name} cannot be packed "
@@ -75,8 +75,7 @@ def check_groups(
         measures = [one for one in measures if one.item not in inside]
         measures += check_items(packs, settings.name, tokenize, audio=False)
     write_measures(run, settings.name, measures)
-    longest = max((one.tokens for one in measures), default=1)
-    require_packing(learner, settings.name, pack_tokens, longest)
+    require_packing(learner, settings.name, pack_tokens, longest(measures))
     if audio:
         few = [group for group in chosen if group[0].clips][:EXAMPLES]
         first = [make_example(learner, group, plain, rng)[0] for group in few]

@@ -16,8 +16,8 @@ from harken.audio.clip import Clip, silence
 from harken.audio.load import duration_s, require_heard
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
+from harken.listed import in_lines, listed
 from harken.progress import track
-from harken.train.listed import listed
 from harken.train.measure import Measure, measure
 from harken.train.mix import Mix
 
@@ -72,10 +72,8 @@ def check_items(
 
 def refuse(faults: Sequence[str], count: int, stage: str, *, hint: str) -> NoReturn:
     """Raise DataError with the faults of items, at most `SHOWN` of them, and their number."""
-    more = len(faults) - SHOWN
-    shown = [*faults[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
     raise DataError(
-        f"{len(faults)} of {count} items cannot be trained on:\n  " + "\n  ".join(shown) + "\n",
+        f"{len(faults)} of {count} items cannot be trained on:{in_lines(faults, SHOWN)}",
         where=f"stage {stage}",
         hint=hint,
     )

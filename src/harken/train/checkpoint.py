@@ -25,6 +25,7 @@ from torch import Tensor
 from harken.errors import RunError
 from harken.files import checksums, damaged, sweep, write_json, write_whole
 from harken.hashing import seal_fits, sealed
+from harken.listed import listed
 from harken.models.learner import Learner
 from harken.parsing import load_json
 from harken.runs import Run
@@ -99,7 +100,7 @@ class Checkpoint:
         wrong += [n for n in own if n in saved and own[n].shape != saved[n].shape]
         if wrong:
             raise RunError(
-                f"the checkpoint does not fit the model: {', '.join(wrong[:5])}",
+                f"{len(wrong)} tensors of the checkpoint do not fit the model: {listed(wrong, 5)}",
                 where=str(self.folder / self._saved),
                 hint="Train the model that the run was started with.",
             )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -36,8 +36,8 @@ from harken.train.check import check_items, used
 from harken.train.ctc_paths import cosine_logits, ctc_loss, edits, frames_needed, greedy, peaks
 from harken.train.evaluation import Evaluation, evaluating
 from harken.train.held_out import Parts, hold_out
-from harken.train.objective import MicroBatch, Objective, Prepared, pieces
-from harken.train.stage import LoopSettings, Stage, untested
+from harken.train.objective import Made, Objective, Prepared, pieces, prepared
+from harken.train.stage import LoopSettings, Stage
 from harken.train.teachable import answer_faults
 from harken.train.train_loop import train_loop
 
@@ -58,6 +58,9 @@ class CtcSettings(LoopSettings):
         held_out_most: most recordings of these.
     """
 
+    refused: ClassVar[Mapping[str, str]] = {
+        "pack_tokens": "the language model is not run, so there are no rows of prompts"
+    }
     name: str = "ctc"
     groups: tuple[str, ...] = ("projector",)
     batch: int = 32
@@ -79,6 +82,16 @@ class CtcSettings(LoopSettings):
         return [*LoopSettings.faults(self), *filter(None, found)]
 
 
+def spoken_tokens(learner: Learner, text: str) -> tuple[int, ...]:
+    """The token ids of a text as it stands within a text: its first word as every other word.
+
+    Byte-level tokenizers write the space before a word into its token, so a word at the beginning
+    is another token; as a class of its own it would be learnt from the few clips that begin so.
+    """
+    within, alone = learner.tokenizer.encode(f" {text}"), learner.tokenizer.encode(text)
+    return within if len(within) <= len(alone) else alone
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
     """The text tokens in use in the answers, as classes of CTC from 1 on; 0 is the blank.
@@ -98,7 +111,7 @@ class Vocabulary:
         Raises:
             ConfigError: the blank is more than one token, or an answer has it.
         """
-        in_use = sorted({i for answer in answers for i in learner.tokenizer.encode(answer)})
+        in_use = sorted({i for answer in answers for i in spoken_tokens(learner, answer)})
         if blank:
             found = learner.tokenizer.encode(blank)
             if len(found) != 1 or found[0] in in_use:
@@ -119,7 +132,7 @@ class Vocabulary:
 
     def target(self, learner: Learner, item: Item) -> list[int]:
         """The classes of an item's answer."""
-        return [self.classes[token] for token in learner.tokenizer.encode(item.answer)]
+        return [self.classes[token] for token in spoken_tokens(learner, item.answer)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,16 +248,19 @@ def ctc(learner: Learner, items: Sequence[Item], settings: CtcSettings, run: Run
     def example(item: Item) -> Example:
         return Example(learner.audio_input(item.clips[0]), vocabulary.target(learner, item))
 
-    def prepare(step: int) -> Prepared:
-        picks = epoch_picks(len(parts.train), size, settings.seed, step)
+    def made(picks: Sequence[int]) -> Made:
         examples = [example(parts.train[pick]) for pick in picks]
-        micro = pieces(examples, settings.batch)
+        tokens = sum(len(one.target) for one in examples)
         counts = {
-            "answer_tokens": sum(len(one.target) for one in examples),
+            "answer_tokens": tokens,
             "audio_tokens": sum(one.audio_input.tokens for one in examples),
             "clips": len(examples),
         }
-        return Prepared([MicroBatch(one, sum(len(e.target) for e in one)) for one in micro], counts)
+        return Made(examples, tokens, counts)
+
+    def prepare(step: int) -> Prepared:
+        picks = epoch_picks(len(parts.train), size, settings.seed, step)
+        return prepared(picks, settings.batch, made)
 
     def check() -> None:
         picks = used(len(parts.train), size, settings.seed, settings.steps)
@@ -311,5 +327,4 @@ STAGE = Stage(
     CtcSettings,
     ctc,
     list,
-    alone=untested,
 )

@@ -28,22 +28,23 @@ from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
 from harken.errors import ConfigError, DataError, ModelError
 from harken.item import Item
+from harken.listed import listed
 from harken.models.base import Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.arrival import check_arrival
+from harken.train.arrival import EXAMPLES, check_arrival
 from harken.train.batch import epoch_picks
+from harken.train.before import require_packing
 from harken.train.check import check_items, used
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
-from harken.train.listed import listed
 from harken.train.losses import answer_loss, distil_loss
-from harken.train.measure import write_measures
-from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.measure import longest, write_measures
+from harken.train.objective import Made, Objective, Prepared, prepared
 from harken.train.optimiser import rates
-from harken.train.stage import LoopSettings, Stage, untested
+from harken.train.stage import LoopSettings, Stage
 from harken.train.teachable import unteachable
 from harken.train.text_clips import clip_labels, with_texts
 from harken.train.train_loop import train_loop
@@ -57,6 +58,8 @@ class DistilSettings(LoopSettings):
 
     Attributes:
         batch: examples in a micro-batch; a step has `accumulate` of these.
+        pack_tokens: see `harken.train.answers.TrainSettings`; teacher and student have rows of
+            their own.
         temperature: of both distributions in the KL.
         cross_entropy: weight of the cross-entropy of the answers; 0: the KL alone.
         answers: ``items``: the tokens compared are those of the items' answers; ``teacher``: those
@@ -69,6 +72,7 @@ class DistilSettings(LoopSettings):
     name: str = "distil"
     groups: tuple[str, ...] = ("projector",)
     batch: int = 8
+    pack_tokens: int = 0
     temperature: float = 1.0
     cross_entropy: float = 0.0
     answers: str = ITEMS
@@ -78,6 +82,7 @@ class DistilSettings(LoopSettings):
     def faults(self) -> list[str]:
         """What is wrong with the values."""
         found = [self.fault(name, least=1) for name in ("batch", "max_tokens")]
+        found += [self.fault("pack_tokens")]
         found += [self.fault("temperature", above=0, most=100), self.fault("cross_entropy")]
         if self.answers not in (ITEMS, TEACHER):
             found.append(f"answers is {self.answers!r} (accepted: {ITEMS}, {TEACHER})")
@@ -110,11 +115,12 @@ def distil(learner: Learner, items: Sequence[Item], settings: DistilSettings, ru
 
     Raises:
         ConfigError: the teacher would change with the student: the language model is trained, and
-            not by adapters.
+            not by adapters; or examples that cannot be packed.
         DataError: no item has the texts of its clips, or some cannot be trained on (all are named,
             before step 0).
     """
     _require_teacher(learner, settings)
+    require_packing(learner, settings.name, settings.pack_tokens)
     known, left_out = with_their_texts(items, answers_as_text=settings.answers_as_text)
     if not known:
         told = ", ".join(f"{count} {why}" for why, count in left_out.items()) or "none given"
@@ -129,31 +135,30 @@ def distil(learner: Learner, items: Sequence[Item], settings: DistilSettings, ru
     chosen = [known[pick] for pick in used(len(known), size, settings.seed, settings.steps)]
     replies = _replies(learner, chosen, settings, run) if settings.answers == TEACHER else {}
 
-    def pairs(step: int) -> list[TextPair]:
+    def drawn(step: int) -> list[tuple[TextItem, list[int]]]:
         rng = np.random.default_rng([settings.seed, crc32(b"distil"), step])
         picks = epoch_picks(len(known), size, settings.seed, step)
-        return [text_pair(learner, known[pick], replies, rng) for pick in picks]
+        return [(known[pick], shuffled_order(known[pick].item, rng)) for pick in picks]
+
+    def made(asked: Sequence[tuple[TextItem, list[int]]]) -> Made:
+        pairs = [text_pair(learner, one, replies, order) for one, order in asked]
+        tokens = sum(pair.student.answer for pair in pairs)
+        clips = sum(len(pair.student.audio_inputs) for pair in pairs)
+        return Made(pairs, tokens, {"answer_tokens": tokens, "clips": clips})
 
     def prepare(step: int) -> Prepared:
-        made = pairs(step)
-        counts = {
-            "answer_tokens": sum(pair.student.answer for pair in made),
-            "clips": sum(len(pair.student.audio_inputs) for pair in made),
-        }
-        micro = [
-            MicroBatch(part, sum(pair.student.answer for pair in part))
-            for part in pieces(made, settings.batch)
-        ]
-        return Prepared(micro, counts)
+        return prepared(drawn(step), settings.batch, made)
 
     def check() -> None:
-        rng = np.random.default_rng(0)  # the order of the options changes nothing that is checked
         texts = {one.item.id: one.texts for one in chosen}
+        sizes: list[int] = []  # of what the teacher reads
 
         def tokenize(example: Sequence[Item]) -> object:
             (own,) = example  # its clips may be stand-ins, so its id may be another
             text = texts.get(own.id) or tuple("" for _ in own.clips)
-            return text_pair(learner, TextItem(own, text), replies, rng).student
+            pair = text_pair(learner, TextItem(own, text), replies)
+            sizes.append(len(pair.teacher.ids))
+            return pair.student
 
         def teachable(item: Item) -> list[str]:
             reply = replies.get(item.id)
@@ -163,7 +168,9 @@ def distil(learner: Learner, items: Sequence[Item], settings: DistilSettings, ru
         asked = ([one.item] for one in chosen)
         measures = check_items(asked, settings.name, tokenize, teachable=teachable)
         write_measures(run, settings.name, measures)
-        first = [pair.student for pair in pairs(0)]
+        most = max([longest(measures), *sizes])
+        require_packing(learner, settings.name, settings.pack_tokens, most)
+        first = [text_pair(learner, one, replies, o).student for one, o in drawn(0)[:EXAMPLES]]
         faults = settings.audio_faults
         own = [one.item for one in chosen]
         check_arrival(learner, own, first, run, stage=settings.name, faults=faults)
@@ -199,7 +206,7 @@ def with_their_texts(
 
 
 def text_pair(
-    learner: Learner, one: TextItem, replies: Mapping[str, str], rng: np.random.Generator
+    learner: Learner, one: TextItem, replies: Mapping[str, str], order: Sequence[int] | None = None
 ) -> TextPair:
     """An item as it is heard and as it is read, with the options in one order.
 
@@ -207,12 +214,12 @@ def text_pair(
         learner: tokenizes.
         one: the item.
         replies: item id -> an answer to use instead of the item's.
-        rng: draws the order of the options.
+        order: of the options; that of the item if not given.
 
     Raises:
         HarkenError: a prompt that cannot be tokenized.
     """
-    prompt = make_prompt(one.item, learner.style, order=shuffled_order(one.item, rng))
+    prompt = make_prompt(one.item, learner.style, order=order)
     answer = replies.get(one.item.id) or target(one.item, prompt)
     student = learner.tokenize(prompt, answer)
     teacher = learner.tokenize(with_texts(prompt, one.texts), answer)
@@ -229,8 +236,10 @@ def pair_loss(
     Metrics are the ``kl`` and the share of tokens at which both have the same most probable one.
     """
     with torch.no_grad(), eval_mode(learner.net), teaching(learner):
-        teacher, _, _ = learner.engine.answer_logits([pair.teacher for pair in pairs])
-    student, ids, _ = learner.engine.answer_logits([pair.student for pair in pairs])
+        read = [pair.teacher for pair in pairs]
+        teacher, _, _ = learner.engine.answer_logits(read, pack_tokens=settings.pack_tokens)
+    heard = [pair.student for pair in pairs]
+    student, ids, _ = learner.engine.answer_logits(heard, pack_tokens=settings.pack_tokens)
     loss = distil_loss(student, teacher, settings.temperature)
     same = (student.detach().argmax(-1) == teacher.argmax(-1)).float().mean()
     means = {"kl": float(loss.detach()), "agreement": float(same)}
@@ -303,5 +312,4 @@ STAGE = Stage(
     DistilSettings,
     distil,
     list,
-    alone=untested,
 )

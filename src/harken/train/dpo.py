@@ -27,13 +27,14 @@ from harken.models.engine.net import eval_mode
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.arrival import check_arrival
+from harken.train.before import require_packing
 from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.losses import dpo_loss, ipo_loss
-from harken.train.measure import write_measures
+from harken.train.measure import longest, write_measures
 from harken.train.mix import Mix
-from harken.train.objective import MicroBatch, Objective, Prepared, pieces
+from harken.train.objective import Made, Objective, Prepared, prepared
 from harken.train.optimiser import rates
 from harken.train.policy_loss import kl_k3, row_means
 from harken.train.preferences import (
@@ -56,6 +57,7 @@ class DpoSettings(LoopSettings):
 
     Attributes:
         batch: pairs in a micro-batch; a step has `accumulate` of these.
+        pack_tokens: see `harken.train.answers.TrainSettings`; both answers of a pair are examples.
         beta: how strongly the model is held to the reference.
         loss: ``sigmoid`` (DPO), or ``ipo`` (Azar et al. 2023, arXiv 2310.12036).
         smoothing: share of pairs whose labels are taken to be wrong (conservative DPO).
@@ -68,6 +70,7 @@ class DpoSettings(LoopSettings):
     name: str = "dpo"
     lr: float | None = 1e-6
     batch: int = 4
+    pack_tokens: int = 0
     beta: float = 0.1
     loss: str = "sigmoid"
     smoothing: float = 0.0
@@ -76,7 +79,8 @@ class DpoSettings(LoopSettings):
 
     def faults(self) -> list[str]:
         """What is wrong with the values."""
-        found = [self.fault("batch", least=1), self.fault("beta", above=0)]
+        found = [self.fault("batch", least=1), self.fault("pack_tokens")]
+        found += [self.fault("beta", above=0)]
         found += [self.fault("smoothing", most=0.49)]
         for name, known in (("loss", LOSSES), ("reference", REFERENCES)):
             if getattr(self, name) not in known:
@@ -87,7 +91,7 @@ class DpoSettings(LoopSettings):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scored:
+class ScoredPair:
     """A pair with the reference's log-probability of each token of both answers."""
 
     pair: TokenizedPair
@@ -101,7 +105,7 @@ def dpo(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run
     Raises:
         DataError: there are no items, some are no pairs, or some cannot be trained on (all are
             named, before step 0).
-        ConfigError: a reference that the model does not have.
+        ConfigError: a reference that the model does not have, or examples that cannot be packed.
         RunError: the loss or a gradient is not finite.
     """
     if not items:
@@ -110,6 +114,7 @@ def dpo(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run
             hint="Give it items with a rejected answer (docs/training.md).",
         )
     require_pairs(items, settings.name, choices=settings.from_choices)
+    require_packing(learner, settings.name, settings.pack_tokens)
     trained = rates(learner, settings)
     if trained and "lm" not in trained and not any(item.clips for item in items):
         raise ConfigError(
@@ -124,17 +129,18 @@ def dpo(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: Run
     places = {number: place for place, number in enumerate(used)}
     pairs = _Pairs(learner, [kept[places[n]] if n in places else {} for n in range(len(items))])
 
-    def prepare(step: int) -> Prepared:
-        picks = mix.picks(size, settings.seed, step)
+    def made(picks: Sequence[int]) -> Made:
         scored = [pairs.scored(items[number], number, settings.seed) for number in picks]
-        parts = [MicroBatch(part, len(part)) for part in pieces(scored, settings.batch)]
         both = [one for own in scored for one in (own.pair.chosen, own.pair.rejected)]
         counts = {
             "pairs": len(scored),
             "answer_tokens": sum(one.answer_tokens for one in both),
             "clips": sum(len(own.pair.chosen.audio_inputs) for own in scored),
         }
-        return Prepared(parts, counts)
+        return Made(scored, len(scored), counts)
+
+    def prepare(step: int) -> Prepared:
+        return prepared(mix.picks(size, settings.seed, step), settings.batch, made)
 
     objective = Objective(
         prepare=prepare,
@@ -152,20 +158,20 @@ class _Pairs:
     learner: Learner
     kept: Sequence[Mapping[str, Any]]
 
-    def scored(self, item: Item, number: int, seed: int) -> _Scored:
+    def scored(self, item: Item, number: int, seed: int) -> ScoredPair:
         own = self.kept[number]
         known = replace(item, rejected=str(own["rejected"]))
         pair = tokenized_pair(self.learner, known, seed)
         device = self.learner.engine.device
         chosen, rejected = (torch.tensor(own[name], device=device) for name in _LOGPROBS)
-        return _Scored(pair, chosen, rejected)
+        return ScoredPair(pair, chosen, rejected)
 
 
 _LOGPROBS = ("chosen_logprobs", "rejected_logprobs")
 
 
 def pair_loss(
-    learner: Learner, scored: Sequence[_Scored], settings: DpoSettings
+    learner: Learner, scored: Sequence[ScoredPair], settings: DpoSettings
 ) -> tuple[Tensor, dict[str, float]]:
     """The mean loss of pairs, and metrics.
 
@@ -177,7 +183,7 @@ def pair_loss(
     count = len(scored)
     examples = [own.pair.chosen for own in scored] + [own.pair.rejected for own in scored]
     reference = torch.cat([own.chosen for own in scored] + [own.rejected for own in scored])
-    new, rows = learner.engine.token_logprobs(examples)
+    new, rows = learner.engine.token_logprobs(examples, pack_tokens=settings.pack_tokens)
     zeros = torch.zeros(2 * count, device=new.device)
     ratios = zeros.index_add(0, rows, new - reference)
     if settings.loss == "ipo":
@@ -215,8 +221,8 @@ def _reference(
         with torch.no_grad(), eval_mode(learner.net), _referring(learner, settings):
             pairs = most_plausible_wrong(learner, own, settings.seed)
             tokenized = [tokenized_pair(learner, pair, settings.seed) for pair in pairs]
-            chosen = _logprobs(learner, [one.chosen for one in tokenized])
-            rejected = _logprobs(learner, [one.rejected for one in tokenized])
+            chosen = _logprobs(learner, [one.chosen for one in tokenized], settings)
+            rejected = _logprobs(learner, [one.rejected for one in tokenized], settings)
         return [
             {
                 "item": item.id,
@@ -234,9 +240,11 @@ def _referring(learner: Learner, settings: DpoSettings) -> Any:
     return learner.without_adapters() if settings.reference == "base" else nullcontext()
 
 
-def _logprobs(learner: Learner, examples: Sequence[TokenizedPrompt]) -> list[list[float]]:
+def _logprobs(
+    learner: Learner, examples: Sequence[TokenizedPrompt], settings: DpoSettings
+) -> list[list[float]]:
     """The log-probability of each answer token of each example."""
-    found, _ = learner.engine.token_logprobs(examples)
+    found, _ = learner.engine.token_logprobs(examples, pack_tokens=settings.pack_tokens)
     values = iter(found.tolist())
     return [list(islice(values, example.answer_tokens)) for example in examples]
 
@@ -261,6 +269,7 @@ def _check(learner: Learner, items: Sequence[Item], settings: DpoSettings, run: 
     asked = [[item] for item in items]
     measures = check_items(asked, settings.name, tokenize, teachable=teachable)
     write_measures(run, settings.name, measures)
+    require_packing(learner, settings.name, settings.pack_tokens, longest(measures))
     check_arrival(learner, items, (), run, stage=settings.name, faults=settings.audio_faults)
 
 

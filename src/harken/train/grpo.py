@@ -41,7 +41,7 @@ from harken.train.reference import open_reference
 from harken.train.rollouts import LocalRollouts, RolloutLog, RolloutSource
 from harken.train.server_rollouts import ServerRollouts
 from harken.train.signal_watch import SignalWatch
-from harken.train.stage import Stage, untested
+from harken.train.stage import Stage
 from harken.train.teachable import unteachable
 from harken.train.train_loop import train_loop
 
@@ -200,5 +200,4 @@ STAGE = Stage(
     grpo,
     takes,
     takes_for,
-    lambda settings: untested(settings) if settings.rollouts else "",
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from harken.ask.rewards.load import weighted_rewards
 from harken.errors import ConfigError
@@ -47,6 +48,10 @@ class GrpoSettings(LoopSettings):
         parity_nats: largest mean difference, in nats a token.
     """
 
+    refused: ClassVar[Mapping[str, str]] = {
+        "pack_tokens": "the replies of a group share one pass over their prompt and its audio, "
+        "which rows of whole examples would repeat for each"
+    }
     name: str = "grpo"
     lr: float | None = 1e-6
     items: int = 8

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -25,7 +26,7 @@ from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
 from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
-from harken.train.objective import MicroBatch, pieces
+from harken.train.objective import MicroBatch, own_pieces, pieces
 from harken.train.parity import ParityCheck
 from harken.train.policy_loss import advantages
 from harken.train.reference import Reference
@@ -87,12 +88,12 @@ class GrpoTurns:
     def make(self, turn: int, log: RolloutLog) -> tuple[ReplyBatch, dict[str, Any]]:
         """The replies of a turn that something can be learned from, and metrics.
 
-        Of several processes, one pushes weights, samples and scores; all learn from its replies.
+        Of several processes each samples its share (or one asks a server), and one scores; all know
+        all replies.
         """
         asked = self._asked(turn)
         due = self._settings.parity_due(turn)
-        first = parallel.rank() == 0
-        rollouts = parallel.share(self._rollouts(turn, asked, log, due) if first else [])
+        rollouts = self._rollouts(turn, asked, log, due)
         replies = [
             with_reply(one.tokenized, own.ids) for one, own in zip(asked, rollouts, strict=True)
         ]
@@ -103,11 +104,17 @@ class GrpoTurns:
         self, turn: int, asked: Sequence[AskedPrompt], log: RolloutLog, logprobs: bool
     ) -> list[Rollout]:
         """The replies of a turn with their rewards: as they are written, or sampled now."""
-        rollouts = log.find(turn, asked)
-        if rollouts is None:
-            rollouts = self._scored(asked, self._source.sample(asked, turn, logprobs))
+        found = parallel.from_first(lambda: log.find(turn, asked))
+        if found is not None:
+            return found
+        sampled = self._source.sample(asked, turn, logprobs)
+
+        def scored() -> list[Rollout]:
+            rollouts = self._scored(asked, sampled)
             log.write(turn, self._settings.group, rollouts)
-        return rollouts
+            return rollouts
+
+        return parallel.from_first(scored)
 
     def _asked(self, turn: int) -> list[AskedPrompt]:
         """The prompts of a turn, each `group` times."""
@@ -203,10 +210,11 @@ class GrpoTurns:
         """Compute what does not change in the steps on these replies."""
         engine = self._learner.engine
         if self._settings.reuse > 1:
-            batch.old = fixed_logprobs(engine, batch.examples)
+            batch.old = parallel.divided(partial(fixed_logprobs, engine), batch.examples)
         if self._reference is not None:
             with self._reference.active() as start:
-                batch.reference = fixed_logprobs(start.engine, batch.examples)
+                known = partial(fixed_logprobs, start.engine)
+                batch.reference = parallel.divided(known, batch.examples)
         if self._settings.token_share < 1:
             without = self._without_audio(asked)
             share = self._settings.token_share
@@ -228,7 +236,16 @@ class GrpoTurns:
 
 
 def micro_batches(batch: ReplyBatch, count: int, normalise: str) -> list[MicroBatch]:
-    """The replies of a step in at most `count` parts of equal size, but for the last."""
+    """This process's share of the replies of a step, in `count` parts of equal size at most.
+
+    The last part of a step may be smaller; see `harken.train.objective.own_pieces`.
+    """
+    whole = _all_parts(batch, count, normalise)
+    own = own_pieces(whole, parallel.rank(), parallel.size()) if whole else []
+    return [micro if counted else replace(micro, weight=0) for micro, counted in own]
+
+
+def _all_parts(batch: ReplyBatch, count: int, normalise: str) -> list[MicroBatch]:
     replies = len(batch.examples)
     found, token = [], 0
     for part in pieces(range(replies), max(1, -(-replies // count))):

@@ -30,7 +30,7 @@ from harken.train.check import check_items
 from harken.train.determinism import deterministic
 from harken.train.kept import kept_records
 from harken.train.replay import Source, with_replay
-from harken.train.stage import Stage, untested
+from harken.train.stage import Stage
 
 KNOWN, UNKNOWN = "known", "unknown"
 
@@ -166,5 +166,4 @@ STAGE = Stage(
     IdkSettings,
     idk,
     takes,
-    alone=untested,
 )

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from harken.item import Item
+from harken.listed import items_listed
 from harken.models.engine.batch import TokenizedPrompt
 from harken.progress import tell
 from harken.runs import Run
-from harken.train.listed import items_listed
 
 RECORDS = "measured"
 """Name of the records in the run, and of their summary."""
@@ -49,14 +49,19 @@ def measure(example: Sequence[Item], made: object) -> Measure | None:
     prompts = prompts_in(made)
     if not prompts:
         return None
-    longest = max(prompts, key=lambda prompt: len(prompt.ids))
+    most = max(prompts, key=lambda prompt: len(prompt.ids))
     return Measure(
         ",".join(item.id for item in example),
-        len(longest.ids),
-        len(longest.audio_inputs),
-        sum(audio_input.tokens for audio_input in longest.audio_inputs),
+        len(most.ids),
+        len(most.audio_inputs),
+        sum(audio_input.tokens for audio_input in most.audio_inputs),
         sum(prompt.answer_tokens for prompt in prompts),
     )
+
+
+def longest(measures: Sequence[Measure]) -> int:
+    """Tokens of the longest example; 1 without any."""
+    return max((one.tokens for one in measures), default=1)
 
 
 def prompts_in(made: object) -> list[TokenizedPrompt]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.errors import ConfigError, RunError
+from harken.listed import listed
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner
 from harken.train import parallel
@@ -216,8 +217,9 @@ class Optimiser:
         norm = float(total)
         if not math.isfinite(norm):
             bad = [one.name for one in self.weights if _is_bad(one.held.grad)]
-            shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-            raise NotFiniteError(f"the norm of the gradient is {norm} ({shown or 'too large'})")
+            raise NotFiniteError(
+                f"the norm of the gradient is {norm} ({listed(bad, 3) or 'too large'})"
+            )
         found = {"grad_norm": round(norm, 6)}
         found |= {f"grad_norm_{group}": round(own, 6) for group, own in by_group.items()}
         torch.nn.utils.clip_grads_with_norm_(held, self._settings.clip_norm, total)

@@ -1,6 +1,6 @@
 """Training in several processes: who does what, and how their gradients become one.
 
-Started by ``torchrun`` or ``accelerate launch``, every process prepares the same steps and takes
+Started by ``torchrun`` or ``accelerate launch``, every process draws the same steps, and prepares
 its share of the micro-batches. The loss of each is weighted by its share in the whole step, over
 all processes, and the gradients are summed: the update is that of one process.
 
@@ -27,11 +27,12 @@ import torch.distributed as dist
 from torch import Tensor
 
 from harken import progress
-from harken.errors import ConfigError
+from harken.errors import ConfigError, HarkenError, RunError
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train.determinism import fix_cublas
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 KINDS = ("ddp", "fsdp")
@@ -133,6 +134,29 @@ def share(value: T) -> T:
     return held[0]
 
 
+def gathered(value: T) -> list[T]:
+    """The value of every process, by its number."""
+    found = [value] * size()
+    if size() > 1:
+        dist.all_gather_object(found, value)
+    return found
+
+
+def divided(compute: Callable[[Sequence[S]], Tensor], things: Sequence[S]) -> Tensor:
+    """``compute(things)``, of which each process computes a part.
+
+    Args:
+        compute: things -> values (N,), those of one thing after the other.
+        things: the same in all processes; neighbours stay together.
+    """
+    if size() == 1:
+        return compute(things)
+    ends = [len(things) * number // size() for number in range(size() + 1)]
+    own = things[ends[rank()] : ends[rank() + 1]]
+    made = together(lambda: compute(own).cpu() if own else None)
+    return torch.cat([part for part in gathered(made) if part is not None]).to(_home())
+
+
 def summed(values: Sequence[float]) -> list[float]:
     """The sums of numbers over all processes, each in float64."""
     if size() == 1:
@@ -208,10 +232,54 @@ class Follower(Run):
 
 
 def in_first(write: Callable[[], None]) -> None:
-    """Call `write` in process 0, while the others wait."""
-    if rank() == 0:
-        write()
-    barrier()
+    """Call `write` in process 0, while the others wait; see `from_first`."""
+    from_first(write)
+
+
+def from_first(work: Callable[[], T]) -> T:
+    """What `work` gives in process 0; an error there ends all processes.
+
+    Raises:
+        RunError: in the other processes, what process 0 raised.
+    """
+
+    def own() -> T | None:
+        return work() if rank() == 0 else None
+
+    return share(together(own))  # type: ignore[return-value]
+
+
+def together(work: Callable[[], T]) -> T:
+    """What `work` gives, once it has succeeded in all processes.
+
+    An error in one would leave the others waiting for its gradient.
+
+    Raises:
+        RunError: it failed in another process.
+    """
+    if size() == 1:
+        return work()
+    error: Exception | None = None
+    try:
+        found = work()
+    except Exception as caught:
+        error = caught
+    if any(summed([error is not None])):
+        told = gathered(_told(error))
+        if error is not None:
+            raise error
+        number = next(n for n, text in enumerate(told) if text)
+        raise RunError(
+            f"process {number} stopped: {told[number]}", hint="Mend what it says, and start again."
+        )
+    return found
+
+
+def _told(error: Exception | None) -> str:
+    """An error as the other processes tell it, without its advice; empty without one."""
+    if isinstance(error, HarkenError):
+        return error.found + (f" (in {error.where})" if error.where else "")
+    return f"{type(error).__name__}: {error}" if error is not None else ""
 
 
 class Held:

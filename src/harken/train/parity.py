@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.engine.net import GROUPS
 from harken.models.engine.reply_logprobs import fixed_logprobs
 from harken.models.learner import Learner
+from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.rollouts import Rollout
 
@@ -125,7 +127,7 @@ class ParityCheck:
 
 def learned_logprobs(learner: Learner, replies: Sequence[TokenizedPrompt]) -> list[Tensor]:
     """Log-probabilities (n,) of the tokens of each reply, by the pass that training makes."""
-    values = fixed_logprobs(learner.engine, replies)
+    values = parallel.divided(partial(fixed_logprobs, learner.engine), replies)
     return list(torch.split(values, [one.answer for one in replies]))
 
 

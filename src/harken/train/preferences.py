@@ -16,10 +16,10 @@ from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
 from harken.errors import DataError
 from harken.item import Item
+from harken.listed import listed
 from harken.models.base import Prompt
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.learner import Learner
-from harken.train.listed import listed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from harken.errors import ConfigError, ModelError
 from harken.files import write_whole
+from harken.listed import listed
 from harken.models.learner import Learner
 from harken.runs import Run
 from harken.train import parallel
@@ -69,7 +70,7 @@ def open_reference(learner: Learner, settings: LoopSettings, run: Run) -> Refere
         saved = load(path.read_bytes())
         if wrong := sorted({*saved} ^ {*tensors}):
             raise ModelError(
-                f"the reference holds other tensors than are trained: {', '.join(wrong[:5])}",
+                f"the reference holds other tensors than are trained: {listed(wrong, 5)}",
                 where=str(path),
                 hint="Train the same groups with the same adapters, or choose another --out.",
             )

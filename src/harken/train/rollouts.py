@@ -16,8 +16,10 @@ from zlib import crc32
 from harken.item import Item
 from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
+from harken.models.engine.generate import GeneratedReply
 from harken.models.learner import Learner
 from harken.runs import Run
+from harken.train import parallel
 
 ROLLOUTS = "rollouts"
 """Name of the file, without its ending."""
@@ -76,6 +78,8 @@ class RolloutSource(Protocol):
     def sample(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
         """A reply to each prompt by the present weights, without rewards.
 
+        Called in all processes, and gives all replies in each.
+
         Args:
             asked: the prompts, one for each reply.
             turn: number of the turn, which the draws depend on.
@@ -85,7 +89,10 @@ class RolloutSource(Protocol):
 
 
 class LocalRollouts:
-    """Replies sampled in this process: prompt and clips of a group are computed once."""
+    """Replies sampled in this process: prompt and clips of a group are computed once.
+
+    Of several processes each samples the groups of its share.
+    """
 
     def __init__(self, learner: Learner, sampling: Sampling) -> None:
         self._learner = learner
@@ -93,9 +100,18 @@ class LocalRollouts:
 
     def sample(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
         """See `RolloutSource`."""
-        prompts = {row: one.tokenized for row, one in enumerate(asked)}
-        seeds = [[self._sampling.seed, crc32(b"reply"), turn, row] for row in prompts]
-        replies = self._learner.sample(prompts, self._sampling, seeds, logprobs=logprobs)
+        seeds = [[self._sampling.seed, crc32(b"reply"), turn, row] for row in range(len(asked))]
+        groups = {id(one.tokenized): 0 for one in asked}
+        own = [list(groups).index(id(one.tokenized)) % parallel.size() for one in asked]
+        rows = [row for row, process in enumerate(own) if process == parallel.rank()]
+        prompts = {row: asked[row].tokenized for row in rows}
+
+        def sampled() -> dict[int, GeneratedReply]:
+            return self._learner.sample(prompts, self._sampling, seeds, logprobs=logprobs)
+
+        replies: dict[int, GeneratedReply] = {}
+        for made in parallel.gathered(parallel.together(sampled)):
+            replies |= made
         return [
             Rollout(
                 one.item.id,

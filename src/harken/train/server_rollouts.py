@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from harken.errors import ConfigError, ModelError
+from harken.listed import listed
 from harken.models.engine.weights import write_tensors
 from harken.models.http.model import HttpModel
 from harken.models.http.push import WeightPush, read_push
@@ -23,6 +24,7 @@ from harken.models.http.wire import WireAnswer
 from harken.models.learner import Learner
 from harken.models.native.model import NativeModel
 from harken.models.peft_folder import write_peft
+from harken.train import parallel
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.optimiser import rates
 from harken.train.rollouts import AskedPrompt, Rollout
@@ -57,11 +59,14 @@ class ServerRollouts:
         self._model.close()
 
     def sample(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
-        """See `RolloutSource`.
+        """See `RolloutSource`; of several processes, one pushes weights and asks.
 
         Raises:
             ModelError: the server takes no weights, or no reply of the turn could be used.
         """
+        return parallel.from_first(lambda: self._sampled(asked, turn, logprobs))
+
+    def _sampled(self, asked: Sequence[AskedPrompt], turn: int, logprobs: bool) -> list[Rollout]:
         stated = self._pushed(turn)
         samplings = [
             replace(self._sampling, seed=_seed(self._sampling.seed, turn, row))
@@ -128,7 +133,7 @@ def _require_adapters_only(learner: Learner, settings: GrpoSettings) -> None:
         raise ConfigError(f"{learner.name} has no adapters that vLLM could load", hint=hint)
     if bare:
         raise ConfigError(
-            f"{len(bare)} tensors are trained that are no adapters ({', '.join(bare[:3])} …), and "
+            f"{len(bare)} tensors are trained that are no adapters ({listed(bare, 3)}), and "
             "lora: pushes adapters only",
             hint=hint,
         )

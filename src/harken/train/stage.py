@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from harken.errors import ConfigError
 from harken.item import Item
@@ -28,7 +28,6 @@ class Stage:
         run: (learner, items, settings, run folder) -> None: trains in place.
         takes: which items of a dataset it is trained on.
         takes_for: the same by its settings too, where it depends on them: (items, settings).
-        alone: why it runs in one process only, by its settings; empty: it does not.
     """
 
     name: str
@@ -37,26 +36,10 @@ class Stage:
     run: Callable[[Learner, Sequence[Item], Any, Run], None]
     takes: Callable[[Sequence[Item]], list[Item]]
     takes_for: Callable[[Sequence[Item], Any], list[Item]] | None = None
-    alone: Callable[[Any], str] | None = None
 
     def chosen(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """The items that it is trained on under `settings`."""
         return self.takes_for(items, settings) if self.takes_for else self.takes(items)
-
-    def require_processes(self, count: int, settings: Any) -> None:
-        """Raise ConfigError if it cannot be run in so many processes."""
-        why = self.alone(settings) if self.alone and count > 1 else ""
-        if why:
-            raise ConfigError(
-                f"stage {self.name} is started in {count} processes, and runs in one only: {why}",
-                where=settings.name,
-                hint="Start it without torchrun or accelerate launch.",
-            )
-
-
-def untested(_: object) -> str:
-    """Why a stage runs alone of which nobody has shown that several processes give the same."""
-    return "it has not been tested that several processes train the same model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +72,10 @@ class LoopSettings:
         features: how the frames of a frozen audio encoder are kept on disk: ``exact``, ``float16``,
             ``bfloat16``; ``off``: it runs in every step (`harken.models.kept_frames`).
         threads: of torch; the result depends on it; 0: torch's default.
+        refused: settings of other stages that this one cannot have, and why.
     """
 
+    refused: ClassVar[Mapping[str, str]] = {}
     name: str = "train"
     steps: int = 500
     lr: float | None = None

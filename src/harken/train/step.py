@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -77,17 +77,19 @@ class _Sums:
 def take_step(
     held: Held, optimiser: Optimiser, objective: Objective, prepared: Prepared
 ) -> dict[str, Any]:
-    """One step on prepared work; returns its metrics.
+    """One step on what this process has prepared; returns the metrics of the whole step.
 
     Raises:
         NotFiniteError: the loss or the gradient.
     """
     optimiser.clear()
-    about = {**prepared.counts, **prepared.about}
+    total, counts = whole_step(prepared)
+    about = {**counts, **prepared.about}
     if not prepared.micro_batches:
         return {"loss": None, **about}
     sums = _Sums()
-    for micro, share in own_share(prepared.micro_batches, parallel.rank(), parallel.size()):
+    for micro in prepared.micro_batches:
+        share = micro.weight / total
         loss = held.run(partial(_pass, held, objective, micro, share, sums))
         if sums.bad and parallel.size() == 1:
             break  # other processes would wait for this one's gradient
@@ -105,17 +107,11 @@ def take_step(
     return record | about | means
 
 
-def own_share(
-    micro_batches: Sequence[MicroBatch], rank: int, size: int
-) -> list[tuple[MicroBatch, float]]:
-    """The micro-batches of one process of `size`, each with its share in the whole step.
-
-    All processes have as many: one that has fewer takes the first again, with a share of 0.
-    """
-    total = sum(micro.weight for micro in micro_batches)
-    own = [(micro, micro.weight / total) for micro in micro_batches[rank::size]]
-    missing = -(-len(micro_batches) // size) - len(own)
-    return own + [(micro_batches[0], 0.0)] * missing
+def whole_step(prepared: Prepared) -> tuple[float, dict[str, int]]:
+    """The weight of all micro-batches of a step over all processes, and its counts."""
+    own = sum(micro.weight for micro in prepared.micro_batches)
+    total, *counts = parallel.summed([own, *prepared.counts.values()])
+    return total, {name: int(n) for name, n in zip(prepared.counts, counts, strict=True)}
 
 
 def _pass(held: Held, objective: Objective, micro: MicroBatch, share: float, sums: _Sums) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from harken.errors import ConfigError, DataError
 from harken.item import Item
+from harken.listed import listed
 from harken.models.engine.time_tokens import add_time_tokens, rows_trained
 from harken.models.learner import Learner
 from harken.runs import Run
@@ -128,7 +129,7 @@ def _require_times(
     for item in items:
         texts = (item.question, item.answer, *item.choices)
         if beyond := [time for text in texts for time in times.beyond(text)]:
-            shown = ", ".join(dict.fromkeys(beyond[:5]))
+            shown = listed(list(dict.fromkeys(beyond)), 5)
             faults.append(f"{item.id}: {shown} is beyond {times.max_s:g} s")
         rounded += any(times.rounded(text) for text in texts)
     if faults:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from torch import Tensor
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.engine import Engine
 from harken.models.engine.reply_logprobs import in_chunks, reply_logits
+from harken.train import parallel
 
 
 @torch.no_grad()
@@ -49,7 +51,8 @@ def audio_tokens(
         replace(prompt, ids=(*prompt.ids, *one.ids[one.start :]), answer=one.answer)
         for prompt, one in zip(without, replies, strict=True)
     ]
-    difference = entropies(engine, bare) - entropies(engine, replies)
+    known = partial(entropies, engine)
+    difference = parallel.divided(known, bare) - parallel.divided(known, replies)
     kept = max(1, round(share * len(difference)))
     weights = torch.zeros_like(difference)
     weights[difference.argsort(descending=True, stable=True)[:kept]] = 1.0

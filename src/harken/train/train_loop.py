@@ -10,6 +10,7 @@ import time
 from collections.abc import Container
 
 from harken.errors import RunError
+from harken.listed import items_listed
 from harken.models.engine.net import GROUPS
 from harken.models.kept_frames import OFF, frames_kept
 from harken.models.learner import Learner
@@ -19,7 +20,6 @@ from harken.train import dry, evaluation, parallel
 from harken.train.arrival import AudioWatch
 from harken.train.checkpoint import Checkpoint, open_stage
 from harken.train.determinism import deterministic, seed_step
-from harken.train.listed import items_listed
 from harken.train.loader import Loader
 from harken.train.objective import Objective, Prepared
 from harken.train.optimiser import NotFiniteError, Optimiser, freeze
@@ -98,7 +98,7 @@ class _Loop:
             tell_parameters(learner, run, settings.name)
             if self.found.step == 0:
                 freeze(learner, settings)  # what is frozen is told
-                objective.check()
+                parallel.in_first(objective.check)
         self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = None if dry.current() else evaluation.current()
@@ -181,10 +181,10 @@ class _Loop:
         return parallel.share(time.monotonic() - self.saved_at >= pause)
 
     def _prepared(self, step: int) -> Prepared:
-        """The work of a step; where the model makes it (replies), all processes make the same."""
+        """The work of this process in a step; an error in one process ends all of them."""
         if self.objective.ahead:
-            return self.loader.get(step)
-        return self.held.look(lambda: self.loader.get(step))
+            return parallel.together(lambda: self.loader.get(step))
+        return parallel.together(lambda: self.held.look(lambda: self.loader.get(step)))
 
     def _share_buffers(self) -> None:
         """Batch norm statistics are those of process 0: each has seen other examples."""

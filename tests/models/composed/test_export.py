@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 import transformers as tf
+from chat_parts import encoder_folder, lm_folder
 from test_build import folders
-from test_chat import encoder_folder, lm_folder
 
 from harken.audio.load import load
 from harken.errors import ModelError

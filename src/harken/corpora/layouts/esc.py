@@ -15,6 +15,7 @@ from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import label, licences
 from harken.corpora.tables import read_heading, read_rows, read_text
 from harken.errors import DataError
+from harken.listed import listed
 
 _NAME = re.compile(r"(?P<fold>\d)-(?P<source>\d+)-(?P<take>[A-Z])(?:-(?P<target>\d+))?$")
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
@@ -41,7 +42,7 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
         lacking = [name for name in ("filename", "category") if name not in names]
         if lacking:
             raise DataError(
-                f"no column {' and '.join(lacking)}: the first line has {', '.join(names[:8])}",
+                f"no column {' and '.join(lacking)}: the first line has {listed(names, 8)}",
                 where="meta/esc50.csv",
                 hint="Take the table as it was published.",
             )

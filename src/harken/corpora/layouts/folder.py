@@ -24,6 +24,7 @@ from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import label, sole_licence, split_name
 from harken.corpora.tables import read_text
 from harken.errors import DataError
+from harken.listed import listed
 
 _LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx")
 """Suffixes of files that may say more of the recordings than their folders do."""
@@ -63,7 +64,7 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
     lists = sorted(f.name for f in root.iterdir() if f.is_file() and f.suffix.lower() in _LISTS)
     if lists:
         yield (
-            f"{', '.join(lists[:5])}: not read; a list of recordings has a column of paths, "
+            f"{listed(lists, 5)}: not read; a list of recordings has a column of paths, "
             "relative to this folder, under a heading such as path,label"
         )
 

@@ -35,6 +35,7 @@ from harken.corpora.columns import HEADINGS, OTHER_NAMES, has_key, known_columns
 from harken.corpora.fields import label_text, split_name
 from harken.corpora.tables import heading_name, read_heading, read_json_rows, read_rows, read_text
 from harken.errors import DataError
+from harken.listed import listed
 
 NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv", "json"))
 KINDS = ("sound", "speech", "music")
@@ -102,7 +103,7 @@ def refuse_unread(root: Path) -> None:
                 hint="Fill it, or delete it; --layout folder reads the folder without it.",
             )
         raise DataError(
-            f"no column of paths: the first line has {', '.join(map(repr, names[:6]))}",
+            f"no column of paths: the first line has {listed(list(map(repr, names)), 6)}",
             where=shown,
             hint="Begin it with a heading such as path,label; --layout folder reads the folder "
             "without it.",
@@ -155,7 +156,7 @@ def read_lists(root: Path, lists: Sequence[Path]) -> Iterator[Entry | Reject | s
         elif other not in named:
             yield Reject(printable(other), "unlisted", f"{by} does not name this file")
     if unread:
-        yield f"columns of {by} that are not read: {', '.join(sorted(unread)[:20])}"
+        yield f"columns of {by} that are not read: {listed(sorted(unread), 20)}"
 
 
 def placed(entry: Entry, folder: str) -> Entry:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from harken.errors import ModelError
+from harken.listed import listed
 from harken.models.engine.engine import Engine, EngineCaches
 from harken.models.engine.lora import adapted_groups, add_lora, lora_off, lora_scaled, merge_lora
 from harken.models.engine.lora_settings import LoraSettings
@@ -134,7 +135,7 @@ class AdaptedModel:
         wrong = [n for n, t in tensors.items() if n not in own or own[n].shape != t.shape]
         if wrong:
             raise ModelError(
-                f"{len(wrong)} tensors do not fit the model: {', '.join(sorted(wrong)[:5])}",
+                f"{len(wrong)} tensors do not fit the model: {listed(sorted(wrong), 5)}",
                 hint="Use those of the same model with the same adapters.",
             )
         with ExitStack() as stack:

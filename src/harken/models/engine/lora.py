@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.errors import MissingExtra, ModelError
+from harken.listed import listed
 from harken.models.engine.lora_settings import LoraSettings
 from harken.models.engine.net import LearnerNet
 
@@ -261,5 +262,5 @@ def _raise_no_layer(
     raise ModelError(
         f"the LoRA target {pattern!r} fits no linear layer of {group}",
         hint=f"Near names: {', '.join(near)}." if near else
-        f"Its linear layers: {', '.join(last[:12]) or 'none'}{' …' if len(last) > 12 else ''}.",
+        f"Its linear layers: {listed(last, 12) or 'none'}.",
     )  # fmt: skip

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harken.errors import ModelError
 from harken.files import write_whole
+from harken.listed import listed
 
 WEIGHTS = "weights.safetensors"
 """Name of the file, in a folder that both can reach."""
@@ -64,7 +65,7 @@ def load_tensors(learner: Any, folder: Path, expected: str) -> int:
     wrong = sorted(n for n, t in found.items() if n not in own or own[n].shape != t.shape)
     if wrong:
         raise ModelError(
-            f"{len(wrong)} of {len(found)} tensors are not in this model: {', '.join(wrong[:5])}",
+            f"{len(wrong)} of {len(found)} tensors are not in this model: {listed(wrong, 5)}",
             where=str(path),
             hint="Serve the model that is trained, with the same adapters.",
         )

@@ -24,6 +24,7 @@ from harken.audio.probe import file_sha256
 from harken.errors import AudioError, ConfigError, DataError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
+from harken.listed import in_lines
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.parsing import parse_json, read_text
 
@@ -86,9 +87,8 @@ class WrittenWords:
             fault = self._add(row, column, root)
             faults += [f"row {number}: {fault}"] if fault else []
         if faults:
-            more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
             raise DataError(
-                f"{len(faults)} faults:\n  " + "\n  ".join(faults[:_SHOWN] + more) + "\n",
+                f"{len(faults)} faults:{in_lines(faults, _SHOWN)}",
                 where=str(path),
                 hint="Correct these rows or remove them: a clip without a text is a failed reply.",
             )

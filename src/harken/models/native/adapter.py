@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.errors import ModelError
+from harken.listed import listed
 from harken.models.native.base import NativeFamily, Window
 from harken.parsing import load_json
 
@@ -74,7 +75,7 @@ class AudioAdapter:
             halves.setdefault(found[1], {})[found[2]] = tensor
         unexpected += [name for name, pair in halves.items() if len(pair) < 2]
         if unexpected or not halves:
-            names = ", ".join(sorted(unexpected)[:5]) or "no layers"
+            names = listed(sorted(unexpected), 5) or "no layers"
             raise ModelError(
                 f"the adapter has unsupported settings or tensors: {names}",
                 where=str(folder),
@@ -98,7 +99,7 @@ class AudioAdapter:
         ]
         if missing:
             raise ModelError(
-                f"the adapter is for other layers: {', '.join(sorted(missing)[:5])}",
+                f"the adapter is for other layers: {listed(sorted(missing), 5)}",
                 hint="Use the adapter that belongs to this model.",
             )
         for name, (down, up) in self.layers.items():

@@ -12,6 +12,7 @@ from typing import Any
 
 from harken.errors import ModelError
 from harken.files import sha256_of
+from harken.listed import listed
 from harken.models.base import MODEL_FILE
 from harken.models.device import require_device
 from harken.models.engine.tokenizer import ANSWER, AUDIO, BOS, CLOSE, EOS, OPEN, PAD, TextTokenizer
@@ -125,7 +126,7 @@ def _weights(family_class: type[NativeFamily], folder: Path, settings: NativeSet
         ]
         if missing:  # transformers initialises them randomly and continues
             raise ModelError(
-                f"{len(missing)} tensors are missing: {', '.join(sorted(missing)[:5])}",
+                f"{len(missing)} tensors are missing: {listed(sorted(missing), 5)}",
                 where=str(folder),
                 hint="Copy the folder again.",
             )

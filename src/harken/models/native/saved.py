@@ -22,6 +22,7 @@ from torch import Tensor
 from harken import files
 from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
+from harken.listed import listed
 from harken.models.base import MODEL_FILE
 from harken.models.bases import Base, changed, other_base
 from harken.models.engine.lora import base_state, lora_state
@@ -241,7 +242,7 @@ def _copy(model: NativeLearner, file: Path, tensors: Mapping[str, Tensor]) -> No
     ]
     if wrong:
         raise ModelError(
-            f"{file.name} does not fit the model: {', '.join(wrong[:3])}",
+            f"{file.name} does not fit the model: {listed(wrong, 3)}",
             where=str(file.parent),
             hint="Copy the folder again, or train again.",
         )

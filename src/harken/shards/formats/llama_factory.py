@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError
+from harken.listed import listed
 from harken.parsing import load_json
 from harken.shards.formats.base import (
     BadRow,
@@ -221,7 +222,7 @@ def _only_file(path: Path) -> Path:
     files = [str(one["file_name"]) for one in _entries(path).values() if one.get("file_name")]
     if len(files) != 1:
         raise DataError(
-            f"the list describes {len(files)} files of its own: {', '.join(files[:10]) or 'none'}",
+            f"the list describes {len(files)} files of its own: {listed(files) or 'none'}",
             where=str(path),
             hint="Name the file of the set instead of the list.",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from harken import progress
 from harken.errors import DataError
 from harken.item import Item
+from harken.listed import listed
 from harken.registry import PluginWarning, Registry
 from harken.shards.formats.base import DatasetFormat
 from harken.shards.formats.items import Reading
@@ -59,7 +60,7 @@ def unknown(path: Path) -> DataError:
         DataError: it is no JSON at all.
     """
     first = next((row for _, row in json_rows(path)), None) if path.suffix == ".json" else None
-    keys = ", ".join(map(str, list(first)[:12])) if isinstance(first, Mapping) else ""
+    keys = listed(list(map(str, first)), 12) if isinstance(first, Mapping) else ""
     return DataError(
         "the file has none of the known formats" + (f"; its first row has {keys}" if keys else ""),
         where=str(path),

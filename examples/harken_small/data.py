@@ -1,0 +1,270 @@
+"""The training data of harken-small, from synthesised speech and a folder of corpora.
+
+Run:  python sentences.py LM_FOLDER OUT/sentences.json --count 4500
+      python data.py voices OUT                         (espeak-ng: extra ``starter``)
+      python data.py read OUT CORPORA WORDS.jsonl       (LibriSpeech, LJ Speech)
+      python data.py sounds OUT CORPORA                 (ESC-10, FSDD)
+      python data.py items OUT
+
+The first three write corpora (clips and a ``manifest.jsonl``) that `harken synth` reads; the last
+one writes ``OUT/items.jsonl``: open questions on all of them, questions with options, and pairs of
+clips. WORDS.jsonl holds a recogniser's words of each recording of read speech, with their times:
+``{"path", "text", "words": [[word, start, end], …]}``, paths relative to CORPORA.
+
+Held out of training, and never in a training clip: ESC-10 fold 5 (fold 4 is for development), the
+digits of ``theo`` (``lucas``: development), LibriSpeech's ``test-other`` and the last 16 speakers
+of ``train-clean-100``, LJ Speech from LJ001-0025 on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentences import normalised
+
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.codec import encode
+from harken.audio.load import load
+from harken.corpora.starter.dsp import ParameterDraws, room
+from harken.corpora.starter.speech import VOICES, SpeechSynthesizer
+from harken.hashing import digest
+from harken.item import Item
+from harken.progress import track
+
+Array = NDArray[Any]
+TRANSCRIBE = "Transcribe the speech in the clip."
+NAME = "Name the sound in the clip."
+HELD_SPEAKERS = 16
+WORDS_IN_A_CLIP = (2, 8)
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+LIBRISPEECH, LJSPEECH = "CC BY 4.0 (LibriSpeech)", "public domain (LJ Speech)"
+
+
+def write_corpus(folder: Path, clips: Iterable[tuple[Array, dict[str, Any]]]) -> None:
+    """Clips as FLAC, and the manifest last."""
+    (folder / "clips").mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, (samples, told) in enumerate(clips):
+        name = f"clips/{number:05d}.flac"
+        loudest = float(np.abs(samples).max()) or 1.0
+        (folder / name).write_bytes(encode(samples * min(1.0, 0.99 / loudest), RATE_HZ, "FLAC"))
+        lines.append(json.dumps({"path": name, **told}))
+    (folder / "manifest.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def roughened(samples: Array, rng: np.random.Generator) -> Array:
+    """Half of the clips in a room, half under noise of 10 to 30 dB, all at another level."""
+    if rng.random() < 0.5:
+        samples = room(rng, samples, float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.5)))
+    if rng.random() < 0.5:
+        power = float((samples**2).mean())
+        deviation = np.sqrt(power * 10 ** (-rng.uniform(10, 30) / 10))
+        samples = samples + rng.normal(0, deviation, len(samples))
+    level = 10 ** (rng.uniform(-26, -6) / 20)
+    quiet = [np.zeros(int(rng.uniform(0.02, 0.25) * RATE_HZ)) for _ in range(2)]
+    whole = np.concatenate([quiet[0], samples / (np.abs(samples).max() or 1) * level * 2, quiet[1]])
+    return np.asarray(whole, np.float32)
+
+
+def voices(out: Path) -> None:
+    """One synthesised utterance a sentence, in drawn voices, and the ten digits in all of them."""
+    texts = json.loads((out / "sentences.json").read_text())
+    spoken = [v for v in VOICES if v.split == "train"]
+    rng = np.random.default_rng(11)
+    asked = [*((text, spoken[int(rng.integers(len(spoken)))]) for text in texts),
+             *((word, voice) for word in DIGITS for voice in spoken)]  # fmt: skip
+
+    def clips() -> Iterator[tuple[Array, dict[str, Any]]]:
+        with SpeechSynthesizer() as synthesizer:
+            for text, voice in track(asked, "utterances"):
+                draws = ParameterDraws(rng)
+                speed = draws.whole("speed", round(voice.speed * 0.75), round(voice.speed * 1.3))
+                pitch = draws.whole("pitch", max(0, voice.pitch - 15), min(99, voice.pitch + 15))
+                made = synthesizer.say(text, voice, speed, pitch)
+                told = {"kind": "speech", "transcript": text, "speaker": voice.name,
+                        "split": "train", "licence": "generated"}  # fmt: skip
+                yield roughened(made, rng), told
+
+    write_corpus(out / "voices", clips())
+
+
+def speaker_splits(paths: Sequence[str]) -> dict[str, str]:
+    """File -> split: of LibriSpeech by speaker, of LJ Speech by number."""
+    clean = sorted({int(Path(p).name.split("-")[0]) for p in paths if "train-clean" in p})
+    held = {*map(str, clean[-HELD_SPEAKERS:])}
+    found = {}
+    for path in paths:
+        name = Path(path).name
+        later = name.startswith("LJ") and name >= "LJ001-0025"
+        test = "test-other" in path or name.split("-")[0] in held or later
+        found[path] = "test" if test else "train"
+    return found
+
+
+def spans(words: Sequence[Sequence[Any]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """First and last word of clips that follow one another, each of two to eight words."""
+    at = 0
+    while at < len(words):
+        end = min(len(words), at + int(rng.integers(WORDS_IN_A_CLIP[0], WORDS_IN_A_CLIP[1] + 1)))
+        yield at, end
+        at = end
+
+
+def quietest(samples: Array, at_s: float, reach_s: float = 0.12) -> int:
+    """The sample of least energy (over 20 ms) near a time."""
+    first = max(0, int((at_s - reach_s) * RATE_HZ))
+    last = min(len(samples), int((at_s + reach_s) * RATE_HZ))
+    if last - first < 640:
+        return min(len(samples), max(0, int(at_s * RATE_HZ)))
+    energy = np.convolve(samples[first:last] ** 2, np.ones(320), "same")
+    return first + int(energy.argmin())
+
+
+def read(out: Path, corpora: Path, words: Path) -> None:
+    """Clips of two to eight words of read speech; of training speakers in three ways to cut."""
+    told = [json.loads(line) for line in words.read_text().splitlines()]
+    told = sorted(
+        (one for one in told if "librivox" not in one["path"]), key=lambda one: one["path"]
+    )
+    splits = speaker_splits([one["path"] for one in told])
+
+    def clips() -> Iterator[tuple[Array, dict[str, Any]]]:
+        for one in track(told, "recordings"):
+            path = corpora / one["path"]
+            split, name = splits[one["path"]], path.stem
+            samples = load(Clip(path=str(path)))
+            for cut in range(3 if split == "train" else 1):
+                rng = np.random.default_rng([cut, int(digest(name), 16) % 2**32])
+                for first, last in spans(one["words"], rng):
+                    text = normalised(" ".join(word for word, _, _ in one["words"][first:last]))
+                    begin = quietest(samples, one["words"][first][1])
+                    end = quietest(samples, one["words"][last - 1][2])
+                    length_s = (end - begin) / RATE_HZ
+                    if not text or not 0.35 < length_s < 6 or length_s < 0.13 * len(text.split()):
+                        continue
+                    yield samples[begin:end], {
+                        "id": name, "kind": "speech", "transcript": text, "split": split,
+                        **({} if name.startswith("LJ") else {"speaker": name.split("-")[0]}),
+                        "licence": LJSPEECH if name.startswith("LJ") else LIBRISPEECH,
+                    }  # fmt: skip
+
+    write_corpus(out / "read", clips())
+
+
+def sounds(out: Path, corpora: Path) -> None:
+    """ESC-10 by fold: of training folds the whole clip and two cuts; FSDD by speaker."""
+    write_corpus(out / "sounds", _esc10(corpora / "esc10"))
+    write_corpus(out / "digits", _fsdd(corpora / "fsdd"))
+
+
+def _esc10(folder: Path) -> Iterator[tuple[Array, dict[str, Any]]]:
+    rng = np.random.default_rng(12)
+    for path in track(sorted(folder.glob("*/*.ogg")), "ESC-10"):
+        fold = int(path.name[0])
+        split = {5: "test", 4: "dev"}.get(fold, "train")
+        samples = load(Clip(path=str(path)))
+        told = {"kind": "sound", "labels": [path.parent.name.split(" - ")[1].lower()],
+                "split": split, "licence": "CC BY 3.0 (ESC-10)",
+                "id": "-".join(path.stem.split("-")[:2])}  # fmt: skip
+        yield samples, told
+        for _ in range(2 if split == "train" else 0):
+            begin, length = cut_around_sound(samples, rng)
+            yield samples[begin : begin + length], told
+
+
+def cut_around_sound(samples: Array, rng: np.random.Generator) -> tuple[int, int]:
+    """Begin and length of a cut of 2 to 4 s that holds the loudest moment (50 ms)."""
+    length = int(rng.uniform(2, 4) * RATE_HZ)
+    loudest = int(np.convolve(samples**2, np.ones(800), "same").argmax())
+    begin = loudest - int(rng.uniform(0.1, 0.9) * length)
+    return min(max(0, begin), max(0, len(samples) - length)), length
+
+
+def _fsdd(folder: Path) -> Iterator[tuple[Array, dict[str, Any]]]:
+    for path in track(sorted((folder / "recordings").glob("*.wav")), "FSDD"):
+        digit, speaker, number = path.stem.split("_")
+        split = {"theo": "test", "lucas": "dev"}.get(speaker, "train")
+        if int(number) < (30 if split == "train" else 10):
+            yield load(Clip(path=str(path))), {
+                "kind": "speech", "labels": [DIGITS[int(digit)]], "speaker": speaker,
+                "transcript": DIGITS[int(digit)], "split": split, "id": path.stem,
+                "licence": "CC BY-SA 4.0 (FSDD)",
+            }  # fmt: skip
+
+
+FAMILIES = {
+    "sounds": ("identify", "presence", "same-sound", "which-clip", "count"),
+    "digits": ("word", "same-word", "which-clip"),
+    "read": ("word",),
+    "voices": ("word",),
+}
+"""Questions with options, and pairs, of each corpus."""
+
+
+def items(out: Path) -> None:
+    """Open questions as JSON lines; the others by `harken synth`."""
+    lines = []
+    for corpus in FAMILIES:
+        for line in (out / corpus / "manifest.jsonl").read_text().splitlines():
+            item = open_item(out / corpus, json.loads(line))
+            if item is not None:
+                lines.append(json.dumps(item.to_dict()))
+    (out / "open.jsonl").write_text("\n".join(lines) + "\n")
+    for corpus, families in FAMILIES.items():
+        chosen = [part for name in families for part in ("--family", name)]
+        subprocess.run(
+            [sys.executable, "-m", "harken", "synth", str(out / corpus), "-o",
+             str(out / f"{corpus}-items"), "--per-family", "1500", *chosen],
+            check=True,
+        )  # fmt: skip
+
+
+def open_item(folder: Path, told: dict[str, Any]) -> Item | None:
+    """What is said, or what sounds, asked openly; None for what is not trained on."""
+    if told["split"] != "train":
+        return None
+    spoken = told["kind"] == "speech"
+    return Item(
+        question=TRANSCRIBE if spoken else NAME,
+        answer=told["transcript"] if spoken else told["labels"][0],
+        clips=(Clip(path=str(folder / told["path"])),),
+        task="transcribe" if spoken else "name",
+        tags=("sentence" if spoken else "sound",),
+        split="train",
+        licence=told["licence"],
+        recordings=(told.get("id") or told["path"],),
+        speakers=(told["speaker"],) if told.get("speaker") else (),
+        plan={"values": {"kind": "sentence" if spoken else "sound"}},
+    )
+
+
+def main() -> None:
+    """One of the parts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("part", choices=("voices", "read", "sounds", "items"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("corpora", type=Path, nargs="?")
+    parser.add_argument("words", type=Path, nargs="?")
+    asked = parser.parse_args()
+    if asked.part == "voices":
+        voices(asked.out)
+    elif asked.part == "read":
+        read(asked.out, asked.corpora, asked.words)
+    elif asked.part == "sounds":
+        sounds(asked.out, asked.corpora)
+    else:
+        items(asked.out)
+
+
+if __name__ == "__main__":
+    main()

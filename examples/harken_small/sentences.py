@@ -1,0 +1,87 @@
+"""Short English sentences, sampled from a language model: texts for synthesised speech.
+
+Run: ``python sentences.py LM_FOLDER OUT.json --count 4000 --seed 0`` (five minutes on a CPU).
+
+A sentence starts with a word of the tokenizer's own vocabulary, drawn by its rank as words of a
+text are (1 / rank), and is continued by the model. So frequent words come often, rare ones too, and
+the sentences are English. Some are lists of drawn words instead: no context helps to guess those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+SPOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+BATCH = 64
+LISTS = 0.2
+"""Share of the texts that are lists of drawn words."""
+
+
+def vocabulary(tokenizer: Any, most: int = 6000) -> list[str]:
+    """Words that are one token, in the order in which the tokenizer learnt them."""
+    ranked = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    words = [text[1:] for text, _ in ranked if re.fullmatch(r"Ġ[a-z]{2,}", text)]
+    return words[:most]
+
+
+def normalised(text: str) -> str:
+    """Lower-case words without punctuation; empty where something else than words is in it."""
+    found = SPOKEN.findall(text.lower().replace("’", "'"))
+    return " ".join(found) if not re.search(r"[0-9@#_<>/\\&%$\n\[\]]", text) else ""
+
+
+def word_lists(words: list[str], count: int, rng: np.random.Generator) -> list[str]:
+    """Two to five words each, drawn evenly."""
+    sizes = rng.integers(2, 6, count)
+    return [" ".join(rng.choice(words, size, replace=False)) for size in sizes]
+
+
+@torch.no_grad()
+def continued(lm: Any, tokenizer: Any, words: list[str], count: int, seed: int) -> list[str]:
+    """Three to eight words each; no two are equal."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    weight = 1.0 / (np.arange(len(words)) + 20)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        first = rng.choice(words, BATCH, p=weight / weight.sum())
+        asked = tokenizer([str(word).capitalize() for word in first], return_tensors="pt",
+                          padding=True, padding_side="left")  # fmt: skip
+        made = lm.generate(**asked, max_new_tokens=12, do_sample=True, top_k=100, temperature=1.0,
+                           pad_token_id=tokenizer.pad_token_id or 0)  # fmt: skip
+        for row in made:
+            text = tokenizer.decode(row, skip_special_tokens=True)
+            kept = normalised(text.split("\n")[0]).split()[: int(rng.integers(3, 9))]
+            if len(kept) >= 3 and len(" ".join(kept)) <= 48:
+                found[" ".join(kept)] = None
+    return list(found)[:count]
+
+
+def main() -> None:
+    """Write the texts, in a drawn order."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lm")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--count", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    tokenizer = AutoTokenizer.from_pretrained(asked.lm)
+    lm = AutoModelForCausalLM.from_pretrained(asked.lm).eval()
+    words = vocabulary(tokenizer)
+    rng = np.random.default_rng(asked.seed)
+    lists = word_lists(words, round(asked.count * LISTS), rng)
+    texts = [*lists, *continued(lm, tokenizer, words, asked.count - len(lists), asked.seed)]
+    asked.out.write_text(json.dumps([texts[i] for i in rng.permutation(len(texts))], indent=0))
+
+
+if __name__ == "__main__":
+    main()
