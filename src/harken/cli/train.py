@@ -62,6 +62,15 @@ RecipeSize = Annotated[
     typer.Option(help="Of a recipe: full (default), or smoke (a few steps of each stage)."),
 ]
 
+FirstStage = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="STAGE",
+        help="Of a recipe: begin with this stage; --model had the others.",
+    ),
+]
+
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
 
@@ -125,6 +134,7 @@ def train(
     patience: Patience = None,
     held_out: HeldOutSet = None,
     size: RecipeSize = None,
+    first: FirstStage = "",
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
     preview: PreviewFlag = False,
@@ -149,6 +159,7 @@ def train(
                harken train sft items --model mine --preview -n 2
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
+               harken train small items -o out --model trained/model --from align
                torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
     from harken.recipes.job import JobOptions
@@ -161,6 +172,8 @@ def train(
     dry = "--preview" if preview else "--plan" if plan else ""
     unused = {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features}
     sized = recipe if size is not None and recipe not in RECIPES else ""
+    if first and recipe not in RECIPES:
+        raise ConfigError(f"--from is given for the stage {recipe}: only recipes have stages")
     require_used(dry, unused, count=count, size_of_stage=sized)
     use_features(features)
     start = partial(
@@ -172,7 +185,7 @@ def train(
         overrides=[*(override or []), *_hearing(min_gap, patience, held_out)],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size or "full", audio_root, held_out),
+        options=JobOptions(size or "full", audio_root, held_out, first),
     )
     if preview or plan:
         shown = (count or SHOWN) if preview else 0
