@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["loader", "processes", "all"], default="all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--items", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--width", type=int, default=256)

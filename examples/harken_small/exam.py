@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import load
+from harken.cli.card import named
 from harken.corpora.base import Entry, Recording
 from harken.corpora.layouts import esc, fsdd, librispeech
 from harken.corpora.read import recording
@@ -107,9 +108,9 @@ def make(corpora: Path, words: Sequence[Path], out: Path) -> dict[str, int]:
     digits = _digits(corpora / "fsdd")
     read = read_words(words)
     segments = list(_segments(corpora / "librispeech", held_out(read)))
-    named = sorted({label for one in sounds for label in one.labels})
+    labels = sorted({label for one in sounds for label in one.labels})
     parts: dict[str, Iterable[Item]] = {
-        "esc10": _choices(identify.FAMILY, sounds, named, lambda one: one.labels[0]),
+        "esc10": _choices(identify.FAMILY, sounds, labels, lambda one: one.labels[0]),
         "esc10-open": _open(name.FAMILY, sounds, "sound", lambda one: one.labels[0]),
         "digits": _choices(word.FAMILY, digits, fsdd.DIGITS, _spoken),
         "digits-open": _open(transcribe.FAMILY, digits, "word", _spoken),
@@ -368,20 +369,33 @@ def run(
 
 
 def write_card(
-    path: Path, model: Path, runs: Path, trainings: Sequence[Path], beside: Sequence[str],
-    hardware: str,
-) -> dict[str, Any]:  # fmt: skip
-    """The model card of harken-small, from the runs of all parts that are there."""
-    others = {
-        name: _parts_of(Path(folder)) for name, _, folder in (p.partition("=") for p in beside)
-    }
-    texts = CardTexts(LICENCE, SUMMARY, "harken-small", BASES, DATA, hardware, NOTES)
-    return write_model_card(path, model, _parts_of(runs), texts, read_trainings(trainings), others)
+    path: Path,
+    model: Path,
+    runs: Path,
+    trainings: Sequence[Path] = (),
+    beside: Mapping[str, Sequence[Path]] | None = None,
+    ablations: Mapping[str, Sequence[Path]] | None = None,
+    hardware: str = "",
+) -> dict[str, Any]:
+    """The model card of harken-small, from the runs of all parts that are finished."""
+    return write_model_card(
+        path,
+        model,
+        _parts_of([runs]),
+        CardTexts(LICENCE, SUMMARY, "harken-small", BASES, DATA, hardware, NOTES),
+        read_trainings(trainings),
+        {name: _parts_of(folders) for name, folders in (beside or {}).items()},
+        {name: read_trainings(folders) for name, folders in (ablations or {}).items()},
+    )
 
 
-def _parts_of(runs: Path) -> list[ExamPart]:
-    """In the order of the exam."""
-    return read_parts([runs / part for part in PARTS if (runs / part).is_dir()])
+def _parts_of(folders: Sequence[Path]) -> list[ExamPart]:
+    """In the order of the exam; parts that are not there, or not finished, are told."""
+    every = [folder / part for folder in folders for part in PARTS]
+    done = [one for one in every if (one / "done.json").is_file()]
+    if absent := [str(one) for one in every if one not in done]:
+        print(f"not finished, and not on the card: {', '.join(absent)}")
+    return read_parts(done)
 
 
 def main() -> None:
@@ -403,6 +417,7 @@ def main() -> None:
     asking.add_argument("--card", type=Path, help="write the model card here")
     asking.add_argument("--train", type=Path, action="append", default=[], help="for the card")
     asking.add_argument("--beside", action="append", default=[], help="NAME=RUNS, for the card")
+    asking.add_argument("--ablation", action="append", default=[], help="NAME=TRAINING, likewise")
     asking.add_argument("--hardware", default="", help="for the card")
     for verb in (making, asking):
         verb.add_argument("-o", "--out", type=Path, required=True)
@@ -414,7 +429,8 @@ def main() -> None:
         given.part or PARTS)  # fmt: skip
     if given.card:
         folder = Path(located(given.model.partition("?")[0]))
-        made = write_card(given.card, folder, given.out, given.train, given.beside, given.hardware)
+        others = named("beside", given.beside), named("ablation", given.ablation)
+        made = write_card(given.card, folder, given.out, given.train, *others, given.hardware)
         print(json.dumps(made))
 
 

@@ -210,8 +210,7 @@ def test_a_model_is_asked_every_part_and_gets_its_card(
         assert results["conditions"] == ["audio", "none", "silence", "swap"], part
     assert found["librispeech-transcript"]["transcripts"]["audio"]["words"] > 0
     path = tmp_path / "README.md"
-    card = exam.write_card(
-        path, tmp_path / "model", tmp_path / "runs", (), ["same=" + str(tmp_path / "runs")], ""
-    )
+    runs = tmp_path / "runs"
+    card = exam.write_card(path, tmp_path / "model", runs, beside={"same": [runs]})
     assert card["parts"] == len(exam.PARTS) + 2 and not card["warnings"]  # and two of word errors
     assert card_head(path)["license"] == "apache-2.0"

@@ -168,6 +168,20 @@ def test_other_models_stand_beside_by_part(tmp_path: Path) -> None:
     assert "| p | 90.0 (80.0–100.0) | 50.0 (40.0–60.0) under none | – |" in path.read_text()
 
 
+def test_other_trainings_stand_beside_this_one(tmp_path: Path) -> None:
+    stage(tmp_path / "all" / "ctc", "a", "b", [0.0, 0.4])
+    stage(tmp_path / "all" / "align", "b", "c", [0.4, 0.9])
+    stage(tmp_path / "less" / "align", "a", "c", [0.0, 0.05, 0.06])
+    found = {name: read_trainings([tmp_path / name]) for name in ("all", "less")}
+    path = tmp_path / "README.md"
+    write_model_card(path, model(tmp_path / "m"), [part(0.9, 0.8)], TEXTS, found["all"],
+                     ablations={"without ctc": found["less"], "nothing": []})  # fmt: skip
+    text = path.read_text()
+    assert "| this model | 20 | align | +0.90 (+0.80 to +1.00) | 50.0" in text
+    assert "| without ctc | 20 | align | +0.06 (−0.04 to +0.16) | 50.0" in text
+    assert "| nothing | 0 | – | – | – |" in text
+
+
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     world = make_world(tmp_path, evil=True)
     texts = CardTexts("mit", EVIL, name=EVIL + "\n---\nlicense: evil", data=(EVIL,),
@@ -194,7 +208,7 @@ def test_the_command(tmp_path: Path) -> None:
     told = json.loads(made.stdout)
     assert told["parts"] == 5 and "s: identify" in told["cannot"] and "spoken" not in told["cannot"]
     assert "What it cannot do" in out.read_text() and "s: identify" in out.read_text()
-    for wrong, error in ((["--beside", "x"], ConfigError), (["--beside", "=y"], ConfigError)):
+    for wrong, error in ((["--beside", "x"], ConfigError), (["--ablation", "=y"], ConfigError)):
         found = run.invoke(app, [*words, "--summary", "s", *wrong])
         assert isinstance(found.exception, error)
     words[1] = str(tmp_path)

@@ -21,6 +21,7 @@ from harken.models.learner import Learner, load_learner
 from harken.models.native.families import FAMILIES
 from harken.recipes.steps import run_stage
 from harken.runs import read_run
+from harken.train import before
 from harken.train import distil as distil_stage
 from harken.train import dpo as dpo_stage
 from harken.train.distil import DistilSettings, text_pair, with_their_texts
@@ -160,6 +161,31 @@ def test_a_model_that_cannot_be_packed_is_refused_with_the_reason(
         with pytest.raises(ConfigError, match=f"pack_tokens is 50, .*{words}") as caught:
             run_stage(name, learner, items(tmp_path), settings, tmp_path / words[:4])
         assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["dpo", "distil"])
+@pytest.mark.parametrize("words", [1, 60])
+def test_the_longest_of_all_examples_decides_whether_they_can_be_packed(
+    name: str, words: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worse answer, or what the teacher reads, may be longer than what is heard."""
+    asked: list[int] = []
+    monkeypatch.setattr(before, "refusal", lambda reader, most: asked.append(most) or "")
+    learner = mini(1)
+    long = {"values": {"heard": [" ".join(["noise"] * words)]}}
+    some = [
+        replace(item, rejected=item.rejected + " noise" * words, choices=(), plan=long)
+        for item in items(tmp_path)[:3]
+    ]
+    pairs = [tokenized_pair(learner, item, 0) for item in some]
+    lengths = [len(one.rejected.ids) for one in pairs]
+    if name == "distil":
+        known, _ = with_their_texts(some)
+        both = [text_pair(learner, one, {}) for one in known]
+        lengths = [len(p.ids) for pair in both for p in (pair.student, pair.teacher)]
+    settings = STAGES.get(name).settings(steps=1, batch=3, threads=1, pack_tokens=400)
+    run_stage(name, learner, some, settings, tmp_path / "run")
+    assert max(asked) == max(lengths)
 
 
 def refusal(overrides: Sequence[str]) -> str:

@@ -27,6 +27,10 @@ def card(
         list[str] | None,
         typer.Option(help="NAME=FOLDER: runs of another model on the same parts; repeatable."),
     ] = None,
+    ablation: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FOLDER: another training, to stand beside --train; repeatable."),
+    ] = None,
     base: Annotated[
         list[str] | None,
         typer.Option(help="Id of a pretrained part, if not as the model names it; repeatable."),
@@ -52,7 +56,7 @@ def card(
 
     harken card m runs --train out --beside cascade=other -o README.md --licence mit --summary "…"
     """
-    from harken.errors import ConfigError, DataError
+    from harken.errors import DataError
     from harken.models.base import MODEL_FILE
     from harken.report.card_results import read_parts
     from harken.report.model_card import CardTexts, write_model_card
@@ -62,16 +66,29 @@ def card(
         raise DataError(
             "this is no saved model", where=str(model), hint="Name the folder with " + MODEL_FILE
         )
-    others = {}
-    for pair in beside or ():
-        label, equals, folder = pair.partition("=")
-        if not (label and equals and folder):
-            raise ConfigError(f"--beside is {pair!r}", hint="Write NAME=FOLDER.")
-        others[label] = read_parts([Path(folder)])
+    others = {n: read_parts(folders) for n, folders in named("beside", beside).items()}
+    trained = {n: read_trainings(folders) for n, folders in named("ablation", ablation).items()}
     texts = CardTexts(licence, summary, name, base or (), data or (), hardware, note or ())
     parts = read_parts(run)
-    made = write_model_card(out, model, parts, texts, read_trainings(train or ()), others)
+    made = write_model_card(out, model, parts, texts, read_trainings(train or ()), others, trained)
     lines = [f"{out}: {made['parts']} parts"]
     lines += [f"cannot do: {one}" for one in made["cannot"]]
     lines += [f"note: {one}" for one in made["warnings"]]
     finish(made, "\n".join(lines), as_json)
+
+
+def named(option: str, pairs: list[str] | None) -> dict[str, list[Path]]:
+    """``NAME=FOLDER`` options as name -> folders; a name may come several times.
+
+    Raises:
+        ConfigError: one is not of this form.
+    """
+    from harken.errors import ConfigError
+
+    found: dict[str, list[Path]] = {}
+    for pair in pairs or ():
+        name, equals, folder = pair.partition("=")
+        if not (name and equals and folder):
+            raise ConfigError(f"--{option} is {pair!r}", hint="Write NAME=FOLDER.")
+        found.setdefault(name, []).append(Path(folder))
+    return found

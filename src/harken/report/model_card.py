@@ -66,6 +66,7 @@ def write_model_card(
     texts: CardTexts,
     trainings: Sequence[Training] = (),
     beside: Mapping[str, Sequence[ExamPart]] | None = None,
+    ablations: Mapping[str, Sequence[Training]] | None = None,
 ) -> dict[str, Any]:
     """Write the card, and the curve of the hearing gap beside it where there is one.
 
@@ -76,6 +77,7 @@ def write_model_card(
         texts: what no run knows.
         trainings: in the order in which they were made; their steps follow one another.
         beside: name of another model -> its parts; compared by the parts' names.
+        ablations: what was left out or changed -> the trainings of that model.
 
     Returns:
         ``card``, ``parts``, ``cannot`` (parts that are no success), ``warnings``.
@@ -105,6 +107,7 @@ def write_model_card(
         *_beside(parts, beside or {}),
         *_cannot(cannot, texts.notes),
         *_trained(stages, texts, bool(plot)),
+        *_ablations(stages, ablations or {}),
         *_measured(parts, warned),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -285,6 +288,22 @@ def _trained(stages: Sequence[StageRun], texts: CardTexts, plotted: bool) -> lis
         found += [f"![Hearing gap over steps]({PLOT})"] if plotted else []
         found.append(table(["step", "stage", "gap over swap", "right with its audio"], curve))
     return found
+
+
+def _ablations(
+    stages: Sequence[StageRun], ablations: Mapping[str, Sequence[Training]]
+) -> list[str]:
+    """How far other trainings came, by their last evaluation."""
+    if not ablations:
+        return []
+    others = {name: _consecutive(trainings) for name, trainings in ablations.items()}
+    rows = []
+    for name, own in {"this model": stages, **others}.items():
+        last = _curve(own)[-1:] or [["–", "–", "–", "–"]]
+        steps = sum(stage.steps for stage in own)
+        rows.append([escaped(name), f"{steps:,}", *last[0][1:]])
+    head = ["training", "steps", "last stage measured", "gap over swap", "right with its audio"]
+    return ["Beside other trainings, by the last evaluation of each:", table(head, rows)]
 
 
 def _curve(stages: Sequence[StageRun]) -> list[list[str]]:
