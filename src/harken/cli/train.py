@@ -134,7 +134,7 @@ def train(
     patience: Patience = None,
     held_out: HeldOutSet = None,
     size: RecipeSize = None,
-    first: FirstStage = "",
+    begin: FirstStage = "",
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
     preview: PreviewFlag = False,
@@ -171,10 +171,8 @@ def train(
 
     dry = "--preview" if preview else "--plan" if plan else ""
     unused = {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features}
-    sized = recipe if size is not None and recipe not in RECIPES else ""
-    if first and recipe not in RECIPES:
-        raise ConfigError(f"--from is given for the stage {recipe}: only recipes have stages")
-    require_used(dry, unused, count=count, size_of_stage=sized)
+    only = {"--size": size, "--from": begin}
+    require_used(dry, unused, count=count, stage=_stage(recipe), of_recipes=only)
     use_features(features)
     start = partial(
         run,
@@ -185,7 +183,7 @@ def train(
         overrides=[*(override or []), *_hearing(min_gap, patience, held_out)],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size or "full", audio_root, held_out, first),
+        options=JobOptions(size or "full", audio_root, held_out, begin),
     )
     if preview or plan:
         shown = (count or SHOWN) if preview else 0
@@ -194,10 +192,15 @@ def train(
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
     with processes(device, parallel) as own_device, tracked(tracker or []):
-        first = rank() == 0
+        writes = rank() == 0
         result = start(out, device=own_device)
-    if first:
+    if writes:
         _end(result, as_json)
+
+
+def _stage(name: str) -> str:
+    """The name, if it is that of a stage and of no recipe."""
+    return "" if name in RECIPES else name
 
 
 def _hearing(min_gap: float | None, patience: int | None, held_out: Path | None) -> list[str]:
