@@ -38,6 +38,8 @@ NOT_HERE = {
     r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
+    r"^harken chat": "asks for questions on a terminal",
+    r"harken-small": "needs the folder of a released model",
     r"^harken demo|/harken demo": "takes a minute: test_the_demo_of_the_readme runs it",
 }
 """Lines that are not run, by pattern, and why."""

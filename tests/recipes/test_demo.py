@@ -16,8 +16,8 @@ import pytest
 from tones import tones
 
 SMALL = (
-    "from harken.recipes import demo; demo.PRACTICE, demo.CURATED = 240, 24; "
-    "demo.PER_FAMILY = {'train': 24, 'test': 6, 'dev': 0}; "
+    "from harken.recipes import demo_plan; demo_plan.PRACTICE, demo_plan.CURATED = 240, 24; "
+    "demo_plan.PER_FAMILY = {'train': 24, 'test': 6, 'dev': 0}; "
     "from harken.cli.main import main; main()"
 )
 DEMO = ["demo", "--corpus", "tones", "-o", "out", "--minutes", "0.02", "--json"]

@@ -12,7 +12,9 @@ from harken.cli.options import Json, finish
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="A saved model's folder, or a name.")],
+    model: Annotated[
+        str, typer.Argument(help="A saved model's folder, or a name: harken-small, …")
+    ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen on; default: this computer only.")

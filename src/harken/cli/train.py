@@ -112,7 +112,11 @@ OutFolder = Annotated[
 
 
 ModelName = Annotated[
-    str, typer.Option(help="harken-tiny (from scratch), a saved model, or native:FOLDER.")
+    str,
+    typer.Option(
+        help="harken-tiny (from scratch), a saved model, a released one (harken models), or "
+        "native:FOLDER."
+    ),
 ]
 
 

@@ -362,6 +362,7 @@ def load_learner(spec: str, *, device: str = "", dtype: str = "") -> Learner:
     if not isinstance(found, Learner):
         raise ConfigError(
             f"{spec!r} cannot be trained",
-            hint="Name a saved model, native:FOLDER, or a preset such as harken-tiny.",
+            hint="Name a saved model, a released one (harken models), native:FOLDER, or a preset "
+            "such as harken-tiny.",
         )
     return found

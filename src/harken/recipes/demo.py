@@ -1,6 +1,7 @@
 """The demo of `harken demo`: recordings, questions, training, curation, evaluation, report.
 
 Run:  harken demo        or        harken demo --corpus ESC-50 -o esc50
+      harken demo --model harken-small        (`harken.recipes.demo_plan`: what is done with it)
 
 Every stage writes a folder that records when it is finished; a killed demo resumes:
 
@@ -14,11 +15,12 @@ Every stage writes a folder that records when it is finished; a killed demo resu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harken import progress
 from harken.corpora.base import Corpus
 from harken.corpora.read import read_corpus
 from harken.corpora.splits import assign_splits
@@ -31,38 +33,16 @@ from harken.files import write_json
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.models.load import load_model
+from harken.recipes.demo_plan import PER_FAMILY, DemoPlan, plan_demo, tuned_groups
 from harken.recipes.few_names import few_names
 from harken.recipes.mixed_to_strong import align_first, reward, tune
 from harken.recipes.steps import Plan, curated_items, reward_signal, signal_text, start, to_reward
-from harken.recipes.tiny_curriculum import MEASURED_MINUTES, tiny_plan
 from harken.report import comparison, terminal
 from harken.report.html import write_report
 from harken.shards.read import open_dataset
 from harken.synth.make import FAMILIES, make_dataset
 
 T = TypeVar("T")
-
-MINUTES = 7.0
-"""What the demo takes on two idle CPU cores: the sizes below, and five minutes of training."""
-
-SMALL_CORPUS_BELOW = 2.0
-"""Minutes below which a small part of the starter corpus is generated."""
-
-PER_FAMILY = {"train": 400, "test": 60, "dev": 0}
-"""Questions of each family."""
-
-PRACTICE = 12_000
-"""Practice questions: a thousand sets of clips, twelve questions each."""
-
-CURATED = 360
-"""Training questions held out from fine-tuning: they are curated, and GRPO uses the strong ones."""
-
-LEFT_OUT = ("talk", "transcribe", "name")
-"""Families that the questions of the demo have none of: talk is practice, of which there is more
-below, and it has the same open questions about one clip."""
-
-LEAST = {"train": 24, "test": 6, "dev": 0, "practice": 240, "curated": 24}
-"""Questions that are made however short the time is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +56,9 @@ class DemoResult:
 def run_demo(
     out: Path,
     *,
+    model: str = "",
     corpus: Path | None = None,
-    minutes: float = MINUTES,
+    minutes: float | None = None,
     layout: str | None = None,
     seed: int = 0,
 ) -> DemoResult:
@@ -85,38 +66,40 @@ def run_demo(
 
     Args:
         out: folder of all results.
+        model: what it is shown with; see `plan_demo`.
         corpus: labelled recordings; None: the starter corpus is generated.
         minutes: about what all stages take together on two idle CPU cores. It scales the steps of
-            training and, below `MINUTES`, the questions; the first half minute goes to what cannot
-            be scaled, such as loading libraries.
+            training and, below the usual time, the questions; the first half minute goes to what
+            cannot be scaled, such as loading libraries.
         layout: of the corpus; None: detected.
         seed: of all random draws.
+
+    Raises:
+        ConfigError: a model that cannot be trained, or minutes that are not above 0.
+        ModelError: a model that is not here, or whose parts are not.
     """
+    plan = plan_demo(model, minutes=minutes, own_corpus=corpus is not None, seed=seed)
+    learner = None if plan.fresh else start(plan.model, [], seed)  # before anything is made
     out.mkdir(parents=True, exist_ok=True)
+    progress.note(plan.told)
     clock = _Clock()
-    plan = tiny_plan(minutes * MEASURED_MINUTES / MINUTES, seed)
-    sizes = sizes_of(minutes)
-    small = "smoke" if minutes < SMALL_CORPUS_BELOW else "full"
-    read = clock("recordings", lambda: _recordings(out, corpus, layout, seed, small))
-    made = clock("questions", lambda: _questions(out, read, seed, sizes))
-    test, pool, mixed, practice = _shares(out, sizes["curated"])
-    learner = start("harken-tiny", [*practice, *mixed, *pool, *test], seed)
-    clock("align", lambda: align_first(learner, practice, mixed, plan, out))
-    clock("evaluation before", lambda: _evaluate(out, "before", learner, test, seed, floor=False))
-    clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], plan, out))
-    sorting = clock("contribution", lambda: _curate(out, learner, pool, read, seed))
-    rewarded, taken = _rewarded(out / "curated", plan)
-    clock("rewards", lambda: reward(learner, rewarded, plan, out))
-    signal = reward_signal(out / "training", [plan["grpo"].name])
-    results = clock("evaluation after", lambda: _evaluate(out, "after", learner, test, seed))
+    read = clock("recordings", lambda: _recordings(out, corpus, layout, seed, plan.corpus_size))
+    made = clock("questions", lambda: _questions(out, read, seed, plan))
+    test, pool, mixed, practice = _shares(out, plan.sizes["curated"])
+    if learner is None:
+        learner = start(plan.model, [*practice, *mixed, *pool, *test], seed)
+    story = _Story(out, tuned_groups(plan, learner), learner, seed, clock)
+    sorting, taken, results = story.tell(read, test, pool, mixed, practice)
     change = compare(out / "before", out / "after")
+    signal = reward_signal(out / "training", [name for name in plan.stages if name == "grpo"])
     page = clock("report", lambda: _page(out))
     result = {
         "report": str(page),
+        "model": learner.name,
         "corpus": read.name,
         "clips": len(read.recordings),
         "rejects": len(read.rejects),
-        "notes": [*made["notes"], *filter(None, [signal_text(signal)])],
+        "notes": [plan.told, *made["notes"], *filter(None, [signal_text(signal)])],
         "questions": made["items"],
         "skipped": made["skipped"],
         "contribution": sorting["counts"],
@@ -127,15 +110,6 @@ def run_demo(
     }
     write_json(out / "summary.json", result)
     return DemoResult({**result, "seconds": clock.seconds}, _summary(result, clock.seconds))
-
-
-def sizes_of(minutes: float) -> dict[str, int]:
-    """Questions of each kind for a demo of so many minutes: in proportion, within bounds."""
-    share = min(1.0, minutes / MINUTES)
-    whole = {**PER_FAMILY, "practice": PRACTICE, "curated": CURATED}
-    return {
-        name: max(min(number, LEAST[name]), round(number * share)) for name, number in whole.items()
-    }
 
 
 class _Clock:
@@ -151,6 +125,51 @@ class _Clock:
         result = stage()
         self.seconds[name] = round(time.monotonic() - start, 1)
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """The stages of one demo, in order."""
+
+    out: Path
+    plan: DemoPlan
+    learner: Learner
+    seed: int
+    clock: _Clock
+
+    def tell(
+        self,
+        read: Corpus,
+        test: Sequence[Item],
+        pool: Sequence[Item],
+        mixed: Sequence[Item],
+        practice: Sequence[Item],
+    ) -> tuple[dict[str, Any], dict[str, int], dict[str, Any]]:
+        """Train and evaluate; returns curation, questions rewarded by label, and final results."""
+        out, clock, learner, stages = self.out, self.clock, self.learner, self.plan.stages
+        if "align" in stages:
+            clock("align", lambda: align_first(learner, practice, mixed, stages, out))
+        clock("evaluation before", lambda: self._evaluate("before", test, floor=False))
+        clock("fine-tuning", lambda: tune(learner, [*mixed, *practice[:4000]], stages, out))
+        sorting = clock("contribution", lambda: _curate(out, learner, pool, read, self.seed))
+        taken: dict[str, int] = {}
+        if "grpo" in stages:
+            rewarded, taken = _rewarded(out / "curated", stages)
+            clock("rewards", lambda: reward(learner, rewarded, stages, out))
+        results = clock("evaluation after", lambda: self._evaluate("after", test))
+        return sorting, taken, results
+
+    def _evaluate(self, name: str, test: Sequence[Item], floor: bool = True) -> dict[str, Any]:
+        """Evaluate under every condition; the text-only floor is a property of the items: once."""
+        return evaluate(
+            self.learner,
+            test,
+            self.out / name,
+            dataset=self.out / "items",
+            guards=Guards(floor=floor),
+            seed=self.seed,
+            batch=self.plan.batch,
+        )
 
 
 def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int, size: str) -> Corpus:
@@ -173,13 +192,14 @@ def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int, s
     return Corpus(read.name, read.layout, read.root, used, read.rejects, notes)
 
 
-def _questions(out: Path, read: Corpus, seed: int, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _questions(out: Path, read: Corpus, seed: int, plan: DemoPlan) -> dict[str, Any]:
     """Write the items of the families, and practice items for training."""
-    families = [n for n in FAMILIES if n not in LEFT_OUT and FAMILIES.is_built_in(n)]
-    each = {split: sizes[split] for split in PER_FAMILY}
+    families = [n for n in FAMILIES if n not in plan.left_out and FAMILIES.is_built_in(n)]
+    each = {split: plan.sizes[split] for split in PER_FAMILY}
     made = make_dataset(read, out / "items", families=families, per_family=each, seed=seed)
-    amount = {"train": sizes["practice"], "test": 0, "dev": 0}
-    make_dataset(read, out / "practice", families=["talk"], per_family=amount, seed=seed)
+    if plan.sizes["practice"]:
+        amount = {"train": plan.sizes["practice"], "test": 0, "dev": 0}
+        make_dataset(read, out / "practice", families=["talk"], per_family=amount, seed=seed)
     return made
 
 
@@ -196,27 +216,8 @@ def _shares(out: Path, curated: int) -> tuple[list[Item], list[Item], list[Item]
     pool = [*closed_ended[: curated - len(leaky)], *leaky]
     held_out = {item.id for item in pool}
     mixed = [item for item in train if item.id not in held_out and item.task != "leaky"]
-    return test, pool, mixed, list(open_dataset(out / "practice"))
-
-
-def _evaluate(
-    out: Path,
-    name: str,
-    learner: Learner,
-    test: Sequence[Item],
-    seed: int,
-    floor: bool = True,
-) -> dict[str, Any]:
-    """Evaluate under every condition; the text-only floor is a property of the items: once."""
-    return evaluate(
-        learner,
-        test,
-        out / name,
-        dataset=out / "items",
-        guards=Guards(floor=floor),
-        seed=seed,
-        batch=64,
-    )
+    practice = out / "practice"
+    return test, pool, mixed, list(open_dataset(practice)) if practice.is_dir() else []
 
 
 def _curate(
@@ -265,7 +266,9 @@ def _summary(result: dict[str, Any], seconds: dict[str, float]) -> str:
         terminal.results(result["after"]),
         comparison.two(result["change"], flips=2),
         "contribution of the audio: " + ", ".join(f"{n} {label}" for label, n in counts.items()),
-        "rewards on: " + ", ".join(f"{n} {label}" for label, n in result["rewarded"].items()),
+        "rewards on: " + ", ".join(f"{n} {label}" for label, n in result["rewarded"].items())
+        if result["rewarded"]
+        else "no rewards: they would need thousands of replies of this model",
         f"time: {times}; {sum(seconds.values()):.0f} s in all",
         f"report: {result['report']}",
     ]

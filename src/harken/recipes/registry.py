@@ -43,6 +43,7 @@ STORIES = {
     "qwen2-audio": "align, instruct, DPO on answers against worse ones",
     "slam-asr": "the projector alone, on transcripts",
     "tac-timestamps": "when each sound is heard, with tokens for times",
+    "tiny": "harken-tiny from fresh weights, for 45 minutes: drill, text-warmup, align, sft",
     "small": "a small model from pretrained parts: ctc, align, joint",
 }
 """The recipes of the package, and what each does."""
