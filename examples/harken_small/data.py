@@ -7,8 +7,9 @@ Run:  python sentences.py LM_FOLDER OUT/sentences.json --count 4500
       python data.py items OUT
 
 The first three write corpora (clips and a ``manifest.jsonl``) that `harken synth` reads; the last
-one writes ``OUT/items.jsonl``: open questions on all of them, questions with options, and pairs of
-clips. WORDS.jsonl holds a recogniser's words of each recording of read speech, with their times:
+one writes ``OUT/items.jsonl``: open questions on all of them, questions with options, pairs of
+clips, and the text-only questions of ``OUT/replay.jsonl`` (`replay.py`). WORDS.jsonl holds a
+recogniser's words of each recording of read speech, with their times, sorted by path:
 ``{"path", "text", "words": [[word, start, end], …]}``, paths relative to CORPORA.
 
 Held out of training, and never in a training clip: ESC-10 fold 5 (fold 4 is for development), the
@@ -38,6 +39,7 @@ from harken.corpora.starter.speech import VOICES, SpeechSynthesizer
 from harken.hashing import digest
 from harken.item import Item
 from harken.progress import track
+from harken.shards.read import read_items
 
 Array = NDArray[Any]
 TRANSCRIBE = "Transcribe the speech in the clip."
@@ -210,21 +212,25 @@ FAMILIES = {
 
 
 def items(out: Path) -> None:
-    """Open questions as JSON lines; the others by `harken synth`."""
+    """Open questions on all training clips, those of `harken synth`, and those of `replay.py`."""
     lines = []
     for corpus in FAMILIES:
         for line in (out / corpus / "manifest.jsonl").read_text().splitlines():
             item = open_item(out / corpus, json.loads(line))
             if item is not None:
                 lines.append(json.dumps(item.to_dict()))
-    (out / "open.jsonl").write_text("\n".join(lines) + "\n")
     for corpus, families in FAMILIES.items():
+        made = out / f"{corpus}-items"
         chosen = [part for name in families for part in ("--family", name)]
         subprocess.run(
-            [sys.executable, "-m", "harken", "synth", str(out / corpus), "-o",
-             str(out / f"{corpus}-items"), "--per-family", "1500", *chosen],
+            [sys.executable, "-m", "harken", "synth", str(out / corpus), "-o", str(made),
+             "--per-family", "1500", *chosen],
             check=True,
         )  # fmt: skip
+        lines += [json.dumps(i.to_dict()) for i in read_items(made) if i.split == "train"]
+    replay = out / "replay.jsonl"
+    lines += replay.read_text().splitlines() if replay.exists() else []
+    (out / "items.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def open_item(folder: Path, told: dict[str, Any]) -> Item | None:

@@ -111,8 +111,9 @@ def test_what_a_dry_run_would_ignore_is_refused(
     [
         (["-n", "2", "--plan"], "-n is given without --preview"),
         (["-n", "2", "-o", "x"], "-n is given without --preview"),
-        (["--size", "smoke", "-o", "x"], "--size is given for the stage sft"),
-        (["--size", "full", "--plan"], "--size is given for the stage sft"),
+        (["--size", "smoke", "-o", "x"], "--size and the stage sft are given"),
+        (["--from", "align", "-o", "x"], "--from and the stage sft are given"),
+        (["--size", "full", "--plan"], "--size and the stage sft are given"),
         (["--parallel", "fsdp", "-o", "x"], "--parallel is fsdp, and there is one process"),
     ],
 )

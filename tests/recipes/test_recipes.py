@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_corpus import job, made
 
 from made_sets import array, lines, turns
-from tiny_audio import NAMES, sound
+from tiny_audio import NAMES, mini, sound
 
 STORIES = {
     "mallm": ("joint",),
@@ -258,3 +258,23 @@ def test_a_mark_that_is_missed_ends_the_recipe_in_full_size_only(
         full.require(mark)
     full.require(replace(mark, above=0.1))
     full.require(Mark("align", "hearing.gap.swap.nats", below=0.3))
+
+
+def test_a_recipe_begins_with_a_later_stage_of_a_model_that_had_the_others(
+    items: Path, tmp_path: Path
+) -> None:
+    """The projector was trained by ctc before, as the record beside the model says."""
+    from harken.recipes.run import train
+
+    few = ["ctc.steps=2", "ctc.batch=2"]
+    model = mini(1, audio_encoder="conformer")
+    model.save(tmp_path / "fresh")
+    train("ctc", items, tmp_path / "first", model=str(tmp_path / "fresh"), overrides=few)
+    later = job("small", items, tmp_path / "out", str(tmp_path / "first" / "model"))
+    RECIPES.get("small").run(replace(later, options=JobOptions("smoke", first="align")))
+    assert sorted(p.name for p in (tmp_path / "out" / "training").iterdir()) == ["align", "joint"]
+    bare = job("small", items, tmp_path / "bare", str(tmp_path / "fresh"))
+    with pytest.raises(RunError, match="needs projector trained"):
+        RECIPES.get("small").run(replace(bare, options=JobOptions("smoke", first="align")))
+    with pytest.raises(ConfigError, match="no stage 'joined'"):
+        RECIPES.get("small").run(replace(bare, options=JobOptions("smoke", first="joined")))

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from harken.audio.clip import Clip, Part, ScenePlan
+from harken.corpora.base import Recording
 from harken.item import Item
 from harken.recipes import selections
 from harken.shards.read import read_items
+from harken.synth.families import word
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_corpus import made
@@ -35,6 +37,20 @@ def test_transcripts_and_names_are_told_apart_and_open(items: list[Item]) -> Non
     opened = next(item for item in spoken if item.question == selections.TRANSCRIBE)
     assert opened.history[-1].note in {item.id for item in items}
     assert {item.answer for item in selections.digits(items)} <= {item.answer for item in spoken}
+
+
+def test_a_word_of_a_sentence_is_no_transcript() -> None:
+    def asked(said: str) -> Item:
+        clip = Clip(path=f"{said}.wav", sha256="ab" * 32)
+        recording = Recording(clip=clip, id=said, kind="speech", transcript=said)
+        made = word.build(
+            0, {"answer": "red", "choices": ["red", "read", "rid", "rod"]}, [recording]
+        )
+        return Item(made.question, made.answer, made.choices, made.clips, "word", made.tags,
+                    plan={"values": {"answer": "red"}})  # fmt: skip
+
+    found = selections.transcripts([asked("red"), asked("the red door")])
+    assert [item.clips[0].path for item in found] == ["red.wav"]
 
 
 def test_items_of_other_sets_are_taken_as_they_are() -> None:

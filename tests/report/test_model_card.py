@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harken.errors import ConfigError, DataError, RunError
 from harken.files import write_json
 from harken.item import Item
 from harken.models.released import card_head
+from harken.report.card_beside import beside_section
 from harken.report.card_results import ExamPart, Figure, read_parts
 from harken.report.model_card import MOST_ROWS, PLOT, CardTexts, write_model_card
 from harken.report.training_data import read_trainings
@@ -160,12 +162,34 @@ def test_the_gap_is_that_of_all_stages_one_after_the_other(tmp_path: Path) -> No
     assert rows[-1].startswith("| 590 |")  # the last evaluation is always there
 
 
+def by_item(right: int, of: int = 20, name: str = "p") -> ExamPart:
+    """The first so many items right, each of a recording of its own."""
+    keys = [(f"i{i}", 0, 0) for i in range(of)]
+    scores = {key: float(i < right) for i, key in enumerate(keys)}
+    groups = {key[0]: key[0] for key in keys}
+    return replace(part(right / of, 0.8), name=name, right=scores, groups=groups)
+
+
 def test_other_models_stand_beside_by_part(tmp_path: Path) -> None:
-    other = [part(0.5, 0.4, figures={"none": Figure(0.5, 0.4, 0.6, 90)})]
-    path = tmp_path / "README.md"
-    write_model_card(path, model(tmp_path / "m"), [part(0.9, 0.8)], TEXTS,
-                     beside={"LM": other, "none": []})  # fmt: skip
-    assert "| p | 90.0 (80.0–100.0) | 50.0 (40.0–60.0) under none | – |" in path.read_text()
+    mine = [by_item(18, name="a"), by_item(10, name="b"), by_item(2, name="c"), part(0.9, 0.8)]
+    other = [by_item(2, name="a"), by_item(9, name="b"), by_item(18, name="c")]
+    alone = [part(0.5, 0.4, figures={"none": Figure(0.5, 0.4, 0.6, 90)})]
+    text = "\n\n".join(beside_section(mine, {"cascade": other, "LM": alone}))
+    # Sixteen items differ, all on one side: p = 2 / 2**16, times three parts by Holm's rule.
+    assert "+80.0 (" in text and "−80.0 (" in text and "p < 0.001".replace(" ", "\xa0") in text
+    assert "- than cascade: better in a; worse in c; no difference is shown in b." in text
+    assert "- than LM: no part is paired." in text
+    assert "| p | 90.0 (80.0–100.0) | – | – | 50.0 (40.0–60.0) under none | – |" in text
+    rates = replace(by_item(18, name="a"), errors=True)
+    assert "no part is paired" in beside_section([rates], {"x": [rates]})[-1]
+    assert not beside_section(mine, {})
+
+
+def test_items_of_both_models_are_paired_from_their_runs(tmp_path: Path) -> None:
+    world = make_world(tmp_path, 72)
+    before, after = (read_parts([world[name]]) for name in ("before", "after"))
+    text = "\n".join(beside_section(after, {"before": before}))
+    assert "better in items: identify" in text and "worse in" not in text
 
 
 def test_other_trainings_stand_beside_this_one(tmp_path: Path) -> None:

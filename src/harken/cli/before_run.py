@@ -40,7 +40,12 @@ PlanFlag = Annotated[
 
 
 def require_used(
-    dry: str, unused: Mapping[str, object], *, count: int | None, size_of_stage: str
+    dry: str,
+    unused: Mapping[str, object],
+    *,
+    count: int | None,
+    stage: str,
+    of_recipes: Mapping[str, object],
 ) -> None:
     """Refuse options of `harken train` that would have no effect.
 
@@ -48,7 +53,8 @@ def require_used(
         dry: ``--preview`` or ``--plan``, if one is given.
         unused: the options that have no effect with it, and their values.
         count: the value of -n.
-        size_of_stage: the stage that --size is given for, if it is one.
+        stage: what is run, if it is one stage and no recipe.
+        of_recipes: the options that only recipes have, and their values.
 
     Raises:
         ConfigError: one of them is given.
@@ -64,10 +70,11 @@ def require_used(
             "-n is given without --preview: it is the number of examples to print",
             hint="Add --preview, or leave out -n.",
         )
-    if size_of_stage:
+    given = [name for name, value in of_recipes.items() if value]
+    if stage and given:
         raise ConfigError(
-            f"--size is given for the stage {size_of_stage}: only recipes have sizes",
-            hint=f"Set its steps: --set {size_of_stage}.steps=2.",
+            f"{' and '.join(given)} and the stage {stage} are given: it is for recipes only",
+            hint=f"Set the stage's steps: --set {stage}.steps=2." if "--size" in given else "",
         )
 
 

@@ -62,6 +62,15 @@ RecipeSize = Annotated[
     typer.Option(help="Of a recipe: full (default), or smoke (a few steps of each stage)."),
 ]
 
+FirstStage = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="STAGE",
+        help="Of a recipe: begin with this stage; --model had the others.",
+    ),
+]
+
 Device = Annotated[str, typer.Option(help="Where it is trained, such as cuda.")]
 
 
@@ -129,6 +138,7 @@ def train(
     patience: Patience = None,
     held_out: HeldOutSet = None,
     size: RecipeSize = None,
+    begin: FirstStage = "",
     audio_root: AudioRoot = None,
     tracker: Trackers = None,
     preview: PreviewFlag = False,
@@ -153,6 +163,7 @@ def train(
                harken train sft items --model mine --preview -n 2
                harken train sft items --model mine --plan
                harken train sft items -o out --model native:FOLDER --lora lm:r=16,alpha=32
+               harken train small items -o out --model trained/model --from align
                torchrun --nproc-per-node 8 --no-python harken train sft items -o model --device cuda
     """
     from harken.recipes.job import JobOptions
@@ -164,8 +175,8 @@ def train(
 
     dry = "--preview" if preview else "--plan" if plan else ""
     unused = {"--out": out, "--tracker": tracker, "--parallel": parallel, "--features": features}
-    sized = recipe if size is not None and recipe not in RECIPES else ""
-    require_used(dry, unused, count=count, size_of_stage=sized)
+    only = {"--size": size, "--from": begin}
+    require_used(dry, unused, count=count, stage=_stage(recipe), of_recipes=only)
     use_features(features)
     start = partial(
         run,
@@ -176,7 +187,7 @@ def train(
         overrides=[*(override or []), *_hearing(min_gap, patience, held_out)],
         seed=seed,
         dtype=dtype,
-        options=JobOptions(size or "full", audio_root, held_out),
+        options=JobOptions(size or "full", audio_root, held_out, begin),
     )
     if preview or plan:
         shown = (count or SHOWN) if preview else 0
@@ -185,10 +196,15 @@ def train(
     if out is None:
         raise ConfigError("there is no folder for the run and the model", hint="Give --out.")
     with processes(device, parallel) as own_device, tracked(tracker or []):
-        first = rank() == 0
+        writes = rank() == 0
         result = start(out, device=own_device)
-    if first:
+    if writes:
         _end(result, as_json)
+
+
+def _stage(name: str) -> str:
+    """The name, if it is that of a stage and of no recipe."""
+    return "" if name in RECIPES else name
 
 
 def _hearing(min_gap: float | None, patience: int | None, held_out: Path | None) -> list[str]:

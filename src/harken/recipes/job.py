@@ -33,11 +33,13 @@ class JobOptions:
         size: of a recipe, one of `SIZES`.
         audio_root: of other programs' sets: where audio is that is not beside the set.
         exam: a dataset that training must not touch; None: the other splits of the data.
+        first: of a recipe, the stage it begins with; empty: its first one.
     """
 
     size: str = "full"
     audio_root: Path | None = None
     exam: Path | None = None
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)

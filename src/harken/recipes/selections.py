@@ -128,14 +128,17 @@ def _values(item: Item) -> dict[str, Any]:
 
 
 def _opened(items: Sequence[Item], question: str, fits: Callable[[Item], bool]) -> list[Item]:
-    """Items of one clip that fit, asked openly; of foreign sets the open-ended ones as they are."""
+    """Items of one clip that fit, asked openly; of foreign sets the open-ended ones as they are.
+
+    A question for one word of a sentence is not asked openly: its answer is not all that is said.
+    """
     found = []
     for item in items:
         if len(item.clips) != 1:
             continue
         if _unknown(item):
             found.append(item)
-        elif item.task in ("word", "identify") and fits(item):
+        elif item.task in ("word", "identify") and fits(item) and "sentence" not in item.tags:
             found.append(_asked(item, question, item.answer))
         elif not item.choices and fits(item):
             found.append(item)

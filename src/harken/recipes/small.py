@@ -65,9 +65,10 @@ def small(job: Job) -> Learner:
     require_pretrained(job, "small")
     story = Story(job, STAGES)
     learner = story.start()
-    spelled = with_room(learner, [*transcripts(story.items), *names(story.items)])
-    story.stage("ctc", spelled, "transcripts or names of one clip")
-    story.require(TOKEN_ERROR)
+    if story.has("ctc"):
+        spelled = with_room(learner, [*transcripts(story.items), *names(story.items)])
+        story.stage("ctc", spelled, "transcripts or names of one clip")
+        story.require(TOKEN_ERROR)
     story.stage("align", to_align(story.items, job.seed), "transcripts or names of one clip")
     story.require(SWAP_GAP)
     if not preset_of(job.model):

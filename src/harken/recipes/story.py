@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harken import progress
-from harken.errors import DataError, RunError
+from harken.errors import ConfigError, DataError, RunError
 from harken.item import Item
 from harken.models.composed.model import ComposedModel
 from harken.models.engine.lora_settings import parse_lora
@@ -17,6 +17,7 @@ from harken.recipes.handover import (
     check_before,
     check_exam,
     handover_of,
+    handovers_beside,
     overlap,
     read_handover,
 )
@@ -50,14 +51,25 @@ class Story:
         items: the training items of its dataset.
         exam: the items that no stage may be trained on.
         learner: the model, once it was started.
-        left: what each stage left to the next.
+        left: what each stage left to the next; where the recipe begins with a later stage, that of
+            the runs beside the model.
     """
 
     def __init__(
         self, job: Job, stages: Sequence[PlannedStage], items: Sequence[Item] | None = None
     ) -> None:
-        """Read the items of the job, unless they are given, and its exam."""
+        """Read the items of the job, unless they are given, and its exam.
+
+        Raises:
+            ConfigError: the recipe has no stage of the name to begin with.
+        """
         self.job = job
+        names, first = [stage.title for stage in stages], job.options.first
+        if first and first not in names:
+            raise ConfigError(
+                f"the recipe has no stage {first!r}", hint=f"Its stages: {', '.join(names)}."
+            )
+        self._left_out = set(names[: names.index(first)] if first else ())
         self.exam: list[Item] = []
         if items is None:
             items, self.exam = divided(job.data, job.options.audio_root)
@@ -77,6 +89,11 @@ class Story:
         """Open the model, or make a preset; with adapters, unless it has some."""
         job = self.job
         self.learner = start(job.model, self.items, job.seed, device=job.device, dtype=job.dtype)
+        if self._left_out:
+            self.left = handovers_beside(job.model)
+            progress.note(
+                f"left out before {job.options.first}: {', '.join(sorted(self._left_out))}"
+            )
         if lora:
             self.adapt(lora)
         return self.learner
@@ -94,8 +111,12 @@ class Story:
                     seed=self.job.seed,
                 )
 
+    def has(self, name: str) -> bool:
+        """Whether a stage is run: not before the one that the recipe begins with."""
+        return name not in self._left_out
+
     def stage(self, name: str, items: Sequence[Item], why: str = "") -> None:
-        """Run one stage of the plan after the hand-over checks.
+        """Run one stage of the plan after the hand-over checks, unless it is left out.
 
         Args:
             name: within the recipe.
@@ -106,6 +127,8 @@ class Story:
             DataError: there are none, or some are in the exam.
             RunError: see `harken.recipes.handover.check_before`.
         """
+        if not self.has(name):
+            return
         planned, settings = self._stages[name], self.job.plan[name]
         if not items:
             raise DataError(
@@ -140,6 +163,8 @@ class Story:
         Raises:
             RunError: it did not, in full size.
         """
+        if not self.has(mark.stage):
+            return
         found = measured(self.job.out / "training" / mark.stage, mark.value)
         aim = f"below {mark.below:g}" if mark.above is None else f"above {mark.above:g}"
         if found is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import harken.report.words as words
 from harken.errors import DataError
 from harken.report.gather import LoadedRun, read_run_results
 from harken.report.headline import main_condition, widest
 from harken.report.reference import controls, gain_over, reference
 from harken.runs import FIRST
+from harken.stats.paired import Key, clusters, correctness
 
 Json = Mapping[str, Any]
 
@@ -40,6 +42,14 @@ class Figure:
         return Figure(cell["accuracy"], *widest(cell), cell["items"])
 
 
+def share(figure: Figure | None) -> str:
+    """``82.5 (78.0–86.1)``, in percent; a dash where there is none."""
+    if figure is None or figure.value is None:
+        return "–"
+    interval = words.interval(figure.low, figure.high)
+    return f"{100 * figure.value:.1f}" + (f" ({interval})" if interval != "–" else "")
+
+
 @dataclass(frozen=True, slots=True)
 class ExamPart:
     """One part of an exam: a task of a run.
@@ -56,6 +66,9 @@ class ExamPart:
         over: that control.
         errors: whether the figures are word error rates, of which less is better.
         failed: condition -> requests without a reply, where there are any.
+        right: whether each request under the main condition was right, by its key; empty of error
+            rates.
+        groups: item -> the recording it is clustered by.
     """
 
     name: str
@@ -68,6 +81,8 @@ class ExamPart:
     over: str
     errors: bool = False
     failed: Mapping[str, int] | None = None
+    right: Mapping[Key, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def main(self) -> Figure:
@@ -147,10 +162,14 @@ def _parts(run: LoadedRun) -> list[ExamPart]:
             "items": row["items"], "over": over, "failed": failed,
         }  # fmt: skip
         figures = {c: Figure.of(cell) for c, cell in row["cells"].items()}
-        order = [main_condition(run.results), *figures]
+        main = main_condition(run.results)
+        order = [main, *figures]
+        asked = [record for record in run.records if record["task"] == row["task"]]
+        right = {key: float(own) for key, own in correctness(asked, main).items()}
         figures = {c: figures[c] for c in dict.fromkeys(order)}
         found.append(ExamPart(name, figures=figures, chance=row["chance"],
-                          gain=gain_over(row, over), **common))  # fmt: skip
+                          gain=gain_over(row, over), right=right, groups=clusters(asked),
+                          **common))  # fmt: skip
         written = run.results.get("transcripts") or {}
         if row["task"] == "transcribe" and written:
             rates = {

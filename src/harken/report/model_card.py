@@ -19,7 +19,8 @@ from harken.errors import ConfigError
 from harken.files import write_whole
 from harken.models.base import MODEL_FILE
 from harken.parsing import load_json
-from harken.report.card_results import ExamPart, Figure
+from harken.report.card_beside import beside_section
+from harken.report.card_results import ExamPart, share
 from harken.report.markdown import escaped, table
 from harken.report.outline import PagePlot, tree
 from harken.report.plots import kind
@@ -104,7 +105,7 @@ def write_model_card(
         escaped(texts.summary),
         *_what(saved, texts),
         *_results(parts),
-        *_beside(parts, beside or {}),
+        *beside_section(parts, beside or {}),
         *_cannot(cannot, texts.notes),
         *_trained(stages, texts, bool(plot)),
         *_ablations(stages, ablations or {}),
@@ -190,7 +191,7 @@ def _results(parts: Sequence[ExamPart]) -> list[str]:
             [
                 escaped(part.name) + (" ↓" if part.errors else ""),
                 f"{part.items:,}",
-                *(_share(part.figures.get(c)) for c in conditions),
+                *(share(part.figures.get(c)) for c in conditions),
                 words.percent(part.chance),
                 points if gain else "–",
                 words.p_value(gain.get("p")) if gain else "–",
@@ -209,14 +210,6 @@ def _results(parts: Sequence[ExamPart]) -> list[str]:
     ]
 
 
-def _share(figure: Figure | None) -> str:
-    """``82.5 (78.0–86.1)``; a dash where there is none."""
-    if figure is None or figure.value is None:
-        return "–"
-    interval = words.interval(figure.low, figure.high)
-    return f"{100 * figure.value:.1f}" + (f" ({interval})" if interval != "–" else "")
-
-
 def _unanswered(parts: Sequence[ExamPart]) -> list[str]:
     """Requests that failed: they are in no percentage."""
     lines = [
@@ -227,30 +220,9 @@ def _unanswered(parts: Sequence[ExamPart]) -> list[str]:
     return [f"Requests without a reply, in no percentage: {'; '.join(lines)}."] if lines else []
 
 
-def _beside(parts: Sequence[ExamPart], beside: Mapping[str, Sequence[ExamPart]]) -> list[str]:
-    """The same parts by other models, each under its main condition."""
-    if not beside:
-        return []
-    known = {name: {part.name: part for part in own} for name, own in beside.items()}
-    rows = []
-    for part in parts:
-        cells = [_share(part.main)]
-        for own in known.values():
-            other = own.get(part.name)
-            shown = next(iter(other.figures)) if other else ""
-            told = f" under {escaped(shown)}" if shown not in ("", "audio") else ""
-            cells.append(_share(other.main) + told if other else "–")
-        rows.append([escaped(part.name) + (" ↓" if part.errors else ""), *cells])
-    return [
-        "## Beside other models",
-        table(["part", "this model", *map(escaped, beside)], rows),
-        "The same items; –: not asked.",
-    ]
-
-
 def _cannot(cannot: Sequence[tuple[ExamPart, str]], notes: Sequence[str]) -> list[str]:
     lines = [
-        f"- {escaped(part.name)}: {escaped(why)} ({_share(part.main)}, n = {part.main.items:,})"
+        f"- {escaped(part.name)}: {escaped(why)} ({share(part.main)}, n = {part.main.items:,})"
         for part, why in cannot
     ]
     lines += [f"- {escaped(note)}" for note in notes]

@@ -41,7 +41,7 @@ def test_only_seeds_of_both_arms_count_in_a_claim() -> None:
     (own,) = found["claims"]
     assert own["seeds"] == [0]
     assert own["value"] == pytest.approx(0.5)
-    assert own["verdict"] == "undecided"  # one seed says nothing of another
+    assert own["verdict"] == "too few seeds"
     assert found["seeds"] == {"a": [0, 1], "b": [0]}
 
 
@@ -81,4 +81,7 @@ def test_a_claim_without_runs_is_not_run() -> None:
 def test_a_verdict_needs_the_whole_interval(
     bound: dict[str, float], low: float, high: float, expected: str
 ) -> None:
-    assert verdict(claim(**bound), CrossedInterval((low + high) / 2, low, high, ())) == expected
+    middle = (low + high) / 2
+    for seeds, told in ((5, expected), (4, "too few seeds")):
+        found = CrossedInterval(middle, low, high, (middle,) * seeds)
+        assert verdict(claim(**bound), found) == told

@@ -86,17 +86,20 @@ STUDY = Study(
             "than rewarded plainly",
             (*_gain("heard", 1), *_gain("plain", -1)),
             above=0.0,
+            source="own",
         ),
         Claim(
             "its hearing gap is larger",
             (*_gap("heard", 1), *_gap("plain", -1)),
             above=0.0,
+            source="own",
             unit="nats",
         ),
         Claim(
             "it answers fewer questions without audio that can be answered so",
             ((1, "heard", "needs none", "none"), (-1, "plain", "needs none", "none")),
             below=0.0,
+            source="own",
         ),
         Claim(
             "plain rewards teach to answer from the text: more right without audio than at the "

@@ -70,20 +70,24 @@ class Ground:
     """What all studies share.
 
     Attributes:
-        recordings: with their splits.
         items: the questions of `FAMILIES` and ``leaky``, train and test.
         start: the folder of the start, or what ``--model`` names.
         preset: its preset; empty for any other model.
         size: one of `SIZES`.
         folder: of what is made from it.
+        corpus: of its recordings; None: the starter corpus, which is in the folder.
     """
 
-    recordings: tuple[Recording, ...]
     items: tuple[Item, ...]
     start: str
     preset: str
     size: str
     folder: Path
+    corpus: Path | None = None
+
+    def recordings(self) -> tuple[Recording, ...]:
+        """The recordings of few names, each with a split; they are read anew (seconds)."""
+        return _recordings(self.folder, self.size, self.corpus)
 
     @property
     def identity(self) -> str:
@@ -137,35 +141,39 @@ def prepare(
         "corpus": "starter" if corpus is None else str(corpus),
         "families": list(FAMILIES),
     }
+    begun = str(folder / "start") if preset_of(model) == model else model
     with Run.open(folder, spec) as run:
-        recordings = _recordings(folder, size, corpus)
-        each = {"train": sizes.train, "test": sizes.test}
-        leaky = {"train": 2 * sizes.train, "test": 2 * sizes.test}
-        practice = {"train": sizes.practice}
-        for name, families, number in (
-            ("items", list(FAMILIES), each),
-            ("leaky", ["leaky"], leaky),
-            ("practice", ["talk"], practice),
-        ):
-            made = make_dataset(
-                recordings,
-                folder / name,
-                families=families,
-                per_family=number,
-                splits=[split for split, count in number.items() if count],
-            )
-            if made["skipped"]:
-                told = "; ".join(f"{key}: {why}" for key, why in made["skipped"].items())
-                raise DataError(f"the corpus cannot make every family of questions: {told}")
-        items = (*open_dataset(folder / "items"), *open_dataset(folder / "leaky"))
-        if preset_of(model) == model:
-            _start(folder, model, items, recordings, sizes)
-            begun = str(folder / "start")
-        else:
-            begun = model
         if not run.done:
-            run.finish({"recordings": len(recordings), "items": len(items)})
-    return Ground(recordings, items, begun, preset_of(model), size, folder)
+            _make(folder, size, corpus)
+            if begun != model:
+                _start(folder, model, size, corpus)
+            run.finish()
+    items = (*open_dataset(folder / "items"), *open_dataset(folder / "leaky"))
+    return Ground(items, begun, preset_of(model), size, folder, corpus)
+
+
+def _make(folder: Path, size: str, corpus: Path | None) -> None:
+    """Make all questions, or go on with it.
+
+    Raises:
+        DataError: the recordings do not allow a family of questions.
+    """
+    sizes, recordings = GROUND_SIZES[size], _recordings(folder, size, corpus)
+    for name, families, number in (
+        ("items", list(FAMILIES), {"train": sizes.train, "test": sizes.test}),
+        ("leaky", ["leaky"], {"train": 2 * sizes.train, "test": 2 * sizes.test}),
+        ("practice", ["talk"], {"train": sizes.practice}),
+    ):
+        made = make_dataset(
+            recordings,
+            folder / name,
+            families=families,
+            per_family=number,
+            splits=list(number),
+        )
+        if made["skipped"]:
+            told = "; ".join(f"{key}: {why}" for key, why in made["skipped"].items())
+            raise DataError(f"the corpus cannot make every family of questions: {told}")
 
 
 def _recordings(folder: Path, size: str, corpus: Path | None) -> tuple[Recording, ...]:
@@ -185,20 +193,13 @@ def _recordings(folder: Path, size: str, corpus: Path | None) -> tuple[Recording
     return few_names(assign_splits(read.recordings, 0), 0)[0]
 
 
-def _start(
-    folder: Path,
-    preset: str,
-    items: Sequence[Item],
-    recordings: Sequence[Recording],
-    sizes: GroundSize,
-) -> None:
-    """Train the start of a preset, or go on with it; nothing where it is complete."""
-    if (folder / "done.json").is_file():
-        return
+def _start(folder: Path, preset: str, size: str, corpus: Path | None) -> None:
+    """Train the start of a preset, or go on with it."""
     practice = list(open_dataset(folder / "practice"))
+    items = [*open_dataset(folder / "items"), *open_dataset(folder / "leaky")]
     train = [item for item in items if item.split == "train"]
-    plan = tiny_plan(sizes.minutes, threads=1)
-    timed = scenes(recordings, "train", 400)  # the tokenizer must know how times are written
+    plan = tiny_plan(GROUND_SIZES[size].minutes, threads=1)
+    timed = scenes(_recordings(folder, size, corpus), "train", 400)  # how times are written
     learner: Learner = start(preset, [*practice, *items, *timed], 0)
     single = [item for item in naming(practice) if len(item.clips) == 1]
     single += [*names(train), *transcripts(train)]  # identify and word, asked openly

@@ -10,6 +10,10 @@ does. Every arm goes on from it for as many steps of as many examples, on traini
   are 64, 512, or all;
 - ``pairs-only``: all pairs, and no single clips.
 
+A pair is trained on twice: by its closed question (same-sound, same-word, which-clip), and told
+apart in words, what is heard in the first and what in the second, which is the discriminative
+target of the paper.
+
 Exams: one clip (identify, word, presence) and two (same-sound, same-word, which-clip with two), all
 closed-ended, on recordings of the test split; pairs also with another item's clips.
 
@@ -20,6 +24,7 @@ the closed ones of MAE's kind. It states neither its number of pairs nor its sha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,7 +43,7 @@ from harken.recipes.effects.study import (
 from harken.train.joint import JointSettings
 from harken.train.sft import SftSettings
 
-STEPS, BATCH = 150, 16
+STEPS, BATCH = 400, 16
 FEW, SOME = 64, 512
 """Pairs of the smaller arms."""
 
@@ -49,7 +54,7 @@ def build(ground: Ground) -> StudyPlan:
 
     def joint(name: str, count: int, about: str) -> Arm:
         settings = settings_for(ground, JointSettings, steps=STEPS, batch=BATCH, single=0.5)
-        return Arm(name, about, (Lesson("joint", settings, [*pairs[:count], *single]),))
+        return Arm(name, about, (Lesson("joint", settings, [*both(pairs[:count]), *single]),))
 
     plain = settings_for(ground, SftSettings, steps=STEPS, batch=BATCH)
     few, some = (16, 32) if ground.size == "smoke" else (FEW, SOME)
@@ -60,12 +65,30 @@ def build(ground: Ground) -> StudyPlan:
             joint("joint-64", few, f"{few} pairs, with single clips"),
             joint("joint-512", some, f"{some} pairs, with single clips"),
             joint("joint", len(pairs), f"{len(pairs)} pairs, with single clips"),
-            Arm("pairs-only", f"{len(pairs)} pairs alone", (Lesson("sft", plain, pairs),)),
+            Arm("pairs-only", f"{len(pairs)} pairs alone", (Lesson("sft", plain, both(pairs)),)),
         ),
         exams=(
             Exam("single", ground.test(*SINGLE), right_answers),
             Exam("pairs", ground.test(*PAIRS), right_answers, ("audio", "swap")),
         ),
+    )
+
+
+def both(pairs: Sequence[Item]) -> list[Item]:
+    """Each pair with its closed question, and told apart in words."""
+    return [item for pair in pairs for item in (pair, told_apart(pair))]
+
+
+def told_apart(pair: Item) -> Item:
+    """A pair asked openly for what is heard in each clip, in order."""
+    names = pair.plan["values"]["heard"]
+    noun = "word" if "word" in pair.tags else "sound"
+    return replace(
+        pair,
+        question=f"List the {noun}s of the clips from the first to the last, separated by commas.",
+        answer=", ".join(names),
+        choices=(),
+        task="tell-apart",
     )
 
 

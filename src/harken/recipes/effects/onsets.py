@@ -38,7 +38,8 @@ SCENES = {"full": (2400, 200), "smoke": (24, 8)}
 def build(ground: Ground) -> StudyPlan:
     """The three arms; all read the same scenes."""
     train, test = SCENES[ground.size]
-    items = scenes(ground.recordings, "train", train)
+    recordings = ground.recordings()
+    items = scenes(recordings, "train", train)
 
     def arm(name: str, about: str, tokens: bool, weight: float) -> Arm:
         settings = settings_for(
@@ -60,7 +61,7 @@ def build(ground: Ground) -> StudyPlan:
             arm("tokens", "a token for each time", True, 0.0),
             arm("weighted", "a token for each time, which weighs 6", True, WEIGHT),
         ),
-        exams=(Exam("onset", scenes(ground.recordings, "test", test), event_onsets),),
+        exams=(Exam("onset", scenes(recordings, "test", test), event_onsets),),
     )
 
 

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 Place = tuple[str, str]
 """(exam, condition)."""
 DIGITS = 6
+LEAST_SEEDS = 5
+"""Seeds of a claim without which there is no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,12 @@ def _claim(claim: Claim, tables: _Tables) -> Json:
 
 
 def verdict(claim: Claim, found: CrossedInterval) -> str:
-    """``supported``, ``contradicted``, or ``undecided``: where the interval lies to the bound."""
-    if found.low is None or found.high is None:
-        return "undecided"
+    """``supported``, ``contradicted``, or ``undecided``: where the interval lies to the bound.
+
+    With fewer than `LEAST_SEEDS` seeds, whose spread cannot be told, it is ``too few seeds``.
+    """
+    if len(found.by_seed) < LEAST_SEEDS or found.low is None or found.high is None:
+        return "too few seeds"
     if claim.above is not None:
         return _side(found.low > claim.above, found.high < claim.above)
     assert claim.below is not None

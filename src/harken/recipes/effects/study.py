@@ -4,7 +4,7 @@ A study is one file: a function that makes arms and exams of a `Ground`, and its
 written down before anything is run. An arm is a sequence of lessons (stages of `harken train` with
 their settings and items) from the common start. A claim is a signed sum of figures of arms on exams
 and a bound: it is supported where its interval is wholly beyond the bound, contradicted where it is
-wholly on the other side, and else undecided.
+wholly on the other side, and else undecided; with fewer than five seeds there is no verdict.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class Claim:
         terms: (sign, arm, exam, condition): what is added up.
         above, below: the bound; one of them is given.
         unit: ``points`` (shares, told in percent) or ``nats``.
-        source: whose claim it is: ``paper``, or ``own`` for what the reading of a study needs.
+        source: whose claim it is: ``paper``, or ``own``: what harken's reward was made for, or what
+            the reading of a study needs.
     """
 
     text: str

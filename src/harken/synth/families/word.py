@@ -1,7 +1,8 @@
 """word: one clip of speech, four words; which one is spoken?
 
 Options as in `identify`: first four words of similar spelling, then the gold among them. In corpora
-of sentences, content words are asked for.
+of sentences, content words are asked for; such items have the tag ``sentence`` too: their answer is
+no transcript.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from harken.corpora.base import Recording
 from harken.synth.options import lacks_options, pick_options
-from harken.synth.pool import RecordingPool
+from harken.synth.pool import RecordingPool, said
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.wording import quoted
 
@@ -50,7 +51,7 @@ def build(
         clips=(recordings[0].clip,),
         rationale=f"The speaker says {quoted(answer)}, and neither {others[0]}, {others[1]} nor "
         f"{others[2]}. So the answer is {quoted(answer)}.",
-        tags=("word",),
+        tags=("word",) if len(said(recordings[0])) < 2 else ("word", "sentence"),
     )
 
 

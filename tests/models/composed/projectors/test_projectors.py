@@ -15,6 +15,7 @@ from harken.models.composed.projectors.registry import PROJECTORS, projector_set
 WIDTH, OUT = 6, 8
 SPECS = {
     "mlp?pool=4": lambda n: -(-n // 4),
+    "mlp?pool=4&hidden=24": lambda n: -(-n // 4),
     "linear?pool=3": lambda n: -(-n // 3),
     "pooling?pool=2": lambda n: -(-n // 2),
     "qformer?queries=5&hidden=12&heads=2": lambda n: 5,
@@ -105,3 +106,10 @@ def test_settings_that_do_not_exist_are_refused(spec: str, told: str) -> None:
     with pytest.raises(ConfigError) as error:
         projector_settings(spec, 4)
     assert told in str(error.value)
+
+
+def test_the_width_between_the_layers_is_a_setting() -> None:
+    for spec, hidden in (("mlp?pool=2", OUT), ("mlp?pool=2&hidden=24", 24)):
+        shapes = {name: tuple(p.shape) for name, p in made(spec).named_parameters()}
+        assert shapes["first.weight"] == (hidden, 2 * WIDTH)
+        assert shapes["second.weight"] == (OUT, hidden)

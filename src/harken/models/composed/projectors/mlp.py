@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -11,15 +11,21 @@ from harken.models.composed.projectors.base import Projector
 
 
 class MlpProjector(Projector):
-    """`pool` neighbouring frames concatenated -> two linear layers -> one token of the LM."""
+    """`pool` neighbouring frames concatenated -> two linear layers -> one token of the LM.
+
+    Setting: ``hidden``, the width between the layers; the language model's if not given, as in
+    LLaVA. SLAM-ASR (arXiv 2402.08846) has 2048.
+    """
 
     name = "mlp"
     about = "stacked frames, two linear layers with a GELU between them"
+    options: ClassVar[Mapping[str, type]] = {**Projector.options, "hidden": int}
 
     def __init__(self, width: int, out: int, settings: Mapping[str, Any]) -> None:
         super().__init__(out, settings)
-        self.first = nn.Linear(width * self.pool, out)
-        self.second = nn.Linear(out, out)
+        hidden = int(settings.get("hidden") or out)
+        self.first = nn.Linear(width * self.pool, hidden)
+        self.second = nn.Linear(hidden, out)
 
     @classmethod
     def build(cls, width: int, out: int, settings: Mapping[str, Any]) -> Self:
