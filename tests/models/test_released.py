@@ -154,6 +154,7 @@ def test_all_parts_that_are_missing_are_told_at_once(
     with pytest.raises(ModelError, match="saved without its") as error:
         load_model("harken-small")
     told = str(error.value)
+    assert told.startswith("harken-small cannot be opened: ")
     for name in BASES.values():
         assert (name in told) == (name.split("/")[1] in lacking)
     assert "the hub's cache" in told and "there was no network to reach it: no route" in told

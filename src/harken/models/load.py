@@ -90,18 +90,23 @@ def load_model(spec: str, **options: Any) -> Model:
         ConfigError: an unknown name; the hint lists the nearest known ones.
     """
     if release := released_name(spec):
-        model = load_model(located(spec), **options)
+        folder = located(spec)
+        try:
+            model = load_model(folder, **options)
+        except ModelError as error:
+            found = f"{release} cannot be opened: {error.found}"
+            raise ModelError(found, where=error.where, hint=error.hint) from error
         model.name = release  # the folder may have been saved under another name
         return model
-    folder = Path(spec.partition("?")[0])
-    if (folder / MODEL_FILE).is_file():
-        return MODELS.get(_kind(folder / MODEL_FILE)).build(spec, **options)
-    if folder.is_dir():
+    place = Path(spec.partition("?")[0])
+    if (place / MODEL_FILE).is_file():
+        return MODELS.get(_kind(place / MODEL_FILE)).build(spec, **options)
+    if place.is_dir():
         raise ModelError(
             f"{spec} holds no complete model",
-            where=str(folder / MODEL_FILE),
+            where=str(place / MODEL_FILE),
             hint=f"Write native:{spec} for a transformers model."
-            if (folder / "config.json").is_file()
+            if (place / "config.json").is_file()
             else "Name the folder that `harken train` printed, or train again to finish it.",
         )
     name, _, target = spec.partition(":")
