@@ -17,6 +17,7 @@ import torch
 from sentences import vocabulary
 
 from harken.item import Item
+from harken.models.pretrained import find_folder, open_files, open_weights
 from harken.progress import track
 
 QUESTIONS = (
@@ -42,8 +43,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(asked.lm)
-    lm = AutoModelForCausalLM.from_pretrained(asked.lm).eval()
+    folder = find_folder(asked.lm)
+    tokenizer = open_files(AutoTokenizer, folder)
+    lm = open_weights(AutoModelForCausalLM, folder).eval()
     words, rng = vocabulary(tokenizer, 2500), np.random.default_rng(asked.seed)
     texts = []
     for number in range(COUNT):

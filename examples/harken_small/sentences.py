@@ -4,7 +4,9 @@ Run: ``python sentences.py LM_FOLDER OUT.json --count 4000 --seed 0`` (five minu
 
 A sentence starts with a word of the tokenizer's own vocabulary, drawn by its rank as words of a
 text are (1 / rank), and is continued by the model. So frequent words come often, rare ones too, and
-the sentences are English. Some are lists of drawn words instead: no context helps to guess those.
+the sentences are English. Those with a word of several tokens are left out: what is heard once or
+twice is not learnt. Some texts are lists of words of the sentences instead: no context helps to
+guess those.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from harken.models.pretrained import find_folder, open_files, open_weights
 
 SPOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 BATCH = 64
@@ -38,7 +43,8 @@ def normalised(text: str) -> str:
 
 
 def word_lists(words: list[str], count: int, rng: np.random.Generator) -> list[str]:
-    """Two to five words each, drawn evenly."""
+    """Two to five words each, drawn evenly from those that occur twice or more."""
+    words = sorted(word for word, often in Counter(words).items() if often > 1)
     sizes = rng.integers(2, 6, count)
     return [" ".join(rng.choice(words, size, replace=False)) for size in sizes]
 
@@ -50,6 +56,7 @@ def continued(lm: Any, tokenizer: Any, words: list[str], count: int, seed: int) 
     torch.manual_seed(seed)
     weight = 1.0 / (np.arange(len(words)) + 20)
     found: dict[str, None] = {}
+    known = {*words, "a", "i"}
     while len(found) < count:
         first = rng.choice(words, BATCH, p=weight / weight.sum())
         asked = tokenizer([str(word).capitalize() for word in first], return_tensors="pt",
@@ -59,7 +66,7 @@ def continued(lm: Any, tokenizer: Any, words: list[str], count: int, seed: int) 
         for row in made:
             text = tokenizer.decode(row, skip_special_tokens=True)
             kept = normalised(text.split("\n")[0]).split()[: int(rng.integers(3, 9))]
-            if len(kept) >= 3 and len(" ".join(kept)) <= 48:
+            if len(kept) >= 3 and len(" ".join(kept)) <= 48 and known.issuperset(kept):
                 found[" ".join(kept)] = None
     return list(found)[:count]
 
@@ -74,12 +81,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(asked.lm)
-    lm = AutoModelForCausalLM.from_pretrained(asked.lm).eval()
+    folder = find_folder(asked.lm)
+    tokenizer = open_files(AutoTokenizer, folder)
+    lm = open_weights(AutoModelForCausalLM, folder).eval()
     words = vocabulary(tokenizer)
     rng = np.random.default_rng(asked.seed)
-    lists = word_lists(words, round(asked.count * LISTS), rng)
-    texts = [*lists, *continued(lm, tokenizer, words, asked.count - len(lists), asked.seed)]
+    told = continued(lm, tokenizer, words, round(asked.count * (1 - LISTS)), asked.seed)
+    heard = [word for text in told for word in text.split()]
+    texts = [*told, *word_lists(heard, asked.count - len(told), rng)]
     asked.out.write_text(json.dumps([texts[i] for i in rng.permutation(len(texts))], indent=0))
 
 

@@ -253,6 +253,7 @@ class Slow:
     name, max_clips = "slow", 4
     def generate(self, prompts, sampling):
         if prompts[0].question == "wait":
+            print("begun", flush=True)
             time.sleep(60)
         return [Reply("heard: " + p.question) for p in prompts]
     def choice_logprobs(self, prompts):
@@ -291,7 +292,7 @@ def test_a_real_terminal(tmp_path: Path) -> None:
         until("heard: hello")
         until("> ")
         os.write(ours, b"wait\n")
-        time.sleep(1)
+        until("begun")
         process.send_signal(signal.SIGINT)
         until("stopped")
         until("> ")

@@ -140,7 +140,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("name", "families"), [("esc10", 9), ("fsdd", 8)])
+@pytest.mark.parametrize(("name", "families"), [("esc10", 10), ("fsdd", 9)])
 def test_real_corpora_give_questions(
     name: str, families: int, corpora_root: Path, tmp_path: Path
 ) -> None:
