@@ -29,24 +29,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sentences import normalised
+from read_speech import (
+    DEV_FOLD,
+    DEV_SPEAKER,
+    TEST_FOLD,
+    TEST_SPEAKER,
+    WORDS,
+    held_out_files,
+    plain,
+    quietest,
+)
 
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.codec import encode
 from harken.audio.load import load
+from harken.corpora.layouts.fsdd import DIGITS
 from harken.corpora.starter.dsp import ParameterDraws, room
 from harken.corpora.starter.speech import VOICES, SpeechSynthesizer
 from harken.hashing import digest
 from harken.item import Item
 from harken.progress import track
+from harken.recipes.selections import NAME, TRANSCRIBE
 from harken.shards.read import read_items
 
 Array = NDArray[Any]
-TRANSCRIBE = "Transcribe the speech in the clip."
-NAME = "Name the sound in the clip."
-HELD_SPEAKERS = 16
-WORDS_IN_A_CLIP = (2, 8)
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LIBRISPEECH, LJSPEECH = "CC BY 4.0 (LibriSpeech)", "public domain (LJ Speech)"
 
 
@@ -98,36 +104,20 @@ def voices(out: Path) -> None:
     write_corpus(out / "voices", clips())
 
 
-def speaker_splits(paths: Sequence[str]) -> dict[str, str]:
+def speaker_splits(paths: Sequence[Path]) -> dict[Path, str]:
     """File -> split: of LibriSpeech by speaker, of LJ Speech by number."""
-    clean = sorted({int(Path(p).name.split("-")[0]) for p in paths if "train-clean" in p})
-    held = {*map(str, clean[-HELD_SPEAKERS:])}
-    found = {}
-    for path in paths:
-        name = Path(path).name
-        later = name.startswith("LJ") and name >= "LJ001-0025"
-        test = "test-other" in path or name.split("-")[0] in held or later
-        found[path] = "test" if test else "train"
-    return found
+    held = held_out_files(path for path in paths if not path.name.startswith("LJ"))
+    later = {path for path in paths if path.name.startswith("LJ") and path.name >= "LJ001-0025"}
+    return {path: "test" if path in held | later else "train" for path in paths}
 
 
 def spans(words: Sequence[Sequence[Any]], rng: np.random.Generator) -> Iterator[tuple[int, int]]:
     """First and last word of clips that follow one another, each of two to eight words."""
     at = 0
     while at < len(words):
-        end = min(len(words), at + int(rng.integers(WORDS_IN_A_CLIP[0], WORDS_IN_A_CLIP[1] + 1)))
+        end = min(len(words), at + int(rng.integers(WORDS[0], WORDS[1] + 1)))
         yield at, end
         at = end
-
-
-def quietest(samples: Array, at_s: float, reach_s: float = 0.12) -> int:
-    """The sample of least energy (over 20 ms) near a time."""
-    first = max(0, int((at_s - reach_s) * RATE_HZ))
-    last = min(len(samples), int((at_s + reach_s) * RATE_HZ))
-    if last - first < 640:
-        return min(len(samples), max(0, int(at_s * RATE_HZ)))
-    energy = np.convolve(samples[first:last] ** 2, np.ones(320), "same")
-    return first + int(energy.argmin())
 
 
 def read(out: Path, corpora: Path, words: Path) -> None:
@@ -136,19 +126,19 @@ def read(out: Path, corpora: Path, words: Path) -> None:
     told = sorted(
         (one for one in told if "librivox" not in one["path"]), key=lambda one: one["path"]
     )
-    splits = speaker_splits([one["path"] for one in told])
+    splits = speaker_splits([Path(one["path"]) for one in told])
 
     def clips() -> Iterator[tuple[Array, dict[str, Any]]]:
         for one in track(told, "recordings"):
             path = corpora / one["path"]
-            split, name = splits[one["path"]], path.stem
+            split, name = splits[Path(one["path"])], path.stem
             samples = load(Clip(path=str(path)))
             for cut in range(3 if split == "train" else 1):
                 rng = np.random.default_rng([cut, int(digest(name), 16) % 2**32])
                 for first, last in spans(one["words"], rng):
-                    text = normalised(" ".join(word for word, _, _ in one["words"][first:last]))
-                    begin = quietest(samples, one["words"][first][1])
-                    end = quietest(samples, one["words"][last - 1][2])
+                    text = plain(" ".join(word for word, _, _ in one["words"][first:last]))
+                    begin = round(quietest(samples, one["words"][first][1]) * RATE_HZ)
+                    end = round(quietest(samples, one["words"][last - 1][2]) * RATE_HZ)
                     length_s = (end - begin) / RATE_HZ
                     if not text or not 0.35 < length_s < 6 or length_s < 0.13 * len(text.split()):
                         continue
@@ -171,7 +161,7 @@ def _esc10(folder: Path) -> Iterator[tuple[Array, dict[str, Any]]]:
     rng = np.random.default_rng(12)
     for path in track(sorted(folder.glob("*/*.ogg")), "ESC-10"):
         fold = int(path.name[0])
-        split = {5: "test", 4: "dev"}.get(fold, "train")
+        split = {TEST_FOLD: "test", DEV_FOLD: "dev"}.get(fold, "train")
         samples = load(Clip(path=str(path)))
         told = {"kind": "sound", "labels": [path.parent.name.split(" - ")[1].lower()],
                 "split": split, "licence": "CC BY 3.0 (ESC-10)",
@@ -193,7 +183,7 @@ def cut_around_sound(samples: Array, rng: np.random.Generator) -> tuple[int, int
 def _fsdd(folder: Path) -> Iterator[tuple[Array, dict[str, Any]]]:
     for path in track(sorted((folder / "recordings").glob("*.wav")), "FSDD"):
         digit, speaker, number = path.stem.split("_")
-        split = {"theo": "test", "lucas": "dev"}.get(speaker, "train")
+        split = {TEST_SPEAKER: "test", DEV_SPEAKER: "dev"}.get(speaker, "train")
         if int(number) < (30 if split == "train" else 10):
             yield load(Clip(path=str(path))), {
                 "kind": "speech", "labels": [DIGITS[int(digit)]], "speaker": speaker,

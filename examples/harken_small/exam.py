@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from read_speech import TEST_FOLD, TEST_SPEAKER, WORDS, held_out_files, plain, quietest
 
-from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.clip import Clip
 from harken.audio.load import load
 from harken.cli.card import named
 from harken.corpora.base import Entry, Recording
@@ -61,7 +60,6 @@ from harken.synth.question import (
 )
 from harken.synth.vocabulary import is_content_word
 
-TEST_FOLD, TEST_SPEAKER, TEST_SPEAKERS = 5, "fsdd:theo", 16
 DIGITS = 10
 """Recordings of each digit."""
 PARTS = ("esc10", "esc10-open", "digits", "digits-open", "librispeech-word",
@@ -70,8 +68,6 @@ PARTS = ("esc10", "esc10-open", "digits", "digits-open", "librispeech-word",
 SIZES = {"librispeech-word": 120, "librispeech-transcript": 100, "pairs": 80, "which-clip": 100}
 ROOM = {"digits-open": 4, "esc10-open": 8, "librispeech-transcript": 24}
 """Tokens of a reply, by open part."""
-WORDS = (2, 8)
-"""Words of a segment."""
 LICENCE = "apache-2.0"
 SUMMARY = (
     "A small audio language model: whisper-base, a trained projector, and SmolLM2-135M-Instruct "
@@ -142,7 +138,7 @@ def _digits(root: Path) -> list[Recording]:
     """The same number of recordings of each digit by the test speaker."""
     found: dict[str, list[Recording]] = {}
     for one in _read(root, (e for e in fsdd.entries(root) if isinstance(e, Entry)),
-                     lambda entry: entry.speaker == TEST_SPEAKER):  # fmt: skip
+                     lambda entry: entry.speaker == f"fsdd:{TEST_SPEAKER}"):  # fmt: skip
         found.setdefault(_spoken(one), []).append(one)
     return [one for digit in sorted(found) for one in _spread(found[digit], DIGITS)]
 
@@ -176,14 +172,8 @@ def repeated(read: Sequence[Said]) -> set[str]:
 
 def held_out(said: Sequence[Said]) -> list[Said]:
     """The utterances of test speakers."""
-    clean = {_speaker(one.path) for one in said if "train-clean" in str(one.path)}
-    last = set(sorted(clean)[-TEST_SPEAKERS:])
-    return [one for one in said
-            if "test-other" in str(one.path) or _speaker(one.path) in last]  # fmt: skip
-
-
-def _speaker(path: Path) -> int:
-    return int(path.name.split("-")[0])
+    chosen = held_out_files(one.path for one in said)
+    return [one for one in said if one.path in chosen]
 
 
 def _segments(root: Path, said: Sequence[Said]) -> Iterator[Recording]:
@@ -225,22 +215,6 @@ def spans(words: Sequence[str]) -> Iterator[tuple[int, int]]:
             if at - start >= WORDS[0]:
                 yield start, at
             start = at
-
-
-def plain(text: str) -> str:
-    """Words in lower case without punctuation; empty where something else than words is in it."""
-    words = re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower().replace("’", "'"))
-    return "" if re.search(r"[^a-zA-Z'’.,;:!?\"\s-]", text) else " ".join(words)
-
-
-def quietest(samples: NDArray[Any], at_s: float, reach_s: float = 0.12) -> float:
-    """The time (s) of least energy, over 20 ms, near another."""
-    first = max(0, int((at_s - reach_s) * RATE_HZ))
-    last = min(len(samples), int((at_s + reach_s) * RATE_HZ))
-    if last - first < 640:
-        return min(len(samples), max(0, int(at_s * RATE_HZ))) / RATE_HZ
-    energy = np.convolve(samples[first:last] ** 2, np.ones(320), "same")
-    return (first + int(energy.argmin())) / RATE_HZ
 
 
 # Items -------------------------------------------------------------------------------------------

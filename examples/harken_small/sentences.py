@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from read_speech import plain
 
 from harken.models.pretrained import find_folder, open_files, open_weights
 
-SPOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 BATCH = 64
 LISTS = 0.2
 """Share of the texts that are lists of drawn words."""
@@ -34,12 +34,6 @@ def vocabulary(tokenizer: Any, most: int = 6000) -> list[str]:
     ranked = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
     words = [text[1:] for text, _ in ranked if re.fullmatch(r"Ġ[a-z]{2,}", text)]
     return words[:most]
-
-
-def normalised(text: str) -> str:
-    """Lower-case words without punctuation; empty where something else than words is in it."""
-    found = SPOKEN.findall(text.lower().replace("’", "'"))
-    return " ".join(found) if not re.search(r"[0-9@#_<>/\\&%$\n\[\]]", text) else ""
 
 
 def word_lists(words: list[str], count: int, rng: np.random.Generator) -> list[str]:
@@ -65,7 +59,7 @@ def continued(lm: Any, tokenizer: Any, words: list[str], count: int, seed: int) 
                            pad_token_id=tokenizer.pad_token_id or 0)  # fmt: skip
         for row in made:
             text = tokenizer.decode(row, skip_special_tokens=True)
-            kept = normalised(text.split("\n")[0]).split()[: int(rng.integers(3, 9))]
+            kept = plain(text.split("\n")[0]).split()[: int(rng.integers(3, 9))]
             if len(kept) >= 3 and len(" ".join(kept)) <= 48 and known.issuperset(kept):
                 found[" ".join(kept)] = None
     return list(found)[:count]

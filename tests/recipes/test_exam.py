@@ -39,6 +39,7 @@ def said_by(speaker: int) -> list[str]:
 @pytest.fixture(scope="module")
 def exam() -> ModuleType:
     path = Path(__file__).parents[2] / "examples" / "harken_small" / "exam.py"
+    sys.path.insert(0, str(path.parent))  # as Python does for a script
     spec = importlib.util.spec_from_file_location("harken_small_exam", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
