@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harken.corpora.base import Recording
+from harken.synth.open_ended import open_question, pick_answer
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.wording import quoted
@@ -36,25 +37,15 @@ def lacks(pool: RecordingPool) -> str:
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     """The label (balanced), a recording of it."""
-    topic = pool.lone_sounds
-    answer = topic.names[draw.design.turn(len(topic.names))]
-    found = draw.recording(topic, answer)
-    return None if found is None else Picks((found,), {"kind": topic.kind, "answer": answer})
+    return pick_answer(pool.lone_sounds, draw)
 
 
 def build(
     template: int, values: Mapping[str, Any], recordings: Sequence[Recording]
 ) -> BuiltQuestion:
     """An open question about one clip."""
-    answer = values["answer"]
-    return BuiltQuestion(
-        question=QUESTIONS[template],
-        answer=answer,
-        choices=(),
-        clips=(recordings[0].clip,),
-        rationale=f"The clip holds {quoted(answer)}.",
-        tags=(values["kind"],),
-    )
+    rationale = f"The clip holds {quoted(values['answer'])}."
+    return open_question(QUESTIONS[template], rationale, values, recordings)
 
 
 FAMILY = QuestionFamily(

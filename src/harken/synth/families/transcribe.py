@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harken.corpora.base import Recording
+from harken.synth.open_ended import open_question, pick_answer
 from harken.synth.pool import RecordingPool, Topic
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.wording import quoted
@@ -35,27 +36,15 @@ def lacks(pool: RecordingPool) -> str:
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     """Word or sentence (balanced), what is said (balanced), a recording of it."""
     topics = _topics(pool)
-    topic = topics[draw.design.turn(len(topics))]
-    answer = topic.names[draw.design.turn(len(topic.names))]
-    found = draw.recording(topic, answer)
-    if found is None:
-        return None
-    return Picks((found,), {"kind": topic.kind, "answer": answer})
+    return pick_answer(topics[draw.design.turn(len(topics))], draw)
 
 
 def build(
     template: int, values: Mapping[str, Any], recordings: Sequence[Recording]
 ) -> BuiltQuestion:
     """An open question about one clip."""
-    answer = values["answer"]
-    return BuiltQuestion(
-        question=QUESTIONS[template],
-        answer=answer,
-        choices=(),
-        clips=(recordings[0].clip,),
-        rationale=f"The speaker says {quoted(answer)}.",
-        tags=(values["kind"],),
-    )
+    rationale = f"The speaker says {quoted(values['answer'])}."
+    return open_question(QUESTIONS[template], rationale, values, recordings)
 
 
 def _topics(pool: RecordingPool) -> list[Topic]:
