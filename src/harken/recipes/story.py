@@ -69,7 +69,7 @@ class Story:
             raise ConfigError(
                 f"the recipe has no stage {first!r}", hint=f"Its stages: {', '.join(names)}."
             )
-        self._left_out = set(names[: names.index(first)] if first else ())
+        self._left_out = names[: names.index(first)] if first else []
         self.exam: list[Item] = []
         if items is None:
             items, self.exam = divided(job.data, job.options.audio_root)
@@ -91,9 +91,7 @@ class Story:
         self.learner = start(job.model, self.items, job.seed, device=job.device, dtype=job.dtype)
         if self._left_out:
             self.left = handovers_beside(job.model)
-            progress.note(
-                f"left out before {job.options.first}: {', '.join(sorted(self._left_out))}"
-            )
+            progress.note(f"left out before {job.options.first}: {', '.join(self._left_out)}")
         if lora:
             self.adapt(lora)
         return self.learner

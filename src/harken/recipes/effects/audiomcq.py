@@ -24,19 +24,20 @@ from collections.abc import Sequence
 
 from harken.errors import DataError
 from harken.item import Item
-from harken.recipes.effects.deafness import GRPO, ITEMS
 from harken.recipes.effects.ground import SINGLE, Ground
-from harken.recipes.effects.mallm import shuffled
 from harken.recipes.effects.measures import right_answers
 from harken.recipes.effects.readers import by_making, measured
 from harken.recipes.effects.study import (
+    GRPO,
     Arm,
     Claim,
     Exam,
     Lesson,
     Study,
     StudyPlan,
+    against,
     settings_for,
+    shuffled,
 )
 from harken.train.grpo_settings import GrpoSettings
 from harken.train.sft import SftSettings
@@ -65,7 +66,7 @@ def build(ground: Ground) -> StudyPlan:
         return Lesson("sft", settings_for(ground, SftSettings, steps=steps, batch=BATCH), items)
 
     def grpo(items: Sequence[Item], steps: int) -> Lesson:
-        settings = settings_for(ground, GrpoSettings, steps=steps, items=ITEMS, **GRPO)
+        settings = settings_for(ground, GrpoSettings, steps=steps, **GRPO)
         return Lesson("grpo", settings, items)
 
     last = STEPS - FIRST
@@ -132,10 +133,6 @@ def _mixed(weak: Sequence[Item], strong: Sequence[Item], share: float) -> list[I
     return [*shuffled(weak)[:count], *shuffled(strong)[: size - count]]
 
 
-def _better(one: str, other: str, exam: str) -> tuple[tuple[int, str, str, str], ...]:
-    return (1, one, exam, "audio"), (-1, other, exam, "audio")
-
-
 STUDY = Study(
     name="audiomcq",
     about="SFT and GRPO on weak and on strong questions, at equal steps",
@@ -143,7 +140,7 @@ STUDY = Study(
     paper="AudioMCQ, arXiv 2509.21060",
     build=build,
     claims=tuple(
-        Claim(f"{one} is better than {other} on the {exam} exam", _better(one, other, exam), 0.0)
+        Claim(f"{one} is better than {other} on the {exam} exam", against(one, other, exam), 0.0)
         for one, other, exam in (
             ("weak-to-strong", "mixed-to-strong", "weak-heavy"),
             ("mixed-to-strong", "weak-to-strong", "strong-heavy"),

@@ -17,24 +17,25 @@ what another item's audio costs, in nats an answer token.
 from __future__ import annotations
 
 from harken.recipes.effects.ground import SINGLE, Ground
-from harken.recipes.effects.mallm import shuffled
 from harken.recipes.effects.measures import answer_nats, right_answers
 from harken.recipes.effects.study import (
+    GRPO,
     Arm,
     Claim,
     Exam,
     Lesson,
     Study,
     StudyPlan,
+    Terms,
+    against,
     settings_for,
+    shuffled,
 )
 from harken.train.grpo_settings import GrpoSettings
 
-STEPS, ITEMS, GROUP = 80, 8, 8
+STEPS = 80
 NATS = 240
 """Questions on which the hearing gap is measured."""
-
-GRPO = {"group": GROUP, "max_tokens": 24, "lr": 1e-4, "decay": 0.0, "kl": 0.02}
 
 
 def build(ground: Ground) -> StudyPlan:
@@ -44,9 +45,7 @@ def build(ground: Ground) -> StudyPlan:
     items = shuffled([*needing[:each], *leaky[:each]])
 
     def rewarded(name: str, rewards: str, about: str) -> Arm:
-        settings = settings_for(
-            ground, GrpoSettings, steps=STEPS, items=ITEMS, rewards=rewards, **GRPO
-        )
+        settings = settings_for(ground, GrpoSettings, steps=STEPS, rewards=rewards, **GRPO)
         return Arm(name, about, (Lesson("grpo", settings, items),))
 
     test = ground.test(*SINGLE)
@@ -64,12 +63,12 @@ def build(ground: Ground) -> StudyPlan:
     )
 
 
-def _gain(arm: str, sign: int) -> tuple[tuple[int, str, str, str], ...]:
+def _gain(arm: str, sign: int) -> Terms:
     """Right with the audio minus right without, where it is needed."""
     return (sign, arm, "needs audio", "audio"), (-sign, arm, "needs audio", "none")
 
 
-def _gap(arm: str, sign: int) -> tuple[tuple[int, str, str, str], ...]:
+def _gap(arm: str, sign: int) -> Terms:
     """Nats with another item's audio minus nats with the true one."""
     return (sign, arm, "nats", "swap"), (-sign, arm, "nats", "audio")
 
@@ -97,21 +96,21 @@ STUDY = Study(
         ),
         Claim(
             "it answers fewer questions without audio that can be answered so",
-            ((1, "heard", "needs none", "none"), (-1, "plain", "needs none", "none")),
+            against("heard", "plain", "needs none", "none"),
             below=0.0,
             source="own",
         ),
         Claim(
             "plain rewards teach to answer from the text: more right without audio than at the "
             "start",
-            ((1, "plain", "needs none", "none"), (-1, "start", "needs none", "none")),
+            against("plain", "start", "needs none", "none"),
             above=0.0,
             source="own",
         ),
         Claim(
             "the model does not pay for it: less than 1 point is lost with the audio, where it is "
             "needed",
-            ((1, "heard", "needs audio", "audio"), (-1, "plain", "needs audio", "audio")),
+            against("heard", "plain", "needs audio"),
             above=-0.01,
             source="own",
         ),

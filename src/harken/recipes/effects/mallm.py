@@ -26,8 +26,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from harken.item import Item
 from harken.recipes.effects.ground import PAIRS, SINGLE, Ground
 from harken.recipes.effects.measures import right_answers
@@ -38,7 +36,9 @@ from harken.recipes.effects.study import (
     Lesson,
     Study,
     StudyPlan,
+    against,
     settings_for,
+    shuffled,
 )
 from harken.train.joint import JointSettings
 from harken.train.sft import SftSettings
@@ -92,12 +92,6 @@ def told_apart(pair: Item) -> Item:
     )
 
 
-def shuffled(items: Sequence[Item]) -> list[Item]:
-    """The items in an order in which every beginning has all families."""
-    order = np.random.default_rng(len(items)).permutation(len(items))
-    return [items[int(i)] for i in order]
-
-
 STUDY = Study(
     name="mallm",
     about="pairs of clips told apart: what joint training gives, and what it costs",
@@ -109,28 +103,28 @@ STUDY = Study(
         Claim(
             "joint training lifts two-clip questions by more than 20 points over the single-audio "
             "model",
-            ((1, "joint", "pairs", "audio"), (-1, "single", "pairs", "audio")),
+            against("joint", "single", "pairs"),
             above=0.20,
         ),
         Claim(
             "it costs less than 1 point on single clips",
-            ((1, "joint", "single", "audio"), (-1, "single", "single", "audio")),
+            against("joint", "single", "single"),
             above=-0.01,
         ),
         Claim(
             "without single clips in the batches, the model gets worse at them than it was at the "
             "start",
-            ((1, "pairs-only", "single", "audio"), (-1, "start", "single", "audio")),
+            against("pairs-only", "start", "single"),
             below=0.0,
         ),
         Claim(
             "64 pairs are enough for more than 0 points over the single-audio model",
-            ((1, "joint-64", "pairs", "audio"), (-1, "single", "pairs", "audio")),
+            against("joint-64", "single", "pairs"),
             above=0.0,
         ),
         Claim(
             "512 pairs lose less than 5 points against all",
-            ((1, "joint-512", "pairs", "audio"), (-1, "joint", "pairs", "audio")),
+            against("joint-512", "joint", "pairs"),
             above=-0.05,
         ),
         Claim(

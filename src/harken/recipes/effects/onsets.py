@@ -26,6 +26,7 @@ from harken.recipes.effects.study import (
     Lesson,
     Study,
     StudyPlan,
+    against,
     settings_for,
 )
 from harken.train.timestamps import TimestampsSettings
@@ -65,11 +66,6 @@ def build(ground: Ground) -> StudyPlan:
     )
 
 
-def _more(one: str, other: str, collar: str) -> tuple[tuple[int, str, str, str], ...]:
-    exam = f"onset {collar}"
-    return (1, one, exam, "audio"), (-1, other, exam, "audio")
-
-
 STUDY = Study(
     name="time",
     about="times as tokens and as text, with and without more weight in the loss",
@@ -77,7 +73,7 @@ STUDY = Study(
     paper="TAC, arXiv 2602.15766",
     build=build,
     claims=tuple(
-        Claim(f"{text}: event F1 at {collar}", _more(one, other, collar), above=0.0)
+        Claim(f"{text}: event F1 at {collar}", against(one, other, f"onset {collar}"), above=0.0)
         for text, one, other in (
             ("more weight on time tokens helps", "weighted", "tokens"),
             ("time tokens help against plain text", "tokens", "text"),

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+import numpy as np
+
 from harken.item import Item
 from harken.models.learner import Learner
 from harken.recipes.effects.ground import Ground
@@ -76,13 +78,33 @@ class Arm:
     lessons: tuple[Lesson, ...] = ()
 
 
+GRPO: Mapping[str, Any] = {
+    "items": 8, "group": 8, "max_tokens": 24, "lr": 1e-4, "decay": 0.0, "kl": 0.02,
+}  # fmt: skip
+"""Settings of GRPO, the same in all studies."""
+
+Terms = tuple[tuple[int, str, str, str], ...]
+"""(sign, arm, exam, condition): what is added up."""
+
+
+def against(one: str, other: str, exam: str, condition: str = "audio") -> Terms:
+    """The figure of one arm on an exam minus that of another."""
+    return (1, one, exam, condition), (-1, other, exam, condition)
+
+
+def shuffled(items: Sequence[Item]) -> list[Item]:
+    """The items in an order in which every beginning has all families."""
+    order = np.random.default_rng(len(items)).permutation(len(items))
+    return [items[int(i)] for i in order]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What is expected, as it was written down before the runs.
 
     Attributes:
         text: in a sentence, with its bound.
-        terms: (sign, arm, exam, condition): what is added up.
+        terms: see `Terms`.
         above, below: the bound; one of them is given.
         unit: ``points`` (shares, told in percent) or ``nats``.
         source: whose claim it is: ``paper``, or ``own``: what harken's reward was made for, or what
@@ -90,7 +112,7 @@ class Claim:
     """
 
     text: str
-    terms: tuple[tuple[int, str, str, str], ...]
+    terms: Terms
     above: float | None = None
     below: float | None = None
     unit: str = "points"
