@@ -66,15 +66,13 @@ class Base:
             ModelError: it is not found; the message says where it was looked for.
         """
         try:
-            return find_folder(
-                self.source, revision=self.revision, local_files_only=local_files_only
-            )
+            return self.look(local_files_only=local_files_only)
         except ModelError as error:
-            raise ModelError(
-                f"the model was saved without its unchanged base: {error.found}",
-                where=error.where,
-                hint=_MISSING,
-            ) from None
+            raise _saved_without([error]) from None
+
+    def look(self, *, local_files_only: bool = False) -> Path:
+        """As `find`; the error is that of `find_folder`."""
+        return find_folder(self.source, revision=self.revision, local_files_only=local_files_only)
 
     def checked(self) -> Path:
         """Its folder, whose weights are those that the model was made of.
@@ -104,17 +102,21 @@ def require_found(bases: Sequence[Base]) -> None:
     lacking = []
     for base in bases:
         try:
-            base.find()
+            base.look()
         except ModelError as error:
-            lacking.append((base, error))
-    if len(lacking) == 1:
-        raise lacking[0][1]
+            lacking.append(error)
     if lacking:
-        told = "; ".join(error.found.rpartition("base: ")[2] for _, error in lacking)
-        raise ModelError(
-            f"the model was saved without its {len(lacking)} unchanged bases: {told}",
-            hint=_MISSING,
-        )
+        raise _saved_without(lacking)
+
+
+def _saved_without(lacking: Sequence[ModelError]) -> ModelError:
+    """The error for a model some of whose bases are not found, from those of the search."""
+    which = "unchanged base" if len(lacking) == 1 else f"{len(lacking)} unchanged bases"
+    return ModelError(
+        f"the model was saved without its {which}: {'; '.join(e.found for e in lacking)}",
+        where=lacking[0].where if len(lacking) == 1 else "",
+        hint=_MISSING,
+    )
 
 
 def other_base(base: Base, folder: Path, names: Sequence[str] = ()) -> ModelError:
