@@ -1,16 +1,16 @@
 """The training data of harken-small, from synthesised speech and a folder of corpora.
 
-Run:  python sentences.py LM_FOLDER OUT/sentences.json --count 4500
-      python data.py voices OUT                         (espeak-ng: extra ``starter``)
+Run:  python sentences.py LM_FOLDER OUT/sentences.json --count 9000
+      python words.py ASR_FOLDER CORPORA WORDS.jsonl
+      python data.py voices OUT            (espeak-ng: extra ``starter``; flite where installed)
       python data.py read OUT CORPORA WORDS.jsonl       (LibriSpeech, LJ Speech)
       python data.py sounds OUT CORPORA                 (ESC-10, FSDD)
       python data.py items OUT
 
 The first three write corpora (clips and a ``manifest.jsonl``) that `harken synth` reads; the last
 one writes ``OUT/items.jsonl``: open questions on all of them, questions with options, pairs of
-clips, and the text-only questions of ``OUT/replay.jsonl`` (`replay.py`). WORDS.jsonl holds a
-recogniser's words of each recording of read speech, with their times, sorted by path:
-``{"path", "text", "words": [[word, start, end], …]}``, paths relative to CORPORA.
+clips, and the text-only questions of ``OUT/replay.jsonl`` (`replay.py`); the open ones alone are
+in ``OUT/open.jsonl``.
 
 Held out of training, and never in a training clip: ESC-10 fold 5 (fold 4 is for development), the
 digits of ``theo`` (``lucas``: development), LibriSpeech's ``test-other`` and the last 16 speakers
@@ -21,8 +21,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,7 @@ from harken.corpora.starter.dsp import ParameterDraws, room
 from harken.corpora.starter.speech import VOICES, SpeechSynthesizer
 from harken.hashing import digest
 from harken.item import Item
-from harken.progress import track
+from harken.progress import note, track
 from harken.recipes.selections import NAME, TRANSCRIBE
 from harken.shards.read import read_items
 
@@ -82,24 +84,59 @@ def roughened(samples: Array, rng: np.random.Generator) -> Array:
     return np.asarray(whole, np.float32)
 
 
+FLITE = {"slt": 170.0, "awb": 130.0, "rms": 110.0, "kal16": 110.0}
+"""Voices of flite, of which the first three are models of recorded speakers, and their pitch (Hz).
+"""
+FLITE_SHARE = 0.6
+
+
+def flite(text: str, voice: str, rng: np.random.Generator) -> Array:
+    """A text in a voice of flite: pitch and rate drawn, and formants by playing it back faster."""
+    from scipy.signal import resample_poly
+
+    faster = float(rng.uniform(0.88, 1.14))
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        setting = {
+            "duration_stretch": f"{rng.uniform(0.8, 1.25) * faster:.3f}",
+            "int_f0_target_mean": f"{FLITE[voice] * rng.uniform(0.85, 1.2):.0f}",
+        }
+        asked = [part for name, at in setting.items() for part in ("--setf", f"{name}={at}")]
+        subprocess.run(["flite", "-voice", voice, *asked, "-t", text, file.name], check=True)
+        samples = load(Clip(path=file.name))
+    return np.asarray(resample_poly(samples, 100, round(100 * faster)), np.float32)
+
+
 def voices(out: Path) -> None:
     """One synthesised utterance a sentence, in drawn voices, and the ten digits in all of them."""
     texts = json.loads((out / "sentences.json").read_text())
     spoken = [v for v in VOICES if v.split == "train"]
+    recorded = list(FLITE) if shutil.which("flite") else []
+    if not recorded:
+        note("flite is not installed: all utterances are in voices of espeak-ng")
     rng = np.random.default_rng(11)
-    asked = [*((text, spoken[int(rng.integers(len(spoken)))]) for text in texts),
-             *((word, voice) for word in DIGITS for voice in spoken)]  # fmt: skip
+
+    def drawn(voices: Sequence[Any]) -> Any:
+        return voices[int(rng.integers(len(voices)))]
+
+    asked = [
+        *((text, drawn(recorded if recorded and rng.random() < FLITE_SHARE else spoken))
+          for text in texts),
+        *((word, voice) for word in DIGITS for voice in [*spoken, *recorded]),
+    ]  # fmt: skip
 
     def clips() -> Iterator[tuple[Array, dict[str, Any]]]:
         with SpeechSynthesizer() as synthesizer:
             for text, voice in track(asked, "utterances"):
+                told = {"kind": "speech", "transcript": text, "split": "train",
+                        "licence": "generated"}  # fmt: skip
+                if isinstance(voice, str):
+                    yield roughened(flite(text, voice, rng), rng), {**told, "speaker": voice}
+                    continue
                 draws = ParameterDraws(rng)
                 speed = draws.whole("speed", round(voice.speed * 0.75), round(voice.speed * 1.3))
                 pitch = draws.whole("pitch", max(0, voice.pitch - 15), min(99, voice.pitch + 15))
                 made = synthesizer.say(text, voice, speed, pitch)
-                told = {"kind": "speech", "transcript": text, "speaker": voice.name,
-                        "split": "train", "licence": "generated"}  # fmt: skip
-                yield roughened(made, rng), told
+                yield roughened(made, rng), {**told, "speaker": voice.name}
 
     write_corpus(out / "voices", clips())
 
@@ -209,6 +246,7 @@ def items(out: Path) -> None:
             item = open_item(out / corpus, json.loads(line))
             if item is not None:
                 lines.append(json.dumps(item.to_dict()))
+    (out / "open.jsonl").write_text("\n".join(lines) + "\n")
     for corpus, families in FAMILIES.items():
         made = out / f"{corpus}-items"
         chosen = [part for name in families for part in ("--family", name)]

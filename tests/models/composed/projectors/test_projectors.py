@@ -113,3 +113,23 @@ def test_the_width_between_the_layers_is_a_setting() -> None:
         shapes = {name: tuple(p.shape) for name, p in made(spec).named_parameters()}
         assert shapes["first.weight"] == (hidden, 2 * WIDTH)
         assert shapes["second.weight"] == (OUT, hidden)
+
+
+def test_dropout_of_the_mlp_is_for_training_only() -> None:
+    projector = made("mlp?pool=2&dropout=0.5")
+    frames = torch.randn(1, 8, WIDTH, generator=torch.Generator().manual_seed(0))
+    projector.eval()
+    assert torch.equal(projector(frames, [8]), projector(frames, [8]))
+    projector.train()
+    assert not torch.equal(projector(frames, [8]), projector(frames, [8]))
+    projector.eval()
+    plain = made("mlp?pool=2")
+    plain.load_state_dict(projector.state_dict())  # it has no weights of its own
+    assert torch.equal(projector(frames, [8]), plain(frames, [8]))
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1", "1.5", "nan"])
+def test_a_dropout_that_is_no_share_is_refused(share: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        made(f"mlp?dropout={share}")
+    assert "dropout" in str(error.value)
