@@ -45,7 +45,7 @@ def main() -> None:
     asked = parser.parse_args()
     folder = find_folder(asked.lm)
     tokenizer = open_files(AutoTokenizer, folder)
-    lm = open_weights(AutoModelForCausalLM, folder).eval()
+    lm = open_weights(AutoModelForCausalLM, folder, dtype="float32").eval()
     words, rng = vocabulary(tokenizer, 2500), np.random.default_rng(asked.seed)
     texts = []
     for number in range(COUNT):
