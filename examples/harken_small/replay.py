@@ -47,10 +47,12 @@ def main() -> None:
     tokenizer = open_files(AutoTokenizer, folder)
     lm = open_weights(AutoModelForCausalLM, folder, dtype="float32").eval()
     words, rng = vocabulary(tokenizer, 2500), np.random.default_rng(asked.seed)
-    texts = []
-    for number in range(COUNT):
+    asked_once: dict[str, None] = {}
+    while len(asked_once) < COUNT:
         word, other = rng.choice(words, 2, replace=False)
-        texts.append(QUESTIONS[number % len(QUESTIONS)].format(word=word, other=other))
+        text = QUESTIONS[len(asked_once) % len(QUESTIONS)].format(word=word, other=other)
+        asked_once[text] = None
+    texts = list(asked_once)
     lines = []
     for start in track(range(0, COUNT, BATCH), "answers"):
         part = texts[start : start + BATCH]

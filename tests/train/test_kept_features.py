@@ -159,3 +159,17 @@ def test_what_sharding_switches_off_is_told_once(
             assert features_of(SftSettings(features=features), run, trained) == "off"
         told = [record["features"].split()[0] for record in run.records("log")]
     assert told == ["features=float16", "features=exact"]
+
+
+def test_a_run_tells_that_frames_are_kept_for_another_number_of_threads(
+    items: list[Any], store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("harken.progress.note", told.append)
+    trained(tmp_path / "first", items)
+    trained(tmp_path / "same", items)
+    trained(tmp_path / "other", items, threads=2)
+    first, other = told
+    whole = len({clip.key for item in items for clip in item.clips})
+    for line, threads in ((first, "1 thread "), (other, "2 threads ")):
+        assert f"of {whole} clips are not kept" in line and threads in line, line

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container
 
+from harken import progress
 from harken.errors import RunError
 from harken.listed import items_listed
 from harken.models.engine.net import GROUPS
@@ -99,6 +100,8 @@ class _Loop:
             if self.found.step == 0:
                 freeze(learner, settings)  # what is frozen is told
                 parallel.in_first(objective.check)
+                if (kept := learner.engine.kept) is not None and kept.missing:
+                    progress.note(f"{settings.name}: {kept.missing_text()}")
         self.held = hold(learner)
         self.optimiser = Optimiser(learner, settings)
         self.evaluate = None if dry.current() else evaluation.current()

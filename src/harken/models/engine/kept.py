@@ -38,6 +38,7 @@ class KeptFrames:
     Attributes:
         store: where they are.
         made: number of clips that this object has encoded.
+        looked_up, missing: keys that `audio_input` looked for, and those that it did not find.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class KeptFrames:
 
         self.store = store
         self.made = 0
+        self.looked_up: set[str] = set()
+        self.missing: set[str] = set()
         self._net = net
         self._projected = projected
         self._storage = STORAGE[storage]
@@ -70,9 +73,10 @@ class KeptFrames:
         device = net.device.type
         # Read here and not in `key`: a thread of the loader has a number of its own.
         threads = torch.get_num_threads() if device == "cpu" else 0
-        versions = [torch.__version__, transformers.__version__]
+        self._versions = [torch.__version__, transformers.__version__]
+        self._device, self._threads = device, threads
         self._encoder = encoder
-        self._made_by = [FORMAT, storage, projected, versions, device, threads]
+        self._made_by = [FORMAT, storage, projected, self._versions, device, threads]
 
     def key(self, clip: Clip) -> str:
         """The key of a clip's entry.
@@ -82,6 +86,17 @@ class KeptFrames:
         the number of threads.
         """
         return digest(canonical([content_key(clip), self._encoder_hash, *self._made_by]), 40)
+
+    def missing_text(self) -> str:
+        """How many clips were looked for in vain, and what kept frames must agree in."""
+        threads, (of_torch, of_transformers) = self._threads, self._versions
+        cpu = f", {threads} thread{'s' * (threads != 1)} (OMP_NUM_THREADS)" if threads else ""
+        return (
+            f"the frames of {len(self.missing):,} of {len(self.looked_up):,} clips are not kept: "
+            "each is encoded by the step that needs it first. They are found where all of this is "
+            f"the same: encoder, {self._name}, torch {of_torch}, transformers {of_transformers}, "
+            f"{self._device}{cpu}"
+        )
 
     @cached_property
     def _encoder_hash(self) -> str:
@@ -96,7 +111,9 @@ class KeptFrames:
         """
         key = self.key(clip)
         found = self.store.get(key)
+        self.looked_up.add(key)
         if found is None:
+            self.missing.add(key)
             return replace(load(), kept=key)
         tokens = self._net.tokens_of_frames(found)
         return AudioInput(lambda: load().features, tokens, clip.key, kept=key)
