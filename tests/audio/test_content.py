@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harken.audio.clip import Clip, Part, ScenePlan, silence
+from harken.audio.clip import Clip, Part, ScenePlan, noise, silence
 from harken.audio.content import content_key
 from harken.audio.load import span
 from harken.audio.probe import file_sha256
@@ -97,3 +97,9 @@ def test_a_row_without_a_hash_counts_by_its_bytes(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told() -> None:
     with pytest.raises(AudioError, match="no such file"):
         content_key(Clip(path="nowhere.wav"))
+
+
+def test_clips_without_a_file_have_keys_of_their_own() -> None:
+    made = [silence(0.5), silence(1.0), noise(0.5, 1), noise(1.0, 1), noise(0.5, 2)]
+    assert len({content_key(clip) for clip in made}) == len(made)
+    assert content_key(noise(0.5, 1)) == content_key(noise(0.5, 1))

@@ -173,3 +173,15 @@ def test_a_run_tells_that_frames_are_kept_for_another_number_of_threads(
     whole = len({clip.key for item in items for clip in item.clips})
     for line, threads in ((first, "1 thread "), (other, "2 threads ")):
         assert f"of {whole} clips are not kept" in line and threads in line, line
+
+
+def test_noise_in_place_of_clips_is_kept_too(
+    items: list[Any], store: FeatureStore, tmp_path: Path
+) -> None:
+    settings: Any = {**FEW, "nothing": 0.9}
+    kept, plain = mini(audio_encoder="conformer"), mini(audio_encoder="conformer")
+    for learner, features in ((kept, "exact"), (plain, "off")):
+        with Run.open(tmp_path / features, {}) as run:
+            sft(learner, items, SftSettings(**settings, features=features), run)
+    for name, tensor in kept.net.state_dict().items():
+        assert torch.allclose(tensor, plain.net.state_dict()[name], atol=1e-4), name

@@ -25,6 +25,8 @@ def content_key(clip: Clip) -> str:
     """
     if clip.kind == "silence":
         return digest(canonical(["silence", clip.duration_s or 0.0]), 32)
+    if clip.kind == "noise":
+        return digest(canonical(["noise", clip.row, clip.duration_s or 0.0]), 32)
     if clip.plan is not None and clip.kind != "shard":
         parts = [
             [content_key(part.clip), part.at_s, part.gain_db, part.fade_s]
