@@ -21,12 +21,15 @@ LAYERS = (
     ("corpora", "models", "shards", "stats"),
     ("ask", "serve"),
     ("curate", "evaluate", "leaks", "report", "synth", "train"),
+    ("clean",),
     ("recipes",),
     ("cli",),
 )
 """Packages from the bottom up. Imports run down; packages of one layer do not know each other."""
 
-MODEL_FRONT = ("base", "load", "device", "embedding", "reply_cache", "listeners", "released")
+MODEL_FRONT = (
+    *("base", "load", "device", "embedding", "reply_cache", "listeners", "released", "target"),
+)
 """What packages other than train and recipes may know of `harken.models`."""
 
 FLOORS = {name: floor for floor, names in enumerate(LAYERS) for name in names}

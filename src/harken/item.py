@@ -270,10 +270,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """An item that a filter rejects, and why. Items that pass are unchanged."""
+    """An item that a filter rejects, and why.
+
+    Attributes:
+        item: the item.
+        reason: why, in words that are the same for all items rejected for it: drops are counted by
+            their reasons.
+        note: the particulars of this one, such as the id of the item it duplicates.
+    """
 
     item: Item
     reason: str
+    note: str = ""
+
+    @property
+    def why(self) -> str:
+        """Reason and note, as the item's history has them."""
+        return f"{self.reason}: {self.note}" if self.note else self.reason
 
 
 Step = Callable[[Iterable[Item]], Iterable[Item | Drop]]

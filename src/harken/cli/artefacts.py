@@ -19,7 +19,7 @@ from harken.shards.info import MARKER
 
 State = Literal["whole", "damaged", "incomplete", "unverified"]
 _SHARD = re.compile(r"shard-\d+\.parquet")
-CURATED, STORE, CHECKPOINT = "curate.json", "replies.jsonl", "latest.json"
+CURATED, CLEANED, STORE, CHECKPOINT = "curate.json", "clean.json", "replies.jsonl", "latest.json"
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Checked:
     """One artefact.
 
     Attributes:
-        kind: dataset, run, model, checkpoint, curated, replies or items.
+        kind: dataset, run, model, checkpoint, cleaned, curated, replies or items.
         path: its folder or file.
         files: how many files were compared with what was recorded when they were written.
         faults: what is damaged or missing, one sentence a file.
@@ -117,6 +117,8 @@ def _artefacts(place: Path) -> Iterator[tuple[Check, Path]]:
             yield _model, folder
         if CURATED in names:
             yield _curated, folder
+        if CLEANED in names:
+            yield _cleaned, folder
         if CHECKPOINT in names and folder.parent.name == "checkpoint":
             yield _checkpoint, folder
         if STORE in names and FIRST not in names:
@@ -211,6 +213,12 @@ def _curated(folder: Path, audio: bool) -> Checked:
     """The summary of `harken curate`; its datasets and votes are artefacts of their own."""
     held = _sealed(folder / CURATED)
     return Checked("curated", str(folder), files=int("checksum" in held))
+
+
+def _cleaned(folder: Path, audio: bool) -> Checked:
+    """The summary of `harken clean`; its datasets are artefacts of their own."""
+    held = _sealed(folder / CLEANED)
+    return Checked("cleaned", str(folder), files=int("checksum" in held))
 
 
 def _sealed(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from harken.cli.benchmarks import benchmarks
 from harken.cli.card import card
 from harken.cli.chat import chat
 from harken.cli.check import check
+from harken.cli.clean import clean
 from harken.cli.compare import compare
 from harken.cli.compose import compose
 from harken.cli.curate import curate
@@ -66,6 +67,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "scan": scan,
     "starter": starter,
     "synth": synth,
+    "clean": clean,
     "curate": curate,
     "show": show,
     "compose": compose,
@@ -92,7 +94,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
-RESUMED = ("demo", "starter", "synth", "curate", "features", "train", "effect", "eval")
+RESUMED = ("demo", "starter", "synth", "clean", "curate", "features", "train", "effect", "eval")
 """Commands that, run again with the same output, go on where they stopped."""
 
 

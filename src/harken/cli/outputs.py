@@ -42,6 +42,7 @@ ARTEFACTS = {
     "dataset": "dataset.json",
     "run": "run.json",
     "model": "harken-model.json",
+    "cleaned dataset": "clean.json",
     "curated dataset": "curate.json",
     "starter corpus": "starter.json",
 }

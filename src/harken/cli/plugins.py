@@ -18,6 +18,7 @@ REGISTRIES = {
     "families": "harken.synth.make:FAMILIES",
     "models": "harken.models.load:MODELS",
     "released": "harken.models.released:RELEASES",
+    "filters": "harken.clean.load:FILTERS",
     "embedders": "harken.models.embedding:EMBEDDERS",
     "conditions": "harken.ask.conditions.load:CONDITIONS",
     "scorers": "harken.ask.scorers.load:SCORERS",

@@ -76,6 +76,9 @@ class ClipFeatures:
     fault: str = ""
 
 
+FeaturesOf = Callable[[Clip], ClipFeatures]
+
+
 def contamination(
     train: Iterable[ComparedItem],
     bench: Sequence[ComparedItem],
@@ -86,6 +89,7 @@ def contamination(
     source: ItemSource | None = None,
     each: Callable[[Match], None] | None = None,
     max_unheard: float = MAX_UNHEARD,
+    features: FeaturesOf | None = None,
 ) -> dict[str, Any]:
     """Compare a training set, streamed, with a benchmark.
 
@@ -99,6 +103,7 @@ def contamination(
         source: knows the number of training items, for the progress bar.
         each: called with every match as it is found, in the order of the training set.
         max_unheard: largest share of a side's items with clips that may go unheard in a pass.
+        features: what is compared of a clip, for callers that keep it; default: `features_of`.
 
     Returns:
         ``verdict`` (one of `leaks.evidence`), ``lacks`` (why too little was compared for a pass),
@@ -116,16 +121,17 @@ def contamination(
     unknown = [name for name in checks if name not in KINDS]
     if unknown:
         raise ConfigError(f"no such check: {', '.join(unknown)}", hint=f"Known: {', '.join(KINDS)}")
-    index = _Index(bench, checks, jobs)
+    take = features or features_of
+    index = _Index(bench, checks, jobs, take)
     found = _Found(shown)
     side = Side()
-    for entry, features in track(
-        _with_features(train, index.decodes_audio, jobs),
+    for entry, heard in track(
+        _with_features(train, index.decodes_audio, jobs, take),
         "compare",
         None if source is None else source.total,
     ):
-        side.count(entry, [one.fault for one in features])
-        matches = index.find(entry, features)
+        side.count(entry, [one.fault for one in heard])
+        matches = index.find(entry, heard)
         found.take(matches)
         if each is not None:
             for match in matches:
@@ -152,7 +158,9 @@ def contamination(
 class _Index:
     """The benchmark, indexed for look-ups by training item."""
 
-    def __init__(self, bench: Sequence[ComparedItem], checks: Sequence[str], jobs: int) -> None:
+    def __init__(
+        self, bench: Sequence[ComparedItem], checks: Sequence[str], jobs: int, take: FeaturesOf
+    ) -> None:
         self.bench = bench
         self.checks = frozenset(checks)
         self.decodes_audio = bool(self.checks & frozenset(SOUND))
@@ -163,7 +171,7 @@ class _Index:
         self._prints = FingerprintIndex()
         self._origins: dict[tuple[str, str], list[tuple[int, Origin]]] = {}
         self._remembered: OrderedDict[str, list[tuple[int, str, float, str]]] = OrderedDict()
-        steps = track(_with_features(bench, self.decodes_audio, jobs), "index", len(bench))
+        steps = track(_with_features(bench, self.decodes_audio, jobs, take), "index", len(bench))
         for number, (entry, features) in enumerate(steps):
             self.side.count(entry, [one.fault for one in features])
             for clip, one in zip(entry.clips, features, strict=False):
@@ -316,7 +324,7 @@ class _Found:
 
 
 def _with_features(
-    entries: Iterable[ComparedItem], decodes_audio: bool, jobs: int
+    entries: Iterable[ComparedItem], decodes_audio: bool, jobs: int, take: FeaturesOf
 ) -> Iterator[tuple[ComparedItem, list[ClipFeatures]]]:
     """Each entry with the features of its clips, in order."""
     stream = iter(entries)
@@ -328,7 +336,7 @@ def _with_features(
         while some := list(islice(stream, _AHEAD * max(1, jobs))):
             # A recording that several items share is decoded once.
             clips = {c.key: c for entry in some for c in entry.clips if c.key not in known}
-            known |= zip(clips, pool.map(features_of, clips.values()), strict=True)
+            known |= zip(clips, pool.map(take, clips.values()), strict=True)
             for entry in some:
                 yield entry, [known[clip.key] for clip in entry.clips]
             while len(known) > _REMEMBERED:

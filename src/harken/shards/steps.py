@@ -18,11 +18,20 @@ from harken.shards.write import ROWS, Stream, existing, head_of, refuse_finished
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of items: `seen` from the source, `kept`, and `dropped` by reason."""
+    """Counts of items.
+
+    Attributes:
+        seen: from the source.
+        kept: by all steps.
+        dropped: by reason.
+        steps: for each step in order its name as ``step``, how many items it ``read`` and ``kept``,
+            those it ``dropped`` by reason, and what else it ``told`` (`told` of the step, if any).
+    """
 
     seen: int = 0
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run_steps(
@@ -67,6 +76,9 @@ def run_steps(
             kept_to.add(item)
             flow.counts.kept += 1
         flow.counts.dropped = dict(sorted(flow.counts.dropped.items()))
+        for step, account in zip(steps, flow.counts.steps, strict=True):
+            account["dropped"] = dict(sorted(account["dropped"].items()))
+            account["told"] = dict(getattr(step, "told", {}))
         for stream in dropped_to:
             stream.close(asdict(flow.counts))
         kept_to.close(asdict(flow.counts))
@@ -105,37 +117,44 @@ class _Flow:
             yield item
 
     def _after(self, step: Step, stream: Iterator[Item]) -> Iterator[Item]:
-        n_in = n_out = 0
+        account: dict[str, Any] = {"step": step_name(step), "read": 0, "kept": 0, "dropped": {}}
+        self.counts.steps.append(account)
+        return self._counted(step, stream, account)
+
+    def _counted(
+        self, step: Step, stream: Iterator[Item], account: dict[str, Any]
+    ) -> Iterator[Item]:
+        """What `step` lets through of `stream`, counted in `account`."""
 
         def counted() -> Iterator[Item]:
-            nonlocal n_in
             for item in stream:
-                n_in += 1
+                account["read"] += 1
                 yield item
 
         for out in step(counted()):
-            n_out += 1
             if isinstance(out, Drop):
-                self._drop(out, step_name(step))
+                self._drop(out, account)
             else:
+                account["kept"] += 1
                 yield out
-        if n_out < n_in:
+        returned = account["kept"] + sum(account["dropped"].values())
+        if returned < account["read"]:
             raise DataError(
-                f"the step {step_name(step)} took {n_in} items and returned {n_out}",
+                f"the step {account['step']} took {account['read']} items and returned {returned}",
                 hint="A step must return every item, or a Drop with the reason.",
             )
 
-    def _drop(self, drop: Drop, step: str) -> None:
-        counts = self.counts.dropped
-        counts[drop.reason] = counts.get(drop.reason, 0) + 1
-        item = drop.item.with_history(step, drop.reason)
+    def _drop(self, drop: Drop, account: dict[str, Any]) -> None:
+        for counts in (self.counts.dropped, account["dropped"]):
+            counts[drop.reason] = counts.get(drop.reason, 0) + 1
+        item = drop.item.with_history(account["step"], drop.why)
         if self._dropped is not None:
             self._dropped.add(item)
         if self._waiting is not None:
-            self._waiting.append(Drop(item, drop.reason))
+            self._waiting.append(Drop(item, drop.reason, drop.note))
 
 
 def step_name(step: Step) -> str:
-    """Name of a step in histories: of its function, else of its class."""
+    """Name of a step in histories: its own `name`, else of its function, else of its class."""
     inner = getattr(step, "func", step)  # functools.partial
-    return str(getattr(inner, "__name__", type(inner).__name__))
+    return str(getattr(inner, "name", "") or getattr(inner, "__name__", "") or type(inner).__name__)
