@@ -4,7 +4,8 @@ MinHash (Broder, "On the resemblance and containment of documents", 1997): the s
 minima of two sets under random orders estimates their Jaccard similarity. Minima are joined into
 bands, and texts that share a band are compared (Leskovec, Rajaraman and Ullman, "Mining of Massive
 Datasets", ch. 3.4): with b bands of r rows, texts of similarity s share one with probability
-1 - (1 - s^r)^b. Shingles here are runs of bytes, at most 8, each as one number; so sets of
+1 - (1 - s^r)^b. Of those, the similarity is first estimated from eight bits of every minimum (Li
+and Konig, "b-Bit Minwise Hashing", WWW 2010), which are kept, and then computed. Shingles here are runs of bytes, at most 8, each as one number; so sets of
 shingles are sorted arrays, and similarities are exact.
 """
 
@@ -27,8 +28,10 @@ ORDERS = 128
 MISSED = 0.01
 """Largest share of pairs at the threshold that share no band."""
 
-MOST_COMPARED = 256
-"""Texts that one text is compared with in full; the rest is counted."""
+MOST_COMPARED = 4096
+"""Texts that share a band with a text, and are compared with it; the rest is counted."""
+
+_DEVIATIONS = 4.0  # below the threshold by so many, an estimate is not computed in full
 
 _CHUNK = 1024
 _CACHED_BYTES = 64 << 20
@@ -96,7 +99,7 @@ def bands_for(threshold: float) -> tuple[int, int]:
 
 
 class Sketches:
-    """The bands of many texts: 8 bytes a band while they are made, 4 afterwards.
+    """Bands and minima of many texts: about 500 bytes a text, whatever its length.
 
     Args:
         texts: gives a text by its place.
@@ -116,6 +119,7 @@ class Sketches:
         self.bands, self.rows = bands_for(threshold)
         self.not_compared = 0
         self._shingles: LruCache[Numbers] = LruCache(_CACHED_BYTES)
+        self._minima = np.zeros((len(groups), self.bands * self.rows), np.uint8)
         self._buckets = self._made(len(groups))
 
     def _made(self, count: int) -> npt.NDArray[np.int32]:
@@ -129,6 +133,7 @@ class Sketches:
         for place in range(count):
             own = _mixed(shingles(self.texts(place), self.size))[:, None]
             least = (own * factors[:used] + offsets[:used] >> np.uint64(32)).min(axis=0)
+            self._minima[place] = least & np.uint64(255)
             salt = np.uint64(int(digest(canonical(self.groups[place])), 16))
             found[place] = _mixed(least.reshape(self.bands, self.rows) @ weights) ^ salt
         buckets = np.full((count, self.bands), -1, np.int32)
@@ -151,7 +156,7 @@ class Sketches:
             near = dict.fromkeys(other for key in keys for other in held.get(key, ()))
             others = [n for n in near if self.groups[n] == self.groups[place]]
             self.not_compared += max(0, len(others) - MOST_COMPARED)
-            for other in others[:MOST_COMPARED]:
+            for other in self._promising(place, others[:MOST_COMPARED]):
                 alike = jaccard(self._of(place), self._of(other))
                 if alike >= self.threshold:
                     found[place] = other, alike
@@ -160,6 +165,16 @@ class Sketches:
                 for key in keys:
                     held.setdefault(key, []).append(place)
         return found
+
+    def _promising(self, place: int, others: Sequence[int]) -> list[int]:
+        """Those of `others` whose estimated similarity is not far below the threshold."""
+        if not others:
+            return []
+        equal = (self._minima[others] == self._minima[place]).mean(axis=1)
+        estimate = (equal - 1 / 256) / (1 - 1 / 256)
+        deviation = np.sqrt(self.threshold * (1 - self.threshold) / self._minima.shape[1])
+        near = np.flatnonzero(estimate >= self.threshold - _DEVIATIONS * deviation - 1e-9)
+        return [others[n] for n in near.tolist()]
 
     def _of(self, place: int) -> Numbers:
         known = self._shingles.get(place)

@@ -25,6 +25,7 @@ from harken.cli.demo import demo
 from harken.cli.doctor import doctor
 from harken.cli.effect import effect
 from harken.cli.eval import evaluate
+from harken.cli.explain import explain
 from harken.cli.export import export
 from harken.cli.features import features
 from harken.cli.floor import floor
@@ -70,6 +71,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "clean": clean,
     "curate": curate,
     "show": show,
+    "explain": explain,
     "compose": compose,
     "features": features,
     "train": train,
