@@ -5,8 +5,10 @@ minima of two sets under random orders estimates their Jaccard similarity. Minim
 bands, and texts that share a band are compared (Leskovec, Rajaraman and Ullman, "Mining of Massive
 Datasets", ch. 3.4): with b bands of r rows, texts of similarity s share one with probability
 1 - (1 - s^r)^b. Of those, the similarity is first estimated from eight bits of every minimum (Li
-and Konig, "b-Bit Minwise Hashing", WWW 2010), which are kept, and then computed. Shingles here are runs of bytes, at most 8, each as one number; so sets of
-shingles are sorted arrays, and similarities are exact.
+and Konig, "b-Bit Minwise Hashing", WWW 2010), which are kept, and then computed.
+
+Shingles here are runs of bytes, at most 8, each as one number; so sets of shingles are sorted
+arrays, and similarities are exact.
 """
 
 from __future__ import annotations
