@@ -22,6 +22,7 @@ LINES = {
     "condition_start": 35,
     "reward_hedging": 30,
     "scorer_mention": 30,
+    "filter_echo": 25,
     "family_longer": 60,
     "encoder_patches": 60,
     "stage_lm_only": 35,
@@ -126,6 +127,19 @@ def test_a_scorer_is_named_in_the_run_and_used_again(items: Path, tmp_path: Path
     )
     refused = harken("rescore", str(tmp_path))
     assert refused.returncode == 2 and "no scorer is called 'mention'" in refused.stderr
+
+
+def test_a_hygiene_filter_has_settings_and_reasons(tmp_path: Path) -> None:
+    rows = [
+        {"question": "Is it a dog or a cat?", "answer": "dog", "choices": ["dog", "cat"]},
+        {"question": "What is it?", "answer": "dog", "choices": ["dog", "cat"]},
+    ]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("clean", str(tmp_path / "items.jsonl"), "--json")
+    for name, letters, kept in (("a", 3, 1), ("b", 4, 2)):
+        own = ("-o", str(tmp_path / name), "--filter", f"echo?letters={letters}")
+        told = found(harken(*words, *own, plugin="filter_echo"))
+        assert told["kept"] == kept and told["filters"][0]["settings"] == {"letters": letters}
 
 
 def test_a_benchmark_is_scored_and_asked(tmp_path: Path) -> None:

@@ -74,18 +74,23 @@ COMMANDS: dict[str, list[str]] = {
         "card tuned/model after guessed --train tuned --beside guess=guessed -o card/README.md "
         "--licence mit --summary small --json"
     ],
+    "clean": [
+        "clean items -o cleaned --jobs 2 --json",
+        "clean items -o mended --filter position?mend=true --filter longest?mend=true --seed 1",
+    ],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""
 
 NOT_RUN = {
     "serve": "writes nothing",
     "chat": "writes nothing",
+    "explain": "needs an id, and writes nothing",
     "models": "tells what is on this computer and writes nothing",
     "doctor": "speaks of the computer and not of an artefact",
     "features": "fills a cache, which is no artefact",
 }
 QUICK = ("scan", "synth", "show", "curate", "eval", "rescore", "report", "compare", "check",
-         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins")  # fmt: skip
+         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them
 
 DRIVER = """

@@ -29,7 +29,7 @@ class EmbeddingSettings:
     """
 
     model: str = "hf:minilm-l6"
-    cosine: float = 0.9
+    cosine: float = 0.8
     audio: str = "same"
 
 
