@@ -12,7 +12,9 @@ from harken.item import Item
 
 @dataclass(frozen=True)
 class Echo:
-    letters: int = 3  # shorter answers are in many words by chance
+    """Shorter answers are in many words by chance."""
+
+    letters: int = 3
 
 
 def test(item: Item, settings: Echo) -> tuple[str, str] | None:

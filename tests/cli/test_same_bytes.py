@@ -78,6 +78,7 @@ COMMANDS: dict[str, list[str]] = {
         "clean items -o cleaned --jobs 2 --json",
         "clean items -o mended --filter position?mend=true --filter longest?mend=true --seed 1",
     ],
+    "mix": ["mix curated/undecided=2 curated/dropped=1 -o mixed --order clips --parts 2 --json"],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""
 
@@ -90,7 +91,8 @@ NOT_RUN = {
     "features": "fills a cache, which is no artefact",
 }
 QUICK = ("scan", "synth", "show", "curate", "eval", "rescore", "report", "compare", "check",
-         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean")  # fmt: skip
+         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
+         "mix")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them
 
 DRIVER = """

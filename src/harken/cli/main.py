@@ -31,6 +31,7 @@ from harken.cli.features import features
 from harken.cli.floor import floor
 from harken.cli.leaks import leaks
 from harken.cli.merge import merge
+from harken.cli.mix import mix
 from harken.cli.models import models
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
@@ -72,6 +73,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "curate": curate,
     "show": show,
     "explain": explain,
+    "mix": mix,
     "compose": compose,
     "features": features,
     "train": train,
