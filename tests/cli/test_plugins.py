@@ -22,7 +22,7 @@ LINES = {
     "condition_start": 35,
     "reward_hedging": 30,
     "scorer_mention": 30,
-    "filter_echo": 25,
+    "filter_echo": 30,
     "family_longer": 60,
     "encoder_patches": 60,
     "stage_lm_only": 35,

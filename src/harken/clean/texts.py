@@ -61,11 +61,16 @@ def in_words(text: str) -> str:
     return " ".join(words(text))
 
 
-def asked(item: Item) -> str:
-    """The words of the question, with those of earlier turns; of an open one also the answer."""
+def written(item: Item) -> str:
+    """The question as it is written, with earlier turns; of an open one also the answer."""
     turns = item.dialogue.earlier if item.dialogue is not None else ()
     earlier = [text for turn in turns for text in (turn.question, turn.reply)]
-    return in_words(" ".join([*earlier, item.question, *([] if item.choices else [item.answer])]))
+    return _spaced(" ".join([*earlier, item.question, *([] if item.choices else [item.answer])]))
+
+
+def asked(item: Item) -> str:
+    """The words of what is `written`."""
+    return in_words(written(item))
 
 
 def asked_with_options(item: Item) -> str:

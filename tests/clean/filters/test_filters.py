@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,44 @@ def test_embedding_compares_questions_with_one_answer() -> None:
     assert list(dropped) == [1 - first(*items[:2])] and told["encoded"] == 3
     assert "cosine 0." in next(iter(dropped.values()))
     assert judged("embedding?model=ngrams", [item(), item("dog")])[1] == {"encoded": 0}
+
+
+PARAPHRASES = (
+    ("What animal is heard in the clip?", "Which animal can you hear in the recording?"),
+    ("How many times does the bell ring?", "What is the number of times the bell rings?"),
+    ("Which sound comes first?", "What is the first sound?"),
+    ("Is the speaker a man or a woman?", "What is the gender of the speaker?"),
+    ("What word is spoken?", "Which word does the person say?"),
+    ("Where was this recording probably made?", "In which place was this most likely recorded?"),
+    ("What instrument plays the melody?", "Which instrument is playing the tune?"),
+    ("What happens after the door closes?", "What occurs once the door is shut?"),
+    ("Which emotion does the voice express?", "What feeling is conveyed by the voice?"),
+    ("How long does the rain last?", "For how long can the rain be heard?"),
+    ("What is the tempo of the music?", "How fast is the music?"),
+    ("Is there any speech in the clip?", "Does anyone speak in this recording?"),
+)
+MINILM = Path(os.environ.get("HARKEN_WEIGHTS", "")) / "minilm-l6"
+
+
+@pytest.mark.skipif(
+    not (MINILM / "model.safetensors").is_file(),
+    reason="needs minilm-l6 below HARKEN_WEIGHTS (a folder of pretrained models)",
+)
+def test_paraphrases_are_found_and_questions_of_the_same_audio_are_not() -> None:
+    """All questions are about one clip and have one answer, the hardest case."""
+    pytest.importorskip("transformers")
+    items = [item(question=text) for pair in PARAPHRASES for text in pair]
+    opposite = item("dog", question="What happens before the door closes?")
+    found = {}
+    for cosine in (0.9, 0.8, 0.75):
+        spec = f"embedding?model=hf:{MINILM}&cosine={cosine}"
+        dropped, _ = judged(spec, [*items, opposite])
+        assert len(items) not in dropped
+        right = [n for n, why in dropped.items() if items[n ^ 1].id in why]
+        assert len(right) == len(dropped)
+        found[cosine] = len(right)
+    print(f"\nparaphrases found of {len(PARAPHRASES)}, by cosine: {found}")
+    assert found[0.9] >= 2 and found[0.8] >= 5 and found[0.75] >= 8
 
 
 # leak, source, licence, length

@@ -10,7 +10,7 @@ import numpy as np
 
 from harken.clean.base import HygieneFilter, Judgement, of, precedence
 from harken.clean.filters.minhash import check_audio, group
-from harken.clean.texts import asked
+from harken.clean.texts import written
 from harken.clean.workspace import Arrays, Workspace
 from harken.item import Item
 from harken.progress import track
@@ -45,7 +45,7 @@ def judge(items: Sequence[Item], settings: EmbeddingSettings, workspace: Workspa
         key = group(items[place], settings.audio, workspace)
         groups.setdefault(key, []).append(place)
     shared = [places for places in groups.values() if len(places) > 1]
-    texts = {place: asked(items[place]) for places in shared for place in places}
+    texts = {place: written(items[place]) for places in shared for place in places}
     rows = {text: row for row, text in enumerate(sorted({*texts.values()}))}
     found = Judgement(told={"encoded": len(rows)})
     if not rows:
