@@ -55,7 +55,7 @@ class HygieneFilter:
         about: what it drops, changes or tells, in a sentence.
         judge: ``judge(items, settings, workspace) -> Judgement``, a pure function.
         settings: a dataclass of texts, numbers and truth values in which every setting has a
-            default.
+            default; what makes no sense is refused in its ``__post_init__``, before any work.
         inputs: ``inputs(settings) -> {name: hash}`` of the files that it reads beside the items, so
             that a folder that was made with other files is not taken for the same.
         default: whether it is among those that are applied if none is named.

@@ -32,15 +32,18 @@ class AcousticSettings:
     text: str = "same"
     splits: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse a text that does not exist."""
+        if self.text not in ("same", "any"):
+            raise ConfigError(
+                f"text={self.text!r} is neither same nor any",
+                where="acoustic",
+                hint="Write text=any",
+            )
+
 
 def judge(items: Sequence[Item], settings: AcousticSettings, workspace: Workspace) -> Judgement:
     """Drop items whose clips hold the recordings of another item's; clips count in their order."""
-    if settings.text not in ("same", "any"):
-        raise ConfigError(
-            f"text={settings.text!r} is neither same nor any",
-            where="acoustic",
-            hint="Write text=any",
-        )
     order = precedence(items)
     clips = {c.key: c for place in order for clip in items[place].clips for c in _heard(clip)}
     workspace.take(clips.values())

@@ -35,6 +35,11 @@ class DisagreementSettings:
     mass: float = 0.9
     need: int = 2
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense."""
+        if self.need < 1 or not 0 <= self.mass <= 1:
+            raise ConfigError("disagreement needs at least 1 voter, and a mass from 0 to 1")
+
 
 def judge(items: Sequence[Item], settings: DisagreementSettings, workspace: Workspace) -> Judgement:
     """Drop items whose answer others contradict.
@@ -124,8 +129,6 @@ def _folder(source: str) -> Path:
 
 def inputs(settings: DisagreementSettings) -> Mapping[str, str]:
     """The hash of the settings of the votes' run, which name the items and the voters."""
-    if settings.need < 1 or not 0 <= settings.mass <= 1:
-        raise ConfigError("disagreement needs at least 1 voter, and a mass from 0 to 1")
     return {"votes": sha256_of(_folder(settings.votes) / FIRST)} if settings.votes else {}
 
 

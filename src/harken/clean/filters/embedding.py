@@ -32,6 +32,10 @@ class EmbeddingSettings:
     cosine: float = 0.8
     audio: str = "same"
 
+    def __post_init__(self) -> None:
+        """Refuse an audio that does not exist."""
+        check_audio("embedding", self.audio)
+
 
 def judge(items: Sequence[Item], settings: EmbeddingSettings, workspace: Workspace) -> Judgement:
     """Drop items whose question means that of another one with the same answer and audio.
@@ -39,7 +43,6 @@ def judge(items: Sequence[Item], settings: EmbeddingSettings, workspace: Workspa
     Only items that share both with another one are encoded. Within such a group all that stay are
     compared: time grows with the square of the largest group.
     """
-    check_audio("embedding", settings.audio)
     groups: dict[tuple[str, ...], list[int]] = {}
     for place in precedence(items):
         key = group(items[place], settings.audio, workspace)

@@ -10,6 +10,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.clean.base import HygieneFilter, Judgement, names_of, need
 from harken.clean.workspace import Workspace
+from harken.errors import ConfigError, DataError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.item import Item
@@ -37,10 +38,22 @@ class LeakSettings:
     hints: bool = False
     max_unheard: float = MAX_UNHEARD
 
+    def __post_init__(self) -> None:
+        """Refuse settings with which nothing can be compared."""
+        need(self.against, "leak", "against", "bench.jsonl")
+        if not Path(self.against).exists():
+            raise DataError(
+                "there is no such benchmark", where=self.against, hint="Check the path."
+            )
+        unknown = [name for name in names_of(self.check) if name not in KINDS]
+        if unknown:
+            raise ConfigError(
+                f"no such check: {', '.join(unknown)}", hint=f"Known: {', '.join(KINDS)}"
+            )
+
 
 def judge(items: Sequence[Item], settings: LeakSettings, workspace: Workspace) -> Judgement:
     """Drop items that repeat one of the benchmark; tell whether enough was compared for a pass."""
-    need(settings.against, "leak", "against", "bench.jsonl")
     checks = names_of(settings.check) or None
     source = ItemSource(settings.against)
     root = Path(settings.audio) if settings.audio else None

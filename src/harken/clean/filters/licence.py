@@ -26,14 +26,17 @@ class LicenceSettings:
     deny: str = ""
     unstated: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse settings that name no licence."""
+        need(self.allow or self.deny or self.unstated, "licence", "allow", "CC0*|CC-BY*")
+        if self.unstated not in ("", "drop", "keep"):
+            raise ConfigError(
+                f"unstated={self.unstated!r} is neither drop nor keep", where="licence"
+            )
+
 
 def test(item: Item, settings: LicenceSettings) -> tuple[str, str] | None:
     """Why the item is dropped: a licence that is denied, not allowed or not stated."""
-    need(settings.allow or settings.deny or settings.unstated, "licence", "allow", "CC0*|CC-BY*")
-    if settings.unstated not in ("", "drop", "keep"):
-        raise ConfigError(
-            f"unstated={settings.unstated!r} is neither drop nor keep", where=FILTER.name
-        )
     stated = [part.strip() for part in item.licence.split(" + ") if part.strip()]
     strict = settings.unstated == "drop" or (settings.allow and settings.unstated != "keep")
     if not stated:

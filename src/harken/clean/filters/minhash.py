@@ -26,6 +26,16 @@ class MinhashSettings:
     shingle: int = 5
     audio: str = "same"
 
+    def __post_init__(self) -> None:
+        """Refuse a similarity, a shingle or an audio that makes no sense."""
+        check_audio("minhash", self.audio)
+        if not (0 < self.similarity <= 1 and 1 <= self.shingle <= 8):
+            raise ConfigError(
+                "minhash compares with a similarity above 0 and up to 1, and shingles of 1 to 8 "
+                "bytes",
+                where=f"minhash?similarity={self.similarity:g}&shingle={self.shingle}",
+            )
+
 
 def judge(items: Sequence[Item], settings: MinhashSettings, workspace: Workspace) -> Judgement:
     """Drop items whose question and options are nearly those of another one with that answer.
@@ -33,12 +43,6 @@ def judge(items: Sequence[Item], settings: MinhashSettings, workspace: Workspace
     Answers to choice questions must have the same words: "before" and "after" differ in little
     and turn an answer round. Of open questions the answer is a part of the text.
     """
-    check_audio("minhash", settings.audio)
-    if not (0 < settings.similarity <= 1 and 1 <= settings.shingle <= 8):
-        raise ConfigError(
-            "minhash compares with a similarity above 0 and up to 1, and shingles of 1 to 8 bytes",
-            where=f"minhash?similarity={settings.similarity:g}&shingle={settings.shingle}",
-        )
     sketches = Sketches(
         lambda place: asked_with_options(items[place]),
         [group(item, settings.audio, workspace) for item in items],

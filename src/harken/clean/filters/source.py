@@ -24,10 +24,13 @@ class SourceSettings:
 
     names: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse no names."""
+        need(names_of(self.names), "source", "names", "AudioCaps|ESC-50")
+
 
 def test(item: Item, settings: SourceSettings) -> tuple[str, str] | None:
     """Why the item is dropped, if a name of a corpus is in what is known of its source."""
-    need(settings.names, "source", "names", "AudioCaps|ESC-50")
     for name in names_of(settings.names):
         wanted = "".join(_tokens(name))
         for text in _sources(item):
