@@ -308,6 +308,10 @@ def test_steps_count_everything_and_keep_what_they_drop(tmp_path: Path) -> None:
     assert counts.seen == 100
     assert counts.dropped == {"a fourth": 25, "a third": 25}
     assert counts.kept == 50
+    assert [tuple(one.values()) for one in counts.steps] == [
+        ("fourth", 100, 75, {"a fourth": 25}, {}),
+        ("last_of_three", 75, 50, {"a third": 25}, {}),
+    ]
     kept, dropped = list(read_items(tmp_path / "k")), list(read_items(tmp_path / "d"))
     assert len(kept) == 50 and len(dropped) == 50
     assert {i.id for i in kept} | {i.id for i in dropped} == {make(i).id for i in range(100)}
@@ -315,6 +319,23 @@ def test_steps_count_everything_and_keep_what_they_drop(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "k").info.steps["dropped"] == counts.dropped
     loose = list(apply_steps((make(i) for i in range(100)), [fourth, last_of_three]))
     assert sum(isinstance(one, Drop) for one in loose) == 50
+
+
+def test_a_step_has_a_name_and_a_drop_a_note(tmp_path: Path) -> None:
+    class Named:
+        name, told = "picky", {"seen": 3}
+
+        def __call__(self, stream: Iterable[Item]) -> Iterator[Item | Drop]:
+            yield from (Drop(item, "twice", f"of {n}") for n, item in enumerate(stream))
+
+    where = tmp_path / "k", tmp_path / "d"
+    counts = run_steps((make(i) for i in range(3)), [Named()], *where, plan={})
+    assert counts.dropped == {"twice": 3} and counts.steps[0]["told"] == {"seen": 3}
+    lines = [item.history[-1] for item in read_items(tmp_path / "d")]
+    assert lines == [HistoryEntry("picky", f"twice: of {n}") for n in range(3)]
+    assert run_steps(iter(()), [Named()], *where, plan={}) == counts  # from dataset.json
+    (loose, *_) = apply_steps((make(i) for i in range(3)), [Named()])
+    assert isinstance(loose, Drop) and loose.why == "twice: of 0"
 
 
 def test_a_step_that_loses_an_item_is_caught(tmp_path: Path) -> None:

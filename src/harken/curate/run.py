@@ -144,7 +144,8 @@ def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
     twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
     if twice or not items:
         raise DataError(
-            f"item {twice[0]} is there twice" if twice else "there are no items to curate"
+            f"item {twice[0]} is there twice" if twice else "there are no items to curate",
+            hint="Drop duplicates first: harken clean" if twice else "",
         )
 
 
