@@ -75,6 +75,8 @@ def test_settings_are_read_and_the_default_filters_need_none() -> None:
     names = [one.name for one in filters_of([], Workspace())]
     assert names == [one.name for one in FILTERS.members() if one.default]
     assert {"exact", "acoustic", "minhash"} <= {*names} and "leak" not in names
+    more = filters_of(["readable", "default", "length"], Workspace())
+    assert [one.name for one in more] == ["readable", *names, "length"]
 
 
 def test_a_filter_from_outside_is_found_and_changes_items() -> None:

@@ -40,6 +40,8 @@ FILTERS: Registry[HygieneFilter] = Registry(
 )
 """In the order in which they are applied unless told otherwise."""
 
+DEFAULT = "default"
+
 
 @dataclass(slots=True)
 class FilterStep:
@@ -78,15 +80,17 @@ class FilterStep:
 
 
 def filters_of(specs: Sequence[str], workspace: Workspace) -> list[FilterStep]:
-    """The filters that `specs` name, in their order; those of `HygieneFilter.default` for none.
+    """The filters that `specs` name, in their order.
+
+    `DEFAULT` stands for those of `HygieneFilter.default`, which are also applied if none is named.
 
     Raises:
         ConfigError: an unknown filter or setting, or a value of the wrong type.
     """
-    if not specs:
-        specs = [one.name for one in FILTERS.members() if one.default]
+    usual = [one.name for one in FILTERS.members() if one.default]
+    named = [one for spec in specs or [DEFAULT] for one in (usual if spec == DEFAULT else [spec])]
     found = []
-    for spec in specs:
+    for spec in named:
         member = FILTERS.get(spec.partition("?")[0])
         kinds: dict[str, type] = {one.name: type(one.default) for one in fields(member.settings)}
         try:

@@ -23,8 +23,8 @@ def clean(
     filter: Annotated[
         list[str] | None,
         typer.Option(
-            help="A filter with its settings (harken plugins filters); repeat for more. If none: "
-            "exact, acoustic, minhash, disagreement, longest, distractors, position."
+            help="A filter with its settings (harken plugins filters); repeat for more. default, and "
+            "if none is named: exact, acoustic, minhash, disagreement, longest, distractors, position."
         ),
     ] = None,
     plan: Annotated[
@@ -46,7 +46,7 @@ def clean(
 
     harken clean items -o cleaned --filter exact --filter "acoustic?text=any"
 
-    harken clean items -o cleaned --filter "leak?against=bench.jsonl" --filter "position?mend=true"
+    harken clean items -o cleaned --filter default --filter "leak?against=bench.jsonl"
 
     harken clean items -o cleaned --plan
     """
