@@ -23,8 +23,8 @@ def clean(
     filter: Annotated[
         list[str] | None,
         typer.Option(
-            help="A filter with its settings (harken plugins filters); repeat for more. default, and "
-            "if none is named: exact, acoustic, minhash, disagreement, longest, distractors, position."
+            help="A filter with its settings (harken plugins filters); repeat for more. If none, or "
+            "for default: exact, acoustic, minhash, disagreement, longest, distractors, position."
         ),
     ] = None,
     plan: Annotated[
