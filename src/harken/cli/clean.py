@@ -23,7 +23,7 @@ def clean(
     filter: Annotated[
         list[str] | None,
         typer.Option(
-            help="A filter with its settings (harken plugins filters); repeat for more. If none, or "
+            help="A filter, with settings (harken plugins filters); repeat for more. If none, or "
             "for default: exact, acoustic, minhash, disagreement, longest, distractors, position."
         ),
     ] = None,
