@@ -159,13 +159,13 @@ def test_an_output_that_is_another_artefact_is_refused(
 
 
 def test_artefacts_are_known_by_the_files_that_mark_them() -> None:
-    from harken.cli.artefacts import CURATED
+    from harken.cli.artefacts import CLEANED, CURATED
     from harken.corpora.starter.generate import MARKER as STARTER
     from harken.models.base import MODEL_FILE
     from harken.runs import FIRST
     from harken.shards.info import MARKER
 
-    assert set(ARTEFACTS.values()) == {MARKER, FIRST, MODEL_FILE, CURATED, STARTER}
+    assert set(ARTEFACTS.values()) == {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER}
 
 
 @pytest.mark.parametrize("name", ["new", "new/deeper/still", ".", "here"])
