@@ -63,7 +63,7 @@ class Workspace:
         keys = sorted(wanted)
         starts = range(0, len(keys), _BATCH)
         with ThreadPoolExecutor(max(1, self.jobs), "sounds") as pool:
-            for start in track(starts, f"fingerprints of {len(keys)} clips"):
+            for start in track(starts, f"fingerprints of {len(keys)} clips, {_BATCH} at a time"):
                 own = keys[start : start + _BATCH]
 
                 def make(own: Sequence[str] = own) -> Arrays:

@@ -80,7 +80,9 @@ def _encoded(texts: Sequence[str], model: str, workspace: Workspace) -> Any:
         return {"vectors": embedder[0].encode(own)}
 
     parts = []
-    for start in track(range(0, len(texts), _BATCH), f"embeddings of {len(texts)} questions"):
+    for start in track(
+        range(0, len(texts), _BATCH), f"embeddings of {len(texts)} questions, {_BATCH} at a time"
+    ):
         own = texts[start : start + _BATCH]
         name = f"vectors:{model}:" + "\0".join(own)
         parts.append(workspace.kept(name, lambda own=own: make(own))["vectors"])  # type: ignore[misc]
