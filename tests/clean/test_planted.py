@@ -67,8 +67,7 @@ import json, resource, time
 import numpy as np
 from harken.clean.texts import Sketches
 
-names = [f"{a}{b}" for a in "bar fen gol hum kit lor mas nep pal rut".split()
-         for b in "ad en ig ok ul ash erd int ost unk".split()]
+names = [f"w{n * 2654435761 % 2**32:x}" for n in range(100)]
 drawn = np.random.default_rng(4).integers(0, len(names), (95_000, 14))
 texts = [" ".join(names[word] for word in row) for row in drawn.tolist()]
 texts += [text.rpartition(" ")[0] + " changed" for text in texts[:5_000]]
@@ -84,10 +83,11 @@ print(json.dumps({
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_hundred_thousand_texts_in_bounded_time_and_memory() -> None:
     """5,000 of them with one word of 14 changed, and all of the same hundred words."""
     done = subprocess.run(
-        [sys.executable, "-c", BIG], capture_output=True, text=True, check=True, timeout=280
+        [sys.executable, "-c", BIG], capture_output=True, text=True, check=True, timeout=1100
     )
     measured = json.loads(done.stdout)
     print(f"\n100,000 texts: {measured}")

@@ -30,8 +30,8 @@ ORDERS = 128
 MISSED = 0.01
 """Largest share of pairs at the threshold that share no band."""
 
-MOST_COMPARED = 4096
-"""Texts that share a band with a text, and are compared with it; the rest is counted."""
+MOST_COMPARED = 1024
+"""Texts that a text is compared with, those of its rarest bands; the rest is counted."""
 
 _DEVIATIONS = 4.0  # below the threshold by so many, an estimate is not computed in full
 
@@ -154,21 +154,29 @@ class Sketches:
         """Place -> (the first place in `order` that it is similar to and that stays, similarity).
 
         A text that is similar to none that stays, stays. `not_compared` counts the pairs that were
-        left out because a text shares bands with more than `MOST_COMPARED` that stay.
+        left out because a text shares a band with more than `MOST_COMPARED` that stay.
         """
         held: dict[tuple[int, int], list[int]] = {}
+        rank: dict[int, int] = {}
         found: dict[int, tuple[int, float]] = {}
         for place in order:
             keys = [(b, n) for b, n in enumerate(self._buckets[place].tolist()) if n >= 0]
-            near = dict.fromkeys(other for key in keys for other in held.get(key, ()))
-            others = [n for n in near if self.groups[n] == self.groups[place]]
-            self.not_compared += max(0, len(others) - MOST_COMPARED)
-            for other in self._promising(place, others[:MOST_COMPARED]):
+            near: dict[int, None] = {}
+            for own in sorted((held.get(key, ()) for key in keys), key=len):
+                if len(near) + len(own) > MOST_COMPARED:
+                    self.not_compared += len(own)
+                else:
+                    near |= dict.fromkeys(own)
+            others = sorted(
+                (n for n in near if self.groups[n] == self.groups[place]), key=rank.__getitem__
+            )
+            for other in self._promising(place, others):
                 alike = jaccard(self._of(place), self._of(other))
                 if alike >= self.threshold:
                     found[place] = other, alike
                     break
             else:
+                rank[place] = len(rank)
                 for key in keys:
                     held.setdefault(key, []).append(place)
         return found
