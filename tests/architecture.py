@@ -16,7 +16,7 @@ LAYERS = (
     ("errors",),
     ("parsing",),
     ("cache", "config", "files", "hashing", "listed", "progress", "registry", "threads", "times"),
-    ("audio", "labels", "runs"),
+    ("audio", "facts", "labels", "runs"),
     ("item",),
     ("corpora", "models", "shards", "stats"),
     ("ask", "serve"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.errors import DataError
+from harken.facts import KINDS, ClipFacts, SourceFacts, TimedWord
 from harken.item import Contribution, Dialogue, Exchange, HistoryEntry, Item, of_split
 
 text = st.text(max_size=12)
@@ -61,6 +62,29 @@ def dialogues(draw: st.DrawFn, question: str, count: int) -> Dialogue | None:
     return Dialogue.from_dict(Dialogue(draw(text), earlier, tuple(sorted(places))).to_dict())
 
 
+time_s = st.none() | st.floats(0, 100).map(lambda x: round(x, 3))
+timed_words = st.builds(TimedWord, text, st.just(0.5), st.floats(0.5, 2.0))
+source_facts = st.builds(
+    SourceFacts,
+    st.sampled_from(KINDS),
+    label=st.none() | text,
+    onset_s=time_s,
+    azimuth_deg=st.none() | st.floats(-180, 180),
+    distance_m=time_s,
+    snr_db=st.none() | st.floats(-20, 20),
+    speaker=st.none() | text,
+    transcript=st.none() | text,
+    words=st.none() | st.lists(timed_words, max_size=2).map(tuple),
+)
+clip_facts = st.builds(
+    ClipFacts,
+    st.lists(source_facts, max_size=2).map(tuple),
+    time_s,
+    rt60_s=time_s,
+    layout=st.none() | st.just("foa"),
+)
+
+
 @st.composite
 def items(draw: st.DrawFn) -> Item:
     """Any item that can be asked."""
@@ -84,6 +108,7 @@ def items(draw: st.DrawFn) -> Item:
         licence=draw(text),
         contribution=draw(st.none() | contributions),
         history=draw(st.lists(st.builds(HistoryEntry, text, text), max_size=2).map(tuple)),
+        facts=draw(st.just(()) | st.tuples(*[clip_facts] * len(sounds))),
         plan=draw(st.dictionaries(text, st.integers() | words.map(list), max_size=2)),
     )
 
@@ -110,11 +135,11 @@ def test_a_clip_survives_plain_values_and_keeps_its_key(clip: Clip) -> None:
 @quick
 @given(items(), text.filter(str.strip))
 def test_the_id_is_of_the_content_alone(item: Item, other: str) -> None:
-    around = replace(item, split="x", licence=other, tags=(other,), plan={"a": 1})
+    around = replace(item, split="x", licence=other, tags=(other,), plan={"a": 1}, facts=())
     assert around.with_history("step", other).id == item.id
     assert replace(item, question=item.question + "?").id != item.id
     plain = replace(item, dialogue=None)
-    assert replace(plain, clips=(*item.clips, silence(1.0))).id != plain.id
+    assert plain.with_clips((*item.clips, silence(1.0))).id != plain.id
     assert replace(item, dialogue=Dialogue(system="another")).id not in (item.id, plain.id)
     assert replace(item, rejected=item.answer + "x" + item.rejected).id != item.id
 
@@ -165,6 +190,7 @@ def test_a_scene_is_known_by_its_sounds_not_by_their_paths() -> None:
             "not in the order",
         ),
         ({"question": "q", "answer": "a", "rejected": "a"}, "the answer itself"),
+        ({"question": "q", "answer": "a", "facts": (ClipFacts(),)}, "facts of 1 clips"),
         (
             {"question": "q", "answer": "a", "choices": ("a", "b"), "rejected": "a"},
             "the answer itself",

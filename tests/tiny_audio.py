@@ -9,6 +9,7 @@ import numpy as np
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import write_wav
 from harken.audio.probe import file_sha256
+from harken.facts import ClipFacts, SourceFacts
 from harken.item import Item
 from harken.models.composed.model import ComposedModel
 
@@ -41,6 +42,11 @@ def sound(folder: Path, name: str, seconds: float = 0.5, seed: int = 0) -> Clip:
     return Clip(path=str(path), duration_s=seconds, sha256=file_sha256(str(path)))
 
 
+def heard(*names: str) -> tuple[ClipFacts, ...]:
+    """The facts of clips with one sound each."""
+    return tuple(ClipFacts((SourceFacts("sound", name),)) for name in names)
+
+
 def named(folder: Path, name: str, seed: int = 0, seconds: float = 0.5) -> Item:
     """A question for the sound in a clip, with four choices."""
     return Item(
@@ -50,7 +56,7 @@ def named(folder: Path, name: str, seed: int = 0, seconds: float = 0.5) -> Item:
         clips=(sound(folder, name, seconds, seed),),
         task="identify",
         tags=("single", "sound"),
-        plan={"values": {"answer": name}},
+        facts=heard(name),
     )
 
 
@@ -63,7 +69,7 @@ def alike(folder: Path, first: str, second: str, seed: int = 0) -> Item:
         clips=(sound(folder, first, 0.4, seed), sound(folder, second, 0.7, seed + 1)),
         task="same-sound",
         tags=("multi", "sound"),
-        plan={"values": {"heard": [first, second]}},
+        facts=heard(first, second),
     )
 
 

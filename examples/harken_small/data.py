@@ -48,6 +48,7 @@ from harken.audio.load import load
 from harken.corpora.layouts.fsdd import DIGITS
 from harken.corpora.starter.dsp import ParameterDraws, room
 from harken.corpora.starter.speech import VOICES, SpeechSynthesizer
+from harken.facts import ClipFacts, SourceFacts
 from harken.hashing import digest
 from harken.item import Item
 from harken.progress import note, track
@@ -292,6 +293,11 @@ def open_item(folder: Path, told: dict[str, Any]) -> Item | None:
     if told["split"] != "train":
         return None
     spoken = told["kind"] == "speech"
+    heard = (
+        SourceFacts("speech", speaker=told.get("speaker"), transcript=told["transcript"])
+        if spoken
+        else SourceFacts("sound", told["labels"][0])
+    )
     return Item(
         question=TRANSCRIBE if spoken else NAME,
         answer=told["transcript"] if spoken else told["labels"][0],
@@ -302,7 +308,7 @@ def open_item(folder: Path, told: dict[str, Any]) -> Item | None:
         licence=told["licence"],
         recordings=(told.get("id") or told["path"],),
         speakers=(told["speaker"],) if told.get("speaker") else (),
-        plan={"values": {"kind": "sentence" if spoken else "sound"}},
+        facts=(ClipFacts((heard,)),),
     )
 
 

@@ -63,7 +63,7 @@ def main() -> None:
             answer = tokenizer.decode(row, skip_special_tokens=True).strip().split("\n")[0]
             if answer:
                 item = Item(text, answer, task="replay", tags=("text",), split="train",
-                            licence="generated", plan={"values": {"kind": "text"}})  # fmt: skip
+                            licence="generated")  # fmt: skip
                 lines.append(json.dumps(item.to_dict()))
     asked.out.write_text("\n".join(lines) + "\n")
 

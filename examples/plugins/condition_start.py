@@ -4,8 +4,6 @@ Run: ``harken --plugin condition_start.py eval model items -o runs/start --condi
 --condition start-2``; then ``harken --plugin condition_start.py report runs/start``
 """
 
-from dataclasses import replace
-
 from harken.ask.conditions.base import Condition, each
 from harken.ask.conditions.load import CONDITIONS
 from harken.audio.load import duration_s, span
@@ -15,7 +13,7 @@ from harken.item import Item
 def change(item: Item, seconds: str) -> Item | str:
     if any(duration_s(clip) <= int(seconds) for clip in item.clips):
         return f"a clip is no longer than {seconds} s"
-    return replace(item, clips=tuple(span(clip, 0.0, float(seconds)) for clip in item.clips))
+    return item.with_clips([span(clip, 0.0, float(seconds)) for clip in item.clips])
 
 
 CONDITIONS.add(

@@ -13,6 +13,7 @@ from typing import Any
 
 from harken.audio.clip import Clip
 from harken.errors import DataError
+from harken.facts import ClipFacts, facts_from
 from harken.hashing import canonical, digest
 
 HIDDEN = "hidden-answer"
@@ -130,8 +131,11 @@ class Item:
         licence: licences of all audio used, joined by ``" + "``.
         contribution: None until measured.
         history: what has been done to it.
-        plan: JSON-able values from which the item was drawn (family, seed, picks).
+        plan: JSON-able values from which the item was drawn (family, seed, picks). Only who made
+            the item reads them.
         dialogue: what stands around the question; None where nothing does.
+        facts: what is in each clip, in clip order; empty where nothing is known. It is no part of
+            the id.
     """
 
     question: str
@@ -150,6 +154,7 @@ class Item:
     plan: dict[str, Any] = field(default_factory=dict, hash=False)
     rejected: str = ""
     dialogue: Dialogue | None = None
+    facts: tuple[ClipFacts, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked or scored."""
@@ -158,6 +163,12 @@ class Item:
             raise DataError("an item has an empty question", hint="Give it a question.")
         if around and (fault := around.fault(self.question, len(self.clips))):
             raise DataError(f"the dialogue does not fit: {fault}", where=self.question)
+        if self.facts and len(self.facts) != len(self.clips):
+            raise DataError(
+                f"facts of {len(self.facts)} clips, and there are {len(self.clips)}",
+                where=self.question,
+                hint="Give the facts of every clip or none; Item.with_clips changes both.",
+            )
         hidden = not self.answer and HIDDEN in self.tags
         if self.choices and self.answer not in self.choices and not hidden:
             raise DataError(
@@ -190,6 +201,10 @@ class Item:
     def gold(self) -> int:
         """Position of the answer in `choices`; -1 for open questions and withheld answers."""
         return self.choices.index(self.answer) if self.answer in self.choices else -1
+
+    def with_clips(self, clips: Sequence[Clip], facts: Sequence[ClipFacts] = ()) -> Item:
+        """A copy with other clips, and what is known of those."""
+        return replace(self, clips=tuple(clips), facts=tuple(facts))
 
     def with_history(self, step: str, note: str = "", **changes: Any) -> Item:
         """A copy with `changes` and one more line of history."""
@@ -228,6 +243,7 @@ class Item:
             "history": [{"step": entry.step, "note": entry.note} for entry in self.history],
             "plan": self.plan,
             "clips": [c.to_dict() for c in self.clips],
+            **({"facts": [one.to_dict() for one in self.facts]} if self.facts else {}),
         }
 
     @staticmethod
@@ -259,6 +275,7 @@ class Item:
             plan=raw.get("plan") or {},
             rejected=raw.get("rejected") or "",
             dialogue=Dialogue.from_dict(raw.get("dialogue")),
+            facts=facts_from(raw.get("facts")),
         )
         if raw.get("id") and raw["id"] != item.id:
             raise DataError(

@@ -65,7 +65,7 @@ HEARING = ("audio", "silence", "silence-30", "swap", "clip-1", "fragment-1of2", 
 @pytest.mark.parametrize("condition", HEARING)
 def test_an_item_without_clips_is_asked_under_no_condition_with_sound(condition):
     bare, *others = items(3, clips=2)
-    bare = replace(bare, clips=())
+    bare = bare.with_clips(())
     made = plan(Fake(), [bare, *others], {"conditions": [condition, "none"]})
     asked = [(r.planned["item"], r.planned["condition"]) for r in made.requests]
     assert (bare.id, condition) not in asked and (bare.id, "none") in asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,12 +65,12 @@ def test_choices_follow_the_question_also_where_a_clip_ends_it() -> None:
 def test_a_question_may_be_spoken_and_is_nothing_without_its_clip() -> None:
     spoken = item("", Dialogue(places=((0, 0),)), A)
     assert make_prompt(spoken, PromptStyle()).parts == (A,)
-    assert make_prompt(replace(spoken, clips=()), PromptStyle()).parts == ()
+    assert make_prompt(spoken.with_clips(()), PromptStyle()).parts == ()
 
 
 def test_without_clips_the_words_are_whole() -> None:
     within = item("Compare  with .", Dialogue(places=((0, 8), (0, 14))), A, B)
-    assert make_prompt(replace(within, clips=()), PromptStyle()).parts == ("Compare  with .",)
+    assert make_prompt(within.with_clips(()), PromptStyle()).parts == ("Compare  with .",)
 
 
 def test_replies_are_told_apart_from_questions_in_records() -> None:

@@ -7,7 +7,6 @@ opening a native model with LoRA again, and rerunning a finished native training
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +153,7 @@ def test_the_reference_of_grpo_is_the_model_at_the_start(
 ) -> None:
     """The KL to the reference is zero as long as the weights do not change."""
     learner = load_learner(folders["composed"])
-    asked = [replace(item, clips=()) for item in items(tmp_path / "sounds")]
+    asked = [item.with_clips(()) for item in items(tmp_path / "sounds")]
     unchanged = GrpoSettings(
         steps=6, items=4, group=4, max_tokens=2, temperature=3.0, lr=1e-20, kl=0.1, threads=1
     )

@@ -38,7 +38,7 @@ def trained(folder: Path, name: str) -> tuple[dict[str, Any], list[float]]:
     held = [replace(named(sounds, n, k, 0.3), split="dev") for n in NAMES for k in range(20, 24)]
     if name == "shuffled":
         order = np.random.default_rng(0).permutation(len(taught))
-        taught = [replace(one, clips=taught[i].clips) for one, i in zip(taught, order, strict=True)]
+        taught = [one.with_clips(taught[i].clips) for one, i in zip(taught, order, strict=True)]
     write_jsonl([*taught, *held], folder / f"{name}.jsonl")
     if not (folder / "start").exists():
         mini(3).save(folder / "start")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harken.audio.clip import Clip, Part, ScenePlan
+from harken.audio.clip import Clip
 from harken.corpora.base import Recording
+from harken.facts import ClipFacts, SourceFacts
 from harken.item import Item
 from harken.recipes import selections
 from harken.shards.read import read_items
 from harken.synth.families import word
+from harken.synth.known import facts_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_corpus import made
@@ -47,7 +50,7 @@ def test_a_word_of_a_sentence_is_no_transcript() -> None:
             0, {"answer": "red", "choices": ["red", "read", "rid", "rod"]}, [recording]
         )
         return Item(made.question, made.answer, made.choices, made.clips, "word", made.tags,
-                    plan={"values": {"answer": "red"}})  # fmt: skip
+                    facts=(facts_of(recording),))  # fmt: skip
 
     found = selections.transcripts([asked("red"), asked("the red door")])
     assert [item.clips[0].path for item in found] == ["red.wav"]
@@ -62,13 +65,14 @@ def test_items_of_other_sets_are_taken_as_they_are() -> None:
     assert selections.open_ended([one, two, closed]) == [one, two]
 
 
-def test_times_of_a_scene_are_those_of_its_plan(items: list[Item]) -> None:
-    def part(path: str, at: float, length: float) -> Part:
-        return Part(Clip(path=path, duration_s=length, sha256="cd" * 32), at)
-
-    scene = ScenePlan((part("a.wav", 0.5, 1.25), part("b.wav", 2.0, 0.5)), 3.0)
-    clip = Clip(kind="plan", plan=scene, duration_s=3.0)
-    asked = Item("Order?", "dog, cat", clips=(clip,), plan={"values": {"heard": ["dog", "cat"]}})
+def test_times_of_a_clip_are_those_of_its_facts(items: list[Item]) -> None:
+    clip = Clip(path="a.wav", sha256="cd" * 32)
+    dog = SourceFacts("sound", "dog", onset_s=0.5, offset_s=1.75)
+    cat = SourceFacts("sound", "cat", onset_s=2.0, offset_s=2.5)
+    rain = SourceFacts("background", "rain", onset_s=0.0, offset_s=3.0)
+    asked = Item("Order?", "dog, cat", clips=(clip,), facts=(ClipFacts((rain, dog, cat)),))
+    for unknown in (replace(dog, onset_s=None), replace(dog, offset_s=None)):
+        assert not selections.timed([replace(asked, facts=(ClipFacts((unknown, cat)),))])
     (found,) = selections.timed([asked])
     assert found.answer == "dog 0.50s to 1.75s, cat 2.00s to 2.50s"
     assert found.question == selections.WHEN
@@ -96,7 +100,7 @@ def test_items_of_unknown_kind_are_told(monkeypatch: pytest.MonkeyPatch) -> None
     told: list[str] = []
     monkeypatch.setattr("harken.progress.note", told.append)
     clip = Clip(path="a.wav", sha256="ab" * 32)
-    known = Item("Say it.", "one", clips=(clip,), plan={"values": {"kind": "speech"}})
+    known = Item("Say it.", "one", clips=(clip,), facts=(ClipFacts((SourceFacts("speech"),)),))
     closed = Item("Which?", "a", ("a", "b"), (clip,))
     foreign = [Item(f"Say {i}.", "hello", clips=(clip,)) for i in range(2)]
     assert selections.transcripts([known, closed]) == [known] and not told

@@ -152,7 +152,7 @@ def test_every_clip_has_its_turn_before_one_has_a_second(tmp_path: Path) -> None
 def test_what_cannot_be_done_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no adapters"):
         run_stage("activation", mini(), items(tmp_path), ActivationSettings(**FEW), tmp_path / "1")
-    bare = [replace(item, clips=()) for item in items(tmp_path)]
+    bare = [item.with_clips(()) for item in items(tmp_path)]
     with pytest.raises(DataError, match="no items with clips"):
         run_stage("activation", adapted(mini()), bare, ActivationSettings(**FEW), tmp_path / "2")
 

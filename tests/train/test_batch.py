@@ -11,6 +11,7 @@ from whole_batch import make_batch
 from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.errors import DataError
+from harken.facts import ClipFacts, SourceFacts
 from harken.models.engine.batch import ClipText
 from harken.runs import Run
 from harken.train.augment import augment, loose, mask
@@ -116,18 +117,21 @@ def test_clips_are_replaced_by_labels(tmp_path: Path) -> None:
     assert numbered[0] == words[0] and numbered[1] == words[1]
 
 
-def test_labels_are_from_the_plan(tmp_path: Path) -> None:
+def test_labels_are_from_the_facts(tmp_path: Path) -> None:
     item = named(tmp_path, "noise")
     assert clip_labels(item) == [["noise"]]
-    assert clip_labels(replace(item, plan={"values": {"heard": ["a", "b"], "answer": "a"}})) == [
-        ["a", "b"]
-    ]
-    assert clip_labels(replace(item, plan={"values": {"heard": "rain", "answer": "no"}})) == [
-        ["rain"]
-    ]
-    assert clip_labels(replace(item, plan={})) is None
+    a, b = SourceFacts("sound", "a"), SourceFacts("music", "b")
+    rain = SourceFacts("background", "rain")
+    assert clip_labels(replace(item, facts=(ClipFacts((a, rain, b)),))) == [["a", "b"]]
+    assert clip_labels(replace(item, facts=(ClipFacts((rain,)),))) is None
+    assert clip_labels(replace(item, facts=(ClipFacts((a, SourceFacts("sound"))),))) is None
+    assert clip_labels(replace(item, facts=())) is None
+    voice = SourceFacts("speech", speaker="anna", transcript="the red door")
+    spoken = replace(item, facts=(ClipFacts((voice,)),))
+    assert clip_labels(spoken) == [["the red door"]]
+    assert clip_labels(replace(spoken, tags=("single", "speaker"))) == [["anna"]]
     two = alike(tmp_path, "noise", "noise")
-    assert clip_labels(replace(two, plan={"values": {"heard": ["a", "b", "c"]}})) is None
+    assert clip_labels(replace(two, facts=(two.facts[0], ClipFacts()))) is None
 
 
 def test_scenes_are_not_rolled(tmp_path: Path) -> None:
@@ -136,7 +140,9 @@ def test_scenes_are_not_rolled(tmp_path: Path) -> None:
     scene = Clip("plan", duration_s=2.0, plan=ScenePlan((part, replace(part, at_s=1.0)), 2.0))
     assert loose(item)
     assert not loose(replace(item, clips=(scene,)))
-    assert not loose(replace(item, tags=("single", "word")))
+    assert not loose(replace(item, facts=(ClipFacts((SourceFacts("speech", "one"),)),)))
+    assert not loose(replace(item, facts=(ClipFacts((SourceFacts("sound", "a", onset_s=0.1),)),)))
+    assert not loose(replace(item, facts=()))
 
 
 def test_augmentation_does_not_change_the_order_of_a_scene() -> None:
@@ -248,7 +254,7 @@ def test_text_warm_up_reads_every_item_that_says_what_is_heard(tmp_path: Path) -
     learner = mini()
     items = [replace(named(tmp_path, name), choices=(), answer=name * n)
              for n, name in enumerate(NAMES, 1)]  # fmt: skip
-    unknown = replace(items[0], plan={}, answer="nobody knows what is heard here")
+    unknown = replace(items[0], facts=(), answer="nobody knows what is heard here")
     size = [len(learner.tokenizer.encode(item.answer)) + 1 for item in items]
     assert len(set(size)) > 2
     run = Run.open(tmp_path / "run", {})

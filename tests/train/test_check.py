@@ -30,7 +30,7 @@ from harken.train.sft import SftSettings, sft
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 from harken.train.train_loop import train_loop
 from made_items import make
-from tiny_audio import NAMES, mini, named
+from tiny_audio import NAMES, heard, mini, named
 
 RATE = 16_000
 
@@ -58,7 +58,7 @@ def bad_items(folder: Path) -> dict[str, Item]:
     clips["zeros.wav in a scene"] = Clip("plan", duration_s=1.0, plan=scene)
     clips["good.wav past its end"] = replace(good, start_s=0.4, duration_s=0.5)
     return {
-        name: Item("Which sound?", NAMES[0], NAMES, (clip,), plan={"values": {"answer": NAMES[0]}})
+        name: Item("Which sound?", NAMES[0], NAMES, (clip,), facts=heard(NAMES[0]))
         for name, clip in clips.items()
     }
 
@@ -143,7 +143,7 @@ def test_labels_in_place_of_clips_need_no_sound(tmp_path: Path) -> None:
 
 def test_items_without_clips_are_named(tmp_path: Path) -> None:
     items = [named(tmp_path, name) for name in NAMES]
-    bare = replace(items[0], clips=())
+    bare = items[0].with_clips(())
     with Run.open(tmp_path / "run", {"a": 1}) as run, pytest.raises(DataError, match=bare.id):
         align(mini(), [*items, bare], AlignSettings(steps=2, threads=1), run)
 

@@ -141,7 +141,7 @@ def test_what_is_not_for_this_stage_is_left_out_and_counted(tmp_path: Path) -> N
     others = [
         named(tmp_path, "noise"),
         replace(alike(tmp_path, "noise", "clicks"), choices=()),
-        replace(one[0], clips=()),
+        one[0].with_clips(()),
         replace(one[0], answer=" "),
     ]
     with Run.open(tmp_path / "run", {}) as run:

@@ -96,8 +96,8 @@ def test_the_teacher_reads_the_texts_and_the_question_in_the_same_order(tmp_path
     for learner in (mini(),):
         for one, pair in zip(items(tmp_path), pairs(learner, tmp_path), strict=True):
             text = learner.tokenizer.decode(pair.teacher.ids[: pair.teacher.start])
-            heard = one.plan["values"].get("heard") or [one.plan["values"]["answer"]]
-            assert all(name in text for name in heard)
+            heard = [facts.names or () for facts in one.facts]
+            assert all(name in text for names in heard for name in names)
             assert not pair.teacher.audio_inputs and learner.tokenizer.audio not in pair.teacher.ids
             assert len(pair.student.audio_inputs) == len(one.clips)
             answers = [p.ids[p.start :] for p in (pair.student, pair.teacher)]
@@ -140,9 +140,9 @@ def test_a_teacher_that_would_change_with_the_student_is_refused(tmp_path: Path)
 
 def test_items_without_texts_are_left_out_and_counted(tmp_path: Path) -> None:
     good = items(tmp_path)
-    bare = replace(named(tmp_path, "noise", 3), plan={})
-    two = replace(alike(tmp_path, "noise", "clicks"), plan={"values": {"heard": ["one"]}})
-    none = replace(good[0], clips=())
+    bare = replace(named(tmp_path, "noise", 3), facts=())
+    two = replace(alike(tmp_path, "noise", "clicks"), facts=())
+    none = good[0].with_clips(())
     known, left_out = with_their_texts([*good, bare, two, none])
     assert [one.item for one in known] == good
     assert left_out == {"no clips": 1, "no text of the clips": 2}

@@ -177,7 +177,7 @@ def test_what_is_no_pair_is_told(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=words):
             dpo(mini(), own, settings, run_in(tmp_path / f"run{number}"))
     with pytest.raises(ConfigError, match="no audio is in the pairs"):
-        bare = replace(opened, clips=(), rejected="clicks")
+        bare = replace(opened.with_clips(()), rejected="clicks")
         dpo(mini(), [bare], replace(how, groups=("projector",)), run_in(tmp_path / "bare"))
     with pytest.raises(ConfigError, match="no audio is in the pairs"):
         dpo(mini(), [bare], replace(how, lr_lm=0.0), run_in(tmp_path / "rate"))

@@ -86,7 +86,7 @@ def one_token_too_few(planted: Planted) -> None:
 def counts_wrong_in_two_clips_and_right_in_their_sum(planted: Planted) -> None:
     """Only in training, so that the probes see nothing."""
     one, other = named(planted.folder, "noise", 7, 0.7), named(planted.folder, "clicks", 8, 0.9)
-    planted.items[:] = [replace(one, clips=(*one.clips, *other.clips))] * 6
+    planted.items[:] = [one.with_clips((*one.clips, *other.clips))] * 6
     planted.items[:] = [replace(item, question=f"{n}?") for n, item in enumerate(planted.items)]
     planted.named[:] = planted.items
 

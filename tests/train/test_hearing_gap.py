@@ -109,7 +109,7 @@ def test_what_cannot_be_asked_is_told_and_not_counted(tmp_path: Path) -> None:
     broken = named(tmp_path, "noise", 9, 0.3)
     Path(broken.clips[0].path).unlink()
     lonely = alike(tmp_path, "noise", "clicks", 3)  # the only one of two clips
-    textual = replace(items[0], clips=())
+    textual = items[0].with_clips(())
     record = measure(learner, [*items, broken, lonely, textual], HearingSettings())
     assert record["items"] == 3
     assert sum(record["left_out"]["audio"].values()) == 1

@@ -34,8 +34,8 @@ def test_every_batch_has_the_shares(tmp_path: Path, single: float, counts: tuple
 
 def test_items_are_divided_by_clips_and_tasks(tmp_path: Path) -> None:
     items = both(tmp_path)
-    none = replace(items[0], clips=())
-    three = replace(items[0], clips=(silence(1.0), silence(2.0), silence(3.0)))
+    none = items[0].with_clips(())
+    three = items[0].with_clips((silence(1.0), silence(2.0), silence(3.0)))
     other = replace(items[-1], task="which-clip")
     (pairs, single), reasons = divided([*items, none, three, other], JointSettings())
     assert len(pairs) == 7 and len(single) == 8
@@ -50,7 +50,7 @@ def test_items_are_divided_by_clips_and_tasks(tmp_path: Path) -> None:
 def test_one_kind_alone_is_refused_with_the_counts(tmp_path: Path) -> None:
     items = both(tmp_path / "sounds")
     single, pairs = items[:8], items[8:]
-    three = replace(items[0], clips=(silence(1.0), silence(2.0), silence(3.0)))
+    three = items[0].with_clips((silence(1.0), silence(2.0), silence(3.0)))
     for number, (own, how, words) in enumerate(
         [
             (single, JointSettings(), "of 8 items 0 are pairs .* and 8 have one clip"),

@@ -107,7 +107,7 @@ def test_both_kinds_and_the_length_of_each_clip(tmp_path: Path) -> None:
         kinds |= {clip.kind for clip in made.clips}
     assert kinds == {"noise", "silence"}
     assert unheard([item], 0.0, NOTHING, rng) == []
-    assert unheard([replace(item, clips=())], 1.0, NOTHING, rng) == []
+    assert unheard([item.with_clips(())], 1.0, NOTHING, rng) == []
 
 
 def test_noise_is_a_clip_like_any_other() -> None:

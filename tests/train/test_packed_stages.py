@@ -28,7 +28,7 @@ from harken.train.distil import DistilSettings, text_pair, with_their_texts
 from harken.train.dpo import DpoSettings, ScoredPair
 from harken.train.preferences import tokenized_pair
 from harken.train.stages import STAGES
-from tiny_audio import NAMES, alike, mini, named
+from tiny_audio import NAMES, alike, heard, mini, named
 
 ROOMS = (1, 60, 10_000)
 """A row for each example, some in a row, and all in one."""
@@ -172,9 +172,9 @@ def test_the_longest_of_all_examples_decides_whether_they_can_be_packed(
     asked: list[int] = []
     monkeypatch.setattr(before, "refusal", lambda reader, most: asked.append(most) or "")
     learner = mini(1)
-    long = {"values": {"heard": [" ".join(["noise"] * words)]}}
+    long = heard(" ".join(["noise"] * words))
     some = [
-        replace(item, rejected=item.rejected + " noise" * words, choices=(), plan=long)
+        replace(item, rejected=item.rejected + " noise" * words, choices=(), facts=long)
         for item in items(tmp_path)[:3]
     ]
     pairs = [tokenized_pair(learner, item, 0) for item in some]

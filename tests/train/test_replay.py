@@ -82,7 +82,7 @@ def test_what_cannot_be_replayed_is_told(tmp_path: Path) -> None:
 
 def test_options_that_change_nothing_are_refused(tmp_path: Path) -> None:
     items = [named(tmp_path / "new", name, 0, 0.3) for name in NAMES]
-    bare = [replace(item, clips=(), choices=()) for item in items]
+    bare = [replace(item.with_clips(()), choices=()) for item in items]
     for number, (own, wrong, words) in enumerate(
         [
             (items, {"nothing": 0.1}, "none of 4 items is an open-ended question about clips"),

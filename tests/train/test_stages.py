@@ -112,7 +112,7 @@ def test_sft_learns_from_audio(tmp_path: Path) -> None:
         return sum(v is not None and v[item.gold] == max(v) for v, item in both)
 
     assert right(fresh) >= 10
-    assert right([replace(item, clips=()) for item in fresh]) <= 6
+    assert right([item.with_clips(()) for item in fresh]) <= 6
 
 
 def test_grpo_raises_the_reward_of_a_bandit(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_align_leaves_the_language_model_and_refuses_items_without_clips(tmp_pat
     run = Run.open(tmp_path / "run", {})
     settings = AlignSettings(steps=2, batch=2, threads=1)
     with pytest.raises(DataError, match="1 of 2 items have no clips"):
-        align(learner, [item, replace(item, clips=())], settings, run)
+        align(learner, [item, item.with_clips(())], settings, run)
     align(learner, [item], settings, run)
     state = learner.state()
     assert all(bool((state[name] == t).all()) for name, t in lm.items())
@@ -178,13 +178,13 @@ def test_groups_that_no_example_trains_are_refused(tmp_path: Path) -> None:
     run = Run.open(tmp_path / "run", {})
     frozen = SftSettings(steps=1, batch=1, groups=("projector",))
     with pytest.raises(ConfigError, match="no audio is in the examples"):
-        sft(mini(), [replace(item, clips=())], frozen, run)
+        sft(mini(), [item.with_clips(())], frozen, run)
     with pytest.raises(ConfigError, match="no audio is in the examples"):
         sft(mini(), [item], replace(frozen, clips_as_text=True), run)
     for none in (0, 0.0):  # which freezes lm, though it is among the groups
         with pytest.raises(ConfigError, match="only projector is trained, and no audio"):
             how = replace(frozen, groups=("projector", "lm"), lr_lm=none)
-            sft(mini(), [replace(item, clips=())], how, run)
+            sft(mini(), [item.with_clips(())], how, run)
     learner = mini()
     learner.net.projector = torch.nn.Identity()
     with pytest.raises(ConfigError, match="no weights of its own in projector"):
@@ -195,7 +195,7 @@ def test_a_batch_without_audio_leaves_a_frozen_language_model_as_it_is(tmp_path:
     learner = mini()
     before = learner.identity()
     item = named(tmp_path, "noise")
-    items = [replace(item, clips=())] * 199 + [item]  # which is not drawn in two steps
+    items = [item.with_clips(())] * 199 + [item]  # which is not drawn in two steps
     run = Run.open(tmp_path / "run", {})
     sft(learner, items, SftSettings(steps=2, batch=1, groups=("projector",), threads=1), run)
     assert [r["clips"] for r in run.records("metrics")] == [0, 0]

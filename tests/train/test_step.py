@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ def mixed(folder: Path) -> list[Item]:
     """Items of different lengths, with one clip, two clips and none: tokens differ by example."""
     one = [named(folder, name, 0, 0.3) for name in NAMES]
     text = Item(question="Which one?", answer="noise and a low tone and noise again")
-    return [*one, alike(folder, "noise", "noise"), replace(one[0], clips=()), text, text]
+    return [*one, alike(folder, "noise", "noise"), one[0].with_clips(()), text, text]
 
 
 def after(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +83,7 @@ def test_the_first_token_of_what_is_heard_depends_on_the_audio(
         prompt = make_prompt(item, learner.style)
         replies.append(with_reply(learner.tokenize(prompt), ids))
         bare.append(
-            learner.tokenize(
-                make_prompt(replace(item, clips=()), learner.style, order=prompt.order)
-            )
+            learner.tokenize(make_prompt(item.with_clips(()), learner.style, order=prompt.order))
         )
     lengths = [one.answer for one in replies]
     weights = audio_tokens(learner.engine, replies, bare, len(replies) / sum(lengths))
@@ -126,7 +123,7 @@ def test_rewards_see_the_probabilities_of_the_learner(
     expected = learner.engine.logprobs(right).detach()
     for value, total, one in zip(own, expected, right, strict=True):
         assert value == pytest.approx(float(total) / one.answer, abs=1e-2)
-    others = [make_prompt(replace(item, clips=items[i - 4].clips), learner.style)
+    others = [make_prompt(item.with_clips(items[i - 4].clips), learner.style)
               for i, item in enumerate(items)]  # fmt: skip
     swapped = view.reply_logprobs(others, replies)
     assert sum(own) / len(own) > sum(swapped) / len(swapped) + 0.5

@@ -29,7 +29,7 @@ def items(folder: Path) -> list[Item]:
     """With one clip, two clips and none; the lengths differ, so that encoder batches do."""
     one = [named(folder, name, seed, 0.3 + 0.4 * seed) for name in NAMES for seed in (0, 1)]
     text = Item(question="Which one?", answer="noise and a low tone and noise again")
-    return [*one, alike(folder, "noise", "noise"), replace(one[0], clips=()), text, text, text]
+    return [*one, alike(folder, "noise", "noise"), one[0].with_clips(()), text, text, text]
 
 
 def all_items(folder: Path) -> list[Item]:

@@ -68,6 +68,7 @@ def reorder(item: Item, by: int) -> Item | str:
     return replace(
         item,
         clips=item.clips[by % size :] + item.clips[: by % size],
+        facts=item.facts[by % size :] + item.facts[: by % size],
         question=renumber(item.question, by, size),
         choices=choices,
         answer=choices[item.gold] if item.gold >= 0 else item.answer,

@@ -269,7 +269,7 @@ def _moved(item: Item, changed: Item, turn: int) -> Item | str:
         return worded
     clips = changed.clips
     cut = turn % len(clips) if clips else 0
-    return replace(worded, clips=clips[cut:] + clips[:cut])
+    return worded.with_clips(clips[cut:] + clips[:cut])
 
 
 def _with_texts(

@@ -1,6 +1,6 @@
 """Which training items a recipe's stage takes, and how open questions are made of closed ones.
 
-Items of harken know what is in their clips (their plan), so a question with options about one clip
+Items of harken know what is in their clips (their facts), so a question with options about one clip
 can be asked openly with the same answer, and the times of a scene's sounds can be asked. Items of
 other programs' sets say nothing of the kind: of them the open-ended ones are taken as they are.
 """
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from harken import progress
+from harken.facts import ClipFacts
 from harken.item import Item
 from harken.times import written_times
 
@@ -27,12 +27,12 @@ _DIGITS = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 def open_ended(items: Sequence[Item]) -> list[Item]:
     """Open-ended items with clips, and single-clip questions of harken asked openly."""
     given = [item for item in items if item.clips and not item.choices]
-    return _once([*given, *_opened(items, TRANSCRIBE, _spoken), *_opened(items, NAME, _heard)])
+    return _once([*given, *_opened(items, TRANSCRIBE, spoken), *_opened(items, NAME, _heard)])
 
 
 def transcripts(items: Sequence[Item]) -> list[Item]:
     """What is said in one clip: words and sentences; how many are of unknown kind is told."""
-    return _with_unknown(_opened(items, TRANSCRIBE, _spoken), "transcripts")
+    return _with_unknown(_opened(items, TRANSCRIBE, spoken), "transcripts")
 
 
 def names(items: Sequence[Item]) -> list[Item]:
@@ -42,8 +42,8 @@ def names(items: Sequence[Item]) -> list[Item]:
 
 def digits(items: Sequence[Item]) -> list[Item]:
     """Transcripts that are digits."""
-    spoken = _opened(items, TRANSCRIBE, _spoken)
-    return [i for i in spoken if {*i.answer.lower().replace(",", " ").split()} <= _DIGITS]
+    said = _opened(items, TRANSCRIBE, spoken)
+    return [i for i in said if {*i.answer.lower().replace(",", " ").split()} <= _DIGITS]
 
 
 def with_clips(items: Sequence[Item], least: int, most: int) -> list[Item]:
@@ -55,19 +55,17 @@ def timed(items: Sequence[Item]) -> list[Item]:
     """Items with times in their answers, and the times of the sounds in scenes of one clip."""
     found = [item for item in items if not item.choices and _has_times(item.answer)]
     for item in items:
-        heard = _values(item).get("heard")
-        scene = item.clips[0].plan if len(item.clips) == 1 else None
-        if scene is None or not isinstance(heard, list) or len(heard) != len(scene.parts):
-            continue
-        spans = [(part.at_s, part.clip.duration_s) for part in scene.parts]
-        if any(length is None for _, length in spans):
-            continue
-        said = [
-            f"{name} {at:.2f}s to {at + (length or 0.0):.2f}s"
-            for name, (at, length) in zip(heard, spans, strict=True)
-        ]
-        found.append(_asked(item, WHEN, ", ".join(said)))
+        facts = item.facts[0] if len(item.facts) == 1 else ClipFacts()
+        if facts.names is not None and facts.timed:
+            found.append(_asked(item, WHEN, times_of(facts)))
     return _once(found)
+
+
+def times_of(facts: ClipFacts) -> str:
+    """When each sound in front begins and ends, as text: ``dog 0.50s to 1.75s, cat …``."""
+    return ", ".join(
+        f"{source.name} {source.onset_s:.2f}s to {source.offset_s:.2f}s" for source in facts.front
+    )
 
 
 def mixed(parts: Sequence[tuple[Sequence[Item], float]], count: int, seed: int) -> list[Item]:
@@ -88,23 +86,18 @@ def mixed(parts: Sequence[tuple[Sequence[Item], float]], count: int, seed: int) 
     return found
 
 
-def _kind(item: Item) -> str:
-    """What the plan says its clip holds; ``""`` where it says nothing."""
-    known = [tag for tag in ("word", "sentence", "sound", "music") if tag in item.tags]
-    return str(_values(item).get("kind") or (known[0] if known else ""))
-
-
-def _spoken(item: Item) -> bool:
-    return _kind(item) in ("word", "sentence", "speech")
+def spoken(item: Item) -> bool:
+    """Whether its clips are known to hold speech alone."""
+    return bool(item.facts) and all(facts.is_speech for facts in item.facts)
 
 
 def _heard(item: Item) -> bool:
-    return _kind(item) in ("sound", "music")
+    return bool(item.facts) and all(facts.is_sound for facts in item.facts)
 
 
 def _unknown(item: Item) -> bool:
     """An open-ended item that does not say what its clip holds."""
-    return not item.plan.get("values") and not item.choices
+    return not item.facts and not item.choices
 
 
 def _with_unknown(found: list[Item], taken: str) -> list[Item]:
@@ -122,26 +115,20 @@ def _steps(item: Item) -> set[str]:
     return {entry.step for entry in item.history}
 
 
-def _values(item: Item) -> dict[str, Any]:
-    found = item.plan.get("values")
-    return found if isinstance(found, dict) else {}
-
-
 def _opened(items: Sequence[Item], question: str, fits: Callable[[Item], bool]) -> list[Item]:
     """Items of one clip that fit, asked openly; of foreign sets the open-ended ones as they are.
 
-    A question for one word of a sentence is not asked openly: its answer is not all that is said.
+    A question is asked openly where its answer is all that is heard: one for a word of a sentence
+    is not.
     """
     found = []
     for item in items:
         if len(item.clips) != 1:
             continue
-        if _unknown(item):
+        if _unknown(item) or (not item.choices and fits(item)):
             found.append(item)
-        elif item.task in ("word", "identify") and fits(item) and "sentence" not in item.tags:
+        elif fits(item) and item.facts[0].names == (item.answer,):
             found.append(_asked(item, question, item.answer))
-        elif not item.choices and fits(item):
-            found.append(item)
     return _once(found)
 
 

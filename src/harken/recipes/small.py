@@ -23,7 +23,7 @@ from harken.item import Item
 from harken.models.learner import Learner
 from harken.progress import track
 from harken.recipes.job import Job, PlannedStage, planned
-from harken.recipes.selections import digits, mixed, names, transcripts, with_clips
+from harken.recipes.selections import digits, mixed, names, spoken, transcripts, with_clips
 from harken.recipes.steps import preset_of, require_pretrained
 from harken.recipes.story import Mark, Story
 from harken.train.ctc import spoken_tokens
@@ -103,8 +103,8 @@ def to_align(items: Sequence[Item], seed: int) -> list[Item]:
 def to_join(items: Sequence[Item], seed: int) -> list[Item]:
     """The mixture of joint: 35 % what is said, 30 % what sounds, 20 % two clips, 10 % text."""
     single = with_clips(items, 1, 1)
-    spoken = [*transcripts(items), *(item for item in single if "word" in item.tags)]
-    heard = [*names(items), *(item for item in single if "word" not in item.tags)]
-    parts = [(spoken, 0.35), (heard, 0.3), (with_clips(items, 2, 2), 0.2),
+    said = [*transcripts(items), *(item for item in single if spoken(item))]
+    heard = [*names(items), *(item for item in single if not spoken(item))]
+    parts = [(said, 0.35), (heard, 0.3), (with_clips(items, 2, 2), 0.2),
              (with_clips(items, 0, 0), 0.1)]  # fmt: skip
     return mixed(parts, sum(len(part) for part, _ in parts), seed)

@@ -38,6 +38,7 @@ _OTHER: dict[str, tuple[type, ...]] = {
     "history": (list,),
     "plan": (dict,),
     "dialogue": (dict,),
+    "facts": (list,),
 }
 _CLIP = {"path": (str,), "start_s": (int, float), "duration_s": (int, float), "sha256": (str,)}
 

@@ -13,21 +13,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.packed import suffix_of
+from harken.facts import SourceFacts, facts_from
 from harken.hashing import canonical
 from harken.item import Contribution, Dialogue, HistoryEntry, Item
 from harken.parsing import parse_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Incremented when a column changes; a reader refuses newer versions."""
 
-LATER: dict[str, tuple[int, Any]] = {"rejected": (2, ""), "dialogue": (2, None)}
+LATER: dict[str, tuple[int, Any]] = {
+    "rejected": (2, ""),
+    "dialogue": (2, None),
+    "facts": (3, None),
+}
 """Columns that the first version did not have: the version that added each, and what rows of
 earlier ones hold."""
 
@@ -95,10 +100,37 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("plan", text),
             ("dialogue", dialogue),
             ("clips", pa.list_(clip)),
+            ("facts", pa.list_(_facts_struct())),
             (AUDIO, pa.list_(pa.struct([("bytes", pa.binary()), ("path", text)]))),
         ]
     )
     return schema if footer is None else schema.with_metadata({FOOTER_KEY: canonical(footer)})
+
+
+def _facts_struct() -> Any:
+    """The column of `ClipFacts`, one struct a clip; nulls are not known."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float64()
+    word = pa.struct([("text", text), ("start_s", number), ("end_s", number)])
+    texts = {"kind", "label", "speaker", "transcript"}
+    source = pa.struct(
+        [
+            (
+                one.name,
+                pa.list_(word) if one.name == "words" else text if one.name in texts else number,
+            )
+            for one in fields(SourceFacts)
+        ]
+    )
+    return pa.struct(
+        [
+            ("sources", pa.list_(source)),
+            ("duration_s", number),
+            ("rt60_s", number),
+            ("layout", text),
+        ]
+    )
 
 
 def stored_path(path: str, root: Path) -> str:
@@ -158,6 +190,7 @@ def to_row(
     row["plan"] = canonical(item.plan)
     row["clips"] = clips
     row[AUDIO] = audio
+    row["facts"] = row.get("facts", [])
     return row
 
 
@@ -210,6 +243,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         plan=parse_json(row["plan"]),
         rejected=row["rejected"],
         dialogue=Dialogue.from_dict(row.get("dialogue")),
+        facts=facts_from(row.get("facts")),
     )
 
 

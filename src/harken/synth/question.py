@@ -16,8 +16,10 @@ import numpy as np
 from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.errors import DataError
+from harken.facts import ClipFacts
 from harken.item import Item
 from harken.synth.design import BlockDesign, number
+from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
 
 UNIT_ITEMS = 256
@@ -90,7 +92,8 @@ class Picks:
 class BuiltQuestion:
     """What a family builds from its picks; the fields are those of `Item`.
 
-    The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``.
+    The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``. `facts` are
+    given where a clip is more than one recording; else they are those of the recordings.
     """
 
     question: str
@@ -99,6 +102,7 @@ class BuiltQuestion:
     clips: tuple[Clip, ...]
     rationale: str
     tags: tuple[str, ...] = ()
+    facts: tuple[ClipFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ def build_item(
 ) -> Item:
     """The item of a plan; `recordings` are those it picked, in order."""
     made = family.build(plan["template"], plan["values"], recordings)
+    plain = made.clips == tuple(recording.clip for recording in recordings)
     return Item(
         question=made.question,
         answer=made.answer,
@@ -178,6 +183,7 @@ def build_item(
         split=plan["split"],
         licence=" + ".join(sorted({r.licence for r in recordings if r.licence})),
         plan=plan,
+        facts=made.facts or (tuple(map(facts_of, recordings)) if plain else ()),
     )
 
 

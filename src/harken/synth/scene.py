@@ -7,11 +7,14 @@ item's plan; nothing is drawn here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.load import span
 from harken.corpora.base import Recording
+from harken.facts import ClipFacts
+from harken.synth.known import placed
 from harken.synth.pool import event_span
 from harken.synth.question import Draw
 
@@ -28,29 +31,38 @@ def draw_timing(draw: Draw, recordings: Sequence[Recording]) -> dict[str, Any]:
     }
 
 
-def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> Clip:
-    """The events of `recordings` in sequence, with gaps, as one plan clip."""
-    parts = []
+def sequence(recordings: Sequence[Recording], timing: dict[str, Any]) -> tuple[Clip, ClipFacts]:
+    """The events of `recordings` in sequence, with gaps, as one plan clip; and what is in it."""
+    parts, sources = [], []
     at_s = LEAD_S
     for i, recording in enumerate(recordings):
         if i:
             at_s += timing["gaps_s"][i - 1]
         event, length_s = _event(recording)
         parts.append(Part(event, round(at_s, 4), timing["gains_db"][i]))
+        sources.append(placed(recording, at_s, length_s, timing["gains_db"][i]))
         at_s += length_s
     duration_s = round(at_s + LEAD_S, 4)
-    return Clip("plan", duration_s=duration_s, plan=ScenePlan(tuple(parts), duration_s))
+    clip = Clip("plan", duration_s=duration_s, plan=ScenePlan(tuple(parts), duration_s))
+    return clip, ClipFacts(tuple(sources), duration_s, layout="mono")
 
 
-def over(speech: Recording, background: Recording, gain_db: float) -> Clip:
-    """`speech` mixed with `background` at `gain_db` relative to its own level, as one plan clip."""
+def over(speech: Recording, background: Recording, gain_db: float) -> tuple[Clip, ClipFacts]:
+    """`speech` mixed with `background` at `gain_db` relative to its own level, as one plan clip.
+
+    With what is in it.
+    """
     length_s = speech.clip.duration_s or 0.0
     duration_s = round(length_s + 4 * LEAD_S, 4)
     under, under_s = _event(background)
     if under_s > duration_s:
         under = span(background.clip, under.start_s - background.clip.start_s, duration_s)
     parts = (Part(speech.clip, 2 * LEAD_S), Part(under, 0.0, gain_db))
-    return Clip("plan", duration_s=duration_s, plan=ScenePlan(parts, duration_s))
+    behind = replace(placed(background, 0.0, min(under_s, duration_s), gain_db), kind="background")
+    facts = ClipFacts(
+        (behind, placed(speech, 2 * LEAD_S, length_s, 0.0)), duration_s, layout="mono"
+    )
+    return Clip("plan", duration_s=duration_s, plan=ScenePlan(parts, duration_s)), facts
 
 
 def _event(recording: Recording) -> tuple[Clip, float]:

@@ -17,9 +17,11 @@ _LONG = 150  # frames (1.5 s) from which a sound is rolled and cropped
 
 
 def loose(item: Item) -> bool:
-    """Whether the time axis does not matter: single sounds, no words, no scenes."""
+    """Whether the time axis does not matter: no speech, no scenes, no times that are known."""
     scene = any(clip.plan is not None and len(clip.plan.parts) > 1 for clip in item.clips)
-    return "sound" in item.tags and "scene" not in item.tags and not scene
+    timed = any(one.onset_s is not None for facts in item.facts for one in facts.sources)
+    sounds = bool(item.facts) and all(facts.is_sound for facts in item.facts)
+    return sounds and not scene and not timed
 
 
 def augment(mel: Array, rng: np.random.Generator, *, loose: bool) -> Array:

@@ -244,7 +244,7 @@ def draw_example(
     prompts, answers = [], []
     for item in asked:
         order = shuffled_order(item, rng)
-        shown = replace(item, clips=clips)
+        shown = item if clips == item.clips else item.with_clips(clips)
         prompts.append(make_prompt(shown, learner.style, order=order))
         right = how.answers.get(item.id) or target(shown, prompts[-1])
         targets = prompts[-1].targets

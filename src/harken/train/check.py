@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,7 +89,7 @@ def _untokenized(
     length stands in for them first. It takes as many tokens or more.
     """
     clips = tuple(map(_stand_in, example[0].clips))
-    stand_ins = [replace(item, clips=clips) for item in example]
+    stand_ins = [item.with_clips(clips) for item in example]
     try:
         try:
             made = tokenize(stand_ins)

@@ -227,7 +227,7 @@ class GrpoTurns:
         made: dict[int, TokenizedPrompt] = {}
         for one in asked:
             if id(one) not in made:
-                bare = replace(one.item, clips=())
+                bare = one.item.with_clips(())
                 order = one.prompt.order or None
                 made[id(one)] = self._learner.tokenize(
                     make_prompt(bare, self._learner.style, order=order)

@@ -78,12 +78,20 @@ class HeldOut:
 
 
 def skill_of(item: Item) -> str:
-    """The skill that a question asks for, one of `SKILLS`, from clips, tags, task and choices."""
+    """The skill that a question asks for, one of `SKILLS`, from clips, their facts and choices.
+
+    Items of other programs, which have no facts, say it in their tags and their task.
+    """
     if not item.clips:
         return "text-only"
     if len(item.clips) > 1:
         return "multi-audio"
-    if _WORDS & {*(tag.lower() for tag in item.tags), *item.task.lower().split("-")}:
+    if any(facts.is_speech for facts in item.facts):
+        return "words"
+    if not item.facts and _WORDS & {
+        *(tag.lower() for tag in item.tags),
+        *item.task.lower().split("-"),
+    }:
         return "words"
     return "single-audio" if item.choices else "open-ended"
 

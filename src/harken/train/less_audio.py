@@ -38,7 +38,7 @@ def unheard(
     if not share or not open_ended or rng.random() >= share:
         return []
     clips = tuple(_quiet(clip, rng) for clip in open_ended[0].clips)
-    return [replace(item, clips=clips, answer=answer, rejected="") for item in open_ended]
+    return [replace(item.with_clips(clips), answer=answer, rejected="") for item in open_ended]
 
 
 def _quiet(clip: Clip, rng: np.random.Generator) -> Clip:

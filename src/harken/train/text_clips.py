@@ -1,4 +1,4 @@
-"""Items with clips replaced by the labels of their sounds, from the item's plan.
+"""Items with clips replaced by the names of what is heard in them, from the item's facts.
 
 A language model trained from scratch has to learn what "which clip" or "how many" mean. It learns
 this faster on text, with labels in place of clips, before it is trained on audio.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,18 +18,20 @@ from harken.models.engine.batch import ClipText
 
 
 def clip_labels(item: Item) -> list[list[str]] | None:
-    """The labels of the sounds in each clip, in order; None where the plan does not have them."""
-    values: dict[str, Any] = item.plan.get("values") or {}
-    names = values.get("heard")
-    if names is None and len(item.clips) == 1:
-        names = values.get("answer")
-    if isinstance(names, str):
-        names = [names]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    if len(names) == len(item.clips):
-        return [[name] for name in names]
-    return [names] if len(item.clips) == 1 else None
+    """What is heard in each clip, in order: what is said, or labels; None where it is not known.
+
+    A question about voices is about who speaks, so there the speakers are named instead. Behind
+    what is asked about may be a background, which is left out.
+    """
+    found: list[list[str]] = []
+    for facts in item.facts:
+        names = facts.names
+        if "speaker" in item.tags:
+            names = tuple(one.speaker for one in facts.front if one.speaker)
+        if not names:
+            return None
+        found.append(list(names))
+    return found or None
 
 
 def as_text(prompt: Prompt, names: Sequence[Sequence[str]], rng: np.random.Generator) -> Prompt:

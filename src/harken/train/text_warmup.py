@@ -1,6 +1,6 @@
-"""text-warmup: trains the language model on text, each clip replaced by the labels of its sounds.
+"""text-warmup: trains the language model on text, each clip replaced by the names of its sounds.
 
-Items whose plan does not have the labels of each clip are left out, and their number is logged. No
+Items whose facts do not name what is in each clip are left out, and their number is logged. No
 audio is loaded. The audio encoder is frozen.
 """
 
@@ -41,7 +41,7 @@ def text_warmup(
 
 
 def takes(items: Sequence[Item]) -> list[Item]:
-    """Items whose plan has the labels of each clip."""
+    """Items whose facts name what is in each clip."""
     return [item for item in items if clip_labels(item) is not None]
 
 

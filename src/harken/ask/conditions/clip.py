@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 
 from harken.ask.conditions.base import Condition, each
 from harken.audio.load import silenced
@@ -47,12 +46,8 @@ def subset_name(kept: Collection[int], size: int) -> str:
 
 def minus(item: Item, subset: Collection[int]) -> Item:
     """`item` with every clip outside `subset` (positions from 0) silenced, lengths unchanged."""
-    return replace(
-        item,
-        clips=tuple(
-            clip if position in subset else silenced(clip)
-            for position, clip in enumerate(item.clips)
-        ),
+    return item.with_clips(
+        [clip if position in subset else silenced(clip) for position, clip in enumerate(item.clips)]
     )
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harken.ask.conditions.base import Condition, each
 from harken.audio.clip import RATE_HZ
 from harken.audio.load import duration_s, span
@@ -24,7 +22,7 @@ def change(item: Item, part: str, size: str, every: str) -> Item | str:
         if length * RATE_HZ < 1:
             return f"a clip of {duration_s(clip):g} s has no {parts} parts"
         clips.append(span(clip, (int(part) - 1) * length, length))
-    return replace(item, clips=tuple(clips))
+    return item.with_clips(clips)
 
 
 def expand(part: str, size: str, every: str) -> list[str]:

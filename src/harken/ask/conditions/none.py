@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harken.ask.conditions.base import Condition, each
 
 CONDITION = Condition(
     "none",
     "no audio at all",
-    each(lambda item: replace(item, clips=()), without_clips=True),
+    each(lambda item: item.with_clips(()), without_clips=True),
     control=True,
 )

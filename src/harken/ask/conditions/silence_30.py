@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harken.ask.conditions.base import Condition, each
 from harken.audio.clip import silence
 from harken.item import Item
@@ -11,7 +9,7 @@ from harken.item import Item
 
 def change(item: Item) -> Item:
     """30 s of zeros in the place of every clip."""
-    return replace(item, clips=tuple(silence(30.0) for _ in item.clips))
+    return item.with_clips([silence(30.0) for _ in item.clips])
 
 
 CONDITION = Condition("silence-30", "30 s of silence for each clip", each(change), control=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -33,7 +32,7 @@ def swap(items: Sequence[Item], seed: int) -> list[Item | str]:
     found: list[Item | str] = []
     for i, item in enumerate(items):
         if i in donor:
-            found.append(replace(item, clips=items[donor[i]].clips))
+            found.append(item.with_clips(items[donor[i]].clips, items[donor[i]].facts))
         elif item.clips:
             clips = "1 clip" if len(item.clips) == 1 else f"{len(item.clips)} clips"
             found.append(f"no other item has {clips}, all from other recordings")

@@ -17,7 +17,6 @@ Intervals are Wilson's 95 %. Questions without options, and withheld answers, ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -135,7 +134,7 @@ def _text_model(
     benchmark: Benchmark, items: Sequence[Item], model: Model, sampling: Sampling
 ) -> dict[str, Any]:
     """Replies to the prompts of `items` without their clips."""
-    prompts = [make_prompt(replace(item, clips=()), style_of(model)) for item in items]
+    prompts = [make_prompt(item.with_clips(()), style_of(model)) for item in items]
     scores: list[float] = []
     read = failed = 0
     replies = model.generate(prompts, sampling)

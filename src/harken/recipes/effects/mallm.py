@@ -81,8 +81,8 @@ def both(pairs: Sequence[Item]) -> list[Item]:
 
 def told_apart(pair: Item) -> Item:
     """A pair asked openly for what is heard in each clip, in order."""
-    names = pair.plan["values"]["heard"]
-    noun = "word" if "word" in pair.tags else "sound"
+    names = [" and ".join(facts.names or ()) for facts in pair.facts]
+    noun = "word" if all(facts.is_speech for facts in pair.facts) else "sound"
     return replace(
         pair,
         question=f"List the {noun}s of the clips from the first to the last, separated by commas.",

@@ -90,7 +90,7 @@ def _reader(ground: Ground, items: Sequence[Item], half: int, seed: int) -> Read
     if ground.preset:
         settings = replace(settings, augment=False)
     learner = load_learner(ground.start)
-    blind = [replace(item, clips=()) for item in items]
+    blind = [item.with_clips(()) for item in items]
     folder = ground.folder / "readers" / f"half-{half}-seed-{seed}"
     run_stage("sft", learner, blind, settings, folder)
     return Reader(learner, f"reader-{seed}")

@@ -14,9 +14,11 @@ import numpy as np
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.load import span
 from harken.corpora.base import Recording
+from harken.facts import ClipFacts, SourceFacts
 from harken.hashing import digest
 from harken.item import Item
-from harken.recipes.selections import WHEN
+from harken.recipes.selections import WHEN, times_of
+from harken.synth.known import placed
 
 STEP_S = 0.05
 """Times of scenes are multiples of this, in seconds."""
@@ -47,31 +49,28 @@ def _scene(own: Sequence[Recording], split: str, index: int, seed: int) -> Item:
         others = [r for r in own if r.labels != picked[0].labels]
         picked += [others[int(rng.integers(len(others)))]] if others else []
     at_s, parts = _times(rng, 0.0, 1.5), []
-    events: list[tuple[str, float, float]] = []
+    sources: list[SourceFacts] = []
     for recording in picked:
         whole = recording.clip.duration_s or LONGEST_S
         length = max(STEP_S, _round(min(whole, LONGEST_S)))
         clip = recording.clip if whole <= length else span(recording.clip, 0.0, length)
         parts.append(Part(clip, at_s, round(float(rng.uniform(-6.0, 0.0)), 2)))
-        events.append((recording.labels[0], at_s, round(at_s + length, 2)))
+        ends = round(at_s + length, 2)
+        sources.append(placed(recording, at_s, ends - at_s, parts[-1].gain_db))
         at_s = round(at_s + length + _times(rng, 0.1, 0.8), 2)
-    duration_s = round(events[-1][2] + _times(rng, 0.1, 0.6), 2)
-    answer = ", ".join(f"{name} {start:.2f}s to {end:.2f}s" for name, start, end in events)
+    duration_s = round(ends + _times(rng, 0.1, 0.6), 2)
+    facts = ClipFacts(tuple(sources), duration_s, layout="mono")
     return Item(
         question=WHEN,
-        answer=answer,
+        answer=times_of(facts),
         clips=(Clip("plan", duration_s=duration_s, plan=ScenePlan(tuple(parts), duration_s)),),
         task="when",
         tags=("single", "scene"),
         recordings=tuple(dict.fromkeys(recording.id for recording in picked)),
         split=split,
         licence=" + ".join(sorted({r.licence for r in picked if r.licence})),
-        plan={
-            "family": "when",
-            "seed": seed,
-            "index": index,
-            "values": {"events": [list(event) for event in events]},
-        },
+        plan={"family": "when", "seed": seed, "index": index},
+        facts=(facts,),
     )
 
 

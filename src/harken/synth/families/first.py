@@ -72,13 +72,15 @@ def build(
 ) -> BuiltQuestion:
     """A choice of two names about one scene."""
     first, second = (quoted(name) for name in values["heard"])
+    clip, facts = sequence(recordings, dict(values))
     return BuiltQuestion(
         question=QUESTIONS[values["kind"]][template],
         answer=values["answer"],
         choices=tuple(values["choices"]),
-        clips=(sequence(recordings, dict(values)),),
+        clips=(clip,),
         rationale=f"First {first} is heard, then {second}. So {first} came first.",
         tags=(values["kind"], "scene"),
+        facts=(facts,),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from harken.audio.clip import Clip
 from harken.corpora.base import Recording
+from harken.facts import ClipFacts
 from harken.synth.pool import RecordingPool, Topic
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.scene import draw_timing, sequence
@@ -82,8 +83,10 @@ def build(
     heard, form, kind = values["heard"], values["form"], values["kind"]
     names = listed([quoted(name) for name in sorted(heard)])
     clips: tuple[Clip, ...]
+    facts: tuple[ClipFacts, ...] = ()
     if form == "scene":
-        clips = (sequence(recordings, dict(values)),)
+        scene, known = sequence(recordings, dict(values))
+        clips, facts = (scene,), (known,)
         story = f"One after the other are heard {listed([quoted(name) for name in heard])}."
     else:
         clips = tuple(recording.clip for recording in recordings)
@@ -96,6 +99,7 @@ def build(
         clips=clips,
         rationale=f"{story} So the order is: {answer}.",
         tags=(kind, form),
+        facts=facts,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harken.corpora.base import Recording
+from harken.facts import ClipFacts
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.scene import over
@@ -76,8 +77,11 @@ def build(
     answer = values["answer"]
     mixed = "backgrounds" in values
     clips = tuple(recording.clip for recording in recordings[:2])
+    facts: tuple[ClipFacts, ...] = ()
     if mixed:
-        clips = tuple(over(recordings[i], recordings[2 + i], values["gains_db"][i]) for i in (0, 1))
+        gains = values["gains_db"]
+        made = [over(recordings[i], recordings[2 + i], gains[i]) for i in (0, 1)]
+        clips, facts = tuple(clip for clip, _ in made), tuple(known for _, known in made)
     end = "This is the same word" if answer == "yes" else "These are different words"
     return BuiltQuestion(
         question=QUESTIONS[template],
@@ -86,6 +90,7 @@ def build(
         clips=clips,
         rationale=f"{heard_in_clips('word', values['heard'])} {end}: {answer}.",
         tags=("word", "background") if mixed else ("word",),
+        facts=facts,
     )
 
 

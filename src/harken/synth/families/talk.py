@@ -111,6 +111,7 @@ def build(
             made.clips,
             made.rationale,
             (*made.tags, asked),
+            made.facts,
         )
     answer = values["answer"]
     clips = tuple(recording.clip for recording in recordings)
