@@ -89,7 +89,7 @@ def _untokenized(
     length stands in for them first. It takes as many tokens or more.
     """
     clips = tuple(map(_stand_in, example[0].clips))
-    stand_ins = [item.with_clips(clips) for item in example]
+    stand_ins = [item.with_clips(clips, item.facts) for item in example]
     try:
         try:
             made = tokenize(stand_ins)
