@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harken.audio.clip import Clip, Part, ScenePlan
-from harken.audio.load import duration_s
+from harken.audio.single import duration_s
 from harken.item import Item
 from harken.models.composed.model import compose_pretrained
 from harken.recipes.steps import run_stage

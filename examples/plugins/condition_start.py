@@ -6,7 +6,7 @@ Run: ``harken --plugin condition_start.py eval model items -o runs/start --condi
 
 from harken.ask.conditions.base import Condition, each
 from harken.ask.conditions.load import CONDITIONS
-from harken.audio.load import duration_s, span
+from harken.audio.single import duration_s, span
 from harken.item import Item
 
 

@@ -91,7 +91,7 @@ class ClipFacts:
         sources: what is heard in it, in the order of their onsets where those are known.
         duration_s: its length.
         rt60_s: reverberation time of its room; None: not known, or no room.
-        layout: what its channels are, by name, such as
+        layout: what its channels are, one of the names in `harken.audio.space.layouts`, such as
             ``"mono"`` or ``"foa"``.
 
     Raises:

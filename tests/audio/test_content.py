@@ -9,8 +9,8 @@ import pytest
 
 from harken.audio.clip import Clip, Part, ScenePlan, noise, silence
 from harken.audio.content import content_key
-from harken.audio.load import span
 from harken.audio.probe import file_sha256
+from harken.audio.single import span
 from harken.errors import AudioError
 from tiny_audio import NAMES, sound
 

@@ -17,18 +17,9 @@ from hypothesis import strategies as st
 from harken.audio import source as audio_source
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.audio.container import ogg_crc
-from harken.audio.load import (
-    clear_cache,
-    duration_s,
-    encode_flac,
-    encode_wav,
-    load,
-    render,
-    silenced,
-    span,
-    write_wav,
-)
+from harken.audio.load import clear_cache, encode_flac, encode_wav, load, render, write_wav
 from harken.audio.probe import file_sha256, probe
+from harken.audio.single import duration_s, silenced, span
 from harken.cache import LruCache
 from harken.errors import AudioError
 

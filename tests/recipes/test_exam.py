@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harken.audio.load import duration_s, write_wav
+from harken.audio.load import write_wav
+from harken.audio.single import duration_s
 from harken.corpora.layouts.fsdd import DIGITS
 from harken.item import Item
 from harken.models.composed.model import ComposedModel

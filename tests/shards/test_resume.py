@@ -178,7 +178,7 @@ STORY = """
     from pathlib import Path
     from harken import progress
     from harken.audio.clip import Clip, Part, ScenePlan
-    from harken.audio.load import span
+    from harken.audio.single import span
     from harken.item import Drop, Item
     from harken.runs import Run
     from harken.shards.write import build_dataset

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harken.audio.clip import Clip, Part, ScenePlan, silence
-from harken.audio.load import clear_cache, load, span
+from harken.audio.load import clear_cache, load
+from harken.audio.single import span
 from harken.errors import AudioError, DataError
 from harken.item import Drop, HistoryEntry, Item
 from harken.shards.jsonl import read_jsonl, write_jsonl

@@ -11,7 +11,8 @@ import torch
 from whole_batch import make_batch
 
 from harken.audio.clip import Clip, noise, silence
-from harken.audio.load import duration_s, load, require_heard
+from harken.audio.load import load, require_heard
+from harken.audio.single import duration_s
 from harken.errors import ConfigError
 from harken.item import Item
 from harken.train.batch import BatchSettings, grouped

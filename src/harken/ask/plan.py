@@ -18,8 +18,8 @@ from harken.ask.conditions.load import conditioned, listener_of, named
 from harken.ask.option_order import option_orders
 from harken.ask.prompt import Rotations, make_prompt, prompt_text
 from harken.audio.clip import Clip
-from harken.audio.load import duration_s
 from harken.audio.probe import file_sha256
+from harken.audio.single import duration_s
 from harken.errors import AudioError, ConfigError
 from harken.hashing import canonical, digest
 from harken.item import Item

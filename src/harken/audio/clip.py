@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
+from harken.audio.space.place import Place, Room
 from harken.hashing import canonical, digest
 
 RATE_HZ = 16_000
@@ -113,46 +114,103 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One clip in a scene: its start (s), gain (dB relative to its own level) and fades (s)."""
+    """One clip in a scene.
+
+    Attributes:
+        clip: what is heard.
+        at_s: when it starts.
+        gain_db: relative to its own level (one metre away, where it has a place).
+        fade_s: length of the fades at both ends.
+        pitch: semitones by which it is raised.
+        tempo: how many times as fast it is, at the same pitch.
+        path: where it is: nowhere in particular, at one place, or moving in a straight line from
+            the first to the last of two.
+    """
 
     clip: Clip
     at_s: float = 0.0
     gain_db: float = 0.0
     fade_s: float = 0.01
+    pitch: float = 0.0
+    tempo: float = 1.0
+    path: tuple[Place, ...] = ()
+
+    def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
+        """JSON-able values; what scenes of earlier versions did not have, only where it is used."""
+        out: dict[str, Any] = {
+            "clip": self.clip.key if keys else self.clip.to_dict(),
+            "at_s": self.at_s,
+            "gain_db": self.gain_db,
+            "fade_s": self.fade_s,
+        }
+        if self.pitch:
+            out["pitch"] = self.pitch
+        if self.tempo != 1.0:
+            out["tempo"] = self.tempo
+        if self.path:
+            out["path"] = [place.to_list() for place in self.path]
+        return out
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any]) -> Part:
+        """The inverse of ``to_dict()``."""
+        own = {**raw, "clip": Clip.from_dict(raw["clip"])}
+        return Part(**{**own, "path": tuple(Place(*place) for place in raw.get("path", ()))})
 
 
 @dataclass(frozen=True, slots=True)
 class ScenePlan:
-    """A scene: clips placed on a timeline. Rendering it is a pure function of the plan."""
+    """A scene: clips placed on a timeline. Rendering it is a pure function of the plan.
+
+    Attributes:
+        parts: what is heard.
+        duration_s, rate_hz: of the scene.
+        gain_db: of the whole, a constant, so that a part of the scene can be rendered alone. None:
+            scaled down where its highest peak is beyond full scale, as in earlier versions, for
+            which all of it must be rendered.
+        layout: what its channels are (`harken.audio.space.layouts`).
+        room: where it is heard; None: without reflections.
+        mics: of the layout ``array``: positions of the microphones relative to the listener, in
+            metres (front, left, up).
+    """
 
     parts: tuple[Part, ...]
     duration_s: float
     rate_hz: int = RATE_HZ
+    gain_db: float | None = None
+    layout: str = "mono"
+    room: Room | None = None
+    mics: tuple[tuple[float, float, float], ...] = ()
 
     def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
         """JSON-able values; with `keys`, clips are given by content key only (for the hash)."""
-        return {
-            "parts": [
-                {
-                    "clip": part.clip.key if keys else part.clip.to_dict(),
-                    "at_s": part.at_s,
-                    "gain_db": part.gain_db,
-                    "fade_s": part.fade_s,
-                }
-                for part in self.parts
-            ],
+        out: dict[str, Any] = {
+            "parts": [part.to_dict(keys=keys) for part in self.parts],
             "duration_s": self.duration_s,
             "rate_hz": self.rate_hz,
         }
+        if self.gain_db is not None:
+            out["gain_db"] = self.gain_db
+        if self.layout != "mono":
+            out["layout"] = self.layout
+        if self.room is not None:
+            out["room"] = self.room.to_dict()
+        if self.mics:
+            out["mics"] = [list(mic) for mic in self.mics]
+        return out
 
     @staticmethod
     def from_dict(raw: dict[str, Any]) -> ScenePlan:
         """The inverse of ``to_dict()``."""
-        parts = tuple(
-            Part(Clip.from_dict(p["clip"]), p["at_s"], p["gain_db"], p["fade_s"])
-            for p in raw["parts"]
+        return ScenePlan(
+            tuple(Part.from_dict(part) for part in raw["parts"]),
+            raw["duration_s"],
+            raw["rate_hz"],
+            raw.get("gain_db"),
+            raw.get("layout", "mono"),
+            None if raw.get("room") is None else Room.from_dict(raw["room"]),
+            tuple((mic[0], mic[1], mic[2]) for mic in raw.get("mics", ())),
         )
-        return ScenePlan(parts, raw["duration_s"], raw["rate_hz"])
 
 
 def silence(duration_s: float) -> Clip:

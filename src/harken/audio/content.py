@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import lru_cache
+from typing import Any
 
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, ScenePlan
 from harken.audio.packed import packed_bytes
 from harken.audio.probe import file_sha256
 from harken.errors import AudioError
@@ -28,14 +29,22 @@ def content_key(clip: Clip) -> str:
     if clip.kind == "noise":
         return digest(canonical(["noise", clip.row, clip.duration_s or 0.0]), 32)
     if clip.plan is not None and clip.kind != "shard":
-        parts = [
-            [content_key(part.clip), part.at_s, part.gain_db, part.fade_s]
-            for part in clip.plan.parts
-        ]
-        scene = [parts, clip.plan.duration_s, clip.plan.rate_hz]
+        scene = _scene(clip.plan)
         return digest(canonical(["scene", scene, clip.start_s, clip.duration_s]), 32)
     source = clip.sha256 or source_hash(clip)
     return digest(canonical([source, clip.start_s, clip.duration_s]), 32)
+
+
+def _scene(plan: ScenePlan) -> list[Any]:
+    """What a scene is made of; what earlier versions did not have, only where it is used."""
+    parts: list[Any] = []
+    for part in plan.parts:
+        told = part.to_dict(keys=True)
+        known = [told.pop("clip"), told.pop("at_s"), told.pop("gain_db"), told.pop("fade_s")]
+        parts.append([content_key(part.clip), *known[1:], *([told] if told else [])])
+    told = plan.to_dict(keys=True)
+    known = [told.pop("parts"), told.pop("duration_s"), told.pop("rate_hz")]
+    return [parts, *known[1:], *([told] if told else [])]
 
 
 def source_hash(clip: Clip) -> str:

@@ -1,49 +1,29 @@
-"""Clips to samples, scenes to samples, samples to encoded bytes."""
+"""Clips to samples, scenes to samples, samples to encoded bytes.
+
+Of a scene any window and the channels that are asked for are made, at constant memory. A scene
+whose gain is a constant of its plan is made from the parts that are heard in the window, and from
+no others. Where the gain is left to the highest peak of the scene, all of it is made first.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harken.audio.clip import RATE_HZ, Clip, ScenePlan, silence
+from harken.audio.clip import RATE_HZ, Clip, ScenePlan
 from harken.audio.codec import Samples, encode, encode_float, write_bytes
 from harken.audio.heard import HeardSamples
-from harken.audio.probe import probe
-from harken.audio.source import EncodedSource, clear_sources, cut, read_source, shaped
-from harken.cache import LruCache
+from harken.audio.single import clear_loaded, load_single
+from harken.audio.source import EncodedSource, clear_sources, read_source, shaped
+from harken.audio.space.layouts import AMBISONIC
+from harken.audio.stems import clear_stems, reach, scene_channels, stem
 from harken.errors import AudioError
-from harken.hashing import canonical, digest
 
-
-def silenced(clip: Clip) -> Clip:
-    """Zeros of the same length as `clip`."""
-    return silence(clip.duration_s if clip.duration_s is not None else duration_s(clip))
-
-
-def span(clip: Clip, start_s: float, length_s: float) -> Clip:
-    """The span of `clip` from `start_s`, `length_s` long, both in seconds."""
-    # The key of an embedded clip is its origin; a span needs another key than the whole.
-    origin = digest(canonical([clip.origin, start_s, length_s])) if clip.origin else ""
-    return replace(clip, start_s=clip.start_s + start_s, duration_s=length_s, origin=origin)
-
-
-def duration_s(clip: Clip) -> float:
-    """Length in seconds, from the reference if it has one, else from the source.
-
-    Raises:
-        AudioError: the source cannot be used.
-    """
-    if clip.duration_s is not None:
-        return clip.duration_s
-    if clip.kind in ("silence", "noise"):
-        return 0.0
-    if clip.plan is not None:
-        return clip.plan.duration_s - clip.start_s
-    if clip.kind == "file":
-        return probe(clip.path).duration_s - clip.start_s
-    return len(load(clip)) / RATE_HZ
+BLOCK_S = 10.0
+"""Scenes are gone through in blocks of so many seconds."""
 
 
 def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
@@ -52,7 +32,7 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     Args:
         clip: the clip.
         rate_hz: the rate of the result; the source is resampled by soxr if it has another.
-        mono: average all channels.
+        mono: average all channels; of a scene as `harken.audio.render.render` has it.
 
     Returns:
         float32 (n,) if `mono`, else (channels, n), with n = round(length * rate_hz). The array is
@@ -61,25 +41,11 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     Raises:
         AudioError: with one of `harken.audio.probe.REASONS`, such as ``hash-mismatch``.
     """
-    if clip.kind == "silence":
-        zeros = np.zeros((1, round((clip.duration_s or 0.0) * rate_hz)), np.float32)
-        return zeros[0] if mono else zeros
-    if clip.kind == "noise":
-        made = _noise(clip.row, round((clip.duration_s or 0.0) * rate_hz))[None, :]
-        return made[0] if mono else made
     if clip.plan is not None and clip.kind != "shard":  # a shard holds the rendered audio
-        scene = render(clip.plan)[None, :], clip.plan.rate_hz
-        sound, _ = shaped(*cut(*scene, clip.start_s, clip.duration_s), rate_hz, mono)
+        scene = render(clip.plan, clip.start_s, clip.duration_s, mono)
+        sound, _ = shaped(np.atleast_2d(scene), clip.plan.rate_hz, rate_hz, mono)
         return np.array(sound[0] if mono else sound)
-    return _load_source(clip, rate_hz, mono)
-
-
-def _noise(seed: int, count: int) -> Samples:
-    """White noise (count,) at a level between -50 and -20 dB of full scale (RMS)."""
-    rng = np.random.default_rng([seed, 0x6E])
-    level = 10.0 ** (rng.uniform(-50.0, -20.0) / 20.0)
-    found: Samples = np.clip(rng.standard_normal(count) * level, -1.0, 1.0).astype(np.float32)
-    return found
+    return load_single(clip, rate_hz, mono)
 
 
 def require_heard(clip: Clip, known: set[str] | None = None) -> None:
@@ -96,7 +62,7 @@ def require_heard(clip: Clip, known: set[str] | None = None) -> None:
         return
     if clip.plan is not None and clip.kind != "shard":
         for number, part in enumerate(clip.plan.parts):
-            _require_inside(clip.plan, number)
+            require_inside(clip.plan, number)
             require_heard(part.clip, known)
         return
     if known is not None and clip.key in known:
@@ -115,44 +81,85 @@ def require_heard(clip: Clip, known: set[str] | None = None) -> None:
         known.add(clip.key)
 
 
-def _require_inside(plan: ScenePlan, number: int) -> None:
+def render(
+    plan: ScenePlan, start_s: float = 0.0, length_s: float | None = None, mono: bool = True
+) -> Samples:
+    """Render a window of a scene: a pure function of the plan.
+
+    Every part is loaded at the plan's rate, cut at the end of the scene, faded in and out linearly
+    to avoid clicks, placed, scaled by its gain and added at its start. Then the whole is scaled by
+    the plan's gain; without one by 1 over the highest peak of the scene, if that is above 1, so
+    that relative levels are kept.
+
+    Args:
+        plan: the scene.
+        start_s: where the window begins.
+        length_s: its length; None: to the end.
+        mono: what is heard alike from all directions: the first channel of ambisonics, and the
+            average of other channels.
+
+    Returns:
+        float32 (n,) if `mono`, else (channels, n).
+
+    Raises:
+        AudioError: ``bad-plan`` for a part outside the scene, ``out-of-span`` for a window that is,
+            or a clip's own reason.
+    """
+    total = round(plan.duration_s * plan.rate_hz)
+    first = round(start_s * plan.rate_hz)
+    count = total - first if length_s is None else round(length_s * plan.rate_hz)
+    missing = first + count - total
+    if first < 0 or count < 0 or missing > plan.rate_hz // 100:
+        found = f"the span {start_s:g} s + {count / plan.rate_hz:g} s lies outside the scene"
+        raise AudioError("out-of-span", f"{found} of {plan.duration_s:g} s")
+    stop = min(first + count, total)
+    if plan.gain_db is None:
+        whole = mixed(plan, 0, total, mono)
+        peak = float(np.max(np.abs(whole), initial=0.0))
+        scene = (whole / peak if peak > 1.0 else whole)[:, first:stop]
+    else:
+        scene = mixed(plan, first, stop, mono) * 10.0 ** (plan.gain_db / 20.0)
+    found = np.pad(scene, ((0, 0), (0, max(0, missing)))).astype(np.float32)
+    return found[0] if mono else found
+
+
+def mixed(plan: ScenePlan, start: int, stop: int, mono: bool) -> NDArray[np.float64]:
+    """Samples start to stop of the sum of all parts, before the gain of the whole.
+
+    Returns:
+        (channels, stop - start); one channel if `mono`.
+    """
+    layout = "mono" if mono and plan.layout in ("mono", *AMBISONIC) else plan.layout
+    channels = 1 if layout == "mono" and mono else scene_channels(plan)
+    scene = np.zeros((channels, stop - start), np.float64)
+    for number, part in enumerate(plan.parts):
+        require_inside(plan, number)
+        low, high = reach(plan, number, layout)
+        low, high = max(low, start), min(high, stop)
+        if low >= high:
+            continue
+        heard = layout if mono or plan.layout != "mono" else "own"
+        own = stem(plan, number, low, high, heard, load)
+        scene[:, low - start : high - start] += own * 10.0 ** (part.gain_db / 20.0)
+    return scene.mean(axis=0, keepdims=True) if mono and channels > 1 else scene
+
+
+def blocks(plan: ScenePlan, mono: bool = False) -> Iterator[Samples]:
+    """The whole scene in blocks of `BLOCK_S` seconds: (channels, at most so many samples)."""
+    total = round(plan.duration_s * plan.rate_hz)
+    step = round(BLOCK_S * plan.rate_hz)
+    for first in range(0, total, step):
+        length = min(step, total - first) / plan.rate_hz
+        found = render(plan, first / plan.rate_hz, length, mono)
+        yield found[None, :] if mono else found
+
+
+def require_inside(plan: ScenePlan, number: int) -> None:
     """Raise AudioError ``bad-plan`` if a part begins outside its scene."""
     at_s = plan.parts[number].at_s
     if not 0 <= round(at_s * plan.rate_hz) <= round(plan.duration_s * plan.rate_hz):
         found = f"part {number} begins at {at_s:g} s in a scene of {plan.duration_s:g} s"
         raise AudioError("bad-plan", found, hint="Place every part inside the scene.")
-
-
-def render(plan: ScenePlan) -> Samples:
-    """Render a scene: a pure function of the plan.
-
-    Every part is loaded at the plan's rate, cut at the end of the scene, scaled by its gain, faded
-    in and out linearly to avoid clicks, and added at its start. If the sum peaks above 1, the whole
-    scene is scaled down, so that relative levels are kept.
-
-    Returns:
-        mono float32 (round(duration * rate),).
-
-    Raises:
-        AudioError: ``bad-plan`` for a part outside the scene, or a clip's own reason.
-    """
-    total = round(plan.duration_s * plan.rate_hz)
-    scene = np.zeros(total, np.float64)
-    for number, part in enumerate(plan.parts):
-        _require_inside(plan, number)
-        first = round(part.at_s * plan.rate_hz)
-        sound = load(part.clip, plan.rate_hz).astype(np.float64)[: total - first]
-        sound *= 10.0 ** (part.gain_db / 20.0)
-        fade = min(round(part.fade_s * plan.rate_hz), len(sound) // 2)
-        if fade > 0:
-            ramp = (np.arange(fade) + 0.5) / fade
-            sound[:fade] *= ramp
-            sound[-fade:] *= ramp[::-1]
-        scene[first : first + len(sound)] += sound
-    peak = float(np.max(np.abs(scene), initial=0.0))
-    if peak > 1.0:
-        scene /= peak
-    return scene.astype(np.float32)
 
 
 def encode_flac(samples: Samples, rate_hz: int) -> bytes:
@@ -171,25 +178,8 @@ def write_wav(path: str | os.PathLike[str], samples: Samples, rate_hz: int) -> N
     write_bytes(path, encode_float(samples, rate_hz) if beyond else encode_wav(samples, rate_hz))
 
 
-_loaded: LruCache[Samples] = LruCache(128 << 20)
-
-
 def clear_cache() -> None:
     """Clear all caches of decoded audio."""
-    _loaded.clear()
+    clear_loaded()
+    clear_stems()
     clear_sources()
-
-
-def _load_source(clip: Clip, rate_hz: int, mono: bool) -> Samples:
-    """`load` for files and shard rows, cached; (n,) or (channels, n)."""
-    if clip.kind == "shard" and clip.row < 0:
-        raise AudioError("missing", f"the shard has no row {clip.row}", where=clip.path)
-    row = clip.row if clip.kind == "shard" else -1
-    source = EncodedSource(clip.path, row, clip.slot, clip.start_s, clip.duration_s, clip.sha256)
-    key = (*source.state(), clip.start_s, clip.duration_s, rate_hz, mono)
-    held = _loaded.get(key)
-    if held is None:
-        sound, _ = read_source(source, rate_hz, mono)
-        held = np.array(sound[0] if mono else sound)
-        _loaded.put(key, held, held.nbytes)
-    return np.array(held)

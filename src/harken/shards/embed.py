@@ -10,9 +10,10 @@ from pathlib import Path
 
 from harken.audio.clip import Clip
 from harken.audio.codec import encode_whole
-from harken.audio.load import duration_s, load
+from harken.audio.load import load
 from harken.audio.packed import packed_bytes
 from harken.audio.probe import probe
+from harken.audio.single import duration_s
 from harken.errors import AudioError
 
 
@@ -42,7 +43,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         if clip.plan is not None
         else _rate_hz(clip.path, os.stat(clip.path).st_mtime_ns)
     )
-    samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None)
+    samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None and clip.plan.layout == "mono")
     data = encode_whole(samples, rate_hz)
     embedded_clip = replace(
         clip,

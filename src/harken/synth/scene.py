@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
-from harken.audio.load import span
+from harken.audio.single import span
 from harken.corpora.base import Recording
 from harken.facts import ClipFacts
 from harken.synth.known import placed

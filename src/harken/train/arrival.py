@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from harken.audio.clip import Clip, Part, ScenePlan
-from harken.audio.load import duration_s, load, span
+from harken.audio.load import load
+from harken.audio.single import duration_s, span
 from harken.errors import HarkenWarning, RunError
 from harken.item import Item
 from harken.listed import items_listed, listed

@@ -15,7 +15,7 @@ import numpy as np
 from harken.ask.option_order import shuffled_order
 from harken.ask.prompt import make_prompt, target
 from harken.audio.clip import Clip
-from harken.audio.load import silenced
+from harken.audio.single import silenced
 from harken.errors import ConfigError, ModelError
 from harken.item import Item
 from harken.models.base import Prompt

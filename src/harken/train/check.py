@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from harken.audio.clip import Clip, silence
-from harken.audio.load import duration_s, require_heard
+from harken.audio.load import require_heard
+from harken.audio.single import duration_s
 from harken.errors import AudioError, DataError, HarkenError
 from harken.item import Item
 from harken.listed import in_lines, listed

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from harken.audio.clip import Clip, noise
-from harken.audio.load import duration_s, silenced
+from harken.audio.single import duration_s, silenced
 from harken.item import Item
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from harken.audio.clip import Clip, silence
-from harken.audio.load import span, write_wav
+from harken.audio.load import write_wav
 from harken.audio.probe import file_sha256
+from harken.audio.single import span
 from harken.errors import ConfigError, DataError
 from harken.models.base import Prompt, Reply, Sampling
 from harken.models.load import load_model

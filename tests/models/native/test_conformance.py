@@ -15,7 +15,7 @@ from opened import QUESTION, Both, noise, open_both
 from tiny import WINDOW_S, Tiny
 
 from harken.audio.clip import RATE_HZ
-from harken.audio.load import silenced
+from harken.audio.single import silenced
 from harken.evaluate import run as evaluate
 from harken.item import Item
 from harken.models.base import Sampling

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from harken.ask.conditions.base import Condition, each
-from harken.audio.load import silenced
+from harken.audio.single import silenced
 from harken.item import Item
 
 PATTERN = r"clip-([1-9]\d*)|clips-([1-9]\d*(?:\+[1-9]\d*)*)"

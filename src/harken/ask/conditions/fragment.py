@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harken.ask.conditions.base import Condition, each
 from harken.audio.clip import RATE_HZ
-from harken.audio.load import duration_s, span
+from harken.audio.single import duration_s, span
 from harken.errors import ConfigError
 from harken.item import Item
 

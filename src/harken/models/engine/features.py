@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import duration_s, load
+from harken.audio.load import load
+from harken.audio.single import duration_s
 from harken.cache import LruCache
 from harken.errors import ModelError
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip
-from harken.audio.load import duration_s
 from harken.audio.probe import file_sha256
+from harken.audio.single import duration_s
 from harken.errors import AudioError, ConfigError, DataError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest

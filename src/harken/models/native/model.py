@@ -11,7 +11,8 @@ from typing import Any, Self, TypeVar
 import torch
 
 from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import duration_s, load
+from harken.audio.load import load
+from harken.audio.single import duration_s
 from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.engine.batch import AudioInput

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harken.audio.clip import Clip, Part, ScenePlan
-from harken.audio.load import span
+from harken.audio.single import span
 from harken.corpora.base import Recording
 from harken.facts import ClipFacts, SourceFacts
 from harken.hashing import digest

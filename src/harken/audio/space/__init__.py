@@ -1,0 +1,1 @@
+"""Where sources are heard from: places, rooms, and what channels hold of them."""
