@@ -186,6 +186,8 @@ def others(root: Path) -> None:
     shutil.copy(examples / "condition_start.py", root / "my_package" / "my_module.py")
     block = next(b for b in blocks("docs/training.md") if b.language == "yaml")
     (root / "settings.yaml").write_text(block.text)
+    block = next(b for b in blocks("docs/scenes.md") if b.language == "yaml")
+    (root / "scene.yaml").write_text(block.text)
 
 
 def swift(root: Path) -> None:

@@ -20,12 +20,20 @@ from paths import REPO
 MMAU = REPO / "tests" / "data" / "mmau"
 REPLIES, RELEASE = "../mmau/predictions.json", "../mmau/release"
 
+SCENE = """
+duration: {uniform: [4, 6]}
+background: {}
+layout: foa
+events: {count: 2, duration: 1, snr: {normal: [10, 2]}, tempo: 1.1, place: {azimuth: 30}}
+"""
+
 COMMANDS: dict[str, list[str]] = {
     "scan": ["scan ../corpus --json"],
     "synth": [
         "synth ../corpus -o items --per-family 5",
         "synth ../corpus -o embedded --per-family 2 --embed --json",
     ],
+    "scene": ["scene ../scene.yaml ../corpus -o scenes --count 3 --json"],
     "show": ["show items -n 30 --clips clips --json"],
     "curate": [
         "curate items -o curated --limit 40 --voter longest --voter linear --voter random --json"
@@ -90,8 +98,8 @@ NOT_RUN = {
     "doctor": "speaks of the computer and not of an artefact",
     "features": "fills a cache, which is no artefact",
 }
-QUICK = ("scan", "synth", "show", "curate", "eval", "rescore", "report", "compare", "check",
-         "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
+QUICK = ("scan", "synth", "scene", "show", "curate", "eval", "rescore", "report", "compare",
+         "check", "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
          "mix")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them
 
@@ -122,6 +130,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus whose names belong to several groups, a benchmark, and parts of a model."""
     root = tmp_path_factory.mktemp("same")
     generate_starter(root / "corpus", size="smoke")
+    (root / "scene.yaml").write_text(SCENE)
     shutil.copytree(MMAU, root / "mmau")
     shutil.copytree(MMAU.parent / "own", root / "own")
     for number, row in enumerate(json.loads((MMAU / "predictions.json").read_text())):
@@ -161,11 +170,11 @@ def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str
     return found
 
 
-TIMES = ("log.jsonl", "28-demo.out")
+TIMES = ("log.jsonl", "29-demo.out")
 """What tells how long something took."""
 
 PROBABILITIES = (
-    "09-eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
+    "10-eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
     "demo/report.html", "demo/summary.json", "demo/training/grpo/rollouts.jsonl",
     "demo/training/grpo/checksums.json",
 )  # fmt: skip

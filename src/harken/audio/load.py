@@ -119,8 +119,8 @@ def render(
         scene = (whole / peak if peak > 1.0 else whole)[:, first:stop]
     else:
         scene = mixed(plan, first, stop, mono) * 10.0 ** (plan.gain_db / 20.0)
-    found = np.pad(scene, ((0, 0), (0, max(0, missing)))).astype(np.float32)
-    return found[0] if mono else found
+    padded = np.pad(scene, ((0, 0), (0, max(0, missing)))).astype(np.float32)
+    return padded[0] if mono else padded
 
 
 def mixed(plan: ScenePlan, start: int, stop: int, mono: bool) -> NDArray[np.float64]:

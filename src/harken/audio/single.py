@@ -49,7 +49,7 @@ def duration_s(clip: Clip) -> float:
         return clip.plan.duration_s - clip.start_s
     if clip.kind == "file":
         return probe(clip.path).duration_s - clip.start_s
-    return load_single(clip, RATE_HZ, True).shape[-1] / RATE_HZ
+    return float(load_single(clip, RATE_HZ, True).shape[-1] / RATE_HZ)
 
 
 def load_single(clip: Clip, rate_hz: int, mono: bool) -> Samples:

@@ -188,7 +188,10 @@ def _unplaced(
         sound = np.concatenate([sound, np.zeros((wanted - 1, sound.shape[1]))])
     elif sound.shape[0] not in (1, wanted):
         sound = sound.mean(axis=0, keepdims=True)
-    return np.pad(sound, ((0, 0), (inner[0] - start, stop - inner[1])))
+    if inner == (start, stop):
+        return sound
+    padded: NDArray[Any] = np.pad(sound, ((0, 0), (inner[0] - start, stop - inner[1])))
+    return padded
 
 
 def _placed(
@@ -198,7 +201,8 @@ def _placed(
     lead, size = response_size(plan, layout)
 
     def sound(a: int, b: int) -> NDArray[np.float64]:
-        return dry(plan, part, a, b, True, load)[0]
+        found: NDArray[np.float64] = dry(plan, part, a, b, True, load)[0]
+        return found
 
     if count > LONG_S * plan.rate_hz:
         return convolved(plan, part.path, sound, count, (start, stop), layout)
@@ -211,4 +215,7 @@ def _placed(
     low, high = max(start, -lead), min(stop, count + size - lead)
     if low >= high:
         return np.zeros((whole.shape[0], stop - start), np.float32)
-    return np.pad(whole[:, low + lead : high + lead], ((0, 0), (low - start, stop - high)))
+    padded: NDArray[Any] = np.pad(
+        whole[:, low + lead : high + lead], ((0, 0), (low - start, stop - high))
+    )
+    return padded

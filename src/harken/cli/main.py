@@ -38,6 +38,7 @@ from harken.cli.plugins import plugins
 from harken.cli.report import report
 from harken.cli.rescore import rescore
 from harken.cli.scan import scan
+from harken.cli.scene import scene
 from harken.cli.score import score
 from harken.cli.serve import serve
 from harken.cli.show import show
@@ -69,6 +70,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "scan": scan,
     "starter": starter,
     "synth": synth,
+    "scene": scene,
     "clean": clean,
     "curate": curate,
     "show": show,
@@ -98,7 +100,10 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
-RESUMED = ("demo", "starter", "synth", "clean", "curate", "features", "train", "effect", "eval")
+RESUMED = (
+    *("demo", "starter", "synth", "scene", "clean", "curate", "features"),
+    *("train", "effect", "eval"),
+)
 """Commands that, run again with the same output, go on where they stopped."""
 
 

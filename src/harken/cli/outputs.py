@@ -45,6 +45,7 @@ ARTEFACTS = {
     "cleaned dataset": "clean.json",
     "curated dataset": "curate.json",
     "starter corpus": "starter.json",
+    "scenes": "scenes.json",
 }
 """What harken makes of a folder, and the file by which it is known."""
 

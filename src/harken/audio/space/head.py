@@ -28,14 +28,16 @@ _LEAST, _ANGLE = 0.1, math.radians(150.0)
 
 def incidence(directions: Array, ear: int) -> Array:
     """The angle (radians) between directions (n, 3) and an ear: 0 is straight into it."""
-    return np.arccos(np.clip(directions @ np.array(EARS[ear]), -1.0, 1.0))
+    found: Array = np.arccos(np.clip(directions @ np.array(EARS[ear]), -1.0, 1.0))
+    return found
 
 
 def delay_s(angle: Array) -> Array:
     """When the ear hears a direction at `angle`, in seconds, relative to the centre of the head."""
     near = -np.cos(angle)
     far = angle - math.pi / 2
-    return RADIUS_M / SPEED_M_S * np.where(angle < math.pi / 2, near, far)
+    found: Array = RADIUS_M / SPEED_M_S * np.where(angle < math.pi / 2, near, far)
+    return found
 
 
 def shadow(angle: float, rate_hz: int) -> tuple[Array, Array]:

@@ -122,4 +122,4 @@ class Room:
     def from_dict(raw: dict[str, Any]) -> Room:
         """The inverse of `to_dict`."""
         size, at = tuple(raw["size_m"]), tuple(raw["listener_m"])
-        return Room(size, at, raw["absorption"], raw["rt60_s"])  # type: ignore[arg-type]
+        return Room(size, at, raw["absorption"], raw["rt60_s"])

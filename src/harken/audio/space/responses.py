@@ -87,12 +87,12 @@ def response(
     else:
         taps = _whole(heard, layout, place, rate_hz, count)
     if room is not None:
-        taps = without_rumble(taps, lead, rate_hz)
+        taps = without_rumble(taps, rate_hz)
     taps.setflags(write=False)
     return Response(taps, lead)
 
 
-def without_rumble(taps: Array, lead: int, rate_hz: int) -> Array:
+def without_rumble(taps: Array, rate_hz: int) -> Array:
     """Rows without frequencies below `LOWEST_HZ`: a Butterworth filter of the fourth order."""
     from scipy.signal import butter, sosfilt
 

@@ -1,0 +1,122 @@
+"""Gains from levels: each source over the background, and the whole below full scale.
+
+Levels are measured from stems, as the listener hears them, so that distance and reflections are
+part of them. All gains become constants of the plan, and so any window of the scene can be rendered
+alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harken.audio.clip import ScenePlan
+from harken.audio.load import BLOCK_S, mixed
+from harken.audio.space.layouts import AMBISONIC
+from harken.errors import DataError
+from harken.synth.scenes.activity import energy, heard_in
+from harken.synth.scenes.planned import PlannedScene, PlannedSource
+
+WHOLE_S = 60.0
+"""Scenes up to this length (s) are kept while their highest peak is looked for."""
+
+
+def power_of(scene: PlannedScene, source: PlannedSource) -> float:
+    """Mean square of a source at unit gain while it is active.
+
+    Raises:
+        DataError: nothing is heard of it.
+    """
+    found = [energy(scene.plan, part, heard_in(scene.plan, part)) for part in source.parts]
+    total, count = sum(own for own, _ in found), sum(n for _, n in found)
+    if total <= 0 or not count:
+        raise DataError(
+            f"nothing is heard of {source.label or source.recording}",
+            where=f"recording {source.recording}",
+            hint="harken scan names recordings that are silent.",
+        )
+    return total / count
+
+
+def background_power(scene: PlannedScene) -> float:
+    """Mean square of the background over the whole scene, with the gains of its parts; or 0."""
+    numbers = [part for source in scene.of("background") for part in source.parts]
+    plan = replace(scene.plan, parts=tuple(scene.plan.parts[n] for n in numbers))
+    total = round(plan.duration_s * plan.rate_hz)
+    step = round(BLOCK_S * plan.rate_hz)
+    mono = plan.layout in ("mono", *AMBISONIC)
+    squares = 0.0
+    for start in range(0, total if numbers else 0, step):
+        block = mixed(plan, start, min(start + step, total), mono)
+        squares += float(np.sum(block * block)) / block.shape[0]
+    return squares / total if total else 0.0
+
+
+def levelled(
+    scene: PlannedScene, level_db: float, snr_db: Mapping[int, float]
+) -> tuple[PlannedScene, tuple[float, ...]]:
+    """The scene with gains for its background and for sources that have a level over it.
+
+    Args:
+        scene: gains of the parts of these are 0 yet.
+        level_db: of the background, RMS in dB of full scale.
+        snr_db: number of a source -> its level over the background.
+
+    Returns:
+        The scene, and the mean square of each source at unit gain, in order; 0 of backgrounds.
+    """
+    under = background_power(scene)
+    powers = tuple(
+        0.0 if source.kind == "background" else power_of(scene, source) for source in scene.sources
+    )
+    gains: dict[int, float] = {}
+    for number, source in enumerate(scene.sources):
+        if source.kind == "background":
+            if under <= 0:
+                raise DataError("the background is silent", where=f"recording {source.recording}")
+            gain = level_db - _db(under)
+        elif number in snr_db:
+            gain = level_db + snr_db[number] - _db(powers[number])
+        else:
+            continue
+        gains |= dict.fromkeys(source.parts, round(gain, 4))
+    parts = tuple(
+        replace(part, gain_db=gains.get(number, part.gain_db))
+        for number, part in enumerate(scene.plan.parts)
+    )
+    return replace(scene, plan=replace(scene.plan, parts=parts)), powers
+
+
+def peaked(plan: ScenePlan, peak_db: float) -> tuple[ScenePlan, NDArray[np.float64] | None]:
+    """The plan with a gain of the whole by which its highest peak is at most `peak_db`.
+
+    Returns:
+        The plan, and the mix before that gain where the scene is short.
+    """
+    total = round(plan.duration_s * plan.rate_hz)
+    mono = plan.layout == "mono"
+    whole = mixed(plan, 0, total, mono) if plan.duration_s <= WHOLE_S else None
+    if whole is not None:
+        peak = max(float(whole.max(initial=0.0)), -float(whole.min(initial=0.0)))
+    else:
+        step = round(BLOCK_S * plan.rate_hz)
+        peak = max(
+            float(np.max(np.abs(mixed(plan, start, min(start + step, total), mono)), initial=0.0))
+            for start in range(0, max(1, total), step)
+        )
+    gain_db = min(0.0, peak_db - 20.0 * math.log10(peak)) if peak > 0 else 0.0
+    return replace(plan, gain_db=math.floor(gain_db * 1e4) / 1e4), whole
+
+
+def loudest(levels_db: Sequence[float | None]) -> list[int]:
+    """Numbers of sources from the loudest to the softest; those without a level are left out."""
+    known = [(-level, n) for n, level in enumerate(levels_db) if level is not None]
+    return [n for _, n in sorted(known)]
+
+
+def _db(power: float) -> float:
+    return 10.0 * math.log10(power)

@@ -1,0 +1,112 @@
+"""Scenes on disk: the same bytes however often it is stopped, and made again from their plans."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from heard_world import pool
+
+from harken.audio.clip import Clip
+from harken.audio.load import load, render
+from harken.errors import DataError
+from harken.facts import ClipFacts
+from harken.synth.pool import RecordingPool
+from harken.synth.scenes import write
+from harken.synth.scenes.spec import spec_from
+from harken.synth.scenes.truth import truth_of
+from harken.synth.scenes.write import read_plans, read_truth, write_scenes
+
+DECLARED: dict[str, Any] = {
+    "duration": 2,
+    "background": {"labels": ["rain"]},
+    "events": [{"labels": ["siren", "dog bark"], "snr": {"uniform": [0, 10]}}],
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> RecordingPool:
+    return pool(tmp_path_factory.mktemp("world"))
+
+
+def made(own: RecordingPool, folder: Path, count: int = 6, **changed: Any) -> dict[str, Any]:
+    declared = {**DECLARED, **changed}
+    return write_scenes(spec_from(declared), own, folder, count=count, seed=3, declared=declared)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_clips_plans_and_truth_agree(own: RecordingPool, tmp_path: Path) -> None:
+    done = made(own, tmp_path / "s")
+    assert done["count"] == 6 and done["seconds"] == 12.0
+    rows, scenes = read_truth(tmp_path / "s"), read_plans(tmp_path / "s")
+    assert len(rows) == len(scenes) == 6
+    for row, scene in zip(rows, scenes, strict=True):
+        sound = load(Clip(path=str(tmp_path / "s" / row["file"])))
+        assert np.abs(sound - render(scene.plan)).max() <= 1 / 32768
+        assert truth_of(scene).to_dict() == {key: row[key] for key in truth_of(scene).to_dict()}
+        facts = ClipFacts.from_dict(row["facts"])
+        assert facts.names is not None and len(facts.names) == 1
+        assert row["licence"] == "CC0" and row["split"] == "train" and len(row["recordings"]) == 2
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
+    own: RecordingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(own, tmp_path / "calm")
+    real, calls = write.make_scene, [0]
+
+    def stops(*args: Any) -> Any:
+        calls[0] += 1
+        if calls[0] in (3, 5):
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(write, "make_scene", stops)
+    for turn in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            made(own, tmp_path / "stopped")
+        assert not (tmp_path / "stopped" / write.MARKER).exists()
+        part = tmp_path / "stopped" / ".truth.jsonl.part"
+        if turn:  # the last line was being written
+            with part.open("ab") as file:
+                file.write(b'{"file": "clips/000')
+        else:  # a line of the one, and none of the other
+            part.write_bytes(part.read_bytes().split(b"\n")[0] + b"\n")
+    with pytest.raises(DataError, match="other scenes"):
+        made(own, tmp_path / "stopped", duration=3)
+    made(own, tmp_path / "stopped")
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "calm")
+    before = os.stat(tmp_path / "calm" / write.MARKER).st_mtime_ns
+    made(own, tmp_path / "calm")
+    assert os.stat(tmp_path / "calm" / write.MARKER).st_mtime_ns == before
+    with pytest.raises(DataError, match="other scenes"):
+        made(own, tmp_path / "calm", count=7)
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("foa", 4), ("hoa2", 9)])
+def test_channels_are_written(
+    own: RecordingPool, tmp_path: Path, layout: str, channels: int
+) -> None:
+    events = [{"labels": ["siren"], "snr": 5, "place": {"azimuth": 90, "elevation": 10}}]
+    made(own, tmp_path / "s", 1, layout=layout, events=events)
+    (row,) = read_truth(tmp_path / "s")
+    assert row["file"].endswith(".wav" if channels > 8 else ".flac")
+    sound = load(Clip(path=str(tmp_path / "s" / row["file"])), mono=False)
+    assert sound.shape == (channels, 32_000) and row["facts"]["layout"] == layout
+    (source,) = [one for one in row["facts"]["sources"] if one["kind"] == "sound"]
+    assert (source["azimuth_deg"], source["elevation_deg"]) == (90.0, 10.0)
+
+
+def test_a_folder_without_scenes_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no scenes\.json"):
+        read_truth(tmp_path)
