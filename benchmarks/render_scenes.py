@@ -13,8 +13,8 @@ of 0.4 s. For each:
 Times are CPU time of this process, the ways taking turns within a round; medians of the rounds.
 Recordings are decoded once before (they stay in the cache, as in a long run over a small corpus).
 "Times real time" is the length of the scenes over the CPU time. ``render`` convolves anew, with
-impulse responses that are made in the first round; in ``all`` every scene has a room of its own,
-whose images are laid out, whose absorption is found and whose responses are made.
+impulse responses that are made in the first round; in ``all`` every scene is new, and has a room of
+its own, whose images are laid out, whose absorption is found and whose responses are made.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,10 @@ def rates(spec: SceneSpec, pool: RecordingPool, count: int, rounds: int) -> dict
     made = [make_scene(spec, pool, SceneKey(0, index)) for index in range(count)]
     mono = spec.layout == "mono"
 
+    seeds = count_from(1)
+
     def whole(index: int) -> None:
-        scene, samples = make_scene(spec, pool, SceneKey(0, index))
+        scene, samples = make_scene(spec, pool, SceneKey(next(seeds), index))
         truth_of(scene)
         encode_flac(samples, RATE_HZ)
 

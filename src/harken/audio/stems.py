@@ -206,7 +206,8 @@ def _placed(
 
     if count > LONG_S * plan.rate_hz:
         return convolved(plan, part.path, sound, count, (start, stop), layout)
-    known = replace(plan, parts=(replace(part, at_s=0.0, gain_db=0.0),), gain_db=None)
+    own = replace(part, at_s=0.0, gain_db=0.0)
+    known = replace(plan, parts=(own,), gain_db=None, duration_s=0.0)
     key = (str(known.to_dict(keys=True)), layout, count)
     whole = _stems.get(key)
     if whole is None:

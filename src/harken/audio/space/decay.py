@@ -64,8 +64,8 @@ def absorption_for(
     # A row for each number of walls, so that the response to any absorption is one product.
     rows = int(bounces.max()) + 1
     cells = bounces[inside] * count + at[inside]
-    pulses: Array = np.bincount(cells, weights=1.0 / distances[inside], minlength=rows * count)
-    table = without_rumble(pulses.reshape(rows, count), rate_hz)
+    pulses = np.bincount(cells, 1.0 / distances[inside], minlength=rows * count)
+    table = without_rumble(pulses.astype(np.float64).reshape(rows, count), rate_hz)
     walls = np.arange(rows)
     low, high = 1e-4, 1.0 - 1e-4
     for _ in range(_TRIES):

@@ -43,7 +43,8 @@ class Arrivals:
         """
         away = self.positions - np.array([x, y, z])
         distances = np.maximum(np.sqrt((away * away).sum(axis=1)), 1e-3)
-        levels = self.reflection**self.bounces / distances
+        left = self.reflection ** np.arange(int(self.bounces.max()) + 1)
+        levels = left[self.bounces] / distances
         return away / distances[:, None], distances, levels
 
 
@@ -72,7 +73,7 @@ def room_images(
 
     Returns:
         Positions relative to the listener, (n, 3), the source itself first, and the number of walls
-        each was reflected by, (n,); sorted by distance. Both are shared and must not be changed.
+        each was reflected by, (n,). Both are shared and must not be changed.
     """
     source = np.array(listener_m) + np.array(place.metres)
     if not all(0 < at < size for at, size in zip(source, size_m, strict=True)):
@@ -90,10 +91,8 @@ def room_images(
     images = np.asarray(box.sources[0].images, np.float64).T - np.array(listener_m)
     bounces = np.asarray(box.sources[0].orders, np.int64)
     distances = np.sqrt((images * images).sum(axis=1))
-    # Ties are told apart by the place, so that the order of the library does not matter.
-    order_of = np.lexsort((*images.T.round(6), bounces, distances.round(6)))
-    kept = order_of[distances[order_of] <= farthest]
-    kept = np.concatenate([kept[bounces[kept] == 0], kept[bounces[kept] > 0]])
+    kept = np.flatnonzero((distances <= farthest) & (bounces > 0))
+    kept = np.concatenate([np.flatnonzero(bounces == 0), kept])
     found = images[kept]
     found[0] = place.metres  # as given, not rounded to the library's single precision
     found.setflags(write=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from harken.audio.clip import ScenePlan
 from harken.audio.load import BLOCK_S, mixed
 from harken.audio.space.layouts import AMBISONIC
 from harken.errors import DataError
-from harken.synth.scenes.activity import energy, heard_in
+from harken.synth.scenes.activity import energy
 from harken.synth.scenes.planned import PlannedScene, PlannedSource
 
 WHOLE_S = 60.0
@@ -31,7 +32,7 @@ def power_of(scene: PlannedScene, source: PlannedSource) -> float:
     Raises:
         DataError: nothing is heard of it.
     """
-    found = [energy(scene.plan, part, heard_in(scene.plan, part)) for part in source.parts]
+    found = [energy(scene.plan, part) for part in source.parts]
     total, count = sum(own for own, _ in found), sum(n for _, n in found)
     if total <= 0 or not count:
         raise DataError(
@@ -45,15 +46,28 @@ def power_of(scene: PlannedScene, source: PlannedSource) -> float:
 def background_power(scene: PlannedScene) -> float:
     """Mean square of the background over the whole scene, with the gains of its parts; or 0."""
     numbers = [part for source in scene.of("background") for part in source.parts]
-    plan = replace(scene.plan, parts=tuple(scene.plan.parts[n] for n in numbers))
+    if not numbers:
+        return 0.0
+    first_db = scene.plan.parts[numbers[0]].gain_db
+    behind = (scene.plan.parts[n] for n in numbers)
+    parts = tuple(replace(part, gain_db=round(part.gain_db - first_db, 9)) for part in behind)
+    plan = replace(scene.plan, parts=parts, gain_db=0.0)
+    known = all(part.clip.sha256 for part in parts)
+    found: float = _power(plan) if known else _power.__wrapped__(plan)
+    return found * 10.0 ** (first_db / 10.0)
+
+
+@lru_cache(maxsize=64)
+def _power(plan: ScenePlan) -> float:
+    """Mean square of a whole scene; kept, since it is asked for when planning and for the truth."""
     total = round(plan.duration_s * plan.rate_hz)
     step = round(BLOCK_S * plan.rate_hz)
     mono = plan.layout in ("mono", *AMBISONIC)
     squares = 0.0
-    for start in range(0, total if numbers else 0, step):
+    for start in range(0, total, step):
         block = mixed(plan, start, min(start + step, total), mono)
         squares += float(np.sum(block * block)) / block.shape[0]
-    return squares / total if total else 0.0
+    return squares / max(1, total)
 
 
 def levelled(

@@ -117,7 +117,7 @@ def _measure(scene: PlannedScene, source: PlannedSource, under: float) -> _Measu
     squares, count, heard = 0.0, 0, []
     for number in source.parts:
         own = heard_in(plan, number)
-        found, samples = energy(plan, number, own)
+        found, samples = energy(plan, number)
         squares += found * 10.0 ** (plan.parts[number].gain_db / 10.0)
         count += samples
         heard += own
