@@ -92,13 +92,13 @@ def write(samples: Samples) -> None:
 
 def rates(spec: SceneSpec, pool: RecordingPool, count: int, rounds: int) -> dict[str, float]:
     """Times real time of each way."""
-    made = [make_scene(spec, pool, SceneKey(0, index)) for index in range(count)]
+    made = [_short(make_scene(spec, pool, SceneKey(0, index))) for index in range(count)]
     mono = spec.layout == "mono"
 
     seeds = count_from(1)
 
     def whole(index: int) -> None:
-        scene, samples = make_scene(spec, pool, SceneKey(next(seeds), index))
+        scene, samples = _short(make_scene(spec, pool, SceneKey(next(seeds), index)))
         truth_of(scene)
         encode_flac(samples, RATE_HZ)
 
@@ -119,6 +119,12 @@ def rates(spec: SceneSpec, pool: RecordingPool, count: int, rounds: int) -> dict
                 way(index)
             took[name].append(time.process_time() - start)
     return {name: count * SECONDS / statistics.median(own) for name, own in took.items()}
+
+
+def _short(made: tuple[PlannedScene, Samples | None]) -> tuple[PlannedScene, Samples]:
+    scene, samples = made
+    assert samples is not None
+    return scene, samples
 
 
 def main() -> None:

@@ -142,6 +142,17 @@ def test_a_window_of_hours_needs_no_more_memory_than_its_audio(clips: dict[str, 
     assert peak < 40e6  # the whole scene has 460 MB as float32
 
 
+def test_a_window_of_a_long_source_that_moves(clips: dict[str, Clip]) -> None:
+    for layout in ("foa", "binaural"):
+        path = (Place(80, 0, 2.0), Place(-80, 10, 1.0))
+        plan = ScenePlan((Part(clips["long"], 1.0, path=path),), 75.0, gain_db=0.0, layout=layout)
+        whole = render(plan, mono=False)
+        for start in (0.9, 33.2, 70.8):
+            part = render(plan, start, 1.0, mono=False)
+            first = round(start * RATE_HZ)
+            assert np.abs(part - whole[:, first : first + RATE_HZ]).max() < 1e-6
+
+
 def test_a_scene_in_a_scene_and_long_noise(clips: dict[str, Clip]) -> None:
     inner = Clip("plan", duration_s=2.0, plan=ScenePlan((Part(clips["a"], 0.5),), 2.0))
     outer = ScenePlan((Part(inner, 1.0, fade_s=0.0), Part(noise(40.0, 3), 0.0, -6.0)), 40.0,

@@ -28,6 +28,9 @@ from harken.errors import AudioError
 BLOCK = 1 << 17
 """Samples (frames x channels) decoded at a time: half a megabyte as float32."""
 
+FLAC_CHANNELS = 8
+"""Most channels of FLAC."""
+
 LOUDEST = 64.0
 """Largest valid sample: 36 dB over full scale. Integers stored as floats are far above."""
 
@@ -348,13 +351,14 @@ def encode_whole(samples: NDArray[Any], rate_hz: int) -> bytes:
     """Encode (n,) or (channels, n) without a loss that is heard; same samples, same bytes.
 
     16-bit FLAC; 24-bit FLAC where all samples are below 1/64 (-36 dBFS) and steps of 16 bits would
-    be coarse; 32-bit float WAV where samples are beyond full scale, which integers cannot hold.
+    be coarse; 32-bit float WAV where samples are beyond full scale, which integers cannot hold, or
+    where there are more channels than FLAC has.
     """
     import soundfile
 
     block = np.atleast_2d(np.asarray(samples, np.float32)).T
     peak = float(np.max(np.abs(block), initial=0.0))
-    if peak > 1.0:
+    if peak > 1.0 or block.shape[1] > FLAC_CHANNELS:
         return encode_float(samples, rate_hz)
     steps = block.astype(np.float64) * 32768.0
     if peak >= 1 / 64 or np.array_equal(steps, np.rint(steps)):

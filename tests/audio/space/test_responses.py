@@ -177,6 +177,8 @@ def test_what_a_room_cannot_be() -> None:
         response(Place(0, 0, 2.1), room, "foa", (), RATE_HZ, (0, 4000))
     with pytest.raises(AudioError, match="impossible room"):
         Room((4.0, 3.0, 2.5), (5.0, 1.5, 1.2), 0.3, 0.25)
+    with pytest.raises(ConfigError, match=r"has \d+,\d+,\d+ images"):
+        absorption_for(Place(), (4.0, 3.0, 2.5), (2.0, 1.5, 1.2), 1.5, RATE_HZ)
     with pytest.raises(ConfigError, match="no absorption gives"):
         absorption_for(Place(), (9.0, 9.0, 9.0), (4.0, 4.0, 4.0), 0.005, RATE_HZ)
 

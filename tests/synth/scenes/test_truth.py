@@ -42,7 +42,8 @@ def made(
     found = []
     for index in range(count):
         scene, samples = make_scene(spec, own, SceneKey(seed, index))
-        found.append((scene, np.atleast_2d(samples), truth_of(scene)))
+        assert samples is not None
+        found.append((scene, samples, truth_of(scene)))
     return found
 
 

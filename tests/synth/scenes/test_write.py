@@ -107,6 +107,14 @@ def test_channels_are_written(
     assert (source["azimuth_deg"], source["elevation_deg"]) == (90.0, 10.0)
 
 
+def test_long_scenes_are_written_in_blocks(own: RecordingPool, tmp_path: Path) -> None:
+    made(own, tmp_path / "s", 1, duration=65, events=[{"labels": ["siren"], "snr": 20}])
+    (row,), (scene,) = read_truth(tmp_path / "s"), read_plans(tmp_path / "s")
+    sound = load(Clip(path=str(tmp_path / "s" / row["file"])))
+    assert len(sound) == 65 * 16_000 and row["facts"]["duration_s"] == 65
+    assert np.abs(sound - render(scene.plan)).max() <= 1 / 32768
+
+
 def test_a_folder_without_scenes_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no scenes\.json"):
         read_truth(tmp_path)

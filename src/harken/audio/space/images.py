@@ -21,6 +21,9 @@ from harken.errors import AudioError, ConfigError
 
 Array = NDArray[np.float64]
 
+MOST_IMAGES = 6_000_000
+"""A room with more images is refused: their number grows with the cube of the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
@@ -53,7 +56,7 @@ def arrivals(place: Place, room: Room | None) -> Arrivals:
 
     Raises:
         AudioError: ``bad-plan``: the place is outside the room.
-        ConfigError: pyroomacoustics is not installed.
+        ConfigError: pyroomacoustics is not installed, or the room has over `MOST_IMAGES`.
     """
     direct = np.array([place.metres])
     if room is None:
@@ -81,6 +84,14 @@ def room_images(
         raise AudioError("bad-plan", f"a source at {at} m is outside a room of {size_m} m")
     farthest = place.distance_m + rt60_s * SPEED_M_S
     order = math.ceil(farthest * math.sqrt(sum(1.0 / (size * size) for size in size_m)))
+    count = 4 * order**3 // 3
+    if count > MOST_IMAGES:
+        size = " x ".join(f"{one:g}" for one in size_m)
+        raise ConfigError(
+            f"a room of {size} m with a reverberation time of {rt60_s:g} s has {count:,} images, "
+            f"over {MOST_IMAGES:,}",
+            hint="Ask for a shorter time, or a larger room.",
+        )
     library = _library()
     box = library.ShoeBox(
         list(size_m), fs=16_000, max_order=order, air_absorption=False, ray_tracing=False

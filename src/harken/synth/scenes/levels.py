@@ -54,7 +54,7 @@ def background_power(scene: PlannedScene) -> float:
     plan = replace(scene.plan, parts=parts, gain_db=0.0)
     known = all(part.clip.sha256 for part in parts)
     found: float = _power(plan) if known else _power.__wrapped__(plan)
-    return found * 10.0 ** (first_db / 10.0)
+    return float(found * 10.0 ** (first_db / 10.0))
 
 
 @lru_cache(maxsize=64)

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from harken.audio.clip import ScenePlan
-from harken.audio.codec import Samples, encode
+from harken.audio.codec import FLAC_CHANNELS, Samples, encode
 from harken.audio.load import blocks
+from harken.audio.stems import scene_channels
+from harken.audio.written import write_blocks
 from harken.errors import DataError
 from harken.files import differences, held, part_of, settle, sha256_of, write_json, write_whole
 from harken.hashing import canonical
@@ -37,16 +39,15 @@ MARKER = "scenes.json"
 BEGUN = "begun.json"
 TRUTH, PLANS = "truth.jsonl", "plans.jsonl"
 
-FLAC_CHANNELS = 8
-"""Most channels of FLAC."""
 
-
-def make_scene(spec: SceneSpec, pool: RecordingPool, key: SceneKey) -> tuple[PlannedScene, Samples]:
+def make_scene(
+    spec: SceneSpec, pool: RecordingPool, key: SceneKey
+) -> tuple[PlannedScene, Samples | None]:
     """Draw one scene and render it: a pure function of the arguments.
 
     Returns:
-        The scene with all its gains, and its samples: (n,) of the layout ``mono``, else
-        (channels, n).
+        The scene with all its gains, and its samples, (channels, n); None where it is longer than
+        `harken.synth.scenes.levels.WHOLE_S`, and to be rendered in blocks.
 
     Raises:
         DataError: no scene fits (`compose`).
@@ -56,10 +57,9 @@ def make_scene(spec: SceneSpec, pool: RecordingPool, key: SceneKey) -> tuple[Pla
     plan, mix = peaked(scene.plan, spec.peak)
     scene = replace(scene, plan=plan)
     if mix is None:
-        samples = np.concatenate(list(blocks(plan, plan.layout == "mono")), axis=1)
-    else:  # what `render` does
-        samples = (mix * 10.0 ** ((plan.gain_db or 0.0) / 20.0)).astype(np.float32)
-    return scene, samples[0] if plan.layout == "mono" else samples
+        return scene, None
+    # What `render` does with the mix.
+    return scene, (mix * 10.0 ** ((plan.gain_db or 0.0) / 20.0)).astype(np.float32)
 
 
 def write_scenes(
@@ -170,10 +170,7 @@ def _write_all(spec: SceneSpec, pool: RecordingPool, folder: Path, count: int, s
         with plans.open("a", encoding="utf-8") as told, truths.open("a", encoding="utf-8") as true:
             for index in track(range(written, count), "scenes"):
                 scene, samples = make_scene(spec, pool, SceneKey(seed, index))
-                suffix = "wav" if samples.ndim > 1 and len(samples) > FLAC_CHANNELS else "flac"
-                name = f"clips/{index:0{digits}}.{suffix}"
-                data = encode(samples, scene.plan.rate_hz, suffix.upper())
-                write_whole(folder / name, data)
+                name = _write_clip(folder, f"clips/{index:0{digits}}", scene.plan, samples)
                 row = _row(name, pool.split, scene, truth_of(scene))
                 _append(told, _with_paths(scene, folder).to_dict())
                 _append(true, row)
@@ -182,6 +179,19 @@ def _write_all(spec: SceneSpec, pool: RecordingPool, folder: Path, count: int, s
         settle(folder / TRUTH)
     with (folder / TRUTH).open(encoding="utf-8") as file:
         return sum(float(parse_json(line)["facts"]["duration_s"]) for line in file)
+
+
+def _write_clip(folder: Path, name: str, plan: ScenePlan, samples: Samples | None) -> str:
+    """Write a clip, in blocks where there are no samples yet; returns its name with the suffix."""
+    channels = 1 if plan.layout == "mono" else scene_channels(plan)
+    format = "WAV" if channels > FLAC_CHANNELS else "FLAC"
+    name = f"{name}.{format.lower()}"
+    if samples is None:
+        pieces = blocks(plan, mono=plan.layout == "mono")
+        write_blocks(folder / name, pieces, plan.rate_hz, channels, format)
+    else:
+        write_whole(folder / name, encode(samples, plan.rate_hz, format))
+    return name
 
 
 def _row(name: str, split: str, scene: PlannedScene, truth: SceneTruth) -> dict[str, Any]:
