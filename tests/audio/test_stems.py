@@ -104,6 +104,23 @@ def test_levels_do_not_depend_on_the_window_and_old_plans_on_all(clips: dict[str
     assert ratio == pytest.approx(10 ** (-6 / 20), rel=1e-5)
 
 
+def test_plans_without_a_gain_render_as_they_did(tmp_path: Path) -> None:
+    """By hand: loaded, cut, scaled, faded, added; the length of a part is that of its samples."""
+    odd = noisy(tmp_path, "odd", 0.5003, 8000)  # 4002 samples, of which 8004 are made
+    parts = (Part(odd, 0.2, -3.3), Part(odd, 0.4, -1.2, 0.05), Part(odd, 0.9, 1.0))
+    expected = np.zeros(RATE_HZ)
+    for part in parts:
+        first = round(part.at_s * RATE_HZ)
+        sound = load(part.clip).astype(np.float64)[: RATE_HZ - first] * 10 ** (part.gain_db / 20)
+        fade = round(part.fade_s * RATE_HZ)
+        ramp = (np.arange(fade) + 0.5) / fade
+        sound[:fade] *= ramp
+        sound[-fade:] *= ramp[::-1]
+        expected[first : first + len(sound)] += sound
+    assert np.abs(expected).max() < 1
+    assert render(ScenePlan(parts, 1.0)).tobytes() == expected.astype(np.float32).tobytes()
+
+
 def test_an_old_plan_has_the_key_it_had(clips: dict[str, Clip]) -> None:
     """Keys are in ids of items: what scenes of earlier versions had not is not in their keys."""
     part = Part(Clip(path="a.wav", sha256="ab" * 32, duration_s=1.0), 0.5, -3.0)

@@ -132,15 +132,14 @@ def mixed(plan: ScenePlan, start: int, stop: int, mono: bool) -> NDArray[np.floa
     layout = "mono" if mono and plan.layout in ("mono", *AMBISONIC) else plan.layout
     channels = 1 if layout == "mono" and mono else scene_channels(plan)
     scene = np.zeros((channels, stop - start), np.float64)
-    for number, part in enumerate(plan.parts):
+    for number in range(len(plan.parts)):
         require_inside(plan, number)
         low, high = reach(plan, number, layout)
         low, high = max(low, start), min(high, stop)
         if low >= high:
             continue
         heard = layout if mono or plan.layout != "mono" else "own"
-        own = stem(plan, number, low, high, heard, load)
-        scene[:, low - start : high - start] += own * 10.0 ** (part.gain_db / 20.0)
+        scene[:, low - start : high - start] += stem(plan, number, low, high, heard, load)
     return scene.mean(axis=0, keepdims=True) if mono and channels > 1 else scene
 
 

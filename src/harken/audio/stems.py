@@ -1,4 +1,4 @@
-"""The parts of a scene one by one: each as it is heard in the scene, at unit gain.
+"""The parts of a scene one by one: each as it is heard in the scene.
 
 A short part is decoded and placed as a whole and kept for a while, since it is measured when a
 scene is planned and again when it is rendered. Of a long one only the samples that are asked for
@@ -31,6 +31,9 @@ from harken.errors import AudioError
 
 LONG_S = 30.0
 """Parts over this length, in seconds, are made by the span; shorter ones as a whole."""
+
+SLACK = 2
+"""Samples by which the length of a part is known at most too long before it is decoded."""
 
 MARGIN_S = 0.25
 """What is decoded before and after a span that is resampled, in seconds."""
@@ -82,8 +85,11 @@ def scene_channels(plan: ScenePlan) -> int:
 
 
 def part_length(plan: ScenePlan, part: Part) -> int:
-    """Samples of a part in its scene, at whose end it is cut."""
-    whole = round(duration_s(part.clip) / part.tempo * plan.rate_hz)
+    """Samples of a part in its scene, at whose end it is cut; at most `SLACK` more than it has.
+
+    How many it has depends on the rate of its source, which is known when it is decoded.
+    """
+    whole = round(duration_s(part.clip) / part.tempo * plan.rate_hz) + SLACK
     return max(0, min(whole, round(plan.duration_s * plan.rate_hz) - first_of(plan, part)))
 
 
@@ -95,7 +101,7 @@ def first_of(plan: ScenePlan, part: Part) -> int:
 def dry(
     plan: ScenePlan, part: Part, start: int, stop: int, mono: bool, load: Load
 ) -> NDArray[np.float64]:
-    """Samples start to stop of a part, from its own beginning, with fades, before it is placed.
+    """Samples start to stop of a part, from its own beginning, with its gain and fades, unplaced.
 
     Returns:
         (channels of the source, or 1 if `mono`, stop - start).
@@ -104,19 +110,23 @@ def dry(
     other = part.pitch != 0.0 or part.tempo != 1.0
     if count > LONG_S * rate and not other and part.clip.kind != "noise":
         found = _span(part.clip, rate, start, stop, mono, load)
+        count = min(count, round(duration_s(part.clip) * rate))
     else:
         found = _loaded(part.clip, rate, mono, load)
         found = changed(found, rate, part.pitch, part.tempo) if other else found
+        count = min(count, found.shape[1])
         found = found[:, start:stop]
     sound = np.zeros((found.shape[0], stop - start))
     sound[:, : found.shape[1]] = found
+    sound *= 10.0 ** (part.gain_db / 20.0)
     fade = min(round(part.fade_s * rate), count // 2)
     if fade > 0:
-        head, tail = min(stop, fade), max(start, count - fade)
+        head, tail, end = min(stop, fade), max(start, count - fade), min(stop, count)
         if start < head:
             sound[:, : head - start] *= (np.arange(start, head) + 0.5) / fade
-        if tail < stop:
-            sound[:, tail - start :] *= (count - np.arange(tail, stop) - 0.5) / fade
+        if tail < end:
+            sound[:, tail - start : end - start] *= (count - np.arange(tail, end) - 0.5) / fade
+        sound[:, max(0, end - start) :] = 0.0
     return sound
 
 
@@ -137,7 +147,7 @@ def _span(clip: Clip, rate_hz: int, start: int, stop: int, mono: bool, load: Loa
 def stem(
     plan: ScenePlan, number: int, start: int, stop: int, layout: str, load: Load
 ) -> NDArray[Any]:
-    """What one part adds to samples start to stop of its scene, at unit gain.
+    """What one part adds to samples start to stop of its scene.
 
     Args:
         plan: the scene.
@@ -199,24 +209,25 @@ def _placed(
 ) -> NDArray[Any]:
     """A part with a place: convolved with what the channels hear of an impulse there."""
     lead, size = response_size(plan, layout)
+    unit = replace(part, gain_db=0.0)
+    gain = 10.0 ** (part.gain_db / 20.0)
 
     def sound(a: int, b: int) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = dry(plan, part, a, b, True, load)[0]
+        found: NDArray[np.float64] = dry(plan, unit, a, b, True, load)[0]
         return found
 
     if count > LONG_S * plan.rate_hz:
-        return convolved(plan, part.path, sound, count, (start, stop), layout)
-    own = replace(part, at_s=0.0, gain_db=0.0)
-    known = replace(plan, parts=(own,), gain_db=None, duration_s=0.0)
+        found = convolved(plan, part.path, sound, count, (start, stop), layout).astype(np.float64)
+        return found * gain
+    known = replace(plan, parts=(replace(unit, at_s=0.0),), gain_db=None, duration_s=0.0)
     key = (str(known.to_dict(keys=True)), layout, count)
     whole = _stems.get(key)
     if whole is None:
         whole = convolved(plan, part.path, sound, count, (-lead, count + size - lead), layout)
         _stems.put(key, whole, whole.nbytes)
     low, high = max(start, -lead), min(stop, count + size - lead)
-    if low >= high:
-        return np.zeros((whole.shape[0], stop - start), np.float32)
-    padded: NDArray[Any] = np.pad(
-        whole[:, low + lead : high + lead], ((0, 0), (low - start, stop - high))
-    )
-    return padded
+    found = np.zeros((whole.shape[0], stop - start))
+    if low < high:
+        found[:, low - start : high - start] = whole[:, low + lead : high + lead]
+        found *= gain
+    return found
