@@ -128,7 +128,8 @@ def test_a_model_is_measured_once_and_on_everything(tmp_path: Path) -> None:
     learner = mini(2)
     items: list[Item] = [named(tmp_path, name, 0, 0.2) for name in NAMES[:2]]
     items += [alike(tmp_path, "noise", "clicks"), items[0].with_clips(())]
-    items += [replace(items[1], choices=(), question="Name the sound in the clip.", tags=("word",))]
+    items += [replace(items[1], choices=(), question="Name the sound in the clip.", tags=("word",),
+                      facts=())]  # fmt: skip
     for _ in range(2):
         measure_skills(learner, items, tmp_path / "m", 0)
         done = contents(tmp_path / "m")

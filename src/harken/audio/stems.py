@@ -217,8 +217,9 @@ def _placed(
         return found
 
     if count > LONG_S * plan.rate_hz:
-        found = convolved(plan, part.path, sound, count, (start, stop), layout).astype(np.float64)
-        return found * gain
+        own = convolved(plan, part.path, sound, count, (start, stop), layout).astype(np.float64)
+        own *= gain
+        return own
     known = replace(plan, parts=(replace(unit, at_s=0.0),), gain_db=None, duration_s=0.0)
     key = (str(known.to_dict(keys=True)), layout, count)
     whole = _stems.get(key)
