@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harken.audio.load import duration_s
+from harken.audio.single import duration_s
 from harken.clean.base import HygieneFilter, each
 from harken.errors import AudioError
 from harken.item import Item
