@@ -141,7 +141,11 @@ def test_scenes_are_not_rolled(tmp_path: Path) -> None:
     assert loose(item)
     assert not loose(replace(item, clips=(scene,)))
     assert not loose(replace(item, facts=(ClipFacts((SourceFacts("speech", "one"),)),)))
-    assert not loose(replace(item, facts=(ClipFacts((SourceFacts("sound", "a", onset_s=0.1),)),)))
+    one, two = SourceFacts("sound", "a", onset_s=0.1), SourceFacts("sound", "b", onset_s=0.3)
+    assert loose(replace(item, facts=(ClipFacts((one,)),)))
+    assert not loose(replace(item, facts=(ClipFacts((one, two)),)))
+    when = replace(item, choices=(), answer="a 0.10s to 0.30s", facts=(ClipFacts((one,)),))
+    assert not loose(when)
     assert not loose(replace(item, facts=()))
 
 

@@ -12,16 +12,17 @@ import numpy as np
 
 from harken.item import Item
 from harken.models.engine.features import Array
+from harken.times import written_times
 
 _LONG = 150  # frames (1.5 s) from which a sound is rolled and cropped
 
 
 def loose(item: Item) -> bool:
-    """Whether the time axis does not matter: no speech, no scenes, no times that are known."""
+    """Whether the time axis does not matter: sounds one at a time, and no times in the answer."""
     scene = any(clip.plan is not None and len(clip.plan.parts) > 1 for clip in item.clips)
-    timed = any(one.onset_s is not None for facts in item.facts for one in facts.sources)
+    several = any(len(facts.sources) > 1 for facts in item.facts)
     sounds = bool(item.facts) and all(facts.is_sound for facts in item.facts)
-    return sounds and not scene and not timed
+    return sounds and not scene and not several and not list(written_times(item.answer))
 
 
 def augment(mel: Array, rng: np.random.Generator, *, loose: bool) -> Array:
