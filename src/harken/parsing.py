@@ -34,6 +34,8 @@ csv.field_size_limit(2**31 - 1)
 
 _SPACE = re.compile(r"\s*")
 _SAMPLE = 4096
+_MOST_BRACES = 64
+"""Places of a reply at which an object may begin that are tried."""
 _NUL_SHARE = 4
 """A text of which one character in so many is NUL is UTF-16 without a byte order mark."""
 
@@ -51,6 +53,26 @@ def parse_json(
         return json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def object_within(text: str) -> dict[str, Any] | None:
+    """The first JSON object that stands in a text, such as the reply of a language model.
+
+    Words and code fences around it are passed over, and so are line breaks within its texts. None
+    where there is no whole object.
+    """
+    decoder = json.JSONDecoder(strict=False)
+    at = text.find("{")
+    for _ in range(_MOST_BRACES):
+        if at < 0:
+            break
+        try:
+            value, _end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at = text.find("{", at + 1)
+            continue
+        return value if isinstance(value, dict) else None
+    return None
 
 
 def json_elements(text: str) -> Iterator[tuple[int, Any]]:

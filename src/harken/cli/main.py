@@ -45,6 +45,7 @@ from harken.cli.show import show
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.train import train
+from harken.cli.write import write
 
 Plugins = Annotated[
     list[str] | None,
@@ -72,6 +73,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "synth": synth,
     "scene": scene,
     "clean": clean,
+    "write": write,
     "curate": curate,
     "show": show,
     "explain": explain,
@@ -101,7 +103,7 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 
 RESUMED = (
-    *("demo", "starter", "synth", "scene", "clean", "curate", "features"),
+    *("demo", "starter", "synth", "scene", "clean", "write", "curate", "features"),
     *("train", "effect", "eval"),
 )
 """Commands that, run again with the same output, go on where they stopped."""

@@ -16,6 +16,8 @@ REGISTRIES = {
     "layouts": "harken.corpora.read:LAYOUTS",
     "formats": "harken.shards.formats.load:FORMATS",
     "families": "harken.synth.make:FAMILIES",
+    "writers": "harken.synth.writers.load:WRITERS",
+    "writing_tasks": "harken.synth.writing.load:TASKS",
     "models": "harken.models.load:MODELS",
     "released": "harken.models.released:RELEASES",
     "filters": "harken.clean.load:FILTERS",

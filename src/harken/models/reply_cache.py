@@ -57,7 +57,7 @@ class ReplyCache:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """One reply a prompt, in order; what is not stored is requested and stored in batches."""
-        keys = [self._key(prompt, sampling) for prompt in prompts]
+        keys = [self.key(prompt, sampling) for prompt in prompts]
         found = {key: reply for key in keys if (reply := self._recall(key)) is not None}
         missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
         self.cached += len(prompts) - len(missing)
@@ -85,6 +85,10 @@ class ReplyCache:
         """Those of `model`; not cached."""
         return self.model.choice_logprobs(prompts)
 
+    def holds(self, prompt: Prompt, sampling: Sampling) -> bool:
+        """Whether the reply is stored, so that the model would not be asked."""
+        return self._recall(self.key(prompt, sampling)) is not None
+
     def report(self) -> dict[str, Any]:
         """Counts so far, and those of the model if it has any."""
         report = capabilities(self.model).report
@@ -99,7 +103,8 @@ class ReplyCache:
         """Sync, and release the folder."""
         self._store.close()
 
-    def _key(self, prompt: Prompt, sampling: Sampling) -> str:
+    def key(self, prompt: Prompt, sampling: Sampling) -> str:
+        """Hash of all that the reply depends on: model, prompt and sampling."""
         parts = [_by_content(p) if isinstance(p, Clip) else p for p in prompt.parts]
         style = asdict(prompt.style)
         asked = [prompt.system, parts, prompt.question, prompt.choices, prompt.order, style]

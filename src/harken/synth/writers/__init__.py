@@ -1,0 +1,1 @@
+"""Writers of texts, one module each: ``grammar``, ``model`` and ``replay`` (see `load`)."""

@@ -1,0 +1,1 @@
+"""What is written: one module a task, each a `harken.synth.writing.base.WritingTask`."""
