@@ -14,10 +14,9 @@ from harken.synth.verify.reading import (
     ONLY_ONE,
     TIMES_OF,
     ReadText,
-    holds,
     within,
 )
-from harken.synth.verify.scene import Scene, said_words
+from harken.synth.verify.scene import Scene
 
 _TOKEN = re.compile(r"[^\W_]+")
 _KINDS_OF = re.compile(r"\b(?:different|distinct|kinds?|types?|sorts?|separate classes)\b")
@@ -27,6 +26,7 @@ _CLIPS = re.compile(r"clips?|recordings?")
 _SMALL = frozenset(
     listed("after of then and the is are in by times clip a an with to be it has have")
 )
+_HOW_OFTEN = re.compile(r"\s*(?:[,.;)]|$|(?:and|then|before|followed|at|from)\b)")
 _SOME_OF = re.compile(r"\s+of\s+(?:them|(?:the\s+)?(?:\w+\s+)?(?:clips|recordings))\b")
 
 
@@ -37,7 +37,7 @@ def count_faults(read: ReadText, scene: Scene, facts: Sequence[ClipFacts]) -> It
     for hit in _TOKEN.finditer(read.bare):
         word = hit.group()
         about = _after(read, hit.end()) if word in AT_LEAST_TWO | ONLY_ONE else None
-        if word in TIMES_OF:
+        if word in TIMES_OF and (word != "once" or _HOW_OFTEN.match(read.bare, hit.end())):
             yield from _times_of(read, scene, hit.start(), TIMES_OF[word])
         elif about is not None:
             count = len(scene.meant(about))
@@ -90,14 +90,9 @@ def _clips_counted(
     """``2 of the 3 clips have rain``: by the one mention or quotation of the sentence."""
     span = next((s for s in read.sentences if s[0] <= start < s[1]), (0, len(read.low)))
     named = [m for m in within(read.mentions, span) if not m.is_speech]
-    quoted = [q for q in read.quotes if span[0] <= q.start < span[1]]
-    if len(named) + len(quoted) != 1:
+    if len(named) != 1:
         return
-    there = [
-        any(m.fits(s) for m in named for s in one.sources)
-        or any(holds(said_words(s), q.words) for q in quoted for s in one.sources)
-        for one in facts
-    ]
+    there = [any(named[0].fits(source) for source in one.sources) for one in facts]
     if sum(there) != value:
         yield TextFault("count", f"it says {value} of the clips, and it is {sum(there)}")
 

@@ -12,21 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harken.ask import words as w
-from harken.ask.negation import denied_after, denied_before
 from harken.facts import ClipFacts
 from harken.synth.verify.counted import count_faults
 from harken.synth.verify.faults import TextFault
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.verify.ordered import order_faults
-from harken.synth.verify.reading import ReadText, holds, read_text
-from harken.synth.verify.scene import Scene, said_words
+from harken.synth.verify.reading import ReadText, read_text
+from harken.synth.verify.scene import Scene
+from harken.synth.verify.spoken import said_words
 from harken.synth.verify.timed import time_faults
 
 TIME_TOLERANCE_S = 0.25
 """How far a stated time may be from the fact, in seconds."""
 
 _COMPARED = re.compile(r"\b(?:same|different|alike|identical|one (?:voice|person|speaker))\b")
-_LIST = re.compile(r"[\s,]*(?:or|nor|and)?\s*")
 _NONE_OF = re.compile(r"\b(?:0|zero|none) of\b")
 _WEIGHING = re.compile(
     r"\b(?:options?|choices?|candidates?|whether|could|might|may|between|asks?|asked|ruled? out"
@@ -60,9 +59,11 @@ def description_faults(
     Clips that the text numbers ("clip 2: rain") are compared with their own facts, all others with
     those of all clips together.
     """
-    read = read_text(text, lexicon)
+    spoken = [said_words(source) for one in facts for source in one.sources]
+    options = [w.words(name) for name in rules.named] if any(spoken) else []
+    read = read_text(text, lexicon, [words for words in (*spoken, *options) if words])
     scene = Scene(facts, read)
-    faults = [*_label_faults(read, scene, rules), *_quote_faults(read, scene, rules)]
+    faults = [*_label_faults(read, scene, rules)]
     faults += count_faults(read, scene, facts)
     faults += time_faults(read, scene, rules.tolerance_s)
     faults += order_faults(read, scene.positioned, scene.placed_front)
@@ -77,38 +78,15 @@ def _label_faults(read: ReadText, scene: Scene, rules: TextRules) -> Iterator[Te
     for one in read.mentions:
         name = read.low[one.start : one.end]
         there = scene.meant(one)
-        none = _denied_count(read, one.start)
+        denied = one.denied or _denied_count(read, one.start)
         compared = one.is_speech and _COMPARED.search(_sentence(read, one.start))
-        if (one.denied or none) and there and not compared:
+        option = any(one.names(named) for named in rules.named)
+        if denied and there and not compared:
             yield TextFault("label", f"it says that {name!r} is not there, and it is")
-        weighed = any(one.names(option) for option in rules.named) and _weighs(read, one.start)
-        if not (one.denied or none or there or weighed):
-            yield TextFault("label", f"{name!r} is not in the clip")
-
-
-def _quote_faults(read: ReadText, scene: Scene, rules: TextRules) -> Iterator[TextFault]:
-    denied = False
-    for k, quote in enumerate(read.quotes):
-        before = read.quotes[k - 1].end if k else 0
-        joined = denied and re.fullmatch(
-            r"[\s,]*(?:or|nor|and)?\s*", read.low[before : quote.start]
-        )
-        denied = (
-            bool(joined)
-            or _denied_count(read, quote.start)
-            or denied_before(re.split(r"[.;:]", read.low[: quote.start])[-1])
-        )
-        speech = [s for s in scene.sources(scene.clip_at(quote.start)) if s.kind == "speech"]
-        there = any(holds(said_words(source), quote.words) for source in speech)
-        named = any(holds(w.words(name), quote.words) for name in rules.named)
-        if there or (named and (denied or _denied_later(read, quote.end))):
+        if there or (denied and (option or not one.said)) or (option and _weighs(read, one.start)):
             continue
-        if not (named and _weighs(read, quote.start)):
-            yield TextFault("label", f"nobody says {' '.join(quote.words)!r}")
-
-
-def _denied_later(read: ReadText, end: int) -> bool:
-    return denied_after(re.split(r"[.;:,]", read.low[end:])[0], bounded=False)
+        what = f"nobody says {' '.join(one.said)!r}" if one.said else f"{name!r} is not in the clip"
+        yield TextFault("label", what)
 
 
 def _sentence(read: ReadText, place: int) -> str:
@@ -130,8 +108,5 @@ def _weighs(read: ReadText, place: int) -> bool:
 def _missing(read: ReadText, scene: Scene) -> Iterator[TextFault]:
     for source in dict.fromkeys(scene.front(None)):
         named = any(one.fits(source) for one in read.mentions if not one.denied)
-        quoted = source.kind == "speech" and any(
-            holds(said_words(source), quote.words) for quote in read.quotes
-        )
-        if not (named or quoted):
+        if not named:
             yield TextFault("missing", f"{source.name or source.kind!r} is not mentioned")

@@ -16,6 +16,7 @@ from harken.ask import words as w
 from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
 from harken.ask.words import listed
 from harken.facts import SourceFacts
+from harken.synth.verify.spoken import holds, said_words
 from harken.synth.verify.synonyms import CONCEPTS, GENERIC, MUSIC, SEX, SPEECH
 from harken.synth.vocabulary import stem
 
@@ -39,6 +40,7 @@ class NameMention:
         roots: roots of the words that name it.
         concepts: phrases of `CONCEPTS` that it means.
         denied: the words around it say that it is not there.
+        said: the words of a quotation, for a mention of who says them; else empty.
     """
 
     start: int
@@ -46,6 +48,7 @@ class NameMention:
     roots: frozenset[str]
     concepts: frozenset[str]
     denied: bool = False
+    said: tuple[str, ...] = ()
 
     @property
     def is_speech(self) -> bool:
@@ -53,11 +56,15 @@ class NameMention:
         return self.concepts == frozenset([_SPEECH])
 
     def means(self, other: NameMention) -> bool:
-        """Whether both may name one sound."""
+        """Whether both may name one sound, or quote the same."""
+        if self.said or other.said:
+            return self.said == other.said
         return _alike(self.roots, self.concepts, other.roots, other.concepts)
 
     def fits(self, source: SourceFacts) -> bool:
         """Whether it names this source."""
+        if self.said:
+            return holds(said_words(source), self.said)
         if _SPEECH in self.concepts and source.kind == "speech":
             return True
         if _MUSIC in self.concepts and source.kind == "music":
@@ -68,6 +75,8 @@ class NameMention:
 
     def names(self, label: str) -> bool:
         """Whether it names what this label names."""
+        if self.said:
+            return holds(w.words(label), self.said)
         return any(_alike(self.roots, self.concepts, *part) for part in name_parts(label))
 
 

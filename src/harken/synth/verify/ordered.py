@@ -28,8 +28,8 @@ _EARLIER = re.compile(
     r"|ahead of|earlier than|until)\b|->|→"
 )
 _LATER = re.compile(
-    r"\b(?:after(?! (?:that|which|this|it)\b)|follows?|following|preceded by|later than"
-    r"|succeeds?|comes? after)\b"
+    r"\b(?:after(?! (?:that|which|this|it)\b)|follows?(?!\s*(?:[,.;]|and\b))|following"
+    r"|preceded by|later than|succeeds?|comes? after)\b"
 )
 _TOGETHER = re.compile(
     r"\b(?:while|at the same time(?: as)?|simultaneous(?:ly)?|overlap(?:s|ping)?(?: with)?"
@@ -43,6 +43,7 @@ _OPENS = re.compile(
 _FRONTED = re.compile(
     r"[\s\"'(-]*(?:(?:just|right|shortly|immediately)\s+)?(after|before|following)\s"
 )
+_FOLLOWS = re.compile(r"\s+(?:then\s+|soon\s+)?follows?\s*(?:[,.;]|and\b|$)")
 _FIRST = re.compile(
     r"\b(?:first|firstly|begins? with|starts? with|beginning with|starting with|opens? with"
     r"|initially|earliest|at the (?:start|beginning))\b"
@@ -66,7 +67,8 @@ def order_faults(read: ReadText, positioned: Positioned, front: Positioned) -> I
         if not own:
             continue
         head = read.bare[span[0] : own[0].start]
-        if last is not None and _OPENS.match(head):
+        follows = _FOLLOWS.match(read.bare, own[0].end)
+        if last is not None and (_OPENS.match(head) or follows):
             yield from _fault(read, last, own[0], positioned)
         fronted = _FRONTED.match(head)
         if fronted and len(own) > 1 and re.search(r",", read.bare[own[0].end : own[1].start]):
@@ -104,6 +106,7 @@ def _ends(
     for k, one in enumerate(own):
         start = own[k - 1].end if k else span[0]
         before = _BREAK.split(read.bare[start : one.start])[-1]
+        before = before.rpartition(",")[2] if k else before
         after = read.bare[one.end : own[k + 1].start if k + 1 < len(own) else span[1]]
         alone = _AFFIRMS_ALONE.match(re.split(r"[,;.:]", after)[0])
         first = bool(_FIRST.search(before)) or bool(alone and _FIRST.search(alone.group()))

@@ -7,10 +7,11 @@ are blanked out where other rules look: a spoken "seven" is no number and "2.5 s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from harken.ask import words as w
+from harken.ask.negation import denied_after, denied_before
 from harken.ask.words import listed
 from harken.synth.verify.lexicon import Lexicon, NameMention
 
@@ -50,6 +51,11 @@ _START_BEFORE = re.compile(
     rf"{_ABOUT}$"
 )
 _QUOTE = re.compile(r'"([^"]{1,600})"')
+_SAYS = re.compile(
+    r"\b(?:say|says|saying|said|words?|speaks?|spoken|utters?|sentence|phrase|reads?)[\s:,]*$"
+)
+_OWN = re.compile(r"[\s,:]*(?:(?:the|a|an|that|words?|sentence)\s+)*")
+_LIST = re.compile(r"[\s,]*(?:or|nor|and)?\s*")
 _CLIP = re.compile(
     rf"\b(?:clip|recording|audio)\s*#?(\d+|{_NUMBER_WORD})\b"
     r"|\b(first|second|third|fourth|fifth|last)\s+(?:clip|recording)\b"
@@ -100,8 +106,8 @@ class ReadText:
     Attributes:
         low: the folded text.
         bare: the same with quotations of speech and with times blanked; places are those of `low`.
-        mentions: sounds named, in order; those in quotations of a name too.
-        quotes: what is quoted and is no name of a sound.
+        mentions: sounds named and voices quoted, in order.
+        quotes: what is quoted of speech.
         times, numbers: times, and whole numbers that are no part of a time or of a clip's number.
         clips: (place, number of the clip from 1, or -1 for the last).
         sentences: (start, end) of each.
@@ -117,22 +123,29 @@ class ReadText:
     sentences: tuple[tuple[int, int], ...]
 
 
-def read_text(text: str, lexicon: Lexicon) -> ReadText:
-    """What `text` states, by the names in `lexicon`."""
+def read_text(
+    text: str, lexicon: Lexicon, spoken: Collection[tuple[str, ...]] | None = ()
+) -> ReadText:
+    """What `text` states, by the names in `lexicon`.
+
+    A quotation is of speech unless it is the name of a sound. One that is a name is of speech too
+    after "says" and the like, and where its words are among the `spoken`; None: all are of speech.
+    """
     low = _SPELT.sub(lambda m: str(COUNTS[m.group(1)]), w.fold(text))
     quotes, bare = [], low
     for hit in _QUOTE.finditer(low):
-        inside = hit.group(1)
-        if not _is_name(inside, lexicon):
-            quotes.append(QuoteStated(hit.start(), hit.end(), tuple(w.WORD.findall(inside))))
+        words = tuple(w.WORD.findall(hit.group(1)))
+        of_speech = spoken is None or words in spoken or _SAYS.search(low, 0, hit.start())
+        if of_speech or not _is_name(hit.group(1), lexicon):
+            quotes.append(QuoteStated(hit.start(), hit.end(), words))
             bare = _blanked(bare, hit.start(), hit.end())
     times = _times(bare)
     for time in times:
         bare = _blanked(bare, time.start, time.end)
     clips, plain = [], bare
-    for hit in _CLIP.finditer(bare):
-        clips.append((hit.start(), _clip_number(hit)))
-        plain = _blanked(plain, hit.start(), hit.end())
+    for clip in _CLIP.finditer(bare):
+        clips.append((clip.start(), _clip_number(clip)))
+        plain = _blanked(plain, clip.start(), clip.end())
     numbers = [
         NumberStated(m.start(), m.end(), int(m.group(1)) if m.group(1) else COUNTS[m.group(2)])
         for m in _NUMBER.finditer(plain)
@@ -140,7 +153,7 @@ def read_text(text: str, lexicon: Lexicon) -> ReadText:
     return ReadText(
         low,
         bare,
-        tuple(lexicon.mentions(bare)),
+        tuple(_with_quotes(lexicon.mentions(bare), quotes, low)),
         tuple(quotes),
         tuple(times),
         tuple(numbers),
@@ -149,17 +162,31 @@ def read_text(text: str, lexicon: Lexicon) -> ReadText:
     )
 
 
+def _with_quotes(
+    mentions: Sequence[NameMention], quotes: Sequence[QuoteStated], low: str
+) -> list[NameMention]:
+    """The mentions and the quotations as one list; a voice right before a quotation is its own."""
+    found = list(mentions)
+    denied = False
+    for k, quote in enumerate(quotes):
+        start = quote.start
+        before = [one for one in found if one.end <= start]
+        while before and before[-1].is_speech and _OWN.fullmatch(low, before[-1].end, start):
+            start = before[-1].start
+            found.remove(before.pop())
+        joined = denied and _LIST.fullmatch(low, quotes[k - 1].end, quote.start)
+        clause = re.split(r"[.;:]", low[: quote.start])[-1]
+        after = re.split(r'[.;:,"]', low[quote.end :])[0]
+        denied = bool(joined) or denied_before(clause) or denied_after(after, bounded=False)
+        none: frozenset[str] = frozenset()
+        found.append(NameMention(start, quote.end, none, none, denied, quote.words))
+        found.sort(key=lambda one: one.start)
+    return found
+
+
 def within(things: Iterable[NameMention], span: tuple[int, int]) -> list[NameMention]:
     """The mentions that begin in a span."""
     return [one for one in things if span[0] <= one.start < span[1]]
-
-
-def holds(words: Sequence[str], part: Sequence[str]) -> bool:
-    """Whether `part` stands in `words` as it is, one word after the other; empty parts do not."""
-    n = len(part)
-    return bool(n) and any(
-        tuple(words[i : i + n]) == tuple(part) for i in range(len(words) - n + 1)
-    )
 
 
 def _is_name(text: str, lexicon: Lexicon) -> bool:

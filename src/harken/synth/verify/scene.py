@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harken.ask import words as w
 from harken.facts import ClipFacts, SourceFacts
 from harken.synth.verify.lexicon import NameMention
 from harken.synth.verify.reading import ReadText
@@ -78,8 +77,3 @@ class Scene:
             if clip is None or i == clip
             for source in facts.front
         ]
-
-
-def said_words(source: SourceFacts) -> tuple[str, ...]:
-    """What a source of speech says, as folded words."""
-    return w.words(source.transcript or "") or w.words(source.label or "")

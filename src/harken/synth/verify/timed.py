@@ -16,6 +16,7 @@ _SPLIT = re.compile(
     r",|;|:|\(|\)|\bthen\b|\bfollowed by\b|\bwhile\b|\band\b|\bbefore\b|\bbut\b|\bafter which\b"
 )
 _OF_CLIP = re.compile(r"\b(?:clip|recording|audio|scene|in total|altogether|overall)\b")
+_ITS_LENGTH = re.compile(r"[\s-]*(?:long\s+)?(?:clip|recording|audio|scene)\b")
 _AGAIN = re.compile(r"\s*(?:and\s+)?(?:again|once more|another time|a second time)\b")
 
 
@@ -60,6 +61,9 @@ def paired(
     times_first = bool(times and own and times[0].start < own[0].start)
     found: list[tuple[TimeStated, NameMention | None]] = []
     for time in times:
+        if _ITS_LENGTH.match(bare, time.end):
+            found.append((time, None))
+            continue
         clause = next((c for c in clauses if c[0] <= time.start < c[1]), span)
         inside = within(own, clause)
         ahead = [one for one in own if one.start > time.start]

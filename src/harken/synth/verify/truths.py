@@ -15,8 +15,8 @@ from harken.facts import ClipFacts, SourceFacts
 from harken.item import Item
 from harken.synth.verify.faults import TextFault
 from harken.synth.verify.lexicon import Lexicon, NameMention
-from harken.synth.verify.reading import COUNTS, holds, read_text
-from harken.synth.verify.scene import said_words
+from harken.synth.verify.reading import COUNTS, read_text
+from harken.synth.verify.spoken import holds, said_words
 
 _YES_NO: dict[tuple[str, ...], bool] = {("yes",): True, ("no",): False}
 _SAME = {"same-sound": "label", "same-word": "said", "same-speaker": "speaker"}
@@ -158,16 +158,13 @@ _RULES: dict[str, Rule] = {
 
 def _asked(item: Item, lexicon: Lexicon) -> Callable[[ClipFacts], bool] | None:
     """Whether a clip has what the question asks about; None if that is not found in the wording."""
-    read = read_text(item.question, lexicon)
     speech = all(facts.is_speech for facts in item.facts)
-    if speech and read.quotes:
-        said = read.quotes[0].words
-        return lambda facts: any(holds(said_words(s), said) for s in facts.front)
+    read = read_text(item.question, lexicon, None if speech else ())
     named = [one for one in read.mentions if not one.is_speech]
-    if named:
-        asked: NameMention = named[0]
-        return lambda facts: any(asked.fits(source) for source in facts.sources)
-    return None
+    if not named:
+        return None
+    asked: NameMention = named[0]
+    return lambda facts: any(asked.fits(source) for source in facts.sources)
 
 
 def _is_there(text: str, facts: Sequence[ClipFacts], lexicon: Lexicon) -> bool:

@@ -12,7 +12,8 @@ from harken.item import Item
 from harken.synth.tables import COMMON
 from harken.synth.verify.faults import TextFault
 from harken.synth.verify.lexicon import Lexicon, NameMention
-from harken.synth.verify.reading import ReadText, holds, read_text
+from harken.synth.verify.reading import ReadText, read_text
+from harken.synth.verify.spoken import holds
 
 LONGEST = 400
 """Most characters of a question."""
@@ -147,10 +148,10 @@ def _blank(read: ReadText) -> str:
 
 def _named(old: ReadText, new: ReadText) -> Iterator[TextFault]:
     for one in old.mentions:
-        if not one.is_speech and not any(one.means(other) for other in new.mentions):
+        if not (one.is_speech or one.said) and not any(one.means(other) for other in new.mentions):
             yield TextFault("missing", f"{old.low[one.start : one.end]!r} is not mentioned")
     for one in new.mentions:
-        if one.is_speech:
+        if one.is_speech or one.said:
             continue
         if not any(one.means(other) for other in old.mentions):
             yield TextFault("label", f"{new.low[one.start : one.end]!r} is not in the original")
