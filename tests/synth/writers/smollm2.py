@@ -1,7 +1,7 @@
 """SmolLM2-135M-Instruct as a writer: how many of its texts are accepted, and why others are not.
 
-`python tests/synth/writers/smollm2.py [COUNT] [TASK]` prints the counts. The language model is
-opened through a composed model with a small encoder, which text does not use.
+`PYTHONPATH=tests/synth python tests/synth/writers/smollm2.py [COUNT] [TASK]` prints the counts. The
+language model is opened through a composed model; its encoder is not used for text.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from labelled_sounds import world
 

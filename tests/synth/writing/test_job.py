@@ -1,4 +1,4 @@
-"""The job of writing: what is accepted is true, nothing is asked twice, and reruns give one result."""
+"""The job of writing: what is accepted is true, nothing is asked twice, reruns give one result."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from harken.synth.verify.described import TextRules, description_faults
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.writing.base import WriterSettings
 from harken.synth.writing.job import WriteJob, plan, write_texts
+from harken.synth.writing.phrasing import facts_text
 from harken.synth.writing.rounds import RoundSettings
 from made_items import contents
 
-ITEMS = of("first", "identify", "order", n=14)
+DRAWN = [item for item in of("first", "order", n=30) if len(item.clips) == 1]
+ITEMS = list({facts_text(item.facts): item for item in DRAWN}.values())  # no two prompts are alike
 CAPTIONS = WriteJob(task="caption-short")
 
 

@@ -14,12 +14,12 @@ from harken.synth.writing.load import TASKS
 from harken.synth.writing.templates import read_template
 
 KNOWN = {
-    "reword/1": "9d41f4f5b0c6910a",
-    "caption_short/1": "edf5eaef8eaed933",
-    "caption_dense/1": "a1108f18fa6f580f",
-    "reasoning/1": "b2e40d13d0761c4b",
-    "answer/1": "aa2c1de4c30ae63d",
-    "critic/1": "1389929656dc08ab",
+    "reword/1": "e1178e5134b5d873",
+    "caption_short/1": "50c2cff0d6512db1",
+    "caption_dense/1": "c226ac2bc5fe9e50",
+    "reasoning/1": "513aa40917192f69",
+    "answer/1": "5de7b343235b5126",
+    "critic/1": "cba2333f8178d76f",
 }
 """Name and version -> hash of the texts; a changed template gets a new version and a new line."""
 

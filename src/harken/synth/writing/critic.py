@@ -17,13 +17,13 @@ from harken.ask.parse import answer_text
 from harken.item import Item
 from harken.models.base import Reply
 from harken.parsing import object_within
-from harken.synth.verify.described import TextRules, description_faults
+from harken.synth.verify.described import description_faults
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.verify.truths import truth_faults
 from harken.synth.writers.model import ModelWriter
 from harken.synth.writing.base import Fields, WriteRequest
 from harken.synth.writing.tasks.questions import conclusion, names_answer, question_material
-from harken.synth.writing.tasks.reasoning import structured
+from harken.synth.writing.tasks.reasoning import reason, structured, weighing
 from harken.synth.writing.templates import read_template
 
 GRADES = ("consistency", "options", "fluency", "structured", "distilled")
@@ -168,17 +168,11 @@ def verdict_of(reply: Reply, request: str) -> Verdict:
 
 
 def _by_rules(item: Item, fields: Fields, lexicon: Lexicon) -> Verdict:
-    rules = TextRules(named=tuple(choice for choice in item.choices if choice != item.answer))
     ends = [
         names_answer(item, conclusion(fields[name]), lexicon) for name in ("selection", "short")
     ]
     audio = description_faults(fields["audio"], item.facts, lexicon)
-    short = description_faults(
-        fields["short"].strip().removesuffix(conclusion(fields["short"])),
-        item.facts,
-        lexicon,
-        rules,
-    )
+    short = description_faults(reason(fields["short"]), item.facts, lexicon, weighing(item))
     flaws = {
         "consistency": ends.count(False),
         "options": len(truth_faults(item, lexicon)),

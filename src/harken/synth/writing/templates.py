@@ -20,7 +20,7 @@ from harken.synth.writing.base import WriteRequest
 
 AGAIN = """
 
-You wrote this before:
+In attempt $attempt you wrote this:
 $rejected
 It was rejected: $reasons
 Write it again without these faults, in the same form."""
@@ -57,7 +57,9 @@ class PromptTemplate:
         """The prompt about an item; clips are not shown, facts stand in their place."""
         text = Template(self.body).substitute(values)
         if request.rejected or request.reasons:
-            text += Template(AGAIN).substitute(rejected=request.rejected, reasons=request.reasons)
+            text += Template(AGAIN).substitute(
+                attempt=request.round - 1, rejected=request.rejected, reasons=request.reasons
+            )
         style = PromptStyle(letters=False)
         return Prompt((text,), text, style=style, item_id=request.item.id, system=self.system)
 

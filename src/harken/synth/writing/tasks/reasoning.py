@@ -143,17 +143,22 @@ _SELECTIONS: dict[str, Callable[[Item], tuple[str, str]]] = {
 def check(item: Item, fields: Fields, lexicon: Lexicon) -> list[TextFault]:
     """All parts are there, say only what is heard, and both forms end in the answer."""
     faults = empty(fields, FIELDS)
-    weighed = tuple(name for name in (*item.choices, asked_about(item)) if name != item.answer)
     faults += description_faults(fields["audio"], item.facts, lexicon)
-    rules = TextRules(named=tuple(filter(None, weighed)))
+    rules = weighing(item)
     for name in ("selection", "short"):
-        faults += description_faults(_reason(fields[name]), item.facts, lexicon, rules)
+        faults += description_faults(reason(fields[name]), item.facts, lexicon, rules)
         if not names_answer(item, conclusion(fields[name]), lexicon):
             faults.append(TextFault("answer", f"{name} does not end in {item.answer!r}"))
     return list(dict.fromkeys(faults)) or truth(item, lexicon)
 
 
-def _reason(text: str) -> str:
+def weighing(item: Item) -> TextRules:
+    """Rules of a text that weighs the options, and names what is asked about."""
+    names = (*item.choices, asked_about(item))
+    return TextRules(named=tuple(name for name in names if name and name != item.answer))
+
+
+def reason(text: str) -> str:
     """A text without its last sentence, which states the answer and nothing that is heard."""
     end = conclusion(text)
     return text.strip().removesuffix(end)
