@@ -87,6 +87,11 @@ COMMANDS: dict[str, list[str]] = {
         "clean items -o mended --filter position?mend=true --filter longest?mend=true --seed 1",
     ],
     "mix": ["mix curated/undecided=2 curated/dropped=1 -o mixed --order clips --parts 2 --json"],
+    "write": [
+        "write items -o reworded --limit 30 --json",
+        "write items -o captions --task caption-short --limit 30",
+        "write items -o reasoned --task reasoning --limit 30 --json",
+    ],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""
 
@@ -100,7 +105,7 @@ NOT_RUN = {
 }
 QUICK = ("scan", "synth", "scene", "show", "curate", "eval", "rescore", "report", "compare",
          "check", "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
-         "mix")  # fmt: skip
+         "mix", "write")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them
 
 DRIVER = """
