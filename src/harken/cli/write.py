@@ -70,8 +70,7 @@ def write(
     from harken.models.base import Sampling
     from harken.progress import note
     from harken.synth.writing.base import WriterSettings
-    from harken.synth.writing.job import WriteJob, write_texts
-    from harken.synth.writing.job import plan as planned
+    from harken.synth.writing.job import WriteJob, plan_of, write_texts
     from harken.synth.writing.rounds import RoundSettings
 
     sampling = Sampling(max_tokens, temperature=temperature, seed=seed)
@@ -84,7 +83,7 @@ def write(
     )
     items = read_split(dataset, split, limit, audio_root)
     if plan:
-        found = planned(items, job)
+        found = plan_of(items, job)
         finish({"plan": found.to_dict()}, plan_text(found, job.task, job.writer), as_json)
         return
     if out is None:

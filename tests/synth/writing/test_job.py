@@ -17,7 +17,7 @@ from harken.shards.read import read_items
 from harken.synth.verify.described import TextRules, description_faults
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.writing.base import WriterSettings
-from harken.synth.writing.job import WriteJob, plan, write_texts
+from harken.synth.writing.job import WriteJob, plan_of, write_texts
 from harken.synth.writing.phrasing import facts_text
 from harken.synth.writing.rounds import RoundSettings
 from made_items import contents
@@ -122,13 +122,13 @@ def test_the_grammar_writes_every_task_with_one_result_a_seed(tmp_path: Path, ta
 
 def test_a_plan_counts_and_asks_nothing() -> None:
     job = replace(CAPTIONS, writer="openai:m@http://127.0.0.1:9/v1")
-    found = plan([*ITEMS, *of("count", n=5), ITEMS[0]], job)
+    found = plan_of([*ITEMS, *of("count", n=5), ITEMS[0]], job)
     assert len(found.items) < len(ITEMS) + 1
     assert found.left_out["captions are of one clip"] >= 5
     assert found.left_out["the same is written already"] >= 1
     assert (found.least, found.most) == (len(found.items), 3 * len(found.items))
     assert found.tokens > 20 * len(found.items)
-    assert plan(ITEMS, CAPTIONS).most == 0
+    assert plan_of(ITEMS, CAPTIONS).most == 0
 
 
 def test_nothing_to_write_and_wrong_names_are_told(tmp_path: Path) -> None:

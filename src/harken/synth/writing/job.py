@@ -117,7 +117,7 @@ def write_texts(
     task, known = TASKS.get(job.task), list(items)
     lexicon = Lexicon(name for item in known for name in names_of(item))
     with closing(_writer(job, out)) as writer, closing(_critic(job, task, out)) as critic:
-        planned = plan(known, job, task, writer)
+        planned = plan_of(known, job, task, writer)
         if started is not None:
             started(planned)
         if not planned.items:
@@ -142,7 +142,7 @@ def write_texts(
     return {"plan": planned.to_dict(), **made, **summary, "requests": asked}
 
 
-def plan(
+def plan_of(
     items: Sequence[Item],
     job: WriteJob,
     task: WritingTask | None = None,
