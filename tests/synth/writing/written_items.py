@@ -46,7 +46,7 @@ class Liar(Standin):
 
     def _text(self, words: str, lie: str) -> str:
         names = re.findall(r"- .*?sound: (.+)|- .*?music: (.+)|says (\".+?\")", words)
-        heard = ["a voice" if c else f'the sound "{a or b}"' for a, b, c in names]
+        heard = [f"someone saying {c}" if c else f'the sound "{a or b}"' for a, b, c in names]
         if lie == "label":
             heard[0] = "a violin"
         if lie == "order":
