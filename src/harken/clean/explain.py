@@ -27,8 +27,8 @@ _MOST_FOLLOWED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an item is.
+class StoredItem:
+    """An item, and where it is stored.
 
     Attributes:
         folder: the dataset's folder, or the file.
@@ -58,9 +58,9 @@ class Descent:
     """
 
     id: str
-    places: tuple[Place, ...]
-    made_of: dict[str, tuple[Place, ...]]
-    named_by: dict[str, tuple[Place, ...]]
+    places: tuple[StoredItem, ...]
+    made_of: dict[str, tuple[StoredItem, ...]]
+    named_by: dict[str, tuple[StoredItem, ...]]
     not_found: tuple[str, ...] = ()
     more: int = 0
 
@@ -135,9 +135,9 @@ def _descent(
     shown = heirs[:_MOST_FOLLOWED]
     opened: dict[int, Dataset | dict[str, Item]] = {}
 
-    def places(name: str) -> tuple[Place, ...]:
+    def places(name: str) -> tuple[StoredItem, ...]:
         return tuple(
-            Place(str(sources[number]), _item(sources[number], name, opened, number))
+            StoredItem(str(sources[number]), _item(sources[number], name, opened, number))
             for number in held.get(name, ())
         )
 
