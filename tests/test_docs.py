@@ -39,7 +39,7 @@ NOT_HERE = {
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
     r"^harken chat": "asks for questions on a terminal",
-    r"harken-small": "needs the folder of a released model",
+    r"harken-small": "needs pretrained weights",
     r"^harken explain ID": "needs an id: test_explain.py runs it",
     r"^harken demo|/harken demo": "takes a minute: test_the_demo_of_the_readme runs it",
 }

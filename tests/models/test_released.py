@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -13,9 +14,11 @@ from release_folder import BASES, released, shelf, trained
 from safetensors.torch import load_file, save_file
 
 from harken.ask.prompt import make_prompt
+from harken.audio.clip import Clip
 from harken.errors import ConfigError, ModelError
 from harken.hashing import sealed
-from harken.models.base import MODEL_FILE, Sampling
+from harken.item import Item
+from harken.models.base import MODEL_FILE, Sampling, style_of
 from harken.models.composed import base_samples
 from harken.models.composed.model import WEIGHTS_FILE, ComposedModel
 from harken.models.learner import load_learner, saved_dtype
@@ -259,3 +262,28 @@ def test_differences_are_relative_to_each_tensor() -> None:
     assert base_samples.difference(known, near) == pytest.approx(0.1)
     assert base_samples.difference(known, {"a": near["a"]}) == float("inf")
     assert base_samples.difference(known, {**near, "b": torch.ones(2)}) == float("inf")
+
+
+_PARTS = ("whisper-base", "smollm2-135m-instruct")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all((Path(os.environ.get("HARKEN_WEIGHTS", "")) / name).is_dir() for name in _PARTS),
+    reason="needs HARKEN_WEIGHTS with whisper-base and smollm2-135m-instruct",
+)
+def test_harken_small_hears_digits_of_a_speaker_it_was_not_trained_on(
+    corpora_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MODELS_FOLDER, raising=False)
+    model = load_model("harken-small")
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    asked = [
+        Item("Transcribe the speech in the clip.", word, clips=(Clip(path=str(path)),))
+        for digit, word in enumerate(words)
+        for path in sorted((corpora_root / "fsdd" / "recordings").glob(f"{digit}_theo_[0-2].wav"))
+    ]
+    replies = model.generate([make_prompt(item, style_of(model)) for item in asked], Sampling(4))
+    said = [reply.text.strip(" .").lower() for reply in replies]
+    right = sum(text == item.answer for text, item in zip(said, asked, strict=True))
+    assert len(asked) == 30 and right >= 21, said  # chance is 3
