@@ -164,8 +164,10 @@ def test_artefacts_are_known_by_the_files_that_mark_them() -> None:
     from harken.models.base import MODEL_FILE
     from harken.runs import FIRST
     from harken.shards.info import MARKER
+    from harken.synth.scenes.write import MARKER as SCENES
 
-    assert set(ARTEFACTS.values()) == {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER}
+    known = {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER, SCENES}
+    assert set(ARTEFACTS.values()) == known
 
 
 @pytest.mark.parametrize("name", ["new", "new/deeper/still", ".", "here"])

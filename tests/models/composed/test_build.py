@@ -99,8 +99,8 @@ def test_pretrained_parts_are_composed(encoder_kind: str, lm_kind: str, tmp_path
     items = [
         named(tmp_path, "noise", seconds=0.31),
         alike(tmp_path, "noise", "low tone"),
-        replace(named(tmp_path, "noise"), clips=(silence(1.3),)),
-        replace(named(tmp_path, "noise"), clips=()),
+        replace(named(tmp_path, "noise"), facts=(), clips=(silence(1.3),)),
+        replace(named(tmp_path, "noise"), facts=(), clips=()),
     ]
     prompts = [make_prompt(item, learner.style) for item in items]
     answers = [prompt.targets[0] for prompt in prompts]
@@ -137,7 +137,7 @@ def test_whisper_frames_equal_those_of_its_own_extractor(tmp_path: Path) -> None
 
 def test_whisper_refuses_clips_it_would_truncate(tmp_path: Path) -> None:
     learner = compose_pretrained(*folders(tmp_path, "whisper", "qwen2"))
-    item = replace(named(tmp_path, "noise"), clips=(silence(3.5),))
+    item = replace(named(tmp_path, "noise"), facts=(), clips=(silence(3.5),))
     with pytest.raises(ModelError, match=r"3\.50 s long.*at most 3 s"):
         learner.tokenize(make_prompt(item, learner.style))
 

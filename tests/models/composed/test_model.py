@@ -32,9 +32,11 @@ def prompts_of(learner: ComposedModel, folder: Path) -> list[Prompt]:
         named(folder, "noise", seconds=0.3),
         alike(folder, "low tone", "clicks"),
         named(folder, "high tone", seconds=1.7),
-        replace(named(folder, "noise"), clips=()),
-        replace(named(folder, "noise"), clips=(silence(0.9),)),
-        replace(alike(folder, "low tone", "clicks"), clips=(sound(folder, "noise", 0.05),) * 5),
+        replace(named(folder, "noise"), facts=(), clips=()),
+        replace(named(folder, "noise"), facts=(), clips=(silence(0.9),)),
+        replace(
+            alike(folder, "low tone", "clicks"), facts=(), clips=(sound(folder, "noise", 0.05),) * 5
+        ),
     ]
     return [make_prompt(item, learner.style) for item in items]
 
@@ -129,7 +131,7 @@ def test_sampled_replies_do_not_depend_on_the_batch(learner: ComposedModel, tmp_
 
 def test_swapping_two_clips_changes_the_answer(learner: ComposedModel, tmp_path: Path) -> None:
     item = alike(tmp_path, "low tone", "noise")
-    turned = replace(item, clips=item.clips[::-1])
+    turned = replace(item, facts=(), clips=item.clips[::-1])
     one, two = learner.choice_logprobs([make_prompt(i, learner.style) for i in (item, turned)])
     assert one is not None and two is not None
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) > 1e-5
@@ -161,7 +163,7 @@ def test_a_clip_is_heard_with_its_number(tied: bool, tmp_path: Path) -> None:
 
 
 def test_without_clips_there_are_no_audio_tokens(learner: ComposedModel, tmp_path: Path) -> None:
-    item = replace(named(tmp_path, "noise"), clips=())
+    item = replace(named(tmp_path, "noise"), facts=(), clips=())
     one = learner.tokenize(make_prompt(item, learner.style))
     assert not one.audio_inputs and not any(one.clip_numbers)
     tokenizer = learner.tokenizer
@@ -246,7 +248,9 @@ def test_untrained_encoders_distinguish_sounds(tmp_path: Path) -> None:
 
 def test_silence_does_not_dominate_the_gradient_of_a_batch(tmp_path: Path) -> None:
     learner = mini()
-    prompt = make_prompt(replace(named(tmp_path, "noise"), clips=(silence(1.0),)), learner.style)
+    prompt = make_prompt(
+        replace(named(tmp_path, "noise"), facts=(), clips=(silence(1.0),)), learner.style
+    )
     learner.logprobs([prompt], ["noise"]).sum().backward()  # type: ignore[no-untyped-call]
     norms = [float(p.grad.norm()) for p in learner.parameters() if p.grad is not None]
     assert max(norms) < 1e3

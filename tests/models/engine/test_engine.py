@@ -42,8 +42,10 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     clips = (sound(folder, "noise", 0.6), sound(folder, "clicks", 0.6))
     return [
         *found,
-        replace(found[0], clips=clips, question="Which of these do you hear in clip 2?"),
-        replace(found[1], clips=clips[::-1], question="Which of these do you hear in clip 2?"),
+        replace(found[0], facts=(), clips=clips, question="Which of these do you hear in clip 2?"),
+        replace(
+            found[1], facts=(), clips=clips[::-1], question="Which of these do you hear in clip 2?"
+        ),
         replace(found[0], question="Which of these is the loudest?"),
     ]
 
@@ -132,7 +134,9 @@ def test_every_distinct_clip_is_encoded_once(items: list[Item]) -> None:
 
 def test_silence_of_as_many_frames_is_encoded_once(items: list[Item]) -> None:
     learner = mini()  # its encoder pads with silence: 16 feature frames are one encoder frame
-    asked = [replace(items[0], clips=(silence(length),)) for length in (0.5, 0.501, 0.51, 0.9)]
+    asked = [
+        replace(items[0], facts=(), clips=(silence(length),)) for length in (0.5, 0.501, 0.51, 0.9)
+    ]
     prompts = [make_prompt(item, learner.style) for item in asked]
     lengths = [learner.tokenize(prompt).audio_inputs[0].tokens for prompt in prompts]
     assert len(set(lengths)) == 2

@@ -53,7 +53,7 @@ def replies_to(learner: Learner, folder: Path, group: int = 4) -> list[Tokenized
     Two are about the same clip, so that they may share a beginning.
     """
     items = [named(folder, NAMES[0], 0, 0.3), alike(folder, NAMES[1], NAMES[2]),
-             replace(named(folder, NAMES[3], 1, 0.3), clips=()),
+             replace(named(folder, NAMES[3], 1, 0.3), facts=(), clips=()),
              replace(named(folder, NAMES[0], 0, 0.3), choices=NAMES[::-1])]  # fmt: skip
     rng = np.random.default_rng(0)
     end = learner.tokenizer.eos

@@ -17,6 +17,7 @@ from harken.audio.single import span
 from harken.audio.space.place import Place, Room
 from harken.corpora.base import Recording
 from harken.errors import DataError
+from harken.listed import listed
 from harken.synth.design import number
 from harken.synth.pool import RecordingPool, Topic, event_span
 from harken.synth.scenes.activity import begins_s
@@ -251,5 +252,5 @@ def _require_labels(spec: SceneSpec, pool: RecordingPool) -> None:
             found = f"no recording of {missing[0]!r} alone" if missing else "no labelled sounds"
             raise DataError(
                 f"split {pool.split!r} has {found}",
-                hint=f"There are: {', '.join(topic.names[:20]) or 'none'}",
+                hint=f"There are: {listed(topic.names, 20) or 'none'}",
             )

@@ -25,6 +25,7 @@ from harken.audio.written import write_blocks
 from harken.errors import DataError
 from harken.files import differences, held, part_of, settle, sha256_of, write_json, write_whole
 from harken.hashing import canonical
+from harken.listed import listed
 from harken.parsing import drop_partial_line, load_json, parse_json
 from harken.progress import track
 from harken.shards.schema import live_path, map_paths, stored_path
@@ -149,7 +150,7 @@ def _require_complete(folder: Path) -> None:
 def _require_same(job: dict[str, Any], found: dict[str, Any], folder: Path) -> None:
     if other := differences(found, job):
         raise DataError(
-            f"the folder holds other scenes: {'; '.join(other[:5])}",
+            f"the folder holds other scenes: {listed(other, 5, between='; ')}",
             where=str(folder),
             hint="Choose another folder.",
         )

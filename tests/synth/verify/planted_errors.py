@@ -2,7 +2,7 @@
 
 Scenes are made up: two to four sources with times, sounds that repeat, voices. An error is made in
 a text of the grammar, by one edit whose result is false by the scene.
-`python tests/synth/verify/planted.py` prints the table in docs/writing.md.
+`python tests/synth/verify/planted_errors.py` prints the table in docs/writing.md.
 """
 
 from __future__ import annotations

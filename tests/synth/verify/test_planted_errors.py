@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from free_texts import FALSE, TRUE, verdicts
-from planted import EACH, KINDS, errors, table, truths
+from planted_errors import EACH, KINDS, errors, table, truths
 
 
 def test_planted_errors_are_found_and_true_texts_pass() -> None:
