@@ -272,6 +272,8 @@ def test_a_real_terminal(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code, "--plugin", str(tmp_path / "slow.py"), "chat", "slow"],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        # A job in the background of a shell ignores it, and so would its child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, "TERM": "dumb"},
     )  # fmt: skip
     os.close(theirs)
