@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from harken.ask import words as w
 from harken.ask.cues import ARTICLE_LETTERS, FILLERS, JOINERS, REASONS, points_at_letter
-from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
+from harken.ask.negation import denied_after, denied_before, masked, without_idioms
 from harken.ask.options import STOP, Options, WordAt
 from harken.ask.options import tokens as tokens_of
 from harken.ask.ordinals import ordinals
@@ -318,7 +318,7 @@ def _judged(found: list[Mention], low: str) -> tuple[list[Mention], list[str]]:
                 continue  # "incorrect: A"
             if not any(m.start <= stop.start() < m.end for m in found[max(0, k - 3) : k]):
                 cut = stop.end()
-        before = _replaced(low, cut, one.start, found[max(0, k - 12) : k])
+        before = masked(low, cut, one.start, ((m.start, m.end) for m in found[max(0, k - 12) : k]))
         ahead = found[k + 1].start if k + 1 < len(found) else len(low)
         end = _END.search(low, one.end, min(ahead, one.end + 90))
         after = low[one.end : end.start() if end else min(ahead, one.end + 90)]
@@ -331,16 +331,6 @@ def _judged(found: list[Mention], low: str) -> tuple[list[Mention], list[str]]:
         sides.append(side)
         judged.append(replace(one, denied=bool(side)))
     return judged, sides
-
-
-def _replaced(low: str, start: int, end: int, earlier: list[Mention]) -> str:
-    """``low[start:end]`` with the mentions within it as one sign each."""
-    pieces, at = [], start
-    for one in earlier:
-        if one.start >= at and one.end <= end:
-            pieces += [low[at : one.start], MENTION]
-            at = one.end
-    return "".join([*pieces, low[at:end]])
 
 
 def _lists(judged: list[Mention], sides: list[str], spelled: str) -> list[Mention]:

@@ -8,6 +8,7 @@ clause, what stands after it up to the next mention or stop.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from harken.ask import words as w
 
@@ -200,3 +201,13 @@ def denied_after(after: str, *, bounded: bool) -> bool:
     """
     after = _TRAILING.sub("", after[:80]) if bounded else after[:80]
     return bool(_RIGHT.match(after) or _RIGHT_CJK.match(after))
+
+
+def masked(low: str, start: int, end: int, earlier: Iterable[tuple[int, int]]) -> str:
+    """``low[start:end]`` with the mentions within it, given by their spans, as `MENTION` each."""
+    pieces, at = [], start
+    for first, last in earlier:
+        if first >= at and last <= end:
+            pieces += [low[at:first], MENTION]
+            at = last
+    return "".join([*pieces, low[at:end]])

@@ -32,7 +32,7 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
     Args:
         clip: the clip.
         rate_hz: the rate of the result; the source is resampled by soxr if it has another.
-        mono: average all channels; of a scene as `harken.audio.render.render` has it.
+        mono: average all channels; of a scene as `render` has it.
 
     Returns:
         float32 (n,) if `mono`, else (channels, n), with n = round(length * rate_hz). The array is

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.codec import Samples, open_regular
 from harken.audio.container import read_header
+from harken.audio.content import content_key
 from harken.audio.packed import packed_bytes
 from harken.audio.probe import identify, probe
 from harken.audio.single import duration_s, span
@@ -221,7 +222,7 @@ def _placed(
         own *= gain
         return own
     known = replace(plan, parts=(replace(unit, at_s=0.0),), gain_db=None, duration_s=0.0)
-    key = (str(known.to_dict(keys=True)), layout, count)
+    key = (known, content_key(part.clip), layout, count)  # of a file that is not another by now
     whole = _stems.get(key)
     if whole is None:
         whole = convolved(plan, part.path, sound, count, (-lead, count + size - lead), layout)

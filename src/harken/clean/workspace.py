@@ -57,6 +57,10 @@ class Workspace:
                 self._content[clip.key] = f"unread {clip.key}"
         return self._content[clip.key]
 
+    def drawn(self, split: str, name: str) -> str:
+        """By what an item of a split is sorted to be drawn: a hash of it and the seed."""
+        return digest(f"{self.seed}:{split}:{name}", 32)
+
     def take(self, clips: Iterable[Clip]) -> None:
         """Take the fingerprints of clips, in batches."""
         wanted = {clip.key: clip for clip in clips if clip.key not in self._sounds}

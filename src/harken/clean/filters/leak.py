@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from harken.audio.clip import Clip
 from harken.clean.base import HygieneFilter, Judgement, names_of, need
 from harken.clean.workspace import Workspace
 from harken.errors import ConfigError, DataError
@@ -15,9 +13,10 @@ from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.leaks.evidence import MAX_UNHEARD, SOUND, UNCHECKED
-from harken.leaks.find import HINTS, KINDS, ClipFeatures, Match, contamination
+from harken.leaks.find import HINTS, KINDS, Match, contamination
 from harken.leaks.read import ItemSource, entry_of, read_entries
 from harken.progress import tell
+from harken.shards.info import MARKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def judge(items: Sequence[Item], settings: LeakSettings, workspace: Workspace) -
 
     told = contamination(
         entries, bench, checks=checks, jobs=workspace.jobs, each=each,
-        max_unheard=settings.max_unheard, features=_features(workspace),
+        max_unheard=settings.max_unheard, features=workspace.sound,
     )  # fmt: skip
     found = Judgement()
     for place, match in best.items():
@@ -88,21 +87,12 @@ def judge(items: Sequence[Item], settings: LeakSettings, workspace: Workspace) -
     return found
 
 
-def _features(workspace: Workspace) -> Any:
-    def features(clip: Clip) -> ClipFeatures:
-        return workspace.sound(clip)
-
-    return features
-
-
 def _surer(match: Match) -> tuple[int, float, str]:
     return KINDS.index(match.kind), -match.strength, match.bench
 
 
 def inputs(settings: LeakSettings) -> Mapping[str, str]:
     """The hash of the benchmark: of its file, or of a dataset's `dataset.json`."""
-    from harken.shards.info import MARKER
-
     place = Path(settings.against)
     files = [place] if place.is_file() else [place / MARKER]
     known = [sha256_of(path) for path in files if path.is_file()]

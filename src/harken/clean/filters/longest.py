@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from harken.clean.base import HygieneFilter, Judgement
 from harken.clean.workspace import Workspace
-from harken.hashing import digest
 from harken.item import Item
 from harken.stats.measures import wilson
 
@@ -42,9 +41,7 @@ def judge(items: Sequence[Item], settings: LongestSettings, workspace: Workspace
     found = Judgement()
     for (split, count), own in groups.items() if settings.mend else ():
         most = len(own[False]) // (count - 1)
-        drawn = sorted(
-            own[True], key=lambda p: digest(f"{workspace.seed}:{split}:{items[p].id}", 32)
-        )
+        drawn = sorted(own[True], key=lambda p: workspace.drawn(split, items[p].id))
         for place in drawn[most:]:
             found.drop(place, items[place], "answers that are the longest option, resampled")
     found.told = {"longest": _shares(groups)}

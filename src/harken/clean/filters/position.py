@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from harken.ask.option_order import fixed_order
 from harken.clean.base import HygieneFilter, Judgement
 from harken.clean.workspace import Workspace
-from harken.hashing import digest
 from harken.item import Item
 from harken.stats.measures import position_bias
 
@@ -45,7 +44,7 @@ def judge(items: Sequence[Item], settings: PositionSettings, workspace: Workspac
             groups[item.split, len(item.choices)].append(place)
     changed = 0
     for (split, count), places in groups.items() if settings.mend else ():
-        drawn = sorted(places, key=lambda p: _draw(workspace.seed, split, items[p].id))
+        drawn = sorted(places, key=lambda p: workspace.drawn(split, items[p].id))
         for rank, place in enumerate(drawn):
             item, target = items[place], rank % count
             if item.gold != target:
@@ -60,10 +59,6 @@ def judge(items: Sequence[Item], settings: PositionSettings, workspace: Workspac
             "after": _counts([i for i in after if isinstance(i, Item)]),
         }
     return found
-
-
-def _draw(seed: int, split: str, name: str) -> str:
-    return digest(f"{seed}:{split}:{name}", 32)
 
 
 def _moved(item: Item, target: int) -> Item:

@@ -110,7 +110,7 @@ def _finished(draft: _Draft, spec: SceneSpec) -> PlannedScene:
     scene = PlannedScene(plan, tuple(draft.sources))
     if spec.background is None:
         return scene
-    return levelled(scene, draft.level_db, draft.snr_db)[0]
+    return levelled(scene, draft.level_db, draft.snr_db)
 
 
 def _background(draft: _Draft, spec: Background | None, pool: RecordingPool) -> bool:

@@ -38,7 +38,11 @@ class Distribution:
     values: tuple[float, ...]
 
     def draw(self, rng: np.random.Generator) -> float:
-        """One number, rounded to `DECIMALS`; a constant draws nothing."""
+        """One number, rounded to `DECIMALS`; a constant draws nothing.
+
+        Raises:
+            ConfigError: of a truncated distribution no number within its limits is found.
+        """
         if len(self.values) == 1:
             return self.values[0]
         if self.name == "choice":
@@ -51,7 +55,10 @@ class Distribution:
             found = round(float(rng.normal(mean, sd)), DECIMALS)
             if low <= found <= high:
                 return found
-        return min(max(mean, low), high)
+        raise ConfigError(
+            f"{_TRIES} draws of {self.to_value()} gave no number within its limits",
+            hint="Bring the mean nearer to the limits, or use uniform.",
+        )
 
     def count(self, rng: np.random.Generator) -> int:
         """A whole number, 0 or more."""

@@ -70,9 +70,7 @@ def _power(plan: ScenePlan) -> float:
     return squares / max(1, total)
 
 
-def levelled(
-    scene: PlannedScene, level_db: float, snr_db: Mapping[int, float]
-) -> tuple[PlannedScene, tuple[float, ...]]:
+def levelled(scene: PlannedScene, level_db: float, snr_db: Mapping[int, float]) -> PlannedScene:
     """The scene with gains for its background and for sources that have a level over it.
 
     Args:
@@ -80,13 +78,10 @@ def levelled(
         level_db: of the background, RMS in dB of full scale.
         snr_db: number of a source -> its level over the background.
 
-    Returns:
-        The scene, and the mean square of each source at unit gain, in order; 0 of backgrounds.
+    Raises:
+        DataError: the background, or a source, is silent.
     """
     under = background_power(scene)
-    powers = tuple(
-        0.0 if source.kind == "background" else power_of(scene, source) for source in scene.sources
-    )
     gains: dict[int, float] = {}
     for number, source in enumerate(scene.sources):
         if source.kind == "background":
@@ -94,7 +89,7 @@ def levelled(
                 raise DataError("the background is silent", where=f"recording {source.recording}")
             gain = level_db - _db(under)
         elif number in snr_db:
-            gain = level_db + snr_db[number] - _db(powers[number])
+            gain = level_db + snr_db[number] - _db(power_of(scene, source))
         else:
             continue
         gains |= dict.fromkeys(source.parts, round(gain, 4))
@@ -102,7 +97,7 @@ def levelled(
         replace(part, gain_db=gains.get(number, part.gain_db))
         for number, part in enumerate(scene.plan.parts)
     )
-    return replace(scene, plan=replace(scene.plan, parts=parts)), powers
+    return replace(scene, plan=replace(scene.plan, parts=parts))
 
 
 def peaked(plan: ScenePlan, peak_db: float) -> tuple[ScenePlan, NDArray[np.float64] | None]:

@@ -6,7 +6,6 @@ distributions (`harken.synth.scenes.draws`). Labels are names, as the corpus has
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from harken.audio.clip import RATE_HZ
 from harken.audio.space.layouts import LAYOUTS
 from harken.errors import ConfigError
+from harken.registry import nearest
 from harken.synth.scenes.draws import Distribution, constant, distribution
 
 _ZERO, _ONE, _TWO = constant(0.0), constant(1.0), constant(2.0)
@@ -189,8 +189,7 @@ def _read(kind: type[Any], raw: Any, where: str) -> Any:
     values = {}
     for key, value in raw.items():
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {sorted(known)}"
+            hint = nearest(str(key), sorted(known))
             raise ConfigError(f"unknown key {key!r}", where=where, hint=hint)
         if value is not None:
             values[key] = _READERS[str(known[key].type)](value, f"{where}, {key}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harken.ask import words as w
-from harken.ask.negation import MENTION, denied_after, denied_before, without_idioms
+from harken.ask.negation import denied_after, denied_before, masked, without_idioms
 from harken.ask.words import listed
 from harken.facts import SourceFacts
 from harken.synth.verify.spoken import holds, said_words
@@ -223,7 +223,7 @@ def _judged(found: list[NameMention], low: str) -> list[NameMention]:
     judged: list[NameMention] = []
     for k, one in enumerate(found):
         cut = max([0, *(m.end() for m in _CLAUSE.finditer(plain, 0, one.start))])
-        before = _masked(plain, cut, one.start, found[:k])
+        before = masked(plain, cut, one.start, ((m.start, m.end) for m in found[:k]))
         ahead = found[k + 1].start if k + 1 < len(found) else len(plain)
         stop = _CLAUSE.search(plain, one.end)
         end = min(ahead, stop.start() if stop else len(plain))
@@ -242,12 +242,3 @@ def _lists(judged: list[NameMention], plain: str) -> list[NameMention]:
         if before.denied and joined and not one.denied:
             judged[k] = NameMention(one.start, one.end, one.roots, one.concepts, True)
     return judged
-
-
-def _masked(low: str, start: int, end: int, earlier: Sequence[NameMention]) -> str:
-    pieces, at = [], start
-    for one in earlier:
-        if one.start >= at and one.end <= end:
-            pieces += [low[at : one.start], MENTION]
-            at = one.end
-    return "".join([*pieces, low[at:end]])
