@@ -169,7 +169,7 @@ class Learner(AdaptedModel, ABC):
                 tokenized[i] = self.tokenize(prompt)
             except HarkenError as error:
                 replies[i] = Reply("", "failed", str(error))
-        for i, reply in self.sample(tokenized, sampling, seeds).items():
+        for i, reply in self._sampled(tokenized, sampling, seeds).items():
             replies[i] = Reply(reply.text, "end" if reply.ended else "length")
         return replies
 
@@ -185,7 +185,21 @@ class Learner(AdaptedModel, ABC):
 
         A reply is cut where its room ends, or the context of the language model. With `logprobs` it
         has the log-probability of each of its ids.
+
+        Nothing is used of a pass over choices before: a stage that is resumed has had none, and its
+        log-probabilities would differ in the last digits.
         """
+        self.engine.clear_prefixes()
+        return self._sampled(prompts, sampling, seeds, logprobs)
+
+    def _sampled(
+        self,
+        prompts: Mapping[int, TokenizedPrompt],
+        sampling: Sampling,
+        seeds: Sequence[Sequence[int]],
+        logprobs: bool = False,
+    ) -> dict[int, GeneratedReply]:
+        """See `sample`; the prefixes of a pass over choices of the same prompts are used."""
         found: dict[int, GeneratedReply] = {}
         context = self.prompt_tokenizer.context
         with eval_mode(self.net):

@@ -180,6 +180,28 @@ def test_generation_uses_the_kv_cache_of_choices(
     assert learner.generate(prompts[3:], sampling) == alone[3:] and len(passes) == 3
 
 
+def test_what_stages_sample_does_not_depend_on_choices_before(
+    learner: ComposedModel, items: list[Item]
+) -> None:
+    prompts = [make_prompt(item, learner.style) for item in items[:5]]
+    tokenized = dict(enumerate(learner.tokenize(prompt) for prompt in prompts))
+    seeds = [[3, row] for row in tokenized]
+    sampling = Sampling(max_tokens=4, temperature=1.0)
+
+    fresh = learner.sample(tokenized, sampling, seeds, logprobs=True)
+    learner.choice_logprobs(prompts)
+    assert learner.engine.cached(list(tokenized.values()))
+    assert learner.sample(tokenized, sampling, seeds, logprobs=True) == fresh
+    assert not learner.engine.cached(list(tokenized.values()))
+
+
+def test_choices_of_nothing_leave_no_kv_cache(learner: ComposedModel, items: list[Item]) -> None:
+    prompts = [make_prompt(item, learner.style) for item in items[:2]]
+    learner.choice_logprobs(prompts)
+    learner.choice_logprobs([])
+    assert not learner.engine.cached([learner.tokenize(prompt) for prompt in prompts])
+
+
 def test_the_kv_cache_is_dropped_when_weights_change(items: list[Item]) -> None:
     learner = mini()
     prompts = [make_prompt(items[0], learner.style, turn) for turn in range(2)]

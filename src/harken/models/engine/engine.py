@@ -126,6 +126,10 @@ class Engine:
     def clear_cache(self) -> None:
         """Empty the caches of audio tokens and prompts."""
         self._encoded.clear()
+        self.clear_prefixes()
+
+    def clear_prefixes(self) -> None:
+        """Empty the cache of prompts that `choices` has filled."""
         self._prefixes.clear()
 
     def set_cache_bytes(self, memory: int) -> None:
@@ -194,6 +198,7 @@ class Engine:
         answers, where the language model allows it (`harken.models.engine.tree_forward`). The
         results are those of a forward pass for each prompt with each answer.
         """
+        self.clear_prefixes()
         if not asked:
             return []
         targets = [ids for _, answers in asked for ids in answers]
@@ -201,7 +206,6 @@ class Engine:
         trees = self.reader.build_trees(rows, self.tokenizer)
         prompts = [prompt for prompt, _ in rows]
         sums = np.zeros(len(targets))
-        self._prefixes.clear()
         for pack in self.reader.packs(trees):
             here = [trees[i] for i in pack]
             embedded = self.embedded([tree.prompt for tree in here])[0]
