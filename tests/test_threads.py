@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from harken.threads import one_blas_thread
+from harken.threads import fix_products, one_blas_thread
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 
@@ -37,7 +38,7 @@ def test_a_library_that_was_not_loaded_yet_is_bounded_as_well():
     """scipy brings a BLAS of its own, which numpy alone does not load."""
     code = (
         "from threadpoolctl import threadpool_info as t\n"
-        "from harken.threads import one_blas_thread\n"
+        "from harken.threads import fix_products, one_blas_thread\n"
         "with one_blas_thread():\n"
         "    import scipy.optimize\n"
         "    print([i['num_threads'] for i in t() if i['user_api'] == 'blas'])\n"
@@ -80,3 +81,32 @@ def test_products_are_the_same_bytes_with_one_two_and_three_threads():
         assert done.returncode == 0, done.stderr
         found.add(done.stdout)
     assert len(found) == 1
+
+
+PRODUCTS = """
+import torch
+import harken.models.engine.net
+torch.set_num_threads(1)
+generator = torch.Generator().manual_seed(0)
+for rows, width, columns in ((1, 128, 128), (3, 128, 512), (8, 96, 64)):
+    x = torch.randn(rows, width, generator=generator)
+    weight = torch.randn(columns, width, generator=generator)
+    for at in range(16):
+        moved = torch.empty(rows * width + 16)[at : at + rows * width].view(rows, width).copy_(x)
+        assert torch.equal(moved @ weight.T, x @ weight.T), (rows, width, columns, at)
+"""
+
+
+def test_products_do_not_depend_on_where_a_matrix_is_in_memory():
+    pytest.importorskip("torch")
+    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
+    subprocess.run([sys.executable, "-c", PRODUCTS], env=environment, check=True)
+
+
+def test_settings_of_the_user_are_kept(monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    fix_products()
+    assert os.environ["MKL_CBWR"] == "COMPATIBLE"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from zlib import crc32
 
 import torch
 
-from harken.threads import one_blas_thread
-
-_CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
-
-def fix_cublas() -> None:
-    """Products on CUDA that do not depend on their order; to be called before the first of them.
-
-    Without a fixed workspace cuBLAS may add in another order; a value set by the user is kept.
-    """
-    os.environ.setdefault(*_CUBLAS)
+from harken.threads import fix_products, one_blas_thread
 
 
 @contextmanager
@@ -30,7 +19,7 @@ def deterministic(threads: int) -> Iterator[None]:
     that each of them set and took back would be lost between the two. Of what torch has no
     deterministic algorithm for, on CUDA, it warns.
     """
-    fix_cublas()
+    fix_products()
     before = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -30,7 +30,7 @@ from harken import progress
 from harken.errors import ConfigError, HarkenError, RunError
 from harken.models.learner import Learner
 from harken.runs import Run
-from harken.train.determinism import fix_cublas
+from harken.threads import fix_products
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -82,7 +82,7 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
             "--parallel is fsdp, and there is one process: nothing can be sharded",
             hint="Start it with torchrun or accelerate launch, or leave out --parallel.",
         )
-    fix_cublas()  # before a model is on the device
+    fix_products()  # before a model is on the device
     if alone or dist.is_initialized():
         yield device
         return

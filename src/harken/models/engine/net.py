@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from harken.errors import ModelError
 from harken.models.engine.features import Array
+from harken.threads import fix_products
+
+fix_products()  # MKL reads its setting with its first product
 
 GROUPS = ("audio_encoder", "projector", "lm")
 """Names of the module groups that can be frozen."""
