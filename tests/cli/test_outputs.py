@@ -163,10 +163,11 @@ def test_artefacts_are_known_by_the_files_that_mark_them() -> None:
     from harken.corpora.starter.generate import MARKER as STARTER
     from harken.models.base import MODEL_FILE
     from harken.runs import FIRST
+    from harken.shards.exports.export import MARKER as EXPORTED
     from harken.shards.info import MARKER
     from harken.synth.scenes.write import MARKER as SCENES
 
-    known = {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER, SCENES}
+    known = {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER, SCENES, EXPORTED}
     assert set(ARTEFACTS.values()) == known
 
 

@@ -87,6 +87,10 @@ COMMANDS: dict[str, list[str]] = {
         "clean items -o mended --filter position?mend=true --filter longest?mend=true --seed 1",
     ],
     "mix": ["mix curated/undecided=2 curated/dropped=1 -o mixed --order clips --parts 2 --json"],
+    "convert": [
+        f"convert items --to {name} -o {name} --json"
+        for name in ("ms-swift", "llama-factory", "audiomcq", "webdataset")
+    ],
     "write": [
         "write items -o reworded --limit 30 --json",
         "write items -o captions --task caption-short --limit 30",
@@ -105,7 +109,7 @@ NOT_RUN = {
 }
 QUICK = ("scan", "synth", "scene", "show", "curate", "eval", "rescore", "report", "compare",
          "check", "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
-         "mix", "write")  # fmt: skip
+         "mix", "convert", "write")  # fmt: skip
 TRAINED = ("tuned/model", "before")  # left out with the commands that make them
 
 DRIVER = """

@@ -10,7 +10,9 @@ import soundfile as sf
 
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.load import load, write_wav
+from harken.errors import AudioError
 from harken.item import Item
+from harken.shards.embed import embedded
 from harken.shards.read import read_items
 from harken.shards.write import write_dataset
 
@@ -30,6 +32,13 @@ SOUNDS = {
     "16 bits": (0.5 * TONE, "PCM_16", 0.0),
     "16 bits, quiet": (QUIET * TONE, "PCM_16", 0.0),
 }
+
+
+@pytest.mark.parametrize("name", ["gone.flac", "gone.wav"])
+def test_a_missing_file_is_told_as_such(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AudioError) as caught:
+        embedded(Clip(path=str(tmp_path / name)), embed=True)
+    assert caught.value.reason == "missing"
 
 
 @pytest.mark.parametrize("name", SOUNDS)

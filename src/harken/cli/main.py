@@ -20,6 +20,7 @@ from harken.cli.check import check
 from harken.cli.clean import clean
 from harken.cli.compare import compare
 from harken.cli.compose import compose
+from harken.cli.convert import convert
 from harken.cli.curate import curate
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
@@ -78,6 +79,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "show": show,
     "explain": explain,
     "mix": mix,
+    "convert": convert,
     "compose": compose,
     "features": features,
     "train": train,

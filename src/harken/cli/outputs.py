@@ -46,6 +46,7 @@ ARTEFACTS = {
     "curated dataset": "curate.json",
     "starter corpus": "starter.json",
     "scenes": "scenes.json",
+    "training set": "export.json",
 }
 """What harken makes of a folder, and the file by which it is known."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 REGISTRIES = {
     "layouts": "harken.corpora.read:LAYOUTS",
     "formats": "harken.shards.formats.load:FORMATS",
+    "exports": "harken.shards.exports.load:EXPORTS",
     "families": "harken.synth.make:FAMILIES",
     "writers": "harken.synth.writers.load:WRITERS",
     "writing_tasks": "harken.synth.writing.load:TASKS",

@@ -39,9 +39,7 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
             length_s, data = whole
             return replace(clip, kind="shard", duration_s=length_s, origin=clip.key), data
     rate_hz = (
-        clip.plan.rate_hz
-        if clip.plan is not None
-        else _rate_hz(clip.path, os.stat(clip.path).st_mtime_ns)
+        clip.plan.rate_hz if clip.plan is not None else _rate_hz(clip.path, _changed_ns(clip.path))
     )
     samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None and clip.plan.layout == "mono")
     data = encode_whole(samples, rate_hz)
@@ -88,6 +86,14 @@ def _whole_flac(clip: Clip) -> tuple[float, bytes] | None:
             "hash-mismatch", "the file is not the one that was expected", where=clip.path
         )
     return length_s, data
+
+
+def _changed_ns(path: str) -> int:
+    """When the file changed; 0 where it is not there, which `probe` tells."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=4096)

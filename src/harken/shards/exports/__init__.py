@@ -1,0 +1,1 @@
+"""Datasets of harken as training sets of other programs: one file a format."""

@@ -1,0 +1,56 @@
+"""Audio Flamingo 3: a JSON array of ``sound`` and ``conversations`` (branch audio_flamingo_3).
+
+One clip is ``<sound>``, several are a list and ``<sound-1>``, ``<sound-2>`` … in the texts (counted
+from 1 in training data, arXiv 2507.08128). A question without audio has no ``sound``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harken.item import Item
+from harken.shards.exports.base import ExportFormat, ExportRow, loses_pairs
+from harken.shards.exports.conversation import ASSISTANT, SYSTEM, USER, conversation
+from harken.shards.exports.files import json_array
+
+_ROLES = {USER: "human", ASSISTANT: "gpt"}
+
+
+def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
+    """See `ExportFormat.write`."""
+    return json_array(rows, folder, lambda row: [entry(row)])
+
+
+def entry(row: ExportRow) -> dict[str, Any]:
+    """One element."""
+    paths = [file.path for file in row.audio]
+    sound = {"sound": paths[0] if len(paths) == 1 else paths} if paths else {}
+    several = len(paths) > 1
+    turns = [
+        {
+            "from": _ROLES[said.role],
+            "value": said.text(lambda n: f"<sound-{n + 1}>" if several else "<sound>"),
+        }
+        for said in conversation(row)
+        if said.role != SYSTEM
+    ]
+    seconds = round(sum(file.duration_s for file in row.audio), 3)
+    return {"id": row.item.id, **sound, "duration": seconds, "conversations": turns}
+
+
+def loses(item: Item) -> str:
+    """The rejected answer, and the system message."""
+    system = "the system message" if item.dialogue and item.dialogue.system else ""
+    return " and ".join(filter(None, (loses_pairs(item), system)))
+
+
+FORMAT = ExportFormat(
+    "audio-flamingo-3",
+    "Audio Flamingo 3: sound and conversations",
+    write,
+    lambda item: "",
+    loses,
+    "data_path of a dataset in its registry, with this folder as the root of the audio",
+)

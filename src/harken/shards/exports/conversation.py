@@ -1,0 +1,97 @@
+"""An item as a conversation in texts: what most training programs take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harken.item import Item
+from harken.shards.exports.base import ExportRow, Style
+
+USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message: the role, and its texts and clips (their numbers) in reading order."""
+
+    role: str
+    parts: tuple[str | int, ...]
+
+    def text(self, tag: Callable[[int], str]) -> str:
+        """Its text with ``tag(number)`` in the place of each clip."""
+        return "".join(tag(part) if isinstance(part, int) else part for part in self.parts)
+
+
+def conversation(row: ExportRow, reply: bool = True) -> list[Said]:
+    """The messages of an item: system, earlier turns, question with its options, and the reply.
+
+    Clips without a place of their own stand before the question.
+
+    Args:
+        row: of the item.
+        reply: give the last reply too.
+    """
+    item, around = row.item, row.item.dialogue
+    found: list[Said] = []
+    if around and around.system:
+        found.append(Said(SYSTEM, (around.system,)))
+    earlier = around.earlier if around else ()
+    texts = [*(turn.question for turn in earlier), asked(item)]
+    last = len(earlier)
+    places = around.places if around and around.places else ((last, 0),) * len(item.clips)
+    for number, text in enumerate(texts):
+        own = [(at, clip) for clip, (turn, at) in enumerate(places) if turn == number]
+        found.append(Said(USER, _parts(text, own)))
+        answer = earlier[number].reply if number < last else replied(item, row.style)
+        if number < last or reply:
+            found.append(Said(ASSISTANT, (answer,)))
+    return found
+
+
+def _parts(text: str, clips: list[tuple[int, int]]) -> tuple[str | int, ...]:
+    """A text with clips at their places, those at its beginning on a line of their own."""
+    parts: list[str | int] = []
+    done = 0
+    for at, clip in clips:
+        if text[done:at]:
+            parts.append(text[done:at])
+        parts.append(clip)
+        done = at
+    opening = bool(clips) and clips[-1][0] == 0
+    rest = text[done:]
+    if rest:
+        parts.append(f"\n{rest}" if opening else rest)
+    return tuple(parts)
+
+
+def asked(item: Item) -> str:
+    """The question, its options on lines of their own with letters."""
+    lines = [f"({letter(i)}) {one_line(choice)}" for i, choice in enumerate(item.choices)]
+    return "\n".join([item.question, *lines])
+
+
+def replied(item: Item, style: Style) -> str:
+    """The answer as `style` has it, after the reasoning if that is asked for."""
+    answer = answered(item, item.answer, style)
+    if style.reasoning and item.rationales:
+        return f"<think>{item.rationales[0]}</think>\n{answer}"
+    return answer
+
+
+def answered(item: Item, answer: str, style: Style) -> str:
+    """One answer: of a closed question its letter, its text, or both."""
+    if answer not in item.choices or style.reply == "text":
+        return answer
+    own = letter(item.choices.index(answer))
+    return own if style.reply == "letter" else f"({own}) {one_line(answer)}"
+
+
+def letter(number: int) -> str:
+    """The letter of an option: A for 0."""
+    return chr(ord("A") + number)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks, which would end an option."""
+    return " ".join(text.split())

@@ -1,0 +1,151 @@
+"""A dataset as a training set of another program: audio written once, what does not fit kept apart.
+
+::
+
+    OUT/
+      audio/3f/3f09….flac     each clip once, under its content key
+      train.jsonl …           what the format writes
+      left-out.jsonl          items that the format cannot hold, each with the reason
+      export.json             counts, settings; written last
+
+An export that was killed starts over; clips that are written are not written again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harken.errors import AudioError, ConfigError, DataError
+from harken.files import held, part_of, settle, write_json
+from harken.item import HIDDEN, Item
+from harken.progress import track
+from harken.shards.exports.audio_files import AudioFiles
+from harken.shards.exports.base import REPLIES, ExportFormat, ExportRow, Style
+from harken.shards.exports.files import dumped
+
+MARKER = "export.json"
+LEFT_OUT = "left-out.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """How a dataset is exported.
+
+    Attributes:
+        reply, reasoning: see `Style`.
+        absolute: audio by absolute paths.
+        reference: whole recordings are named where they are, not copied.
+    """
+
+    reply: str = "both"
+    reasoning: bool = False
+    absolute: bool = False
+    reference: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind of reply."""
+        if self.reply not in REPLIES:
+            raise ConfigError(
+                f"the reply is {self.reply!r}", hint=f"Use one of {', '.join(REPLIES)}."
+            )
+
+
+def export(
+    items: Iterable[Item], folder: Path, to: ExportFormat, settings: ExportSettings | None = None
+) -> dict[str, Any]:
+    """Write `items` into `folder` in the format `to`; returns the content of `MARKER`.
+
+    Raises:
+        DataError: the folder holds something else, or no item fits.
+    """
+    settings = settings or ExportSettings()
+    _require_free(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, DataError):
+        (folder / MARKER).unlink(missing_ok=True)
+        job = _Job(folder, to, settings)
+        with part_of(folder / LEFT_OUT).open("wb") as job.apart:
+            files = to.write(job.rows(items), folder)
+        settle(folder / LEFT_OUT)
+        if not job.written:
+            reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(job.left_out.items()))
+            raise DataError(
+                f"no item can be written as {to.name} ({reasons or 'there are none'})",
+                where=str(folder),
+                hint=f"{LEFT_OUT} has the items.",
+            )
+        about = {
+            "format": to.name,
+            "items": job.written,
+            "files": dict(sorted(files.items())),
+            "left_out": dict(sorted(job.left_out.items())),
+            "without": dict(sorted(job.without.items())),
+            "clips": len(job.keys),
+            "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+            "open": to.reader,
+        }
+        write_json(folder / MARKER, about)
+    return about
+
+
+class _Job:
+    """One export: rows for the format, and counts."""
+
+    def __init__(self, folder: Path, to: ExportFormat, settings: ExportSettings) -> None:
+        self._to = to
+        self._style = Style(settings.reply, settings.reasoning)
+        self._audio = AudioFiles(
+            folder, to.suffix, to.rate_hz, settings.absolute, settings.reference
+        )
+        self.apart: Any = None
+        self.written = 0
+        self.left_out: Counter[str] = Counter()
+        self.without: Counter[str] = Counter()
+        self.keys: set[str] = set()
+
+    def rows(self, items: Iterable[Item]) -> Iterator[ExportRow]:
+        """The items that fit, with their files."""
+        for item in track(items, self._to.name):
+            reason = self._unfit(item)
+            try:
+                files = () if reason else tuple(map(self._audio.file, item.clips))
+            except AudioError as error:
+                reason = f"its audio cannot be read [{error.reason}]"
+            if reason:
+                self.left_out[reason] += 1
+                self.apart.write(f"{dumped({'reason': reason, **item.to_dict()})}\n".encode())
+                continue
+            if lost := self._to.loses(item):
+                self.without[lost] += 1
+            self.written += 1
+            self.keys.update(file.key for file in files)
+            yield ExportRow(item, files, self._style)
+
+    def _unfit(self, item: Item) -> str:
+        if not item.answer:
+            hidden = " (its source withholds it)" if HIDDEN in item.tags else ""
+            return f"it has no answer{hidden}"
+        return self._to.unfit(item)
+
+
+def _require_free(folder: Path) -> None:
+    """Refuse a folder with anything but an earlier export in it.
+
+    Raises:
+        DataError: there is something else.
+    """
+    if not folder.is_dir() or (folder / MARKER).is_file():
+        return
+    ours = {LEFT_OUT, part_of(Path(LEFT_OUT)).name, "audio"}
+    other = sorted({*os.listdir(folder)} - ours)
+    if other and not (folder / part_of(Path(LEFT_OUT)).name).is_file():
+        raise DataError(
+            f"the folder is not empty: {other[0]} is in it",
+            where=str(folder),
+            hint="Choose an empty folder.",
+        )

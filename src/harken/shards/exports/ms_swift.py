@@ -1,0 +1,47 @@
+"""ms-swift: JSON lines with ``messages`` and ``audios``; pairs with ``rejected_response``.
+
+As its docs describe a custom dataset (ms-swift 3 and 4); `harken.shards.formats.ms_swift` has the
+same form for reading. ``<audio>`` is the place of the next of ``audios``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harken.shards.exports.base import ExportFormat, ExportRow, holds_all
+from harken.shards.exports.conversation import answered, conversation
+from harken.shards.exports.files import json_lines
+from harken.shards.formats.base import TAG
+
+
+def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
+    """See `ExportFormat.write`."""
+    return json_lines(rows, folder, lambda row: [line(row)])
+
+
+def line(row: ExportRow) -> dict[str, Any]:
+    """One line."""
+    item = row.item
+    return {
+        "id": item.id,
+        "messages": [
+            {"role": said.role, "content": said.text(lambda _: TAG)} for said in conversation(row)
+        ],
+        "audios": [file.path for file in row.audio],
+        **(
+            {"rejected_response": answered(item, item.rejected, row.style)} if item.rejected else {}
+        ),
+        "task": item.task,
+    }
+
+
+FORMAT = ExportFormat(
+    "ms-swift",
+    "ms-swift: messages and audios, rejected_response of pairs",
+    write,
+    holds_all,
+    holds_all,
+    "swift sft --dataset train.jsonl, started in this folder (or --absolute)",
+)
