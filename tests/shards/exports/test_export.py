@@ -100,6 +100,20 @@ def test_a_clip_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path) 
     assert about["left_out"]["its audio cannot be read [missing]"] == 2  # several, pair
 
 
+@pytest.mark.parametrize("name", ["ms-swift", "llama-factory"])
+def test_pairs_have_files_of_their_own(tmp_path: Path, name: str) -> None:
+    made = items(tmp_path / "corpus")
+    about = export(made.values(), tmp_path / "out", EXPORTS.get(name))
+    pairs = [file for file in about["files"] if "pairs" in file]
+    for file in about["files"]:
+        told = [
+            bool({"rejected_response", "rejected"} & {*row})
+            for row in rows(tmp_path / "out" / file)
+        ]
+        assert all(told) if file in pairs else not any(told)
+    assert pairs == ["train-pairs.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("reply", "closed"), [("both", "(B) dog"), ("letter", "B"), ("text", "dog")]
 )
@@ -108,7 +122,8 @@ def test_replies(tmp_path: Path, reply: str, closed: str) -> None:
     settings = ExportSettings(reply=reply, reasoning=True)
     export(made.values(), tmp_path / "out", EXPORTS.get("ms-swift"), settings)
     by_id = {one["id"]: one for one in rows(tmp_path / "out/train.jsonl")}
-    first, pair = by_id[made["closed"].id], by_id[made["pair"].id]
+    first = by_id[made["closed"].id]
+    (pair,) = rows(tmp_path / "out/train-pairs.jsonl")
     assert first["messages"][-1]["content"] == f"<think>It barks.</think>\n{closed}"
     assert first["messages"][0]["content"] == (
         "<audio>\nWhich animal?\n(A) cat\n(B) dog\n(C) two lines"

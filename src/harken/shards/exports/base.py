@@ -16,6 +16,9 @@ from harken.item import Item
 DATA = "data"
 """Name of the files of items that are in no split."""
 
+PAIRS = "-pairs"
+"""Ending of the name of a file of pairs for training on preferences."""
+
 REPLIES = ("both", "letter", "text")
 """How the answer to a closed question is written: ``(B) a dog``, ``B``, ``a dog``."""
 
@@ -67,8 +70,13 @@ class ExportRow:
 
     @property
     def split(self) -> str:
-        """Name of the file that it belongs to."""
+        """Its split."""
         return self.item.split or DATA
+
+    @property
+    def part(self) -> str:
+        """Its split, and for a pair `PAIRS`: programs read a file either as answers or as pairs."""
+        return self.split + (PAIRS if self.item.rejected else "")
 
 
 @dataclass(frozen=True, slots=True)

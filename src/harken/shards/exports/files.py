@@ -32,7 +32,7 @@ def json_lines(
     files: dict[str, BinaryIO] = {}
     with ExitStack() as stack:
         for row in rows:
-            own = name(row) if callable(name) else name.format(split=row.split)
+            own = name(row) if callable(name) else name.format(split=row.split, part=row.part)
             if own not in files:
                 files[own] = _opened(folder / own, stack)
             for value in line(row):
@@ -51,7 +51,7 @@ def json_array(
     files: dict[str, BinaryIO] = {}
     with ExitStack() as stack:
         for row in rows:
-            own = name.format(split=row.split)
+            own = name.format(split=row.split, part=row.part)
             if own not in files:
                 files[own] = _opened(folder / own, stack)
             for value in line(row):

@@ -11,24 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from harken.files import write_json
-from harken.shards.exports.base import ExportFormat, ExportRow, holds_all
+from harken.shards.exports.base import PAIRS, ExportFormat, ExportRow, holds_all
 from harken.shards.exports.conversation import ASSISTANT, SYSTEM, USER, answered, conversation
 from harken.shards.exports.files import json_lines
 from harken.shards.formats.base import TAG
 
 _ROLES = {USER: "human", ASSISTANT: "gpt"}
-_PAIRS = "-pairs"
 
 
 def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
     """See `ExportFormat.write`."""
-    counts = json_lines(rows, folder, lambda row: [line(row)], name=_file_name)
+    counts = json_lines(rows, folder, lambda row: [line(row)], name="{part}.jsonl")
     write_json(folder / "dataset_info.json", {Path(n).stem: _described(n) for n in sorted(counts)})
     return counts
-
-
-def _file_name(row: ExportRow) -> str:
-    return f"{row.split}{_PAIRS if row.item.rejected else ''}.jsonl"
 
 
 def line(row: ExportRow) -> dict[str, Any]:
@@ -52,7 +47,7 @@ def _described(name: str) -> dict[str, Any]:
     """The entry of a file."""
     columns = {"messages": "conversations", "system": "system", "audios": "audios"}
     entry: dict[str, Any] = {"file_name": name, "formatting": "sharegpt", "columns": columns}
-    if Path(name).stem.endswith(_PAIRS):
+    if Path(name).stem.endswith(PAIRS):
         columns |= {"chosen": "chosen", "rejected": "rejected"}
         entry["ranking"] = True
     return entry

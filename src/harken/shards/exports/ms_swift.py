@@ -1,7 +1,8 @@
 """ms-swift: JSON lines with ``messages`` and ``audios``; pairs with ``rejected_response``.
 
 As its docs describe a custom dataset (ms-swift 3 and 4); `harken.shards.formats.ms_swift` has the
-same form for reading. ``<audio>`` is the place of the next of ``audios``.
+same form for reading. ``<audio>`` is the place of the next of ``audios``. Pairs have files of their
+own: ms-swift 4.6 drops the other rows of a file in which some have ``rejected_response``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from harken.shards.formats.base import TAG
 
 def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
     """See `ExportFormat.write`."""
-    return json_lines(rows, folder, lambda row: [line(row)])
+    return json_lines(rows, folder, lambda row: [line(row)], name="{part}.jsonl")
 
 
 def line(row: ExportRow) -> dict[str, Any]:
