@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from harken.item import Item
+from harken.report.dataset_page import write_dataset_report
 from harken.report.html import write_report
+from made_items import tone
 from scored_records import make_world
 
 pytestmark = pytest.mark.browser
@@ -215,3 +218,23 @@ def test_the_policy_stops_foreign_scripts(browser: Any, path: Path) -> None:
     assert tab.page.evaluate("window.ran") is None
     assert any("Content Security Policy" in line for line in tab.noise)
     tab.page.context.close()
+
+
+def test_a_page_of_a_dataset_filters_and_plays(browser: Any, tmp_path: Path) -> None:
+    sound = tone(tmp_path / "a.wav", 300.0)
+    items = [
+        Item(f"Number {n}?", "b", ("a", "b"), (sound,), ("pick", "take")[n % 2]) for n in range(8)
+    ]
+    opened = Tab(browser, write_dataset_report(tmp_path / "page.html", items, "tones"))
+    page = opened.page
+    assert opened.shown() == 8 and not page.locator("[name=condition]").count()
+    page.select_option("[name=task]", "take")
+    assert page.locator("#count").text_content() == "4 of 8 items" and opened.shown() == 4
+    item = page.locator("#items details.item:visible").first
+    item.locator("summary").click()
+    item.locator("audio").wait_for(state="attached")
+    item.locator("audio").evaluate("a => a.play()")
+    opened.until("document.querySelector('audio').currentTime > 0.1")
+    assert item.locator("tr.gold").count() == 1
+    assert opened.noise == []
+    page.context.close()

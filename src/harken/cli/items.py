@@ -20,6 +20,14 @@ def open_items(source: Path, audio_root: Path | None = None) -> Iterator[Item]:
     return read_items(source, audio_root)
 
 
+def is_dataset(path: Path) -> bool:
+    """Whether a path has items: a dataset of harken, a file, or a folder of another program."""
+    from harken.shards.formats.load import recognise
+    from harken.shards.info import MARKER
+
+    return path.is_file() or (path / MARKER).is_file() or recognise(path) is not None
+
+
 def read_split(
     source: Path, split: str = "", limit: int = 0, audio_root: Path | None = None
 ) -> list[Item]:

@@ -13,7 +13,8 @@ from harken.cli.outputs import file_option, folder_option
 
 def report(
     run: Annotated[
-        list[Path], typer.Argument(help="A run; two: before, after; or more. Or trainings.")
+        list[Path],
+        typer.Argument(help="A run; two: before, after; or more. Or trainings, or one dataset."),
     ],
     out: Annotated[Path, file_option("--out", "-o", help="The HTML file.")] = Path("report.html"),
     dataset: Annotated[
@@ -37,18 +38,22 @@ def report(
 
     One run; two, before and after; or more: all side by side, the last one in full. Of what
     `harken train -o` wrote, likewise: curves, hearing gap, stages, regression card, held-out items.
+    Of a dataset: what is in it, what its answers give away, items to play.
 
     Examples:  harken report runs/after     harken report runs/before runs/after -o page.html
     harken report runs/after --tables paper     harken report trained -o training.html
-    """
-    from dataclasses import asdict
 
+    harken report items -o items.html
+    """
+    from harken.cli.items import is_dataset
     from harken.errors import ConfigError
-    from harken.report.export import write_tables
     from harken.report.html import write_report
     from harken.report.training_data import is_training
     from harken.report.training_page import write_training_report
 
+    if any(map(is_dataset, run)):
+        page = _dataset_page(out, run, max_items, [dataset, curate, train])
+        return _finish(page, tables, as_json)
     trainings = [is_training(one) for one in run]
     if all(trainings) and (dataset or curate or train):
         raise ConfigError(
@@ -74,6 +79,35 @@ def report(
             train=train or (),
             max_items=max_items,
         )
+    _finish(page, tables, as_json)
+
+
+def _dataset_page(out: Path, run: list[Path], max_items: int, others: list[Any]) -> Path:
+    """The page of a dataset.
+
+    Raises:
+        ConfigError: options of other pages are given, or more than one dataset.
+    """
+    from harken.cli.items import open_items
+    from harken.errors import ConfigError
+    from harken.report.dataset_page import write_dataset_report
+
+    if any(others) or len(run) > 1:
+        raise ConfigError(
+            "a page of a dataset is of one dataset, and --dataset, --curate and --train are for "
+            "pages of evaluations",
+            where=", ".join(map(str, run)),
+            hint="Give one dataset, without them.",
+        )
+    return write_dataset_report(out, open_items(run[0]), run[0].name, max_items=max_items)
+
+
+def _finish(page: Path, tables: Path | None, as_json: bool) -> None:
+    """Write the tables if that is asked for, and tell what was made."""
+    from dataclasses import asdict
+
+    from harken.report.export import write_tables
+
     size = page.stat().st_size
     result: dict[str, Any] = {"report": str(page), "bytes": size}
     lines = [f"{page} ({size / 1e6:.1f} MB)"]

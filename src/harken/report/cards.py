@@ -165,6 +165,31 @@ def card(
     }
 
 
+def item_card(item: Item, clips: list[dict[str, Any]]) -> dict[str, Any]:
+    """`card` of an item that nobody was asked."""
+    facts = _facts(item)
+    searched = [item.id, item.task, item.question, *item.choices, item.answer]
+    return {
+        "id": item.id,
+        "task": item.task,
+        "question": item.question,
+        "choices": list(item.choices),
+        "gold": item.gold,
+        "answer": item.answer,
+        "rationales": list(item.rationales),
+        "clips": clips,
+        "answers": [],
+        "replies": [],
+        "outcome": "",
+        "outcomes": {},
+        "flip": "",
+        "change": None,
+        "label": item.contribution.label if item.contribution else "",
+        "facts": facts,
+        "search": " ".join([*searched, *(value for _, value in facts)]).lower(),
+    }
+
+
 def _words(record: Record) -> dict[str, str]:
     """An answer as a word (the option, or why there is none), and the generated reply."""
     return {

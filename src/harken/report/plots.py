@@ -141,6 +141,23 @@ def strips(rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
     return _rows(lines)
 
 
+def counts(rows: Sequence[tuple[str, int]], below: str = "") -> Markup:
+    """One bar per name, in the order given; the longest has the whole width.
+
+    Args:
+        rows: names and counts.
+        below: a sentence under the bars.
+    """
+    most = max((count for _, count in rows), default=0) or 1
+    lines = []
+    for name, count in rows:
+        bar = tag(
+            "rect", x="0%", y=3, width=pct(100 * count / most), height=12, rx=2, cls="c-audio"
+        )
+        lines.append((name, svg([bar], 18, f"{name}: {count:,}"), f"{count:,}"))
+    return _rows(lines) + (tag("p", below, cls="note") if below else Markup(""))
+
+
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FURTHEST = 8.0
 """Bits beyond this are drawn at the edge, or outliers would compress all other values."""
