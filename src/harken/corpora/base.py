@@ -57,6 +57,7 @@ class Entry:
     start_s: float = 0.0
     length_s: float | None = None
     stated_s: float | None = None
+    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Recording:
         onsets: (label, onset, offset) in seconds, if the corpus gives them.
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
+        captions: sentences that describe it, if the corpus has them.
         sound: identity of the samples, whatever the bytes (`HeardSamples.sound` in
             `harken.audio.heard`); ``""`` if not known.
     """
@@ -94,6 +96,7 @@ class Recording:
     rate_hz: int = 0
     channels: int = 0
     sound: str = ""
+    captions: tuple[str, ...] = ()
 
     @property
     def heard(self) -> tuple[str, float, float | None]:

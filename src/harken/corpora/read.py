@@ -25,6 +25,13 @@ LAYOUTS: Registry[Layout] = Registry(
     {
         # The order is that of recognition: what a folder says of itself goes before guesses.
         "starter": "harken.corpora.layouts.starter:LAYOUT",
+        "fsd50k": "harken.corpora.layouts.fsd50k:LAYOUT",
+        "clotho": "harken.corpora.layouts.clotho:LAYOUT",
+        "audiocaps": "harken.corpora.layouts.audiocaps:LAYOUT",
+        "audioset-strong": "harken.corpora.layouts.audioset_strong:LAYOUT",
+        "wavcaps": "harken.corpora.layouts.wavcaps:LAYOUT",
+        "common-voice": "harken.corpora.layouts.common_voice:LAYOUT",
+        "gigaspeech": "harken.corpora.layouts.gigaspeech:LAYOUT",
         "manifest": "harken.corpora.layouts.manifest:LAYOUT",
         "esc": "harken.corpora.layouts.esc:LAYOUT",
         "fsdd": "harken.corpora.layouts.fsdd:LAYOUT",
@@ -117,10 +124,11 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
     if kinds:
         told = listed([f"{suffix} {n}" for suffix, n in sorted(kinds.items())])
         notes.append(f"files of other kinds, which are not read: {told}")
-    bare = sum(not (r.labels or r.transcript or r.speaker) for r in recordings)
+    bare = sum(not (r.labels or r.transcript or r.speaker or r.captions) for r in recordings)
     if bare:
         notes.append(
-            f"{bare} recordings have no label, transcript or speaker: no question is made of them"
+            f"{bare} recordings have no label, transcript, speaker or caption: no question is made "
+            "of them"
         )
     rejects.sort(key=lambda reject: (reject.path, reject.reason))
     return Corpus(root.name, chosen.name, root, tuple(recordings), tuple(rejects), tuple(notes))
@@ -161,7 +169,15 @@ def recording(
     samples.require(start_s, length_s)
     _require_events(entry, facts.duration_s, samples)
     labels = tuple(dict.fromkeys(filter(None, map(label_text, entry.labels))))
-    texts = [*labels, entry.transcript or "", entry.speaker or "", entry.id, entry.licence]
+    captions = tuple(dict.fromkeys(filter(None, map(tidy, entry.captions))))
+    texts = [
+        *labels,
+        *captions,
+        entry.transcript or "",
+        entry.speaker or "",
+        entry.id,
+        entry.licence,
+    ]
     if any(printable(text) != text for text in texts):
         raise AudioError("bad-row", "a label or another text is not valid UTF-8", where=where)
     clip = Clip("file", str(path), start_s=start_s, duration_s=length_s, sha256=facts.sha256)
@@ -180,6 +196,7 @@ def recording(
         rate_hz=facts.rate_hz,
         channels=facts.channels,
         sound=samples.sound,
+        captions=captions,
     )
 
 

@@ -51,6 +51,7 @@ class Scan:
             "rates": self.rates,
             "recordings": len({r.id for r in recordings}),
             "transcripts": sum(r.transcript is not None for r in recordings),
+            "captions": sum(bool(r.captions) for r in recordings),
             "rejected": len(self.corpus.rejects),
             "reasons": self.reasons,
             "rejects": [

@@ -23,6 +23,8 @@ def scan_text(found: dict[str, Any], show_rejects: int) -> str:
             lines.append(f"{name} ({len(most)}): {shown}")
     if found["transcripts"]:
         lines.append(f"transcripts: {found['transcripts']}")
+    if found["captions"]:
+        lines.append(f"captions: {found['captions']}")
     lines += [f"note: {text}" for text in found["notes"]]
     reasons = ", ".join(f"{why} {n}" for why, n in found["reasons"].items())
     lines.append(f"rejected: {found['rejected']}" + (f" ({reasons})" if reasons else ""))

@@ -48,6 +48,7 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "leaky": "harken.synth.families.leaky:FAMILY",
         "transcribe": "harken.synth.families.transcribe:FAMILY",
         "name": "harken.synth.families.name:FAMILY",
+        "describe": "harken.synth.families.describe:FAMILY",
         "talk": "harken.synth.families.talk:FAMILY",
     },
     group="families",

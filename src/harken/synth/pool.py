@@ -185,8 +185,10 @@ class RecordingPool:
         found: dict[tuple[str, float, float | None], Recording] = {}
         for one in sorted((r for r in recordings if r.split == split), key=_order):
             copy = found.get(one.heard)
-            labels = one.labels if copy is None else (*copy.labels, *one.labels)
-            found[one.heard] = replace(copy or one, labels=tuple(dict.fromkeys(labels)))
+            both = (copy, one) if copy else (one,)
+            labels = tuple(dict.fromkeys(label for own in both for label in own.labels))
+            captions = tuple(dict.fromkeys(text for own in both for text in own.captions))
+            found[one.heard] = replace(copy or one, labels=labels, captions=captions)
         self.recordings = tuple(sorted(found.values(), key=_order))
         self.by_ref = {ref(one): one for one in self.recordings}
 
@@ -253,6 +255,12 @@ class RecordingPool:
         return topic.limited({text for _, text in heard})
 
     @cached_property
+    def captioned(self) -> Topic:
+        """Recordings with captions, by caption."""
+        heard = [(r, frozenset(r.captions)) for r in self.recordings if r.captions]
+        return Topic("sentence", heard).limited({text for _, own in heard for text in own})
+
+    @cached_property
     def events(self) -> list[Topic]:
         """Lone sounds and lone words that can be one event of a scene."""
         return [
@@ -301,4 +309,5 @@ def fingerprint(recordings: Collection[Recording]) -> str:
         for r in recordings
     ]
     known += [[ref(r), r.licence, r.onsets] for r in recordings]
+    known += [[ref(r), r.captions] for r in recordings if r.captions]
     return digest(canonical(sorted(known, key=canonical)))
