@@ -44,6 +44,8 @@ def sound(label: str | tuple[str, ...], no: int, split: str = "train", **more: o
     licence = ("CC0", "CC BY 3.0")[no % 2]
     clip = Clip("file", f"/a/{name}.wav", duration_s=2.0 + no % 3, sha256=sha(name))
     kind = "music" if labels[0] in ("piano", "flute") else "sound"
+    caption = f"Take {no} of {' and '.join(labels)} is heard."
+    more = {"captions": (caption,), **more}
     return Recording(clip, name, kind, labels, split=split, licence=licence, **more)  # type: ignore[arg-type]
 
 

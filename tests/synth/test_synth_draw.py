@@ -114,6 +114,8 @@ def truth(item: Item) -> str:
         return f"clip {place[0] + 1}"
     if item.task == "transcribe":
         return picks[0].transcript or ""
+    if item.task == "describe":
+        return picks[0].captions[0]
     names = [(pick.labels or (pick.transcript,))[0] for pick in picks]
     if item.task == "name":
         (only,) = picks[0].labels
@@ -121,7 +123,7 @@ def truth(item: Item) -> str:
     return names[0] if item.task == "first" else ", ".join(names)
 
 
-@pytest.mark.parametrize("family", [*CLOSED, "order", "transcribe", "name"])
+@pytest.mark.parametrize("family", [*CLOSED, "order", "transcribe", "name", "describe"])
 def test_the_answer_is_true(family: str) -> None:
     for item in items_of(family, 400):
         assert truth(item) == item.answer, item

@@ -13,7 +13,8 @@ from harken.report.text import table
 
 MADE = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
-    *("caption", "first", "count", "order", "leaky", "transcribe", "name", "talk"),
+    *("caption", "first", "count", "order", "leaky", "transcribe", "name"),
+    *("describe", "talk"),
 )
 """The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
 

@@ -42,7 +42,7 @@ PRACTICE = 12_000
 CURATED = 360
 """Training questions held out from fine-tuning: they are curated, and GRPO uses the strong ones."""
 
-LEFT_OUT = ("talk", "transcribe", "name")
+LEFT_OUT = ("talk", "transcribe", "name", "describe")
 """Families that the questions for a preset have none of: talk is practice, of which there is more
 below, and it has the same open questions about one clip."""
 
