@@ -157,11 +157,12 @@ def layers_of(lm: Any) -> nn.ModuleList:
     Raises:
         ModelError: they are not found.
     """
-    decoder = lm.get_decoder()
-    for name in ("layers", "h"):
-        found = getattr(decoder, name, None)
-        if isinstance(found, nn.ModuleList) and len(found):
-            return found
+    outer = lm.get_decoder()
+    for decoder in (outer, getattr(outer, "decoder", outer)):
+        for name in ("layers", "h"):
+            found = getattr(decoder, name, None)
+            if isinstance(found, nn.ModuleList) and len(found):
+                return found
     raise ModelError(f"the layers of {type(lm).__name__} are not found, so no audio can go in")
 
 

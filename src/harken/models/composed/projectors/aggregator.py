@@ -88,7 +88,7 @@ class AggregatorProjector(Projector):
 
     def project(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """(B, T, all layers) -> (B, tokens, out)."""
-        parts = frames.unflatten(-1, (-1, self._width))
+        parts = frames.reshape(*frames.shape[:2], -1, self._width)
         if self.norm_in is not None:
             parts = self.norm_in(parts)
         *earlier, last = parts.unbind(2)
@@ -117,7 +117,8 @@ class AggregatorProjector(Projector):
 def _step(width: int, settings: Mapping[str, Any]) -> nn.Module:
     """One layer of a Q-Former, whose queries are frames."""
     one = QFormerProjector(width, 1, {**settings, "queries": 1, "depth": 1})
-    return one.former
+    former: nn.Module = one.former
+    return former
 
 
 def _mlp(width: int, inner: int, out: int) -> nn.Module:

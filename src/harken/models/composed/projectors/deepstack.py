@@ -78,7 +78,7 @@ class DeepStackProjector(Projector):
 
     def project(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """(B, T, all layers) -> (B, tokens, out · layers): the token, then what is added."""
-        parts = frames.unflatten(-1, (-1, self._width))
+        parts = frames.reshape(*frames.shape[:2], -1, self._width)
         if self.norm_in is not None:
             parts = self.norm_in(parts)
         *earlier, last = parts.unbind(2)
@@ -113,7 +113,7 @@ class DeepStackLanguageModel(InjectedLanguageModel):
         """See `InjectedLanguageModel.decode`; ids are words, to which nothing is added."""
         if inputs_embeds is None:
             return self.run({}, input_ids=input_ids, **options)
-        parts = inputs_embeds.split(self.width, -1)
+        parts = torch.split(inputs_embeds, self.width, -1)
         changes: dict[int, Change] = {
             layer: _Added(part)
             for layer, part in zip(self.projector.layers, parts[1:], strict=True)
