@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
 
 
 def compose(
     encoder: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="Folder, hub id or name of an audio encoder (Whisper, AST, wav2vec …), with "
             "settings; several times: side by side."
         ),
-    ],
+    ] = None,
     lm: Annotated[
         str, typer.Option(help="Folder or hub id of a causal language model with its tokenizer.")
-    ],
+    ] = "",
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the new model.", makes="model")
-    ],
+        Path | None, folder_option("--out", "-o", help="Folder of the new model.", makes="model")
+    ] = None,
     projector: Annotated[
         str,
-        typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),
-    ] = "mlp",
+        typer.Option(
+            help="mlp, linear, pooling, qformer, deepstack …, with settings; default mlp."
+        ),
+    ] = "",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
     lora: LoraOption = None,
+    preset: Annotated[
+        str, typer.Option(help="A published model by name, instead of parts: see --list.")
+    ] = "",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Of a preset: tiny (random small parts, no network) or published (its own parts; "
+            "--encoder and --lm put yours into its wiring)."
+        ),
+    ] = "tiny",
+    show_list: Annotated[
+        bool, typer.Option("--list", help="List the presets: parts, sizes, licences, papers.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Of a preset: say what would be loaded, and count parameters.")
+    ] = False,
     chat: Annotated[
         str,
         typer.Option(
@@ -59,7 +78,7 @@ def compose(
     """Join an audio encoder, a projector and a language model into one model to train.
 
     Only safetensors are read, and no code is run. The projector is fresh: train it with
-    `harken train align` first.
+    `harken train align` first. A preset has the wiring of a published model (docs/systems.md).
 
     Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
@@ -68,21 +87,45 @@ def compose(
     harken compose --encoder whisper-base --lm qwen3-0.6b --lora lm:16 -o model
 
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
+
+    harken compose --list     harken compose --preset salmonn --size tiny -o model
     """
     from harken.recipes.compose import PromptFormat, compose_model
+    from harken.recipes.systems import compose_system, listed_systems, would_load
+    from harken.report.systems import system_table, system_text
     from harken.report.text import table
 
-    made = compose_model(
-        "+".join(encoder),
-        lm,
-        out,
-        projector=projector,
-        pool=pool,
-        lora=lora or [],
-        prompts=PromptFormat(chat, choices),
-        copy_bases=copy_bases,
-        name=name,
-        seed=seed,
-    )
-    rows = [(group, f"{count:,}") for group, count in made["parameters"].items()]
-    finish(made, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)
+    if show_list:
+        rows = listed_systems()
+        return finish({"presets": rows}, system_table(rows), as_json)
+    if preset and (projector or lora):
+        raise ConfigError(
+            "a preset has its own projector and adapters",
+            hint="Leave --projector and --lora out, or compose the parts without --preset.",
+        )
+    if dry_run:
+        if not preset:
+            raise ConfigError("--dry-run is for presets", hint="Add --preset NAME.")
+        found = would_load(preset, size)
+        return finish(found, system_text(found), as_json)
+    if out is None:
+        raise ConfigError("no folder for the new model", hint="Add -o FOLDER.")
+    common: dict[str, Any] = {"copy_bases": copy_bases, "seed": seed}
+    common["prompts"] = PromptFormat(chat, choices)
+    if preset:
+        made = compose_system(
+            preset, out, size=size, encoder="+".join(encoder or ()), lm=lm, model_name=name,
+            **common,
+        )  # fmt: skip
+    elif encoder and lm:
+        made = compose_model(
+            "+".join(encoder), lm, out, projector=projector or "mlp", pool=pool, lora=lora or [],
+            name=name, **common,
+        )  # fmt: skip
+    else:
+        raise ConfigError(
+            "an encoder and a language model are needed",
+            hint="Add --encoder and --lm, or --preset NAME (harken compose --list).",
+        )
+    counted = [(group, f"{count:,}") for group, count in made["parameters"].items()]
+    return finish(made, f"{out}\n{table(counted, ('part', 'parameters'))}", as_json)

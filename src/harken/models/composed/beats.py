@@ -94,7 +94,7 @@ class BeatsAttention(nn.Module):
         self.grep_a = nn.Parameter(torch.ones(1, self.heads, 1, 1))
 
     def forward(self, hidden: Tensor, bias: Tensor, valid: Tensor) -> Tensor:
-        """(B, N, width) with a bias (heads, N, N); entries that are not `valid` (B, N) are masked."""
+        """(B, N, width) under a bias (heads, N, N); what is not `valid` (B, N) is masked."""
         own: Any = self
         query, key, value = (
             part(hidden).unflatten(-1, (self.heads, self.head)).transpose(1, 2)

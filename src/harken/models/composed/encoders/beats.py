@@ -11,7 +11,9 @@ The published files are pickles, which harken does not read. Elsewhere, once::
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -30,6 +32,19 @@ from harken.parsing import load_json, regular_bytes
 BINS = 128
 _MEAN, _STD = 15.41663, 6.55582
 """Of the log-mel over AudioSet; BEATs divides by twice the deviation."""
+
+
+@cache
+def _bank() -> Any:
+    """Kaldi's mel filters (257, 128); the lowest are narrower than a line and have no weight."""
+    from transformers.audio_utils import mel_filter_bank
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return mel_filter_bank(
+            257, BINS, 20, RATE_HZ // 2, RATE_HZ, norm=None, mel_scale="kaldi",
+            triangularize_in_mel_space=True,
+        )  # fmt: skip
 
 
 class BeatsEncoder(AudioEncoder):
@@ -82,16 +97,12 @@ class BeatsEncoder(AudioEncoder):
 
     def features(self, samples: Array) -> Array:
         """Kaldi's log-mel (T, 128), T a multiple of a patch: filled up with silence."""
-        from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
+        from transformers.audio_utils import spectrogram, window_function
 
         wave = np.pad(samples, (0, max(0, 400 - len(samples)))).astype(np.float64) * 2.0**15
-        bank = mel_filter_bank(
-            257, BINS, 20, RATE_HZ // 2, RATE_HZ, norm=None, mel_scale="kaldi",
-            triangularize_in_mel_space=True,
-        )  # fmt: skip
         made = spectrogram(
             wave, window_function(400, "povey", periodic=False), 400, 160, fft_length=512,
-            power=2.0, center=False, preemphasis=0.97, mel_filters=bank, log_mel="log",
+            power=2.0, center=False, preemphasis=0.97, mel_filters=_bank(), log_mel="log",
             mel_floor=1.192092955078125e-07, remove_dc_offset=True,
         ).T  # fmt: skip
         normed = (made - _MEAN) / (2 * _STD)

@@ -100,7 +100,9 @@ class System:
     def encoder_spec(self) -> str:
         """The encoders as `open_encoder` takes them."""
         return "+".join(
-            part.source + "?" * bool(part.settings) + "&".join(f"{k}={v}" for k, v in part.settings.items())
+            part.source
+            + "?" * bool(part.settings)
+            + "&".join(f"{k}={v}" for k, v in part.settings.items())
             for part in self.encoders
         )
 
