@@ -37,7 +37,7 @@ def published(model: BeatsModel) -> dict[str, torch.Tensor]:
 
 
 def test_names_and_shapes_are_those_of_the_published_weights() -> None:
-    """Some of BEATs_iter3_plus_AS2M.pt, as its repository's modules give them; 90 million in all."""
+    """Some of BEATs_iter3_plus_AS2M.pt, as its repository's modules have them; 90 M in all."""
     with torch.device("meta"):
         model = BeatsModel(BeatsConfig())
     shapes = {name: tuple(tensor.shape) for name, tensor in published(model).items()}

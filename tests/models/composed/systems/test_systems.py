@@ -1,4 +1,4 @@
-"""Every published model by name: built tiny, trained a few steps, saved; its published size counted."""
+"""Published models by name: built tiny, taught a few steps, saved; published sizes counted."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from harken.errors import ConfigError
 from harken.models.composed.injected_lm import Change, InjectedLanguageModel, layers_of
-from harken.models.composed.projectors.base import Projector
+from harken.models.composed.projectors.base import Projector, windows
 from harken.models.composed.projectors.gated_mlp import GatedMlp
 
 
 class DeepStackProjector(Projector):
     """Frames of several layers -> tokens, and what is added to their hidden states.
 
-    Settings: ``hidden``, the width of the gated MLPs (the language model's if not given);
+    Settings: ``pool``, frames in a token (their mean); ``hidden``, the width of the gated MLPs (the language model's if not given);
     ``start``, the first layer of the language model that gets audio (1).
     """
 
@@ -68,7 +68,7 @@ class DeepStackProjector(Projector):
         count, width = shape[0]
         self._width = width
         self.extra = (count - 1) * self._out
-        inside = (width * self.pool, self._hidden, self._out)
+        inside = (width, self._hidden, self._out)
         self.last = GatedMlp(*inside)
         self.earlier = nn.ModuleList([GatedMlp(*inside, zero=True) for _ in range(count - 1)])
         if self._norm:
@@ -82,11 +82,16 @@ class DeepStackProjector(Projector):
         if self.norm_in is not None:
             parts = self.norm_in(parts)
         *earlier, last = parts.unbind(2)
-        token = self.last(self.stacked(last, counts))
+        token = self.last(self._mean(last, counts))
         if self.norm_out is not None:
             token = self.norm_out(token)
         pairs = zip(self.earlier, earlier, strict=True)
-        return torch.cat([token, *(mlp(self.stacked(part, counts)) for mlp, part in pairs)], -1)
+        return torch.cat([token, *(mlp(self._mean(part, counts)) for mlp, part in pairs)], -1)
+
+    def _mean(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
+        """(B, T, width) -> (B, tokens, width): the mean of every `pool` valid frames."""
+        cut, valid = windows(frames, counts, self.pool)
+        return cut.sum(2) / valid.sum(2, keepdim=True).clamp(min=1)
 
     def into(self, lm: Any) -> DeepStackLanguageModel:
         """The language model, whose layers take the further columns.

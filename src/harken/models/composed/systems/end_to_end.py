@@ -43,7 +43,7 @@ MOSS_AUDIO = System(
     "deepstack?pool=4&hidden=8192&start=1&norm=false",
     12.5,
     _ALL,
-    built=5_078_867_456,
+    built=4_827_209_216,
     sizes=(SystemSize("all", 4.6e9, "the card of a conversion, about", 0.06),),
     weights="OpenMOSS-Team/MOSS-Audio-4B-Instruct",
     licence="Apache-2.0",
