@@ -49,7 +49,7 @@ def show_wiring(target: str, groups: Sequence[str] = ()) -> dict[str, Any]:
     learner = ComposedModel.preset(target) if target in PRESETS else load_learner(target)
     name = learner.config.get("system", "")
     usual = SYSTEMS.get(name).trained if name in SYSTEMS else GROUPS
-    set_trainable(learner.net, tuple(groups) or (GROUPS if name else usual))
+    set_trainable(learner.net, tuple(groups) or usual)
     lora = learner.config.get("lora") or {}
     told = ", ".join(f"{group}: rank {own.get('rank', '?')}" for group, own in lora.items())
     return {**wiring(learner), "adapters": told, "departures": []}

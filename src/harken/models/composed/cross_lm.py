@@ -46,6 +46,7 @@ class CrossAttentionLanguageModel(InjectedLanguageModel):
     by_mask = False
     by_row = True
     word_flag = 1.0
+    hears_by_attention = True
 
     def decode(
         self, inputs_embeds: Tensor | None = None, input_ids: Tensor | None = None, **options: Any

@@ -69,12 +69,15 @@ class InjectedLanguageModel(nn.Module):
 
     Attributes:
         by_mask: see `harken.models.engine.tree_forward.TreeReader`; `by_row`, `plain_head` too.
+        word_flag: the last column of a word's embedding.
+        hears_by_attention: audio tokens are in no place of a word: they are no embeddings of text.
     """
 
     plain_head = True
     by_mask: bool | None = None
     by_row = False
     word_flag = 0.0
+    hears_by_attention = False
 
     def __init__(self, lm: Any, projector: Any) -> None:
         """The language model and the projector.
