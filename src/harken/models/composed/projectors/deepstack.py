@@ -26,8 +26,9 @@ from harken.models.composed.projectors.gated_mlp import GatedMlp
 class DeepStackProjector(Projector):
     """Frames of several layers -> tokens, and what is added to their hidden states.
 
-    Settings: ``pool``, frames in a token (their mean); ``hidden``, the width of the gated MLPs (the language model's if not given);
-    ``start``, the first layer of the language model that gets audio (1).
+    Settings: ``pool``, frames in a token (their mean); ``hidden``, the width of the gated MLPs (the
+    language model's if not given); ``start``, the first layer of the language model that gets
+    audio (1).
     """
 
     name = "deepstack"
