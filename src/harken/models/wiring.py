@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from harken.audio.clip import RATE_HZ, silence
+from harken.errors import ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.net import ComposedNet
 from harken.models.composed.projectors.cross_attention import CrossAttentionProjector
@@ -26,7 +27,7 @@ def wiring(learner: Learner) -> dict[str, Any]:
     net: Any = learner.net
     if isinstance(net, ComposedNet):
         return net_wiring(net, learner.name, learner.config["projector"])
-    tokens = learner.load_audio(silence(SECONDS)).tokens
+    tokens_s = _tokens_s(learner)
     lm = net.lm.config
     encoder, projector = net.audio_encoder.encoder, net.projector.inner
     parts = [
@@ -34,7 +35,15 @@ def wiring(learner: Learner) -> dict[str, Any]:
         *([_part(net, "projector", type(projector).__name__, [])] if projector is not None else []),
         _part(net, "lm", str(lm.model_type), _lm_lines(lm)),
     ]
-    return _whole(net, learner.name, parts, tokens / SECONDS, "as the class has it", [])
+    return _whole(net, learner.name, parts, tokens_s, "as the class has it", [])
+
+
+def _tokens_s(learner: Learner) -> float:
+    """Audio tokens a second of a clip of 10 s, or of 1 s where the class takes no longer one."""
+    try:
+        return learner.load_audio(silence(SECONDS)).tokens / SECONDS
+    except ModelError:
+        return float(learner.load_audio(silence(1.0)).tokens)
 
 
 def net_wiring(net: ComposedNet, name: str, projector: Mapping[str, Any]) -> dict[str, Any]:
