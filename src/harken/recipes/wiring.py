@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.composed.projectors.registry import projector_settings
-from harken.models.composed.systems.published import published_net
+from harken.models.composed.systems.published import adapted_net
 from harken.models.composed.systems.registry import SYSTEMS
-from harken.models.engine.lora import add_lora
-from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.net import GROUPS, set_trainable
 from harken.models.learner import load_learner
 from harken.models.wiring import net_wiring, wiring
@@ -37,10 +33,7 @@ def show_wiring(target: str, groups: Sequence[str] = ()) -> dict[str, Any]:
     """
     if target in SYSTEMS:
         system = SYSTEMS.get(target)
-        net = published_net(system)
-        with torch.device("meta"):
-            for group, settings in parse_lora([system.lora]).items():
-                add_lora(net, group, settings)
+        net = adapted_net(system)
         set_trainable(net, tuple(groups) or system.trained)
         found = net_wiring(
             net, f"{system.name}, published size", projector_settings(system.projector, 1)

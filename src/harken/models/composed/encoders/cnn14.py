@@ -82,7 +82,7 @@ class Cnn14Model(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, T, bins) -> (B, T / 32, width): the mean over frequency."""
-        maps = self.bn0(mel.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)[:, None]
+        maps: Tensor = self.bn0(mel.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)[:, None]
         for number in range(1, len(self.config.channels) + 1):
             maps = self.get_submodule(f"conv_block{number}")(maps)
         return maps.mean(3).transpose(1, 2)

@@ -6,6 +6,7 @@ Only what decides shapes is here; dropout and the like are those of transformers
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harken.models.composed.systems.base import SystemPart
@@ -47,14 +48,12 @@ _PICKLES = "published as a pickle, which is not read: convert it to safetensors 
 WHISPER_V2 = _whisper("openai/whisper-large-v2", 80)
 WHISPER_V3 = _whisper("openai/whisper-large-v3", 128)
 WHISPER_TURBO = _whisper("openai/whisper-large-v3-turbo", 128, "MIT")
-AF_WHISPER = SystemPart(
-    **{  # type: ignore[arg-type]
-        **{name: getattr(WHISPER_V3, name) for name in ("kind", "config")},
-        "source": "nvidia/audio-flamingo-3",
-        "licence": "NVIDIA OneWay Noncommercial",
-        "refused": "AF-Whisper is published inside of the whole model: "
-        "harken opens that as native:nvidia/audio-flamingo-3-hf",
-    }
+AF_WHISPER = replace(
+    WHISPER_V3,
+    source="nvidia/audio-flamingo-3",
+    licence="NVIDIA OneWay Noncommercial",
+    refused="AF-Whisper is published inside of the whole model: "
+    "harken opens that as native:nvidia/audio-flamingo-3-hf",
 )
 
 BEATS = SystemPart(

@@ -13,7 +13,7 @@ from harken.models.composed.projectors.registry import projector_settings
 from harken.models.composed.systems.base import System
 from harken.models.engine.lora import add_lora
 from harken.models.engine.lora_settings import parse_lora
-from harken.models.engine.net import GROUPS
+from harken.models.engine.net import GROUPS, set_trainable
 
 
 def published_net(system: System) -> ComposedNet:
@@ -30,20 +30,26 @@ def published_net(system: System) -> ComposedNet:
         return join(encoder, lm, projector_settings(system.projector, 1))
 
 
+def adapted_net(system: System) -> ComposedNet:
+    """`published_net` with the paper's adapters; what the paper trains requires a gradient."""
+    net = published_net(system)
+    with torch.device("meta"):
+        for group, settings in parse_lora([system.lora]).items():
+            add_lora(net, group, settings)
+    set_trainable(net, system.trained)
+    return net
+
+
 def published_counts(system: System) -> dict[str, int]:
     """Parameters of each module group of the published size, of its adapters, and of all.
 
     Returns:
         ``audio_encoder``, ``projector``, ``lm``, ``lora``, ``all`` (without adapters), ``trained``.
     """
-    net = published_net(system)
-    found = {name: sum(p.numel() for p in getattr(net, name).parameters()) for name in GROUPS}
+    net = adapted_net(system)
+    own = [(name, p.numel()) for name, p in net.named_parameters() if "lora_" not in name]
+    found = {g: sum(n for name, n in own if name.startswith(f"{g}.")) for g in GROUPS}
     found["all"] = sum(found.values())
-    before = found["all"]
-    with torch.device("meta"):
-        for group, settings in parse_lora([system.lora]).items():
-            add_lora(net, group, settings)
-    found["lora"] = sum(p.numel() for p in net.parameters()) - before
-    adapted = [*parse_lora([system.lora])]
-    own = sum(found[name] for name in system.trained if name not in adapted)
-    return {**found, "trained": own + found["lora"]}
+    found["lora"] = sum(p.numel() for p in net.parameters()) - found["all"]
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    return {**found, "trained": trained}
