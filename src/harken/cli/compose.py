@@ -11,6 +11,44 @@ from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 
+Preset = Annotated[
+    str, typer.Option(help="A published model by name, instead of parts: see --list.")
+]
+Size = Annotated[
+    str,
+    typer.Option(
+        help="Of a preset: tiny (random small parts, no network) or published (its own parts; "
+        "--encoder and --lm put yours into its wiring)."
+    ),
+]
+ShowList = Annotated[
+    bool, typer.Option("--list", help="List the presets: parts, sizes, licences, papers.")
+]
+DryRun = Annotated[
+    bool, typer.Option(help="Of a preset: say what would be loaded, and count parameters.")
+]
+Chat = Annotated[
+    str,
+    typer.Option(
+        help="Prompt format: auto (the LM's chat template, if it has one), chatml, none, or a "
+        "jinja file."
+    ),
+]
+Choices = Annotated[
+    str,
+    typer.Option(
+        help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
+        "an option's text is the answer, which small language models manage better)."
+    ),
+]
+CopyBases = Annotated[
+    bool,
+    typer.Option(
+        help="Save the pretrained weights in the model too; else they are named, and looked "
+        "for where they are now, below HARKEN_WEIGHTS, and on the hub."
+    ),
+]
+
 
 def compose(
     encoder: Annotated[
@@ -34,43 +72,13 @@ def compose(
     ] = "",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
     lora: LoraOption = None,
-    preset: Annotated[
-        str, typer.Option(help="A published model by name, instead of parts: see --list.")
-    ] = "",
-    size: Annotated[
-        str,
-        typer.Option(
-            help="Of a preset: tiny (random small parts, no network) or published (its own parts; "
-            "--encoder and --lm put yours into its wiring)."
-        ),
-    ] = "tiny",
-    show_list: Annotated[
-        bool, typer.Option("--list", help="List the presets: parts, sizes, licences, papers.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option(help="Of a preset: say what would be loaded, and count parameters.")
-    ] = False,
-    chat: Annotated[
-        str,
-        typer.Option(
-            help="Prompt format: auto (the LM's chat template, if it has one), chatml, none, or a "
-            "jinja file."
-        ),
-    ] = "auto",
-    choices: Annotated[
-        str,
-        typer.Option(
-            help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
-            "an option's text is the answer, which small language models manage better)."
-        ),
-    ] = "letters",
-    copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save the pretrained weights in the model too; else they are named, and looked "
-            "for where they are now, below HARKEN_WEIGHTS, and on the hub."
-        ),
-    ] = False,
+    preset: Preset = "",
+    size: Size = "tiny",
+    show_list: ShowList = False,
+    dry_run: DryRun = False,
+    chat: Chat = "auto",
+    choices: Choices = "letters",
+    copy_bases: CopyBases = False,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -90,42 +98,79 @@ def compose(
 
     harken compose --list     harken compose --preset salmonn --size tiny -o model
     """
-    from harken.recipes.compose import PromptFormat, compose_model
-    from harken.recipes.systems import compose_system, listed_systems, would_load
-    from harken.report.systems import system_table, system_text
     from harken.report.text import table
 
-    if show_list:
-        rows = listed_systems()
-        return finish({"presets": rows}, system_table(rows), as_json)
     if preset and (projector or lora):
         raise ConfigError(
             "a preset has its own projector and adapters",
             hint="Leave --projector and --lora out, or compose the parts without --preset.",
         )
-    if dry_run:
-        if not preset:
-            raise ConfigError("--dry-run is for presets", hint="Add --preset NAME.")
-        found = would_load(preset, size)
-        return finish(found, system_text(found), as_json)
+    if show_list or dry_run:
+        return _told(preset, size, show_list, as_json)
     if out is None:
         raise ConfigError("no folder for the new model", hint="Add -o FOLDER.")
-    common: dict[str, Any] = {"copy_bases": copy_bases, "seed": seed}
-    common["prompts"] = PromptFormat(chat, choices)
-    if preset:
-        made = compose_system(
-            preset, out, size=size, encoder="+".join(encoder or ()), lm=lm, model_name=name,
-            **common,
-        )  # fmt: skip
-    elif encoder and lm:
-        made = compose_model(
-            "+".join(encoder), lm, out, projector=projector or "mlp", pool=pool, lora=lora or [],
-            name=name, **common,
-        )  # fmt: skip
-    else:
+    parts = "+".join(encoder or ()), lm
+    common = {"copy_bases": copy_bases, "seed": seed}
+    made = (
+        _of_preset(preset, out, parts, size, name, (chat, choices), common)
+        if preset
+        else _of_parts(parts, out, (projector, pool, lora or []), name, (chat, choices), common)
+    )
+    counted = [(group, f"{count:,}") for group, count in made["parameters"].items()]
+    return finish(made, f"{out}\n{table(counted, ('part', 'parameters'))}", as_json)
+
+
+def _told(preset: str, size: str, every: bool, as_json: bool) -> None:
+    """--list, or --dry-run of a preset."""
+    from harken.recipes.systems import listed_systems, would_load
+    from harken.report.systems import system_table, system_text
+
+    if every:
+        rows = listed_systems()
+        return finish({"presets": rows}, system_table(rows), as_json)
+    if not preset:
+        raise ConfigError("--dry-run is for presets", hint="Add --preset NAME.")
+    found = would_load(preset, size)
+    return finish(found, system_text(found), as_json)
+
+
+def _of_preset(
+    preset: str,
+    out: Path,
+    parts: tuple[str, str],
+    size: str,
+    name: str,
+    prompts: tuple[str, str],
+    common: dict[str, Any],
+) -> dict[str, Any]:
+    from harken.recipes.compose import PromptFormat
+    from harken.recipes.systems import compose_system
+
+    encoder, lm = parts
+    written = PromptFormat(*prompts)
+    return compose_system(
+        preset, out, size=size, encoder=encoder, lm=lm, prompts=written, model_name=name, **common
+    )
+
+
+def _of_parts(
+    parts: tuple[str, str],
+    out: Path,
+    projector: tuple[str, int, list[str]],
+    name: str,
+    prompts: tuple[str, str],
+    common: dict[str, Any],
+) -> dict[str, Any]:
+    from harken.recipes.compose import PromptFormat, compose_model
+
+    if not all(parts):
         raise ConfigError(
             "an encoder and a language model are needed",
             hint="Add --encoder and --lm, or --preset NAME (harken compose --list).",
         )
-    counted = [(group, f"{count:,}") for group, count in made["parameters"].items()]
-    return finish(made, f"{out}\n{table(counted, ('part', 'parameters'))}", as_json)
+    kind, pool, lora = projector
+    written = PromptFormat(*prompts)
+    return compose_model(
+        *parts, out, projector=kind or "mlp", pool=pool, lora=lora, prompts=written, name=name,
+        **common,
+    )  # fmt: skip

@@ -1,12 +1,7 @@
 """BEATs (Chen et al. 2022, arXiv 2212.09058), from a folder with its published tensors.
 
-The published files are pickles, which harken does not read. Elsewhere, once::
-
-    import json, safetensors.torch, torch
-    found = torch.load("BEATs_iter3_plus_AS2M.pt", weights_only=True)
-    tensors = {name: tensor.clone() for name, tensor in found["model"].items()}
-    safetensors.torch.save_file(tensors, "beats/model.safetensors")
-    json.dump({"model_type": "beats", **found["cfg"]}, open("beats/config.json", "w"))
+The published file is a pickle, which harken does not read: docs/systems.md has the lines that
+convert it to a folder of ``config.json`` and ``model.safetensors``.
 """
 
 from __future__ import annotations
@@ -84,7 +79,7 @@ class BeatsEncoder(AudioEncoder):
             raise ModelError(
                 f"this BEATs cannot be opened: {error}",
                 where=str(folder),
-                hint="Convert the published file as harken.models.composed.encoders.beats says.",
+                hint="Convert the published file as docs/systems.md says.",
             ) from error
         return cls(model, {**(settings or {}), "config": config.values()})
 

@@ -1,12 +1,7 @@
 """CNN14 of PANNs (Kong et al. 2020, arXiv 1912.10211), from its published tensors.
 
-The published file is a pickle, which harken does not read. Elsewhere, once::
-
-    import json, safetensors.torch, torch
-    found = torch.load("Cnn14_mAP=0.431.pth", weights_only=True)["model"]
-    tensors = {name: tensor.clone() for name, tensor in found.items()}
-    safetensors.torch.save_file(tensors, "cnn14/model.safetensors")
-    json.dump({"model_type": "cnn14"}, open("cnn14/config.json", "w"))
+The published file is a pickle, which harken does not read: docs/systems.md has the lines that
+convert it to a folder of ``config.json`` and ``model.safetensors``.
 """
 
 from __future__ import annotations
@@ -126,7 +121,7 @@ class Cnn14Encoder(AudioEncoder):
             raise ModelError(
                 f"this CNN14 cannot be opened: {error}",
                 where=str(folder),
-                hint="Convert the published file as harken.models.composed.encoders.cnn14 says.",
+                hint="Convert the published file as docs/systems.md says.",
             ) from error
         return cls(model, settings)
 
