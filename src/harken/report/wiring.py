@@ -7,6 +7,7 @@ dashed outline (in text: the word). All words are escaped by `harken.report.svg`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from markupsafe import Markup
@@ -87,16 +88,21 @@ def wiring_svg(found: Mapping[str, Any]) -> str:
             body += _drawn(part, left + at * (_BOX + _GAP), y, high)
         y += high
         if place == len(rows) - 2:  # into the language model
-            body += [_arrow(centre, y, y + 44)]
-            body += [_words(centre + 8, y + 26, short(entrance(found), 60), size=11)]
-            y += 44
+            told = wrap(entrance(found), 44)
+            deep = 22.0 + 14 * len(told)
+            body += [_arrow(centre, y, y + deep)]
+            body += [
+                _words(centre + 10, y + 20 + 14 * number, line, size=11)
+                for number, line in enumerate(told)
+            ]
+            y += deep
         elif place < len(rows) - 1:
             body += [_arrow(centre, y, y + 22)]
             y += 22
     side = centre + _BOX / 2
     body += [_words(side + 30, y - high / 2 + 4, "text"), _line(side + 26, y - high / 2, side)]
-    told = f"{found['total']:,} parameters, {found['trained']:,} trained"
-    body += [_words(_PAD, y + 30, told, size=12)]
+    counted = f"{found['total']:,} parameters, {found['trained']:,} trained"
+    body += [_words(_PAD, y + 30, counted, size=12)]
     y += 44
     return str(
         tag(
