@@ -38,7 +38,11 @@ COMMANDS: dict[str, list[str]] = {
     "curate": [
         "curate items -o curated --limit 40 --voter longest --voter linear --voter random --json"
     ],
-    "compose": ["compose --encoder ../parts/encoder --lm ../parts/lm -o composed --json"],
+    "compose": [
+        "compose --encoder ../parts/encoder --lm ../parts/lm -o composed --json",
+        "compose --preset moss-audio -o preset --json",
+    ],
+    "show-model": ["show-model preset -o preset.svg --json"],
     "train": [
         "train align items -o aligned --model harken-mini --set align.steps=3 --json",
         "train sft items -o tuned --model aligned/model --set sft.steps=3 --json",

@@ -3,55 +3,82 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
+
+Preset = Annotated[
+    str, typer.Option(help="A published model by name, instead of parts: see --list.")
+]
+Size = Annotated[
+    str,
+    typer.Option(
+        help="Of a preset: tiny (random small parts, no network) or published (its own parts; "
+        "--encoder and --lm put yours into its wiring)."
+    ),
+]
+ShowList = Annotated[
+    bool, typer.Option("--list", help="List the presets: parts, sizes, licences, papers.")
+]
+DryRun = Annotated[
+    bool, typer.Option(help="Of a preset: say what would be loaded, and count parameters.")
+]
+Chat = Annotated[
+    str,
+    typer.Option(
+        help="Prompt format: auto (the LM's chat template, if it has one), chatml, none, or a "
+        "jinja file."
+    ),
+]
+Choices = Annotated[
+    str,
+    typer.Option(
+        help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
+        "an option's text is the answer, which small language models manage better)."
+    ),
+]
+CopyBases = Annotated[
+    bool,
+    typer.Option(
+        help="Save the pretrained weights in the model too; else they are named, and looked "
+        "for where they are now, below HARKEN_WEIGHTS, and on the hub."
+    ),
+]
 
 
 def compose(
     encoder: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="Folder, hub id or name of an audio encoder (Whisper, AST, wav2vec …), with "
             "settings; several times: side by side."
         ),
-    ],
+    ] = None,
     lm: Annotated[
         str, typer.Option(help="Folder or hub id of a causal language model with its tokenizer.")
-    ],
+    ] = "",
     out: Annotated[
-        Path, folder_option("--out", "-o", help="Folder of the new model.", makes="model")
-    ],
+        Path | None, folder_option("--out", "-o", help="Folder of the new model.", makes="model")
+    ] = None,
     projector: Annotated[
         str,
-        typer.Option(help="mlp, linear, pooling, qformer, window-qformer …, with settings."),
-    ] = "mlp",
+        typer.Option(
+            help="mlp, linear, pooling, qformer, deepstack …, with settings; default mlp."
+        ),
+    ] = "",
     pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
     lora: LoraOption = None,
-    chat: Annotated[
-        str,
-        typer.Option(
-            help="Prompt format: auto (the LM's chat template, if it has one), chatml, none, or a "
-            "jinja file."
-        ),
-    ] = "auto",
-    choices: Annotated[
-        str,
-        typer.Option(
-            help="How options are listed: letters (A. …; a letter is the answer) or text (bare; "
-            "an option's text is the answer, which small language models manage better)."
-        ),
-    ] = "letters",
-    copy_bases: Annotated[
-        bool,
-        typer.Option(
-            help="Save the pretrained weights in the model too; else they are named, and looked "
-            "for where they are now, below HARKEN_WEIGHTS, and on the hub."
-        ),
-    ] = False,
+    preset: Preset = "",
+    size: Size = "tiny",
+    show_list: ShowList = False,
+    dry_run: DryRun = False,
+    chat: Chat = "auto",
+    choices: Choices = "letters",
+    copy_bases: CopyBases = False,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     seed: Seed = 0,
     as_json: Json = False,
@@ -59,7 +86,7 @@ def compose(
     """Join an audio encoder, a projector and a language model into one model to train.
 
     Only safetensors are read, and no code is run. The projector is fresh: train it with
-    `harken train align` first.
+    `harken train align` first. A preset has the wiring of a published model (docs/systems.md).
 
     Examples:  harken compose --encoder whisper-base --lm smollm2-135m-instruct -o model
 
@@ -68,21 +95,82 @@ def compose(
     harken compose --encoder whisper-base --lm qwen3-0.6b --lora lm:16 -o model
 
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
+
+    harken compose --list     harken compose --preset salmonn --size tiny -o model
     """
-    from harken.recipes.compose import PromptFormat, compose_model
     from harken.report.text import table
 
-    made = compose_model(
-        "+".join(encoder),
-        lm,
-        out,
-        projector=projector,
-        pool=pool,
-        lora=lora or [],
-        prompts=PromptFormat(chat, choices),
-        copy_bases=copy_bases,
-        name=name,
-        seed=seed,
+    if preset and (projector or lora):
+        raise ConfigError(
+            "a preset has its own projector and adapters",
+            hint="Leave --projector and --lora out, or compose the parts without --preset.",
+        )
+    if show_list or dry_run:
+        return _told(preset, size, show_list, as_json)
+    if out is None:
+        raise ConfigError("no folder for the new model", hint="Add -o FOLDER.")
+    parts = "+".join(encoder or ()), lm
+    common = {"copy_bases": copy_bases, "seed": seed}
+    made = (
+        _of_preset(preset, out, parts, size, name, (chat, choices), common)
+        if preset
+        else _of_parts(parts, out, (projector, pool, lora or []), name, (chat, choices), common)
     )
-    rows = [(group, f"{count:,}") for group, count in made["parameters"].items()]
-    finish(made, f"{out}\n{table(rows, ('part', 'parameters'))}", as_json)
+    counted = [(group, f"{count:,}") for group, count in made["parameters"].items()]
+    return finish(made, f"{out}\n{table(counted, ('part', 'parameters'))}", as_json)
+
+
+def _told(preset: str, size: str, every: bool, as_json: bool) -> None:
+    """--list, or --dry-run of a preset."""
+    from harken.recipes.systems import listed_systems, would_load
+    from harken.report.systems import system_table, system_text
+
+    if every:
+        rows = listed_systems()
+        return finish({"presets": rows}, system_table(rows), as_json)
+    if not preset:
+        raise ConfigError("--dry-run is for presets", hint="Add --preset NAME.")
+    found = would_load(preset, size)
+    return finish(found, system_text(found), as_json)
+
+
+def _of_preset(
+    preset: str,
+    out: Path,
+    parts: tuple[str, str],
+    size: str,
+    name: str,
+    prompts: tuple[str, str],
+    common: dict[str, Any],
+) -> dict[str, Any]:
+    from harken.recipes.compose import PromptFormat
+    from harken.recipes.systems import compose_system
+
+    encoder, lm = parts
+    written = PromptFormat(*prompts)
+    return compose_system(
+        preset, out, size=size, encoder=encoder, lm=lm, prompts=written, model_name=name, **common
+    )
+
+
+def _of_parts(
+    parts: tuple[str, str],
+    out: Path,
+    projector: tuple[str, int, list[str]],
+    name: str,
+    prompts: tuple[str, str],
+    common: dict[str, Any],
+) -> dict[str, Any]:
+    from harken.recipes.compose import PromptFormat, compose_model
+
+    if not all(parts):
+        raise ConfigError(
+            "an encoder and a language model are needed",
+            hint="Add --encoder and --lm, or --preset NAME (harken compose --list).",
+        )
+    kind, pool, lora = projector
+    written = PromptFormat(*prompts)
+    return compose_model(
+        *parts, out, projector=kind or "mlp", pool=pool, lora=lora, prompts=written, name=name,
+        **common,
+    )  # fmt: skip

@@ -43,6 +43,7 @@ from harken.cli.scene import scene
 from harken.cli.score import score
 from harken.cli.serve import serve
 from harken.cli.show import show
+from harken.cli.show_model import show_model
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.train import train
@@ -81,6 +82,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "mix": mix,
     "convert": convert,
     "compose": compose,
+    "show-model": show_model,
     "features": features,
     "train": train,
     "merge": merge,

@@ -150,6 +150,12 @@ class CtcScorer:
         self._learner = learner
         self._settings = settings
         lm: Any = learner.net.lm
+        if getattr(lm, "hears_by_attention", False):
+            raise ConfigError(
+                "ctc compares audio tokens with those of text, and the words of this model attend "
+                "to its audio",
+                hint="Begin with align, which trains the gated layers.",
+            )
         weight: Tensor = lm.get_input_embeddings().weight
         ids = torch.tensor(vocabulary.ids, device=weight.device)
         self._embeddings = weight.detach()[ids].float()

@@ -20,6 +20,9 @@ SPECS = {
     "pooling?pool=2": lambda n: -(-n // 2),
     "qformer?queries=5&hidden=12&heads=2": lambda n: 5,
     "window-qformer?window=4&queries=2&hidden=12&heads=2": lambda n: 2 * -(-n // 4),
+    "gated-mlp?pool=4&hidden=24": lambda n: -(-n // 4),
+    "pooled-mlp?pool=2": lambda n: -(-n // 2),
+    "mapping?prefix=5&depth=1&heads=2": lambda n: 5,
 }
 
 
@@ -133,3 +136,25 @@ def test_a_dropout_that_is_no_share_is_refused(share: str) -> None:
     with pytest.raises(ConfigError) as error:
         made(f"mlp?dropout={share}")
     assert "dropout" in str(error.value)
+
+
+SEVERAL = {
+    "aggregator?pool=2&prompt=2&queries=3&depth=1&heads=2&dropout=0": lambda n: 5 + -(-n // 2),
+    "deepstack?pool=3&hidden=8": lambda n: -(-n // 3),
+    "cross-attention?pool=2&depth=1&heads=2&inner=8": lambda n: -(-n // 2),
+}
+
+
+@pytest.mark.parametrize("spec", SEVERAL)
+def test_projectors_of_several_layers_do_not_look_behind_a_clip(spec: str) -> None:
+    projector = made(spec, 3)
+    with torch.no_grad():  # what starts at 0 would hide a fault
+        for parameter in projector.parameters():
+            if not parameter.any():
+                parameter.normal_()
+    frames, counts = torch.randn(3, 11, 3 * WIDTH), [11, 5, 1]
+    together = tokens(projector, frames, counts)
+    for row, count in enumerate(counts):
+        assert together[row].shape == (SEVERAL[spec](count), OUT + projector.extra)
+        alone = tokens(projector, frames[row : row + 1, :count], [count])[0]
+        torch.testing.assert_close(alone, together[row], atol=1e-5, rtol=0)

@@ -21,6 +21,8 @@ whisper      Whisper's encoder                              to 30 s, with its ow
                                                             with `own_length` masked in attention
 ast          AST; patches averaged over frequency           to its fixed length
 clap         CLAP's audio tower (HTSAT)                     to 10 s, by repetition
+cnn14        CNN14 of PANNs; a mean over frequency          only clips of one length share a batch
+beats        BEATs; its patches in order                    masked in attention
 waveform     wav2vec 2.0, HuBERT, WavLM, …                  only clips of one length share a batch
 concat       several of the above, side by side             as each of them pads
 ============ ============================================== ======================================

@@ -22,6 +22,8 @@ ENCODERS: Registry[type[AudioEncoder]] = Registry(
         "clap": f"{_HERE}.clap:ClapAudioTower",
         "parakeet": f"{_HERE}.parakeet:ParakeetAudioEncoder",
         "conformer": f"{_HERE}.conformer:ConformerEncoder",
+        "cnn14": f"{_HERE}.cnn14:Cnn14Encoder",
+        "beats": f"{_HERE}.beats:BeatsEncoder",
         "resnet": f"{_HERE}.resnet:ResNetEncoder",
         "concat": f"{_HERE}.concat:ConcatEncoder",
     },

@@ -31,11 +31,16 @@ class Projector(nn.Module):
             frames of encoders differ in scale by orders of magnitude, and without `norm_out` the
             audio tokens of a fresh projector may be tens of times longer than the embeddings of
             words, which the LM reads as noise; its gain starts at the RMS of those (`set_gain`).
+        extra: columns of an audio token beyond the width of the LM: what goes into its layers
+            (`harken.models.composed.injected_lm`).
+        takes_layers: frames of several layers reach `forward` side by side and are not mixed.
     """
 
     name: ClassVar[str] = ""
     about: ClassVar[str] = ""
     options: ClassVar[Mapping[str, type]] = {"pool": int, "norm": bool, "clip_numbers": int}
+    takes_layers: ClassVar[bool] = False
+    extra: int = 0
 
     def __init__(self, out: int, settings: Mapping[str, Any]) -> None:
         """`out` is the width of the language model."""
@@ -70,12 +75,19 @@ class Projector(nn.Module):
             shape: `AudioEncoder.layer_shape`.
             gain: the RMS of the language model's embeddings, at which the tokens start.
         """
-        if any(count > 1 for count, _ in shape):
+        if any(count > 1 for count, _ in shape) and not self.takes_layers:
             self.mix = LayerMix(shape)
         if self._norm:
             self.norm_in = nn.RMSNorm(sum(width for _, width in shape), eps=1e-6)
             self.norm_out = nn.RMSNorm(self._out, eps=1e-6)
             nn.init.constant_(self.norm_out.weight, gain)
+
+    def into(self, lm: Any) -> Any:
+        """The language model with what this projector adds to its layers; called after `finish`.
+
+        Most add nothing: their tokens take the places of words, and `lm` is returned as it is.
+        """
+        return lm
 
     def project(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """Frames as the encoder gives them (B, T, all layers) -> tokens (B, tokens, out)."""

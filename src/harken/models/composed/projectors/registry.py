@@ -18,6 +18,12 @@ PROJECTORS: Registry[type[Projector]] = Registry(
         "pooling": f"{_HERE}.pooling:PoolingProjector",
         "qformer": f"{_HERE}.qformer:QFormerProjector",
         "window-qformer": f"{_HERE}.window_qformer:WindowQFormerProjector",
+        "gated-mlp": f"{_HERE}.gated_mlp:GatedMlpProjector",
+        "pooled-mlp": f"{_HERE}.pooled_mlp:PooledMlpProjector",
+        "mapping": f"{_HERE}.mapping:MappingProjector",
+        "aggregator": f"{_HERE}.aggregator:AggregatorProjector",
+        "deepstack": f"{_HERE}.deepstack:DeepStackProjector",
+        "cross-attention": f"{_HERE}.cross_attention:CrossAttentionProjector",
     },
     shape="harken.models.composed.projectors.base:Projector",
 )

@@ -1,0 +1,1 @@
+"""Published audio-language models by name: parts, recipe, size; `base` has the shape."""
