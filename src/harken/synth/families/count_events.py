@@ -23,8 +23,8 @@ MOST = 4
 
 QUESTIONS = (
     "On how many separate occasions is {x} heard?",
-    "How often does {x} occur, with something else or silence in between?",
-    "Count the times at which {x} is heard. How many are there?",
+    "How many separate times does {x} occur?",
+    "Count how often {x} is heard. How many times is it?",
     "How many times does {x} begin?",
     "There are {n} events in the recording. How many of them are {x}?",
     "How many of the {n} events are {x}?",

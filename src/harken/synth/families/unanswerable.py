@@ -32,8 +32,8 @@ NONE = "none of these"
 QUESTIONS = {
     "which": (
         "Which of these is heard?",
-        "What of this do you hear?",
-        "Which one can be heard in the recording?",
+        "Which one of these do you hear?",
+        "Is one of these in the recording, and which?",
         "One of these may be in the clip. Which?",
     ),
     "after": (
@@ -101,7 +101,11 @@ def build(
     clip, facts = staged(scene, recordings)
     heard = listed([quoted(row["name"]) for row in scene["events"]])
     if form == "which":
-        end = f"So it is {answer}." if values["none"] else f"Of the options {quoted(answer)} is."
+        end = (
+            f"So it is {answer}."
+            if values["none"]
+            else f"Of the options only {quoted(answer)} is among them."
+        )
         proof, enough = False, None if values["none"] else holds(answer)
     else:
         end = (
