@@ -294,7 +294,7 @@ def test_every_way_of_a_design_comes_equally_often() -> None:
 def chance_fits(learn: tuple[Item, ...], ask: tuple[Item, ...]) -> bool:
     """Whether chance is within the 99.9 % interval of a text-only linear model of another draw.
 
-    Of another draw, since what is balanced in one is out of balance the other way in any part of it.
+    Of another, since what is balanced in one is out of balance the other way in a part of it.
     """
     model = Linear(learn, size=1 << 12)
     prompts = [make_prompt(item, style_of(model)) for item in ask]
