@@ -54,6 +54,45 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class ListeningNeed:
+    """How much must be heard to answer an item, as computed from what is in its clips.
+
+    Attributes:
+        caption_proof: whether more than one answer is left to who knows only a sentence about each
+            clip: the labels of all that is heard, the loudest first, once each and without times.
+            None: not known.
+        window_s: the shortest stretch of its clip that suffices, in seconds; None: not known, or
+            there are several clips.
+        clip_s: length of the clip.
+    """
+
+    caption_proof: bool | None = None
+    window_s: float | None = None
+    clip_s: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The stretch as a share of the clip: 1 is the whole clip."""
+        if self.window_s is None or not self.clip_s:
+            return None
+        return min(1.0, self.window_s / self.clip_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "caption_proof": self.caption_proof,
+            "window_s": self.window_s,
+            "clip_s": self.clip_s,
+        }
+
+    @staticmethod
+    def from_dict(raw: dict[str, Any] | None) -> ListeningNeed | None:
+        """The inverse of `to_dict`; None where nothing is known."""
+        found = ListeningNeed(**(raw or {}))
+        return found if found != ListeningNeed() else None
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """An earlier turn of a conversation: what the user said, and the reply."""
 
@@ -136,6 +175,10 @@ class Item:
         dialogue: what stands around the question; None where nothing does.
         facts: what is in each clip, in clip order; empty where nothing is known. It is no part of
             the id.
+        need: how much must be heard to answer; None where that is not known. It is no part of the
+            id.
+        twins: the same text for items that ask the same with the same choices about other audio,
+            and have other answers; empty: it has none. It is no part of the id.
     """
 
     question: str
@@ -155,6 +198,8 @@ class Item:
     rejected: str = ""
     dialogue: Dialogue | None = None
     facts: tuple[ClipFacts, ...] = ()
+    need: ListeningNeed | None = None
+    twins: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked or scored."""
@@ -204,7 +249,7 @@ class Item:
 
     def with_clips(self, clips: Sequence[Clip], facts: Sequence[ClipFacts] = ()) -> Item:
         """A copy with other clips, and what is known of those."""
-        return replace(self, clips=tuple(clips), facts=tuple(facts))
+        return replace(self, clips=tuple(clips), facts=tuple(facts), need=None, twins="")
 
     def with_history(self, step: str, note: str = "", **changes: Any) -> Item:
         """A copy with `changes` and one more line of history."""
@@ -244,6 +289,8 @@ class Item:
             "plan": self.plan,
             "clips": [c.to_dict() for c in self.clips],
             **({"facts": [one.to_dict() for one in self.facts]} if self.facts else {}),
+            **({"need": self.need.to_dict()} if self.need else {}),
+            **({"twins": self.twins} if self.twins else {}),
         }
 
     @staticmethod
@@ -276,6 +323,8 @@ class Item:
             rejected=raw.get("rejected") or "",
             dialogue=Dialogue.from_dict(raw.get("dialogue")),
             facts=facts_from(raw.get("facts")),
+            need=ListeningNeed.from_dict(raw.get("need")),
+            twins=raw.get("twins") or "",
         )
         if raw.get("id") and raw["id"] != item.id:
             raise DataError(

@@ -11,17 +11,21 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from harken.cli.main import app
-from harken.cli.synth import MADE, NO_TEST
-from harken.synth.make import FAMILIES
+from harken.cli.synth import NO_TEST, RECORDINGS, SCENES
+from harken.synth.make import FAMILIES, families_of
 
 run = CliRunner()
 
 
 def test_the_help_lists_the_families() -> None:
-    assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == MADE
-    assert set(NO_TEST) <= set(MADE)
+    made = (*RECORDINGS, *SCENES)
+    assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == made
+    assert families_of(["recordings"])[: len(RECORDINGS)] == RECORDINGS
+    assert families_of(["scenes", "when"]) == SCENES
+    assert families_of(["when", "identify", "when"]) == ("when", "identify")
+    assert set(NO_TEST) <= set(made)
     text = re.sub(r"[\s│]+", " ", run.invoke(app, ["synth", "--help"]).output)
-    for name in (*MADE, "a control", "practice for training"):
+    for name in (*made, "a control", "practice for training"):
         assert name in text, name
 
 

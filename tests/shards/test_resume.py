@@ -130,8 +130,8 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     refused("damaged: shard-00001")
     shard.write_bytes(good)
     for text, found in (
-        (told.replace('"schema": 3', '"schema": 4'), "schema 4; this harken reads up to 3"),
-        (told.replace('"schema": 3', '"scheme": 3'), "is damaged"),
+        (told.replace('"schema": 4', '"schema": 5'), "schema 5; this harken reads up to 4"),
+        (told.replace('"schema": 4', '"scheme": 4'), "is damaged"),
         (told[:-20], "is damaged"),
         ("[]", "is damaged"),
     ):
@@ -277,7 +277,7 @@ def state_as(folder: Path, schema: int) -> None:
 def as_schema_1(folder: Path) -> None:
     """Rewrite a dataset as the first version wrote it: without the columns of later ones."""
     for path in folder.glob("shard-*.parquet"):
-        table = pq.read_table(path).drop_columns(["rejected", "facts"])
+        table = pq.read_table(path).drop_columns(["rejected", "facts", "need", "twins"])
         footer = parse_json(table.schema.metadata[FOOTER_KEY]) | {"schema": 1}
         pq.write_table(table.replace_schema_metadata({FOOTER_KEY: canonical(footer)}), path)
     state_as(folder, 1)
@@ -298,7 +298,7 @@ def test_a_dataset_of_an_earlier_schema_is_read_and_is_the_same_dataset(tmp_path
     # An unfinished one goes on, with the columns of today.
     (folder / MARKER).unlink()
     build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
-    assert open_dataset(folder).info.schema == 3 and list(open_dataset(folder)) == new
+    assert open_dataset(folder).info.schema == 4 and list(open_dataset(folder)) == new
     # A column of the first schema that is not there is damage, whatever the version.
     as_schema_1(folder)
     (path,) = [p for p in folder.glob("shard-*.parquet") if "00001" in p.name]

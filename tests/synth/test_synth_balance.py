@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -56,6 +57,23 @@ def test_what_is_drawn_aside_says_nothing_of_the_next_turn() -> None:
     assert {sum(n for (one, _), n in pairs.items() if one == k) for k in range(4)} == {1000}
     off = [(pairs[i, j] - 250) / (4000 * 15 / 256) ** 0.5 for i in range(4) for j in range(4)]
     assert max(abs(z) for z in off) < 4
+
+
+def test_a_toss_is_that_of_its_item_and_no_block_tells_it() -> None:
+    """All values are equally likely, independent of all that was drawn and of other items."""
+
+    def toss(index: int) -> tuple[int, int]:
+        design = BlockDesign((7,), index)
+        return design.turn(3), design.toss(4)
+
+    drawn = [toss(index) for index in range(6000)]
+    assert drawn[:50] == [toss(index) for index in range(50)]
+    counts = Counter(drawn)
+    off = [(n - 500) / (500 * 0.75) ** 0.5 for n in counts.values()]
+    assert len(counts) == 12 and max(map(abs, off)) < 4
+    assert float(np.mean(np.square(off))) > 0.3  # 0 if exactly balanced
+    again = sum(a[1] == b[1] for a, b in pairwise(drawn))
+    assert abs(again / 5999 - 0.25) < 4 * (0.25 * 0.75 / 5999) ** 0.5
 
 
 def test_the_last_turn_may_differ_in_size_by_what_came_before() -> None:

@@ -21,7 +21,7 @@ from harken.corpora.splits import assign_splits
 from harken.errors import ConfigError, DataError
 from harken.shards.info import read_info
 from harken.shards.read import open_dataset
-from harken.synth.make import FAMILIES, make_dataset, redraw
+from harken.synth.make import families_of, make_dataset, redraw
 from paths import REPO
 
 CHILD = """
@@ -48,9 +48,10 @@ def test_a_dataset_holds_what_was_drawn(small: list[Recording], tmp_path: Path) 
     made = make_dataset(small, tmp_path / "d", per_family=20, seed=1)
     info = read_info(tmp_path / "d")
     assert made["items"] == info.items == sum(made["counts"].values())
-    both = {f"{f}/{s}" for f in FAMILIES for s in ("train", "test")}
+    known = families_of(["recordings"])
+    both = {f"{f}/{s}" for f in known for s in ("train", "test")}
     assert set(made["counts"]) == both - {"talk/test"}  # for training only
-    assert set(made["skipped"]) == {"talk/test"} and info.plan["families"] == list(FAMILIES)
+    assert set(made["skipped"]) == {"talk/test"} and info.plan["families"] == list(known)
     assert info.plan["seed"] == 1 and len(info.plan["corpus"]) == 16
     items = list(open_dataset(tmp_path / "d").items())
     assert len({item.id for item in items}) == len(items)
@@ -150,3 +151,35 @@ def test_real_corpora_give_questions(
     assert len(made["counts"]) == families
     assert set(made["counts"].values()) == {12}
     assert json.dumps(made["skipped"])
+
+
+def test_what_must_be_heard_is_told_of_families_about_recordings_too(
+    small: list[Recording], tmp_path: Path
+) -> None:
+    names = ["identify", "first", "order", "talk", "when"]
+    made = make_dataset(small, tmp_path / "d", families=names, per_family=8, splits=["train"])
+    needs = {name: own["caption_proof"] for name, own in made["needs"].items()}
+    assert needs == {"identify": 0.0, "first": 1.0, "order": 0.5, "when": 1.0}  # talk: not known
+    assert read_info(tmp_path / "d").plan["needs"] == made["needs"]
+    items = list(open_dataset(tmp_path / "d").items())
+    assert {i.need.window_s is None for i in items if i.task != "when" and i.need} == {True}
+    (when,) = (own for name, own in made["needs"].items() if name == "when")
+    assert when["window_s"] == pytest.approx(
+        np.mean([i.need.window_s for i in items if i.task == "when" and i.need]), abs=1e-3
+    )
+
+
+def test_a_dataset_of_scenes_has_the_same_bytes_again_and_each_split_its_own_recordings(
+    small: list[Recording], tmp_path: Path
+) -> None:
+    names = ["before-after", "direction", "twins"]
+    for folder in ("a", "b"):
+        make_dataset(small, tmp_path / folder, families=names, per_family=6, seed=2)
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    of_split = {r.id: r.split for r in small}
+    items = list(open_dataset(tmp_path / "a").items())
+    assert len(items) == 36
+    for item in items:
+        assert {of_split[one] for one in item.recordings} == {item.split}
+        assert redraw(item.plan, small) == item
+        assert item.need is not None and (item.task == "twins") is bool(item.twins)

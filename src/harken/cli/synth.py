@@ -11,10 +11,13 @@ from harken.cli.options import Json, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
-MADE = (
+RECORDINGS = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
-    *("caption", "first", "count", "order", "leaky", "transcribe", "name"),
-    *("describe", "talk"),
+    *("caption", "first", "count", "order", "leaky", "transcribe", "name", "describe", "talk"),
+)
+SCENES = (
+    *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),
+    *("direction", "nearer", "moves", "speakers", "absent", "unanswerable", "twins", "prefer"),
 )
 """The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
 
@@ -33,7 +36,8 @@ def synth(
     family: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"A family of questions; repeat for more. All if none: {', '.join(MADE)}."
+            help=f"A family of questions, or recordings or scenes for all of them; repeat for "
+            f"more. recordings (if none): {', '.join(RECORDINGS)}. scenes: {', '.join(SCENES)}."
         ),
     ] = None,
     per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
@@ -49,12 +53,15 @@ def synth(
 ) -> None:
     """Make questions about recordings, with answers that are true by construction.
 
-    All families that the labels allow are made unless --family names some. Two of them are no
-    test of listening: leaky, a control whose text gives the answer away, and talk, practice for
+    All families about recordings that the labels allow are made unless --family names some; those
+    about scenes (order, times, counts, directions …) are staged from recordings. Two are no test of
+    listening: leaky, a control whose text gives the answer away, and talk, practice for
     training. No source recording, sound or speaker is in two splits, whoever gave the splits. A
     killed run resumes where it stopped; the same seed gives the same bytes.
 
     Examples:  harken synth ESC-50 -o items     harken synth ESC-50 -o pairs --family which-clip
+
+    harken synth ESC-50 -o scenes --family scenes --per-family 200
     """
     from harken.corpora.read import read_corpus
     from harken.synth.make import make_dataset
@@ -66,6 +73,8 @@ def synth(
         f"{made['items']} questions from {len(read.recordings)} clips in {out}",
         table(sorted(made["counts"].items()), ("family/split", "items")),
     ]
+    if made["needs"]:
+        lines += ["what must be heard to answer (docs/scenes.md):", _needs(made["needs"])]
     for name, what in NO_TEST.items():
         count = sum(n for key, n in made["counts"].items() if key.startswith(f"{name}/"))
         if count and not family:
@@ -76,3 +85,17 @@ def synth(
     if read.rejects:
         lines.append(f"{len(read.rejects)} files could not be used: harken scan {corpus}")
     finish(result, "\n".join(lines), as_json)
+
+
+def _needs(needs: dict[str, dict[str, float | None]]) -> str:
+    """What the items of each family need, as a table."""
+    rows = []
+    for name, own in needs.items():
+        shares = [_percent(own["caption_proof"]), _percent(own["share"])]
+        window = "" if own["window_s"] is None else f"{own['window_s']:.1f} s"
+        rows.append((name, shares[0], window, shares[1]))
+    return table(rows, ("family", "caption-proof", "shortest window", "of the clip"))
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"

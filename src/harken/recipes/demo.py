@@ -40,7 +40,7 @@ from harken.recipes.steps import Plan, curated_items, reward_signal, signal_text
 from harken.report import comparison, terminal
 from harken.report.html import write_report
 from harken.shards.read import open_dataset
-from harken.synth.make import FAMILIES, make_dataset
+from harken.synth.make import FAMILIES, families_of, make_dataset
 
 T = TypeVar("T")
 
@@ -194,7 +194,8 @@ def _recordings(out: Path, corpus: Path | None, layout: str | None, seed: int, s
 
 def _questions(out: Path, read: Corpus, seed: int, plan: DemoPlan) -> dict[str, Any]:
     """Write the items of the families, and practice items for training."""
-    families = [n for n in FAMILIES if n not in plan.left_out and FAMILIES.is_built_in(n)]
+    about = families_of(["recordings"])
+    families = [n for n in about if n not in plan.left_out and FAMILIES.is_built_in(n)]
     each = {split: plan.sizes[split] for split in PER_FAMILY}
     made = make_dataset(read, out / "items", families=families, per_family=each, seed=seed)
     if plan.sizes["practice"]:

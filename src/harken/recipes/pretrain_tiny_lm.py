@@ -27,7 +27,7 @@ from harken.item import Item
 from harken.models.composed.lm_init import export_lm_init
 from harken.models.composed.model import ComposedModel
 from harken.runs import Run
-from harken.synth.make import FAMILIES, draw
+from harken.synth.make import draw, families_of
 from harken.train.text_warmup import TextWarmupSettings, text_warmup
 
 NAMES = 64
@@ -75,7 +75,7 @@ def practice(seed: int, most: int) -> Iterator[Item]:
     for item in draw(recordings, "train", "talk", 24_000, seed + most):
         if not most or len(item.clips) <= most:
             yield item
-    for family in FAMILIES if not most else ():
+    for family in families_of(["recordings"]) if not most else ():
         if family in ("talk", "leaky"):
             continue
         yield from draw(recordings, "train", family, 3_000, seed)

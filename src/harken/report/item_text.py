@@ -32,6 +32,7 @@ def describe(item: Item) -> str:
         lines.append(f"  answer: {item.answer}")
     lines += [f"  rejected: {item.rejected}"] if item.rejected else []
     lines += [f"  because {text}" for text in item.rationales]
+    lines += _need(item)
     own = item.contribution
     if own is not None:
         bits = "" if own.bits is None else f", {own.bits:+.2f} bits"
@@ -42,6 +43,17 @@ def describe(item: Item) -> str:
     lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {licence}")
     lines += [f"  {entry.step}: {entry.note}" for entry in item.history]
     return "\n".join(lines)
+
+
+def _need(item: Item) -> list[str]:
+    """How much must be heard to answer, and the items beside it."""
+    lines, need = [], item.need
+    if need is not None and need.caption_proof is not None:
+        lines.append(f"  a caption would {'not ' if need.caption_proof else ''}answer it")
+    if need is not None and need.window_s is not None:
+        share = "" if need.share is None else f", {100 * need.share:.0f} % of the clip"
+        lines.append(f"  shortest window that suffices: {need.window_s:.2f} s{share}")
+    return lines + ([f"  twins: {item.twins}"] if item.twins else [])
 
 
 def _place(places: tuple[tuple[int, int], ...], number: int) -> str:

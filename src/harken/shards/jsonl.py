@@ -29,7 +29,7 @@ from harken.shards.schema import live_path, map_paths, stored_path
 SHOWN_FAULTS = 50
 """Most faults listed in one message; the rest are counted."""
 
-_TEXT = {"id", "question", "answer", "rejected", "task", "split", "licence"}
+_TEXT = {"id", "question", "answer", "rejected", "task", "split", "licence", "twins"}
 _TEXTS = {"choices", "tags", "rationales", "recordings", "speakers"}
 _OTHER: dict[str, tuple[type, ...]] = {
     "audio": (str, list),
@@ -39,6 +39,7 @@ _OTHER: dict[str, tuple[type, ...]] = {
     "plan": (dict,),
     "dialogue": (dict,),
     "facts": (list,),
+    "need": (dict,),
 }
 _CLIP = {"path": (str,), "start_s": (int, float), "duration_s": (int, float), "sha256": (str,)}
 

@@ -22,16 +22,18 @@ from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.packed import suffix_of
 from harken.facts import SourceFacts, facts_from
 from harken.hashing import canonical
-from harken.item import Contribution, Dialogue, HistoryEntry, Item
+from harken.item import Contribution, Dialogue, HistoryEntry, Item, ListeningNeed
 from harken.parsing import parse_json
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Incremented when a column changes; a reader refuses newer versions."""
 
 LATER: dict[str, tuple[int, Any]] = {
     "rejected": (2, ""),
     "dialogue": (2, None),
     "facts": (3, None),
+    "need": (4, None),
+    "twins": (4, ""),
 }
 """Columns that the first version did not have: the version that added each, and what rows of
 earlier ones hold."""
@@ -81,6 +83,9 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("places", pa.list_(pa.struct([("turn", pa.int32()), ("at", pa.int32())]))),
         ]
     )
+    need = pa.struct(
+        [("caption_proof", pa.bool_()), ("window_s", pa.float64()), ("clip_s", pa.float64())]
+    )
     schema = pa.schema(
         [
             ("id", text),
@@ -101,6 +106,8 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("dialogue", dialogue),
             ("clips", pa.list_(clip)),
             ("facts", pa.list_(_facts_struct())),
+            ("need", need),
+            ("twins", text),
             (AUDIO, pa.list_(pa.struct([("bytes", pa.binary()), ("path", text)]))),
         ]
     )
@@ -191,6 +198,7 @@ def to_row(
     row["clips"] = clips
     row[AUDIO] = audio
     row["facts"] = row.get("facts", [])
+    row["need"], row["twins"] = row.get("need"), item.twins
     return row
 
 
@@ -244,6 +252,8 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
         rejected=row["rejected"],
         dialogue=Dialogue.from_dict(row.get("dialogue")),
         facts=facts_from(row.get("facts")),
+        need=ListeningNeed.from_dict(row.get("need")),
+        twins=row.get("twins") or "",
     )
 
 

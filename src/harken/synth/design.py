@@ -35,6 +35,9 @@ def shuffled(key: tuple[int, ...], n: int) -> tuple[int, ...]:
 ASIDE = number("aside")
 """Draw key of `BlockDesign.aside`, so that its permutations differ from those of `turn`."""
 
+TOSS = number("toss")
+"""Draw key of `BlockDesign.toss`."""
+
 
 class BlockDesign:
     """A nested block design at one index.
@@ -64,6 +67,15 @@ class BlockDesign:
         """
         block, slot = divmod(self._at, n)
         return shuffled((*self._key, ASIDE, n, block), n)[slot]
+
+    def toss(self, n: int) -> int:
+        """A value in range(n), drawn for this item alone: balanced as chance has it.
+
+        For answers of which nothing but their position is in the text: balanced exactly, they would
+        put a text-only baseline that is fitted on other items far below chance. Unlike a draw of
+        `rng` it is the same in every attempt, so that no answer is rarer since it fails more often.
+        """
+        return int(np.random.default_rng([*self._key, TOSS, n, self._at]).integers(n))
 
     def shift(self, n: int) -> int:
         """A number in 1..n-1, the same for a whole block of the last turn.

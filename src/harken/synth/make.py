@@ -17,6 +17,7 @@ from harken.listed import listed
 from harken.progress import track
 from harken.registry import Registry
 from harken.shards.write import Unit, build_dataset
+from harken.synth.needs import NeedTally
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.question import (
     UNIT_ITEMS,
@@ -50,10 +51,41 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "name": "harken.synth.families.name:FAMILY",
         "describe": "harken.synth.families.describe:FAMILY",
         "talk": "harken.synth.families.talk:FAMILY",
+        "before-after": "harken.synth.families.before_after:FAMILY",
+        "in-order": "harken.synth.families.in_order:FAMILY",
+        "when": "harken.synth.families.when:FAMILY",
+        "at-time": "harken.synth.families.at_time:FAMILY",
+        "duration": "harken.synth.families.duration:FAMILY",
+        "count-events": "harken.synth.families.count_events:FAMILY",
+        "overlap": "harken.synth.families.overlap:FAMILY",
+        "direction": "harken.synth.families.direction:FAMILY",
+        "nearer": "harken.synth.families.nearer:FAMILY",
+        "moves": "harken.synth.families.moves:FAMILY",
+        "speakers": "harken.synth.families.speakers:FAMILY",
+        "absent": "harken.synth.families.absent:FAMILY",
+        "unanswerable": "harken.synth.families.unanswerable:FAMILY",
+        "twins": "harken.synth.families.twins:FAMILY",
+        "prefer": "harken.synth.families.prefer:FAMILY",
     },
     group="families",
     shape="harken.synth.question:QuestionFamily",
 )
+
+
+GROUPS = {"recordings": False, "scenes": True}
+"""Names of several families: those about recordings, and those about staged scenes, which decode
+recordings when they are drawn; with what `QuestionFamily.staged` is for them."""
+
+
+def families_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The families that names of families and of `GROUPS` stand for, each once."""
+    found: list[str] = []
+    for name in names:
+        if name in GROUPS:
+            found += [one for one in FAMILIES if FAMILIES.get(one).staged is GROUPS[name]]
+        else:
+            found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def draw(
@@ -120,7 +152,7 @@ def make_dataset(
         corpus: the result of `read_corpus` or `assign_splits`; recordings without a split get one,
             and so do groups (one source, sound or speaker) that given splits divide.
         folder: the dataset's folder.
-        families: names in `FAMILIES`; None: all of them.
+        families: names in `FAMILIES` or `GROUPS`; None: ``recordings``.
         per_family: items per family in each split; or a number by split, 0 for splits not named.
         seed: of all draws.
         splits: only these; None: all.
@@ -129,8 +161,9 @@ def make_dataset(
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
-        made), ``short`` (where fewer items exist than were asked for), ``notes`` (what is to be
-        known of the recordings and their splits).
+        made), ``short`` (where fewer items exist than were asked for), ``needs`` (by family, what
+        must be heard: `harken.synth.needs.NeedTally`), ``notes`` (what is to be known of the
+        recordings and their splits).
 
     Raises:
         ConfigError: an unknown family or split, or a number of items below 0.
@@ -143,7 +176,7 @@ def make_dataset(
         )
     _require_recordings(corpus)
     recordings = _with_splits(corpus, seed)
-    wanted = tuple(dict.fromkeys(FAMILIES if families is None else families))
+    wanted = families_of(("recordings",) if families is None else families)
     kinds = [FAMILIES.get(one) for one in wanted]
     pools = [RecordingPool(recordings, split) for split in _splits(recordings, splits)]
     units, report = _plan_units(kinds, pools, per_family, seed)
@@ -177,15 +210,16 @@ def _plan_units(
     per_family: int | Mapping[str, int],
     seed: int,
 ) -> tuple[list[Unit], dict[str, dict[str, Any]]]:
-    """The units of all families and splits, and counts, skipped and short by "family/split"."""
+    """The units, and counts, skipped and short by "family/split", and needs by family."""
     jobs = [(kind, pool) for kind in kinds for pool in pools]
     units: list[Unit] = []
     report: dict[str, dict[str, Any]] = {"counts": {}, "skipped": {}, "short": {}}
+    needs = NeedTally()
     for kind, pool in track(jobs, "drawing questions"):
         key = f"{kind.name}/{pool.split}"
         asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
         reason = kind.lacks(pool)
-        attempts = b"" if reason else bytes(n for _, n in _drawn(kind, pool, asked, seed))
+        attempts = b"" if reason else _attempts(kind, pool, asked, seed, needs)
         if asked and not attempts:
             reason = reason or "no recordings fit together for one item"
         if reason:
@@ -196,7 +230,19 @@ def _plan_units(
             found = f"{len(attempts)} different items could be drawn, {asked} were asked for"
             report["short"][key] = found
         units += _units(kind, pool, seed, attempts)
+    report["needs"] = needs.summary()
     return units, report
+
+
+def _attempts(
+    family: QuestionFamily, pool: RecordingPool, n: int, seed: int, needs: NeedTally
+) -> bytes:
+    """The attempt that gave each item; what the items need is added to `needs`."""
+    found = bytearray()
+    for item, attempt in _drawn(family, pool, n, seed):
+        found.append(attempt)
+        needs.add(family.name, item.need)
+    return bytes(found)
 
 
 class _Drawn(NamedTuple):

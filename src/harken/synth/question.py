@@ -17,7 +17,7 @@ from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.errors import DataError
 from harken.facts import ClipFacts
-from harken.item import Item
+from harken.item import Item, ListeningNeed
 from harken.synth.design import BlockDesign, number
 from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
@@ -93,7 +93,8 @@ class BuiltQuestion:
     """What a family builds from its picks; the fields are those of `Item`.
 
     The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``. `facts` are
-    given where a clip is more than one recording; else they are those of the recordings.
+    given where a clip is more than one recording; else they are those of the recordings. `need` is
+    given where it depends on the item.
     """
 
     question: str
@@ -103,6 +104,9 @@ class BuiltQuestion:
     rationale: str
     tags: tuple[str, ...] = ()
     facts: tuple[ClipFacts, ...] = ()
+    need: ListeningNeed | None = None
+    rejected: str = ""
+    twins: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,9 @@ class QuestionFamily:
         lacks: what a pool lacks for this family; ``""`` if nothing.
         pick: draws the constants of one item; None: the attempt failed.
         build: (number of the wording, values, recordings) -> texts and clips; nothing random.
+        caption_proof: what `ListeningNeed` says of all its items; None: it depends on the item.
+        staged: whether its scenes are staged (`harken.synth.staged`): recordings are decoded when
+            its items are drawn.
     """
 
     name: str
@@ -124,6 +131,8 @@ class QuestionFamily:
     lacks: Callable[[RecordingPool], str]
     pick: Callable[[RecordingPool, Draw], Picks | None]
     build: Callable[[int, Mapping[str, Any], Sequence[Recording]], BuiltQuestion]
+    caption_proof: bool | None = None
+    staged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +179,7 @@ def build_item(
     """The item of a plan; `recordings` are those it picked, in order."""
     made = family.build(plan["template"], plan["values"], recordings)
     plain = made.clips == tuple(recording.clip for recording in recordings)
+    known = None if family.caption_proof is None else ListeningNeed(family.caption_proof)
     return Item(
         question=made.question,
         answer=made.answer,
@@ -184,6 +194,9 @@ def build_item(
         licence=" + ".join(sorted({r.licence for r in recordings if r.licence})),
         plan=plan,
         facts=made.facts or (tuple(map(facts_of, recordings)) if plain else ()),
+        need=made.need or known,
+        rejected=made.rejected,
+        twins=made.twins,
     )
 
 

@@ -92,5 +92,11 @@ def _designs(pool: RecordingPool) -> list[tuple[Topic, list[int]]]:
 
 
 FAMILY = QuestionFamily(
-    "count", "two to four clips; in how many is X?", len(QUESTIONS), lacks, pick, build
+    "count",
+    "two to four clips; in how many is X?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    caption_proof=False,
 )

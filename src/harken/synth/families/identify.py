@@ -64,4 +64,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=False,
 )

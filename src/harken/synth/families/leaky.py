@@ -148,4 +148,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=False,
 )

@@ -49,5 +49,11 @@ def build(
 
 
 FAMILY = QuestionFamily(
-    "name", "one clip of one sound; what is it?", len(QUESTIONS), lacks, pick, build
+    "name",
+    "one clip of one sound; what is it?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    caption_proof=False,
 )

@@ -15,6 +15,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.facts import ClipFacts
+from harken.item import ListeningNeed
 from harken.synth.pool import RecordingPool, Topic
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.scene import draw_timing, sequence
@@ -100,6 +101,7 @@ def build(
         rationale=f"{story} So the order is: {answer}.",
         tags=(kind, form),
         facts=facts,
+        need=ListeningNeed(form == "scene"),
     )
 
 

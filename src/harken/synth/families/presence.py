@@ -74,5 +74,11 @@ def build(
 
 
 FAMILY = QuestionFamily(
-    "presence", "one clip, one name; is the sound in it?", len(QUESTIONS), lacks, pick, build
+    "presence",
+    "one clip, one name; is the sound in it?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    caption_proof=False,
 )

@@ -77,4 +77,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=False,
 )

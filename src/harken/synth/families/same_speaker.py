@@ -75,4 +75,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=True,
 )

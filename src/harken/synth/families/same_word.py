@@ -101,4 +101,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=False,
 )

@@ -90,5 +90,11 @@ def _others(topic: Topic, draw: Draw, query: str, n: int) -> list[str] | None:
 
 
 FAMILY = QuestionFamily(
-    "which-clip", "two to four clips; in which is X?", len(QUESTIONS), lacks, pick, build
+    "which-clip",
+    "two to four clips; in which is X?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    caption_proof=False,
 )

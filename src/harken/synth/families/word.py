@@ -62,4 +62,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    caption_proof=False,
 )
