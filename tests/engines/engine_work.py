@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harken.audio.clip import Clip
 from harken.engines.base import WorkUnit
 from harken.item import Item
 from made_items import make
@@ -57,3 +58,17 @@ def threads_and_libraries(shared: Any, unit: WorkUnit) -> Any:
 
 def items_of(start: int, offset: int) -> Iterator[Item]:
     yield from (make(i + offset) for i in range(start, start + 5))
+
+
+def items_or_death(start: int, mark: str) -> Iterator[Item]:
+    """Kills its own worker in the middle of the unit from 5, once."""
+    for i in range(start, start + 5):
+        if i == 7 and not Path(mark).exists():
+            Path(mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield make(i)
+
+
+def items_of_files(start: int, folder: str) -> Iterator[Item]:
+    for i in range(start, start + 5):
+        yield make(i, (Clip(path=f"{folder}/{i}.wav", duration_s=0.5),))

@@ -1,4 +1,4 @@
-"""Retries are bounded; what fails for good is kept apart with its reason, and a full disk ends it."""
+"""Retries are bounded; what fails for good is kept apart with its reason, a full disk ends it."""
 
 from __future__ import annotations
 

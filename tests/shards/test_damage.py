@@ -14,8 +14,8 @@ from harken.errors import DataError
 from harken.hashing import sealed
 from harken.item import Item
 from harken.shards import read as reading
-from harken.shards.read import open_dataset, read_items
 from harken.shards.build import Unit, build_dataset
+from harken.shards.read import open_dataset, read_items
 from made_items import contents, make, tone
 
 

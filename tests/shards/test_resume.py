@@ -18,10 +18,10 @@ from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import sha256_of, write_json
 from harken.hashing import SEAL, canonical, sealed
 from harken.parsing import load_json, parse_json
+from harken.shards.build import Unit, build_dataset
 from harken.shards.info import MARKER
 from harken.shards.read import open_dataset
 from harken.shards.schema import FOOTER_KEY
-from harken.shards.build import Unit, build_dataset
 from harken.shards.write import write_dataset
 from made_items import contents, make, tone
 from paths import REPO

@@ -1,7 +1,7 @@
 """What filters compute once and share: fingerprints of clips, and arrays kept for a killed job.
 
-Fingerprints are taken of all clips in fixed batches, on an engine; what needs all of them stays with
-the driver. With a folder each batch is written when it is complete, so a job that was killed
+Fingerprints are taken of all clips in fixed batches, on an engine; what needs all of them stays
+with the driver. With a folder each batch is written when it is complete, so a job that was killed
 decodes only what it had not. In memory and on disk they take 8
 bytes a frame: 400 bytes a second of audio.
 """
@@ -101,7 +101,9 @@ class Workspace:
 
 def take_sounds(folder: Path | None, unit: WorkUnit) -> Arrays:
     """Fingerprints of the clips of a unit: the work of a worker."""
-    return kept_arrays(folder, unit.key, lambda: _packed([features_of(clip) for clip in unit.value]))
+    return kept_arrays(
+        folder, unit.key, lambda: _packed([features_of(clip) for clip in unit.value])
+    )
 
 
 def kept_arrays(folder: Path | None, name: str, make: Callable[[], Arrays]) -> Arrays:

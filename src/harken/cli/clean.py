@@ -39,8 +39,8 @@ def clean(
 
     All splits are read at once. Of copies the one in the test split stays, else the first by id.
     Nothing is lost: what was read is what is kept and what each filter dropped. A killed run
-    resumes; the same items and settings give the same bytes, on any engine. Workers decode audio and
-    take fingerprints; what compares all items is done by the command itself.
+    resumes; the same items and settings give the same bytes, on any engine. Workers decode audio
+    and take fingerprints; what compares all items is done by the command itself.
 
     Examples:  harken clean items -o cleaned
 

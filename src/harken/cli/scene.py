@@ -57,9 +57,7 @@ def scene(
         raise ConfigError(f"no recording is in split {split!r}", hint=f"Known: {known}")
     pool = RecordingPool(recordings, split)
     with open_engine(engine, workers) as own:
-        done = write_scenes(
-            what, pool, out, count=count, seed=seed, declared=declared, engine=own
-        )
+        done = write_scenes(what, pool, out, count=count, seed=seed, declared=declared, engine=own)
     result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **done}
     lines = [
         f"{count} scenes, {done['seconds'] / 60:.1f} minutes, in {out}: clips, plans.jsonl, "

@@ -71,9 +71,7 @@ class Outcome:
     disk: int = 0
 
 
-DISK = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-)
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors of the system after which no other unit can be written either."""
 
 

@@ -90,9 +90,7 @@ class LocalEngine:
             if self._busy:  # the caller stopped, or Ctrl-C
                 self.close()
 
-    def _give(
-        self, waiting: Iterator[tuple[int, WorkUnit]], task: UnitTask, sent: bytes
-    ) -> bool:
+    def _give(self, waiting: Iterator[tuple[int, WorkUnit]], task: UnitTask, sent: bytes) -> bool:
         """Give every free worker a unit; whether there may be more."""
         while len(self._busy) < self.workers:
             found = next(waiting, None)

@@ -66,7 +66,7 @@ class RayEngine:
             for name, value in _STARTED_HERE.items():
                 os.environ.setdefault(name, value)
         try:
-            import ray
+            import ray.data
         except ImportError:
             raise MissingExtra("ray", "ray") from None
         self._ray: Any = ray
@@ -102,9 +102,7 @@ class RayEngine:
         context.default_map_logical_memory_enabled = True
         context.max_errored_blocks = -1  # what is missing is found by its place, and counted
         context.execution_options.preserve_order = False
-        rows = [
-            {"place": place, "unit": pickle.dumps(unit)} for place, unit in enumerate(units)
-        ]
+        rows = [{"place": place, "unit": pickle.dumps(unit)} for place, unit in enumerate(units)]
         held = [self._ray.put(task)]  # in a list: Ray resolves references that are arguments
         found = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             work_on,
@@ -131,18 +129,18 @@ class RayEngine:
                 "include_dashboard": False,
                 "object_store_memory": STORE_MEMORY,
             }
-        try:
-            import ray.data
-
-            self._ray.init(**options)
-        except ImportError:
-            raise MissingExtra("ray[data]", "ray") from None
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f"the Ray cluster cannot be reached: {error}",
-                where=self._address or "this computer",
-                hint="Check the address, or use --engine local.",
-            ) from error
+        for again in (not self._address, False):  # a start of its own can run out of time
+            try:
+                self._ray.init(**options)
+                break
+            except Exception as error:  # of a node that does not start Ray raises just that
+                self._ray.shutdown()
+                if not again:
+                    raise ConfigError(
+                        f"Ray cannot be {'reached' if self._address else 'started'}: {error}",
+                        where=self._address or "this computer",
+                        hint="Check the address, or use --engine local.",
+                    ) from error
         self._started = True
 
     def close(self) -> None:

@@ -51,7 +51,9 @@ class Failures:
     def raise_any(self) -> None:
         """Raise TooManyFailures if anything failed; all other units are committed."""
         if self.units:
-            told = listed([f"{key}: {why}" for key, why in self.units.items()], _LISTED, between="; ")
+            told = listed(
+                [f"{key}: {why}" for key, why in self.units.items()], _LISTED, between="; "
+            )
             raise TooManyFailures(
                 f"{len(self.units)} units of work with {self.items} items failed "
                 f"{RETRIES + 1} times; {told}",

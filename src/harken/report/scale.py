@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harken.shards.estimate import Estimate
 from harken.progress import clock
+from harken.shards.estimate import Estimate
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 

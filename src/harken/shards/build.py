@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harken.engines.base import FaultyItems, UnitTask, WorkEngine, WorkUnit
-from harken.engines.run import (
-    FAILED, Failures, engine_or_here, forget_failures, run_units,
-)  # fmt: skip
+from harken.engines.run import Failures, engine_or_here, forget_failures, run_units
 from harken.errors import ConfigError, DataError, HarkenError
-from harken.files import held
+from harken.files import held, sweep
 from harken.item import Item
 from harken.shards.info import Info
 from harken.shards.write import Head, ShardFile, Written, existing, finish, head_of, kept, written
@@ -94,6 +92,7 @@ def build_dataset(
             return finish(head, [written(head, 0, "")])
         shards, failures = _made(head, units, engine, shared)
         failures.raise_any()
+        sweep(head.folder)  # what workers that were killed left
         return finish(head, shards)
 
 
@@ -143,6 +142,3 @@ def make_shard(shared: _Shared, unit: WorkUnit) -> Written:
         raise
     shard.close()
     return written(head, number, unit.key)
-
-
-__all__ = ["FAILED", "Unit", "build_dataset", "make_shard"]

@@ -194,7 +194,7 @@ def _draw(asked: Sequence[_Asked], drawing: Drawing, engine: WorkEngine) -> None
             (one, start)
             for one in asked
             if not one.ended
-            for start in (range(0, min(one.n, 1)) if first else range(CHUNK, one.n, CHUNK))
+            for start in (range(min(one.n, 1)) if first else range(CHUNK, one.n, CHUNK))
         ]
         run_units(
             task,

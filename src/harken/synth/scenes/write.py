@@ -24,11 +24,18 @@ from harken.audio.codec import FLAC_CHANNELS, Samples, encode
 from harken.audio.load import blocks
 from harken.audio.stems import scene_channels
 from harken.audio.written import write_blocks
-from harken.errors import DataError
 from harken.engines.base import UnitTask, WorkEngine, WorkUnit
 from harken.engines.run import engine_or_here, forget_failures, run_units
+from harken.errors import DataError
 from harken.files import (
-    differences, held, part_of, settle, sha256_of, sweep, write_json, write_whole,
+    differences,
+    held,
+    part_of,
+    settle,
+    sha256_of,
+    sweep,
+    write_json,
+    write_whole,
 )  # fmt: skip
 from harken.hashing import canonical, digest, seal_fits, sealed
 from harken.listed import listed
@@ -118,11 +125,11 @@ def write_scenes(
         if (folder / BEGUN).is_file():
             _require_same(job, load_json(folder / BEGUN), folder)
         write_json(folder / BEGUN, job)
-        for place in (folder, clips, folder / UNITS):
-            sweep(place)
+        _sweep(folder)
         digits = max(5, len(str(count - 1)))
         own = _SceneJob(spec, pool, Path(os.path.abspath(folder)), seed, digits)
         seconds = _write_all(job, own, count, engine)
+        _sweep(folder)  # what workers that were killed left
         done = {
             **job,
             "seconds": round(seconds, 3),
@@ -132,6 +139,11 @@ def write_scenes(
         (folder / BEGUN).unlink()
         shutil.rmtree(folder / UNITS, ignore_errors=True)
     return done
+
+
+def _sweep(folder: Path) -> None:
+    for place in (folder, folder / "clips", folder / UNITS):
+        sweep(place)
 
 
 def read_truth(folder: Path) -> list[dict[str, Any]]:
