@@ -4,9 +4,9 @@ Run: ``python benchmarks/scale_workers.py [--items 2000] [--sizes 10000 100000] 
 
 *Workers*: a dataset of mixed scenes, drawn, rendered and embedded as FLAC, once in one process and
 once with two workers, in turn, each in a process of its own. The wall clock gives the speed-up
-where two cores are free. On a busy computer it does not, so processor times are given too: with two cores
-of its own, a job takes what the driver takes and what its busiest worker takes after it. All parts
-that the driver does alone are in that, and so is the start of workers.
+where two cores are free. On a busy computer it does not, so processor times are given too: with
+two cores of its own, a job takes what the driver takes and what its busiest worker takes after it.
+All parts that the driver does alone are in that, and so is the start of workers.
 
 *Memory*: the high-water mark (VmHWM) of the driver, libraries included, for datasets of the sizes
 given, with two workers. Items refer to recordings, so most of the work is drawing and writing rows.

@@ -61,7 +61,7 @@ class Outcome:
         result: what `UnitTask.work` returned; None where there is a fault.
         fault: why it failed, in a sentence; empty if it did not.
         items: of a unit with faulty items (`FaultyItems`), those and their reasons.
-        disk: number of the system's error where the disk is full or not writable, which ends a job.
+        disk: number of the system's error where the disk is full or read-only, which ends a job.
     """
 
     place: int
@@ -71,7 +71,7 @@ class Outcome:
     disk: int = 0
 
 
-DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """Errors of the system after which no other unit can be written either."""
 
 

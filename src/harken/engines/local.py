@@ -96,6 +96,7 @@ class LocalEngine:
             found = next(waiting, None)
             if found is None:
                 return False
+            given = _sendable(found)
             worker = self._idle.pop() if self._idle else _started()
             worker.place = found[0]
             self._busy.append(worker)
@@ -103,7 +104,7 @@ class LocalEngine:
                 if worker.task is not task:
                     worker.pipe.send_bytes(sent)
                     worker.task = task
-                worker.pipe.send_bytes(pickle.dumps(found))
+                worker.pipe.send_bytes(given)
         return True
 
     def _taken(self, worker: _Worker) -> Outcome:
@@ -134,9 +135,9 @@ def _ended(code: int) -> str:
     return f"its worker ended with exit code {code}"
 
 
-def _sendable(task: UnitTask) -> bytes:
+def _sendable(value: object) -> bytes:
     try:
-        return pickle.dumps(task)
+        return pickle.dumps(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ConfigError(
             f"the work cannot be sent to other processes: {error}",

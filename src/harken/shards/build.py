@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harken.engines.base import FaultyItems, UnitTask, WorkEngine, WorkUnit
+from harken.engines.base import DISK, FaultyItems, UnitTask, WorkEngine, WorkUnit
 from harken.engines.run import Failures, engine_or_here, forget_failures, run_units
 from harken.errors import ConfigError, DataError, HarkenError
 from harken.files import held, sweep
@@ -133,7 +133,9 @@ def make_shard(shared: _Shared, unit: WorkUnit) -> Written:
         for item in make(*shared.given):
             try:
                 shard.add(item)
-            except HarkenError as error:
+            except (HarkenError, OSError) as error:
+                if isinstance(error, OSError) and error.errno in DISK:
+                    raise
                 faulty.append({"id": item.id, "reason": str(error), "plan": item.plan})
         if faulty:
             raise FaultyItems(faulty)
