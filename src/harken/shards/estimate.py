@@ -59,12 +59,12 @@ def estimate(
         shard = ShardFile(head, 1, "")
         begin = time.perf_counter()
         for unit in units[::step][:sample]:
-            for item in islice(unit.make(*shared), 1):
-                try:
+            try:
+                for item in islice(unit.make(*shared), 1):
                     shard.add(item)
                     made += 1
-                except HarkenError:  # told when it is made
-                    continue
+            except (HarkenError, OSError):  # told when it is made
+                continue
         shard.close()
         seconds = time.perf_counter() - begin
         size = head.path(1).stat().st_size - empty
