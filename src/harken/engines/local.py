@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from harken.engines.base import Outcome, UnitTask, WorkUnit, attempt
@@ -136,9 +136,10 @@ def _ended(code: int) -> str:
 
 
 def _sendable(value: object) -> bytes:
+    """What `Connection.recv` reads; made before it is sent, so that nothing is sent by halves."""
     try:
-        return pickle.dumps(value)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        return bytes(ForkingPickler.dumps(value))
+    except Exception as error:  # objects raise what they like where they cannot be pickled
         raise ConfigError(
             f"the work cannot be sent to other processes: {error}",
             hint="Define functions in a module, or use one worker.",

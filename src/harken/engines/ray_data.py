@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,7 +83,7 @@ class RayEngine:
         lost = "Ray lost its worker"
         try:
             for row in self._rows(task, units):
-                found: Outcome = pickle.loads(row["outcome"])
+                found: Outcome = self._ray.cloudpickle.loads(row["outcome"])
                 waiting.discard(found.place)
                 yield found
         except self._ray.exceptions.RayError as error:
@@ -102,7 +101,8 @@ class RayEngine:
         context.default_map_logical_memory_enabled = True
         context.max_errored_blocks = -1  # what is missing is found by its place, and counted
         context.execution_options.preserve_order = False
-        rows = [{"place": place, "unit": pickle.dumps(unit)} for place, unit in enumerate(units)]
+        dumps = self._ray.cloudpickle.dumps
+        rows = [{"place": place, "unit": dumps(unit)} for place, unit in enumerate(units)]
         held = [self._ray.put(task)]  # in a list: Ray resolves references that are arguments
         found = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             work_on,
@@ -167,7 +167,7 @@ def work_on(batch: Any, held: list[Any]) -> Any:
         _held.clear()
         _held[key] = ray.get(held[0])
     found = [
-        pickle.dumps(attempt(_held[key], row["place"], pickle.loads(row["unit"])))
+        ray.cloudpickle.dumps(attempt(_held[key], row["place"], ray.cloudpickle.loads(row["unit"])))
         for row in batch.to_pylist()
     ]
     return pa.table({"outcome": pa.array(found, pa.binary())})
