@@ -20,6 +20,8 @@ from paths import REPO
 
 pytest.importorskip("ray.data", reason="Ray is not installed: pip install 'harken[ray]'")
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # Ray takes long to start
+
 UNITS = [WorkUnit(f"u{n}", n) for n in range(6)]
 PLACES = [REPO / "src", REPO / "tests", REPO / "tests" / "engines"]
 
@@ -39,7 +41,6 @@ def engine() -> Iterator[Any]:
         os.environ["PYTHONPATH"] = before
 
 
-@pytest.mark.timeout(900)
 def test_each_unit_has_one_outcome(engine: Any) -> None:
     found = sorted(
         (one.place, one.result)
@@ -48,7 +49,6 @@ def test_each_unit_has_one_outcome(engine: Any) -> None:
     assert found == [(n, 10 * n) for n in range(6)]
 
 
-@pytest.mark.timeout(900)
 def test_ray_listens_on_the_loopback_interface_only(engine: Any) -> None:
     psutil = pytest.importorskip("psutil")
     list(engine.outcomes(UnitTask("t", engine_work.double, 1), UNITS[:1]))
@@ -65,7 +65,6 @@ def test_ray_listens_on_the_loopback_interface_only(engine: Any) -> None:
     assert not ray._private.worker.global_worker.node.address_info["webui_url"]
 
 
-@pytest.mark.timeout(900)
 def test_the_guards_against_running_out_of_memory_are_on(engine: Any) -> None:
     import ray.data
 
@@ -74,7 +73,6 @@ def test_the_guards_against_running_out_of_memory_are_on(engine: Any) -> None:
     assert context.default_map_logical_memory_enabled and context.isolate_read_workers
 
 
-@pytest.mark.timeout(900)
 def test_a_worker_has_one_thread_and_none_of_the_model_libraries(engine: Any) -> None:
     task = UnitTask("t", engine_work.threads_and_libraries)
     for one in engine.outcomes(task, UNITS):
@@ -82,7 +80,6 @@ def test_a_worker_has_one_thread_and_none_of_the_model_libraries(engine: Any) ->
         assert set(blas) <= {1} and libraries == [] and process != os.getpid()
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_worker_loses_no_unit(engine: Any, tmp_path: Path) -> None:
     taken: dict[int, int] = {}
     task = UnitTask("t", engine_work.dies_once, tmp_path)
@@ -95,7 +92,6 @@ def test_a_killed_worker_loses_no_unit(engine: Any, tmp_path: Path) -> None:
     assert sorted(taken) == [0, 2, 3, 4, 5]
 
 
-@pytest.mark.timeout(900)
 def test_shards_have_the_bytes_of_one_worker_here(engine: Any, tmp_path: Path) -> None:
     units = [Unit(f"u{n}", partial(engine_work.items_of, 5 * n), 5) for n in range(4)]
     for name, own in (("here", None), ("ray", engine)):

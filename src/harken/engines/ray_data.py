@@ -31,7 +31,6 @@ STORE_MEMORY = 128 << 20
 _STARTED_HERE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's own name: nodes are addressed as 127.0.0.1
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_agent_register_timeout_ms": "120000",  # on a busy computer its agents take a minute
 }
 
 
