@@ -10,7 +10,7 @@ names, never audio.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -99,8 +99,8 @@ class WorkEngine(Protocol):
     name: str
     workers: int
 
-    def outcomes(self, task: UnitTask, units: Sequence[WorkUnit]) -> Any:
-        """An iterator of one `Outcome` for each unit, as they come; no exception of `work`."""
+    def outcomes(self, task: UnitTask, units: Sequence[WorkUnit]) -> Iterator[Outcome]:
+        """One `Outcome` for each unit, as they come; what `work` raises is in them."""
 
     def close(self) -> None:
         """End the workers; what they were working on is lost, and what they committed is not."""
