@@ -85,8 +85,9 @@ class RayEngine:
                 found: Outcome = self._ray.cloudpickle.loads(row["outcome"])
                 waiting.discard(found.place)
                 yield found
-        except self._ray.exceptions.RayError as error:
-            lost += f": {str(error).strip().splitlines()[-1][:300]}"
+        except Exception as error:  # Ray gives up an execution with errors of many kinds
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            lost += f": {said[-1][:300]}"
         for place in sorted(waiting):
             yield Outcome(place, fault=lost)
 
