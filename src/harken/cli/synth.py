@@ -75,25 +75,16 @@ def synth(
         tell(estimate_text(planned.estimate(), workers))
 
     read = read_corpus(corpus, layout)
+    asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
     with open_engine(engine, workers) as own:
+        asked |= {"embed": embed, "engine": own}
         if plan:
-            planned = plan_dataset(
-                read, families=family, per_family=per_family, seed=seed, embed=embed, engine=own
-            )
+            planned = plan_dataset(read, **asked)
             expected = planned.estimate()
             told = {**asdict(expected), "workers": workers, "engine": own.name, **planned.report}
             finish(told, estimate_text(expected, workers), as_json)
             return
-        made = make_dataset(
-            read,
-            out,
-            families=family,
-            per_family=per_family,
-            seed=seed,
-            embed=embed,
-            engine=own,
-            started=say,
-        )
+        made = make_dataset(read, out, started=say, **asked)
     result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **made}
     lines = [
         f"{made['items']} questions from {len(read.recordings)} clips in {out}",
