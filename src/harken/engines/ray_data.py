@@ -123,6 +123,10 @@ class RayEngine:
         if self._address:
             options |= {"address": self._address}
         else:
+            from ray._private import ray_constants
+
+            # As in `_STARTED_HERE`, which is too late where Ray was imported before.
+            ray_constants.ENABLE_RAY_CLUSTER = False
             options |= {
                 "address": "local",
                 "num_cpus": self.workers,
