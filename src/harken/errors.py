@@ -10,7 +10,7 @@
     ├── ModelError              exit 4   a model that cannot be built, loaded or asked
     ├── ScoreError              exit 5   an answer that cannot be scored (never scored as wrong)
     ├── RunError                exit 6   a run folder that does not fit what is asked of it
-    ├── TooManyFailures         exit 7   more failed requests than the threshold allows
+    ├── TooManyFailures         exit 7   more failed requests or units of work than may fail
     └── NoSignal                exit 11  training by rewards had nothing to learn from
 
 A message says what was found, where, and how to fix it. The failure of one item is data (a reject,
@@ -99,7 +99,7 @@ class RunError(HarkenError):
 
 
 class TooManyFailures(HarkenError):
-    """More failed requests than the threshold allows."""
+    """More failed requests, or units of work, than may fail."""
 
     exit_code = 7
 

@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,18 @@ PART = ".part"
 
 
 def part_of(path: Path) -> Path:
-    """The hidden temporary name under which `path` is being written."""
-    return path.with_name(f".{path.name}{PART}")
+    """The hidden temporary name under which this process is writing `path`.
+
+    Each process has a name of its own: where a unit of work is made twice at a time (a worker that
+    was given up is still at it), each writes a whole file, and both have the same bytes.
+    """
+    return path.with_name(f".{path.name}.{_token(os.getpid())}{PART}")
+
+
+@cache
+def _token(pid: int) -> str:
+    """What tells this process from all others, on this computer and on others; in no artefact."""
+    return f"{pid:x}-{uuid.uuid4().hex[:8]}"
 
 
 def settle(path: Path) -> None:

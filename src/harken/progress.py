@@ -84,13 +84,13 @@ def _lines(things: Iterable[T], label: str, total: int | None) -> Iterator[T]:
 def state(done: int, total: int | None, seconds: float) -> str:
     """``120 of 400 done in 1:30, 3:30 left``; the time left is known once something is done."""
     if total is None:
-        return f"{done} done in {_clock(seconds)}"
-    left = f", {_clock(seconds * (total - done) / done)} left" if 0 < done <= total else ""
-    return f"{done} of {total} done in {_clock(seconds)}{left}"
+        return f"{done} done in {clock(seconds)}"
+    left = f", {clock(seconds * (total - done) / done)} left" if 0 < done <= total else ""
+    return f"{done} of {total} done in {clock(seconds)}{left}"
 
 
-def _clock(seconds: float) -> str:
-    """``1:30``, ``2:05:00``."""
+def clock(seconds: float) -> str:
+    """A time in minutes and seconds: ``1:30``, ``2:05:00``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

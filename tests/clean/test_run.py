@@ -21,6 +21,7 @@ from harken.audio.load import encode_flac, write_wav
 from harken.audio.probe import file_sha256
 from harken.clean.run import account, run
 from harken.cli.main import app
+from harken.engines.load import open_engine
 from harken.errors import DataError
 from harken.hashing import seal_fits
 from harken.item import Item
@@ -121,7 +122,8 @@ def test_the_same_bytes_twice_and_no_other_job_in_the_folder(
     first = contents(tmp_path / "a")
     run(items, tmp_path / "a", filters=FILTERS)
     assert contents(tmp_path / "a") == first
-    run(items, tmp_path / "b", filters=FILTERS, jobs=3)
+    with open_engine("local", 2) as engine:
+        run(items, tmp_path / "b", filters=FILTERS, engine=engine)
     assert contents(tmp_path / "b") == first
     others: list[dict[str, Any]] = [{"filters": ["exact"]}, {"filters": FILTERS, "seed": 1}]
     for other in others:

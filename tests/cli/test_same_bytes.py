@@ -70,7 +70,7 @@ COMMANDS: dict[str, list[str]] = {
         "benchmarks own --data ../own/release --items bench.jsonl --json",
     ],
     "leaks": [
-        "leaks items embedded --matches matches.jsonl --json --jobs 2",
+        "leaks items embedded --matches matches.jsonl --json --workers 2",
         f"leaks items -b mmau --data {RELEASE} --json",
     ],
     "starter": ["starter sounds --size smoke --json"],
@@ -87,7 +87,7 @@ COMMANDS: dict[str, list[str]] = {
         "--licence mit --summary small --json"
     ],
     "clean": [
-        "clean items -o cleaned --jobs 2 --json",
+        "clean items -o cleaned --workers 2 --json",
         "clean items -o mended --filter position?mend=true --filter longest?mend=true --seed 1",
     ],
     "mix": ["mix curated/undecided=2 curated/dropped=1 -o mixed --order clips --parts 2 --json"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import pytest
 import soundfile as sf
 from typer.testing import CliRunner
 
+from harken.audio.clip import Clip
 from harken.cli.main import app
 from harken.cli.synth import NO_TEST, RECORDINGS, SCENES
+from harken.engines.run import read_failures
+from harken.errors import AudioError, TooManyFailures
+from harken.shards import embed
 from harken.synth.make import FAMILIES, families_of
+from made_items import contents
 
 run = CliRunner()
 
@@ -66,3 +72,34 @@ def test_the_notes_of_the_corpus_are_shown(corpus: Path) -> None:
         app, ["synth", str(corpus), "-o", str(corpus.parent / "a"), "--per-family", "3"]
     )
     assert "note: 2 files are byte-identical copies" in out.output
+
+
+def test_a_plan_is_told_and_nothing_written(corpus: Path) -> None:
+    words = ["synth", str(corpus), "-o", str(corpus.parent / "p"), "--family", "leaky", "--plan"]
+    done = run.invoke(app, [*words, "--per-family", "3", "--embed", "--json"])
+    told = json.loads(done.stdout)
+    assert told["items"] == sum(told["counts"].values()) > 0 and told["units"] == len(
+        told["counts"]
+    )
+    assert told["bytes"] > 0 and not (corpus.parent / "p").exists()
+
+
+def test_items_that_fail_end_it_with_7_and_are_made_when_it_is_run_again(corpus: Path) -> None:
+    words = ["synth", str(corpus), "--family", "identify", "--per-family", "6", "--embed", "-o"]
+    assert run.invoke(app, [*words, str(corpus.parent / "calm")]).exit_code == 0
+
+    out = corpus.parent / "failed"
+    real = embed.load
+
+    def broken(clip: Clip, *, rate_hz: int, mono: bool) -> object:
+        raise AudioError("broken", "it cannot be decoded", where=clip.path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed, "load", broken)
+        done = run.invoke(app, [*words, str(out)])
+    assert embed.load is real
+    assert isinstance(done.exception, TooManyFailures) or done.exit_code == 7
+    records = read_failures(out)
+    assert records and "cannot be decoded" in records[0]["items"][0]["reason"]
+    assert run.invoke(app, [*words, str(out)]).exit_code == 0
+    assert contents(out) == contents(corpus.parent / "calm")

@@ -230,7 +230,7 @@ def run(*words: object) -> Any:
 
 def test_the_command_reports_and_exits_with_8(sets: tuple[Path, Path], tmp_path: Path) -> None:
     every = tmp_path / "every.jsonl"
-    done = run(*sets, "--matches", every, "--json", "--jobs", 2)
+    done = run(*sets, "--matches", every, "--json", "--workers", 2)
     assert done.exit_code == 8, done.output
     found = json.loads(done.stdout)
     assert len(found["leaked"]) == 5 and found["written"] == 5

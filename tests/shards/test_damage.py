@@ -14,15 +14,16 @@ from harken.errors import DataError
 from harken.hashing import sealed
 from harken.item import Item
 from harken.shards import read as reading
+from harken.shards.build import Unit, build_dataset
 from harken.shards.read import open_dataset, read_items
-from harken.shards.write import build_dataset
 from made_items import contents, make, tone
 
 
 def build(folder: Path, sounds: Path, *, embed: bool) -> Path:
     clip = tone(sounds / "a.wav", 300)
     units = [
-        (f"unit {u}", lambda u=u: (make(u * 20 + i, (clip,)) for i in range(20))) for u in (0, 1, 2)
+        Unit(f"unit {u}", lambda u=u: (make(u * 20 + i, (clip,)) for i in range(20)))
+        for u in (0, 1, 2)
     ]
     build_dataset(folder, units, name="n", plan={"seed": 1}, embed=embed)  # type: ignore[arg-type]
     return folder

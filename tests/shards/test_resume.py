@@ -14,21 +14,22 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harken.errors import ConfigError, DataError
+from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import sha256_of, write_json
 from harken.hashing import SEAL, canonical, sealed
 from harken.parsing import load_json, parse_json
+from harken.shards.build import Unit, build_dataset
 from harken.shards.info import MARKER
 from harken.shards.read import open_dataset
 from harken.shards.schema import FOOTER_KEY
-from harken.shards.write import build_dataset, write_dataset
+from harken.shards.write import write_dataset
 from made_items import contents, make, tone
 from paths import REPO
 
 
-def units(count: int, each: int = 5) -> list[tuple[str, object]]:
+def units(count: int, each: int = 5) -> list[Unit]:
     return [
-        (f"unit {u}", lambda u=u: (make(i) for i in range(u * each, (u + 1) * each)))
+        Unit(f"unit {u}", lambda u=u: (make(i) for i in range(u * each, (u + 1) * each)))
         for u in range(count)
     ]
 
@@ -46,32 +47,32 @@ def test_complete_units_are_not_made_again(tmp_path: Path) -> None:
         return run
 
     for fail in (True, False):
-        asked = [(key, noted(key, m, fail)) for key, m in units(4)]
+        asked = [Unit(key, noted(key, m, fail)) for key, m, _ in units(4)]  # type: ignore[arg-type]
         if fail:
-            with pytest.raises(RuntimeError):
-                build_dataset(tmp_path / "a", asked, name="n", plan=1)  # type: ignore[arg-type]
+            with pytest.raises(TooManyFailures, match="unit 2: RuntimeError: stop"):
+                build_dataset(tmp_path / "a", asked, name="n", plan=1)
         else:
-            build_dataset(tmp_path / "a", asked, name="n", plan=1)  # type: ignore[arg-type]
-    assert made == ["unit 0", "unit 1", "unit 2", "unit 3"]
-    build_dataset(tmp_path / "b", units(4), name="n", plan=1)  # type: ignore[arg-type]
+            build_dataset(tmp_path / "a", asked, name="n", plan=1)
+    assert made == ["unit 0", "unit 1", "unit 3", "unit 2"]
+    build_dataset(tmp_path / "b", units(4), name="n", plan=1)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_a_shard_under_the_name_of_another_is_made_again(tmp_path: Path) -> None:
     """What counts is the unit that a shard says it holds, not where it lies."""
-    build_dataset(tmp_path / "a", units(3), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(tmp_path / "a", units(3), name="n", plan=1)
     expected = contents(tmp_path / "a")
     (tmp_path / "a" / "dataset.json").unlink()
     first, second = (tmp_path / "a" / f"shard-{n:05d}.parquet" for n in (0, 1))
     kept = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(kept)
-    build_dataset(tmp_path / "a", units(3), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(tmp_path / "a", units(3), name="n", plan=1)
     assert contents(tmp_path / "a") == expected
 
 
 def test_two_plans_are_never_mixed(tmp_path: Path) -> None:
-    build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 1})  # type: ignore[arg-type]
+    build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 1})
     before = contents(tmp_path)
     for changed in (
         {"plan": {"seed": 2}},
@@ -79,14 +80,14 @@ def test_two_plans_are_never_mixed(tmp_path: Path) -> None:
         {"plan": {"seed": 1}, "embed": True},
     ):
         with pytest.raises(DataError, match="holds another dataset") as caught:
-            build_dataset(tmp_path / "done", units(2), **{"name": "n", **changed})  # type: ignore
+            build_dataset(tmp_path / "done", units(2), **{"name": "n", **changed})
         assert caught.value.hint
     with pytest.raises(DataError, match="its units differ"):
-        build_dataset(tmp_path / "done", units(3), name="n", plan={"seed": 1})  # type: ignore
+        build_dataset(tmp_path / "done", units(3), name="n", plan={"seed": 1})
     (tmp_path / "done/dataset.json").unlink()
     with pytest.raises(DataError, match="unfinished dataset with another plan"):
-        build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 2})  # type: ignore
-    build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 1})  # type: ignore[arg-type]
+        build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 2})
+    build_dataset(tmp_path / "done", units(2), name="n", plan={"seed": 1})
     assert contents(tmp_path) == before
 
 
@@ -100,11 +101,11 @@ def test_a_plan_must_be_json_and_keys_must_differ(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not JSON"):
         write_dataset([], tmp_path, name="n", plan={"a": {1, 2}})
     with pytest.raises(ConfigError, match="share a key: unit 0"):
-        build_dataset(tmp_path, units(1) * 2, name="n")  # type: ignore[arg-type]
+        build_dataset(tmp_path, units(1) * 2, name="n")
 
 
 def damaged(tmp_path: Path) -> Path:
-    build_dataset(tmp_path / "d", units(3), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(tmp_path / "d", units(3), name="n", plan=1)
     return tmp_path / "d"
 
 
@@ -144,10 +145,10 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
 
     # The hint works: the same command makes only what is missing.
     shard.write_bytes(good[:-1])
-    build_dataset(folder, units(3), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(folder, units(3), name="n", plan=1)
     assert contents(folder) == whole
     shard.unlink()
-    build_dataset(folder, units(3), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(folder, units(3), name="n", plan=1)
     assert contents(folder) == whole
 
 
@@ -181,7 +182,7 @@ STORY = """
     from harken.audio.single import span
     from harken.item import Drop, Item
     from harken.runs import Run
-    from harken.shards.write import build_dataset
+    from harken.shards.build import Unit, build_dataset
     from harken.shards.read import open_dataset
     from harken.shards.steps import run_steps
 
@@ -202,7 +203,7 @@ STORY = """
             time.sleep(0.001)
             yield item if int(item.id, 16) % 2 else Drop(item, "even")
 
-    keys = [(f"u{u}", lambda u=u: unit(u)) for u in range(10)]
+    keys = [Unit(f"u{u}", lambda u=u: unit(u)) for u in range(10)]
     build_dataset(out / "made", keys, name="made", plan={"seed": 1}, embed=True)
     made = open_dataset(out / "made")
     plan = {"of": made.info.digest}
@@ -286,18 +287,18 @@ def as_schema_1(folder: Path) -> None:
 def test_a_dataset_of_an_earlier_schema_is_read_and_is_the_same_dataset(tmp_path: Path) -> None:
     """No item changed with the new column: ids are equal, and nothing is made again."""
     folder = tmp_path / "d"
-    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(folder, units(2), name="n", plan=1)
     new = list(open_dataset(folder))
     as_schema_1(folder)
     before = contents(folder)
     old = open_dataset(folder, verify=True)
     assert list(old) == new and old.get(new[3].id) == new[3]
     assert [row["rejected"] for row in old.rows(["id", "rejected"])] == [""] * len(new)
-    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(folder, units(2), name="n", plan=1)
     assert contents(folder) == before
     # An unfinished one goes on, with the columns of today.
     (folder / MARKER).unlink()
-    build_dataset(folder, units(2), name="n", plan=1)  # type: ignore[arg-type]
+    build_dataset(folder, units(2), name="n", plan=1)
     assert open_dataset(folder).info.schema == 4 and list(open_dataset(folder)) == new
     # A column of the first schema that is not there is damage, whatever the version.
     as_schema_1(folder)

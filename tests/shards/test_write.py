@@ -18,10 +18,11 @@ from harken.audio.load import clear_cache, load
 from harken.audio.single import span
 from harken.errors import AudioError, DataError
 from harken.item import Drop, HistoryEntry, Item
+from harken.shards.build import build_dataset
 from harken.shards.jsonl import read_jsonl, write_jsonl
 from harken.shards.read import open_dataset, read_items
 from harken.shards.steps import apply_steps, run_steps
-from harken.shards.write import build_dataset, write_dataset
+from harken.shards.write import write_dataset
 from made_items import contents, make, tone
 from paths import REPO
 from test_item import items as any_items

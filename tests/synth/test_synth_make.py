@@ -29,9 +29,11 @@ import sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
 from labelled_sounds import write_world
+from harken.engines.load import open_engine
 from harken.synth.make import make_dataset
-make_dataset(write_world(Path({world!r})), Path({out!r}), per_family=300, seed=3, embed=True,
-             families=["first", "same-word"])
+with open_engine("local", {workers}) as engine:
+    make_dataset(write_world(Path({world!r})), Path({out!r}), per_family=300, seed=3, embed=True,
+                 families=["first", "same-word"], engine=engine)
 """
 
 
@@ -121,23 +123,25 @@ def test_plan_clips_render_to_the_same_bytes(small: list[Recording], tmp_path: P
             assert 0.01 < float(np.abs(once).max()) <= 1.0
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    def start(out: str) -> subprocess.Popen[bytes]:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, workers: int) -> None:
+    def start(out: str, workers: int) -> subprocess.Popen[bytes]:
         paths = [str(REPO / "tests" / "synth"), str(REPO / "tests"), str(REPO / "src")]
-        code = CHILD.format(paths=paths, world=str(tmp_path / "world"), out=str(tmp_path / out))
+        places = {"world": str(tmp_path / "world"), "out": str(tmp_path / out)}
+        code = CHILD.format(paths=paths, workers=workers, **places)
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.DEVNULL)
 
-    assert start("whole").wait(120) == 0
-    first = start("killed")
-    deadline = time.monotonic() + 120
+    assert start("whole", 1).wait(200) == 0
+    first = start("killed", workers)
+    deadline = time.monotonic() + 200
     while not list((tmp_path / "killed").glob("shard-*.parquet")):
         assert first.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert not (tmp_path / "killed" / "dataset.json").exists()
-    assert start("killed").wait(120) == 0
+    assert start("killed", workers).wait(200) == 0
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 

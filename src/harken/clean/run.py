@@ -22,6 +22,7 @@ from typing import Any
 
 from harken.clean.load import FilterStep, filters_of
 from harken.clean.workspace import Workspace
+from harken.engines.base import WorkEngine
 from harken.errors import DataError
 from harken.files import held, write_json
 from harken.hashing import canonical, digest, sealed
@@ -40,7 +41,7 @@ def run(
     *,
     filters: Sequence[str] = (),
     seed: int = 0,
-    jobs: int = 1,
+    engine: WorkEngine | None = None,
     embed: bool = False,
     root: Path | str | None = None,
 ) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def run(
         out: the folder; the same call resumes an unfinished job in it.
         filters: names with settings (`harken.clean.load`), in order; empty: the default ones.
         seed: of all that is drawn.
-        jobs: threads that decode audio.
+        engine: where audio is decoded; None: in this process.
         embed: copy the audio into the datasets.
         root: folder that stored audio paths are relative to.
 
@@ -62,7 +63,7 @@ def run(
     out, known = Path(out), list(items)
     if not known:
         raise DataError("there are no items to clean")
-    steps = filters_of(filters, Workspace(out / FEATURES, seed, jobs))
+    steps = filters_of(filters, Workspace(out / FEATURES, seed, engine))
     spec = {
         "job": "clean",
         "items": digest(canonical([_identity(item) for item in known])),

@@ -1,7 +1,8 @@
 """What filters compute once and share: fingerprints of clips, and arrays kept for a killed job.
 
-Fingerprints are taken of all clips in fixed batches. With a folder each batch is written when it is
-complete, so a job that was killed decodes only what it had not. In memory and on disk they take 8
+Fingerprints are taken of all clips in fixed batches, on an engine; what needs all of them stays
+with the driver. With a folder each batch is written when it is complete, so a job that was killed
+decodes only what it had not. In memory and on disk they take 8
 bytes a frame: 400 bytes a second of audio.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ import numpy.typing as npt
 from harken.audio.clip import Clip
 from harken.audio.content import content_key
 from harken.audio.fingerprint import Fingerprint
+from harken.engines.base import UnitTask, WorkEngine, WorkUnit
+from harken.engines.run import engine_or_here, run_units
 from harken.errors import AudioError
 from harken.files import write_whole
 from harken.hashing import canonical, digest
 from harken.leaks.find import ClipFeatures, features_of
-from harken.progress import track
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -39,12 +40,12 @@ class Workspace:
     Attributes:
         folder: where arrays are kept until the job is complete; None: nowhere.
         seed: of everything that is drawn.
-        jobs: threads that decode audio.
+        engine: where audio is decoded; None: in this process.
     """
 
     folder: Path | None = None
     seed: int = 0
-    jobs: int = 1
+    engine: WorkEngine | None = None
     _sounds: dict[str, ClipFeatures] = field(default_factory=dict)
     _content: dict[str, str] = field(default_factory=dict)
 
@@ -62,19 +63,25 @@ class Workspace:
         return digest(f"{self.seed}:{split}:{name}", 32)
 
     def take(self, clips: Iterable[Clip]) -> None:
-        """Take the fingerprints of clips, in batches."""
+        """Take the fingerprints of clips: a batch is a unit of work, named by its clips."""
         wanted = {clip.key: clip for clip in clips if clip.key not in self._sounds}
         keys = sorted(wanted)
-        starts = range(0, len(keys), _BATCH)
-        with ThreadPoolExecutor(max(1, self.jobs), "sounds") as pool:
-            for start in track(starts, f"fingerprints of {len(keys)} clips, {_BATCH} at a time"):
-                own = keys[start : start + _BATCH]
+        batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
 
-                def make(own: Sequence[str] = own) -> Arrays:
-                    return _packed(list(pool.map(features_of, (wanted[key] for key in own))))
+        def hold(place: int, made: Arrays) -> None:
+            self._sounds |= zip(batches[place], _unpacked(made), strict=True)
 
-                made = self.kept(f"{_VERSION}:{canonical(own)}", make)
-                self._sounds |= zip(own, _unpacked(made), strict=True)
+        with engine_or_here(self.engine) as engine:
+            run_units(
+                UnitTask(_VERSION, take_sounds, self.folder),
+                [
+                    WorkUnit(f"{_VERSION}:{canonical(own)}", [wanted[key] for key in own], len(own))
+                    for own in batches
+                ],
+                engine,
+                f"fingerprints of {len(keys)} clips, {_BATCH} at a time",
+                take=hold,
+            ).raise_any()
 
     def sound(self, clip: Clip) -> ClipFeatures:
         """Hashes and fingerprint of a clip; its fault where it cannot be decoded."""
@@ -89,18 +96,30 @@ class Workspace:
             name: says all that they depend on.
             make: a pure function.
         """
-        if self.folder is None:
-            return make()
-        path = self.folder / f"{digest(name, 32)}.npz"
-        if path.is_file():
-            with np.load(path) as held:
-                return {key: held[key] for key in held.files}
-        made = make()
-        data = io.BytesIO()
-        np.savez(data, **made)  # type: ignore[arg-type]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data.getvalue())
-        return made
+        return kept_arrays(self.folder, name, make)
+
+
+def take_sounds(folder: Path | None, unit: WorkUnit) -> Arrays:
+    """Fingerprints of the clips of a unit: the work of a worker."""
+    return kept_arrays(
+        folder, unit.key, lambda: _packed([features_of(clip) for clip in unit.value])
+    )
+
+
+def kept_arrays(folder: Path | None, name: str, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays that `make` gives, from the folder if they are there (`Workspace.kept`)."""
+    if folder is None:
+        return make()
+    path = folder / f"{digest(name, 32)}.npz"
+    if path.is_file():
+        with np.load(path) as held:
+            return {key: held[key] for key in held.files}
+    made = make()
+    data = io.BytesIO()
+    np.savez(data, **made)  # type: ignore[arg-type]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data.getvalue())
+    return made
 
 
 def _packed(sounds: Sequence[ClipFeatures]) -> Arrays:

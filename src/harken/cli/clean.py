@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import AudioRoot, Json, Seed, finish
+from harken.cli.options import AudioRoot, Engine, Json, Plan, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 from harken.report.clean import clean_text
 
@@ -27,11 +27,10 @@ def clean(
             "for default: exact, acoustic, minhash, disagreement, longest, distractors, position."
         ),
     ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Say what would be done, with counts, and stop.")
-    ] = False,
+    plan: Plan = False,
     embed: Annotated[bool, typer.Option(help="Copy the audio into the datasets (FLAC).")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Threads that decode audio.")] = 1,
+    engine: Engine = "local",
+    workers: Workers = 1,
     audio_root: AudioRoot = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -40,7 +39,8 @@ def clean(
 
     All splits are read at once. Of copies the one in the test split stays, else the first by id.
     Nothing is lost: what was read is what is kept and what each filter dropped. A killed run
-    resumes; the same items and settings give the same bytes.
+    resumes; the same items and settings give the same bytes, on any engine. Workers decode audio
+    and take fingerprints; what compares all items is done by the command itself.
 
     Examples:  harken clean items -o cleaned
 
@@ -54,11 +54,13 @@ def clean(
     from harken.clean.run import plan_lines, plan_of, run
     from harken.clean.workspace import Workspace
     from harken.cli.items import open_items
+    from harken.engines.load import open_engine
 
     items = list(open_items(dataset, audio_root))
     if plan:
         found = plan_of(items, filters_of(filter or (), Workspace(seed=seed)))
         finish(found, "\n".join(plan_lines(found)), as_json)
         return
-    summary = run(items, out, filters=filter or (), seed=seed, jobs=jobs, embed=embed)
+    with open_engine(engine, workers) as own:
+        summary = run(items, out, filters=filter or (), seed=seed, engine=own, embed=embed)
     finish(summary, clean_text(summary, out), as_json)

@@ -26,6 +26,7 @@ LIBRARIES = (
     ("jinja2", "base", "the HTML report"),
     ("av", "m4a", "M4A, AAC, WebM and WMA files"),
     ("pyroomacoustics", "rooms", "reflections in rooms of scenes"),
+    ("ray", "ray", "data jobs on a cluster (--engine ray)"),
     ("espeakng_loader", "starter", "speech in the generated starter corpus"),
     ("torch", "models", "the built-in tiny model, composed models"),
     ("transformers", "models", "encoders and language models to compose"),

@@ -45,7 +45,7 @@ def leaks(
     max_unheard: Annotated[
         float, typer.Option(min=0, max=1, help="Share of items whose clips may fail to decode.")
     ] = 0.1,
-    jobs: Annotated[int, typer.Option(min=1, help="Threads that decode audio.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode audio.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Look for a test set in a training set: by audio, by source, by text. Nothing is dropped.
@@ -65,7 +65,7 @@ def leaks(
     written: list[int] = []
     with _writer(matches, written) as each:
         found = contamination(
-            stream, entries, checks=check or None, jobs=jobs, source=training, each=each,
+            stream, entries, checks=check or None, jobs=workers, source=training, each=each,
             max_unheard=max_unheard,
         )  # fmt: skip
     for name, side in (("train", training), ("bench", testing)):

@@ -25,6 +25,22 @@ AudioRoot = Annotated[
 ]
 
 
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Where the work is done: local (processes), ray, or ray:ADDRESS of a cluster."
+    ),
+]
+
+
+Workers = Annotated[int, typer.Option(min=1, help="Units of work at once; the same bytes for any.")]
+
+
+Plan = Annotated[
+    bool, typer.Option("--plan", help="Say what would be done, with counts, and stop.")
+]
+
+
 MaxTokens = Annotated[int, typer.Option(help="Room for a reply, in tokens; longer ones are cut.")]
 
 

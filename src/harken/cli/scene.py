@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Engine, Json, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 
 
@@ -24,6 +24,8 @@ def scene(
         typer.Option("--set", help="A value instead of that of the file; repeat for more."),
     ] = None,
     layout: Annotated[str | None, typer.Option(help="Corpus layout.")] = None,
+    engine: Engine = "local",
+    workers: Workers = 1,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +33,8 @@ def scene(
 
     Writes clips (FLAC), plans.jsonl (every scene can be made again from its line) and truth.jsonl
     (what is in each clip). Recordings get splits as in harken synth, and one split is used. A
-    killed run goes on where it stopped; the same seed gives the same bytes.
+    killed run goes on where it stopped; the same seed gives the same bytes, on any engine and with
+    any number of workers.
 
     Examples:  harken scene scene.yaml ESC-50 -o scenes --count 1000
     harken scene scene.yaml ESC-50 -o foa --set layout=foa --seed 1 --split test
@@ -39,6 +42,7 @@ def scene(
     from harken.config import read_values
     from harken.corpora.read import read_corpus
     from harken.corpora.splits import assign_splits
+    from harken.engines.load import open_engine
     from harken.errors import ConfigError
     from harken.synth.pool import RecordingPool
     from harken.synth.scenes.spec import spec_from
@@ -52,7 +56,8 @@ def scene(
         known = sorted({recording.split for recording in recordings})
         raise ConfigError(f"no recording is in split {split!r}", hint=f"Known: {known}")
     pool = RecordingPool(recordings, split)
-    done = write_scenes(what, pool, out, count=count, seed=seed, declared=declared)
+    with open_engine(engine, workers) as own:
+        done = write_scenes(what, pool, out, count=count, seed=seed, declared=declared, engine=own)
     result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **done}
     lines = [
         f"{count} scenes, {done['seconds'] / 60:.1f} minutes, in {out}: clips, plans.jsonl, "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Engine, Json, Plan, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
 
@@ -48,6 +49,9 @@ def synth(
         ),
     ] = False,
     layout: Annotated[str | None, typer.Option(help="Corpus layout.")] = None,
+    plan: Plan = False,
+    engine: Engine = "local",
+    workers: Workers = 1,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -57,17 +61,37 @@ def synth(
     about scenes (order, times, counts, directions …) are staged from recordings. Two are no test of
     listening: leaky, a control whose text gives the answer away, and talk, practice for
     training. No source recording, sound or speaker is in two splits, whoever gave the splits. A
-    killed run resumes where it stopped; the same seed gives the same bytes.
+    killed run resumes where it stopped; the same seed gives the same bytes, on any engine and with
+    any number of workers.
 
     Examples:  harken synth ESC-50 -o items     harken synth ESC-50 -o pairs --family which-clip
 
     harken synth ESC-50 -o scenes --family scenes --per-family 200
+
+    harken synth ESC-50 -o items --embed --workers 8
+
+    harken synth ESC-50 -o items --embed --plan
     """
     from harken.corpora.read import read_corpus
-    from harken.synth.make import make_dataset
+    from harken.engines.load import open_engine
+    from harken.progress import tell
+    from harken.report.scale import estimate_text
+    from harken.synth.make import SynthPlan, make_dataset, plan_dataset
+
+    def say(planned: SynthPlan) -> None:
+        tell(estimate_text(planned.estimate(), workers))
 
     read = read_corpus(corpus, layout)
-    made = make_dataset(read, out, families=family, per_family=per_family, seed=seed, embed=embed)
+    asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
+    with open_engine(engine, workers) as own:
+        asked |= {"embed": embed, "engine": own}
+        if plan:
+            planned = plan_dataset(read, **asked)
+            expected = planned.estimate()
+            told = {**asdict(expected), "workers": workers, "engine": own.name, **planned.report}
+            finish(told, estimate_text(expected, workers), as_json)
+            return
+        made = make_dataset(read, out, started=say, **asked)
     result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **made}
     lines = [
         f"{made['items']} questions from {len(read.recordings)} clips in {out}",

@@ -1,15 +1,14 @@
-"""Writing a dataset folder: unit by unit (resumable) or as one stream; `dataset.json` last.
+"""Writing a dataset folder as one stream; what it shares with `harken.shards.build` (in units).
 
-A shard's footer says which unit of which plan it holds, so a build that was killed and is run again
-keeps complete shards, makes the missing ones, and ends with the same bytes.
+A shard's footer says which unit of which plan it holds. `dataset.json` is written last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harken.errors import ConfigError, DataError
 from harken.files import damaged, differences, held, part_of, settle, sha256_of, sweep
@@ -34,13 +33,6 @@ ROWS = 4096
 _FINGERPRINT = 1
 """Version of what a fingerprint is of. A new column changes no item, so a complete dataset of an
 earlier schema is the one that is asked for, and is not made again."""
-
-
-class Unit(NamedTuple):
-    """A part of a dataset that becomes one shard: its key, and a function that makes its items."""
-
-    key: str
-    make: Callable[[], Iterable[Item]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,50 +166,10 @@ class ShardFile:
         self._writer.close()
         settle(self._path)
 
-
-def build_dataset(
-    folder: Path | str,
-    units: Sequence[Unit | tuple[str, Callable[[], Iterable[Item]]]],
-    *,
-    name: str,
-    plan: Any = None,
-    embed: bool = False,
-    root: Path | str | None = None,
-) -> Info:
-    """Make one shard a unit, skip units that are complete, and write `dataset.json` last.
-
-    Args:
-        folder: the dataset's folder.
-        units: (key, function that makes the items); each must be a pure function of the plan.
-        name: the dataset's name.
-        plan: JSON-able values that determine it.
-        embed: copy the audio into the shards.
-        root: folder that audio paths are stored relative to; default: the dataset's own folder.
-
-    Raises:
-        DataError: the folder holds another dataset, or another process writes to it.
-        AudioError: a clip that is to be embedded cannot be used.
-    """
-    keys = [unit[0] for unit in units]
-    if len(set(keys)) != len(keys):
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ConfigError(f"units of {name!r} share a key: {', '.join(twice)}")
-    head = head_of(folder, name, plan, embed, root, keys)
-    head.folder.mkdir(parents=True, exist_ok=True)
-    with held(head.folder, DataError):
-        info = existing(head)
-        if info is not None:
-            return info
-        for number, (key, make) in enumerate(track(units, f"making the items of {name}")):
-            if kept(head.path(number), head.footer(key)):
-                continue
-            shard = ShardFile(head, number, key)
-            for item in make():
-                shard.add(item)
-            shard.close()
-        if not units:
-            ShardFile(head, 0, "").close()
-        return finish(head, keys or [""])
+    def abandon(self) -> None:
+        """Leave nothing of it."""
+        self._writer.close()
+        part_of(self._path).unlink(missing_ok=True)
 
 
 def kept(path: Path, footer: dict[str, Any]) -> bool:
@@ -296,7 +248,8 @@ class Stream:
             self._open()
         if self._shard is not None:
             self._shard.close()
-        return finish(self.head, self._keys, steps)
+        shards = [written(self.head, number, key) for number, key in enumerate(self._keys)]
+        return finish(self.head, shards, steps)
 
 
 def write_dataset(
@@ -313,7 +266,19 @@ def write_dataset(
 
     With a `plan`, a complete dataset of the same plan is not made again and no item is read.
     Without one it is unknown whether the items are the same, so a complete dataset is an error.
-    Arguments and errors are those of `build_dataset`.
+
+    Args:
+        items: in order.
+        folder: the dataset's folder.
+        name: the dataset's name.
+        plan: JSON-able values that determine it.
+        embed: copy the audio into the shards.
+        rows: items a shard.
+        root: folder that audio paths are stored relative to; default: the dataset's own folder.
+
+    Raises:
+        DataError: the folder holds another dataset, or another process writes to it.
+        AudioError: a clip that is to be embedded cannot be used.
     """
     head = head_of(folder, name, plan, embed, root, rows)
     head.folder.mkdir(parents=True, exist_ok=True)
@@ -338,42 +303,59 @@ def refuse_finished(folder: Path) -> None:
     )
 
 
-def finish(head: Head, keys: Sequence[str], steps: dict[str, Any] | None = None) -> Info:
-    """Count and hash the shards on disk, and write `dataset.json`."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A shard on disk: what `dataset.json` says of it, and its items by property and value."""
+
+    shard: ShardInfo
+    counts: dict[str, dict[str, int]]
+
+
+def written(head: Head, number: int, key: str) -> Written:
+    """Count and hash a shard that is complete."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    counts: dict[str, dict[str, int]] = {"split": {}, "task": {}, "contribution": {}}
-    licences: dict[str, int] = {}
-    shards = []
-    for number, key in enumerate(keys):
-        path = head.path(number)
+    path = head.path(number)
+    with pq.ParquetFile(path) as file:
         columns = ["split", "task", "licence", "contribution.label"]
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=columns, use_threads=False)
-        labels = table["contribution"].combine_chunks()
-        columns_of = {
-            "split": (table["split"], counts["split"]),
-            "task": (table["task"], counts["task"]),
-            "licence": (table["licence"], licences),
-            "contribution": (pc.struct_field(labels, "label"), counts["contribution"]),
-        }
-        for values, tally in columns_of.values():
-            for one in pc.value_counts(values).to_pylist():
-                word = one["values"] or ""
-                tally[word] = tally.get(word, 0) + one["counts"]
-        size = path.stat().st_size
-        shards.append(ShardInfo(path.name, key, table.num_rows, size, sha256_of(path)))
+        table = file.read(columns=columns, use_threads=False)
+    labels = table["contribution"].combine_chunks()
+    counts: dict[str, dict[str, int]] = {}
+    for name, values in {
+        "split": table["split"],
+        "task": table["task"],
+        "licence": table["licence"],
+        "contribution": pc.struct_field(labels, "label"),
+    }.items():
+        tally = counts.setdefault(name, {})
+        for one in pc.value_counts(values).to_pylist():
+            word = one["values"] or ""
+            tally[word] = tally.get(word, 0) + one["counts"]
+    size = path.stat().st_size
+    return Written(ShardInfo(path.name, key, table.num_rows, size, sha256_of(path)), counts)
+
+
+def finish(head: Head, shards: Sequence[Written], steps: dict[str, Any] | None = None) -> Info:
+    """Write `dataset.json` of a dataset with these shards, in order."""
+    counts: dict[str, dict[str, int]] = {
+        name: {} for name in ("split", "task", "contribution", "licence")
+    }
+    for one in shards:
+        for name, tally in one.counts.items():
+            for word, n in tally.items():
+                counts[name][word] = counts[name].get(word, 0) + n
+    licences = counts.pop("licence")
     info = Info(
         name=head.name,
-        items=sum(shard.rows for shard in shards),
+        items=sum(one.shard.rows for one in shards),
         counts={what: dict(sorted(tally.items())) for what, tally in counts.items()},
         licences=dict(sorted(licences.items())),
         embedded=head.embed,
         root=head.root_text,
         plan=head.plan,
         fingerprint=head.fingerprint,
-        shards=tuple(shards),
+        shards=tuple(one.shard for one in shards),
         steps=steps or {},
     )
     info.write(head.folder)

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harken.corpora.base import Corpus, Recording
 from harken.corpora.splits import assign_splits, given_splits, split_notes
+from harken.engines.base import WorkEngine
+from harken.engines.run import engine_or_here
 from harken.errors import ConfigError, DataError
 from harken.item import Item
 from harken.listed import listed
-from harken.progress import track
 from harken.registry import Registry
-from harken.shards.write import Unit, build_dataset
-from harken.synth.needs import NeedTally
+from harken.shards.build import Unit, build_dataset
+from harken.shards.estimate import Estimate, estimate
+from harken.synth.drawing import Drawing, drawn, plan_units
 from harken.synth.pool import RecordingPool, fingerprint
-from harken.synth.question import (
-    UNIT_ITEMS,
-    VERSION,
-    DrawKey,
-    QuestionFamily,
-    build_item,
-    look_up,
-    plan_item,
-)
-
-ATTEMPTS = 100
-"""Attempts at one item before a family counts as exhausted."""
+from harken.synth.question import VERSION, QuestionFamily, build_item, look_up
 
 FAMILIES: Registry[QuestionFamily] = Registry(
     "question family",
@@ -105,7 +96,7 @@ def draw(
     reason = kind.lacks(pool)
     if reason:
         raise DataError(f"split {split!r} cannot make {family!r}: {reason}")
-    for item, _ in _drawn(kind, pool, n, seed):
+    for item, _ in drawn(kind, pool, n, seed):
         yield item
 
 
@@ -143,10 +134,12 @@ def make_dataset(
     splits: Sequence[str] | None = None,
     embed: bool = False,
     name: str = "",
+    engine: WorkEngine | None = None,
+    started: Callable[[SynthPlan], None] | None = None,
 ) -> dict[str, Any]:
     """Make a dataset of all `families` from a corpus, in units of at most 256 items.
 
-    A killed run is resumed and ends with the same bytes.
+    A killed run is resumed and ends with the same bytes, as does one on another engine.
 
     Args:
         corpus: the result of `read_corpus` or `assign_splits`; recordings without a split get one,
@@ -158,6 +151,8 @@ def make_dataset(
         splits: only these; None: all.
         embed: copy (and render) the audio into the shards.
         name: of the dataset; empty: that of the corpus.
+        engine: where items are drawn and shards are made; None: in this process.
+        started: is called with the `SynthPlan` before anything is written.
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
@@ -168,7 +163,75 @@ def make_dataset(
     Raises:
         ConfigError: an unknown family or split, or a number of items below 0.
         DataError: no item can be made.
+        TooManyFailures: some items could not be made; they are in ``failed/`` of the folder.
     """
+    with engine_or_here(engine) as own:
+        planned = plan_dataset(
+            corpus,
+            families=families,
+            per_family=per_family,
+            seed=seed,
+            splits=splits,
+            embed=embed,
+            name=name,
+            engine=own,
+        )
+        if started is not None:
+            started(planned)
+        info = build_dataset(
+            folder,
+            planned.units,
+            name=planned.name,
+            plan=planned.plan,
+            embed=embed,
+            root=planned.root,
+            engine=own,
+            shared=(planned.drawing,),
+        )
+    return {"dataset": info.name, "items": info.items, **planned.report, "notes": planned.notes}
+
+
+@dataclass(frozen=True, slots=True)
+class SynthPlan:
+    """A dataset that is drawn and not made yet.
+
+    Attributes:
+        name: of the dataset.
+        drawing: what it is drawn from.
+        units: of its items, each a shard.
+        plan: all that determines it.
+        report: ``counts``, ``skipped`` and ``short`` by "family/split".
+        notes: what is to be known of the recordings and their splits.
+        root: folder that stored paths are relative to.
+        embed: whether the audio is copied.
+    """
+
+    name: str
+    drawing: Drawing
+    units: list[Unit]
+    plan: dict[str, Any]
+    report: dict[str, dict[str, Any]]
+    notes: list[str]
+    root: Path | None
+    embed: bool
+
+    def estimate(self) -> Estimate:
+        """What it will take; a few items are made for it."""
+        return estimate(self.units, (self.drawing,), embed=self.embed, root=self.root)
+
+
+def plan_dataset(
+    corpus: Corpus | Sequence[Recording],
+    *,
+    families: Sequence[str] | None = None,
+    per_family: int | Mapping[str, int] = 500,
+    seed: int = 0,
+    splits: Sequence[str] | None = None,
+    embed: bool = False,
+    name: str = "",
+    engine: WorkEngine | None = None,
+) -> SynthPlan:
+    """Draw all items of a dataset, and write nothing; arguments and errors of `make_dataset`."""
     numbers = [per_family] if isinstance(per_family, int) else list(per_family.values())
     if min(numbers, default=0) < 0 or max(numbers, default=0) < 1:
         raise ConfigError(
@@ -177,122 +240,32 @@ def make_dataset(
     _require_recordings(corpus)
     recordings = _with_splits(corpus, seed)
     wanted = families_of(("recordings",) if families is None else families)
-    kinds = [FAMILIES.get(one) for one in wanted]
-    pools = [RecordingPool(recordings, split) for split in _splits(recordings, splits)]
-    units, report = _plan_units(kinds, pools, per_family, seed)
+    drawing = Drawing(
+        tuple(FAMILIES.get(one) for one in wanted),
+        tuple(RecordingPool(recordings, split) for split in _splits(recordings, splits)),
+        seed,
+    )
+    with engine_or_here(engine) as own:
+        units, report = plan_units(drawing, per_family, own)
     if not units:
         raise DataError(
             "the corpus can make none of the questions: "
             + listed([f"{key}: {why}" for key, why in report["skipped"].items()], 5, between="; "),
             hint="Choose other families, or a corpus with labels, words or speakers.",
         )
-    name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
     plan = {
         "maker": "harken.synth",
         "version": VERSION,
         "families": list(wanted),
         "per_family": per_family if isinstance(per_family, int) else dict(per_family),
         "seed": seed,
-        "splits": [pool.split for pool in pools],
+        "splits": [pool.split for pool in drawing.pools],
         "corpus": fingerprint(recordings),
         **report,
     }
-    info = build_dataset(
-        folder, units, name=name, plan=plan, embed=embed, root=_root(corpus, recordings)
-    )
-    notes = list(_moved(corpus, recordings))
-    return {"dataset": info.name, "items": info.items, **report, "notes": notes}
-
-
-def _plan_units(
-    kinds: Sequence[QuestionFamily],
-    pools: Sequence[RecordingPool],
-    per_family: int | Mapping[str, int],
-    seed: int,
-) -> tuple[list[Unit], dict[str, dict[str, Any]]]:
-    """The units, and counts, skipped and short by "family/split", and needs by family."""
-    jobs = [(kind, pool) for kind in kinds for pool in pools]
-    units: list[Unit] = []
-    report: dict[str, dict[str, Any]] = {"counts": {}, "skipped": {}, "short": {}}
-    needs = NeedTally()
-    for kind, pool in track(jobs, "drawing questions"):
-        key = f"{kind.name}/{pool.split}"
-        asked = per_family if isinstance(per_family, int) else per_family.get(pool.split, 0)
-        reason = kind.lacks(pool)
-        attempts = b"" if reason else _attempts(kind, pool, asked, seed, needs)
-        if asked and not attempts:
-            reason = reason or "no recordings fit together for one item"
-        if reason:
-            report["skipped"][key] = f"split {pool.split!r}: {reason}"
-            continue
-        report["counts"][key] = len(attempts)
-        if len(attempts) < asked:
-            found = f"{len(attempts)} different items could be drawn, {asked} were asked for"
-            report["short"][key] = found
-        units += _units(kind, pool, seed, attempts)
-    report["needs"] = needs.summary()
-    return units, report
-
-
-def _attempts(
-    family: QuestionFamily, pool: RecordingPool, n: int, seed: int, needs: NeedTally
-) -> bytes:
-    """The attempt that gave each item; what the items need is added to `needs`."""
-    found = bytearray()
-    for item, attempt in _drawn(family, pool, n, seed):
-        found.append(attempt)
-        needs.add(family.name, item.need)
-    return bytes(found)
-
-
-class _Drawn(NamedTuple):
-    item: Item
-    attempt: int
-
-
-def _drawn(family: QuestionFamily, pool: RecordingPool, n: int, seed: int) -> Iterator[_Drawn]:
-    """Items in order, each with the attempt that gave it; ends when no new item is found.
-
-    It ends instead of leaving gaps, which keeps the items balanced.
-    """
-    seen: set[str] = set()
-    for index in range(n):
-        for attempt in range(ATTEMPTS):
-            drawn = plan_item(family, pool, DrawKey(seed, pool.split, index, attempt))
-            if drawn is None:
-                continue
-            plan, picks = drawn
-            item = build_item(family, plan, picks.recordings)
-            if item.id not in seen:
-                seen.add(item.id)
-                yield _Drawn(item, attempt)
-                break
-        else:
-            return
-
-
-def _units(family: QuestionFamily, pool: RecordingPool, seed: int, attempts: bytes) -> list[Unit]:
-    return [
-        Unit(
-            f"{family.name}/{pool.split}/{start // UNIT_ITEMS}",
-            partial(_unit, family, pool, seed, start, attempts[start : start + UNIT_ITEMS]),
-        )
-        for start in range(0, len(attempts), UNIT_ITEMS)
-    ]
-
-
-def _unit(
-    family: QuestionFamily, pool: RecordingPool, seed: int, start: int, attempts: bytes
-) -> Iterator[Item]:
-    """The items of one unit; with the attempts known, no item depends on earlier ones."""
-    for offset, attempt in enumerate(attempts):
-        drawn = plan_item(family, pool, DrawKey(seed, pool.split, start + offset, attempt))
-        if drawn is None:
-            raise DataError(
-                f"{family.name} item {start + offset} could be drawn before, but not now"
-            )
-        plan, picks = drawn
-        yield build_item(family, plan, picks.recordings)
+    name = name or (corpus.name if isinstance(corpus, Corpus) else "synth")
+    notes, root = list(_moved(corpus, recordings)), _root(corpus, recordings)
+    return SynthPlan(name, drawing, units, plan, report, notes, root, embed)
 
 
 def _with_splits(corpus: Corpus | Sequence[Recording], seed: int) -> tuple[Recording, ...]:

@@ -86,6 +86,14 @@ class NeedTally:
                 own[name][0] += float(value)
                 own[name][1] += 1
 
+    def update(self, other: NeedTally) -> None:
+        """Add the counts of another tally."""
+        for family, sums in other._sums.items():
+            own = self._sums.setdefault(family, {name: [0.0, 0.0] for name in _NUMBERS})
+            for name, (total, number) in sums.items():
+                own[name][0] += total
+                own[name][1] += number
+
     def summary(self) -> dict[str, dict[str, float | None]]:
         """By family: share of caption-proof items, mean window (s), mean share of the clip.
 

@@ -192,6 +192,10 @@ class RecordingPool:
         self.recordings = tuple(sorted(found.values(), key=_order))
         self.by_ref = {ref(one): one for one in self.recordings}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes are sent the recordings, and no index of them."""
+        return RecordingPool, (self.recordings, self.split)
+
     @cached_property
     def sounds(self) -> Topic:
         """Sound events and instruments, by label."""

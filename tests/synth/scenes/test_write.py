@@ -67,21 +67,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 
     def stops(*args: Any) -> Any:
         calls[0] += 1
-        if calls[0] in (3, 5):
+        if calls[0] in (3, 6):
             raise KeyboardInterrupt
         return real(*args)
 
     monkeypatch.setattr(write, "make_scene", stops)
+    monkeypatch.setattr(write, "UNIT_SCENES", 2)
     for turn in range(2):
         with pytest.raises(KeyboardInterrupt):
             made(own, tmp_path / "stopped")
         assert not (tmp_path / "stopped" / write.MARKER).exists()
-        part = tmp_path / "stopped" / ".truth.jsonl.part"
-        if turn:  # the last line was being written
-            with part.open("ab") as file:
-                file.write(b'{"file": "clips/000')
-        else:  # a line of the one, and none of the other
-            part.write_bytes(part.read_bytes().split(b"\n")[0] + b"\n")
+        units = sorted((tmp_path / "stopped" / "units").glob("*.json"))
+        assert len(units) == turn + 1  # one unit more with each attempt
+    units[0].write_bytes(units[0].read_bytes().replace(b"dog", b"cat"))  # damaged: made again
     with pytest.raises(DataError, match="other scenes"):
         made(own, tmp_path / "stopped", duration=3)
     made(own, tmp_path / "stopped")

@@ -70,7 +70,7 @@ def judge(items: Sequence[Item], settings: LeakSettings, workspace: Workspace) -
             best[match.train] = match
 
     told = contamination(
-        entries, bench, checks=checks, jobs=workspace.jobs, each=each,
+        entries, bench, checks=checks, each=each,
         max_unheard=settings.max_unheard, features=workspace.sound,
     )  # fmt: skip
     found = Judgement()

@@ -3,15 +3,17 @@
 ``clips/``: FLAC (WAV where a scene has more than eight channels). ``plans.jsonl``: a `PlannedScene`
 a line, from which the clip is made again. ``truth.jsonl``: a line a clip: its facts, and what
 `SceneTruth` adds. ``scenes.json`` comes last: if it is there, the folder is complete. Before it
-there is ``begun.json``, by which a killed run knows that it is the same job, and goes on.
+there is ``begun.json``, by which a killed run knows that it is the same job, and goes on; and
+``units/``, the lines of the scenes that are made, a file a unit of work.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,22 @@ from harken.audio.codec import FLAC_CHANNELS, Samples, encode
 from harken.audio.load import blocks
 from harken.audio.stems import scene_channels
 from harken.audio.written import write_blocks
+from harken.engines.base import UnitTask, WorkEngine, WorkUnit
+from harken.engines.run import engine_or_here, forget_failures, run_units
 from harken.errors import DataError
-from harken.files import differences, held, part_of, settle, sha256_of, write_json, write_whole
-from harken.hashing import canonical
+from harken.files import (
+    differences,
+    held,
+    part_of,
+    settle,
+    sha256_of,
+    sweep,
+    write_json,
+    write_whole,
+)  # fmt: skip
+from harken.hashing import canonical, digest, seal_fits, sealed
 from harken.listed import listed
-from harken.parsing import drop_partial_line, load_json, parse_json
-from harken.progress import track
+from harken.parsing import load_json, parse_json
 from harken.shards.schema import live_path, map_paths, stored_path
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.scenes.compose import SceneKey, compose
@@ -39,6 +51,9 @@ from harken.synth.scenes.truth import SceneTruth, truth_of
 MARKER = "scenes.json"
 BEGUN = "begun.json"
 TRUTH, PLANS = "truth.jsonl", "plans.jsonl"
+UNITS = "units"
+UNIT_SCENES = 16
+"""Scenes in a unit of work."""
 
 
 def make_scene(
@@ -71,6 +86,7 @@ def write_scenes(
     count: int,
     seed: int,
     declared: Mapping[str, Any],
+    engine: WorkEngine | None = None,
 ) -> dict[str, Any]:
     """Write `count` scenes of the recordings of one split; a killed run goes on where it stopped.
 
@@ -81,12 +97,15 @@ def write_scenes(
         count: how many.
         seed: of all draws.
         declared: the values that the declaration was read from, which are kept.
+        engine: where scenes are made; None: in this process.
 
     Returns:
         What `MARKER` says: scenes, seconds, declaration, recordings, seed, hashes.
 
     Raises:
-        DataError: the folder holds other scenes, or a scene does not fit.
+        DataError: the folder holds other scenes.
+        TooManyFailures: some scenes could not be made (none fits, or a recording cannot be
+            decoded); all others are, and a run of the same job makes what is missing.
     """
     job = {
         "version": VERSION,
@@ -106,7 +125,11 @@ def write_scenes(
         if (folder / BEGUN).is_file():
             _require_same(job, load_json(folder / BEGUN), folder)
         write_json(folder / BEGUN, job)
-        seconds = _write_all(spec, pool, folder, count, seed)
+        _sweep(folder)
+        digits = max(5, len(str(count - 1)))
+        own = _SceneJob(spec, pool, Path(os.path.abspath(folder)), seed, digits)
+        seconds = _write_all(job, own, count, engine)
+        _sweep(folder)  # what workers that were killed left
         done = {
             **job,
             "seconds": round(seconds, 3),
@@ -114,7 +137,13 @@ def write_scenes(
         }
         write_json(folder / MARKER, done)
         (folder / BEGUN).unlink()
+        shutil.rmtree(folder / UNITS, ignore_errors=True)
     return done
+
+
+def _sweep(folder: Path) -> None:
+    for place in (folder, folder / "clips", folder / UNITS):
+        sweep(place)
 
 
 def read_truth(folder: Path) -> list[dict[str, Any]]:
@@ -156,30 +185,75 @@ def _require_same(job: dict[str, Any], found: dict[str, Any], folder: Path) -> N
         )
 
 
-def _write_all(spec: SceneSpec, pool: RecordingPool, folder: Path, count: int, seed: int) -> float:
-    """All scenes that are not there yet; the seconds of all."""
-    plans, truths = (part_of(folder / name) for name in (PLANS, TRUTH))
-    written = 0
-    if not (folder / PLANS).is_file():
-        for path in (plans, truths):
-            path.touch()
-            drop_partial_line(path)
-        written = min(_lines(plans), _lines(truths))
-        for path in (plans, truths):
-            _keep(path, written)
-        digits = max(5, len(str(count - 1)))
-        with plans.open("a", encoding="utf-8") as told, truths.open("a", encoding="utf-8") as true:
-            for index in track(range(written, count), "scenes"):
-                scene, samples = make_scene(spec, pool, SceneKey(seed, index))
-                name = _write_clip(folder, f"clips/{index:0{digits}}", scene.plan, samples)
-                row = _row(name, pool.split, scene, truth_of(scene))
-                _append(told, _with_paths(scene, folder).to_dict())
-                _append(true, row)
-        settle(folder / PLANS)
-    if not (folder / TRUTH).is_file():
-        settle(folder / TRUTH)
-    with (folder / TRUTH).open(encoding="utf-8") as file:
-        return sum(float(parse_json(line)["facts"]["duration_s"]) for line in file)
+@dataclass(frozen=True, slots=True)
+class _SceneJob:
+    """What workers know of a job; `folder` is absolute."""
+
+    spec: SceneSpec
+    pool: RecordingPool
+    folder: Path
+    seed: int
+    digits: int
+
+
+def _write_all(
+    job: Mapping[str, Any], own: _SceneJob, count: int, engine: WorkEngine | None
+) -> float:
+    """All scenes, those of units that are not there yet made; the seconds of all."""
+    task = UnitTask(digest(canonical(dict(job)), 32), write_unit, own)
+    units = [
+        WorkUnit(f"scenes from {start}", (start, stop), stop - start)
+        for start in range(0, count, UNIT_SCENES)
+        for stop in (min(start + UNIT_SCENES, count),)
+    ]
+    seconds: dict[int, float] = {}
+    forget_failures(own.folder)
+    with engine_or_here(engine) as engaged:
+        run_units(
+            task, [_named(task, unit) for unit in units], engaged,
+            f"scenes, {UNIT_SCENES} at a time", take=seconds.__setitem__, folder=own.folder,
+        ).raise_any()  # fmt: skip
+    for name in (PLANS, TRUTH):
+        with part_of(own.folder / name).open("wb") as file:
+            for unit in units:
+                made = load_json(_lines_of(own.folder, unit.name(task)))
+                file.write("".join(made[name]).encode())
+        settle(own.folder / name)
+    return sum(seconds[place] for place in sorted(seconds))
+
+
+def _named(task: UnitTask, unit: WorkUnit) -> WorkUnit:
+    """The unit with the name of its file beside its scenes."""
+    return replace(unit, value=(*unit.value, unit.name(task)))
+
+
+def _lines_of(folder: Path, name: str) -> Path:
+    return folder / UNITS / f"{name}.json"
+
+
+def write_unit(own: _SceneJob, unit: WorkUnit) -> float:
+    """Write the clips of a unit, then its lines, unless these are there; returns its seconds.
+
+    Raises:
+        DataError: a scene does not fit.
+        AudioError: a recording cannot be decoded.
+    """
+    start, stop, name = unit.value
+    path = _lines_of(own.folder, name)
+    if path.is_file() and seal_fits(made := load_json(path)):
+        return float(made["seconds"])
+    plans, truths, seconds = [], [], 0.0
+    for index in range(start, stop):
+        scene, samples = make_scene(own.spec, own.pool, SceneKey(own.seed, index))
+        file = _write_clip(own.folder, f"clips/{index:0{own.digits}}", scene.plan, samples)
+        truth = truth_of(scene)
+        row = _row(file, own.pool.split, scene, truth)
+        plans.append(_line(_with_paths(scene, own.folder).to_dict()))
+        truths.append(_line(row))
+        seconds += float(row["facts"]["duration_s"])
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, sealed({"seconds": seconds, PLANS: plans, TRUTH: truths}))
+    return seconds
 
 
 def _write_clip(folder: Path, name: str, plan: ScenePlan, samples: Samples | None) -> str:
@@ -218,19 +292,5 @@ def _with_paths(scene: PlannedScene, folder: Path, *, live: bool = False) -> Pla
     return replace(scene, plan=plan)
 
 
-def _append(file: Any, row: dict[str, Any]) -> None:
-    file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-    file.flush()
-
-
-def _lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
-def _keep(path: Path, count: int) -> None:
-    """Cut all lines after the first `count`."""
-    with path.open("rb+") as file:
-        for _ in range(count):
-            file.readline()
-        file.truncate(file.tell())
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
