@@ -30,6 +30,7 @@ REGISTRIES = {
     "encoders": "harken.models.composed.encoders.registry:ENCODERS",
     "projectors": "harken.models.composed.projectors.registry:PROJECTORS",
     "lms": "harken.models.composed.lms.registry:LMS",
+    "codecs": "harken.models.codec.open:CODECS",
     "native_families": "harken.models.native.families:FAMILIES",
     "stages": "harken.train.stages:STAGES",
     "recipes": "harken.recipes.registry:RECIPES",
