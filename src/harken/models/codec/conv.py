@@ -21,7 +21,7 @@ from harken.audio.clip import RATE_HZ
 from harken.errors import ConfigError, ModelError
 from harken.models.codec.base import AudioTokenizer, Codes
 from harken.models.codec.codebook import CodebookSettings
-from harken.models.codec.network import decoder, encoder
+from harken.models.codec.network import begin_as_transform, decoder, encoder
 from harken.models.codec.quantiser import Quantised, ResidualQuantiser
 from harken.models.engine.features import Array
 from harken.models.saved_module import (
@@ -88,6 +88,7 @@ class ConvCodecNet(nn.Module):
         self.encoder = encoder(*parts)
         self.quantiser = ResidualQuantiser(shape.dim, shape.codebooks, settings)
         self.decoder = decoder(*parts)
+        begin_as_transform(self.encoder, self.decoder)
 
     def forward(
         self, waves: Tensor, mask: Tensor | None = None, used: Tensor | None = None

@@ -68,11 +68,10 @@ def encoder(
     """(B, 1, n) -> (B, dim, n / product of strides); a width for each stride, fine to coarse."""
     layers: list[nn.Module] = []
     for place, (stride, width) in enumerate(zip(strides, channels, strict=True)):
-        layers += [nn.ELU()] if place else []
         before = channels[place - 1] if place else 1
         layers.append(CausalConv(before, width, 2 * stride, stride=stride))
         layers += [ResidualUnit(width, dilation) for dilation in dilations]
-    return begun(nn.Sequential(*layers, nn.ELU(), CausalConv(channels[-1], dim, 3)))
+    return nn.Sequential(*layers, CausalConv(channels[-1], dim, 3))
 
 
 def decoder(
@@ -83,31 +82,59 @@ def decoder(
     for place in reversed(range(len(strides))):
         width, after = channels[place], channels[place - 1] if place else 1
         layers += [ResidualUnit(width, dilation) for dilation in dilations]
-        layers += [nn.ELU(), CausalUpsample(width, after, strides[place])]
-    return begun(nn.Sequential(*layers))
+        layers += [CausalUpsample(width, after, strides[place])]
+    return nn.Sequential(*layers)
 
 
 @torch.no_grad()
-def begun(net: nn.Sequential) -> nn.Sequential:
-    """`net` with weights that keep the scale of its input, and biases of zero.
+def begin_as_transform(down: nn.Sequential, up: nn.Sequential) -> None:
+    """Initial weights with which the decoder undoes what the encoder keeps.
 
-    With the usual weights of torch a quiet sound shrinks from layer to layer, and the biases, which
-    are larger than what is left of it, make nearly equal vectors of all sounds: codebooks collapse.
-    A residual unit begins as the identity.
+    Every level of `down` begins as a discrete cosine transform of the frames of one step, of which
+    the lowest frequencies are kept, and that of `up` as its transpose: before any training they are
+    a transform codec for the lowest `dim` of each frame's frequencies. A residual unit begins as
+    the identity, and biases are zero. With the usual weights of torch, quiet sounds shrink from
+    layer to layer, and what is left of them is smaller than the biases: the vectors of all sounds
+    are nearly equal, and codebooks collapse. A little noise lets channels that are not used yet
+    learn.
+
+    Args:
+        down: of `encoder`.
+        up: of `decoder`, with the same sizes.
     """
-    for module in net.modules():
-        if isinstance(module, nn.Conv1d):
+    for module in [*down.modules(), *up.modules()]:
+        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
             fan = module.in_channels * module.kernel_size[0]
-        elif isinstance(module, nn.ConvTranspose1d):
-            fan = 2 * module.in_channels  # inputs of one output: the kernel is two strides long
-        else:
-            continue
-        module.weight.normal_(0.0, math.sqrt(1.5 / fan))
-        if module.bias is not None:
-            module.bias.zero_()
-    for module in net.modules():
+            module.weight.normal_(0.0, _NOISE / math.sqrt(fan))
+            if module.bias is not None:
+                module.bias.zero_()
         if isinstance(module, ResidualUnit):
-            last = module.layers[-1]
-            assert isinstance(last, CausalConv)
+            first, last = module.layers[1], module.layers[3]
+            assert isinstance(first, CausalConv) and isinstance(last, CausalConv)
+            nn.init.kaiming_normal_(first.conv.weight, nonlinearity="relu")
             last.conv.weight.zero_()
-    return net
+    steps = [module for module in down if isinstance(module, CausalConv)]
+    back = [module for module in up if isinstance(module, CausalUpsample)][::-1]
+    order = [0]  # rank in frequency of each channel in use
+    for conv, undo in zip(steps[:-1], back, strict=True):
+        stride = undo.stride
+        found = sorted(
+            (rank * stride + (k if rank % 2 == 0 else stride - 1 - k), channel, k)
+            for channel, rank in enumerate(order)
+            for k in range(stride)
+        )[: conv.conv.out_channels]
+        times = torch.arange(stride) + 0.5
+        for out, (_, channel, k) in enumerate(found):
+            wave = torch.cos(math.pi * k * times / stride) * math.sqrt((2 - (k == 0)) / stride)
+            conv.conv.weight[out, channel, stride:] += wave
+            undo.conv.weight[out, channel, :stride] += wave
+        order = [rank for rank, _, _ in found]
+    same, other = steps[-1], up[0]
+    assert isinstance(other, CausalConv)
+    for number in range(min(len(order), same.conv.out_channels)):
+        same.conv.weight[number, number, -1] += 1.0
+        other.conv.weight[number, number, -1] += 1.0
+
+
+_NOISE = 0.1
+"""Standard deviation of the noise, as a share of what would keep the scale."""
