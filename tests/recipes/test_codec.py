@@ -12,9 +12,11 @@ from tiny_codecs import tiny_codec
 
 from harken.audio.clip import Clip
 from harken.audio.load import load
+from harken.cli.artefacts import check_all
 from harken.cli.main import main
 from harken.errors import ConfigError, DataError
 from harken.recipes.codec import decode_files, encode_files, read_codes, reconstruct, usage_row
+from harken.runs import read_run
 from tones import tones
 
 SMALL = [
@@ -54,6 +56,7 @@ def test_train_encode_decode_reconstruct(
     assert made["codebooks"] == 2 and made["steps"] == 4 and made["recordings"] == 30
     again = harken("train-codec", str(corpus), "-o", "run", *sets)
     assert again == made  # finished: opened, and not trained again
+    assert read_run("run").done and not [one for one in check_all(Path("run")) if one.faults]
     sound = corpus / "tone" / "3.wav"
     harken("encode", "run/model", str(sound), "-o", "codes")
     harken("decode", "run/model", "codes/3.safetensors", "-o", "sounds")

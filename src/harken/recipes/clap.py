@@ -138,6 +138,8 @@ def train(
         train_clap(model, pairs, settings, run)
         model.training = {"steps": settings.steps, "hard_negatives": settings.hard_negatives}
         identity = model.save(out / "model")
+        if not run.done:
+            run.finish({"model": identity, "clips": len(pairs)})
     return {
         "model": str(out / "model"),
         "identity": identity,

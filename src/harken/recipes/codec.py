@@ -97,6 +97,8 @@ def train(
     with Run.open(out, spec) as run:
         codec = train_codec([one.clip for one in found], settings, run)
         identity = codec.save(out / "model")
+        if not run.done:
+            run.finish({"model": identity, "recordings": len(found)})
     return {
         "model": str(out / "model"),
         "identity": identity,

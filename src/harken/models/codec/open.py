@@ -9,6 +9,7 @@ from harken.models.base import MODEL_FILE
 from harken.models.codec.base import AudioTokenizer
 from harken.models.released import released_name
 from harken.registry import Registry
+from harken.threads import fix_products
 
 _HERE = "harken.models.codec"
 
@@ -35,6 +36,7 @@ def open_codec(spec: str) -> AudioTokenizer:
         ModelError: there is no such folder, or what is in it is another kind of model.
         ConfigError: no codec has this name.
     """
+    fix_products()
     if (Path(spec) / MODEL_FILE).is_file() or released_name(spec):
         return CODECS.get("conv").open(spec)
     name, colon, target = spec.partition(":")

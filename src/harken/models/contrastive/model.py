@@ -34,6 +34,7 @@ from harken.models.saved_module import (
     save_module,
     state_hash,
 )
+from harken.threads import fix_products
 
 KIND = "clap"
 """``kind`` in the `MODEL_FILE` of a saved one."""
@@ -79,6 +80,7 @@ class ContrastiveModel:
     def __init__(
         self, net: ContrastiveNet, text: str, *, base: Base | None = None, name: str = "clap"
     ) -> None:
+        fix_products()
         self.net, self.name, self.base = net.eval(), name, base
         self.text_tower = text
         self.training: dict[str, Any] = {}
