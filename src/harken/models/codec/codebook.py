@@ -35,8 +35,9 @@ class CodebookSettings:
         kmeans_steps: of k-means on the first batch; 0: the entries are drawn from a normal
             distribution and nothing is set by data.
         revive_below: an entry whose N_k falls below it is replaced by a vector of the batch; 0: no
-            entry ever is. It is compared with the vectors a batch has for each entry: in a batch
-            of n vectors, at most n / (2 K) counts.
+            entry ever is. In a batch of n vectors the bound is n / (10 K) at most, a tenth of what
+            each entry would get: a higher one replaces entries that are in use, and the error
+            rises.
         revive_every: steps between two looks for dead entries.
         seed: of everything drawn: starts, k-means, replacements.
 
@@ -182,7 +183,7 @@ class Codebook(nn.Module):
     def _revive(self, vectors: Tensor) -> None:
         """Vectors of the batch in place of dead entries."""
         size = self.settings.size
-        bound = min(self.settings.revive_below, len(vectors) / (2 * size))
+        bound = min(self.settings.revive_below, len(vectors) / (10 * size))
         dead = (self.counts < bound).nonzero()[:, 0]
         if not len(dead):
             return
