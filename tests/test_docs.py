@@ -38,6 +38,7 @@ NOT_HERE = {
     r"^harken (merge|export) ": "needs a model with adapters: the lines before it are not run",
     r"openai:": "needs a server",
     r"^harken serve": "serves until it is stopped",
+    r"hf:minilm-l6": "needs pretrained weights",
     r"^harken chat": "asks for questions on a terminal",
     r"harken-small": "needs pretrained weights",
     r"^harken explain ID": "needs an id: test_explain.py runs it",
@@ -55,6 +56,8 @@ SMALL = [
         r"--set sft.steps=1 --set sft.batch=2 --set grpo.steps=1 --set grpo.items=2 "
         r"--set grpo.group=2",
     ),
+    (r"^harken train-codec .*", r"\g<0> --set codec.steps=2 --set codec.batch=2"),
+    (r"^harken train-clap .*", r"\g<0> --set clap.steps=2 --set clap.batch=4"),
     (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
     (r"^harken curate .*", r"\g<0> --limit 160"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
@@ -184,6 +187,7 @@ def others(root: Path) -> None:
     (root / "my_package").mkdir()
     (root / "my_package" / "__init__.py").write_text("")
     shutil.copy(examples / "condition_start.py", root / "my_package" / "my_module.py")
+    shutil.copy(sorted((root / "recordings").rglob("*.wav"))[0], root / "clip.wav")
     block = next(b for b in blocks("docs/training.md") if b.language == "yaml")
     (root / "settings.yaml").write_text(block.text)
     block = next(b for b in blocks("docs/scenes.md") if b.language == "yaml")

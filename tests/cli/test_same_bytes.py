@@ -95,6 +95,19 @@ COMMANDS: dict[str, list[str]] = {
         f"convert items --to {name} -o {name} --json"
         for name in ("ms-swift", "llama-factory", "audiomcq", "webdataset")
     ],
+    "train-codec": [
+        "train-codec ../corpus -o coded --set codec.steps=3 --set codec.batch=2 "
+        "--set codec.size=8 --set codec.watch_every=2 --json"
+    ],
+    "encode": ["encode coded/model ../clip.wav -o codes --json"],
+    "decode": ["decode coded/model codes/clip.safetensors -o sounds --json"],
+    "reconstruct": ["reconstruct coded/model ../corpus --limit 3 --json"],
+    "train-clap": [
+        "train-clap ../corpus -o paired --set clap.steps=2 --set clap.batch=4 --set clap.dim=8 "
+        "--json"
+    ],
+    "tag": ["tag paired/model ../clip.wav --labels dog,rain"],
+    "search": ["search paired/model rain ../clip.wav"],
     "write": [
         "write items -o reworded --limit 30 --json",
         "write items -o captions --task caption-short --limit 30",
@@ -144,6 +157,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("same")
     generate_starter(root / "corpus", size="smoke")
     (root / "scene.yaml").write_text(SCENE)
+    tone(root / "clip.wav", 300)
     shutil.copytree(MMAU, root / "mmau")
     shutil.copytree(MMAU.parent / "own", root / "own")
     for number, row in enumerate(json.loads((MMAU / "predictions.json").read_text())):

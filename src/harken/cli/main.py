@@ -22,9 +22,11 @@ from harken.cli.compare import compare
 from harken.cli.compose import compose
 from harken.cli.convert import convert
 from harken.cli.curate import curate
+from harken.cli.decode import decode
 from harken.cli.demo import demo
 from harken.cli.doctor import doctor
 from harken.cli.effect import effect
+from harken.cli.encode import encode
 from harken.cli.eval import evaluate
 from harken.cli.explain import explain
 from harken.cli.export import export
@@ -36,17 +38,22 @@ from harken.cli.mix import mix
 from harken.cli.models import models
 from harken.cli.parse_report import parse_report
 from harken.cli.plugins import plugins
+from harken.cli.reconstruct import reconstruct
 from harken.cli.report import report
 from harken.cli.rescore import rescore
 from harken.cli.scan import scan
 from harken.cli.scene import scene
 from harken.cli.score import score
+from harken.cli.search import search
 from harken.cli.serve import serve
 from harken.cli.show import show
 from harken.cli.show_model import show_model
 from harken.cli.starter import starter
 from harken.cli.synth import synth
+from harken.cli.tag import tag
 from harken.cli.train import train
+from harken.cli.train_clap import train_clap
+from harken.cli.train_codec import train_codec
 from harken.cli.write import write
 
 Plugins = Annotated[
@@ -85,6 +92,13 @@ VERBS: dict[str, Callable[..., None]] = {
     "show-model": show_model,
     "features": features,
     "train": train,
+    "train-codec": train_codec,
+    "encode": encode,
+    "decode": decode,
+    "reconstruct": reconstruct,
+    "train-clap": train_clap,
+    "tag": tag,
+    "search": search,
     "merge": merge,
     "export": export,
     "effect": effect,
@@ -108,7 +122,7 @@ VERBS: dict[str, Callable[..., None]] = {
 
 RESUMED = (
     *("demo", "starter", "synth", "scene", "clean", "write", "curate", "features"),
-    *("train", "effect", "eval"),
+    *("train", "train-codec", "train-clap", "effect", "eval"),
 )
 """Commands that, run again with the same output, go on where they stopped."""
 

@@ -31,6 +31,7 @@ REGISTRIES = {
     "projectors": "harken.models.composed.projectors.registry:PROJECTORS",
     "lms": "harken.models.composed.lms.registry:LMS",
     "systems": "harken.models.composed.systems.registry:SYSTEMS",
+    "codecs": "harken.models.codec.open:CODECS",
     "native_families": "harken.models.native.families:FAMILIES",
     "stages": "harken.train.stages:STAGES",
     "recipes": "harken.recipes.registry:RECIPES",

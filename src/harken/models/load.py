@@ -100,6 +100,7 @@ def load_model(spec: str, **options: Any) -> Model:
         return model
     place = Path(spec.partition("?")[0])
     if (place / MODEL_FILE).is_file():
+        _refuse_silent(place)
         return MODELS.get(_kind(place / MODEL_FILE)).build(spec, **options)
     if place.is_dir():
         raise ModelError(
@@ -136,6 +137,25 @@ def _refuse_unknown(name: str) -> None:
         f"no model is called {name!r}, and there is no folder of that name",
         hint=nearest(name, [*MODELS, *RELEASES]),
     )
+
+
+_SILENT = {"codec": "harken encode", "clap": "harken tag or harken search"}
+"""Kinds of saved models that answer no questions -> what uses them."""
+
+
+def _refuse_silent(folder: Path) -> None:
+    """Raise ModelError for a saved model that answers no questions."""
+    try:
+        found = load_json(folder / MODEL_FILE)
+    except (OSError, ValueError):
+        return  # told by what opens it
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if isinstance(kind, str) and kind in _SILENT:
+        raise ModelError(
+            f"a model of the kind {kind!r} answers no questions",
+            where=str(folder),
+            hint=f"Use it with {_SILENT[kind]}.",
+        )
 
 
 def _kind(file: Path) -> str:

@@ -1,0 +1,1 @@
+"""Sound as integers and back: residual vector quantisation, codecs trained here and elsewhere."""

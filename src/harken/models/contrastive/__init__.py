@@ -1,0 +1,1 @@
+"""Audio and text in one space: two towers, projection heads, similarity."""
