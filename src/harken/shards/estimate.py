@@ -73,6 +73,6 @@ def estimate(
         len(units),
         items,
         round(len(units) * empty + items * each),
-        round(seconds / max(1, made) * items, 1),
+        round(seconds / max(1, made) * items, 3),
         made,
     )

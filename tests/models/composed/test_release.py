@@ -112,6 +112,19 @@ def test_a_trained_preset_keeps_its_curriculum(
     assert preset_of("mini-trained") == "harken-mini" and preset_of("harken-mini") == "harken-mini"
 
 
+def test_the_pictures_of_a_card_come_with_it(tmp_path: Path) -> None:
+    ComposedModel.preset("harken-mini", ["a dog", "rain"]).save(tmp_path / "model")
+    path = card(tmp_path)
+    path.write_text(path.read_text() + "\n![Gap](gap.svg)\n![there](https://x.org/a.svg)\n")
+    given = (str(tmp_path / "model"), "mini", tmp_path / "out", path)
+    with pytest.raises(ConfigError, match=r"shows gap\.svg, which is not there"):
+        release_model(*given)
+    (tmp_path / "gap.svg").write_text("<svg/>")
+    made = Path(release_model(*given)["folder"])
+    assert sorted(file.name for file in made.iterdir() if file.suffix == ".svg") == ["gap.svg"]
+    assert (made / "gap.svg").read_text() == "<svg/>"
+
+
 def test_the_command_line(
     tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,14 @@ def test_nothing_is_left_out_in_silence(tmp_path: Path) -> None:
     assert lost == {"the rejected answer": 1}
 
 
+def test_a_file_of_what_is_left_out_is_there_only_if_something_is(tmp_path: Path) -> None:
+    made = items(tmp_path / "corpus")
+    export(made.values(), tmp_path / "out", EXPORTS.get("nemo"))
+    assert (tmp_path / "out" / LEFT_OUT).is_file()
+    export([made["open"]], tmp_path / "out", EXPORTS.get("nemo"))
+    assert not [path for path in (tmp_path / "out").iterdir() if "left-out" in path.name]
+
+
 def test_a_clip_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path) -> None:
     made = items(tmp_path / "corpus")
     Path(made["pair"].clips[0].path).unlink()

@@ -7,6 +7,7 @@ their ids on the hub, and a few values of each of their tensors are kept
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 from harken import files
 from harken.errors import ConfigError, ModelError, RunError
 from harken.hashing import digest, sealed
+from harken.listed import listed
 from harken.models.base import MODEL_FILE
 from harken.models.bases import Base
 from harken.models.composed import base_samples
@@ -69,6 +71,8 @@ def release_model(
     files.write_whole(folder / WEIGHTS_FILE, data)
     files.write_whole(folder / TOKENIZER_FILE, (source / TOKENIZER_FILE).read_bytes())
     files.write_whole(folder / CARD, card.read_bytes())
+    for picture in _pictures(card):
+        files.write_whole(folder / picture, (card.parent / picture).read_bytes())
     written = [TOKENIZER_FILE, WEIGHTS_FILE]
     if bases:
         samples = {key: value for base in bases for key, value in _samples(base).items()}
@@ -149,10 +153,24 @@ def _named(bases: Any, sources: Mapping[str, str]) -> list[Base]:
     return found
 
 
+_PICTURE = re.compile(r"!\[[^\]]*\]\(([^()\s/\\]+)\)")
+
+
+def _pictures(card: Path) -> list[str]:
+    """The files beside a card that it shows."""
+    return sorted({*_PICTURE.findall(card.read_text("utf-8"))})
+
+
 def _check_card(card: Path) -> None:
-    """Raise ConfigError unless a card is there and says what the list of models shows."""
+    """Raise ConfigError unless a card is there, its pictures, and what the list of models shows."""
     if not card.is_file():
         raise ConfigError(f"there is no model card {card}", hint="Write one; --card names it.")
+    if missing := [name for name in _pictures(card) if not (card.parent / name).is_file()]:
+        raise ConfigError(
+            f"the model card shows {listed(missing, 5)}, which is not there",
+            where=str(card),
+            hint="Put it beside the card, where harken card wrote it.",
+        )
     head = card_head(card)
     if lacking := [key for key in NEEDED if not isinstance(head.get(key), str) or not head[key]]:
         raise ConfigError(

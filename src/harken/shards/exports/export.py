@@ -5,7 +5,7 @@
     OUT/
       audio/3f/3f09….flac     each clip once, under its content key
       train.jsonl …           what the format writes
-      left-out.jsonl          items that the format cannot hold, each with the reason
+      left-out.jsonl          items that the format cannot hold, with the reason; if there are any
       export.json             counts, settings; written last
 
 An export that was killed starts over; clips that are written are not written again.
@@ -71,13 +71,17 @@ def export(
         job = _Job(folder, to, settings)
         with part_of(folder / LEFT_OUT).open("wb") as job.apart:
             files = to.write(job.rows(items), folder)
-        settle(folder / LEFT_OUT)
+        if job.left_out:
+            settle(folder / LEFT_OUT)
+        else:
+            part_of(folder / LEFT_OUT).unlink()
+            (folder / LEFT_OUT).unlink(missing_ok=True)  # of an earlier export
         if not job.written:
             reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(job.left_out.items()))
             raise DataError(
                 f"no item can be written as {to.name} ({reasons or 'there are none'})",
                 where=str(folder),
-                hint=f"{LEFT_OUT} has the items.",
+                hint=f"{LEFT_OUT} has the items." if job.left_out else "",
             )
         about = {
             "format": to.name,
