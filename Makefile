@@ -8,6 +8,8 @@ BIN := .venv/bin
 DEMO_ARGS ?=
 # A process a core, with one thread each.
 IN_PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
+# Several slow tests start two processes of their own.
+IN_PARALLEL_SLOW ?= -n auto --maxprocesses 2 --dist worksteal
 test test-slow: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test test-slow check format clean
@@ -19,7 +21,7 @@ test: .venv/.installed-dev
 	$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL)
 
 test-slow: .venv/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(IN_PARALLEL_SLOW)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
