@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from harken.cli.main import app
 from harken.errors import DataError
 from harken.facts import ClipFacts, SourceFacts
-from harken.item import Contribution, Item
+from harken.item import Contribution, Item, ListeningNeed
 from harken.report.dataset_page import write_dataset_report
 from harken.report.dataset_stats import DatasetCounts
 from harken.shards.jsonl import write_jsonl
@@ -48,6 +49,18 @@ def test_counts_by_hand(tmp_path: Path) -> None:
     assert (found.recordings, found.speakers) == (2, 1)
     assert found.labels == {"dog": 2} and found.sources == {2: 1} and found.layouts == {"foa": 1}
     assert found.bits == {"strong": [1.5]} and found.splits == {"test": 4, "": 2}
+
+
+def test_what_must_be_heard_is_told_where_it_is_known(tmp_path: Path) -> None:
+    needs = (ListeningNeed(True, 2.0, 8.0), ListeningNeed(False, 4.0, 8.0), None)
+    items = [replace(closed(n, n % 3), need=need) for n, need in enumerate(needs)]
+    found = DatasetCounts()
+    list(found.through([*items, closed(9, 0, "other")]))
+    assert (found.tasks["count"].caption_proof, found.tasks["count"].need) == (0.5, 0.375)
+    assert (found.tasks["other"].caption_proof, found.tasks["other"].need) == (None, None)
+    for given, told in ((items, True), ([closed(9, 0)], False)):
+        html = write_dataset_report(tmp_path / "page.html", given, "x").read_text("utf-8")
+        assert ("caption-proof" in html) == told
 
 
 @pytest.mark.parametrize(("biased", "told"), [(True, True), (False, False)])

@@ -56,6 +56,7 @@ def write_dataset_report(
         "name": name,
         **_head(found),
         "measured": any(own.labels for own in found.tasks.values()),
+        "needs": any(own.proof[0] or own.window[0] for own in found.tasks.values()),
         "tasks": [_task_row(task, own) for task, own in sorted(found.tasks.items())],
         "plots": _plots(found),
         **browser,
@@ -149,6 +150,8 @@ def _task_row(task: str, own: TaskCounts) -> Json:
         "longest": own.longest_right,
         "labels": {name: own.labels[name] for name in ("weak", "strong", "undecided")},
         "measured": bool(own.labels),
+        "proof": own.caption_proof,
+        "need": own.need,
         "told": _given_away(own),
     }
 

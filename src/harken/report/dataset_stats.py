@@ -24,6 +24,8 @@ class TaskCounts:
         words: words of all questions.
         clips: clips of all items.
         labels: weak, strong, undecided -> items.
+        proof: items of which it is known whether a caption would answer them; those it would not.
+        window: items whose shortest window is known, and the sum of its shares of the clip.
     """
 
     items: int = 0
@@ -35,9 +37,17 @@ class TaskCounts:
     words: int = 0
     clips: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    proof: list[int] = field(default_factory=lambda: [0, 0])
+    window: list[float] = field(default_factory=lambda: [0, 0.0])
 
     def add(self, item: Item) -> None:
         """Count an item."""
+        if item.need is not None and item.need.caption_proof is not None:
+            self.proof[0] += 1
+            self.proof[1] += item.need.caption_proof
+        if item.need is not None and item.need.share is not None:
+            self.window[0] += 1
+            self.window[1] += item.need.share
         self.items += 1
         self.words += len(item.question.split())
         self.clips += len(item.clips)
@@ -58,6 +68,16 @@ class TaskCounts:
     def chance(self) -> float | None:
         """Share right by guessing; None without closed items."""
         return self.options / self.closed if self.closed else None
+
+    @property
+    def caption_proof(self) -> float | None:
+        """Share of items that a one-sentence caption of their clips would not answer."""
+        return self.proof[1] / self.proof[0] if self.proof[0] else None
+
+    @property
+    def need(self) -> float | None:
+        """Mean share of the clip in the shortest window that suffices."""
+        return self.window[1] / self.window[0] if self.window[0] else None
 
     @property
     def first_position(self) -> tuple[float, float, float] | None:
