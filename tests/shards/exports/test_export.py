@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -229,12 +231,51 @@ def test_rows_of_spatial_omni(tmp_path: Path) -> None:
     assert row["source_refs"][0]["azimuth_deg"] == -90.0
 
 
+KILLED = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+from pathlib import Path
+from exported_items import items
+from harken.shards.exports.export import export
+from harken.shards.exports.load import EXPORTS
+
+def some():
+    for number, item in enumerate(items(Path("corpus")).values()):
+        if number == 4:
+            os._exit(9)
+        yield item
+
+export(some(), Path("out"), EXPORTS.get("webdataset"))
+"""
+
+
+def test_a_killed_export_starts_over(tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    words = [sys.executable, "-c", KILLED, str(here), str(here.parent.parent)]
+    assert subprocess.run(words, cwd=tmp_path, check=False).returncode == 9
+    made = items(tmp_path / "corpus").values()
+    for out in ("out", "whole"):
+        export(made, tmp_path / out, EXPORTS.get("webdataset"))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_files_of_splits_that_are_gone_go_too(tmp_path: Path) -> None:
+    made = items(tmp_path / "corpus")
+    export(made.values(), tmp_path / "out", EXPORTS.get("nemo"))
+    assert (tmp_path / "out/test.jsonl").is_file()
+    about = export([made["open"]], tmp_path / "out", EXPORTS.get("nemo"))
+    assert [path.name for path in (tmp_path / "out").glob("*.jsonl")] == [*about["files"]]
+
+
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/notes.txt").write_text("mine")
     made = items(tmp_path / "corpus")
     with pytest.raises(DataError, match="not empty"):
         export(made.values(), tmp_path / "full", EXPORTS.get("nemo"))
+    export(made.values(), tmp_path / "nemo", EXPORTS.get("nemo"))
+    with pytest.raises(DataError, match="an export as nemo, and verl is asked for"):
+        export(made.values(), tmp_path / "nemo", EXPORTS.get("verl"))
     with pytest.raises(DataError, match="no item can be written as spatial-omni"):
         export(made.values(), tmp_path / "out", EXPORTS.get("spatial-omni"))
     assert not (tmp_path / "out" / MARKER).exists()

@@ -21,14 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import AudioError, ConfigError, DataError
-from harken.files import held, part_of, settle, write_json
+from harken.files import held, part_of, settle, sweep, write_json
 from harken.item import HIDDEN, Item
+from harken.parsing import load_json
 from harken.progress import track
 from harken.shards.exports.audio_files import AudioFiles
 from harken.shards.exports.base import REPLIES, ExportFormat, ExportRow, Style
 from harken.shards.exports.files import dumped
 
 MARKER = "export.json"
+STARTED = "export-started.json"
+"""There while an export is made: a folder with it was left by a kill, and is written again."""
+
 LEFT_OUT = "left-out.jsonl"
 
 
@@ -64,9 +68,12 @@ def export(
         DataError: the folder holds something else, or no item fits.
     """
     settings = settings or ExportSettings()
-    _require_free(folder)
+    earlier = _require_free(folder, to)
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder, DataError):
+        for place in (folder, *(own for own in folder.rglob("*") if own.is_dir())):
+            sweep(place)  # what a killed export was writing
+        write_json(folder / STARTED, {"format": to.name, "files": earlier})
         (folder / MARKER).unlink(missing_ok=True)
         job = _Job(folder, to, settings)
         with part_of(folder / LEFT_OUT).open("wb") as job.apart:
@@ -93,7 +100,10 @@ def export(
             "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
             "open": to.reader,
         }
+        for name in sorted({*earlier} - {*files}):
+            (folder / name).unlink(missing_ok=True)  # of a split that has no items any more
         write_json(folder / MARKER, about)
+        (folder / STARTED).unlink()
     return about
 
 
@@ -137,19 +147,26 @@ class _Job:
         return self._to.unfit(item)
 
 
-def _require_free(folder: Path) -> None:
-    """Refuse a folder with anything but an earlier export in it.
+def _require_free(folder: Path, to: ExportFormat) -> list[str]:
+    """The files of an earlier export in this format; none of a new folder or a killed export.
 
     Raises:
-        DataError: there is something else.
+        DataError: the folder holds something else, or an export in another format.
     """
-    if not folder.is_dir() or (folder / MARKER).is_file():
-        return
-    ours = {LEFT_OUT, part_of(Path(LEFT_OUT)).name, "audio"}
-    other = sorted({*os.listdir(folder)} - ours)
-    if other and not (folder / part_of(Path(LEFT_OUT)).name).is_file():
+    known = [folder / name for name in (STARTED, MARKER) if (folder / name).is_file()]
+    if not known:
+        if folder.is_dir() and (other := sorted(os.listdir(folder))):
+            raise DataError(
+                f"the folder is not empty: {other[0]} is in it",
+                where=str(folder),
+                hint="Choose an empty folder.",
+            )
+        return []
+    about = load_json(known[0])
+    if about["format"] != to.name:
         raise DataError(
-            f"the folder is not empty: {other[0]} is in it",
+            f"the folder has an export as {about['format']}, and {to.name} is asked for",
             where=str(folder),
             hint="Choose an empty folder.",
         )
+    return sorted(about.get("files", ()))

@@ -17,8 +17,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from harken.errors import ConfigError
-from harken.models.composed.projectors.base import Projector, windows
+from harken.models.composed.projectors.base import Projector, several_layers, windows
 from harken.models.composed.projectors.qformer import QFormerProjector
 
 
@@ -64,12 +63,7 @@ class AggregatorProjector(Projector):
         Raises:
             ConfigError: the encoder gives one layer, or is made of several.
         """
-        if len(shape) != 1 or shape[0][0] < 2:
-            raise ConfigError(
-                "the aggregator needs several layers of one encoder",
-                hint='Name them, the last one last: --encoder "FOLDER?layers=4,8,12"',
-            )
-        count, width = shape[0]
+        count, width = several_layers(shape, "the aggregator", "4,8,12")
         self._width = width
         inner = int(self._settings.get("hidden") or self._out)
         usual = {"heads": 12, **self._settings, "hidden": width, "norm": False}

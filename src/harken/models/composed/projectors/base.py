@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from harken.errors import ConfigError
 from harken.models.composed.layer_mix import LayerMix
 
 
@@ -102,6 +103,25 @@ class Projector(nn.Module):
         """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""
         frames, _ = windows(frames, counts, self.pool)
         return frames.flatten(2)
+
+
+def several_layers(shape: Sequence[tuple[int, int]], name: str, layers: str) -> tuple[int, int]:
+    """(layers, width) of the one encoder that a projector of several layers needs.
+
+    Args:
+        shape: (layers, width) of each encoder.
+        name: of the projector.
+        layers: which ones its error names, as an example.
+
+    Raises:
+        ConfigError: the encoder gives one layer, or is made of several.
+    """
+    if len(shape) != 1 or shape[0][0] < 2:
+        raise ConfigError(
+            f"{name} needs several layers of one encoder",
+            hint=f'Name them, the last one last: --encoder "FOLDER?layers={layers}"',
+        )
+    return shape[0]
 
 
 def windows(frames: Tensor, counts: Sequence[int], size: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from harken.errors import ConfigError
 from harken.models.composed.injected_lm import Change, InjectedLanguageModel, layers_of
-from harken.models.composed.projectors.base import Projector, windows
+from harken.models.composed.projectors.base import Projector, several_layers, windows
 from harken.models.composed.projectors.gated_mlp import GatedMlp
 
 
@@ -61,12 +61,7 @@ class DeepStackProjector(Projector):
         Raises:
             ConfigError: the encoder gives one layer, or is made of several.
         """
-        if len(shape) != 1 or shape[0][0] < 2:
-            raise ConfigError(
-                "deepstack needs several layers of one encoder",
-                hint='Name them, the last one last: --encoder "FOLDER?layers=8,16,24,-1"',
-            )
-        count, width = shape[0]
+        count, width = several_layers(shape, "deepstack", "8,16,24,-1")
         self._width = width
         self.extra = (count - 1) * self._out
         inside = (width, self._hidden, self._out)
