@@ -34,13 +34,16 @@ class Contribution:
 
     Attributes:
         label: ``"weak"``, ``"strong"``, or ``"undecided"`` where the voters prove neither.
-        rule: which rule gave the label: ``"silence-vote"`` (AudioMCQ) or ``"bits"``.
+        rule: which rule gave the label: ``"bits"``, ``"silence-vote"`` (AudioMCQ) or
+            ``"audio-dependence"`` (DCASE 2026).
         bits: pooled log2 p(gold | audio) - log2 p(gold | no audio); None if no voter gives
             probabilities.
         voters: the same by voter name.
         text_only_right: voters right without audio; out of `text_only_asked`.
         shapley: each clip's share in bits, in clip order (items with >= 2 clips), else empty.
         interaction: v(12) - v(1) - v(2) + v(0) in bits, for exactly two clips.
+        controls: what stands in the place of the audio (``caption``, ``swap``), and the bits it
+            adds to no audio.
     """
 
     label: str
@@ -51,6 +54,7 @@ class Contribution:
     text_only_asked: int = 0
     shapley: tuple[float, ...] = ()
     interaction: float | None = None
+    controls: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +288,11 @@ class Item:
                 "text_only_asked": own.text_only_asked,
                 "shapley": list(own.shapley),
                 "interaction": own.interaction,
+                **(
+                    {"controls": [{"condition": n, "bits": bits} for n, bits in own.controls]}
+                    if own.controls
+                    else {}
+                ),
             },
             "history": [{"step": entry.step, "note": entry.note} for entry in self.history],
             "plan": self.plan,
@@ -316,6 +325,9 @@ class Item:
                     **own,
                     "voters": tuple((v["name"], v["bits"]) for v in own.get("voters") or ()),
                     "shapley": tuple(own.get("shapley") or ()),
+                    "controls": tuple(
+                        (c["condition"], c["bits"]) for c in own.get("controls") or ()
+                    ),
                 }
             ),
             history=tuple(HistoryEntry(h["step"], h["note"]) for h in raw.get("history") or ()),

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from harken.cli.options import (
+    Captions,
     Json,
     MaxTokens,
     Seed,
     Temperature,
     ThinkingTokens,
     TopP,
+    Transcripts,
     finish,
 )
 from harken.cli.outputs import folder_option
@@ -45,16 +47,6 @@ ScoreBy = Annotated[
 
 Recheck = Annotated[
     int, typer.Option(min=0, help="Repeat this many alone: does batching change answers?")
-]
-
-
-Transcripts = Annotated[
-    str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
-]
-
-
-Captions = Annotated[
-    str | None, typer.Option(help="Source of captions: any model with audio input.")
 ]
 
 

@@ -16,6 +16,16 @@ Json = Annotated[
 ]
 
 
+Transcripts = Annotated[
+    str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
+]
+
+
+Captions = Annotated[
+    str | None, typer.Option(help="Source of captions: any model with audio input.")
+]
+
+
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
 
 

@@ -4,6 +4,12 @@
 if at least 2 of 3 are right (a majority for other panels). Three guessers at four options are right
 by chance on 3 · (1/4)² · (3/4) + (1/4)³ = 10/64 = 15.6 % of the items, whatever the text says.
 
+**audio-dependence** (the audio-dependency filter of DCASE 2026, Task 5): weak if a majority of the
+voters with audio input is right under silence, or a majority of all is right without audio, or the
+text alone gives the answer, on average over voters and rotations, at least half of the probability.
+The challenge names these steps (silence, an LLM's common sense, perplexity) and a check by hand,
+and publishes no thresholds: these are ours.
+
 **bits**: the contribution in bits is the pointwise V-information of the audio (Ethayarajh et al.,
 arXiv 2110.08420; V-information: Xu et al., arXiv 2002.10689),
 
@@ -54,7 +60,7 @@ import numpy.typing as npt
 from harken.ask.record import Record
 from harken.stats.measures import wilson
 
-RULES = ("bits", "silence-vote")
+RULES = ("bits", "silence-vote", "audio-dependence")
 
 _Z_ONE_SIDED = 1.6448536269514722  # 95 %
 _LARGEST_SET = 4  # voters in a set of a quorum, for panels of more than 5 (else any number)

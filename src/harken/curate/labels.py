@@ -17,6 +17,7 @@ from harken.curate.contribution import (
     silence_vote,
 )
 from harken.curate.knowledge import Knowledge, knowledge
+from harken.curate.measured import control_bits
 from harken.curate.shapley import Subset, interaction, shapley, subsets
 from harken.item import Contribution, Item
 from harken.models.base import Sampling
@@ -45,8 +46,11 @@ class CurateSettings:
         alpha: bits: largest share of audio-only items that may be weak by chance; both rules:
             the chance that voters that cannot know are taken for ones that do.
         mass: bits: probability a voter must give the option it is settled on.
-        need: silence-vote: voters that must be right; None: a majority (2 of 3).
+        need: silence-vote, audio-dependence: voters that must be right; None: a majority (2 of 3).
         shapley: bits: also ask what Shapley shares need (2^k conditions for k clips).
+        controls: further conditions that are measured beside the audio, such as ``caption``.
+        early_stop: what no longer changes a label is not asked: of items that are weak, the audio
+            and the controls; silence-vote: further voters, once enough are right or wrong.
         batch: prompts per batch.
         scorer: what counts as right, a name of `harken.ask.scorers.load`.
         max_failed: largest share of failed requests that is not an error.
@@ -57,10 +61,16 @@ class CurateSettings:
     mass: float = 0.5
     need: int | None = None
     shapley: bool = True
+    controls: tuple[str, ...] = ()
+    early_stop: bool = False
     batch: int = 64
     max_failed: float = 0.1
     scorer: str = "strict"
     sampling: Sampling = field(default_factory=Sampling)
+
+    def needed(self, voters: int) -> int:
+        """How many of `voters` must be right: `need`, or a majority."""
+        return voters // 2 + 1 if self.need is None else self.need
 
 
 class Labels:
@@ -77,12 +87,12 @@ class Labels:
         items: Sequence[Item],
     ) -> None:
         """`quorums` is empty for the silence vote; on `items`, voters are shown to know or not."""
-        self._names, self._votes, self._quorums = names, votes, quorums
+        self._names, self._votes, self.quorums = names, votes, quorums
         self._settings, self._rule, self._seed = settings, rule, seed
         self.uses_audio = [changes(own["audio"], own["none"]) for own in votes]
         # A voter that ignores the audio has 0 bits everywhere; pooled with one that uses it, it
         # would only dilute the bits.
-        self._pool = [i for i, uses in enumerate(self.uses_audio) if uses] or range(len(votes))
+        self.pool = [i for i, uses in enumerate(self.uses_audio) if uses] or range(len(votes))
         self.known = self._known_by_quorum(items) if quorums else {}
         self.knowledge = [self._known_by_voter(i, items) for i in range(len(votes))]
 
@@ -90,9 +100,9 @@ class Labels:
         """What the quorum of each number of options is shown to know."""
         # A quorum is the best of all sets of voters, each of which might have looked good by luck.
         tried = 2 ** len(self._votes) - 1
-        tried *= sum(bool(rule.sets) for rule in self._quorums.values())
+        tried *= sum(bool(rule.sets) for rule in self.quorums.values())
         found = {}
-        for options, rule in self._quorums.items():
+        for options, rule in self.quorums.items():
             own = [item for item in items if len(item.choices) == options]
             right = sum(rule.weak(self._row(item), item.gold) for item in own)
             counts = {options: (right, right + rule.decoys)} if rule.sets else {}
@@ -108,10 +118,10 @@ class Labels:
                 right, asked = counts.get(len(item.choices), (0, 0))
                 counts[len(item.choices)] = right + (held == item.gold), asked + 1
         found = knowledge(counts, self._settings.alpha, len(self._votes))
-        if not self._quorums:
+        if not self.quorums:
             return found
         shown = any(
-            own.shown and any(place in members for members in self._quorums[options].sets)
+            own.shown and any(place in members for members in self.quorums[options].sets)
             for options, own in self.known.items()
         )
         return replace(found, shown=shown)
@@ -153,30 +163,71 @@ class Labels:
                 f"asked in one order, which cannot tell knowing from luck: {fixed}",
                 None,
             )
-        return self._by_vote(item) if self._rule == "silence-vote" else self._by_bits(item)
+        by = {"silence-vote": self._by_vote, "audio-dependence": self._by_dependence}
+        return by.get(self._rule, self._by_bits)(item)
 
     def _by_vote(self, item: Item) -> tuple[str, str, Contribution | None]:
         cast = [self._cast(place, item) for place in range(len(self._votes))]
         valid = [vote for vote in cast if vote is not None]
-        need = self._settings.need or len(self._votes) // 2 + 1
-        if len(valid) < need:
+        need = self._settings.needed(len(self._votes))
+        saved = self._saved(item)
+        if len(valid) + saved < need:
             return "dropped", f"{len(valid)} voters answered and {need} are needed", None
         right = [vote.picks[0] == item.gold for vote in valid]
         why = f"{sum(right)} of {len(right)} right in silence, {need} make it weak"
         label = "weak" if silence_vote(right, need) else "strong"
-        if label == "strong" and self._judges(item) < need:
+        if label == "strong" and self._judges(item) < min(need, len(self._votes) - saved):
             label, why = "undecided", f"{why}; {UNPROVEN}"
-        own = Contribution(
-            label, self._rule, text_only_right=sum(right), text_only_asked=len(right)
+        return label, why, self._counted(item, label, sum(right), len(right))
+
+    def _by_dependence(self, item: Item) -> tuple[str, str, Contribution | None]:
+        """Three steps of the filter, in their order; the fourth is a person's."""
+        asked = [cast for place in range(len(self._votes)) if (cast := self._cast(place, item))]
+        if not asked:
+            return "dropped", "all voters failed on it", None
+        for condition, how in (("silence-30", "in silence"), ("none", "without audio")):
+            votes = [one for own in self._votes if (one := own[condition].get(item.id))]
+            right = sum(not one.failed and one.picks[0] == item.gold for one in votes)
+            need = self._settings.needed(len(votes))
+            if votes and right >= need:
+                why = f"{right} of {len(votes)} right {how}, {need} make it weak"
+                return "weak", why, self._counted(item, "weak", right, len(votes))
+        right = sum(one.picks[0] == item.gold for one in asked)
+        chances = [one.chances[item.gold] for one in asked if one.chances is not None]
+        mean = sum(chances) / len(chances) if chances else 0.0
+        if mean >= self._settings.mass:
+            label, why = "weak", f"the text gives the answer a probability of {mean:.2f}"
+        elif self._judges(item) < min(need, len(asked)):
+            label, why = "undecided", UNPROVEN
+        else:
+            label, why = "strong", "not right in silence, without audio, or by probability"
+        return label, why, self._counted(item, label, right, len(asked))
+
+    def _saved(self, item: Item) -> int:
+        """How many voters were not asked, since those before them had decided."""
+        if not self._settings.early_stop:
+            return 0
+        return sum(all(item.id not in own[name] for name in own) for own in self._votes)
+
+    def _counted(self, item: Item, label: str, right: int, asked: int) -> Contribution:
+        return Contribution(
+            label,
+            self._rule,
+            text_only_right=right,
+            text_only_asked=asked,
+            controls=self._controls(item),
         )
-        return label, why, own
+
+    def _controls(self, item: Item) -> tuple[tuple[str, float], ...]:
+        pool = [self._votes[place] for place in self.pool]
+        return control_bits(item, pool, self._settings.controls)
 
     def _by_bits(self, item: Item) -> tuple[str, str, Contribution | None]:
         asked = sum(self._cast(place, item) is not None for place in range(len(self._votes)))
         if not asked:
             return "dropped", "all voters failed on it", None
         row = self._row(item)
-        rule, proven = self._quorums[len(item.choices)], self.known[len(item.choices)].shown
+        rule, proven = self.quorums[len(item.choices)], self.known[len(item.choices)].shown
         knowing = [name for name, held in zip(self._names, row, strict=True) if held == item.gold]
         label = "strong"
         if proven and rule.weak(row, item.gold):
@@ -191,7 +242,7 @@ class Labels:
         else:
             why = "no voter knows it without audio"
         voters = self._bits(item)
-        pooled = [voters[i] for i in self._pool if i in voters]
+        pooled = [voters[i] for i in self.pool if i in voters]
         bits = sum(pooled) / len(pooled) if pooled else None
         shares, tie = self._shares(item)
         own = Contribution(
@@ -203,6 +254,7 @@ class Labels:
             text_only_asked=asked,
             shapley=shares,
             interaction=tie,
+            controls=self._controls(item),
         )
         return label, why if bits is None else f"{why}; the audio adds {bits:.2f} bits", own
 
@@ -220,7 +272,7 @@ class Labels:
         if size < 2 or not self._settings.shapley:
             return (), None
         needed = subsets(size, self._seed)
-        games = [g for i in self._pool if (g := self._game(i, item, needed)) is not None]
+        games = [g for i in self.pool if (g := self._game(i, item, needed)) is not None]
         if not games:
             return (), None
         mean = {subset: sum(game[subset] for game in games) / len(games) for subset in needed}

@@ -15,30 +15,28 @@ the same bytes.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from harken.ask.conditions.clip import subset_name
-from harken.ask.prompt import Rotations
-from harken.ask.record import Record, ask_and_score
-from harken.curate.contribution import RULES, Quorum, ballot, quorum, settled
+from harken.ask.plan import Listener
+from harken.curate.contribution import RULES, Quorum, quorum, settled
 from harken.curate.labels import LABELS, CurateSettings, Labels, Votes
-from harken.curate.shapley import subsets
+from harken.curate.measured import by_task
+from harken.curate.voting import Panel, check_controls, vote
 from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
 from harken.hashing import canonical, digest, sealed
 from harken.item import Item
-from harken.models.base import Model, check_model
+from harken.models.base import Model, capabilities, check_model
 from harken.runs import Run
 from harken.shards.write import write_dataset
 
 SUMMARY = "curate.json"
-_CHUNK = 512  # items per records file; a resumed job must have the same
 
 
 @runtime_checkable
@@ -55,18 +53,6 @@ class _Fits(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """The voters, the rule, and the run that holds the votes."""
-
-    voters: Sequence[Model]
-    names: Sequence[str]
-    rule: str
-    seed: int
-    settings: CurateSettings
-    run: Run
-
-
 def run(
     items: Iterable[Item],
     voters: Sequence[Model],
@@ -75,6 +61,7 @@ def run(
     rule: str = "bits",
     seed: int = 0,
     settings: CurateSettings | None = None,
+    listeners: Mapping[str, Listener] | None = None,
     embed: bool = False,
     root: Path | str | None = None,
 ) -> dict[str, Any]:
@@ -86,25 +73,28 @@ def run(
             first (cross-validated). One that accepts fewer clips than an item has is asked without
             audio only.
         out: the folder; the same call resumes an unfinished job in it.
-        rule: ``"bits"`` or ``"silence-vote"`` (see `harken.curate.contribution`).
-        seed: for sampled Shapley orders.
-        settings: thresholds.
+        rule: ``"bits"``, ``"silence-vote"`` or ``"audio-dependence"`` (see
+            `harken.curate.contribution`).
+        seed: for sampled Shapley orders, and for mismatched audio.
+        settings: thresholds, controls, and what is not asked.
+        listeners: condition (``caption``, ``transcript``) -> model that writes the texts of a
+            control.
         embed: copy the audio into the datasets.
         root: folder that stored audio paths are relative to.
 
     Raises:
-        ConfigError: unknown rule, or no voters.
+        ConfigError: unknown rule or control, a control without its listener, or no voters.
         ModelError: a voter lacks a method or an attribute.
         DataError: a duplicate item, or no items.
         RunError: `out` holds another job.
         TooManyFailures: after everything is written.
     """
     settings, out, known = settings or CurateSettings(), Path(out), list(items)
+    listeners = dict(listeners or {})
     _check(known, voters, rule)
+    check_controls(settings.controls, listeners)
     closed_ended = [item for item in known if len(item.choices) > 1]
-    for voter in voters:
-        if isinstance(voter, _Fits) and not voter.fitted and closed_ended:
-            voter.fit(closed_ended)
+    _fit(voters, closed_ended)
     names = _names(voters)
     spec = {
         "job": "curate",
@@ -112,24 +102,48 @@ def run(
         "voters": {n: v.identity() for n, v in zip(names, voters, strict=True)},
         "rule": rule,
         "seed": seed,
-        "settings": asdict(settings),
+        "settings": {**asdict(settings), "controls": list(settings.controls)},
+        **({"listeners": {n: one.identity() for n, one in listeners.items()}} if listeners else {}),
     }
     with Run.open(out / "votes", spec) as votes_run:
-        panel = _Panel(voters, names, rule, seed, settings, votes_run)
-        votes, tallies = _vote(panel, closed_ended)
+        _keep_words(votes_run, listeners)
+
+        def labelled(votes: Sequence[Votes]) -> Labels:
+            quorums = _quorums(closed_ended, votes, settings) if rule == "bits" else {}
+            return Labels(names, votes, quorums, settings, rule, seed, closed_ended)
+
+        def weak(votes: Sequence[Votes]) -> set[str]:
+            labels = labelled(votes)
+            return {item.id for item in closed_ended if labels.of(item)[0] == "weak"}
+
+        panel = Panel(voters, names, rule, seed, settings, votes_run, listeners)
+        votes, tallies = vote(panel, closed_ended, weak)
         if not votes_run.done:
             votes_run.finish({"voters": tallies})
-    by_bits = rule == "bits"
-    quorums = _quorums(closed_ended, votes, settings) if by_bits else {}
-    labeller = Labels(names, votes, quorums, settings, rule, seed, closed_ended)
+    labeller = labelled(votes)
     sorted_items = _sort(known, labeller)
     for label, group in sorted_items.items():
         plan = {"curate": spec, "label": label}
         write_dataset(group, out / label, name=label, plan=plan, embed=embed, root=root)
-    summary = _summary(spec, sorted_items, quorums, names, labeller, tallies)
+    measured = by_task(closed_ended, votes, labeller.pool)
+    summary = _summary(spec, sorted_items, names, labeller, tallies) | {"measured": measured}
     write_json(out / SUMMARY, sealed(summary))
     _check_failures(tallies, settings.max_failed)
     return summary
+
+
+def _fit(voters: Sequence[Model], items: Sequence[Item]) -> None:
+    """Fit the voters that are fitted to the items, and are not yet."""
+    for voter in voters:
+        if isinstance(voter, _Fits) and not voter.fitted and items:
+            voter.fit(items)
+
+
+def _keep_words(votes_run: Run, listeners: Mapping[str, Listener]) -> None:
+    """Keep the texts of listeners in the run: each clip is sent once."""
+    for condition, listener in listeners.items():
+        if keep := capabilities(listener).keep:
+            keep(votes_run.path(f"words-{condition}"))
 
 
 def _check(items: Sequence[Item], voters: Sequence[Model], rule: str) -> None:
@@ -157,64 +171,6 @@ def _names(voters: Sequence[Model]) -> list[str]:
         count = sum(name == plain or name.startswith(f"{plain}.") for name in names)
         names.append(f"{plain}.{count + 1}" if count else plain)
     return names
-
-
-def _vote(panel: _Panel, items: Sequence[Item]) -> tuple[list[Votes], dict[str, dict[str, int]]]:
-    """Ask every voter every item; returns the ballots and the outcome counts, by voter."""
-    groups: dict[int, list[Item]] = defaultdict(list)
-    for item in items:
-        groups[len(item.clips)].append(item)
-    all_votes: list[Votes] = []
-    tallies: dict[str, dict[str, int]] = {}
-    for place, (voter, name) in enumerate(zip(panel.voters, panel.names, strict=True)):
-        votes: Votes = defaultdict(dict)
-        tally: Counter[str] = Counter()
-        for clips in sorted(groups):
-            conditions, rotations = _asked(panel, clips, voter.max_clips)
-            for start in range(0, len(groups[clips]), _CHUNK):
-                records = ask_and_score(
-                    voter,
-                    groups[clips][start : start + _CHUNK],
-                    run=panel.run,
-                    conditions=conditions,
-                    rotations=rotations,
-                    seed=panel.seed,
-                    batch=panel.settings.batch,
-                    scorer=panel.settings.scorer,
-                    sampling=panel.settings.sampling,
-                    name=f"{place}-{name}-{clips}clips-{start // _CHUNK:04d}",
-                    replies="none",
-                    max_failed=1.0,
-                )
-                tally.update(record["outcome"] for record in records)
-                _count(records, votes)
-        all_votes.append(votes)
-        tallies[name] = dict(sorted(tally.items()))
-    return all_votes, tallies
-
-
-def _asked(panel: _Panel, clips: int, max_clips: int) -> tuple[list[str], Rotations]:
-    """The conditions a voter is asked under for items with `clips` clips, and the rotations."""
-    if panel.rule == "silence-vote":
-        return ["silence-30" if 0 < clips <= max_clips else "none"], 1
-    if not 0 < clips <= max_clips:
-        return ["none"], "all"
-    conditions = ["none", "audio"]
-    if panel.settings.shapley and clips > 1:
-        conditions += [
-            name
-            for subset in subsets(clips, panel.seed)
-            if (name := subset_name(subset, clips)) != "audio"
-        ]
-    return conditions, "all"
-
-
-def _count(records: Sequence[Record], votes: Votes) -> None:
-    cast: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        cast[record["condition"], record["item"]].append(record)
-    for (condition, name), own in cast.items():
-        votes[condition][name] = ballot(own)
 
 
 def _quorums(
@@ -245,7 +201,6 @@ def _sort(items: Sequence[Item], labeller: Labels) -> dict[str, list[Item]]:
 def _summary(
     spec: Mapping[str, Any],
     groups: Mapping[str, Sequence[Item]],
-    quorums: Mapping[int, Quorum],
     names: Sequence[str],
     labeller: Labels,
     tallies: Mapping[str, Mapping[str, int]],
@@ -276,7 +231,7 @@ def _summary(
                 "sets": [[names[i] for i in members] for members in q.sets],
                 "known": asdict(labeller.known[options]),
             }
-            for options, q in quorums.items()
+            for options, q in labeller.quorums.items()
         ],
         "listens": dict(zip(names, labeller.uses_audio, strict=True)),
         "knows": {n: asdict(k) for n, k in zip(names, labeller.knowledge, strict=True)},

@@ -315,4 +315,5 @@ def _contribution(item: Item) -> str:
     if own.interaction is not None:
         parts.append(f"interaction {signed(own.interaction)} bits")
     parts += [f"{name} {signed(bits)}" for name, bits in own.voters]
+    parts += [f"{name} in the place of the audio {signed(bits)}" for name, bits in own.controls]
     return "; ".join(parts)

@@ -35,6 +35,25 @@ def scan_text(found: dict[str, Any], show_rejects: int) -> str:
     return "\n".join(lines)
 
 
+def _measured(by_task: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """A table of right answers and bits by task and condition, where more than one was asked."""
+    names = list(dict.fromkeys(name for own in by_task.values() for name in own))
+    if len(names) < 2:
+        return []
+    names.sort(key=lambda name: (name != "none", name == "audio", name))
+    rows = [
+        (task, *(_cell(own[name]) if name in own else "–" for name in names))
+        for task, own in by_task.items()
+    ]
+    told = "right (and bits over none), of the voters that use the audio where there are any:"
+    return ["", told, table(rows, ("task", *names))]
+
+
+def _cell(own: dict[str, Any]) -> str:
+    bits = "" if own["bits"] is None else f" ({own['bits']:+.2f})"
+    return f"{100 * own['right']:.1f} %{bits}"
+
+
 def curate_text(summary: dict[str, Any], out: Path) -> str:
     """The outcome of curation: counts by label, and why items were dropped."""
     counts = summary["counts"]
@@ -60,4 +79,5 @@ def curate_text(summary: dict[str, Any], out: Path) -> str:
         lines.append(
             f"bits: median {bits['p50']:+.2f}, middle half {bits['p25']:+.2f} to {bits['p75']:+.2f}"
         )
+    lines += _measured(summary["measured"])
     return "\n".join(lines)

@@ -39,6 +39,9 @@ def describe(item: Item) -> str:
         lines.append(f"  audio contribution: {own.label} by {own.rule}{bits}")
         if own.shapley:
             lines.append("  clip shares: " + ", ".join(f"{v:+.2f}" for v in own.shapley))
+        if own.controls:
+            told = ", ".join(f"{name} {bits:+.2f}" for name, bits in own.controls)
+            lines.append(f"  in the place of the audio: {told} bits")
     licence = item.licence or "licence not stated"
     lines.append(f"  from {', '.join(item.recordings) or 'no recording'}; {licence}")
     lines += [f"  {entry.step}: {entry.note}" for entry in item.history]

@@ -25,7 +25,7 @@ from harken.hashing import canonical
 from harken.item import Contribution, Dialogue, HistoryEntry, Item, ListeningNeed
 from harken.parsing import parse_json
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Incremented when a column changes; a reader refuses newer versions."""
 
 LATER: dict[str, tuple[int, Any]] = {
@@ -61,6 +61,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("text_only_asked", pa.int32()),
             ("shapley", pa.list_(pa.float64())),
             ("interaction", pa.float64()),
+            ("controls", pa.list_(pa.struct([("condition", text), ("bits", pa.float64())]))),
         ]
     )
     clip = pa.struct(
@@ -233,6 +234,7 @@ def from_row(row: dict[str, Any], root: Path, shard: Path, number: int) -> Item:
             text_only_asked=own["text_only_asked"],
             shapley=tuple(own["shapley"]),
             interaction=own["interaction"],
+            controls=tuple((c["condition"], c["bits"]) for c in own.get("controls") or ()),
         )
     return Item(
         question=row["question"],
