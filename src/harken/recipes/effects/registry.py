@@ -14,6 +14,7 @@ STUDIES = {
     "deafness": "plain rewards against rewards for what was heard",
     "audiomcq": "SFT and GRPO on weak and on strong questions, at equal steps",
     "time": "times as tokens and as text, with and without more weight in the loss",
+    "duplicates": "a set with many copies, and what harken clean keeps of it, at equal steps",
 }
 """The studies of the package, and what each compares."""
 
