@@ -27,6 +27,11 @@ _KINDS = (
         later("harken.models.native.load:build"),
     ),
     ModelKind(
+        "causal",
+        "a plain language model of transformers, by folder or hub id: text only",
+        later("harken.models.composed.causal:build"),
+    ),
+    ModelKind(
         "openai",
         "a server that speaks OpenAI's chat completions, as MODEL@http://host:port/v1",
         later("harken.models.http.model:build"),

@@ -30,6 +30,7 @@ from harken.models.composed.base_samples import found_bases
 from harken.models.composed.base_tensors import base_tensors
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
+from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.open import is_name, open_encoder, split_encoders
 from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
@@ -244,7 +245,7 @@ class ComposedModel(Learner):
 
 
 def compose_pretrained(
-    encoder: Path | str,
+    encoder: Path | str | AudioEncoder,
     lm: Path | str,
     *,
     lora: str = "",
@@ -257,7 +258,8 @@ def compose_pretrained(
     Only safetensors are read, and no code is run.
 
     Args:
-        encoder: folders or names in `ENCODERS`, with settings; see `open_encoder`.
+        encoder: folders or names in `ENCODERS`, with settings (see `open_encoder`), or one that is
+            built, whose weights a saved model holds.
         lm: folder or hub id of a causal language model with its ``tokenizer.json``;
             ``KIND:FOLDER`` for a kind in `LMS`.
         lora: adapters to add, as ``lm:16`` (`harken.models.engine.lora_settings`).
@@ -278,15 +280,17 @@ def compose_pretrained(
         eos = opened.config.eos_token_id
         end = eos[0] if isinstance(eos, list) else eos
         tokenizer = TextTokenizer.open(folder, {} if end is None else {"<eos>": int(end)})
-    audio_encoder = open_encoder(str(encoder))
+    named = "" if isinstance(encoder, AudioEncoder) else str(encoder)
+    audio_encoder = encoder if isinstance(encoder, AudioEncoder) else open_encoder(named)
     model = ComposedModel.compose(
         audio_encoder, opened, tokenizer, lm_kind=kind, chat=settings, **options
     )
-    if any(is_name(part.partition("?")[0]) for part in split_encoders(str(encoder))):
+    if not named or any(is_name(part.partition("?")[0]) for part in split_encoders(named)):
         model.config["fresh_encoder"] = True
     model.add_adapters(parse_lora([lora]))
     if not copy_bases:
-        model.bases = (*_encoder_bases(str(encoder)), Base.of("lm.", f"lm:{kind}", source))
+        bases = _encoder_bases(named) if named else []
+        model.bases = (*bases, Base.of("lm.", f"lm:{kind}", source))
     return model
 
 

@@ -41,14 +41,8 @@ def preset_config(shape: PresetShape, tokenizer: TextTokenizer) -> dict[str, Any
     """The configuration of a preset for its tokenizer."""
     numbers = [tokenizer.encode(f"clip {number}")[-1] for number in range(shape.clip_numbers + 1)]
     kind = shape.lm.partition("-")[0]
-    encoder = _conformer(shape) if shape.audio_encoder == "conformer" else _resnet(shape)
     return {
-        "encoder": {
-            "config": encoder,
-            "limit_s": shape.limit_s,
-            "frame_norm": shape.audio_encoder == "conformer",
-            "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
-        },
+        "encoder": encoder_config(shape),
         "projector": {
             "pool": shape.pool,
             "clip_numbers": shape.clip_numbers,
@@ -59,6 +53,17 @@ def preset_config(shape: PresetShape, tokenizer: TextTokenizer) -> dict[str, Any
             "config": LMS.get(kind).preset(shape, tokenizer.size, tokenizer.special_ids),
         },
         "lora": None,
+    }
+
+
+def encoder_config(shape: PresetShape) -> dict[str, Any]:
+    """The configuration of the audio encoder of a preset."""
+    conformer = shape.audio_encoder == "conformer"
+    return {
+        "config": _conformer(shape) if conformer else _resnet(shape),
+        "limit_s": shape.limit_s,
+        "frame_norm": conformer,
+        "mel": asdict(MelSettings(bins=shape.bins, hop=shape.hop)),
     }
 
 
