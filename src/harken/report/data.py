@@ -67,7 +67,8 @@ def curate_text(summary: dict[str, Any], out: Path) -> str:
     if not any(own["shown"] for own in summary["knows"].values()):
         lines.append(
             "No voter is shown to know any answer without audio, so nothing can be called strong: "
-            "take a voter that can read (a language model: causal:FOLDER, or openai:MODEL@URL?max_clips=0), or add "
+            "take a voter that can read (a language model: causal:FOLDER, or "
+            "openai:MODEL@URL?max_clips=0), or add "
             "questions whose text gives the answer away (harken synth --family leaky)."
         )
     rows: list[tuple[object, ...]] = [
