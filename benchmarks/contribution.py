@@ -24,7 +24,7 @@ from harken.ask.conditions.load import conditioned
 from harken.ask.prompt import Rotations, make_prompt, rotations_of
 from harken.ask.score import score, score_logprobs
 from harken.audio.clip import Clip
-from harken.curate.contribution import Ballot, quorum, settled, silence_vote
+from harken.curate.contribution import Ballot, best_quorum, settled, silence_vote
 from harken.item import Item
 from harken.models.base import Model, Prompt, Sampling
 from harken.models.text_only.base import TextOnlyBaseline, Vector
@@ -165,8 +165,9 @@ def paper(voters: Sequence[Model], items: Sequence[Item]) -> list[bool]:
 def ours(voters: Sequence[Model], items: Sequence[Item]) -> list[bool]:
     """Weak by the quorum over all rotations without audio."""
     votes = [cast(voter, items, "none", "all") for voter in voters]
-    held = np.array([[settled(vote[i]) for vote in votes] for i in range(len(items))])
-    found = quorum(held, [item.gold for item in items], len(items[0].choices))
+    ballots = [[vote[i] for vote in votes] for i in range(len(items))]
+    found = best_quorum(ballots, [item.gold for item in items], len(items[0].choices))
+    held = [[settled(vote, found.mass) for vote in row] for row in ballots]
     print(f"    quorum: {[[voters[i].name for i in s] for s in found.sets]},"
           f" chance at most {found.bound:.2%}, measured: {found.measured}")  # fmt: skip
     return [found.weak(row, item.gold) for row, item in zip(held, items, strict=True)]

@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken.curate.contribution import Ballot, ballot, bits_of, quorum, settled, silence_vote
+from harken.curate.contribution import (
+    Ballot,
+    ballot,
+    best_quorum,
+    bits_of,
+    quorum,
+    settled,
+    silence_vote,
+)
 from harken.models.base import Model
 from harken.models.text_only.linear import Linear
 from harken.models.text_only.longest import Longest
@@ -170,3 +178,52 @@ def test_chance_alone_makes_15_6_percent_weak_by_silence_vote_and_under_1_by_bit
     assert sum(proof.ours(guessers, items)) / len(items) < 0.01
     tastes: list[Model] = [proof.Taste(1), proof.Taste(2), proof.Taste(3)]
     assert not any(proof.ours(tastes, items))
+
+
+def sure_voter(known, pick, gold, options=4):
+    """A ballot over all rotations: 0.97 on the gold where it knows it, 0.62 on `pick` elsewhere."""
+    return sure_of(gold, 0.97, options) if known else sure_of(pick, 0.62, options)
+
+
+def sure_of(held, chance, options=4):
+    """A ballot for one option under all rotations."""
+    chances = tuple(chance if i == held else (1 - chance) / (options - 1) for i in range(options))
+    return Ballot((held,) * options, chances)
+
+
+def test_voters_that_are_sure_of_what_they_do_not_know_are_told_apart_by_how_sure():
+    """With half of the probability they hold an option of every item; with more, what they know."""
+    rng = np.random.default_rng(0)
+    gold = rng.integers(4, size=2000).tolist()
+    rows = [[sure_voter(n < 800, int(rng.integers(4)), own)] for n, own in enumerate(gold)]
+    plain = quorum(np.array([[settled(vote) for vote in row] for row in rows]), gold, 4)
+    assert plain.sets == ()
+    found = best_quorum(rows, gold, 4)
+    assert (found.sets, found.mass, found.decoys) == (((0,),), 0.7, 0)
+    weak = [
+        found.weak([settled(row[0], found.mass)], own) for row, own in zip(rows, gold, strict=True)
+    ]
+    assert weak == [n < 800 for n in range(2000)]
+    # Where half is enough, it stays at half.
+    shy = [[vote if n < 800 else None for vote in row] for n, row in enumerate(rows)]
+    assert best_quorum(shy, gold, 4).mass == 0.5
+
+
+def guessed(seed, count=400, voters=3):
+    """Share of items weak, of guessers that hold an option under all rotations, sure by any amount."""
+    rng = np.random.default_rng(seed)
+    gold = rng.integers(4, size=count).tolist()
+    picks, sure = rng.integers(4, size=(count, voters)), rng.uniform(0.4, 1.0, (count, voters))
+    rows = [
+        [sure_of(int(pick), float(chance)) for pick, chance in zip(own, held, strict=True)]
+        for own, held in zip(picks, sure, strict=True)
+    ]
+    found = best_quorum(rows, gold, 4)
+    kept = [[settled(vote, found.mass) for vote in row] for row in rows]
+    return sum(found.weak(row, own) for row, own in zip(kept, gold, strict=True)) / count
+
+
+def test_the_best_of_several_thresholds_keeps_the_rate_of_chance():
+    """At most 1 % of what only the audio answers is called weak: the mean over 20 sets."""
+    shares = [guessed(seed) for seed in range(20)]
+    assert sum(shares) / len(shares) <= 0.01 and max(shares) <= 0.03

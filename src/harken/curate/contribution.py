@@ -44,6 +44,11 @@ without audio:
    an item that is strong by mistake costs some training on an easy question, one that is weak by
    mistake loses a question that needs the audio.
 
+5. How **sure** a voter is without knowing differs by voter: one that was fine-tuned on such
+   questions holds most options with more than half of its probability. So points 1 to 4 are done
+   with several least probabilities (`MASSES`), and the one that finds most weak items is taken: a
+   score threshold at a given rate of decoys, as target-decoy search sets it.
+
 What is not weak is strong only where voters that are shown to know answers voted on it
 (`harken.curate.knowledge`), else undecided.
 """
@@ -63,6 +68,9 @@ from harken.stats.measures import wilson
 RULES = ("bits", "silence-vote", "audio-dependence")
 
 _Z_ONE_SIDED = 1.6448536269514722  # 95 %
+MASSES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Least probabilities that are tried for a voter to be settled."""
+
 _LARGEST_SET = 4  # voters in a set of a quorum, for panels of more than 5 (else any number)
 
 Settled = npt.NDArray[np.int64]
@@ -133,6 +141,8 @@ class Quorum:
         chances: number of possible pairs: (n − 1) · items not called weak.
         bound: upper bound on the share of audio-only items that are weak by chance.
         measured: whether `bound` is measured on decoys, or computed because items are few.
+        mass: the probability with which a voter must hold an option to be settled on it.
+        tried: least probabilities that gave different sets of settled options, and a quorum.
     """
 
     options: int
@@ -141,10 +151,42 @@ class Quorum:
     chances: int
     bound: float
     measured: bool
+    mass: float = MASSES[0]
+    tried: int = 1
 
     def weak(self, row: Sequence[int], gold: int) -> bool:
         """Whether an item with this gold and these settled options is weak."""
         return any(all(row[voter] == gold for voter in members) for members in self.sets)
+
+
+def best_quorum(
+    ballots: Sequence[Sequence[Ballot | None]],
+    gold: Sequence[int],
+    options: int,
+    alpha: float = 0.01,
+    mass: float = MASSES[0],
+) -> Quorum:
+    """The quorum that finds most weak items, over how sure a voter must be (point 5 above).
+
+    Args:
+        ballots: of each item (outer) and voter without audio.
+        gold: the gold position of each item.
+        options: number of options of all these items.
+        alpha: largest share of audio-only items that may be weak by chance.
+        mass: the least probability; of `MASSES`, larger ones are tried too.
+    """
+    best, most, tried = Quorum(options, (), 0, 0, 0.0, True), -1, 0
+    before: Settled | None = None
+    for least in (mass, *(one for one in MASSES if one > mass)):
+        picks = np.array([[settled(vote, least) for vote in row] for row in ballots])
+        if before is not None and (picks == before).all():
+            continue
+        before, found = picks, quorum(picks, gold, options, alpha)
+        tried += bool(found.sets)
+        right = sum(found.weak(row, own) for row, own in zip(picks.tolist(), gold, strict=True))
+        if right > most:
+            best, most = replace(found, mass=least), right
+    return replace(best, tried=max(1, tried))
 
 
 def quorum(picks: Settled, gold: Sequence[int], options: int, alpha: float = 0.01) -> Quorum:

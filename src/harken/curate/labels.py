@@ -45,7 +45,8 @@ class CurateSettings:
     Attributes:
         alpha: bits: largest share of audio-only items that may be weak by chance; both rules:
             the chance that voters that cannot know are taken for ones that do.
-        mass: bits: probability a voter must give the option it is settled on.
+        mass: bits: the least probability that a voter must give the option it is settled on;
+            larger ones are tried too. audio-dependence: that which the text may not give the gold.
         need: silence-vote, audio-dependence: voters that must be right; None: a majority (2 of 3).
         shapley: bits: also ask what Shapley shares need (2^k conditions for k clips).
         controls: further conditions that are measured beside the audio, such as ``caption``.
@@ -98,9 +99,10 @@ class Labels:
 
     def _known_by_quorum(self, items: Sequence[Item]) -> dict[int, Knowledge]:
         """What the quorum of each number of options is shown to know."""
-        # A quorum is the best of all sets of voters, each of which might have looked good by luck.
+        # A quorum is the best of all sets of voters, at the best of several least probabilities:
+        # each might have looked good by luck.
         tried = 2 ** len(self._votes) - 1
-        tried *= sum(bool(rule.sets) for rule in self.quorums.values())
+        tried *= sum(rule.tried for rule in self.quorums.values() if rule.sets)
         found = {}
         for options, rule in self.quorums.items():
             own = [item for item in items if len(item.choices) == options]
@@ -144,7 +146,8 @@ class Labels:
         if self._rule == "silence-vote":
             pick = vote.picks[0] if vote is not None else None
             return -1 if pick is None else pick
-        return settled(vote, self._settings.mass)
+        rule = self.quorums.get(len(item.choices))
+        return settled(vote, self._settings.mass if rule is None else rule.mass)
 
     def _judges(self, item: Item) -> int:
         """How many voters that are shown to know answers without audio voted on this item."""

@@ -24,7 +24,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from harken.ask.plan import Listener
-from harken.curate.contribution import RULES, Quorum, quorum, settled
+from harken.curate.contribution import RULES, Quorum, best_quorum
 from harken.curate.labels import LABELS, CurateSettings, Labels, Votes
 from harken.curate.measured import by_task
 from harken.curate.voting import Panel, check_controls, vote
@@ -180,11 +180,9 @@ def _quorums(
     found: dict[int, Quorum] = {}
     for options in sorted({len(item.choices) for item in items}):
         group = [item for item in items if len(item.choices) == options]
-        picks = [
-            [settled(own["none"].get(item.id), settings.mass) for own in votes] for item in group
-        ]
+        ballots = [[own["none"].get(item.id) for own in votes] for item in group]
         gold = [item.gold for item in group]
-        found[options] = quorum(np.array(picks), gold, options, settings.alpha)
+        found[options] = best_quorum(ballots, gold, options, settings.alpha, settings.mass)
     return found
 
 
