@@ -210,7 +210,7 @@ def test_voters_that_are_sure_of_what_they_do_not_know_are_told_apart_by_how_sur
 
 
 def guessed(seed, count=400, voters=3):
-    """Share of items weak, of guessers that hold an option under all rotations, sure by any amount."""
+    """Share of items weak, of guessers that hold one option, sure by any amount."""
     rng = np.random.default_rng(seed)
     gold = rng.integers(4, size=count).tolist()
     picks, sure = rng.integers(4, size=(count, voters)), rng.uniform(0.4, 1.0, (count, voters))
