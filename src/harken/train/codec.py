@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load
 from harken.errors import DataError
 from harken.models.codec.codebook import CodebookSettings
 from harken.models.codec.conv import ConvCodec, ConvCodecShape
@@ -213,7 +214,7 @@ class Pieces:
         """A piece that is not silent, of at most `length` samples."""
         for _ in range(20):
             clip = self.clips[int(rng.choice(len(self.clips), p=self._shares()))]
-            samples = self._cache.get(clip, "samples", lambda samples: samples, _LONGEST_S)
+            samples = self._cache.get(clip, "samples", load, _LONGEST_S)
             starts = rng.integers(0, max(1, len(samples) - length + 1), 2)
             places = [samples[start : start + length] for start in starts]
             own = max(places, key=lambda piece: float(np.square(piece).sum()))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harken.audio.clip import RATE_HZ
 from harken.models.engine.features import Array
@@ -76,6 +77,24 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
             mel = power @ bank
         out[first : first + _BLOCK] = np.log10(np.maximum(mel, _LEAST))
     return out
+
+
+def spectra(sound: Array, settings: MelSettings | None = None) -> NDArray[np.complex64]:
+    """Short-time Fourier transform (channels, T, F) of sound (channels, n), framed as `log_mel`."""
+    settings = settings or MelSettings()
+    short = max(0, settings.window - sound.shape[1])
+    padded = np.pad(sound, ((0, 0), (0, short)))
+    view = np.lib.stride_tricks.sliding_window_view(padded, settings.window, axis=1)
+    frames = view[:, :: settings.hop] * np.hanning(settings.window).astype(np.float32)
+    return np.fft.rfft(frames, settings.size).astype(np.complex64)
+
+
+def power_mel(power: Array, settings: MelSettings | None = None) -> Array:
+    """log10 band powers (T, bins) of a power spectrum (T, F); at least -8, as in `log_mel`."""
+    settings = settings or MelSettings()
+    with one_blas_thread():
+        mel = power.astype(np.float32) @ mel_bank(settings).T
+    return np.asarray(np.log10(np.maximum(mel, _LEAST)), np.float32)
 
 
 def normalise(mel: Array, settings: MelSettings | None = None) -> Array:

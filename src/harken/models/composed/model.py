@@ -189,7 +189,7 @@ class ComposedModel(Learner):
     def features(self, clip: Clip) -> Any:
         """The features of a clip before augmentation and `prepare`; read-only."""
         encoder = self.net.audio_encoder
-        return _features.get(clip, self._kind, encoder.features, encoder.limit_s)
+        return _features.get(clip, self._kind, encoder.clip_features, encoder.limit_s)
 
     def prepare(self, features: Any, key: str = "") -> AudioInput:
         """Features -> encoder input; without a key its audio tokens are not cached."""

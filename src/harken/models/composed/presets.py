@@ -16,12 +16,14 @@ from harken.models.engine.tokenizer import TextTokenizer
 
 PRESETS: dict[str, PresetShape] = {
     "harken-tiny": PresetShape(),
+    "harken-tiny-spatial": PresetShape(audio_encoder="spatial"),
     "harken-mini": PresetShape(
         width=32, layers=2, heads=2, inner=64, encoder_width=32, encoder_layers=1, encoder_heads=2,
         encoder_channels=8, dropout=0.0, vocabulary=384, context=512,
     ),
 }  # fmt: skip
-"""harken-tiny is trained on a CPU in minutes; harken-mini is for tests, too small to learn much."""
+"""harken-tiny is trained on a CPU in minutes, harken-tiny-spatial hears directions as well;
+harken-mini is for tests, too small to learn much."""
 
 
 def preset_shape(name: str, changes: Mapping[str, Any]) -> PresetShape:
@@ -60,6 +62,7 @@ def encoder_config(shape: PresetShape) -> dict[str, Any]:
     """The configuration of the audio encoder of a preset."""
     conformer = shape.audio_encoder == "conformer"
     return {
+        **({"kind": "spatial"} if shape.audio_encoder == "spatial" else {}),
         "config": _conformer(shape) if conformer else _resnet(shape),
         "limit_s": shape.limit_s,
         "frame_norm": conformer,
@@ -89,7 +92,7 @@ def _conformer(shape: PresetShape) -> dict[str, Any]:
 def _resnet(shape: PresetShape) -> dict[str, Any]:
     return {
         "model_type": "resnet",
-        "num_channels": 1,
+        "num_channels": 4 if shape.audio_encoder == "spatial" else 1,
         "embedding_size": shape.encoder_channels,
         "hidden_sizes": [shape.encoder_channels * 2**i for i in range(3)],
         "depths": [shape.encoder_layers] * 3,

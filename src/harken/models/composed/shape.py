@@ -13,7 +13,8 @@ class PresetShape:
         width, layers, heads, inner: the language model's.
         lm: its kind: ``llama``, ``qwen3``, or ``lfm2-`` and a letter a layer (c: convolution, a:
             attention).
-        audio_encoder: ``resnet`` (learns from few recordings) or ``conformer``.
+        audio_encoder: ``resnet`` (learns from few recordings), ``spatial`` (the same, and hears
+            directions) or ``conformer``.
         encoder_layers, encoder_channels: its sizes; encoder_width, encoder_heads, dropout: a
             conformer's.
         bins: mel bands; `pool`: encoder frames in a token.

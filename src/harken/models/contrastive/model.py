@@ -206,7 +206,7 @@ class ContrastiveModel:
         encoder = self.net.audio_encoder
         batch = [
             encoder.prepare(
-                self._features.get(clip, encoder.name, encoder.features, encoder.limit_s)
+                self._features.get(clip, encoder.name, encoder.clip_features, encoder.limit_s)
             )
             for clip in clips
         ]

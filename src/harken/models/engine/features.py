@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import load
+from harken.audio.clip import Clip
 from harken.audio.single import duration_s
 from harken.cache import LruCache
 from harken.errors import ModelError
@@ -26,8 +25,8 @@ class FeatureCache:
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._held: LruCache[Array] = LruCache(limit)
 
-    def get(self, clip: Clip, kind: str, make: Callable[[Array], Array], limit_s: float) -> Array:
-        """The features of `clip`, computed by `make` from its samples (n,).
+    def get(self, clip: Clip, kind: str, make: Callable[[Clip], Array], limit_s: float) -> Array:
+        """The features of `clip`, computed by `make`.
 
         Raises:
             ModelError: the clip is longer than `limit_s`.
@@ -37,9 +36,7 @@ class FeatureCache:
         features = self._held.get(key)
         if features is None:
             check_length(duration_s(clip), limit_s)
-            samples = load(clip)
-            check_length(len(samples) / RATE_HZ, limit_s)
-            features = make(samples)
+            features = make(clip)
             features.setflags(write=False)
             self._held.put(key, features, features.nbytes)
         return features

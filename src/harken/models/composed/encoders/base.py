@@ -17,6 +17,7 @@ name         encoder                                        padding
 conformer    Parakeet (FastConformer) on harken's log-mel   masked in attention and convolutions
 parakeet     Parakeet, pretrained, on its own features      masked in attention and convolutions
 resnet       ResNet on harken's log-mel as an image         only clips of one length share a batch
+spatial      the same on log-mel and directions             only clips of one length share a batch
 whisper      Whisper's encoder                              to 30 s, with its own value of silence;
                                                             with `own_length` masked in attention
 ast          AST; patches averaged over frequency           to its fixed length
@@ -42,9 +43,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load
 from harken.errors import ConfigError
 from harken.models.composed.transformers_parts import config_of, open_part, plain_config
-from harken.models.engine.features import Array
+from harken.models.engine.features import Array, check_length
 from harken.models.pretrained import build_model
 
 
@@ -107,6 +110,17 @@ class AudioEncoder(nn.Module):
         from transformers import AutoModel
 
         return cls(open_part(AutoModel, folder), settings)
+
+    def clip_features(self, clip: Clip) -> Array:
+        """The features of a clip: of its samples in mono, unless it hears where sounds are.
+
+        Raises:
+            ModelError: the clip is longer than `limit_s`.
+            AudioError: it cannot be loaded.
+        """
+        samples = load(clip)
+        check_length(len(samples) / RATE_HZ, self.limit_s)
+        return self.features(samples)
 
     def features(self, samples: Array) -> Array:
         """The features of a clip's samples (n,): time first."""

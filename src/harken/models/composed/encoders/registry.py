@@ -25,6 +25,7 @@ ENCODERS: Registry[type[AudioEncoder]] = Registry(
         "cnn14": f"{_HERE}.cnn14:Cnn14Encoder",
         "beats": f"{_HERE}.beats:BeatsEncoder",
         "resnet": f"{_HERE}.resnet:ResNetEncoder",
+        "spatial": f"{_HERE}.spatial:SpatialEncoder",
         "concat": f"{_HERE}.concat:ConcatEncoder",
     },
     shape="harken.models.composed.encoders.base:AudioEncoder",

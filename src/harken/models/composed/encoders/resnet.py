@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ class ResNetEncoder(LogMelEncoder):
 
     name = "resnet"
     about = "a ResNet on harken's own log-mel: learns from few recordings"
-    model_types = ("resnet",)
+    model_types: ClassVar[tuple[str, ...]] = ("resnet",)
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         config: Any = encoder.config
@@ -36,6 +36,10 @@ class ResNetEncoder(LogMelEncoder):
     def frames(self, length: int) -> int:
         """One for every `stride` feature frames, the last one padded."""
         return int(-(-length // self.stride))
+
+    def image(self, rows: Tensor) -> Tensor:
+        """Features (B, T, bands) as an image of one plane (B, 1, T, bands)."""
+        return rows[:, None]
 
     def _width(self) -> int:
         """The frequencies of one time, concatenated."""
@@ -55,7 +59,7 @@ class ResNetEncoder(LogMelEncoder):
         out = torch.zeros(len(batch), max(counts), self.width, device=self.device, dtype=self.dtype)
         for count, here in groups.items():
             rows = self._stack([batch[i] for i in here], count * self.stride, [0.0] * len(here))
-            maps = self.encoder(rows[:, None]).last_hidden_state
+            maps = self.encoder(self.image(rows)).last_hidden_state
             frames = maps.permute(0, 2, 3, 1).flatten(2)
             out = out.index_copy(0, torch.tensor(here, device=self.device), padded_to(frames, out))
         return out, counts

@@ -1,0 +1,102 @@
+"""A ResNet on log-mel and directions: what is heard, and from where, in any layout.
+
+The input is an image of four planes (T, mel bands): harken's log-mel of the energy, and how far to
+the front, to the left and up the energy of each band comes from (`harken.audio.space.bands`). The
+planes of directions are the same for ambisonics and for arrays whose microphones are known, so one
+encoder takes both; it is told the layout by the clip's scene, and for a recording by the setting
+``layout`` or the number of its channels. The idea of log-mel beside intensity is that of networks
+for sound event localisation (Cao et al., "Polyphonic sound event detection and localization using a
+two-stage strategy", DCASE workshop 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from harken.audio.clip import RATE_HZ, Clip, ScenePlan
+from harken.audio.load import load
+from harken.audio.space.bands import directions, layout_of
+from harken.audio.space.layouts import AMBISONIC, CHANNELS
+from harken.errors import ConfigError, ModelError
+from harken.models.composed.encoders.resnet import ResNetEncoder
+from harken.models.composed.log_mel import mel_bank, normalise, power_mel, spectra
+from harken.models.engine.features import Array, check_length
+
+PLANES = 4
+"""Log-mel, front, left, up."""
+
+
+class SpatialEncoder(ResNetEncoder):
+    """The ResNet of harken-tiny with four planes instead of one."""
+
+    name = "spatial"
+    about = "a ResNet on log-mel and the directions of its energy: ambisonics, arrays, two ears"
+    model_types: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[Mapping[str, type]] = {"limit_s": float, "layout": str}
+    augmentable = False
+
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
+        super().__init__(encoder, settings)
+        self.layout = str(self.settings.get("layout") or "")
+        if self.layout and self.layout not in CHANNELS:
+            raise ConfigError(
+                f"layout is {self.layout!r}", hint=f"Use {', '.join(CHANNELS)}, or leave it out."
+            )
+
+    def clip_features(self, clip: Clip) -> Array:
+        """Log-mel and directions (T, 4 · bands) of all channels of a clip.
+
+        Raises:
+            ModelError: another number of channels than the layout of the clip has.
+        """
+        sound = np.atleast_2d(load(clip, mono=False))
+        check_length(sound.shape[1] / RATE_HZ, self.limit_s)
+        plan = _spatial_plan(clip)
+        layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
+        try:
+            return self._planes(sound, layout, plan.mics if plan is not None else ())
+        except ValueError as error:
+            raise ModelError(
+                f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."
+            ) from None
+
+    def features(self, samples: Array) -> Array:
+        """The same of one channel (n,), which comes from nowhere."""
+        return self._planes(samples[None], "mono", ())
+
+    def prepare(self, features: Array) -> Array:
+        """The log-mel normalised; directions as they are."""
+        bins = self.mel.bins
+        return np.concatenate([normalise(features[:, :bins], self.mel), features[:, bins:]], 1)
+
+    def image(self, rows: Tensor) -> Tensor:
+        """(B, T, 4 · bands) as planes (B, 4, T, bands)."""
+        batch, length, _ = rows.shape
+        return rows.view(batch, length, PLANES, self.mel.bins).transpose(1, 2)
+
+    def _planes(self, sound: Array, layout: str, mics: tuple[Any, ...]) -> Array:
+        parts = spectra(sound, self.mel)
+        # The energy that is normalised: of the channel that hears all directions, or of all.
+        heard = parts[:1] if layout in AMBISONIC else parts
+        bank = mel_bank(self.mel)
+        hz = np.linspace(0.0, self.mel.rate_hz / 2, parts.shape[2])
+        told = directions(parts, hz, bank, layout, mics)
+        return np.concatenate(
+            [power_mel(np.square(np.abs(heard)).mean(0), self.mel), told.reshape(len(told), -1)], 1
+        )
+
+
+def _spatial_plan(clip: Clip) -> ScenePlan | None:
+    """The scene that says what the channels of a clip are; None where it is a recording's own.
+
+    A scene in mono keeps the channels of what it is made from: a clip cut out of a scene, say.
+    """
+    plan = clip.plan
+    if plan is None or plan.layout != "mono":
+        return plan
+    inner = (_spatial_plan(part.clip) for part in plan.parts)
+    return next((one for one in inner if one is not None), None)
