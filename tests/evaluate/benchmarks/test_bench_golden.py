@@ -33,7 +33,7 @@ CLOSED = [
     for name in NAMES
     if name
     not in ("air-bench-chat", "longaudiobench", "hallucination-generative", "grounding",
-            "jailbreak", "captioning", "retrieval", "asr")
+            "jailbreak", "captioning", "retrieval", "asr", "meetings")
 ]  # fmt: skip
 TEXTS = [name for name in NAMES if name not in ("retrieval", "hallucination-generative")]
 

@@ -83,6 +83,7 @@ MENDED: Mapping[str, Mapping[str, Any]] = {
     "captioning": {"references": []},
     "retrieval": {"clips": "a.wav"},
     "asr": {"text": "…"},
+    "meetings": {"turns": []},
     "mae": {"set": "cooking"},
     "mmau-pro": {"category": None},
 }

@@ -41,7 +41,13 @@ JUDGES = {
 }  # fmt: skip
 """What the judge always says; where it is asked, a perfect model gets the best score."""
 
-BEST = {"hallucination-generative": 0.0, "asr": 0.0, "jailbreak": 0.0, "air-bench-chat": 10.0}
+BEST = {
+    "hallucination-generative": 0.0,
+    "asr": 0.0,
+    "meetings": 0.0,
+    "jailbreak": 0.0,
+    "air-bench-chat": 10.0,
+}
 """The official number of a perfect model where it is not 1; lower is better, or points."""
 
 
@@ -204,7 +210,7 @@ def test_a_random_models_submission_scores_what_its_choices_are_worth(
 EMPTY: dict[str, float | str | None] = {
     "mmau": 0.0, "mmar": 0.0, "dcase2025": 0.0, "dcase2026": 0.0, "compa": 0.0, "rgi": 0.0,
     "deafness": 0.0, "mae": 0.0, "spatial": 0.0, "own": 0.0, "retrieval": 0.0, "captioning": 0.0,
-    "grounding": 0.0, "longaudiobench": 0.0, "jailbreak": 0.0, "asr": 1.0,
+    "grounding": 0.0, "longaudiobench": 0.0, "jailbreak": 0.0, "asr": 1.0, "meetings": 1.0,
     "hallucination-generative": -1.0,  # the script averages -1 in
     "mmsu": "is empty and there is no letter before it to reuse",
     "air-bench": "could be read",

@@ -34,6 +34,7 @@ BENCHMARKS: Registry[type[Benchmark]] = Registry(
         "captioning": f"{_HERE}.captioning:Captioning",
         "retrieval": f"{_HERE}.retrieval:Retrieval",
         "asr": f"{_HERE}.asr:AsrBenchmark",
+        "meetings": f"{_HERE}.meetings:Meetings",
         "own": f"{_HERE}.own:Own",
     },
     shape="harken.evaluate.benchmarks.base:Benchmark",
