@@ -21,7 +21,7 @@ from harken.synth.make import FAMILIES, draw, redraw
 
 N = 96
 STAGED = [name for name in FAMILIES if FAMILIES.is_built_in(name) and FAMILIES.get(name).staged]
-CLOSED_STAGED = [name for name in STAGED if name != "prefer"]
+CLOSED_STAGED = [name for name in STAGED if name not in ("prefer", "meeting")]
 
 
 @cache

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from harken.evaluate.figures import Sheet, mean
 from harken.evaluate.parts import by_clips, fragments, per_clip
 from harken.evaluate.rotations import Agreement, agreements, positions, self_consistency
-from harken.evaluate.transcripts import word_errors
+from harken.evaluate.transcripts import MEETING, word_errors
 from harken.stats import measures as stats
 from harken.stats.bootstrap import DRAWS, Resampling
 from harken.stats.paired import ALL, holm
@@ -97,6 +97,8 @@ def tabulate(records: Sequence[Record], seed: int = 0, draws: int = DRAWS) -> Js
     unit = {name: place for place, name in enumerate(own.items)}
     if written := word_errors(records, unit, sheet.resampling):
         found["transcripts"] = written
+    if written := word_errors(records, unit, sheet.resampling, MEETING):
+        found["meetings"] = written
     sheet.resampling.run()
     for other, whole in overall["gains"].items():
         for p in ("p", "p_items", "p_bootstrap"):

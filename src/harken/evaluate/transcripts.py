@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 
 from harken.ask.parse import answer_text
+from harken.ask.speaker_turns import cp_errors, turns_in
 from harken.ask.word_errors import edits, normalise
 from harken.stats.bootstrap import Resampling
 
-TASK = "transcribe"
-"""Task whose replies are transcripts."""
+TASK, MEETING = "transcribe", "meeting"
+"""Tasks whose replies are transcripts: of one voice, and of several with their turns."""
 
 
 def word_errors(
-    records: Sequence[Mapping[str, Any]], unit: Mapping[str, int], resampling: Resampling
+    records: Sequence[Mapping[str, Any]],
+    unit: Mapping[str, int],
+    resampling: Resampling,
+    task: str = TASK,
 ) -> dict[str, dict[str, Any]]:
     """Condition -> ``wer`` and its interval, kinds of errors, words, items and failed requests.
 
@@ -30,21 +34,24 @@ def word_errors(
         records: of an evaluation; those of other tasks are passed over.
         unit: item id -> its number in the resampling.
         resampling: whose `run` writes ``low`` and ``high``: recordings are resampled.
+        task: `TASK`, or `MEETING`, whose ``wer`` is cpWER, and whose errors are of one kind only.
     """
     found: dict[str, dict[str, Any]] = {}
     asked: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        if record["task"] == TASK and not record["choices"] and normalise(record["answer"]):
+        if record["task"] == task and not record["choices"] and normalise(record["answer"]):
             asked.setdefault(record["condition"], []).append(record)
     for condition, own in asked.items():
         answered = [record for record in own if record["outcome"] != "failed"]
-        counts = [_counts(record) for record in answered]
+        counts = [(_turns if task == MEETING else _counts)(record) for record in answered]
         words = np.array([size for size, _ in counts], dtype=np.int64)
         wrong = np.array([sum(kinds) for _, kinds in counts], dtype=np.float64)
-        kinds = np.array([kinds for _, kinds in counts], dtype=np.int64).reshape(-1, 3).sum(0)
+        kinds = np.array([kinds for _, kinds in counts], dtype=np.int64)
+        named = ("errors",) if task == MEETING else ("substitutions", "deletions", "insertions")
+        summed = kinds.reshape(-1, len(named)).sum(0).tolist()
         cell: dict[str, Any] = {
             "wer": float(wrong.sum() / words.sum()) if len(words) else None,
-            **dict(zip(("substitutions", "deletions", "insertions"), kinds.tolist(), strict=True)),
+            **dict(zip(named, summed, strict=True)),
             "words": int(words.sum()),
             "items": len(answered),
             "failed": len(own) - len(answered),
@@ -61,3 +68,10 @@ def _counts(record: Mapping[str, Any]) -> tuple[int, tuple[int, int, int]]:
     """Words of the reference; substitutions, deletions and insertions of the reply."""
     gold = normalise(record["answer"]).split()
     return len(gold), edits(gold, normalise(answer_text(record["reply"] or "")).split())
+
+
+def _turns(record: Mapping[str, Any]) -> tuple[int, tuple[int]]:
+    """Words of the reference; word errors with the best matching of speakers."""
+    gold, said = turns_in(record["answer"]), turns_in(answer_text(record["reply"] or ""))
+    wrong, size = cp_errors(gold, said)
+    return size, (wrong,)

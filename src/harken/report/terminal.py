@@ -88,18 +88,19 @@ def _over(found: Json) -> str:
 
 
 def _transcripts(found: Json) -> str:
-    """Word error rates of the questions that ask for a transcript."""
-    own = found.get("transcripts") or {}
+    """Word error rates of the questions that ask for a transcript, of one voice or of several."""
+    told = (("transcripts", "Word error rate"), ("meetings", "cpWER"))
+    lines = [_errors(found.get(key) or {}, f"{name} of {key}") for key, name in told]
+    return "\n".join(line for line in lines if line)
+
+
+def _errors(own: Json, name: str) -> str:
     cells = [
-        f"{name} {words.percent(cell['wer'])} ({words.interval(cell['low'], cell['high'])})"
-        for name, cell in own.items()
+        f"{condition} {words.percent(cell['wer'])} ({words.interval(cell['low'], cell['high'])})"
+        for condition, cell in own.items()
     ]
     sizes = {f"{words.count(c['items'])}, {c['words']:,} words" for c in own.values()}
-    return (
-        f"Word error rate of transcripts: {', '.join(cells)}; {'; '.join(sorted(sizes))}."
-        if own
-        else ""
-    )
+    return f"{name}: {', '.join(cells)}; {'; '.join(sorted(sizes))}." if own else ""
 
 
 def _others(found: Json) -> str:

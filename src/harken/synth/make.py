@@ -53,6 +53,7 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "nearer": "harken.synth.families.nearer:FAMILY",
         "moves": "harken.synth.families.moves:FAMILY",
         "speakers": "harken.synth.families.speakers:FAMILY",
+        "meeting": "harken.synth.families.meeting:FAMILY",
         "absent": "harken.synth.families.absent:FAMILY",
         "unanswerable": "harken.synth.families.unanswerable:FAMILY",
         "twins": "harken.synth.families.twins:FAMILY",
