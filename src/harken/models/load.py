@@ -42,6 +42,11 @@ _KINDS = (
         later("harken.models.listeners.cascade:build"),
     ),
     ModelKind(
+        "windows",
+        "any model about long clips, window by window, as windows:MODEL",
+        later("harken.models.windowed:build"),
+    ),
+    ModelKind(
         "asr",
         "a speech recogniser of transformers, by folder or hub id",
         later("harken.models.listeners.asr:build"),
