@@ -158,3 +158,20 @@ def test_projectors_of_several_layers_do_not_look_behind_a_clip(spec: str) -> No
         assert together[row].shape == (SEVERAL[spec](count), OUT + projector.extra)
         alone = tokens(projector, frames[row : row + 1, :count], [count])[0]
         torch.testing.assert_close(alone, together[row], atol=1e-5, rtol=0)
+
+
+def test_times_start_at_zero_and_move_the_tokens_of_their_place_only() -> None:
+    """By hand: with row k at k, token k has k more in every column, and all from the last on."""
+    plain, timed = made("mlp?pool=2"), made("mlp?pool=2&times=3")
+    frames, counts = torch.randn(2, 10, WIDTH), [10, 3]
+    for a, b in zip(tokens(plain, frames, counts), tokens(timed, frames, counts), strict=True):
+        assert torch.equal(a, b)
+    assert timed.times is not None
+    with torch.no_grad():
+        timed.times.weight.copy_(torch.arange(3.0)[:, None].expand(3, OUT))
+    more = [b - a for a, b in zip(
+        tokens(plain, frames, counts), tokens(timed, frames, counts), strict=True)]  # fmt: skip
+    assert torch.allclose(
+        more[0], torch.tensor([0.0, 1, 2, 2, 2])[:, None].expand(5, OUT), atol=1e-6
+    )
+    assert torch.allclose(more[1], torch.tensor([0.0, 1])[:, None].expand(2, OUT), atol=1e-6)

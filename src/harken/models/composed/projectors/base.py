@@ -27,6 +27,9 @@ class Projector(nn.Module):
         number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the LM's embedding of k is added
             to the tokens of clip k.
         clip_numbers: a learned embedding of the clip's number, added likewise.
+        times: with the setting ``times=N``, an embedding of a token's place in its clip, added to
+            it: its absolute time, since all tokens are equally long; tokens from the Nth on share
+            the last. It starts at zero, as that of TimeAudio (arXiv 2511.11039).
         mix: of the encoder's layers, where it gives several (`add_mix`).
         norm_in, norm_out: with the setting ``norm``, RMS norms before and after the projector. The
             frames of encoders differ in scale by orders of magnitude, and without `norm_out` the
@@ -39,7 +42,9 @@ class Projector(nn.Module):
 
     name: ClassVar[str] = ""
     about: ClassVar[str] = ""
-    options: ClassVar[Mapping[str, type]] = {"pool": int, "norm": bool, "clip_numbers": int}
+    options: ClassVar[Mapping[str, type]] = {
+        "pool": int, "norm": bool, "clip_numbers": int, "times": int,
+    }  # fmt: skip
     takes_layers: ClassVar[bool] = False
     extra: int = 0
 
@@ -51,6 +56,9 @@ class Projector(nn.Module):
         count = int(settings.get("clip_numbers") or 0)
         # For LMs too small to infer from the prompt which clip a token belongs to.
         self.clip_numbers = nn.Embedding(count + 1, out) if count and not self.number_ids else None
+        places = int(settings.get("times") or 0)
+        zeros = torch.zeros(places, out)  # draws nothing: other weights are as without it
+        self.times = nn.Embedding.from_pretrained(zeros, freeze=False) if places else None
         self.mix: LayerMix | None = None
         self.norm_in: nn.Module | None = None
         self.norm_out: nn.RMSNorm | None = None
@@ -97,7 +105,12 @@ class Projector(nn.Module):
         if self.norm_in is not None:
             frames = self.norm_in(frames)
         tokens: Tensor = self(frames, counts)
-        return tokens if self.norm_out is None else self.norm_out(tokens)
+        tokens = tokens if self.norm_out is None else self.norm_out(tokens)
+        if self.times is None:
+            return tokens
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        own = self.times(place.clamp(max=self.times.num_embeddings - 1))
+        return torch.cat([tokens[..., : self._out] + own, tokens[..., self._out :]], -1)
 
     def stacked(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""
