@@ -57,8 +57,8 @@ class Projector(nn.Module):
         # For LMs too small to infer from the prompt which clip a token belongs to.
         self.clip_numbers = nn.Embedding(count + 1, out) if count and not self.number_ids else None
         places = int(settings.get("times") or 0)
-        zeros = torch.zeros(places, out)  # draws nothing: other weights are as without it
-        self.times = nn.Embedding.from_pretrained(zeros, freeze=False) if places else None
+        # Given its weight, it draws nothing: other weights are as without it.
+        self.times = nn.Embedding(places, out, _weight=torch.zeros(places, out)) if places else None
         self.mix: LayerMix | None = None
         self.norm_in: nn.Module | None = None
         self.norm_out: nn.RMSNorm | None = None
