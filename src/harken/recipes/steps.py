@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,18 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     of the stages.
     """
     neutral = {stage.name: stage.settings(seed=seed) for stage in STAGES.members()}
-    return {**neutral, **tiny_curriculum.tiny_plan(seed=seed)} if preset_of(model) else neutral
+    if not (preset := preset_of(model)):
+        return neutral
+    plan = {**neutral, **tiny_curriculum.tiny_plan(seed=seed)}
+    if PRESETS[preset].audio_encoder == "spatial":  # its planes are no log-mel to augment
+        plan = {name: _plain(own) for name, own in plan.items()}
+    return plan
+
+
+def _plain(settings: LoopSettings) -> LoopSettings:
+    """Settings without augmentation."""
+    given: Any = settings
+    return replace(given, augment=False) if getattr(given, "augment", False) else settings
 
 
 def adapted(model: str, lora: Sequence[str] = (), copy_bases: bool = False) -> str:
