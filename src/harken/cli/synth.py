@@ -18,7 +18,9 @@ RECORDINGS = (
 )
 SCENES = (
     *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),
-    *("direction", "nearer", "moves", "speakers", "absent", "unanswerable", "twins", "prefer"),
+    *("direction", "nearer", "moves", "speakers", "meeting", "absent", "present-absent"),
+    *("unanswerable", "over-refusal", "conflict", "changed", "difference", "compose", "twins"),
+    "prefer",
 )
 """The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
 

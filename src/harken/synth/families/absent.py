@@ -2,14 +2,18 @@
 
 POPE (Li et al., "Evaluating object hallucination in large vision-language models", 2023) asks for
 absent objects in three ways, which take turns here: ``random`` (any name), ``popular`` (a name of
-the third with the most recordings) and ``adversarial`` (the events are those most similar to X). X
-and way are balanced, and yes and no are equally likely, whatever they are, so that no name is
-absent more often than present; the other events are drawn alike for both answers.
+the third with the most recordings) and ``adversarial``: the events are those that are heard
+together with X most often in the recordings of the corpus (Kuan et al., arXiv 2406.08402), and
+where those do not suffice the most similar ones. X and way are balanced, and yes and no are equally
+likely, whatever they are, so that no name is absent more often than present; the other events are
+drawn alike for both answers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from harken.corpora.base import Recording
@@ -49,8 +53,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     query = names[draw.design.aside(len(names))]
     present = draw.design.toss(2) == 0
     if way == "adversarial":
-        near = topic.near_set(draw.rng, query, EVENTS + 1)
-        others = near[1:] if near else []
+        others = _adversaries(pool, topic, draw, query)
     else:
         free = [name for name in topic.names if not topic.clash(name, query)]
         others = draw.some(free, EVENTS)
@@ -68,6 +71,29 @@ def popular(topic: Topic) -> tuple[str, ...]:
     """The third of the names with the most source recordings, two at least, by name if equal."""
     ranked = sorted(anchors(topic, EVENTS + 1), key=lambda name: (-topic.sources(name), name))
     return tuple(ranked[: max(2, len(ranked) // 3)])
+
+
+def _adversaries(pool: RecordingPool, topic: Topic, draw: Draw, query: str) -> list[str]:
+    """`EVENTS` names that suggest `query`, preferably heard together with it; in random order."""
+    near = topic.near_set(draw.rng, query, EVENTS + 1) or [query]
+    along = companions(pool, query) if topic.kind == "sound" else ()
+    found: list[str] = []
+    for name in (*along, *near[1:]):
+        if name in topic.members and not any(topic.clash(name, own) for own in (query, *found)):
+            found.append(name)
+    return draw.some(found[:EVENTS], EVENTS)
+
+
+@lru_cache(maxsize=4096)
+def companions(pool: RecordingPool, name: str) -> tuple[str, ...]:
+    """The sounds that are heard together with a sound, those of the most recordings first."""
+    together = Counter(
+        label
+        for recording in pool.sounds.members.get(name, ())
+        for label in recording.labels
+        if label != name
+    )
+    return tuple(sorted(together, key=lambda label: (-together[label], label)))
 
 
 def build(

@@ -12,9 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from harken.corpora.base import Recording
-from harken.hashing import canonical, digest
-from harken.synth.design import BlockDesign
 from harken.synth.families import at_time, before_after, count_events, direction, when
+from harken.synth.paired import one_of_pair
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 
@@ -26,9 +25,6 @@ INNER = {
     "direction": direction,
 }
 
-TRIES = 32
-"""Draws of a pair before it counts as one that cannot be made."""
-
 
 def lacks(pool: RecordingPool) -> str:
     """What the least demanding of the questions lacks."""
@@ -37,30 +33,24 @@ def lacks(pool: RecordingPool) -> str:
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     """The pair (from its number), then the scene of one of its items."""
-    *key, index = draw.key
-    pair = index // 2
-    shared = draw.group(2)
     kinds = _kinds(pool)
-    for _ in range(TRIES):
-        both = replace(shared, design=BlockDesign(tuple(key), pair))
-        kind = kinds[both.design.turn(len(kinds))]
-        template = int(both.rng.integers(INNER[kind].FAMILY.templates))
-        asked = INNER[kind].ask(pool, both)
+
+    def both(shared: Draw) -> tuple[Picks, Picks] | None:
+        kind = kinds[shared.design.turn(len(kinds))]
+        template = int(shared.rng.integers(INNER[kind].FAMILY.templates))
+        asked = INNER[kind].ask(pool, shared)
         if asked is None:
-            continue
-        other = both.one([one for one in asked["choices"] if one != asked["answer"]])
+            return None
+        other = shared.one([one for one in asked["choices"] if one != asked["answer"]])
         found = [
-            INNER[kind].perform(pool, both, {**asked, "answer": answer})
+            INNER[kind].perform(
+                pool, shared, {"asked": kind, "template": template, **asked, "answer": answer}
+            )
             for answer in (asked["answer"], other)
         ]
-        own = found[index % 2]
-        if own is None or None in found:
-            continue
-        link = digest(canonical([*key, pair]))
-        return Picks(
-            own.recordings, {"asked": kind, "template": template, "twins": link, **own.values}
-        )
-    return None
+        return None if None in found else (found[0], found[1])
+
+    return one_of_pair(draw, both)
 
 
 def build(
