@@ -18,6 +18,7 @@ LABELS = [
     *("chainsaw", "hand saw", "siren", "church bells", "piano", "acoustic guitar", "flute"),
 ]
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+EMOTIONS = ("angry", "happy", "neutral")
 SPEAKERS = ["anna", "bert", "carl", "dora"]
 SENTENCES = (
     "the {a} garden lies behind the {b} house",
@@ -54,7 +55,16 @@ def voice(text: str, speaker: str, no: int, split: str = "train") -> Recording:
     clip = Clip("file", f"/a/{name}.wav", duration_s=0.5 + 0.1 * (no % 4), sha256=sha(name))
     labels = (text,) if " " not in text else ()
     return Recording(
-        clip, name, "speech", labels, text, f"{split}:{speaker}", split, licence="CC BY 4.0"
+        clip,
+        name,
+        "speech",
+        labels,
+        text,
+        f"{split}:{speaker}",
+        split,
+        licence="CC BY 4.0",
+        sex="MF"[speaker in ("anna", "dora")],
+        traits=(("emotion", EMOTIONS[no % 3]),),
     )
 
 

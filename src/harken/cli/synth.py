@@ -14,7 +14,8 @@ from harken.report.text import table
 
 RECORDINGS = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
-    *("caption", "first", "count", "order", "leaky", "transcribe", "name", "describe", "talk"),
+    *("caption", "first", "count", "order", "leaky", "transcribe", "name", "describe"),
+    *("story", "next-turn", "permuted", "voice-trait", "same-trait", "talk"),
 )
 SCENES = (
     *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),

@@ -27,6 +27,9 @@ from harken.errors import AudioError
 
 Kind = Literal["sound", "speech", "music"]
 
+TRAITS = ("accent", "age", "emotion", "intent")
+"""What a corpus may say of how, and by whom, something is said, besides the speaker's sex."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -58,6 +61,7 @@ class Entry:
     length_s: float | None = None
     stated_s: float | None = None
     captions: tuple[str, ...] = ()
+    traits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Recording:
         sex: of the speaker, ``"F"`` or ``"M"``, if the corpus gives it.
         rate_hz, channels: as found in the file.
         captions: sentences that describe it, if the corpus has them.
+        traits: (one of `TRAITS`, its value in lower case) of speech, by name, if the corpus gives
+            them.
         sound: identity of the samples, whatever the bytes (`HeardSamples.sound` in
             `harken.audio.heard`); ``""`` if not known.
     """
@@ -97,6 +103,7 @@ class Recording:
     channels: int = 0
     sound: str = ""
     captions: tuple[str, ...] = ()
+    traits: tuple[tuple[str, str], ...] = ()
 
     @property
     def heard(self) -> tuple[str, float, float | None]:

@@ -21,6 +21,10 @@ _OTHER = {
     "sha256": "sha_256",
     "duration": "duration_s duration_seconds length_s",
     "kind": "audio_kind",
+    "accent": "accents dialect",
+    "age": "age_group speaker_age",
+    "emotion": "emotion_label",
+    "intent": "intent_label",
 }
 OTHER_NAMES = {other: name for name, others in _OTHER.items() for other in others.split()}
 """Other names of columns -> the name they are read as."""

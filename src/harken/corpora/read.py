@@ -31,6 +31,8 @@ LAYOUTS: Registry[Layout] = Registry(
         "audioset-strong": "harken.corpora.layouts.audioset_strong:LAYOUT",
         "wavcaps": "harken.corpora.layouts.wavcaps:LAYOUT",
         "common-voice": "harken.corpora.layouts.common_voice:LAYOUT",
+        "crema-d": "harken.corpora.layouts.crema_d:LAYOUT",
+        "ravdess": "harken.corpora.layouts.ravdess:LAYOUT",
         "gigaspeech": "harken.corpora.layouts.gigaspeech:LAYOUT",
         "manifest": "harken.corpora.layouts.manifest:LAYOUT",
         "esc": "harken.corpora.layouts.esc:LAYOUT",
@@ -170,9 +172,11 @@ def recording(
     _require_events(entry, facts.duration_s, samples)
     labels = tuple(dict.fromkeys(filter(None, map(label_text, entry.labels))))
     captions = tuple(dict.fromkeys(filter(None, map(tidy, entry.captions))))
+    traits = [(name, label_text(value)) for name, value in entry.traits]
     texts = [
         *labels,
         *captions,
+        *(value for _, value in traits),
         entry.transcript or "",
         entry.speaker or "",
         entry.id,
@@ -197,6 +201,7 @@ def recording(
         channels=facts.channels,
         sound=samples.sound,
         captions=captions,
+        traits=tuple(sorted((name, value) for name, value in traits if value)),
     )
 
 

@@ -285,6 +285,25 @@ class RecordingPool:
             if len({recording.id for recording in own[speaker]}) >= 2
         }
 
+    @cached_property
+    def traits(self) -> dict[str, dict[str, tuple[Recording, ...]]]:
+        """Trait of speech (`TRAITS`, and ``sex``) -> value -> recordings.
+
+        Traits of which there is only one value are left out.
+        """
+        own: dict[str, dict[str, list[Recording]]] = {}
+        for recording in self.recordings:
+            if recording.kind != "speech":
+                continue
+            known = [*recording.traits, *([("sex", recording.sex)] if recording.sex else [])]
+            for name, value in known:
+                own.setdefault(name, {}).setdefault(value, []).append(recording)
+        return {
+            name: {value: tuple(own[name][value]) for value in sorted(own[name])}
+            for name in sorted(own)
+            if len(own[name]) >= 2
+        }
+
 
 def _order(recording: Recording) -> tuple[object, ...]:
     return (*ref(recording), recording.clip.path)
@@ -314,4 +333,5 @@ def fingerprint(recordings: Collection[Recording]) -> str:
     ]
     known += [[ref(r), r.licence, r.onsets] for r in recordings]
     known += [[ref(r), r.captions] for r in recordings if r.captions]
+    known += [[ref(r), r.sex, r.traits] for r in recordings if r.sex or r.traits]
     return digest(canonical(sorted(known, key=canonical)))

@@ -145,16 +145,17 @@ def test_wavcaps(tmp_path: Path) -> None:
 
 def test_common_voice(tmp_path: Path) -> None:
     put(tmp_path, *(f"clips/cv_{n}.mp3" for n in range(4)))
-    heading = "client_id\tpath\tsentence_id\tsentence\tup_votes\tage\tgender\tlocale\n"
+    heading = "client_id\tpath\tsentence_id\tsentence\tup_votes\tage\tgender\taccents\tlocale\n"
     lines = [
-        f"{'ab' * 40}\tcv_0.mp3\ts\tHello \u201cthere\u201d.\t2\t\tmale_masculine\ten\n",
-        f"{'cd' * 40}\tcv_1.mp3\ts\tIt\u2019s 5 o\u2019clock.\t2\t\tfemale_feminine\ten\n",
-        f"{'ef' * 40}\tcv_2\ts\tOlder releases have no suffix.\t2\t\t\ten\n",
+        f"{'ab' * 40}\tcv_0.mp3\ts\tHello \u201cthere\u201d.\t2\ttwenties\tmale_masculine\t"
+        "Scottish English\ten\n",
+        f"{'cd' * 40}\tcv_1.mp3\ts\tIt\u2019s 5 o\u2019clock.\t2\t\tfemale_feminine\t\ten\n",
+        f"{'ef' * 40}\tcv_2\ts\tOlder releases have no suffix.\t2\t\t\t\ten\n",
     ]
     (tmp_path / "validated.tsv").write_text(heading + "".join(lines))
     (tmp_path / "train.tsv").write_text(heading + lines[0])
     (tmp_path / "test.tsv").write_text(heading + lines[1])
-    (tmp_path / "invalidated.tsv").write_text(heading + "x\tcv_3.mp3\ts\tWrong.\t0\t\t\ten\n")
+    (tmp_path / "invalidated.tsv").write_text(heading + "x\tcv_3.mp3\ts\tWrong.\t0\t\t\t\ten\n")
     _, found = read_as(tmp_path, "common-voice")
     told = [(r.transcript, r.split, r.sex, r.speaker and r.speaker[-16:]) for r in found.values()]
     assert told == [
@@ -163,6 +164,51 @@ def test_common_voice(tmp_path: Path) -> None:
         ("Older releases have no suffix.", "", "", "ef" * 8),
         (None, "", "", None),
     ]
+    assert [r.traits for r in found.values()] == [
+        (("accent", "scottish english"), ("age", "twenties")), (), (), ()
+    ]  # fmt: skip
+
+
+def test_crema_d(tmp_path: Path) -> None:
+    names = ("1001_DFA_ANG_XX", "1002_IEO_SAD_HI", "1002_IEO_HAP_LO", "1003_TSI_NEU_XX")
+    put(tmp_path, *(f"AudioWAV/{name}.wav" for name in names))
+    (tmp_path / "VideoDemographics.csv").write_text(
+        "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,x,x\n1002,21,Female,x,x\n"
+    )
+    _, found = read_as(tmp_path, "crema-d")
+    told = [(r.speaker, r.sex, r.transcript, r.traits) for r in found.values()]
+    assert told == [
+        ("crema-d:1001", "M", "Don't forget a jacket.", (("age", "fifties"), ("emotion", "angry"))),
+        ("crema-d:1002", "F", "It's eleven o'clock.", (("age", "twenties"), ("emotion", "happy"))),
+        ("crema-d:1002", "F", "It's eleven o'clock.", (("age", "twenties"), ("emotion", "sad"))),
+        ("crema-d:1003", "", "The surface is slick.", (("emotion", "neutral"),)),
+    ]
+
+
+def test_ravdess(tmp_path: Path) -> None:
+    put(tmp_path, "Actor_12/03-01-06-01-02-01-12.wav", "Actor_01/03-02-03-01-01-01-01.wav")
+    _, found = read_as(tmp_path, "ravdess")
+    told = [(r.speaker, r.sex, r.transcript, r.traits) for r in found.values()]
+    assert told == [
+        ("ravdess:01", "M", None, (("emotion", "happy"),)),
+        ("ravdess:12", "F", "Dogs are sitting by the door.", (("emotion", "fearful"),)),
+    ]
+
+
+def test_traits_of_a_manifest(tmp_path: Path) -> None:
+    put(tmp_path, "a.wav", "b.wav")
+    rows = [
+        {"path": "a.wav", "transcript": "lights on", "speaker": "x", "gender": "female",
+         "age_group": "Thirties", "emotion": "Happy", "intent": "switch on", "dialect": "Texan"},
+        {"path": "b.wav", "transcript": "lights off", "intent": "switch off"},
+    ]  # fmt: skip
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus, found = read_as(tmp_path, "manifest")
+    assert not [note for note in corpus.notes if "not read" in note]
+    assert found["a.wav"].traits == (
+        ("accent", "texan"), ("age", "thirties"), ("emotion", "happy"), ("intent", "switch on")
+    )  # fmt: skip
+    assert found["b.wav"].traits == (("intent", "switch off"),) and found["a.wav"].sex == "F"
 
 
 def test_gigaspeech(tmp_path: Path) -> None:

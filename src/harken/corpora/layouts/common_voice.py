@@ -1,6 +1,7 @@
 """Common Voice: read sentences of many speakers, CC0 (Ardila et al. 2020, arXiv 1912.06670).
 
-``clips/`` (MP3) and tables with ``client_id``, ``path``, ``sentence``, ``gender``:
+``clips/`` (MP3) and tables with ``client_id``, ``path``, ``sentence``, ``gender``, ``age``,
+``accents`` (in older releases ``accent``):
 ``train.tsv``, ``dev.tsv``, ``test.tsv`` (which share no speaker), and ``validated.tsv``, whose
 other clips are in no split. Clips that only ``invalidated.tsv`` or ``other.tsv`` name have no
 transcript here: nobody has confirmed that the sentence is what is said.
@@ -17,6 +18,7 @@ from harken.errors import DataError
 
 _COLUMNS = ("client_id", "path", "sentence", "gender", "locale")
 _TABLES = {"validated.tsv": "", "train.tsv": "train", "dev.tsv": "dev", "test.tsv": "test"}
+_TRAITS = (("accents", "accent"), ("accent", "accent"), ("age", "age"))
 _SEXES = {"male": "M", "female": "F"}
 
 
@@ -68,6 +70,7 @@ def _entry(path: str, row: dict[str, str], split: str) -> Entry:
         split=split,
         licence="CC0",
         sex=_SEXES.get(sex, ""),
+        traits=tuple((name, row.get(column) or "") for column, name in _TRAITS if row.get(column)),
     )
 
 

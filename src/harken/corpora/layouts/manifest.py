@@ -8,6 +8,7 @@ has the other names that are understood)::
     path        id (source recording)     kind (sound, speech, music)
     label / labels (a list, or separated by ";")   transcript
     speaker     sex    split    fold   licence     sha256
+    accent      age    emotion  intent
     onset, offset           span of the line's labels in seconds
     onsets                  [[label, onset, offset], …]  (JSON only)
     duration                length in seconds; compared with the file
@@ -30,7 +31,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harken.audio.container import AUDIO_SUFFIXES
-from harken.corpora.base import Entry, Kind, Layout, Reject, audio_paths, printable
+from harken.corpora.base import TRAITS, Entry, Kind, Layout, Reject, audio_paths, printable
 from harken.corpora.columns import HEADINGS, OTHER_NAMES, has_key, known_columns
 from harken.corpora.fields import label_text, split_name
 from harken.corpora.tables import heading_name, read_heading, read_json_rows, read_rows, read_text
@@ -39,7 +40,7 @@ from harken.listed import listed
 
 NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv", "json"))
 KINDS = ("sound", "speech", "music")
-TEXTS = ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256")
+TEXTS = ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256", *TRAITS)
 
 
 class _BadRow(Exception):
@@ -225,6 +226,7 @@ def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
         start_s=start_s,
         length_s=length_s,
         stated_s=stated_s,
+        traits=tuple((name, texts[name]) for name in TRAITS if texts.get(name)),
     )
 
 
@@ -294,7 +296,7 @@ def read_onsets(
     return tuple(found)
 
 
-_JOINED = ("id", "speaker", "split", "fold", "transcript", "licence", "sha256")
+_JOINED = ("id", "speaker", "split", "fold", "transcript", "licence", "sha256", "traits")
 
 
 def join(one: Entry, other: Entry) -> Entry:
@@ -302,7 +304,7 @@ def join(one: Entry, other: Entry) -> Entry:
     kept = {}
     for name in _JOINED:
         first, second = getattr(one, name), getattr(other, name)
-        said = [value for value in (first, second) if value not in (None, "")]
+        said = [value for value in (first, second) if value not in (None, "", ())]
         if len(set(said)) > 1:
             raise _BadRow(f"{name} is {second!r}, an earlier line has {first!r} for this file")
         kept[name] = said[0] if said else first
