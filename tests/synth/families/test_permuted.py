@@ -8,7 +8,11 @@ from functools import cache
 import pytest
 from labelled_sounds import world
 
+from harken.ask.prompt import make_prompt
 from harken.item import Item
+from harken.models.base import style_of
+from harken.models.text_only.linear import Linear
+from harken.stats.measures import wilson
 from harken.synth.families.permuted import kinds
 from harken.synth.make import draw
 from harken.synth.pool import RecordingPool
@@ -72,6 +76,19 @@ def test_few_recordings_allow_few_clips() -> None:
     found = {(one.form, one.kind): max(one.sizes) for one in kinds(few)}
     cats = sum(r.labels == ("cat",) for r in few.recordings)
     assert found["which", "sound"] == found["odd", "sound"] == min(8, cats + 1)
+
+
+@pytest.mark.parametrize("family", ["permuted", "voice-trait", "same-trait"])
+def test_a_text_only_linear_model_is_at_chance(family: str) -> None:
+    learn, ask = (tuple(draw(POOL, "train", family, 400, seed)) for seed in (1, 2))
+    model = Linear(learn, size=1 << 12)
+    prompts = [make_prompt(item, style_of(model)) for item in ask]
+    score = 0.0
+    for item, logs in zip(ask, model.choice_logprobs(prompts), strict=True):
+        top = [place for place, value in enumerate(logs or ()) if value == max(logs or ())]
+        score += float(item.gold in top) / max(1, len(top))
+    low, high = wilson(score, len(ask), z=3.29)
+    assert low <= sum(1 / len(item.choices) for item in ask) / len(ask) <= high
 
 
 @pytest.mark.parametrize("family", ["permuted", "voice-trait", "same-trait"])

@@ -1,8 +1,9 @@
 """voice-trait: one clip of speech; what is the speaker's sex, age or accent, or their emotion?
 
 Paralinguistic questions, where the corpus has labels: sex, age, accent, emotion, and the intent of
-what is said. Traits take turns; two to four values are offered, all equally likely as options and
-each right equally often, so what is rare in the corpus is not rarer as an answer.
+what is said. Traits take turns, and so do their values as answers: what is rare in the corpus is
+not rarer as an answer, and where it has no more recordings there are no more questions. The other
+options, up to three, are drawn freely, and the place of the answer is balanced.
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ def lacks(pool: RecordingPool) -> str:
 
 
 def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
-    """Trait (balanced), options, the right one, a recording of it."""
+    """Trait, its value and the place of the answer (balanced), other options, a recording."""
     traits = tuple(pool.traits)
     trait = traits[draw.design.turn(len(traits))]
     values = pool.traits[trait]
-    options = draw.some(tuple(values), OPTIONS)
-    answer = options[draw.design.turn(len(options))]
+    names = tuple(values)
+    answer = names[draw.design.turn(len(names))]
+    options = draw.some([name for name in names if name != answer], OPTIONS - 1)
+    options.insert(draw.design.turn(len(options) + 1), answer)
     return Picks((draw.one(values[answer]),), {"trait": trait, "options": options, "value": answer})
 
 
