@@ -2,7 +2,8 @@
 
 For the kinds of question that `harken.synth` makes, known by their task. What they ask about is
 read from the wording and the options, not from the item's plan. Of other tasks with one clip and
-options that name sounds, one option has to be there and the others not.
+options that name sounds, one option has to be there and the others not; of families about staged
+scenes that settles nothing, since their wrong options are in the scene too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from harken.ask import words as w
 from harken.facts import ClipFacts, SourceFacts
 from harken.item import Item
+from harken.synth.make import FAMILIES
 from harken.synth.verify.faults import TextFault
 from harken.synth.verify.lexicon import Lexicon, NameMention
 from harken.synth.verify.reading import COUNTS, read_text
@@ -44,6 +46,8 @@ def _rule(item: Item, lexicon: Lexicon) -> Rule | None:
         return None
     if item.task in _RULES and (item.choices or item.task in ("order", "name", "transcribe")):
         return _RULES[item.task]
+    if item.task in FAMILIES and FAMILIES.get(item.task).staged:
+        return None
     named = [lexicon.mentions(w.fold(choice)) for choice in item.choices]
     if len(item.facts) == 1 and item.choices and all(len(found) == 1 for found in named):
         return _identify
