@@ -19,7 +19,9 @@ RECORDINGS = (
 SCENES = (
     *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),
     *("direction", "nearer", "moves", "speakers", "absent", "unanswerable", "twins", "prefer"),
+    *("say-when", "stream"),
 )
+MUSIC = ("instrument", "tempo", "metre", "key", "chord", "contour")
 """The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
 
 NO_TEST = {
@@ -37,8 +39,9 @@ def synth(
     family: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"A family of questions, or recordings or scenes for all of them; repeat for "
-            f"more. recordings (if none): {', '.join(RECORDINGS)}. scenes: {', '.join(SCENES)}."
+            help=f"A family of questions, or recordings, scenes or music for all of them; repeat "
+            f"for more. recordings (if none): {', '.join(RECORDINGS)}. scenes: {', '.join(SCENES)}"
+            f". music: {', '.join(MUSIC)}."
         ),
     ] = None,
     per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
@@ -58,7 +61,8 @@ def synth(
     """Make questions about recordings, with answers that are true by construction.
 
     All families about recordings that the labels allow are made unless --family names some; those
-    about scenes (order, times, counts, directions …) are staged from recordings. Two are no test of
+    about scenes (order, times, counts, directions …) are staged from recordings, those about music
+    are of synthesised notes, whatever the corpus. Two are no test of
     listening: leaky, a control whose text gives the answer away, and talk, practice for
     training. No source recording, sound or speaker is in two splits, whoever gave the splits. A
     killed run resumes where it stopped; the same seed gives the same bytes, on any engine and with
@@ -67,6 +71,8 @@ def synth(
     Examples:  harken synth ESC-50 -o items     harken synth ESC-50 -o pairs --family which-clip
 
     harken synth ESC-50 -o scenes --family scenes --per-family 200
+
+    harken synth ESC-50 -o music --family music --family say-when
 
     harken synth ESC-50 -o items --embed --workers 8
 

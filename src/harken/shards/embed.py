@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from harken.audio.clip import Clip
+from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.codec import encode_whole
 from harken.audio.load import load
 from harken.audio.packed import packed_bytes
@@ -38,9 +38,12 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         if whole is not None:
             length_s, data = whole
             return replace(clip, kind="shard", duration_s=length_s, origin=clip.key), data
-    rate_hz = (
-        clip.plan.rate_hz if clip.plan is not None else _rate_hz(clip.path, _changed_ns(clip.path))
-    )
+    if clip.kind == "note":
+        rate_hz = RATE_HZ
+    elif clip.plan is not None:
+        rate_hz = clip.plan.rate_hz
+    else:
+        rate_hz = _rate_hz(clip.path, _changed_ns(clip.path))
     samples = load(clip, rate_hz=rate_hz, mono=clip.plan is not None and clip.plan.layout == "mono")
     data = encode_whole(samples, rate_hz)
     embedded_clip = replace(

@@ -58,15 +58,24 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "unanswerable": "harken.synth.families.unanswerable:FAMILY",
         "twins": "harken.synth.families.twins:FAMILY",
         "prefer": "harken.synth.families.prefer:FAMILY",
+        "say-when": "harken.synth.families.say_when:FAMILY",
+        "stream": "harken.synth.families.stream:FAMILY",
+        "instrument": "harken.synth.families.instrument:FAMILY",
+        "tempo": "harken.synth.families.tempo:FAMILY",
+        "metre": "harken.synth.families.metre:FAMILY",
+        "key": "harken.synth.families.key:FAMILY",
+        "chord": "harken.synth.families.chord:FAMILY",
+        "contour": "harken.synth.families.contour:FAMILY",
     },
     group="families",
     shape="harken.synth.question:QuestionFamily",
 )
 
 
-GROUPS = {"recordings": False, "scenes": True}
-"""Names of several families: those about recordings, and those about staged scenes, which decode
-recordings when they are drawn; with what `QuestionFamily.staged` is for them."""
+GROUPS = ("recordings", "scenes", "music")
+"""Names of several families (`QuestionFamily.made_with`): those about recordings, those about
+staged scenes, which decode recordings when they are drawn, and those about notes, which need
+none."""
 
 
 def families_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -74,7 +83,7 @@ def families_of(names: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for name in names:
         if name in GROUPS:
-            found += [one for one in FAMILIES if FAMILIES.get(one).staged is GROUPS[name]]
+            found += [one for one in FAMILIES if FAMILIES.get(one).made_with == name]
         else:
             found.append(name)
     return tuple(dict.fromkeys(found))

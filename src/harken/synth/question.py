@@ -17,7 +17,7 @@ from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.errors import DataError
 from harken.facts import ClipFacts
-from harken.item import Item, ListeningNeed
+from harken.item import Dialogue, Item, ListeningNeed
 from harken.synth.design import BlockDesign, number
 from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
@@ -94,7 +94,8 @@ class BuiltQuestion:
 
     The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``. `facts` are
     given where a clip is more than one recording; else they are those of the recordings. `need` is
-    given where it depends on the item.
+    given where it depends on the item, `dialogue` where the question ends a conversation, `licence`
+    where its clips have more in them than recordings.
     """
 
     question: str
@@ -107,6 +108,8 @@ class BuiltQuestion:
     need: ListeningNeed | None = None
     rejected: str = ""
     twins: str = ""
+    dialogue: Dialogue | None = None
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class QuestionFamily:
         caption_proof: what `ListeningNeed` says of all its items; None: it depends on the item.
         staged: whether its scenes are staged (`harken.synth.staged`): recordings are decoded when
             its items are drawn.
+        group: the name by which it is made together with others; empty: ``scenes`` if `staged`,
+            else ``recordings``.
     """
 
     name: str
@@ -133,6 +138,12 @@ class QuestionFamily:
     build: Callable[[int, Mapping[str, Any], Sequence[Recording]], BuiltQuestion]
     caption_proof: bool | None = None
     staged: bool = False
+    group: str = ""
+
+    @property
+    def made_with(self) -> str:
+        """The name of its group."""
+        return self.group or ("scenes" if self.staged else "recordings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +191,7 @@ def build_item(
     made = family.build(plan["template"], plan["values"], recordings)
     plain = made.clips == tuple(recording.clip for recording in recordings)
     known = None if family.caption_proof is None else ListeningNeed(family.caption_proof)
+    licences = {made.licence, *(recording.licence for recording in recordings)} - {""}
     return Item(
         question=made.question,
         answer=made.answer,
@@ -191,12 +203,13 @@ def build_item(
         recordings=tuple(dict.fromkeys(recording.id for recording in recordings)),
         speakers=tuple(dict.fromkeys(r.speaker for r in recordings if r.speaker)),
         split=plan["split"],
-        licence=" + ".join(sorted({r.licence for r in recordings if r.licence})),
+        licence=" + ".join(sorted(licences)),
         plan=plan,
         facts=made.facts or (tuple(map(facts_of, recordings)) if plain else ()),
         need=made.need or known,
         rejected=made.rejected,
         twins=made.twins,
+        dialogue=made.dialogue,
     )
 
 
