@@ -103,6 +103,23 @@ class MusicFacts:
     chords: tuple[str, ...] | None = None
     pitches: tuple[float, ...] | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values; what is not known is left out."""
+        return {k: [*v] if isinstance(v, tuple) else v for k, v in _known(self).items()}
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> MusicFacts:
+        """The inverse of `to_dict`.
+
+        Raises:
+            DataError: an unknown key.
+        """
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in _given(MusicFacts, raw).items()
+        }
+        return MusicFacts(**values)
+
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
@@ -161,8 +178,7 @@ class ClipFacts:
         """JSON-able values; what is not known is left out."""
         own = _known(self, "sources", "music")
         if self.music is not None:
-            music = _known(self.music).items()
-            own["music"] = {k: [*v] if isinstance(v, tuple) else v for k, v in music}
+            own["music"] = self.music.to_dict()
         return {"sources": [_known(source) for source in self.sources], **own}
 
     @staticmethod
@@ -180,10 +196,7 @@ class ClipFacts:
                 own["words"] = tuple(TimedWord(**_given(TimedWord, word)) for word in own["words"])
             sources.append(SourceFacts(**own))
         if "music" in values:
-            music = _given(MusicFacts, values.pop("music"))
-            values["music"] = MusicFacts(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in music.items()}
-            )
+            values["music"] = MusicFacts.from_dict(values["music"])
         return ClipFacts(tuple(sources), **values)
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from harken.audio.clip import Clip
 from harken.cli.main import app
-from harken.cli.synth import MUSIC, NO_TEST, RECORDINGS, SCENES
+from harken.cli.synth import LONG, MUSIC, NO_TEST, RECORDINGS, SCENES
 from harken.engines.run import read_failures
 from harken.errors import AudioError, TooManyFailures
 from harken.shards import embed
@@ -24,11 +24,11 @@ run = CliRunner()
 
 
 def test_the_help_lists_the_families() -> None:
-    made = (*RECORDINGS, *SCENES, *MUSIC)
+    made = (*RECORDINGS, *SCENES, *LONG, *MUSIC)
     assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == made
     assert families_of(["recordings"])[: len(RECORDINGS)] == RECORDINGS
     assert families_of(["scenes", "when"]) == SCENES
-    assert families_of(["music"]) == MUSIC
+    assert families_of(["music"]) == MUSIC and families_of(["long"]) == LONG
     assert families_of(["when", "identify", "when"]) == ("when", "identify")
     assert set(NO_TEST) <= set(made)
     text = re.sub(r"[\s│]+", " ", run.invoke(app, ["synth", "--help"]).output)

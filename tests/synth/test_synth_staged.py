@@ -17,12 +17,14 @@ from harken.item import Item
 from harken.synth.make import FAMILIES, draw, redraw
 
 N = 96
-SEVERAL_CLIPS = ("stream",)
+SEVERAL_CLIPS = ("stream", "dialogue")
 """They have tests of their own."""
 STAGED = [
     name
     for name in FAMILIES
-    if FAMILIES.is_built_in(name) and FAMILIES.get(name).staged and name not in SEVERAL_CLIPS
+    if FAMILIES.is_built_in(name)
+    and FAMILIES.get(name).made_with == "scenes"
+    and name not in SEVERAL_CLIPS
 ]
 CLOSED_STAGED = [name for name in STAGED if name not in ("prefer", "meeting")]
 

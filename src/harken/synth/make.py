@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from harken.shards.estimate import Estimate, estimate
 from harken.synth.drawing import Drawing, drawn, plan_units
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.question import VERSION, QuestionFamily, build_item, look_up
+from harken.synth.staging import USUAL, Staging
 
 FAMILIES: Registry[QuestionFamily] = Registry(
     "question family",
@@ -60,6 +61,11 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "prefer": "harken.synth.families.prefer:FAMILY",
         "say-when": "harken.synth.families.say_when:FAMILY",
         "stream": "harken.synth.families.stream:FAMILY",
+        "dialogue": "harken.synth.families.dialogue:FAMILY",
+        "needle": "harken.synth.families.needle:FAMILY",
+        "sub-scene": "harken.synth.families.sub_scene:FAMILY",
+        "segment-order": "harken.synth.families.segment_order:FAMILY",
+        "summary": "harken.synth.families.summary:FAMILY",
         "instrument": "harken.synth.families.instrument:FAMILY",
         "tempo": "harken.synth.families.tempo:FAMILY",
         "metre": "harken.synth.families.metre:FAMILY",
@@ -72,10 +78,10 @@ FAMILIES: Registry[QuestionFamily] = Registry(
 )
 
 
-GROUPS = ("recordings", "scenes", "music")
+GROUPS = ("recordings", "scenes", "long", "music")
 """Names of several families (`QuestionFamily.made_with`): those about recordings, those about
-staged scenes, which decode recordings when they are drawn, and those about notes, which need
-none."""
+staged scenes, which decode recordings when they are drawn, those about long ones, and those about
+notes, which need none."""
 
 
 def families_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -90,7 +96,12 @@ def families_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def draw(
-    recordings: Iterable[Recording] | RecordingPool, split: str, family: str, n: int, seed: int
+    recordings: Iterable[Recording] | RecordingPool,
+    split: str,
+    family: str,
+    n: int,
+    seed: int,
+    staging: Staging = USUAL,
 ) -> Iterator[Item]:
     """Up to `n` distinct items of one family: a pure function of the arguments.
 
@@ -106,7 +117,7 @@ def draw(
     reason = kind.lacks(pool)
     if reason:
         raise DataError(f"split {split!r} cannot make {family!r}: {reason}")
-    for item, _ in drawn(kind, pool, n, seed):
+    for item, _ in drawn(kind, pool, n, seed, staging):
         yield item
 
 
@@ -145,7 +156,7 @@ def make_dataset(
     embed: bool = False,
     name: str = "",
     engine: WorkEngine | None = None,
-    started: Callable[[SynthPlan], None] | None = None,
+    staging: Staging = USUAL,
 ) -> dict[str, Any]:
     """Make a dataset of all `families` from a corpus, in units of at most 256 items.
 
@@ -162,7 +173,7 @@ def make_dataset(
         embed: copy (and render) the audio into the shards.
         name: of the dataset; empty: that of the corpus.
         engine: where items are drawn and shards are made; None: in this process.
-        started: is called with the `SynthPlan` before anything is written.
+        staging: settings of staged scenes.
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
@@ -185,19 +196,23 @@ def make_dataset(
             embed=embed,
             name=name,
             engine=own,
+            staging=staging,
         )
-        if started is not None:
-            started(planned)
-        info = build_dataset(
-            folder,
-            planned.units,
-            name=planned.name,
-            plan=planned.plan,
-            embed=embed,
-            root=planned.root,
-            engine=own,
-            shared=(planned.drawing,),
-        )
+        return write_planned(planned, folder, own)
+
+
+def write_planned(planned: SynthPlan, folder: Path, engine: WorkEngine) -> dict[str, Any]:
+    """Write a dataset that `plan_dataset` drew; returns and raises what `make_dataset` does."""
+    info = build_dataset(
+        folder,
+        planned.units,
+        name=planned.name,
+        plan=planned.plan,
+        embed=planned.embed,
+        root=planned.root,
+        engine=engine,
+        shared=(planned.drawing,),
+    )
     return {"dataset": info.name, "items": info.items, **planned.report, "notes": planned.notes}
 
 
@@ -240,6 +255,7 @@ def plan_dataset(
     embed: bool = False,
     name: str = "",
     engine: WorkEngine | None = None,
+    staging: Staging = USUAL,
 ) -> SynthPlan:
     """Draw all items of a dataset, and write nothing; arguments and errors of `make_dataset`."""
     numbers = [per_family] if isinstance(per_family, int) else list(per_family.values())
@@ -254,6 +270,7 @@ def plan_dataset(
         tuple(FAMILIES.get(one) for one in wanted),
         tuple(RecordingPool(recordings, split) for split in _splits(recordings, splits)),
         seed,
+        staging,
     )
     with engine_or_here(engine) as own:
         units, report = plan_units(drawing, per_family, own)
@@ -269,6 +286,7 @@ def plan_dataset(
         "families": list(wanted),
         "per_family": per_family if isinstance(per_family, int) else dict(per_family),
         "seed": seed,
+        **({"staging": staging.to_dict()} if staging != USUAL else {}),
         "splits": [pool.split for pool in drawing.pools],
         "corpus": fingerprint(recordings),
         **report,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
@@ -81,24 +81,18 @@ def score(
     facts: MusicFacts | None = None,
 ) -> Picks:
     """The picks of an item about one piece: all constants, added to `values` as ``music``."""
-    rows = [
+    rows: list[list[Any]] = [
         [one.timbre, one.pitch, round(one.at_s, 4), round(one.length_s, 4), round(one.gain_db, 2)]
         for one in notes
     ]
     spans = [(row[2], row[2] + row[3], 10.0 ** (row[4] / 20.0)) for row in rows]
     highest = max(sum(peak for a, b, peak in spans if a <= at < b) for at, _, _ in spans)
     softer = float(draw.rng.uniform(SOFTEST_DB, 0.0))
-    own = facts or MusicFacts()
-    known = {field.name: getattr(own, field.name) for field in fields(own)}
     music = {
         "duration_s": round(duration_s, 4),
         "gain_db": round(PEAK_DB - 20.0 * math.log10(highest) + softer - 0.01, 2),
         "notes": rows,
-        "facts": {
-            key: [*value] if isinstance(value, tuple) else value
-            for key, value in known.items()
-            if value is not None
-        },
+        "facts": (facts or MusicFacts()).to_dict(),
     }
     return Picks((), {**values, "music": music})
 
@@ -111,9 +105,9 @@ def played(music: Mapping[str, Any]) -> tuple[Clip, ClipFacts]:
         for timbre, pitch, at_s, length_s, gain_db in music["notes"]
     )
     plan = ScenePlan(parts, duration_s, gain_db=music["gain_db"])
-    own = {k: tuple(v) if isinstance(v, list) else v for k, v in music["facts"].items()}
+    known = MusicFacts.from_dict(music["facts"])
     sources = sorted(_sources(music), key=lambda one: (one.onset_s or 0.0, one.label or ""))
-    facts = ClipFacts(tuple(sources), duration_s, layout="mono", music=MusicFacts(**own))
+    facts = ClipFacts(tuple(sources), duration_s, layout="mono", music=known)
     return Clip("plan", duration_s=duration_s, plan=plan), facts
 
 

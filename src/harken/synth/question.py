@@ -21,12 +21,16 @@ from harken.item import Dialogue, Item, ListeningNeed
 from harken.synth.design import BlockDesign, number
 from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
+from harken.synth.staging import USUAL, Staging
 
 UNIT_ITEMS = 256
 """Items in a unit, which becomes one shard."""
 
 GROUP = number("group")
 """Draw key of a group, so that its draws differ from those of its items."""
+
+AROUND = number("around")
+"""Draw key of what is around the events of an item."""
 
 VERSION = 1
 """Version of plans; incremented when the same plan would give another item."""
@@ -40,16 +44,19 @@ class Draw:
         design: the balanced draws: answer, label, count (the same in every attempt).
         rng: the free draws: recordings, wording, gains (different in every attempt).
         key: (seed, family, split, index) as numbers.
+        staging: settings of scenes.
     """
 
     design: BlockDesign
     rng: np.random.Generator
     key: tuple[int, ...] = ()
+    staging: Staging = USUAL
 
     def group(self, size: int) -> Draw:
         """The draws that `size` consecutive items share, whatever their attempts."""
         *key, index = self.key
-        return Draw(self.design, np.random.default_rng([*key, GROUP, index // size]))
+        own = np.random.default_rng([*key, GROUP, index // size])
+        return Draw(self.design, own, staging=self.staging)
 
     def one(self, things: Sequence[Any]) -> Any:
         """One of `things`, all equally likely."""
@@ -156,14 +163,26 @@ class DrawKey:
     attempt: int = 0
 
 
+Around = Callable[[Picks, RecordingPool, np.random.Generator], Picks | None]
+"""What is added to the picks of an item, by random numbers of its own; None: it does not fit."""
+
+
 def plan_item(
-    family: QuestionFamily, pool: RecordingPool, draw_key: DrawKey
+    family: QuestionFamily,
+    pool: RecordingPool,
+    draw_key: DrawKey,
+    staging: Staging = USUAL,
+    around: Around | None = None,
 ) -> tuple[dict[str, Any], Picks] | None:
     """Draw the plan of the item of `draw_key`; None if the attempt failed."""
     key = (draw_key.seed, number(family.name), number(draw_key.split))
     rng = np.random.default_rng([*key, draw_key.index, draw_key.attempt])
     template = int(rng.integers(family.templates))
-    picks = family.pick(pool, Draw(BlockDesign(key, draw_key.index), rng, (*key, draw_key.index)))
+    design = BlockDesign(key, draw_key.index)
+    picks = family.pick(pool, Draw(design, rng, (*key, draw_key.index), staging))
+    if picks is not None and around is not None:
+        own = [*key, AROUND, draw_key.index, draw_key.attempt]
+        picks = around(picks, pool, np.random.default_rng(own))
     if picks is None:
         return None
     plan = {

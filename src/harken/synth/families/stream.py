@@ -104,9 +104,12 @@ def build(
 
 
 def within(facts: ClipFacts, start_s: float, length_s: float) -> ClipFacts:
-    """The facts of a stretch of a clip: the sources that begin in it, by its own time."""
+    """The facts of a stretch of a clip: what begins in it, by its own time, and what is behind."""
     found: list[SourceFacts] = []
     for source in facts.sources:
+        if source.kind == "background":  # it is heard all through
+            found.append(replace(source, onset_s=0.0, offset_s=length_s))
+            continue
         begin_s = source.onset_s
         if begin_s is None or not start_s <= begin_s < start_s + length_s:
             continue
