@@ -13,7 +13,7 @@ from harken.audio.load import load, render
 from harken.audio.stems import stem
 from harken.errors import ConfigError, DataError
 from harken.item import Item
-from harken.synth.make import draw, redraw
+from harken.synth.make import draw, families_of, redraw
 from harken.synth.scenes.spec import surroundings_from
 from harken.synth.staged import background_parts
 from harken.synth.staging import USUAL, Staging
@@ -43,6 +43,17 @@ def test_what_is_asked_is_that_of_the_same_seed_without(family: str) -> None:
             assert front == [(s.label, s.onset_s, s.offset_s) for s in before.sources]
             assert len(facts.sources) == len(facts.front) + 1
         assert redraw(json.loads(json.dumps(item.plan)), staged_pool()) == item
+
+
+@pytest.mark.parametrize("family", families_of(["scenes", "long"]))
+def test_every_family_can_have_a_background(family: str) -> None:
+    short = Staging(long_s=(60.0,), around=BEHIND.around)
+    for item in items(family, 2, short):
+        kinds = {source.kind for facts in item.facts for source in facts.sources}
+        assert ("background" in kinds) is (
+            item.plan["values"].keys() & {"scene", "scenes"} != set()
+        )
+        assert redraw(item.plan, staged_pool()) == item
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -21,8 +21,8 @@ RECORDINGS = (
 )
 SCENES = (
     *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),
-    *("direction", "nearer", "moves", "speakers", "absent", "unanswerable", "twins", "prefer"),
-    *("say-when", "stream", "dialogue"),
+    *("direction", "nearer", "moves", "speakers", "meeting", "absent", "unanswerable", "twins"),
+    *("prefer", "say-when", "stream", "dialogue"),
 )
 LONG = ("needle", "sub-scene", "segment-order", "summary")
 MUSIC = ("instrument", "tempo", "metre", "key", "chord", "contour")
