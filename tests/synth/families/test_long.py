@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tracemalloc
 from collections import Counter
@@ -10,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import soundfile
 from staged_world import staged_pool
 from text_only_check import chance_fits
 
@@ -17,6 +19,7 @@ from harken.audio.load import clear_cache, load, render
 from harken.audio.single import span
 from harken.errors import ConfigError
 from harken.item import Item
+from harken.shards.embed import embedded
 from harken.synth.long import PARTS, clock
 from harken.synth.make import draw, families_of, redraw
 from harken.synth.staging import Staging
@@ -138,6 +141,22 @@ def test_a_window_of_an_hour_costs_what_is_heard_in_it() -> None:
     first = int(np.flatnonzero(np.abs(window) > 0.02 * np.abs(window).max())[0])
     assert first / 16_000 == pytest.approx(1.0, abs=0.02)
     assert np.array_equal(load(span(item.clips[0], begin_s, 4.0)), window)
+
+
+def test_an_embedded_scene_is_the_rendered_one_and_never_as_a_whole_in_memory() -> None:
+    (item,) = items("needle", 1, 0, Staging(long_s=(600.0,)))
+    clear_cache()
+    tracemalloc.start()
+    found = embedded(item.clips[0], True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None and peak < 40e6  # ten minutes of float64 are 77 MB, of float32 38
+    clip, data = found
+    assert clip.duration_s == 600.0 and clip.origin == item.clips[0].key
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        file.seek(16_000 * 300)
+        part = file.read(16_000 * 60)
+    assert np.allclose(part, load(span(item.clips[0], 300.0, 60.0)), atol=2 / 32768)
 
 
 def test_clocks_are_minutes_and_seconds() -> None:
