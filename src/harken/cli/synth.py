@@ -13,7 +13,7 @@ from harken.cli.outputs import folder_option
 from harken.report.text import table
 
 if TYPE_CHECKING:
-    from harken.synth.scenes.spec import Surroundings
+    from harken.synth.staging import Staging
 
 RECORDINGS = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
@@ -59,10 +59,7 @@ def synth(
         str, typer.Option(help="Lengths of long scenes in minutes, 1 or more; they take turns.")
     ] = "2,5,10",
     around: Annotated[
-        Path | None,
-        typer.Option(
-            help="A YAML file with background and room of scenes, as harken scene has them."
-        ),
+        Path | None, typer.Option(help="A YAML file: background and room, as of harken scene.")
     ] = None,
     layout: Annotated[str | None, typer.Option(help="Corpus layout.")] = None,
     plan: Plan = False,
@@ -98,9 +95,8 @@ def synth(
     from harken.progress import tell
     from harken.report.scale import estimate_text
     from harken.synth.make import plan_dataset, write_planned
-    from harken.synth.staging import Staging
 
-    staging = Staging(long_s=_lengths(long_minutes), around=_around(around))
+    staging = _staging(long_minutes, around)
     read = read_corpus(corpus, layout)
     asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
     with open_engine(engine, workers) as own:
@@ -112,7 +108,7 @@ def synth(
             return
         tell(estimate_text(expected, workers))
         made = write_planned(planned, out, own)
-    result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **made}
+    result = {"folder": str(out), "rejects": len(read.rejects), **made}
     lines = [f"{made['items']} questions from {len(read.recordings)} clips in {out}"]
     lines += _made(made, unasked=not family)
     if read.rejects:
@@ -135,20 +131,18 @@ def _made(made: dict[str, Any], *, unasked: bool) -> list[str]:
     return lines
 
 
-def _lengths(minutes: str) -> tuple[float, ...]:
-    """Lengths in seconds, from minutes separated by commas."""
-    try:
-        return tuple(60.0 * float(one) for one in minutes.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"{minutes!r} are no minutes such as 2,10") from None
-
-
-def _around(path: Path | None) -> Surroundings | None:
-    """What is declared in a YAML file."""
+def _staging(minutes: str, around: Path | None) -> Staging:
+    """The settings of scenes: lengths in minutes, separated by commas, and a YAML file."""
     from harken.config import read_values
     from harken.synth.scenes.spec import surroundings_from
+    from harken.synth.staging import Staging
 
-    return None if path is None else surroundings_from(read_values(path, ()), str(path))
+    try:
+        lengths = tuple(60.0 * float(one) for one in minutes.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{minutes!r} are no minutes such as 2,10") from None
+    own = None if around is None else surroundings_from(read_values(around, ()), str(around))
+    return Staging(lengths, own)
 
 
 def _needs(needs: dict[str, dict[str, float | None]]) -> str:
