@@ -46,8 +46,9 @@ def embedded(clip: Clip, embed: bool) -> tuple[Clip, bytes] | None:
         if whole is not None:
             length_s, data = whole
             return replace(clip, kind="shard", duration_s=length_s, origin=clip.key), data
-    if clip.plan is not None and (data := _long_scene(clip)) is not None:
-        return _encoded(clip, data, clip.plan.duration_s), data
+    long = _long_scene(clip)
+    if long is not None:
+        return _encoded(clip, *long), long[0]
     if clip.kind == "note":
         rate_hz = RATE_HZ
     elif clip.plan is not None:
@@ -70,10 +71,11 @@ def _encoded(clip: Clip, data: bytes, length_s: float) -> Clip:
     )
 
 
-def _long_scene(clip: Clip) -> bytes | None:
-    """A long scene as 16-bit FLAC, without all of it in memory; None where that does not do.
+def _long_scene(clip: Clip) -> tuple[bytes, float] | None:
+    """A long scene as 16-bit FLAC, without all of it in memory, and its length in seconds.
 
-    It does for the whole of a scene whose gain is a constant and that is as loud as most are.
+    None where that does not do: it does for the whole of a scene whose gain is a constant and
+    which is as loud as most are.
     """
     plan = clip.plan
     if plan is None or plan.gain_db is None or plan.duration_s <= WHOLE_S:
@@ -85,7 +87,7 @@ def _long_scene(clip: Clip) -> bytes | None:
     peak = max(float(np.max(np.abs(block))) for block in blocks(plan, mono=mono))
     if not 1 / 64 <= peak <= 1.0 or channels > FLAC_CHANNELS:
         return None
-    return encode_blocks(blocks(plan, mono=mono), plan.rate_hz, channels)
+    return encode_blocks(blocks(plan, mono=mono), plan.rate_hz, channels), plan.duration_s
 
 
 def shard_bytes(clip: Clip) -> bytes:
