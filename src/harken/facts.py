@@ -84,6 +84,44 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MusicFacts:
+    """What is played in a clip, besides the instruments, which are its sources.
+
+    Attributes:
+        tempo_bpm: beats a minute; of a tempo that changes, at the beginning.
+        last_tempo_bpm: beats a minute at the end.
+        beats: beats in a bar.
+        key: tonic and mode, such as ``"A minor"``.
+        chords: root and kind of each chord, in order: ``"C major"``, ``"B diminished"``.
+        pitches: MIDI numbers of the notes of the melody, in order (60 is middle C).
+    """
+
+    tempo_bpm: float | None = None
+    last_tempo_bpm: float | None = None
+    beats: int | None = None
+    key: str | None = None
+    chords: tuple[str, ...] | None = None
+    pitches: tuple[float, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values; what is not known is left out."""
+        return {k: [*v] if isinstance(v, tuple) else v for k, v in _known(self).items()}
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> MusicFacts:
+        """The inverse of `to_dict`.
+
+        Raises:
+            DataError: an unknown key.
+        """
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in _given(MusicFacts, raw).items()
+        }
+        return MusicFacts(**values)
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFacts:
     """What is known of one clip.
 
@@ -93,6 +131,7 @@ class ClipFacts:
         rt60_s: reverberation time of its room; None: not known, or no room.
         layout: what its channels are, one of the names in `harken.audio.space.layouts`, such as
             ``"mono"`` or ``"foa"``.
+        music: tempo, key and notes of what is played; None: not known, or no music.
 
     Raises:
         DataError: numbers that are not finite.
@@ -102,6 +141,7 @@ class ClipFacts:
     duration_s: float | None = None
     rt60_s: float | None = None
     layout: str | None = None
+    music: MusicFacts | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be true."""
@@ -136,7 +176,10 @@ class ClipFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; what is not known is left out."""
-        return {"sources": [_known(source) for source in self.sources], **_known(self, "sources")}
+        own = _known(self, "sources", "music")
+        if self.music is not None:
+            own["music"] = self.music.to_dict()
+        return {"sources": [_known(source) for source in self.sources], **own}
 
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> ClipFacts:
@@ -152,6 +195,8 @@ class ClipFacts:
             if "words" in own:
                 own["words"] = tuple(TimedWord(**_given(TimedWord, word)) for word in own["words"])
             sources.append(SourceFacts(**own))
+        if "music" in values:
+            values["music"] = MusicFacts.from_dict(values["music"])
         return ClipFacts(tuple(sources), **values)
 
 

@@ -28,11 +28,16 @@ layout: foa
 events: {count: 2, duration: 1, snr: {normal: [10, 2]}, tempo: 1.1, place: {azimuth: 30}}
 """
 
+AROUND = "background: {level: {uniform: [-50, -40]}}"
+
 COMMANDS: dict[str, list[str]] = {
     "scan": ["scan ../corpus --json"],
     "synth": [
         "synth ../corpus -o items --per-family 5",
         "synth ../corpus -o embedded --per-family 2 --embed --json",
+        "synth ../corpus -o played --per-family 2 --embed --family music --family say-when "
+        "--family stream --family dialogue --around ../around.yaml --json",
+        "synth ../corpus -o long --per-family 1 --family long --long-minutes 1 --json",
     ],
     "scene": ["scene ../scene.yaml ../corpus -o scenes --count 3 --json"],
     "show": ["show items -n 30 --clips clips --json"],
@@ -158,6 +163,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("same")
     generate_starter(root / "corpus", size="smoke")
     (root / "scene.yaml").write_text(SCENE)
+    (root / "around.yaml").write_text(AROUND)
     tone(root / "clip.wav", 300)
     shutil.copytree(MMAU, root / "mmau")
     shutil.copytree(MMAU.parent / "own", root / "own")

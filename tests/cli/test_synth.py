@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from harken.audio.clip import Clip
 from harken.cli.main import app
-from harken.cli.synth import NO_TEST, RECORDINGS, SCENES
+from harken.cli.synth import LONG, MUSIC, NO_TEST, RECORDINGS, SCENES
 from harken.engines.run import read_failures
-from harken.errors import AudioError, TooManyFailures
+from harken.errors import AudioError, ConfigError, TooManyFailures
 from harken.shards import embed
+from harken.shards.read import read_items
 from harken.synth.make import FAMILIES, families_of
 from made_items import contents
 
@@ -24,10 +25,11 @@ run = CliRunner()
 
 
 def test_the_help_lists_the_families() -> None:
-    made = (*RECORDINGS, *SCENES)
+    made = (*RECORDINGS, *SCENES, *LONG, *MUSIC)
     assert tuple(name for name in FAMILIES if FAMILIES.is_built_in(name)) == made
     assert families_of(["recordings"])[: len(RECORDINGS)] == RECORDINGS
     assert families_of(["scenes", "when"]) == SCENES
+    assert families_of(["music"]) == MUSIC and families_of(["long"]) == LONG
     assert families_of(["when", "identify", "when"]) == ("when", "identify")
     assert set(NO_TEST) <= set(made)
     text = re.sub(r"[\s│]+", " ", run.invoke(app, ["synth", "--help"]).output)
@@ -103,3 +105,25 @@ def test_items_that_fail_end_it_with_7_and_are_made_when_it_is_run_again(corpus:
     assert records and "cannot be decoded" in records[0]["items"][0]["reason"]
     assert run.invoke(app, [*words, str(out)]).exit_code == 0
     assert contents(out) == contents(corpus.parent / "calm")
+
+
+def test_lengths_of_long_scenes_are_minutes(corpus: Path) -> None:
+    words = ["synth", str(corpus), "-o", str(corpus.parent / "l"), "--family", "sub-scene"]
+    words += ["--per-family", "2", "--json", "--long-minutes"]
+    told = json.loads(run.invoke(app, [*words, "1,2"]).stdout)
+    assert told["needs"]["sub-scene"]["share"] < 0.1
+    assert run.invoke(app, [*words, "long"]).exit_code == 2
+    assert isinstance(run.invoke(app, [*words, "0.5"]).exception, ConfigError)
+
+
+def test_what_is_around_scenes_is_read_from_a_file(corpus: Path) -> None:
+    path = corpus.parent / "around.yaml"
+    path.write_text("background: {level: -45}\n")
+    words = ["synth", str(corpus), "--family", "count-events", "--per-family", "2", "-o"]
+    done = run.invoke(app, [*words, str(corpus.parent / "n"), "--around", str(path)])
+    assert done.exit_code == 0, done.output
+    for item in read_items(corpus.parent / "n"):
+        assert item.facts[0].sources[0].kind == "background"
+    path.write_text("rooms: {}\n")
+    refused = run.invoke(app, [*words, str(corpus.parent / "m"), "--around", str(path)])
+    assert isinstance(refused.exception, ConfigError) and "rooms" in str(refused.exception)

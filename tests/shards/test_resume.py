@@ -131,8 +131,8 @@ def test_every_kind_of_damage_is_named_with_its_hint(tmp_path: Path) -> None:
     refused("damaged: shard-00001")
     shard.write_bytes(good)
     for text, found in (
-        (told.replace('"schema": 5', '"schema": 6'), "schema 6; this harken reads up to 5"),
-        (told.replace('"schema": 5', '"scheme": 5'), "is damaged"),
+        (told.replace('"schema": 6', '"schema": 7'), "schema 7; this harken reads up to 6"),
+        (told.replace('"schema": 6', '"scheme": 6'), "is damaged"),
         (told[:-20], "is damaged"),
         ("[]", "is damaged"),
     ):
@@ -299,7 +299,7 @@ def test_a_dataset_of_an_earlier_schema_is_read_and_is_the_same_dataset(tmp_path
     # An unfinished one goes on, with the columns of today.
     (folder / MARKER).unlink()
     build_dataset(folder, units(2), name="n", plan=1)
-    assert open_dataset(folder).info.schema == 5 and list(open_dataset(folder)) == new
+    assert open_dataset(folder).info.schema == 6 and list(open_dataset(folder)) == new
     # A column of the first schema that is not there is damage, whatever the version.
     as_schema_1(folder)
     (path,) = [p for p in folder.glob("shard-*.parquet") if "00001" in p.name]

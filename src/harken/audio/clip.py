@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
+from harken.audio.notes import PlayedNote
 from harken.audio.space.place import Place, Room
 from harken.hashing import canonical, digest
 
 RATE_HZ = 16_000
 """Sample rate of mixing and, unless a model asks for another, of loading."""
 
-ClipKind = Literal["file", "shard", "plan", "silence", "noise"]
+ClipKind = Literal["file", "shard", "plan", "silence", "noise", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,15 @@ class Clip:
 
     Attributes:
         kind: ``file`` (on disk), ``shard`` (encoded bytes in a Parquet shard), ``plan`` (rendered
-            from other clips), ``silence``, ``noise`` (white; `row` is its seed).
+            from other clips), ``silence``, ``noise`` (white; `row` is its seed), ``note`` (of an
+            instrument).
         path: the file, or the shard that holds the bytes.
         row, slot: where in the shard (row of the file, position in that row's audio list).
         start_s, duration_s: the span; ``duration_s=None`` means to the end of the source.
         sha256: expected hash of the source's encoded bytes (hex), checked on load; None: unchecked.
         plan: for ``plan`` clips, the scene that makes the sound.
         origin: for embedded clips, the `key` the clip had before its bytes were copied.
+        note: for ``note`` clips, what is played.
     """
 
     kind: ClipKind = "file"
@@ -45,6 +48,7 @@ class Clip:
     sha256: str | None = None
     plan: ScenePlan | None = None
     origin: str = ""
+    note: PlayedNote | None = None
 
     @property
     def key(self) -> str:
@@ -55,6 +59,8 @@ class Clip:
             return f"silence:{self.duration_s or 0.0:g}"
         if self.kind == "noise":
             return f"noise:{self.row}:{self.duration_s or 0.0:g}"
+        if self.note is not None:
+            return f"note:{self.note.timbre}:{self.note.pitch:g}:{self.duration_s or 0.0:g}"
         if self.plan is not None:
             scene = digest(canonical(self.plan.to_dict(keys=True)))
             if not self.start_s and self.duration_s in (None, self.plan.duration_s):
@@ -78,7 +84,12 @@ class Clip:
 
     @property
     def _place(self) -> str:
-        """File name, and the row and slot of packed audio; the first slot is not told."""
+        """File name, and the row and slot of packed audio; the first slot is not told.
+
+        Of a note its instrument.
+        """
+        if self.note is not None:
+            return self.note.timbre
         if not self.path:
             return ""
         row = f" row {self.row}" if self.row >= 0 else ""
@@ -101,12 +112,16 @@ class Clip:
                 out[name] = getattr(self, name)
         if self.plan is not None:
             out["plan"] = self.plan.to_dict()
+        if self.note is not None:
+            out["note"] = self.note.to_dict()
         return out
 
     @staticmethod
     def from_dict(raw: dict[str, Any]) -> Clip:
         """The inverse of `to_dict`."""
         values = dict(raw)
+        if values.get("note") is not None:
+            values["note"] = PlayedNote(**values["note"])
         if values.get("plan") is not None:
             values["plan"] = ScenePlan.from_dict(values["plan"])
         return Clip(**values)
@@ -224,8 +239,8 @@ def noise(duration_s: float, seed: int) -> Clip:
 
 
 def pieces(clip: Clip) -> Iterator[Clip]:
-    """A clip, and what it is mixed from; silence is no clip of anybody."""
-    if clip.kind == "silence":
+    """A clip, and what it is mixed from; silence and notes are no clips of anybody."""
+    if clip.kind in ("silence", "note"):
         return
     yield clip
     for part in clip.plan.parts if clip.plan is not None else ():

@@ -28,6 +28,8 @@ def content_key(clip: Clip) -> str:
         return digest(canonical(["silence", clip.duration_s or 0.0]), 32)
     if clip.kind == "noise":
         return digest(canonical(["noise", clip.row, clip.duration_s or 0.0]), 32)
+    if clip.kind == "note" and clip.note is not None:
+        return digest(canonical(["note", clip.note.to_dict(), clip.duration_s or 0.0]), 32)
     if clip.plan is not None and clip.kind != "shard":
         scene = _scene(clip.plan)
         return digest(canonical(["scene", scene, clip.start_s, clip.duration_s]), 32)

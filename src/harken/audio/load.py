@@ -51,14 +51,14 @@ def load(clip: Clip, rate_hz: int = RATE_HZ, mono: bool = True) -> Samples:
 def require_heard(clip: Clip, known: set[str] | None = None) -> None:
     """Refuse a clip in which nothing is heard, or in any part of its scene.
 
-    A clip of the kind ``silence`` is meant to be silent, and one of ``noise`` is loud enough.
+    A clip of the kind ``silence`` is meant to be silent, noise and notes are loud enough.
     `known` has the keys of files that were heard before, which are not decoded again, and gets
     those of this call.
 
     Raises:
         AudioError: ``silent`` or ``too-short``, or any reason why it cannot be loaded.
     """
-    if clip.kind in ("silence", "noise"):
+    if clip.kind in ("silence", "noise", "note"):
         return
     if clip.plan is not None and clip.kind != "shard":
         for number, part in enumerate(clip.plan.parts):

@@ -1,4 +1,4 @@
-"""Clips of one source: silence, noise, files and rows of shards; their spans and lengths."""
+"""Clips of one source: silence, noise, notes, files and rows of shards; their spans and lengths."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from harken.audio.clip import RATE_HZ, Clip, silence
 from harken.audio.codec import Samples
+from harken.audio.notes import note_samples
 from harken.audio.probe import probe
 from harken.audio.source import EncodedSource, read_source
 from harken.audio.space.layouts import AMBISONIC
@@ -43,7 +44,7 @@ def duration_s(clip: Clip) -> float:
     """
     if clip.duration_s is not None:
         return clip.duration_s
-    if clip.kind in ("silence", "noise"):
+    if clip.kind in ("silence", "noise", "note"):
         return 0.0
     if clip.plan is not None:
         return clip.plan.duration_s - clip.start_s
@@ -60,6 +61,9 @@ def load_single(clip: Clip, rate_hz: int, mono: bool) -> Samples:
     if clip.kind == "noise":
         made = _noise(clip.row, round((clip.duration_s or 0.0) * rate_hz))[None, :]
         return made[0] if mono else made
+    if clip.kind == "note" and clip.note is not None:
+        played = note_samples(clip.note, clip.duration_s or 0.0, rate_hz)[None, :]
+        return played[0] if mono else played
     return _load_source(clip, rate_hz, mono)
 
 

@@ -52,8 +52,8 @@ def clear_stems() -> None:
 
 
 def channels_of(clip: Clip) -> int:
-    """Channels of what `clip` refers to; 1 for silence and noise."""
-    if clip.kind in ("silence", "noise"):
+    """Channels of what `clip` refers to; 1 for silence, noise and notes."""
+    if clip.kind in ("silence", "noise", "note"):
         return 1
     if clip.plan is not None and clip.kind != "shard":
         return scene_channels(clip.plan)
@@ -109,7 +109,7 @@ def dry(
     """
     count, rate = part_length(plan, part), plan.rate_hz
     other = part.pitch != 0.0 or part.tempo != 1.0
-    if count > LONG_S * rate and not other and part.clip.kind != "noise":
+    if count > LONG_S * rate and not other and part.clip.kind not in ("noise", "note"):
         found = _span(part.clip, rate, start, stop, mono, load)
         count = min(count, round(duration_s(part.clip) * rate))
     else:

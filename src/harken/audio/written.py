@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,14 +19,27 @@ def write_blocks(
 
     Samples are rounded as `harken.audio.codec.encode` does.
     """
+    part = part_of(path)
+    _write(str(part), blocks, rate_hz, channels, format)
+    settle(path)
+
+
+def encode_blocks(blocks: Iterable[Samples], rate_hz: int, channels: int) -> bytes:
+    """The bytes of blocks (channels, n) as one 16-bit FLAC file."""
+    out = io.BytesIO()
+    _write(out, blocks, rate_hz, channels, "FLAC")
+    return out.getvalue()
+
+
+def _write(
+    where: str | io.BytesIO, blocks: Iterable[Samples], rate_hz: int, channels: int, format: str
+) -> None:
     import soundfile
 
-    part = part_of(path)
     with soundfile.SoundFile(
-        str(part), "w", rate_hz, channels, subtype="PCM_16", format=format
+        where, "w", rate_hz, channels, subtype="PCM_16", format=format
     ) as file:
         for block in blocks:
             check_values(block)
             steps = np.rint(block.T.astype(np.float64) * 32768.0)
             file.write(np.clip(steps, -32768, 32767).astype(np.int16))
-    settle(path)

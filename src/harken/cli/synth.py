@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harken.cli.options import Engine, Json, Plan, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
+
+if TYPE_CHECKING:
+    from harken.synth.staging import Staging
 
 RECORDINGS = (
     *("identify", "presence", "word", "same-sound", "same-word", "same-speaker", "which-clip"),
@@ -21,8 +24,10 @@ SCENES = (
     *("before-after", "in-order", "when", "at-time", "duration", "count-events", "overlap"),
     *("direction", "nearer", "moves", "speakers", "meeting", "absent", "present-absent"),
     *("unanswerable", "over-refusal", "conflict", "changed", "difference", "compose", "twins"),
-    "prefer",
+    *("prefer", "say-when", "stream", "dialogue"),
 )
+LONG = ("needle", "sub-scene", "segment-order", "summary")
+MUSIC = ("instrument", "tempo", "metre", "key", "chord", "contour")
 """The families of the package, in the order of `harken.synth.make.FAMILIES`, which is not light."""
 
 NO_TEST = {
@@ -40,8 +45,9 @@ def synth(
     family: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"A family of questions, or recordings or scenes for all of them; repeat for "
-            f"more. recordings (if none): {', '.join(RECORDINGS)}. scenes: {', '.join(SCENES)}."
+            help=f"A family of questions, or recordings, scenes, long or music for all of them; "
+            f"repeat for more. recordings (if none): {', '.join(RECORDINGS)}. scenes: "
+            f"{', '.join(SCENES)}. long: {', '.join(LONG)}. music: {', '.join(MUSIC)}."
         ),
     ] = None,
     per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
@@ -51,6 +57,12 @@ def synth(
             help="Copy the audio into the dataset: FLAC, float WAV where that would clip."
         ),
     ] = False,
+    long_minutes: Annotated[
+        str, typer.Option(help="Lengths of long scenes in minutes, 1 or more; they take turns.")
+    ] = "2,5,10",
+    around: Annotated[
+        Path | None, typer.Option(help="A YAML file: background and room, as of harken scene.")
+    ] = None,
     layout: Annotated[str | None, typer.Option(help="Corpus layout.")] = None,
     plan: Plan = False,
     engine: Engine = "local",
@@ -61,7 +73,8 @@ def synth(
     """Make questions about recordings, with answers that are true by construction.
 
     All families about recordings that the labels allow are made unless --family names some; those
-    about scenes (order, times, counts, directions …) are staged from recordings. Two are no test of
+    about scenes (order, times, counts, directions …) and long ones are staged from recordings,
+    those about music are of synthesised notes, whatever the corpus. Two are no test of
     listening: leaky, a control whose text gives the answer away, and talk, practice for
     training. No source recording, sound or speaker is in two splits, whoever gave the splits. A
     killed run resumes where it stopped; the same seed gives the same bytes, on any engine and with
@@ -71,6 +84,10 @@ def synth(
 
     harken synth ESC-50 -o scenes --family scenes --per-family 200
 
+    harken synth ESC-50 -o music --family music --family say-when
+
+    harken synth ESC-50 -o long --family long --long-minutes 10,60 --per-family 20
+
     harken synth ESC-50 -o items --embed --workers 8
 
     harken synth ESC-50 -o items --embed --plan
@@ -79,39 +96,55 @@ def synth(
     from harken.engines.load import open_engine
     from harken.progress import tell
     from harken.report.scale import estimate_text
-    from harken.synth.make import SynthPlan, make_dataset, plan_dataset
+    from harken.synth.make import plan_dataset, write_planned
 
-    def say(planned: SynthPlan) -> None:
-        tell(estimate_text(planned.estimate(), workers))
-
+    staging = _staging(long_minutes, around)
     read = read_corpus(corpus, layout)
     asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
     with open_engine(engine, workers) as own:
-        asked |= {"embed": embed, "engine": own}
+        planned = plan_dataset(read, **asked, embed=embed, engine=own, staging=staging)
+        expected = planned.estimate()
         if plan:
-            planned = plan_dataset(read, **asked)
-            expected = planned.estimate()
             told = {**asdict(expected), "workers": workers, "engine": own.name, **planned.report}
             finish(told, estimate_text(expected, workers), as_json)
             return
-        made = make_dataset(read, out, started=say, **asked)
-    result: dict[str, Any] = {"folder": str(out), "rejects": len(read.rejects), **made}
-    lines = [
-        f"{made['items']} questions from {len(read.recordings)} clips in {out}",
-        table(sorted(made["counts"].items()), ("family/split", "items")),
-    ]
+        tell(estimate_text(expected, workers))
+        made = write_planned(planned, out, own)
+    result = {"folder": str(out), "rejects": len(read.rejects), **made}
+    lines = [f"{made['items']} questions from {len(read.recordings)} clips in {out}"]
+    lines += _made(made, unasked=not family)
+    if read.rejects:
+        lines.append(f"{len(read.rejects)} files could not be used: harken scan {corpus}")
+    finish(result, "\n".join(lines), as_json)
+
+
+def _made(made: dict[str, Any], *, unasked: bool) -> list[str]:
+    """What was made, in lines: counts, needs, notes, what could not be made."""
+    lines = [table(sorted(made["counts"].items()), ("family/split", "items"))]
     if made["needs"]:
         lines += ["what must be heard to answer (docs/scenes.md):", _needs(made["needs"])]
     for name, what in NO_TEST.items():
         count = sum(n for key, n in made["counts"].items() if key.startswith(f"{name}/"))
-        if count and not family:
+        if count and unasked:
             lines.append(f"note: {count} of them are {name}: {what}")
     lines += [f"note: {text}" for text in made["notes"]]
     for word in ("skipped", "short"):
         lines += [f"{word} {name}: {why}" for name, why in sorted(made[word].items())]
-    if read.rejects:
-        lines.append(f"{len(read.rejects)} files could not be used: harken scan {corpus}")
-    finish(result, "\n".join(lines), as_json)
+    return lines
+
+
+def _staging(minutes: str, around: Path | None) -> Staging:
+    """The settings of scenes: lengths in minutes, separated by commas, and a YAML file."""
+    from harken.config import read_values
+    from harken.synth.scenes.spec import surroundings_from
+    from harken.synth.staging import Staging
+
+    try:
+        lengths = tuple(60.0 * float(one) for one in minutes.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{minutes!r} are no minutes such as 2,10") from None
+    own = None if around is None else surroundings_from(read_values(around, ()), str(around))
+    return Staging(lengths, own)
 
 
 def _needs(needs: dict[str, dict[str, float | None]]) -> str:

@@ -204,13 +204,18 @@ def clip_name(clip: Clip) -> str:
     if clip.kind in ("silence", "noise"):
         return f"{clip.kind}, {clip.duration_s or 0:.1f} s"
     if clip.plan is not None:
-        names = [Path(part.clip.path).name or part.clip.kind for part in clip.plan.parts]
+        names = [_name_of(part.clip) for part in clip.plan.parts]
         return f"scene of {len(names)}: " + ", ".join(dict.fromkeys(names))
     name = Path(clip.path).name if clip.kind == "file" else ""
     if clip.duration_s is None:
         return name
     start, end = clip.start_s, clip.start_s + clip.duration_s
     return f"{name} {start:.1f}–{end:.1f} s" if clip.start_s else f"{name} {end:.1f} s".strip()
+
+
+def _name_of(clip: Clip) -> str:
+    """What a part of a scene is of: a file, or an instrument."""
+    return Path(clip.path).name or (clip.kind if clip.note is None else clip.note.timbre)
 
 
 def _choices(record: Record) -> list[str]:

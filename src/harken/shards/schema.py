@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip, Part, ScenePlan
+from harken.audio.notes import PlayedNote
 from harken.audio.packed import suffix_of
 from harken.facts import SourceFacts, facts_from
 from harken.hashing import canonical
 from harken.item import Contribution, Dialogue, HistoryEntry, Item, ListeningNeed
 from harken.parsing import parse_json
 
-SCHEMA_VERSION = 5
-"""Incremented when a column changes; a reader refuses newer versions."""
+SCHEMA_VERSION = 6
+"""Incremented when a column changes; a reader refuses newer versions. The sixth has notes as clips,
+and music among the facts."""
 
 LATER: dict[str, tuple[int, Any]] = {
     "rejected": (2, ""),
@@ -75,6 +77,7 @@ def arrow_schema(footer: dict[str, Any] | None = None) -> Any:
             ("sha256", text),
             ("plan", text),
             ("origin", text),
+            ("note", pa.struct([("timbre", text), ("pitch", pa.float64())])),
         ]
     )
     dialogue = pa.struct(
@@ -137,6 +140,23 @@ def _facts_struct() -> Any:
             ("duration_s", number),
             ("rt60_s", number),
             ("layout", text),
+            ("music", _music_struct()),
+        ]
+    )
+
+
+def _music_struct() -> Any:
+    """The column of `MusicFacts`; nulls are not known."""
+    import pyarrow as pa
+
+    return pa.struct(
+        [
+            ("tempo_bpm", pa.float64()),
+            ("last_tempo_bpm", pa.float64()),
+            ("beats", pa.int32()),
+            ("key", pa.string()),
+            ("chords", pa.list_(pa.string())),
+            ("pitches", pa.list_(pa.float64())),
         ]
     )
 
@@ -217,6 +237,7 @@ def _clip_row(clip: Clip) -> dict[str, Any]:
         "sha256": clip.sha256,
         "plan": None if clip.plan is None else canonical(clip.plan.to_dict()),
         "origin": origin,
+        "note": None if clip.note is None else clip.note.to_dict(),
     }
 
 
@@ -274,6 +295,7 @@ def _clip(raw: dict[str, Any], root: Path, shard: Path, number: int) -> Clip:
         sha256=raw["sha256"],
         plan=plan,
         origin=raw["origin"],
+        note=PlayedNote(**raw["note"]) if raw.get("note") else None,
     )
 
 

@@ -22,7 +22,9 @@ from harken.item import Item, ListeningNeed
 from harken.shards.build import Unit
 from harken.synth.needs import NeedTally
 from harken.synth.pool import RecordingPool, fingerprint
-from harken.synth.question import UNIT_ITEMS, DrawKey, QuestionFamily, build_item, plan_item
+from harken.synth.question import UNIT_ITEMS, Around, DrawKey, QuestionFamily, build_item, plan_item
+from harken.synth.staging import USUAL, Staging
+from harken.synth.surroundings import surrounded
 
 ATTEMPTS = 100
 """Attempts at one item before a family counts as exhausted."""
@@ -40,27 +42,38 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is drawn from: families, recordings by split, and the seed of all draws."""
+    """What is drawn from: families, recordings by split, the seed of all draws, settings."""
 
     kinds: tuple[QuestionFamily, ...]
     pools: tuple[RecordingPool, ...]
     seed: int
+    staging: Staging = USUAL
+
+    @property
+    def around(self) -> Around | None:
+        """What adds the surroundings of scenes to the picks of an item."""
+        own = self.staging.around
+        return None if own is None else partial(surrounded, own)
 
     @property
     def identity(self) -> str:
         """A hash of it."""
         own = [fingerprint(pool.recordings) for pool in self.pools]
-        return digest(canonical([[kind.name for kind in self.kinds], own, self.seed]))
+        told = [[kind.name for kind in self.kinds], own, self.seed]
+        unusual = self.staging.to_dict()
+        return digest(canonical([*told, unusual] if unusual else told))
 
 
-def drawn(family: QuestionFamily, pool: RecordingPool, n: int, seed: int) -> Iterator[Drawn]:
+def drawn(
+    family: QuestionFamily, pool: RecordingPool, n: int, seed: int, staging: Staging = USUAL
+) -> Iterator[Drawn]:
     """Items in order, each with the attempt that gave it; ends when no new item is found.
 
     It ends instead of leaving gaps, which keeps the items balanced.
     """
     seen: set[str] = set()
     for index in range(n):
-        found = _first(family, pool, seed, index, 0, seen)
+        found = _first(Drawing((family,), (pool,), seed, staging), (0, 0), index, 0, seen)
         if found is None:
             return
         seen.add(found.item.id)
@@ -68,16 +81,20 @@ def drawn(family: QuestionFamily, pool: RecordingPool, n: int, seed: int) -> Ite
 
 
 def _first(
-    family: QuestionFamily,
-    pool: RecordingPool,
-    seed: int,
+    drawing: Drawing,
+    where: tuple[int, int],
     index: int,
     attempt: int,
     seen: set[str] | frozenset[str] = frozenset(),
 ) -> Drawn | None:
-    """The first draw of a place, from `attempt` on, that is none of `seen`."""
+    """The first draw of a place, from `attempt` on, that is none of `seen`.
+
+    `where` has the numbers of the family and of the recordings.
+    """
+    family, pool = drawing.kinds[where[0]], drawing.pools[where[1]]
     for number in range(attempt, ATTEMPTS):
-        picked = plan_item(family, pool, DrawKey(seed, pool.split, index, number))
+        key = DrawKey(drawing.seed, pool.split, index, number)
+        picked = plan_item(family, pool, key, drawing.staging, drawing.around)
         if picked is None:
             continue
         plan, picks = picked
@@ -104,7 +121,7 @@ def draw_chunk(shared: Drawing, unit: WorkUnit) -> Chunk:
     attempts, ids = bytearray(), array("Q")
     needs: list[ListeningNeed | None] = []
     for index in range(start, stop):
-        found = _first(shared.kinds[kind], shared.pools[pool], shared.seed, index, 0)
+        found = _first(shared, (kind, pool), index, 0)
         if found is None:
             break
         attempts.append(found.attempt)
@@ -152,9 +169,8 @@ class _Asked:
 
     def _again(self, drawing: Drawing, attempt: int) -> Drawn | None:
         """The first draw of the next place after `attempt` that gives an item not seen."""
-        kind, pool = drawing.kinds[self.kind], drawing.pools[self.pool]
         while True:
-            found = _first(kind, pool, drawing.seed, len(self.attempts), attempt + 1)
+            found = _first(drawing, (self.kind, self.pool), len(self.attempts), attempt + 1)
             if found is None or int(found.item.id, 16) not in self.seen:
                 return found
             attempt = found.attempt
@@ -236,7 +252,8 @@ def make_unit(
     """The items of one unit; with the attempts known, no item depends on earlier ones."""
     family, own = drawing.kinds[kind], drawing.pools[pool]
     for offset, attempt in enumerate(attempts):
-        picked = plan_item(family, own, DrawKey(drawing.seed, own.split, start + offset, attempt))
+        key = DrawKey(drawing.seed, own.split, start + offset, attempt)
+        picked = plan_item(family, own, key, drawing.staging, drawing.around)
         if picked is None:
             raise DataError(
                 f"{family.name} item {start + offset} could be drawn before, but not now"

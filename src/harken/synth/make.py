@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from harken.shards.estimate import Estimate, estimate
 from harken.synth.drawing import Drawing, drawn, plan_units
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.question import VERSION, QuestionFamily, build_item, look_up
+from harken.synth.staging import USUAL, Staging
 
 FAMILIES: Registry[QuestionFamily] = Registry(
     "question family",
@@ -69,15 +70,29 @@ FAMILIES: Registry[QuestionFamily] = Registry(
         "compose": "harken.synth.families.compose:FAMILY",
         "twins": "harken.synth.families.twins:FAMILY",
         "prefer": "harken.synth.families.prefer:FAMILY",
+        "say-when": "harken.synth.families.say_when:FAMILY",
+        "stream": "harken.synth.families.stream:FAMILY",
+        "dialogue": "harken.synth.families.dialogue:FAMILY",
+        "needle": "harken.synth.families.needle:FAMILY",
+        "sub-scene": "harken.synth.families.sub_scene:FAMILY",
+        "segment-order": "harken.synth.families.segment_order:FAMILY",
+        "summary": "harken.synth.families.summary:FAMILY",
+        "instrument": "harken.synth.families.instrument:FAMILY",
+        "tempo": "harken.synth.families.tempo:FAMILY",
+        "metre": "harken.synth.families.metre:FAMILY",
+        "key": "harken.synth.families.key:FAMILY",
+        "chord": "harken.synth.families.chord:FAMILY",
+        "contour": "harken.synth.families.contour:FAMILY",
     },
     group="families",
     shape="harken.synth.question:QuestionFamily",
 )
 
 
-GROUPS = {"recordings": False, "scenes": True}
-"""Names of several families: those about recordings, and those about staged scenes, which decode
-recordings when they are drawn; with what `QuestionFamily.staged` is for them."""
+GROUPS = ("recordings", "scenes", "long", "music")
+"""Names of several families (`QuestionFamily.made_with`): those about recordings, those about
+staged scenes, which decode recordings when they are drawn, those about long ones, and those about
+notes, which need none."""
 
 
 def families_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -85,14 +100,19 @@ def families_of(names: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for name in names:
         if name in GROUPS:
-            found += [one for one in FAMILIES if FAMILIES.get(one).staged is GROUPS[name]]
+            found += [one for one in FAMILIES if FAMILIES.get(one).made_with == name]
         else:
             found.append(name)
     return tuple(dict.fromkeys(found))
 
 
 def draw(
-    recordings: Iterable[Recording] | RecordingPool, split: str, family: str, n: int, seed: int
+    recordings: Iterable[Recording] | RecordingPool,
+    split: str,
+    family: str,
+    n: int,
+    seed: int,
+    staging: Staging = USUAL,
 ) -> Iterator[Item]:
     """Up to `n` distinct items of one family: a pure function of the arguments.
 
@@ -108,7 +128,7 @@ def draw(
     reason = kind.lacks(pool)
     if reason:
         raise DataError(f"split {split!r} cannot make {family!r}: {reason}")
-    for item, _ in drawn(kind, pool, n, seed):
+    for item, _ in drawn(kind, pool, n, seed, staging):
         yield item
 
 
@@ -147,7 +167,7 @@ def make_dataset(
     embed: bool = False,
     name: str = "",
     engine: WorkEngine | None = None,
-    started: Callable[[SynthPlan], None] | None = None,
+    staging: Staging = USUAL,
 ) -> dict[str, Any]:
     """Make a dataset of all `families` from a corpus, in units of at most 256 items.
 
@@ -164,7 +184,7 @@ def make_dataset(
         embed: copy (and render) the audio into the shards.
         name: of the dataset; empty: that of the corpus.
         engine: where items are drawn and shards are made; None: in this process.
-        started: is called with the `SynthPlan` before anything is written.
+        staging: settings of staged scenes.
 
     Returns:
         ``dataset`` (name), ``items``, ``counts`` (by "family/split"), ``skipped`` (why no item was
@@ -187,19 +207,23 @@ def make_dataset(
             embed=embed,
             name=name,
             engine=own,
+            staging=staging,
         )
-        if started is not None:
-            started(planned)
-        info = build_dataset(
-            folder,
-            planned.units,
-            name=planned.name,
-            plan=planned.plan,
-            embed=embed,
-            root=planned.root,
-            engine=own,
-            shared=(planned.drawing,),
-        )
+        return write_planned(planned, folder, own)
+
+
+def write_planned(planned: SynthPlan, folder: Path, engine: WorkEngine) -> dict[str, Any]:
+    """Write a dataset that `plan_dataset` drew; returns and raises what `make_dataset` does."""
+    info = build_dataset(
+        folder,
+        planned.units,
+        name=planned.name,
+        plan=planned.plan,
+        embed=planned.embed,
+        root=planned.root,
+        engine=engine,
+        shared=(planned.drawing,),
+    )
     return {"dataset": info.name, "items": info.items, **planned.report, "notes": planned.notes}
 
 
@@ -242,6 +266,7 @@ def plan_dataset(
     embed: bool = False,
     name: str = "",
     engine: WorkEngine | None = None,
+    staging: Staging = USUAL,
 ) -> SynthPlan:
     """Draw all items of a dataset, and write nothing; arguments and errors of `make_dataset`."""
     numbers = [per_family] if isinstance(per_family, int) else list(per_family.values())
@@ -256,6 +281,7 @@ def plan_dataset(
         tuple(FAMILIES.get(one) for one in wanted),
         tuple(RecordingPool(recordings, split) for split in _splits(recordings, splits)),
         seed,
+        staging,
     )
     with engine_or_here(engine) as own:
         units, report = plan_units(drawing, per_family, own)
@@ -271,6 +297,7 @@ def plan_dataset(
         "families": list(wanted),
         "per_family": per_family if isinstance(per_family, int) else dict(per_family),
         "seed": seed,
+        **({"staging": staging.to_dict()} if staging != USUAL else {}),
         "splits": [pool.split for pool in drawing.pools],
         "corpus": fingerprint(recordings),
         **report,

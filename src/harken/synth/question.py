@@ -17,16 +17,20 @@ from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.errors import DataError
 from harken.facts import ClipFacts
-from harken.item import Item, ListeningNeed
+from harken.item import Dialogue, Item, ListeningNeed
 from harken.synth.design import BlockDesign, number
 from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
+from harken.synth.staging import USUAL, Staging
 
 UNIT_ITEMS = 256
 """Items in a unit, which becomes one shard."""
 
 GROUP = number("group")
 """Draw key of a group, so that its draws differ from those of its items."""
+
+AROUND = number("around")
+"""Draw key of what is around the events of an item."""
 
 VERSION = 1
 """Version of plans; incremented when the same plan would give another item."""
@@ -40,16 +44,19 @@ class Draw:
         design: the balanced draws: answer, label, count (the same in every attempt).
         rng: the free draws: recordings, wording, gains (different in every attempt).
         key: (seed, family, split, index) as numbers.
+        staging: settings of scenes.
     """
 
     design: BlockDesign
     rng: np.random.Generator
     key: tuple[int, ...] = ()
+    staging: Staging = USUAL
 
     def group(self, size: int) -> Draw:
         """The draws that `size` consecutive items share, whatever their attempts."""
         *key, index = self.key
-        return Draw(self.design, np.random.default_rng([*key, GROUP, index // size]))
+        own = np.random.default_rng([*key, GROUP, index // size])
+        return Draw(self.design, own, staging=self.staging)
 
     def one(self, things: Sequence[Any]) -> Any:
         """One of `things`, all equally likely."""
@@ -94,7 +101,8 @@ class BuiltQuestion:
 
     The first tag is its subject: ``sound``, ``word``, ``sentence`` or ``speaker``. `facts` are
     given where a clip is more than one recording; else they are those of the recordings. `need` is
-    given where it depends on the item.
+    given where it depends on the item, `dialogue` where the question ends a conversation, `licence`
+    where its clips have more in them than recordings.
     """
 
     question: str
@@ -107,6 +115,8 @@ class BuiltQuestion:
     need: ListeningNeed | None = None
     rejected: str = ""
     twins: str = ""
+    dialogue: Dialogue | None = None
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,8 @@ class QuestionFamily:
         caption_proof: what `ListeningNeed` says of all its items; None: it depends on the item.
         staged: whether its scenes are staged (`harken.synth.staged`): recordings are decoded when
             its items are drawn.
+        group: the name by which it is made together with others; empty: ``scenes`` if `staged`,
+            else ``recordings``.
     """
 
     name: str
@@ -133,6 +145,12 @@ class QuestionFamily:
     build: Callable[[int, Mapping[str, Any], Sequence[Recording]], BuiltQuestion]
     caption_proof: bool | None = None
     staged: bool = False
+    group: str = ""
+
+    @property
+    def made_with(self) -> str:
+        """The name of its group."""
+        return self.group or ("scenes" if self.staged else "recordings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +163,26 @@ class DrawKey:
     attempt: int = 0
 
 
+Around = Callable[[Picks, RecordingPool, np.random.Generator], Picks | None]
+"""What is added to the picks of an item, by random numbers of its own; None: it does not fit."""
+
+
 def plan_item(
-    family: QuestionFamily, pool: RecordingPool, draw_key: DrawKey
+    family: QuestionFamily,
+    pool: RecordingPool,
+    draw_key: DrawKey,
+    staging: Staging = USUAL,
+    around: Around | None = None,
 ) -> tuple[dict[str, Any], Picks] | None:
     """Draw the plan of the item of `draw_key`; None if the attempt failed."""
     key = (draw_key.seed, number(family.name), number(draw_key.split))
     rng = np.random.default_rng([*key, draw_key.index, draw_key.attempt])
     template = int(rng.integers(family.templates))
-    picks = family.pick(pool, Draw(BlockDesign(key, draw_key.index), rng, (*key, draw_key.index)))
+    design = BlockDesign(key, draw_key.index)
+    picks = family.pick(pool, Draw(design, rng, (*key, draw_key.index), staging))
+    if picks is not None and around is not None:
+        own = [*key, AROUND, draw_key.index, draw_key.attempt]
+        picks = around(picks, pool, np.random.default_rng(own))
     if picks is None:
         return None
     plan = {
@@ -180,6 +210,7 @@ def build_item(
     made = family.build(plan["template"], plan["values"], recordings)
     plain = made.clips == tuple(recording.clip for recording in recordings)
     known = None if family.caption_proof is None else ListeningNeed(family.caption_proof)
+    licences = {made.licence, *(recording.licence for recording in recordings)} - {""}
     return Item(
         question=made.question,
         answer=made.answer,
@@ -191,12 +222,13 @@ def build_item(
         recordings=tuple(dict.fromkeys(recording.id for recording in recordings)),
         speakers=tuple(dict.fromkeys(r.speaker for r in recordings if r.speaker)),
         split=plan["split"],
-        licence=" + ".join(sorted({r.licence for r in recordings if r.licence})),
+        licence=" + ".join(sorted(licences)),
         plan=plan,
         facts=made.facts or (tuple(map(facts_of, recordings)) if plain else ()),
         need=made.need or known,
         rejected=made.rejected,
         twins=made.twins,
+        dialogue=made.dialogue,
     )
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from harken.audio.clip import RATE_HZ, Clip, Part, ScenePlan
 from harken.audio.single import span
-from harken.audio.space.place import Place, between
+from harken.audio.space.layouts import AMBISONIC
+from harken.audio.space.place import Place, Room, between
 from harken.corpora.base import Recording
 from harken.facts import ClipFacts, SourceFacts, TimedWord
 from harken.synth.known import sources_of
@@ -123,20 +124,76 @@ def stage(
     return Picks(recordings, {**values, "scene": scene})
 
 
+JOIN_S = 0.05
+"""Cross-fade (s) between repetitions of a background."""
+
+
 def staged(scene: Mapping[str, Any], recordings: Sequence[Recording]) -> tuple[Clip, ClipFacts]:
-    """The clip of a scene that `stage` wrote down, and what is in it."""
+    """The clip of a scene that `stage` wrote down, and what is in it.
+
+    Args:
+        scene: with a room and a background, where `harken.synth.surroundings` added them.
+        recordings: one an event, then that of the background, if there is one.
+    """
     parts: list[Part] = []
     sources: list[tuple[float, int, SourceFacts]] = []
-    for row, recording in zip(scene["events"], recordings, strict=True):
+    behind = scene.get("background")
+    count = len(scene["events"])
+    for row, recording in zip(scene["events"], recordings[:count], strict=True):
         clip = span(recording.clip, row["start_s"], row["length_s"])
         path = tuple(Place(*place) for place in row["path"])
         parts.append(Part(clip, row["at_s"], row["gain_db"], path=path))
-        sources.append((row["heard"][0], len(sources), _facts(row, recording)))
+        known = _facts(row, recording)
+        if behind is not None and _levels_known(scene, row):
+            over_db = LEVEL_DB + row["level_db"] - behind["level_db"]
+            known = replace(known, snr_db=round(over_db, 3))
+        sources.append((row["heard"][0], len(sources), known))
     duration_s, layout = scene["duration_s"], scene["layout"]
-    plan = ScenePlan(tuple(parts), duration_s, gain_db=scene["gain_db"], layout=layout)
+    if behind is not None:
+        (own,) = recordings[count:]
+        parts += background_parts(own, duration_s, behind["gain_db"])
+        sources.append((0.0, -1, _behind(own, duration_s, behind["gain_db"])))
+    room = None if "room" not in scene else Room.from_dict(scene["room"])
+    plan = ScenePlan(tuple(parts), duration_s, gain_db=scene["gain_db"], layout=layout, room=room)
     ordered = tuple(source for _, _, source in sorted(sources, key=lambda one: one[:2]))
     clip = Clip("plan", duration_s=duration_s, plan=plan)
-    return clip, ClipFacts(ordered, duration_s, layout=layout)
+    rt60_s = None if room is None else room.rt60_s
+    return clip, ClipFacts(ordered, duration_s, rt60_s=rt60_s, layout=layout)
+
+
+def _levels_known(scene: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether an event is heard at the level it was staged with: nothing but its distance counts.
+
+    In a room, in front of a head, and on its way it is heard at another.
+    """
+    layout = scene["layout"]
+    return layout in ("mono", *AMBISONIC) and "room" not in scene and len(row["path"]) < 2
+
+
+def staged_all(
+    scenes: Sequence[Mapping[str, Any]], recordings: Sequence[Recording]
+) -> list[tuple[Clip, ClipFacts]]:
+    """`staged` for the scenes of one item, whose recordings follow each other."""
+    found, at = [], 0
+    for scene in scenes:
+        stop = at + len(scene["events"]) + ("background" in scene)
+        found.append(staged(scene, recordings[at:stop]))
+        at = stop
+    return found
+
+
+def background_parts(recording: Recording, duration_s: float, gain_db: float) -> list[Part]:
+    """A recording again and again, from the beginning of a scene to its end."""
+    parts, at_s = [], 0.0
+    while at_s < duration_s:
+        parts.append(Part(recording.clip, round(at_s, 4), gain_db, JOIN_S))
+        at_s += (recording.clip.duration_s or duration_s) - JOIN_S
+    return parts
+
+
+def _behind(recording: Recording, duration_s: float, gain_db: float) -> SourceFacts:
+    (source,) = sources_of(recording)
+    return replace(source, kind="background", onset_s=0.0, offset_s=duration_s, gain_db=gain_db)
 
 
 def _row(one: StagedEvent) -> dict[str, Any]:

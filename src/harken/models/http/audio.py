@@ -74,7 +74,7 @@ class ClipPayloads:
 
 def _known(clip: Clip) -> str | None:
     """Content identity from hashes alone; None where a source has none."""
-    if clip.kind == "silence":
+    if clip.kind in ("silence", "note"):
         return clip.key
     if clip.plan is not None and clip.kind != "shard":
         parts = [_known(part.clip) for part in clip.plan.parts]

@@ -86,7 +86,7 @@ def build(
     clip, facts = staged(scene, recordings)
     numbers: dict[str, str] = {}
     turns = []
-    rows = zip(scene["events"], recordings, strict=True)
+    rows = zip(scene["events"], recordings, strict=False)  # a background is the last
     for row, recording in sorted(rows, key=lambda one: one[0]["heard"]):
         speaker = numbers.setdefault(row["name"], str(len(numbers) + 1))
         start, end = (round(second, 1) for second in row["heard"])

@@ -111,6 +111,14 @@ class RoomSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around the events of scenes whose events are given: a background, a room, or both."""
+
+    background: Background | None = None
+    room: RoomSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SceneSpec:
     """A declaration of scenes.
 
@@ -170,6 +178,20 @@ def spec_from(raw: Mapping[str, Any], where: str = "the scene") -> SceneSpec:
             if own.to is not None and own.place is None:
                 raise ConfigError("it moves to a place from none", where=place)
     return spec
+
+
+def surroundings_from(raw: Mapping[str, Any], where: str = "the surroundings") -> Surroundings:
+    """Background and room in the values of a YAML file, declared as those of a scene.
+
+    Raises:
+        ConfigError: an unknown key, with the closest known one, or a value that does not fit.
+    """
+    found: Surroundings = _read(Surroundings, raw, where)
+    if found == Surroundings():
+        raise ConfigError(
+            "neither background nor room are declared", where=where, hint="Declare one of them."
+        )
+    return found
 
 
 def _require_range(own: Distribution, low: float, high: float, name: str, where: str) -> None:

@@ -8,17 +8,18 @@ scenes that settles nothing, since their wrong options are in the scene too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 from harken.ask import words as w
-from harken.facts import ClipFacts, SourceFacts
+from harken.facts import ClipFacts
 from harken.item import Item
 from harken.synth.make import FAMILIES
 from harken.synth.verify.faults import TextFault
-from harken.synth.verify.lexicon import Lexicon, NameMention
+from harken.synth.verify.lexicon import Lexicon
+from harken.synth.verify.named import asked_about, names_source, sources_of, wrong
 from harken.synth.verify.reading import COUNTS, read_text
-from harken.synth.verify.spoken import holds, said_words
+from harken.synth.verify.scene_truths import RULES, UNRULED
+from harken.synth.verify.spoken import said_words
 
 _YES_NO: dict[tuple[str, ...], bool] = {("yes",): True, ("no",): False}
 _SAME = {"same-sound": "label", "same-word": "said", "same-speaker": "speaker"}
@@ -44,6 +45,8 @@ Rule = Callable[[Item, Lexicon], Iterator[TextFault]]
 def _rule(item: Item, lexicon: Lexicon) -> Rule | None:
     if not item.facts or not all(facts.sources for facts in item.facts):
         return None
+    if item.task in UNRULED:
+        return None
     if item.task in _RULES and (item.choices or item.task in ("order", "name", "transcribe")):
         return _RULES[item.task]
     if item.task in FAMILIES and FAMILIES.get(item.task).staged:
@@ -59,7 +62,7 @@ def _identify(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
     for choice in item.choices:
         there = _is_there(choice, item.facts, lexicon)
         if there != (choice == item.answer):
-            yield _wrong(choice, there, "in the clip")
+            yield wrong(choice, there, "in the clip")
 
 
 def _presence(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
@@ -85,7 +88,7 @@ def _which_clip(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
             return
         there = found(item.facts[place])
         if there != (choice == item.answer):
-            yield _wrong(choice, there, "where it is heard")
+            yield wrong(choice, there, "where it is heard")
 
 
 def _count(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
@@ -99,14 +102,14 @@ def _count(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
         value = COUNTS.get(key[0], key[0]) if key else ""
         right = str(value) == str(number)
         if right != (choice == item.answer):
-            yield _wrong(choice, right, "the number")
+            yield wrong(choice, right, "the number")
 
 
 def _first(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
     """The answer begins before every other option, and all are there."""
     onsets: dict[str, float] = {}
     for choice in item.choices:
-        times = [s.onset_s for s in _sources_of(choice, item.facts, lexicon)]
+        times = [s.onset_s for s in sources_of(choice, item.facts, lexicon)]
         known = [time for time in times if time is not None]
         if not known:
             yield TextFault("options", f"{choice!r} is not in the clip, or not known when")
@@ -115,7 +118,7 @@ def _first(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
     for choice in item.choices:
         earliest = onsets[choice] == min(onsets.values())
         if earliest != (choice == item.answer):
-            yield _wrong(choice, earliest, "first")
+            yield wrong(choice, earliest, "first")
 
 
 def _same(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
@@ -135,7 +138,7 @@ def _order(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:
     if not all(map(str.strip, names)):
         return
     if len(names) != len(front) or not all(
-        _names_source(name, source, lexicon) for name, source in zip(names, front, strict=False)
+        names_source(name, source, lexicon) for name, source in zip(names, front, strict=False)
     ):
         yield TextFault("options", f"{item.answer!r} is not the order")
 
@@ -157,36 +160,20 @@ _RULES: dict[str, Rule] = {
     "name": _name,
     "transcribe": _name,
     **dict.fromkeys(_SAME, _same),
+    **RULES,
 }
 
 
 def _asked(item: Item, lexicon: Lexicon) -> Callable[[ClipFacts], bool] | None:
     """Whether a clip has what the question asks about; None if that is not found in the wording."""
-    speech = all(facts.is_speech for facts in item.facts)
-    read = read_text(item.question, lexicon, None if speech else ())
-    named = [one for one in read.mentions if not one.is_speech]
-    if not named:
+    asked = asked_about(item, lexicon)
+    if asked is None:
         return None
-    asked: NameMention = named[0]
     return lambda facts: any(asked.fits(source) for source in facts.sources)
 
 
 def _is_there(text: str, facts: Sequence[ClipFacts], lexicon: Lexicon) -> bool:
-    return bool(_sources_of(text, facts, lexicon))
-
-
-def _sources_of(text: str, facts: Sequence[ClipFacts], lexicon: Lexicon) -> list[SourceFacts]:
-    """The sources that an option names: as a sound, or as what is said."""
-    return [s for f in facts for s in f.sources if _names_source(text, s, lexicon)]
-
-
-def _names_source(text: str, source: SourceFacts, lexicon: Lexicon) -> bool:
-    quoted = re.findall(r'"([^"]+)"', w.fold(text))
-    if source.kind == "speech":
-        said = [w.words(one.rstrip("… ")) for one in quoted or [text]]
-        return any(holds(said_words(source), one) for one in said)
-    found = lexicon.mentions(w.fold(text))
-    return bool(found) and all(one.fits(source) for one in found)
+    return bool(sources_of(text, facts, lexicon))
 
 
 def _one_name(facts: ClipFacts, what: str) -> str | None:
@@ -208,9 +195,3 @@ def _clip_of(choice: str, clips: int) -> int | None:
 
 
 _NO_NAMES = Lexicon()
-
-
-def _wrong(choice: str, true: bool, what: str) -> TextFault:
-    if true:
-        return TextFault("options", f"{choice!r} is {what} too, and is not the answer")
-    return TextFault("options", f"the answer {choice!r} is not {what}")
