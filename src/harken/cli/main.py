@@ -54,6 +54,7 @@ from harken.cli.tag import tag
 from harken.cli.train import train
 from harken.cli.train_clap import train_clap
 from harken.cli.train_codec import train_codec
+from harken.cli.train_codec_lm import train_codec_lm
 from harken.cli.write import write
 
 Plugins = Annotated[
@@ -96,6 +97,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "encode": encode,
     "decode": decode,
     "reconstruct": reconstruct,
+    "train-codec-lm": train_codec_lm,
     "train-clap": train_clap,
     "tag": tag,
     "search": search,
@@ -122,7 +124,7 @@ VERBS: dict[str, Callable[..., None]] = {
 
 RESUMED = (
     *("demo", "starter", "synth", "scene", "clean", "write", "curate", "features"),
-    *("train", "train-codec", "train-clap", "effect", "eval"),
+    *("train", "train-codec", "train-codec-lm", "train-clap", "effect", "eval"),
 )
 """Commands that, run again with the same output, go on where they stopped."""
 
