@@ -48,6 +48,7 @@ from harken.cli.search import search
 from harken.cli.serve import serve
 from harken.cli.show import show
 from harken.cli.show_model import show_model
+from harken.cli.speak import speak
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.tag import tag
@@ -98,6 +99,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "decode": decode,
     "reconstruct": reconstruct,
     "train-codec-lm": train_codec_lm,
+    "speak": speak,
     "train-clap": train_clap,
     "tag": tag,
     "search": search,

@@ -207,6 +207,38 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A reply that is sound.
+
+    Attributes:
+        samples: float32 (n,) at 16 kHz; empty when the request failed.
+        text: what is said in it, as far as the model knows.
+        stop: ``"end"``, ``"length"`` (cut: its room was used up) or ``"failed"``.
+        error: why it failed, else None.
+        frames: frames of codes that were drawn.
+    """
+
+    samples: Any
+    text: str = ""
+    stop: str = "end"
+    error: str | None = None
+    frames: int = 0
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """A model that can reply with sound; `voices` has the names of its voices."""
+
+    voices: tuple[str, ...]
+
+    def speak(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int], voice: str
+    ) -> list[Speech]:
+        """One reply a prompt, each drawn with a seed of its own; `voice` is one of `voices` or ""."""
+        ...
+
+
 def style_of(model: Model) -> PromptStyle:
     """How a model's prompts are written; the usual style where it does not say."""
     return getattr(model, "style", None) or PromptStyle()
