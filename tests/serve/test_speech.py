@@ -1,4 +1,4 @@
-"""Replies that are sound: by the official client from a codec language model, and what is refused."""
+"""Replies that are sound: asked for by the official client, and what is refused."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ def test_what_is_asked_of_a_sound_is_read_strictly() -> None:
 def test_formats_hold_the_same_sound(tmp_path: Path) -> None:
     wave = (0.5 * np.sin(2 * np.pi * 500 * np.arange(16_000) / RATE_HZ)).astype(np.float32)
     speech = Speech(wave, "a tone")
-    assert np.allclose(samples_of(audio_of(speech, "wav", "1", 7)["data"], tmp_path), wave, atol=1e-4)
+    assert np.allclose(
+        samples_of(audio_of(speech, "wav", "1", 7)["data"], tmp_path), wave, atol=1e-4
+    )
     raw = base64.b64decode(audio_of(speech, "pcm16", "1", 7)["data"])
     fast = np.frombuffer(raw, "<i2") / 32768
     # One second at 24 kHz: the tone is in the bin of its frequency.

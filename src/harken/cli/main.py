@@ -28,6 +28,7 @@ from harken.cli.doctor import doctor
 from harken.cli.effect import effect
 from harken.cli.encode import encode
 from harken.cli.eval import evaluate
+from harken.cli.eval_speech import eval_speech
 from harken.cli.explain import explain
 from harken.cli.export import export
 from harken.cli.features import features
@@ -100,6 +101,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "reconstruct": reconstruct,
     "train-codec-lm": train_codec_lm,
     "speak": speak,
+    "eval-speech": eval_speech,
     "train-clap": train_clap,
     "tag": tag,
     "search": search,

@@ -43,13 +43,16 @@ def train_codec_lm(
     """
     from harken.recipes.codec_lm import train
 
-    made = train(codec, corpus, out, config=config, overrides=override or [], split=split, seed=seed)
+    made = train(
+        codec, corpus, out, config=config, overrides=override or [], split=split, seed=seed
+    )
     known = made["training"]
     held = f", held out {known['held_out_code']:.2f}" if "held_out_code" in known else ""
     lines = [
         f"{made['model']}: {made['parameters']:,} parameters, {made['pattern']} codes of "
         f"{made['codebooks']} codebooks, {len(made['voices'])} voices, {made['texts']} texts",
-        f"trained on {known['recordings']} of {made['recordings']} recordings, {known['steps']} steps",
+        f"trained on {known['recordings']} of {made['recordings']} recordings, "
+        f"{known['steps']} steps",
     ]
     if "code" in known:
         lines.append(f"nats a code: trained {known['code']:.2f}{held}")

@@ -235,7 +235,7 @@ class Speaker(Protocol):
     def speak(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int], voice: str
     ) -> list[Speech]:
-        """One reply a prompt, each drawn with a seed of its own; `voice` is one of `voices` or ""."""
+        """One reply a prompt, each drawn with its own seed; `voice`: one of `voices`, or empty."""
         ...
 
 

@@ -35,7 +35,9 @@ class AudioReply:
     format: str
 
 
-def read_audio(body: Mapping[str, Any], voices: Sequence[str] | None, name: str) -> AudioReply | None:
+def read_audio(
+    body: Mapping[str, Any], voices: Sequence[str] | None, name: str
+) -> AudioReply | None:
     """What is asked of the sound of a reply; None: a text is asked for.
 
     Args:
@@ -49,7 +51,8 @@ def read_audio(body: Mapping[str, Any], voices: Sequence[str] | None, name: str)
     """
     wanted, audio = body.get("modalities"), body.get("audio")
     if wanted is not None and (
-        not isinstance(wanted, list) or sorted(map(str, wanted)) not in (["text"], ["audio", "text"])
+        not isinstance(wanted, list)
+        or sorted(map(str, wanted)) not in (["text"], ["audio", "text"])
     ):
         raise BadRequest('modalities must be ["text"] or ["text", "audio"]', "modalities")
     if wanted is None or "audio" not in wanted:

@@ -1,7 +1,7 @@
 """Training of a codec language model by next-token loss on recordings and what they say.
 
-Every example is one of three lines (`harken.models.codec_lm.lines`): codes from text (*speak*), text
-from codes (*transcribe*), or codes alone (*continue*; also what classifier-free guidance compares
+Every example is one of three lines (`harken.models.codec_lm.lines`): codes from text (*speak*),
+text from codes (*transcribe*), or codes alone (*continue*; also what classifier-free guidance compares
 with). The loss is
 
     mean over the codes and ends of -log p + text_weight · mean over the text tokens of -log p
@@ -237,7 +237,7 @@ class Lines:
         return [self._line(int(i), own) for i in chosen]
 
     def all_held(self) -> list[Line]:
-        """Two lines of each held-out recording, always the same: codes from text, text from codes."""
+        """Two lines of each held-out recording, always the same: spoken, and transcribed."""
         rng, found = np.random.default_rng([self.settings.seed, 71]), []
         for i in self.held:
             rows = self._rows(i, rng)

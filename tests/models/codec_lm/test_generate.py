@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from tiny_codec_lm import tiny_codec_lm
+
 from harken.errors import ConfigError
 from harken.models.base import Sampling
 from harken.models.codec_lm.generate import (
@@ -35,7 +35,7 @@ def test_a_seed_gives_the_same_codes_whatever_the_batch(tmp_path: Path, pattern:
     (alone,) = speak(model, [THREE], SHORT, [1])
     assert np.array_equal(together[0], alone)
     assert all(1 <= len(codes) <= 14 and codes.shape[1] == 3 for codes in together)
-    assert all(0 <= codes.min() and codes.max() < 16 for codes in together)
+    assert all(codes.min() >= 0 and codes.max() < 16 for codes in together)
     drawn = speak(model, [THREE] * 6, SHORT, range(6))
     assert len({codes.tobytes() for codes in drawn}) > 1
     cold = SpeechSampling(SHORT.seconds, temperature=0.0)
@@ -85,7 +85,7 @@ def test_guidance_is_the_formula(tmp_path: Path) -> None:
         own = SpeechSampling(SHORT.seconds, 0.0, guidance=guidance)
         return speak(model, [SpeechRequest(text)], own, [0])[0][0]
 
-    # 0 is what is said without a text, 1 what is said after it; without a text there is no guidance.
+    # 0 is what is said without a text, 1 what is said after it; without one nothing guides.
     assert np.array_equal(first(0.0, "three")[0], first(1.0, "")[0])
     assert np.array_equal(first(3.0, ""), first(1.0, ""))
     with torch.no_grad():

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from tiny_codec_lm import tiny_codec_lm
+
 from harken.models.codec_lm.lines import batch_of, legal_logits, score_lines
 from harken.models.codec_lm.patterns import PATTERNS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tiny_codecs import tiny_codec
 from tiny_codec_lm import tiny_codec_lm
+from tiny_codecs import tiny_codec
+
 from harken.errors import ConfigError, ModelError
 from harken.models.codec_lm.model import CODEC, CodecLanguageModel
 from harken.models.codec_lm.patterns import PATTERNS

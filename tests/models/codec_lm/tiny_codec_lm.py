@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tiny_codecs import tiny_codec
+
 from harken.models.codec_lm.model import CodecLanguageModel, CodecLMShape
 
 WORDS = ("three", "seven")

@@ -1,7 +1,7 @@
 """A codec language model as a model that is asked: it writes what is said in a clip, and speaks.
 
-`generate` transcribes the clip of a prompt, whatever its text. `speak` says the text of a prompt, or
-goes on with its clip. It does not converse: a text alone gets no text.
+`generate` transcribes the clip of a prompt, whatever its text. `speak` says the text of a prompt,
+or goes on with its clip. It does not converse: a text alone gets no text.
 """
 
 from __future__ import annotations

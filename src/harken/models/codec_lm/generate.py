@@ -1,4 +1,4 @@
-"""Sampling of a codec language model: rows of codes after a text or a sound, and texts after sounds.
+"""Sampling of a codec language model: codes after a text or a sound, and texts after sounds.
 
 Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598; for code models AudioGen, Kreuk et
 al. 2022, arXiv 2209.15352): with logits c after the text and u after no text, codes are drawn from
@@ -75,9 +75,7 @@ class SpeechSampling:
 
     def each(self, seed: int) -> Sampling:
         """How one code is drawn."""
-        return Sampling(
-            temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, seed=seed
-        )
+        return Sampling(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, seed=seed)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,7 +1,7 @@
 """A codec language model: a codec, a code pattern and a decoder over text and codes.
 
-It speaks (text to sound), continues a sound, writes what is said in one, and gives the likelihood of
-a sound. It is trained here from fresh weights (`harken.train.codec_lm`). A saved folder has the
+It speaks (text to sound), continues a sound, writes what is said in one, and gives the likelihood
+of a sound. It is trained here from fresh weights (`harken.train.codec_lm`). A saved folder has the
 weights, the tokenizer and a codec of harken's own; a codec of transformers is named.
 """
 

@@ -7,8 +7,8 @@ codebooks, c[t, k] and N for "no code"::
     delayed     T + max(1, K-1) rows of K      row s, stream k: c[s-k, k]; N where s < k or s-k >= T
     parallel    T + 1 rows of K                row s: c[s, 0] … c[s, K-1]; then a row of N
 
-*Flattened* is that of AudioLM's fine stages (Borsos et al. 2022, arXiv 2209.03143) and of Llama-Mimi:
-every code sees all before it, at K steps a frame. *Delayed* is that of MusicGen (Copet et al. 2023,
+*Flattened* is that of AudioLM (Borsos et al. 2022, arXiv 2209.03143) and of Llama-Mimi: every code
+sees all before it, at K steps a frame. *Delayed* is that of MusicGen (Copet et al. 2023,
 arXiv 2306.05284): codebook k is k steps late, so that it sees the coarser codes of its frame, at
 about one step a frame. In *parallel* streams the codes of a frame do not see each other.
 
@@ -259,7 +259,5 @@ def code_pattern(name: str, codebooks: int, size: int) -> CodePattern:
         ConfigError: no such pattern.
     """
     if name not in PATTERNS:
-        raise ConfigError(
-            f"there is no code pattern {name!r}", hint=f"Use {', '.join(PATTERNS)}."
-        )
+        raise ConfigError(f"there is no code pattern {name!r}", hint=f"Use {', '.join(PATTERNS)}.")
     return PATTERNS[name](codebooks, size)
