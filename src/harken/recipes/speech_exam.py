@@ -1,9 +1,9 @@
 """Exams of a codec language model: is what it says what was asked, and does it prefer the natural?
 
 Generated sounds are judged as the recordings of the same texts are, and as these are after the
-codec: the last is the most that any model over this codec can reach. Judges are a linear probe that was
-fitted to other recordings, and a speech recogniser if one is named. Likelihood exams compare the
-loss of a recording with that of an altered one (`harken.recipes.natural_pairs`).
+codec: the last is the most that any model over this codec can reach. Judges are a linear probe that
+was fitted to other recordings, and a speech recogniser if one is named. Likelihood exams compare
+the loss of a recording with that of an altered one (`harken.recipes.natural_pairs`).
 
 Run:  harken eval-speech speech/model recordings -o exam --asr whisper-base
 """

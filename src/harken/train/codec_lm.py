@@ -1,8 +1,8 @@
 """Training of a codec language model by next-token loss on recordings and what they say.
 
 Every example is one of three lines (`harken.models.codec_lm.lines`): codes from text (*speak*),
-text from codes (*transcribe*), or codes alone (*continue*; also what classifier-free guidance compares
-with). The loss is
+text from codes (*transcribe*), or codes alone (*continue*; also what classifier-free guidance
+compares with). The loss is
 
     mean over the codes and ends of -log p + text_weight · mean over the text tokens of -log p
 

@@ -3,7 +3,8 @@
 A position is a text token or a row of codes (`harken.models.codec_lm.patterns`). A row enters as
 the sum of an embedding for each of its streams (MusicGen, arXiv 2306.05284), and a linear head for
 each stream reads the next row from the hidden state; with one stream, that is a language model
-whose vocabulary has the codes beside the words (AudioPaLM, Rubenstein et al. 2023, arXiv 2306.12925).
+whose vocabulary has the codes beside the words (AudioPaLM, Rubenstein et al. 2023, arXiv
+2306.12925).
 """
 
 from __future__ import annotations
