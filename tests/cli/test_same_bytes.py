@@ -108,7 +108,9 @@ COMMANDS: dict[str, list[str]] = {
         "--set codec-lm.batch=4 --set codec-lm.width=16 --set codec-lm.watch_every=2 --json"
     ],
     "speak": ["speak spoken/model dog -o dog.wav --seconds 0.3 --guidance 2 --json"],
-    "eval-speech": ["eval-speech spoken/model ../corpus -o judged --per-text 1 --seconds 0.1 --json"],
+    "eval-speech": [
+        "eval-speech spoken/model ../corpus -o judged --per-text 1 --seconds 0.1 --json"
+    ],
     "train-clap": [
         "train-clap ../corpus -o paired --set clap.steps=2 --set clap.batch=4 --set clap.dim=8 "
         "--json"

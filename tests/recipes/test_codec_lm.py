@@ -98,7 +98,9 @@ def test_it_is_asked_as_every_model(tmp_path: Path) -> None:
     tiny_codec_lm(tmp_path).save(tmp_path / "saved")
     write_wav(tmp_path / "a.wav", 0.3 * np.sin(np.arange(600) / 5).astype(np.float32), RATE_HZ)
     model = load_model(f"{tmp_path / 'saved'}?guidance=2")
-    prompt = Prompt((Clip("file", str(tmp_path / "a.wav")), "What is said?"), "", ("three", "seven"))
+    prompt = Prompt(
+        (Clip("file", str(tmp_path / "a.wav")), "What is said?"), "", ("three", "seven")
+    )
     nothing = Prompt(("What is said?",), "", ("three", "seven"))
     logs, none = model.choice_logprobs([prompt, nothing])
     assert logs is not None and np.exp(logs).sum() == pytest.approx(1) and none is None

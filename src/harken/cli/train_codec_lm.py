@@ -23,6 +23,9 @@ def train_codec_lm(
             "--out", "-o", help="Folder of the run; the new one is model in it.", makes="run"
         ),
     ],
+    preset: Annotated[
+        str, typer.Option(help="As a published model: audiolm, audiopalm, llama-mimi, ualm.")
+    ] = "",
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
@@ -39,12 +42,19 @@ def train_codec_lm(
 
     Examples:  harken train-codec-lm codec/model FSDD -o speech
     harken train-codec-lm codec/model FSDD ESC-50 -o speech --set codec-lm.steps=4000
-    harken train-codec-lm codec/model FSDD -o flat --set codec-lm.pattern=flattened
+    harken train-codec-lm codec/model FSDD -o flat --preset llama-mimi
     """
     from harken.recipes.codec_lm import train
 
     made = train(
-        codec, corpus, out, config=config, overrides=override or [], split=split, seed=seed
+        codec,
+        corpus,
+        out,
+        config=config,
+        overrides=override or [],
+        preset=preset,
+        split=split,
+        seed=seed,
     )
     known = made["training"]
     held = f", held out {known['held_out_code']:.2f}" if "held_out_code" in known else ""

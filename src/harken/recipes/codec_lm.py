@@ -8,7 +8,7 @@ Run:  harken train-codec recordings -o codec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harken import files
 from harken.config import settings_of
 from harken.corpora.base import Recording
 from harken.models.codec.open import open_codec
+from harken.models.codec_lm.presets import codec_lm_preset
 from harken.recipes.codec import recordings_of
 from harken.runs import Run
 from harken.train.codec_lm import CodecLMTraining, Utterance, train_codec_lm
@@ -45,6 +46,7 @@ def train(
     *,
     config: Path | None = None,
     overrides: Sequence[str] = (),
+    preset: str = "",
     split: str = "train",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def train(
         out: the run's folder; the model is in ``model`` below it.
         config: a YAML file of settings.
         overrides: settings, as ``codec-lm.steps=200``.
+        preset: a published model, whose pattern, codebooks (as many of them as the codec has) and
+            kind of decoder are taken; empty: none.
         split: of the recordings; ``""``: all.
         seed: of splits, weights and everything drawn.
 
@@ -64,14 +68,19 @@ def train(
         DataError: no recordings that say something. ModelError: no such codec.
         RunError: the folder has a run with other settings.
     """
-    parts = {"codec-lm": CodecLMTraining(seed=seed)}
+    opened, start = open_codec(codec), CodecLMTraining(seed=seed)
+    if preset:
+        known = codec_lm_preset(preset)
+        count = min(known.codebooks, opened.codebooks)
+        start = replace(start, pattern=known.pattern, codebooks=count, lm=known.kind)
+    parts = {"codec-lm": start}
     settings: CodecLMTraining = settings_of(parts, config, overrides)["codec-lm"]
     said = utterances_of(corpora, split, seed)
     content = sorted(f"{one.clip.key} {one.text} {one.voice}" for one in said)
     spec = {
         "train": "codec-lm",
         "settings": asdict(settings),
-        "codec": open_codec(codec).identity(),
+        "codec": opened.identity(),
         "split": split,
         "said": [len(content), files.sha256_of_text("\n".join(content))],
     }
