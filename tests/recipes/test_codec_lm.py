@@ -17,8 +17,7 @@ from harken.audio.load import load, write_wav
 from harken.cli.main import main
 from harken.corpora.base import Recording
 from harken.errors import ConfigError
-from harken.models.base import Prompt, Sampling
-from harken.models.codec_lm.generate import SpeechSampling
+from harken.models.base import Prompt, Sampling, SpeechSampling
 from harken.models.load import load_model
 from harken.recipes.codec_lm import said_in
 from harken.recipes.speak import speak_file, speak_stream

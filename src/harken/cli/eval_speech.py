@@ -37,7 +37,7 @@ def eval_speech(
     Examples:  harken eval-speech speech/model FSDD -o exam --asr whisper-base
     harken eval-speech speech/model FSDD ESC-50 -o exam --guidance 2 --json
     """
-    from harken.models.codec_lm.generate import SpeechSampling
+    from harken.models.base import SpeechSampling
     from harken.recipes.speech_exam import exam
     from harken.report.speech_page import EXAMS, JUDGES, share
     from harken.report.text import table

@@ -43,7 +43,7 @@ def speak(
     harken speak speech/model "three" -o three.wav --guidance 2 --temperature 0.7
     harken speak speech/model --continue clip.wav --seconds 2 -o more.wav
     """
-    from harken.models.codec_lm.generate import SpeechSampling
+    from harken.models.base import SpeechSampling
     from harken.recipes.speak import speak_file, speak_stream
 
     sampling = SpeechSampling(seconds, temperature, top_k, top_p, guidance)

@@ -17,7 +17,8 @@ from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import write_wav
 from harken.audio.wav_stream import pcm16, stream_header
 from harken.errors import ConfigError
-from harken.models.codec_lm.generate import SpeechRequest, SpeechSampling, speak, stream
+from harken.models.base import SpeechSampling
+from harken.models.codec_lm.generate import SpeechRequest, speak, stream
 from harken.models.codec_lm.model import CodecLanguageModel
 
 

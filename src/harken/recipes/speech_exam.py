@@ -23,16 +23,16 @@ from harken.audio.load import load, write_wav
 from harken.errors import DataError
 from harken.evaluate.linear_probe import LinearProbe
 from harken.files import write_json
-from harken.models.base import Model, Prompt, Sampling
+from harken.models.base import Model, Prompt, Sampling, SpeechSampling
 from harken.models.codec.measures import sound_summary
-from harken.models.codec_lm.generate import SpeechRequest, SpeechSampling, speak
+from harken.models.codec_lm.generate import SpeechRequest, speak
 from harken.models.codec_lm.model import CodecLanguageModel
 from harken.models.engine.features import Array
 from harken.models.load import load_model
 from harken.progress import track
 from harken.recipes.codec_lm import utterances_of
 from harken.recipes.natural_pairs import likelihood_exams
-from harken.report.speech_page import Sample, write_speech_page
+from harken.report.speech_page import SpokenSample, write_speech_page
 from harken.stats.measures import wilson
 from harken.train.codec_lm import Utterance
 
@@ -110,7 +110,7 @@ def exam(
         "likelihood": likelihood_exams(model, corpora, seed=seed),
     }
     write_json(out / "results.json", result)
-    samples = [Sample(one.kind, one.text, one.voice, str(out / one.file), one.heard)
+    samples = [SpokenSample(one.kind, one.text, one.voice, str(out / one.file), one.heard)
                for one in sounds]  # fmt: skip
     write_speech_page(out / "page.html", result, samples)
     return result

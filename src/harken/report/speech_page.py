@@ -30,7 +30,7 @@ EXAMS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SpokenSample:
     """A sound of the page.
 
     Attributes:
@@ -47,7 +47,9 @@ class Sample:
     heard: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_speech_page(path: Path, result: Mapping[str, Any], samples: Sequence[Sample]) -> Path:
+def write_speech_page(
+    path: Path, result: Mapping[str, Any], samples: Sequence[SpokenSample]
+) -> Path:
     """Write the page.
 
     Args:
@@ -100,7 +102,9 @@ def _rows(group: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]  # fmt: skip
 
 
-def _sounds(samples: Sequence[Sample]) -> list[tuple[str, list[tuple[str, list[dict[str, str]]]]]]:
+def _sounds(
+    samples: Sequence[SpokenSample],
+) -> list[tuple[str, list[tuple[str, list[dict[str, str]]]]]]:
     """Text -> kind -> its players."""
     found: dict[str, dict[str, list[dict[str, str]]]] = {}
     for one in samples:

@@ -10,11 +10,10 @@ import torch
 from tiny_codec_lm import tiny_codec_lm
 
 from harken.errors import ConfigError
-from harken.models.base import Sampling
+from harken.models.base import Sampling, SpeechSampling
 from harken.models.codec_lm.generate import (
     CONTEXT,
     SpeechRequest,
-    SpeechSampling,
     draw_rows,
     speak,
     stream,

@@ -14,8 +14,8 @@ import numpy as np
 
 from harken.errors import HarkenError
 from harken.hashing import digest
-from harken.models.base import Prompt, PromptStyle, Reply, Sampling, Speech
-from harken.models.codec_lm.generate import SpeechRequest, SpeechSampling, speak, transcribe
+from harken.models.base import Prompt, PromptStyle, Reply, Sampling, Speech, SpeechSampling
+from harken.models.codec_lm.generate import SpeechRequest, speak, transcribe
 from harken.models.codec_lm.model import CodecLanguageModel
 from harken.models.target import read_target
 

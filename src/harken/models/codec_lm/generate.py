@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from harken.errors import ConfigError
-from harken.models.base import Sampling
+from harken.models.base import Sampling, SpeechSampling
 from harken.models.codec_lm.lines import Line, batch_of, legal_logits
 from harken.models.codec_lm.model import CodecLanguageModel
 from harken.models.codec_lm.net import Positions
@@ -44,38 +44,6 @@ class SpeechRequest:
     text: str = ""
     voice: str = ""
     codes: Ints | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechSampling:
-    """How codes are drawn.
-
-    Attributes:
-        seconds: most of the sound that is made, without what is gone on with.
-        temperature: 0 is greedy; `top_k` 0 and `top_p` 1 keep all codes.
-        guidance: see the module's docstring; 1: none.
-
-    Raises:
-        ConfigError: a value out of its range.
-    """
-
-    seconds: float = 3.0
-    temperature: float = 0.9
-    top_k: int = 0
-    top_p: float = 0.95
-    guidance: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
-        if not 0 < self.seconds <= 600:
-            raise ConfigError(f"seconds is {self.seconds} (accepted: above 0, up to 600)")
-        if not 0 <= self.guidance <= 100:
-            raise ConfigError(f"guidance is {self.guidance} (accepted: 0 to 100; 1: none)")
-        self.each(0)
-
-    def each(self, seed: int) -> Sampling:
-        """How one code is drawn."""
-        return Sampling(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, seed=seed)
 
 
 @dataclass(slots=True, eq=False)
