@@ -20,6 +20,9 @@ def eval_speech(
     asr: Annotated[
         str, typer.Option(help="A speech recogniser that judges too: a folder, name or hub id.")
     ] = "",
+    asr_limit: Annotated[
+        int, typer.Option(min=0, help="Most sounds of each kind that the recogniser hears; 0: all.")
+    ] = 0,
     per_text: Annotated[int, typer.Option(min=1, help="Sounds of each text.")] = 10,
     seconds: Annotated[float, typer.Option(help="Most of a sound, in seconds.")] = 1.0,
     temperature: Annotated[float, typer.Option(help="Of the draws; 0: greedy.")] = 0.9,
@@ -43,7 +46,9 @@ def eval_speech(
     from harken.report.text import table
 
     sampling = SpeechSampling(seconds, temperature, 0, top_p, guidance)
-    found = exam(model, corpus, out, sampling, asr=asr, per_text=per_text, seed=seed)
+    found = exam(
+        model, corpus, out, sampling, asr=asr, asr_limit=asr_limit, per_text=per_text, seed=seed
+    )
     lines = []
     for name, group in found["groups"].items():
         rows = [

@@ -9,14 +9,15 @@ Mean loss a code, for a recording x and an altered x', which has a similar numbe
                 is no word (sWUGGY: Nguyen et al. 2020, arXiv 2011.11588)
     text        x after its text, and x after another text
 
-Halves are joined as sounds, and both sides of a pair go through the codec as wholes. By chance the
-recording has the lower loss in half of the pairs.
+Recordings and halves are of those that the training held out, so that neither side has been seen
+and both voices have; where these are few, of the test split. Halves are joined as sounds, and both
+sides of a pair go through the codec as wholes. By chance the recording has the lower loss in half
+of the pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,29 +28,30 @@ from harken.models.codec_lm.lines import Line
 from harken.models.codec_lm.model import CodecLanguageModel
 from harken.models.engine.features import Array
 from harken.progress import track
-from harken.recipes.codec_lm import utterances_of
 from harken.stats.measures import wilson
-from harken.train.codec_lm import Utterance
+from harken.train.codec_lm import Utterance, held_out_numbers, in_order
 
 MOST_S = 2.0
 """Longer recordings are cut to their first seconds."""
 
+FEWEST = 10
+"""Held-out recordings below which others are used."""
+
 
 def likelihood_exams(
     model: CodecLanguageModel,
-    corpora: Sequence[Path],
+    said: Sequence[Utterance],
+    other: Sequence[Utterance] = (),
     *,
-    split: str = "test",
-    most: int = 100,
+    most: int = 150,
     seed: int = 0,
 ) -> dict[str, Any]:
     """For each exam the pairs in which the natural one has the lower loss, and their number.
 
     Args:
         model: the model.
-        corpora: recordings; those of `split` are the natural ones, and the second halves of other
-            voices are taken from all of them.
-        split: see above.
+        said: the recordings that its training was given.
+        other: recordings that it was not given, used where it held out fewer than `FEWEST`.
         most: recordings, drawn.
         seed: of what is drawn.
 
@@ -57,8 +59,9 @@ def likelihood_exams(
         Exam -> ``right``, ``n``, ``interval`` (95 % Wilson).
     """
     rng = np.random.default_rng([seed, 83])
-    everything = utterances_of(corpora, "", seed)
-    naturals = utterances_of(corpora, split, seed)
+    naturals = _held_out(model, said)
+    if len(naturals) < FEWEST:
+        naturals = list(other)
     chosen = [naturals[int(i)] for i in rng.permutation(len(naturals))[:most]]
     texts = sorted({one.text for one in naturals if one.text in model.texts})
     pairs: dict[str, list[tuple[Line, Line]]] = {}
@@ -67,16 +70,29 @@ def likelihood_exams(
         line = _line(model, natural)
         _add(pairs, "reversed", line, _line(model, natural[::-1].copy()))
         for name in ("voice", "word"):
-            found = [other for other in everything if one.voice and _fits(name, one, other)]
+            found = [it for it in naturals if one.voice and _fits(name, one, it)]
             if found:
-                other = found[int(rng.integers(len(found)))]
-                _add(pairs, name, line, _line(model, _joined(natural, _samples(other))))
+                half = found[int(rng.integers(len(found)))]
+                _add(pairs, name, line, _line(model, _joined(natural, _samples(half))))
         wrong = [text for text in texts if text != one.text]
         if wrong and one.text in texts:
-            said = wrong[int(rng.integers(len(wrong)))]
-            own = (model.speak_line(line.rows, text) for text in (one.text, said))
+            false = wrong[int(rng.integers(len(wrong)))]
+            own = (model.speak_line(line.rows, text) for text in (one.text, false))
             _add(pairs, "text", *own)
     return {name: _result(model, own) for name, own in pairs.items()}
+
+
+def _held_out(model: CodecLanguageModel, said: Sequence[Utterance]) -> list[Utterance]:
+    """The recordings, of those that a training was given, that it did not see.
+
+    None where these are not all that it was given: which it held out is known by number only.
+    """
+    known = model.training
+    share, seed = float(known.get("held_out", 0.05)), int(known.get("seed", 0))
+    numbers = held_out_numbers(len(said), share, seed)
+    if len(said) - len(numbers) != known.get("recordings"):
+        return []
+    return [in_order(said)[i] for i in numbers]
 
 
 def _fits(name: str, one: Utterance, other: Utterance) -> bool:

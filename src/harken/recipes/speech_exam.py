@@ -69,6 +69,7 @@ def exam(
     sampling: SpeechSampling,
     *,
     asr: str = "",
+    asr_limit: int = 0,
     per_text: int = 10,
     split: str = "train",
     seed: int = 0,
@@ -81,22 +82,26 @@ def exam(
         out: folder.
         sampling: how it speaks; longer recordings are cut to its seconds, where they are loudest.
         asr: a speech recogniser, as of ``asr:``; empty: none.
+        asr_limit: most sounds of each kind that it judges, spread evenly; 0: all.
         per_text: sounds of each text and kind.
         split: of the recordings.
-        seed: of what is drawn.
+        seed: of what is drawn; the splits have that of the training.
 
     Raises:
         DataError: no text of the model is in the recordings at least twice.
         ModelError: no such model or recogniser.
     """
     model = CodecLanguageModel.open(spec)
-    said = [one for one in utterances_of(corpora, split, seed) if one.text in model.texts]
+    # The splits are those of its training, whatever is drawn here.
+    of_training = int(model.training.get("seed", 0))
+    given = utterances_of(corpora, split, of_training)
+    said = [one for one in given if one.text in model.texts and one.voice in ("", *model.voices)]
     judge: Model | None = load_model(f"asr:{asr}") if asr else None
     groups, sounds = {}, list[Judged]()
     for name, own in _groups(said).items():
         judged, fitted = _judged(model, own, sampling, per_text, seed, out / name)
         if judge is not None and name == "speech":
-            _recognise(judge, judged, out)
+            _recognise(judge, judged, out, asr_limit)
         groups[name] = {"probe_fitted_to": fitted, **_scores(judged)}
         sounds += judged
     result = {
@@ -107,7 +112,9 @@ def exam(
         "per_text": per_text,
         "seed": seed,
         "groups": groups,
-        "likelihood": likelihood_exams(model, corpora, seed=seed),
+        "likelihood": likelihood_exams(
+            model, given, utterances_of(corpora, "test", of_training), seed=seed
+        ),
     }
     write_json(out / "results.json", result)
     samples = [SpokenSample(one.kind, one.text, one.voice, str(out / one.file), one.heard)
@@ -152,10 +159,7 @@ def _judged(
         Judged("natural", one.text, one.voice, _cut(load(one.clip), sampling.seconds))
         for one in shown
     ]
-    for one in list(judged):
-        codes = model.codec.encode(one.samples, model.pattern.codebooks)
-        made = model.codec.decode(codes, len(one.samples))
-        judged.append(Judged("codec", one.text, one.voice, made))
+    judged += [Judged("codec", one.text, one.voice, _through(model, one.samples)) for one in judged]
     requests = [SpeechRequest(one.text, one.voice) for one in shown]
     seeds = [int(i) for i in np.random.default_rng([seed, 79]).integers(2**31, size=len(requests))]
     for asked, drawn in zip(shown, speak(model, requests, sampling, seeds), strict=True):
@@ -163,17 +167,25 @@ def _judged(
     for number, sound in enumerate(judged):
         sound.file = f"{folder.name}/{sound.kind}-{number:04d}.wav"
         write_wav(folder.parent / sound.file, np.clip(sound.samples, -1.0, 1.0), RATE_HZ)
-    features = np.stack(
-        [sound_summary(_cut(load(one.clip), sampling.seconds)) for one in track(fit, "probing")]
-    )
+    known = list[Array]()
+    for one in track(fit, "probing"):
+        natural = _cut(load(one.clip), sampling.seconds)
+        known += [sound_summary(natural), sound_summary(_through(model, natural))]
+    features = np.stack(known)
     heard = np.stack([sound_summary(one.samples) for one in judged])
     for name in ("text", "voice"):
-        labels = [str(getattr(one, name)) for one in fit]
+        labels = [str(getattr(one, name)) for one in fit for _ in range(2)]
         if len(set(labels)) > 1:
             told = LinearProbe.fit(features, labels).predict(heard)
             for sound, label in zip(judged, told, strict=True):
                 sound.heard[name] = label
     return judged, len(fit)
+
+
+def _through(model: CodecLanguageModel, samples: Array) -> Array:
+    """What the model's codec makes of a sound, with as many codebooks as the model has."""
+    codes = model.codec.encode(samples, model.pattern.codebooks)
+    return model.codec.decode(codes, len(samples))
 
 
 def _cut(samples: Array, seconds: float) -> Array:
@@ -186,9 +198,14 @@ def _cut(samples: Array, seconds: float) -> Array:
     return samples[start : start + length]
 
 
-def _recognise(judge: Model, judged: Sequence[Judged], out: Path) -> None:
-    """Set ``asr`` of every sound."""
-    for one in track(judged, "recognising"):
+def _recognise(judge: Model, judged: Sequence[Judged], out: Path, limit: int) -> None:
+    """Set ``asr`` of every sound, or of `limit` of each kind."""
+    chosen = []
+    for kind in KINDS:
+        own = [one for one in judged if one.kind == kind]
+        count = min(limit or len(own), len(own))
+        chosen += [own[i * len(own) // count] for i in range(count)]
+    for one in track(chosen, "recognising"):
         clip = Clip("file", str(out / one.file))
         (reply,) = judge.generate([Prompt((clip,), "")], Sampling(max_tokens=16))
         one.heard["asr"] = "" if reply.stop == "failed" else reply.text

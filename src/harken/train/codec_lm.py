@@ -131,7 +131,7 @@ def train_codec_lm(
     model.voices, model.name = voices, settings.name
     counts = {text: sum(one.text == text for one in said) for text in texts}
     model.texts = tuple(sorted(texts, key=lambda text: (-counts[text], text))[:_MOST_TEXTS])
-    ordered = sorted(said, key=lambda one: (one.clip.key, one.text))
+    ordered = in_order(said)
     codes = [model.codes_of(one.clip) for one in track(ordered, "encoding")]
     lines = Lines(model, ordered, codes, settings)
 
@@ -145,7 +145,12 @@ def train_codec_lm(
     train_module(model.net, settings, run, loss_of)
     watched = [record for record in run.records("metrics") if "held_out_code" in record]
     keys = ("step", "code", "held_out_code", "held_out_text")
-    model.training = {"steps": settings.steps, "recordings": len(lines.trained)}
+    model.training = {
+        "steps": settings.steps,
+        "recordings": len(lines.trained),
+        "seed": settings.seed,
+        "held_out": settings.held_out,
+    }
     if watched:
         model.training |= {key: watched[-1][key] for key in keys if key in watched[-1]}
     return model
@@ -189,6 +194,17 @@ def _held_out(
     }
 
 
+def in_order(said: Sequence[Utterance]) -> list[Utterance]:
+    """The order in which a training numbers its recordings, whatever the order of their folders."""
+    return sorted(said, key=lambda one: (one.clip.key, one.text))
+
+
+def held_out_numbers(count: int, share: float, seed: int) -> list[int]:
+    """The numbers of the recordings, of `count`, that a training with `seed` does not see."""
+    order = np.random.default_rng([seed, 59]).permutation(count)
+    return sorted(int(i) for i in order[: min(count - 1, round(share * count))])
+
+
 @dataclass(slots=True, eq=False)
 class Lines:
     """Draws the batches of a training; what is drawn depends on the seed and the step only.
@@ -213,11 +229,9 @@ class Lines:
 
     def __post_init__(self) -> None:
         """Divide the recordings."""
-        count = len(self.said)
-        order = np.random.default_rng([self.settings.seed, 59]).permutation(count)
-        held = min(count - 1, round(self.settings.held_out * count))
-        self.held = sorted(int(i) for i in order[:held])
-        self.trained = sorted(int(i) for i in order[held:])
+        count, settings = len(self.said), self.settings
+        self.held = held_out_numbers(count, settings.held_out, settings.seed)
+        self.trained = sorted({*range(count)} - {*self.held})
 
     def draw(self, step: int) -> list[Line]:
         """The lines of a step."""
