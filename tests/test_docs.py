@@ -57,6 +57,11 @@ SMALL = [
         r"--set grpo.group=2",
     ),
     (r"^harken train-codec .*", r"\g<0> --set codec.steps=2 --set codec.batch=2"),
+    (
+        r"^harken train-codec-lm .*",
+        r"\g<0> --set codec-lm.steps=2 --set codec-lm.batch=4 --set codec-lm.width=16",
+    ),
+    (r"^harken eval-speech .*", r"\g<0> --per-text 1"),
     (r"^harken train-clap .*", r"\g<0> --set clap.steps=2 --set clap.batch=4"),
     (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
     (r"^harken curate .*", r"\g<0> --limit 160"),

@@ -108,6 +108,14 @@ COMMANDS: dict[str, list[str]] = {
     "encode": ["encode coded/model ../clip.wav -o codes --json"],
     "decode": ["decode coded/model codes/clip.safetensors -o sounds --json"],
     "reconstruct": ["reconstruct coded/model ../corpus --limit 3 --json"],
+    "train-codec-lm": [
+        "train-codec-lm coded/model ../corpus -o spoken --set codec-lm.steps=3 "
+        "--set codec-lm.batch=4 --set codec-lm.width=16 --set codec-lm.watch_every=2 --json"
+    ],
+    "speak": ["speak spoken/model dog -o dog.wav --seconds 0.3 --guidance 2 --json"],
+    "eval-speech": [
+        "eval-speech spoken/model ../corpus -o judged --per-text 1 --seconds 0.1 --json"
+    ],
     "train-clap": [
         "train-clap ../corpus -o paired --set clap.steps=2 --set clap.batch=4 --set clap.dim=8 "
         "--json"
@@ -211,6 +219,7 @@ PROBABILITIES = (
     "eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
     "demo/report.html", "demo/summary.json", "demo/training/grpo/rollouts.jsonl",
     "demo/training/grpo/checksums.json", "reconstruct.out", "sounds/",
+    "dog.wav", "speak.out", "judged/", "eval-speech.out",
 )  # fmt: skip
 """Where numbers that a torch model has computed are written: probabilities, sounds."""
 

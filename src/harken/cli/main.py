@@ -28,6 +28,7 @@ from harken.cli.doctor import doctor
 from harken.cli.effect import effect
 from harken.cli.encode import encode
 from harken.cli.eval import evaluate
+from harken.cli.eval_speech import eval_speech
 from harken.cli.explain import explain
 from harken.cli.export import export
 from harken.cli.features import features
@@ -48,12 +49,14 @@ from harken.cli.search import search
 from harken.cli.serve import serve
 from harken.cli.show import show
 from harken.cli.show_model import show_model
+from harken.cli.speak import speak
 from harken.cli.starter import starter
 from harken.cli.synth import synth
 from harken.cli.tag import tag
 from harken.cli.train import train
 from harken.cli.train_clap import train_clap
 from harken.cli.train_codec import train_codec
+from harken.cli.train_codec_lm import train_codec_lm
 from harken.cli.write import write
 
 Plugins = Annotated[
@@ -96,6 +99,9 @@ VERBS: dict[str, Callable[..., None]] = {
     "encode": encode,
     "decode": decode,
     "reconstruct": reconstruct,
+    "train-codec-lm": train_codec_lm,
+    "speak": speak,
+    "eval-speech": eval_speech,
     "train-clap": train_clap,
     "tag": tag,
     "search": search,
@@ -122,7 +128,7 @@ VERBS: dict[str, Callable[..., None]] = {
 
 RESUMED = (
     *("demo", "starter", "synth", "scene", "clean", "write", "curate", "features"),
-    *("train", "train-codec", "train-clap", "effect", "eval"),
+    *("train", "train-codec", "train-codec-lm", "train-clap", "effect", "eval"),
 )
 """Commands that, run again with the same output, go on where they stopped."""
 

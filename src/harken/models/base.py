@@ -207,6 +207,70 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechSampling:
+    """How the codes of a sound are drawn.
+
+    Attributes:
+        seconds: most of the sound that is made, without what is gone on with.
+        temperature: 0 is greedy; `top_k` 0 and `top_p` 1 keep all codes.
+        guidance: classifier-free, by the text (`harken.models.codec_lm.generate`); 1: none.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+
+    seconds: float = 3.0
+    temperature: float = 0.9
+    top_k: int = 0
+    top_p: float = 0.95
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning."""
+        if not 0 < self.seconds <= 600:
+            raise ConfigError(f"seconds is {self.seconds} (accepted: above 0, up to 600)")
+        if not 0 <= self.guidance <= 100:
+            raise ConfigError(f"guidance is {self.guidance} (accepted: 0 to 100; 1: none)")
+        self.each(0)
+
+    def each(self, seed: int) -> Sampling:
+        """How one code is drawn."""
+        return Sampling(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A reply that is sound.
+
+    Attributes:
+        samples: float32 (n,) at 16 kHz; empty when the request failed.
+        text: what is said in it, as far as the model knows.
+        stop: ``"end"``, ``"length"`` (cut: its room was used up) or ``"failed"``.
+        error: why it failed, else None.
+        frames: frames of codes that were drawn.
+    """
+
+    samples: Any
+    text: str = ""
+    stop: str = "end"
+    error: str | None = None
+    frames: int = 0
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """A model that can reply with sound; `voices` has the names of its voices."""
+
+    voices: tuple[str, ...]
+
+    def speak(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int], voice: str
+    ) -> list[Speech]:
+        """One reply a prompt, each drawn with its own seed; `voice`: one of `voices`, or empty."""
+        ...
+
+
 def style_of(model: Model) -> PromptStyle:
     """How a model's prompts are written; the usual style where it does not say."""
     return getattr(model, "style", None) or PromptStyle()

@@ -32,6 +32,11 @@ _KINDS = (
         later("harken.models.composed.causal:build"),
     ),
     ModelKind(
+        "codec-lm",
+        "a saved codec language model: it speaks, and writes what is said",
+        later("harken.models.codec_lm.ask:build"),
+    ),
+    ModelKind(
         "openai",
         "a server that speaks OpenAI's chat completions, as MODEL@http://host:port/v1",
         later("harken.models.http.model:build"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from harken.errors import ConfigError, ModelError, RunError
 from harken.models.base import MODEL_FILE
+from harken.models.codec_lm.presets import CODEC_LMS
 from harken.models.composed.systems.base import System, SystemPart
 from harken.models.composed.systems.registry import SYSTEMS
 from harken.models.engine.net import GROUPS
@@ -89,7 +90,7 @@ def compose_system(
         ModelError: a published part cannot be opened.
         RunError: the folder has a model already.
     """
-    system = SYSTEMS.get(name)
+    system = _system(name)
     if size not in SIZES:
         raise ConfigError(f"size is {size!r} (accepted: {', '.join(SIZES)})")
     if size == "published":
@@ -134,7 +135,7 @@ def would_load(name: str, size: str) -> dict[str, Any]:
     Raises:
         ConfigError: no such system or size.
     """
-    system = SYSTEMS.get(name)
+    system = _system(name)
     if size not in SIZES:
         raise ConfigError(f"size is {size!r} (accepted: {', '.join(SIZES)})")
     found = {**row_of(system), "size": size}
@@ -148,6 +149,16 @@ def would_load(name: str, size: str) -> dict[str, Any]:
 
     places = {part.source: _place(part) for part in system.parts}
     return {**found, "parameters": published_counts(system), "places": places}
+
+
+def _system(name: str) -> System:
+    """The system called `name`; raises ConfigError, which for a codec language model says where."""
+    if name in CODEC_LMS and name not in SYSTEMS:
+        raise ConfigError(
+            f"{name} is a codec language model, not composed of an encoder and a projector",
+            hint=f"Train a small one: harken train-codec-lm CODEC RECORDINGS --preset {name}",
+        )
+    return SYSTEMS.get(name)
 
 
 def _place(part: SystemPart) -> str:

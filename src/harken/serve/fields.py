@@ -30,6 +30,8 @@ HONOURED = frozenset(
         "top_k",
         "top_p",
         "seed",
+        "modalities",
+        "audio",
     }
     | {"stop", "stream", "stream_options", "logprobs", "top_logprobs", "return_token_ids"}
 )
@@ -44,7 +46,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "repetition_penalty": (1, 1.0),
     "length_penalty": (1, 1.0),
     "logit_bias": ({},),
-    "modalities": (["text"],),
     "response_format": ({"type": "text"},),
     "tools": ([],),
     "functions": ([],),
@@ -69,7 +70,6 @@ BOOKKEEPING = frozenset(
 
 _ONLY = {
     "n": "only n = 1 is supported",
-    "modalities": "replies are text only",
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

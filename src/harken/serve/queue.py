@@ -45,7 +45,7 @@ class PendingRequest:
     def key(self) -> Hashable:
         """What must be equal for requests to share a batch."""
         sampling = replace(self.chat.sampling, seed=0) if self.any_seed else self.chat.sampling
-        return sampling, self.chat.seeded, self.chat.top
+        return sampling, self.chat.seeded, self.chat.top, self.chat.audio
 
 
 class RequestQueue:

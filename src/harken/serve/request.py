@@ -25,6 +25,7 @@ from harken.serve.fields import (
     stream_options,
     top_logprobs,
 )
+from harken.serve.speech import AudioReply, read_audio
 
 _MESSAGE = ("role", "content", "reasoning_content")
 """Fields of a message; the reasoning of an earlier turn is left out, as chat templates do."""
@@ -39,12 +40,14 @@ class ServedModel:
         max_clips: most clips in one prompt.
         multi_turn: whether a prompt may hold earlier turns.
         logprobs: whether it gives log-probabilities of the tokens of its replies.
+        voices: with which it can speak; None: it cannot.
     """
 
     names: tuple[str, ...]
     max_clips: int
     multi_turn: bool = False
     logprobs: bool = False
+    voices: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class ChatRequest:
         seeded: whether the request has a seed.
         top: alternatives returned for each token; None: no log-probabilities.
         ids: whether the ids of the reply's tokens are returned.
+        audio: how the reply is spoken; None: it is text.
     """
 
     prompt: Prompt
@@ -70,6 +74,7 @@ class ChatRequest:
     seeded: bool = False
     top: int | None = None
     ids: bool = False
+    audio: AudioReply | None = None
 
 
 def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> ChatRequest:
@@ -92,6 +97,7 @@ def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: P
         )
         raise BadRequest(there, "model", 404)
     check_fields(body)
+    audio = read_audio(body, capabilities.voices, capabilities.names[0])
     stream, usage = stream_options(body)
     sampling, stops = read_sampling(body, limits), read_stops(body.get("stop"))
     top = top_logprobs(body, capabilities.logprobs, capabilities.names[0])
@@ -104,7 +110,7 @@ def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: P
     # Last: it decodes the clips.
     prompt = _prompt(body.get("messages"), capabilities, limits, folder)
     seeded = body.get("seed") is not None
-    return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top, ids)
+    return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top, ids, audio)
 
 
 def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> Prompt:

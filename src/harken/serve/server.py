@@ -25,13 +25,14 @@ from aiohttp import web
 
 from harken.errors import ModelError
 from harken.hashing import digest
-from harken.models.base import Model, Reply, capabilities
+from harken.models.base import Model, Reply, Speaker, capabilities
 from harken.serve.access import Access
 from harken.serve.fields import BadRequest, Limits, read_json
 from harken.serve.queue import PendingRequest, RequestQueue
 from harken.serve.reload import WeightReloader, check_local, read_sha256
 from harken.serve.reply import error_body, logprobs_of, streamed, usage_of
 from harken.serve.request import ChatRequest, ServedModel, read_request
+from harken.serve.speech import audio_of
 from harken.serve.tokens import TokenizedReply, cut, token_reporter
 
 _GATHER_S = 0.002  # how long a batch waits for further requests
@@ -76,6 +77,7 @@ class Server:
             model.max_clips,
             capabilities(model).multi_turn,
             self._reporter is not None,
+            model.voices if isinstance(model, Speaker) else None,
         )
         self._access = access or Access("127.0.0.1")
         self._queue = RequestQueue()
@@ -142,6 +144,7 @@ class Server:
             "max_clips": min(self.model.max_clips, self.limits.clips),
             "multi_turn": self._capabilities.multi_turn,
             "logprobs": self._capabilities.logprobs,
+            "voices": self._capabilities.voices,
         }
 
     async def _reload(self, request: web.Request) -> web.Response:
@@ -241,7 +244,9 @@ class Server:
         if not same[0].chat.seeded:  # without a seed, each request gets another sample
             sampling = replace(sampling, seed=secrets.randbits(31))
         try:
-            if self._reporter is not None:
+            if same[0].chat.audio is not None:
+                replies = self._spoken(same)
+            elif self._reporter is not None:
                 own = [one.chat.sampling.seed for one in same] if same[0].any_seed else None
                 more = {"seeds": own} if own else {}
                 top = same[0].chat.top
@@ -256,6 +261,18 @@ class Server:
         if len(same) > 1:  # the fault of one request is not that of the others
             return [reply for one in same for reply in self._generate([one])]
         return [TokenizedReply(Reply("", stop="failed", error=reason)) for _ in prompts]
+
+    def _spoken(self, same: Sequence[PendingRequest]) -> list[TokenizedReply]:
+        """The replies as sound; a request without a seed gets another one each time."""
+        assert isinstance(self.model, Speaker)
+        audio, sampling = same[0].chat.audio, same[0].chat.sampling
+        own = [one.chat.sampling.seed if one.chat.seeded else secrets.randbits(31) for one in same]
+        prompts = [one.chat.prompt for one in same]
+        said = self.model.speak(prompts, sampling, own, audio.voice if audio else "")
+        return [
+            TokenizedReply(Reply(one.text, one.stop, one.error), refused=True, speech=one)
+            for one in said
+        ]
 
     async def _answer(
         self, request: web.Request, chat: ChatRequest, generated: TokenizedReply
@@ -274,6 +291,10 @@ class Server:
             "system_fingerprint": self._identity,
         }
         message: dict[str, Any] = {"role": "assistant", "content": text}
+        if generated.speech is not None and chat.audio is not None:
+            number = digest(f"{self._identity} {self._count} audio")
+            said = audio_of(generated.speech, chat.audio.format, number, body["created"])
+            message = {"role": "assistant", "content": None, "refusal": None, "audio": said}
         logprobs = None
         if generated.tokens is not None:  # with ids, one entry for each, those without text too
             logprobs = logprobs_of(generated.tokens if chat.ids else cut(generated.tokens, text))

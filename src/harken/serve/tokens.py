@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from harken.errors import HarkenError
-from harken.models.base import Model, Prompt, Reply, Sampling
+from harken.models.base import Model, Prompt, Reply, Sampling, Speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class TokenizedReply:
         drawn: tokens sampled, the end-of-sequence token included; None: not counted.
         refused: the prompt is what the model cannot take, such as a clip that is too long.
         ids: of the tokens sampled, the end-of-sequence token included.
+        speech: the reply as sound, where that was asked for.
     """
 
     reply: Reply
@@ -54,6 +55,7 @@ class TokenizedReply:
     drawn: int | None = None
     refused: bool = False
     ids: tuple[int, ...] = ()
+    speech: Speech | None = None
 
 
 @runtime_checkable

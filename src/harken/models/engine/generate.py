@@ -157,21 +157,23 @@ def _choose(
     if sampling.temperature <= 0:
         return [int(i) for i in logits.argmax(-1)]
     values = (logits / sampling.temperature).cpu().double().numpy()
-    chosen = []
-    for row, rng in enumerate(rngs):
-        if closed[row]:
-            chosen.append(tokenizer.eos)
-            continue
-        own = values[row]
-        if 0 < sampling.top_k < len(own):
-            own = np.where(own >= np.sort(own)[-sampling.top_k], own, -np.inf)
-        powers = np.exp(own - own.max())
-        if sampling.top_p < 1:
-            powers = _nucleus(powers, sampling.top_p)
-        cumulative = powers.cumsum()
-        drawn = rng.random() * cumulative[-1]
-        chosen.append(int(np.searchsorted(cumulative, drawn, side="right")))
-    return chosen
+    return [
+        tokenizer.eos if closed[row] else draw(values[row], sampling, rng)
+        for row, rng in enumerate(rngs)
+    ]
+
+
+def draw(values: Floats, sampling: Sampling, rng: np.random.Generator) -> int:
+    """One token of logits (V,) that were divided by the temperature, by top-k and top-p."""
+    own = values
+    if 0 < sampling.top_k < len(own):
+        own = np.where(own >= np.sort(own)[-sampling.top_k], own, -np.inf)
+    powers = np.exp(own - own.max())
+    if sampling.top_p < 1:
+        powers = _nucleus(powers, sampling.top_p)
+    cumulative = powers.cumsum()
+    drawn = rng.random() * cumulative[-1]
+    return int(np.searchsorted(cumulative, drawn, side="right"))
 
 
 def _nucleus(powers: Floats, top_p: float) -> Floats:
