@@ -18,7 +18,7 @@ from harken.corpora.base import Recording
 from harken.facts import ClipFacts
 from harken.synth.pool import Topic
 from harken.synth.question import Draw, Picks
-from harken.synth.staged import StagedEvent, drawn_level, in_slots, stage, staged
+from harken.synth.staged import StagedEvent, drawn_level, in_slots, stage, staged_all
 from harken.synth.takes import (
     LONGEST_S,
     TRIES,
@@ -95,8 +95,7 @@ def both_clips(
     scenes: Sequence[dict[str, Any]], recordings: Sequence[Recording]
 ) -> tuple[tuple[Clip, ...], tuple[ClipFacts, ...]]:
     """The clips of the scenes that `pair` wrote down, and what is in them."""
-    first = len(scenes[0]["events"])
-    made = (staged(scenes[0], recordings[:first]), staged(scenes[1], recordings[first:]))
+    made = staged_all(scenes, recordings)
     return tuple(clip for clip, _ in made), tuple(facts for _, facts in made)
 
 

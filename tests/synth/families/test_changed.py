@@ -15,7 +15,9 @@ from staged_world import staged_pool
 from harken.audio.load import render
 from harken.item import Item
 from harken.synth.changes import LEVELS_DB
-from harken.synth.make import draw
+from harken.synth.make import draw, redraw
+from harken.synth.scenes.spec import surroundings_from
+from harken.synth.staging import Staging
 
 ORDINALS = ("first", "second", "third", "fourth")
 
@@ -128,3 +130,15 @@ def test_times_and_levels_that_are_told_are_those_of_the_facts() -> None:
             }[level]  # fmt: skip
             told += 1
     assert told == 24  # half of the topics are sounds, half of the changes add one
+
+
+@pytest.mark.parametrize("family", ["changed", "difference", "conflict", "compose", "over-refusal"])
+def test_scenes_may_have_a_background_and_ask_the_same(family: str) -> None:
+    behind = Staging(around=surroundings_from({"background": {"level": -45}}))
+    plain = list(draw(staged_pool(), "train", family, 6, 0))
+    for item, other in zip(draw(staged_pool(), "train", family, 6, 0, behind), plain, strict=True):
+        assert redraw(item.plan, staged_pool()) == item
+        assert (item.question, item.answer) == (other.question, other.answer)
+        for facts, without in zip(item.facts, other.facts, strict=True):
+            assert [s.name for s in facts.front] == [s.name for s in without.front]
+            assert len(facts.sources) == len(facts.front) + 1

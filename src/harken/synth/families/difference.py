@@ -90,6 +90,8 @@ def _told(values: Mapping[str, Any]) -> str:
     if values["kind"] == "word":
         return f"{told}, as word {place + 1}."
     begin_s, end_s = _added(values)["heard"]
+    if "room" in values["scenes"][0]:  # reflections change by how much one is louder
+        return f"{told}, from {begin_s:.1f} to {end_s:.1f} s, over {quoted(common[place])}."
     level_db = values["level_db"]
     level = "as loud as" if not level_db else f"{abs(level_db):.0f} dB over"
     level = level if level_db >= 0 else level.replace("over", "under")

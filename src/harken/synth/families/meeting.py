@@ -35,6 +35,7 @@ QUESTIONS = {
         "Write down who says what, a line a turn, as: speaker 1: the words",
         "Give a transcript with speakers, a line a turn, as: speaker 1: the words",
         "Who says what? Number the speakers as they come, a line a turn: speaker 1: the words",
+        "Tell the voices apart and write each turn on a line of its own: speaker 1: the words",
     ),
     "when": (
         "Write down who says what, and when, a line a turn, as: speaker 1 (0.0 to 1.2 s): the "
@@ -42,6 +43,8 @@ QUESTIONS = {
         "Give a transcript with speakers and times, a line a turn, as: speaker 1 (0.0 to 1.2 s): "
         "the words",
         "Who says what, and when? Number the speakers as they come, a line a turn: "
+        "speaker 1 (0.0 to 1.2 s): the words",
+        "Tell the voices apart and write each turn, with its times, on a line of its own: "
         "speaker 1 (0.0 to 1.2 s): the words",
     ),
 }

@@ -1,7 +1,7 @@
 """Whether the answers to questions about times and orders in one scene are true of its facts.
 
-`RULES` has a rule for each kind of question (by task) that is read from wording and options. Of
-`UNRULED` all or several options are heard, and which is right depends on what is not read here.
+`RULES` has a rule for each kind of question (by task) that is read from wording and options. Of the
+others all or several options are heard, and which is right depends on what is not read here.
 """
 
 from __future__ import annotations
@@ -23,10 +23,6 @@ NEVER = ("never",)
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+(?:\.\d+)?)")
 """Minutes, where there are any, and seconds."""
-
-UNRULED = (
-    *("before-after", "duration", "overlap", "direction", "unanswerable", "twins", "instrument"),
-)
 
 
 def _heard_at(item: Item, lexicon: Lexicon) -> Iterator[TextFault]:

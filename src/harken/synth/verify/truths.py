@@ -18,7 +18,7 @@ from harken.synth.verify.faults import TextFault
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.verify.named import asked_about, names_source, sources_of, wrong
 from harken.synth.verify.reading import COUNTS, read_text
-from harken.synth.verify.scene_truths import RULES, UNRULED
+from harken.synth.verify.scene_truths import RULES
 from harken.synth.verify.spoken import said_words
 
 _YES_NO: dict[tuple[str, ...], bool] = {("yes",): True, ("no",): False}
@@ -45,11 +45,9 @@ Rule = Callable[[Item, Lexicon], Iterator[TextFault]]
 def _rule(item: Item, lexicon: Lexicon) -> Rule | None:
     if not item.facts or not all(facts.sources for facts in item.facts):
         return None
-    if item.task in UNRULED:
-        return None
     if item.task in _RULES and (item.choices or item.task in ("order", "name", "transcribe")):
         return _RULES[item.task]
-    if item.task in FAMILIES and FAMILIES.get(item.task).staged:
+    if item.task in FAMILIES and FAMILIES.get(item.task).made_with != "recordings":
         return None
     named = [lexicon.mentions(w.fold(choice)) for choice in item.choices]
     if len(item.facts) == 1 and item.choices and all(len(found) == 1 for found in named):
