@@ -195,8 +195,9 @@ def others(root: Path) -> None:
     shutil.copy(sorted((root / "recordings").rglob("*.wav"))[0], root / "clip.wav")
     block = next(b for b in blocks("docs/training.md") if b.language == "yaml")
     (root / "settings.yaml").write_text(block.text)
-    block = next(b for b in blocks("docs/scenes.md") if b.language == "yaml")
-    (root / "scene.yaml").write_text(block.text)
+    scenes = [b for b in blocks("docs/scenes.md") if b.language == "yaml"]
+    for name, block in zip(("scene.yaml", "around.yaml"), scenes, strict=True):
+        (root / name).write_text(block.text)
 
 
 def swift(root: Path) -> None:

@@ -64,14 +64,14 @@ def surrounded(
         own = list(picks.recordings[at : at + len(scene["events"])])
         at += len(own)
         more = dict(scene)
-        if wanted.room is not None and not _in_room(more, wanted.room, rng):
-            return None
         if wanted.background is not None:
             taken = (*picks.recordings, *recordings)
             behind = _background(more, wanted.background, pool, taken, canonical(values), rng)
             if behind is None:
                 return None
             own.append(behind)
+        if wanted.room is not None and not _in_room(more, wanted.room, rng):
+            return None
         clip, _ = staged({**more, "gain_db": 0.0}, own)
         assert clip.plan is not None
         plan, _ = peaked(clip.plan, PEAK_DB)
