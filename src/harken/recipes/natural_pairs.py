@@ -88,7 +88,7 @@ def _held_out(model: CodecLanguageModel, said: Sequence[Utterance]) -> list[Utte
     None where these are not all that it was given: which it held out is known by number only.
     """
     known = model.training
-    share, seed = float(known.get("held_out", 0.05)), int(known.get("seed", 0))
+    share, seed = float(known.get("held_out", 0.0)), int(known.get("seed", 0))
     numbers = held_out_numbers(len(said), share, seed)
     if len(said) - len(numbers) != known.get("recordings"):
         return []
