@@ -42,7 +42,7 @@ KINDS = ("natural", "codec", "generated")
 _PROBED = 40  # recordings of a text that the probe is fitted to, at most
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Judged:
     """One sound of the exam.
 
