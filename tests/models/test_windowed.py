@@ -25,7 +25,7 @@ class Needle:
     def __init__(self, at_s: float, silent: bool = False) -> None:
         self.at_s, self.silent = at_s, silent
         self.asked: list[tuple[float, float]] = []
-        self.most = 0
+        self.most = self.cleared = 0
 
     def choice_logprobs(self, prompts):  # type: ignore[no-untyped-def]
         self.most = max(self.most, len(prompts))
@@ -40,6 +40,9 @@ class Needle:
 
     def generate(self, prompts, sampling):  # type: ignore[no-untyped-def]
         return [Reply("whole") for _ in prompts]
+
+    def clear_cache(self) -> None:
+        self.cleared += 1
 
     def identity(self) -> str:
         return f"needle {self.at_s}"
@@ -59,6 +62,7 @@ def test_a_needle_in_an_hour_is_found(at_s: float) -> None:
     assert found == pytest.approx(np.log([0.05, 0.05, 0.85, 0.05]))
     assert model.heard == 719 == len(model.model.asked)  # (3600 - 10) / 5 + 1
     assert model.model.asked[-1] == (3590.0, 10.0) and model.model.most <= 16
+    assert model.model.cleared == 2  # after 256 and 512 windows: nothing of them is asked again
     (reply,) = model.generate([prompt(3600.0)], Sampling())
     assert reply.text == "C" and reply.error is None
 

@@ -32,6 +32,7 @@ from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capa
 from harken.models.target import read_target
 
 COMBINE = ("needle", "mean")
+_KEPT = 256  # windows after which the model drops what it has cached
 Chances = NDArray[np.float64]
 
 
@@ -129,6 +130,8 @@ class Windowed:
         windows = self._windows(prompt, long[0])
         while some := list(islice(windows, capabilities(self.model).batch)):
             self.heard += len(some)
+            if self.heard % _KEPT < len(some) and (clear := capabilities(self.model).clear_cache):
+                clear()  # a window is asked about once: what is cached of it is not used again
             for logprobs in self.model.choice_logprobs(some):
                 if logprobs is None:
                     return None

@@ -197,6 +197,11 @@ class ComposedModel(Learner):
         tokens = self.net.projector.tokens(encoder.frames_of(features))
         return AudioInput(encoder.prepare(features), tokens, key)
 
+    def clear_cache(self) -> None:
+        """Drop what is cached of clips and prompts, their features included."""
+        super().clear_cache()
+        _features.clear()
+
     def clone(self) -> Self:
         """A frozen copy with the same weights, in evaluation mode."""
         copy = type(self)(deepcopy(self.net), self.tokenizer, self.config)
