@@ -18,7 +18,7 @@ from harken.errors import ConfigError
 INPUTS = {
     "corpus", "dataset", "items", "run", "runs", "train", "bench", "audio", "train_audio", "curate",
     "config", "predictions", "place", "folder", "first", "second", "encoder", "lm", "model", "data",
-    "audio_root", "held_out", "reload_from", "folders", "spec",
+    "audio_root", "held_out", "reload_from", "folders", "spec", "around", "goes_on",
 }  # fmt: skip
 """Names of parameters that are read. A path that is neither in here nor an output fails a test."""
 

@@ -59,7 +59,7 @@ main()
     ("words", "module", "name"),
     [
         (["scan", "tones"], "harken.corpora.read", "read_corpus"),
-        (["synth", "tones", "-o", "items"], "harken.synth.make", "make_dataset"),
+        (["synth", "tones", "-o", "items"], "harken.synth.make", "write_planned"),
         (["curate", "items", "-o", "curated"], "harken.cli.items", "read_split"),
         (["train", "sft", "items", "-o", "out"], "harken.recipes.run", "train"),
         (["demo", "-o", "out"], "harken.recipes.demo", "run_demo"),

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harken.audio.clip import silence
+from harken.audio.clip import Clip, silence
+from harken.audio.load import load
 from harken.errors import ModelError
 from harken.models.composed.log_mel import (
     MelSettings,
@@ -50,7 +51,8 @@ def test_features_are_computed_once_and_read_only(tmp_path: Path) -> None:
     cache = FeatureCache()
     calls = []
 
-    def make(samples: np.ndarray) -> np.ndarray:
+    def make(clip: Clip) -> np.ndarray:
+        samples = load(clip)
         calls.append(len(samples))
         return log_mel(samples)
 
@@ -65,4 +67,4 @@ def test_features_are_computed_once_and_read_only(tmp_path: Path) -> None:
 
 def test_too_long_is_refused_with_both_lengths() -> None:
     with pytest.raises(ModelError, match=r"61\.00 s long.*at most 60 s"):
-        FeatureCache().get(silence(61.0), "mel", log_mel, 60.0)
+        FeatureCache().get(silence(61.0), "mel", lambda clip: log_mel(load(clip)), 60.0)

@@ -210,3 +210,26 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
         open_store(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_an_entry_that_vanishes_while_it_is_opened_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """torch maps a file by its name after safetensors has opened it; by then it may be gone."""
+    import safetensors
+
+    store = FeatureStore(tmp_path)
+    store.put("ab12", {"x": torch.ones(2)})
+
+    def opened(path: Path, *_: object) -> object:
+        if removed:
+            path.unlink()
+        raise RuntimeError(f"unable to open file <{path}> in read-only mode")
+
+    monkeypatch.setattr(safetensors, "safe_open", opened)
+    if removed:
+        assert store.get("ab12") is None and store.counts.damaged == 0
+    else:
+        with pytest.raises(RuntimeError, match="unable to open"):
+            store.get("ab12")

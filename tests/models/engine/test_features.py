@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from harken.audio.clip import Clip
+from harken.audio.load import load
 from harken.models.engine.batch import AudioInput, TokenizedPrompt
 from harken.models.engine.features import FeatureCache
 from tiny_audio import mini, sound
@@ -15,7 +17,8 @@ from tiny_audio import mini, sound
 def test_features_are_remembered_by_clip_and_kind(tmp_path: Path) -> None:
     cache, made = FeatureCache(), []
 
-    def make(samples: np.ndarray) -> np.ndarray:
+    def make(clip: Clip) -> np.ndarray:
+        samples = load(clip)
         made.append(len(samples))
         return samples[:3] + np.float32(len(made))
 

@@ -231,6 +231,10 @@ def _read(path: Path, *, check: bool) -> dict[str, Tensor]:
         raise
     except (SafetensorError, OSError, ValueError) as error:
         raise _DamagedError from error
+    except RuntimeError as error:  # torch maps the file by its name, after it was opened
+        if not path.exists():
+            raise FileNotFoundError(str(path)) from error  # another process has removed it
+        raise
     if check and stated != _checksum(tensors):
         raise _DamagedError
     return tensors
