@@ -244,7 +244,7 @@ def test_the_quick_commands_give_the_same_bytes(world: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_all_commands_give_the_same_bytes_under_four_hash_seeds_and_two_threads(
+def test_all_commands_give_the_same_bytes_under_three_hash_seeds_and_two_threads(
     world: Path,
 ) -> None:
     pytest.importorskip("transformers")
@@ -254,7 +254,6 @@ def test_all_commands_give_the_same_bytes_under_four_hash_seeds_and_two_threads(
     one = contents(world, False, 1, 1)
     assert differing(one, contents(world, False, 2, 1)) == []
     two = contents(world, False, 3, 2)
-    assert differing(two, contents(world, False, 4, 2)) == []
     # What a torch model computes differs in its last digits with the number of threads, and so does
     # what holds it; everything else is the same.
     assert [name for name in differing(one, two) if not plain(name).startswith(PROBABILITIES)] == []
