@@ -179,3 +179,14 @@ def test_help_has_paragraphs_on_one_line_and_an_example_on_each_line(verb: str) 
     assert all("\n" not in paragraph for paragraph in about.split("\n\n"))
     lines = examples.splitlines()[1:]
     assert lines and all(line.startswith(("  harken ", "  torchrun ")) for line in lines)
+
+
+def test_the_version_is_told_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    from importlib import metadata
+
+    from harken.cli.main import app
+
+    with pytest.raises(SystemExit) as ended:
+        app(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == metadata.version("harken")

@@ -176,16 +176,23 @@ for _verb, _function in VERBS.items():
     app.command(_verb, help=_help(_function))(_stoppable(_verb, _function))
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version."),
-    plugin: Plugins = None,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    """Print the version, before a command is missed."""
+    if asked:
         from importlib import metadata
 
         print(metadata.version("harken"))
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_version
+    ),
+    plugin: Plugins = None,
+) -> None:
+    del version
     from harken.registry import load_plugins
 
     _warn_in_one_line()
