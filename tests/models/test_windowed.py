@@ -64,7 +64,9 @@ def test_a_needle_in_an_hour_is_found(at_s: float) -> None:
     assert model.model.asked[-1] == (3590.0, 10.0) and model.model.most <= 16
     assert model.model.cleared == 2  # after 256 and 512 windows: nothing of them is asked again
     (reply,) = model.generate([prompt(3600.0)], Sampling())
-    assert reply.text == "C" and reply.error is None
+    assert (
+        reply.text == "C" and reply.error is None and model.heard == 719
+    )  # nothing is heard twice
 
 
 def test_the_mean_is_over_all_windows() -> None:
@@ -83,8 +85,9 @@ def test_the_window_that_differs_decides() -> None:
 def test_short_clips_are_asked_about_whole_and_what_cannot_be_asked_is_told() -> None:
     model = Windowed(Needle(1.0), WindowSettings(window_s=10.0))
     assert model.generate([prompt(8.0)], Sampling())[0].text == "whole"
-    model.choice_logprobs([prompt(8.0)])
-    assert model.model.asked == [(0.0, 8.0)] and model.heard == 0
+    model.choice_logprobs([prompt(8.0), prompt(9.0)])
+    assert model.model.asked == [(0.0, 8.0), (0.0, 9.0)] and model.heard == 0
+    assert model.model.most == 2  # together
     (reply,) = model.generate([prompt(30.0, choices=())], Sampling())
     assert reply.stop == "failed" and "open" in str(reply.error)
     (reply,) = model.generate([prompt(30.0, 40.0)], Sampling())

@@ -16,6 +16,17 @@ Json = Annotated[
 ]
 
 
+ConfigFile = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
+]
+
+
+RecordingSplit = Annotated[str, typer.Option(help="Split of the recordings; '' for all.")]
+
+
 Transcripts = Annotated[
     str | None, typer.Option(help="Source of transcripts: asr:ID, written:FILE, any model.")
 ]

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from harken.cli.encode import Codec
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import Json, RecordingSplit, Seed, finish
 
 
 def reconstruct(
     codec: Codec,
     corpus: Annotated[list[Path], typer.Argument(help="Folders of recordings.")],
-    split: Annotated[str, typer.Option(help="Split of the recordings; '' for all.")] = "test",
+    split: RecordingSplit = "test",
     limit: Annotated[int, typer.Option(min=0, help="Most recordings, spread evenly; 0: all.")] = 0,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Longer recordings are cut to their first ones.")

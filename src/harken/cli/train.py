@@ -19,7 +19,7 @@ from harken.cli.before_run import (
     require_used,
 )
 from harken.cli.features import Features
-from harken.cli.options import AudioRoot, Json, LoraOption, Seed, finish
+from harken.cli.options import AudioRoot, ConfigFile, Json, LoraOption, Overrides, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 from harken.recipes.registry import RECIPES, STORIES
@@ -100,11 +100,6 @@ TrainingSet = Annotated[
 ]
 
 
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-]
-
-
 OutFolder = Annotated[
     Path | None,
     folder_option("--out", "-o", help="Folder of the run and the model (required).", makes=""),
@@ -132,7 +127,7 @@ def train(
     copy_bases: Annotated[
         bool, typer.Option(help="Save all weights; else those trained, and where the rest is.")
     ] = False,
-    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
+    config: ConfigFile = None,
     override: Overrides = None,
     min_gap: MinGap = None,
     patience: Patience = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import ConfigFile, Json, Overrides, RecordingSplit, Seed, finish
 from harken.cli.outputs import folder_option
 
 
@@ -31,11 +31,9 @@ def train_clap(
     text: Annotated[
         str, typer.Option(help="Text tower: ngrams, or a sentence encoder, as hf:minilm-l6.")
     ] = "ngrams",
-    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="Split of the recordings; '' for all.")] = "train",
+    config: ConfigFile = None,
+    override: Overrides = None,
+    split: RecordingSplit = "train",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harken.cli.options import Json, Seed, finish
+from harken.cli.options import ConfigFile, Json, Overrides, RecordingSplit, Seed, finish
 from harken.cli.outputs import folder_option
 
 
@@ -19,11 +19,9 @@ def train_codec(
             "--out", "-o", help="Folder of the run; the codec is model in it.", makes="run"
         ),
     ],
-    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, as key=value; repeat for more.")
-    ] = None,
-    split: Annotated[str, typer.Option(help="Split of the recordings; '' for all.")] = "train",
+    config: ConfigFile = None,
+    override: Overrides = None,
+    split: RecordingSplit = "train",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -55,6 +55,7 @@ What is not weak is strong only where voters that are shown to know answers vote
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -90,6 +91,10 @@ class Ballot:
     picks: tuple[int | None, ...]
     chances: tuple[float, ...] | None = None
     failed: bool = False
+
+
+Votes = defaultdict[str, dict[str, Ballot]]
+"""Condition -> item id -> ballot, of one voter."""
 
 
 def ballot(records: Sequence[Record]) -> Ballot:

@@ -10,6 +10,7 @@ from harken.ask.option_order import fixed_order
 from harken.curate.contribution import (
     Ballot,
     Quorum,
+    Votes,
     bits_of,
     changes,
     log2,
@@ -33,9 +34,6 @@ UNPROVEN = (
     "the voters that answered it are not shown to know any answer without audio, "
     "so not knowing this one proves nothing"
 )
-
-Votes = dict[str, dict[str, Ballot]]
-"""Condition -> item id -> ballot, of one voter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,11 @@ item's clips do, nothing is heard.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harken.curate.contribution import Ballot, bits_of
+from harken.curate.contribution import Votes, bits_of
 from harken.item import Item
-
-Votes = Mapping[str, Mapping[str, Ballot]]
-"""Condition -> item id -> ballot, of one voter."""
 
 
 def control_bits(
@@ -72,4 +69,4 @@ def by_task(
 
 def _bits(own: Votes, name: str, item: Item) -> float | None:
     """Bits of the gold under a condition over none, of one voter."""
-    return bits_of(own.get(name, {}).get(item.id), own.get("none", {}).get(item.id), item.gold)
+    return bits_of(own[name].get(item.id), own["none"].get(item.id), item.gold)

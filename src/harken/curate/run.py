@@ -24,8 +24,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from harken.ask.plan import Listener
-from harken.curate.contribution import RULES, Quorum, best_quorum
-from harken.curate.labels import LABELS, CurateSettings, Labels, Votes
+from harken.curate.contribution import RULES, Quorum, Votes, best_quorum
+from harken.curate.labels import LABELS, CurateSettings, Labels
 from harken.curate.measured import by_task
 from harken.curate.voting import Panel, check_controls, vote
 from harken.errors import ConfigError, DataError, TooManyFailures

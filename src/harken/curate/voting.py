@@ -17,8 +17,8 @@ from harken.ask.conditions.load import find, listener_of
 from harken.ask.plan import Listener
 from harken.ask.prompt import Rotations
 from harken.ask.record import Record, ask_and_score
-from harken.curate.contribution import ballot
-from harken.curate.labels import CurateSettings, Votes
+from harken.curate.contribution import Votes, ballot
+from harken.curate.labels import CurateSettings
 from harken.curate.shapley import subsets
 from harken.errors import ConfigError
 from harken.item import Item

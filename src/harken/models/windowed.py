@@ -26,12 +26,14 @@ from numpy.typing import NDArray
 
 from harken.audio.clip import Clip
 from harken.audio.single import duration_s, span
+from harken.cache import LruCache
 from harken.errors import AudioError, ConfigError
 from harken.hashing import canonical, digest
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities, style_of
 from harken.models.target import read_target
 
 COMBINE = ("needle", "mean")
+_REMEMBERED = 1024  # answers about long clips
 _KEPT = 256  # windows after which the model drops what it has cached
 Chances = NDArray[np.float64]
 
@@ -88,6 +90,7 @@ class Windowed:
         self.name = f"windows:{model.name}"
         self.max_clips = model.max_clips
         self.heard = 0
+        self._known: LruCache[tuple[float, ...]] = LruCache(_REMEMBERED)
 
     @property
     def style(self) -> PromptStyle:
@@ -111,19 +114,36 @@ class Windowed:
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """Those of the model for short clips; for a long one, what its windows say."""
-        return [self._about(prompt) for prompt in prompts]
+        long = [self._is_long(prompt) for prompt in prompts]
+        short = [p for p, own in zip(prompts, long, strict=True) if not own]
+        whole = iter(self.model.choice_logprobs(short) if short else ())
+        return [self._about(p) if own else next(whole)
+                for p, own in zip(prompts, long, strict=True)]  # fmt: skip
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """The model's reply for short clips; for a long one, the most probable choice."""
-        return [self._reply(prompt, sampling) for prompt in prompts]
+        long = [self._is_long(prompt) for prompt in prompts]
+        short = [p for p, own in zip(prompts, long, strict=True) if not own]
+        whole = iter(self.model.generate(short, sampling) if short else ())
+        return [self._reply(p) if own else next(whole)
+                for p, own in zip(prompts, long, strict=True)]  # fmt: skip
+
+    def _is_long(self, prompt: Prompt) -> bool:
+        """Whether a clip is longer than a window; one that cannot be read is none."""
+        try:
+            return bool(self._long(prompt))
+        except AudioError:
+            return False
 
     def _about(self, prompt: Prompt) -> tuple[float, ...] | None:
-        try:
-            long = self._long(prompt)
-        except AudioError:
-            return None
-        if not long:
-            return self.model.choice_logprobs([prompt])[0]
+        """What the windows of a prompt say; kept, since a reply is asked for after it."""
+        known = self._known.get(prompt)
+        if known is None and (known := self._asked(prompt)) is not None:
+            self._known.put(prompt, known, 1)
+        return known
+
+    def _asked(self, prompt: Prompt) -> tuple[float, ...] | None:
+        long = self._long(prompt)
         if len(long) > 1 or not prompt.choices:
             return None
         found: list[Chances] = []
@@ -139,13 +159,8 @@ class Windowed:
         chances = combined(np.array(found), self.settings.combine)
         return tuple(float(one) for one in np.log(np.maximum(chances, 1e-12)))
 
-    def _reply(self, prompt: Prompt, sampling: Sampling) -> Reply:
-        try:
-            long = self._long(prompt)
-        except AudioError as error:
-            return Reply("", "failed", str(error))
-        if not long:
-            return self.model.generate([prompt], sampling)[0]
+    def _reply(self, prompt: Prompt) -> Reply:
+        long = self._long(prompt)
         if len(long) > 1 or not prompt.choices:
             why = "two clips are longer than a window" if len(long) > 1 else "the question is open"
             return Reply("", "failed", f"{self.name} cannot answer it: {why}")

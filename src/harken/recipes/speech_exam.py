@@ -93,7 +93,7 @@ def exam(
     """
     model = CodecLanguageModel.open(spec)
     # The splits are those of its training, whatever is drawn here.
-    of_training = int(model.training.get("seed", 0))
+    of_training = int(model.training["seed"])
     given = utterances_of(corpora, split, of_training)
     said = [one for one in given if one.text in model.texts and one.voice in ("", *model.voices)]
     judge: Model | None = load_model(f"asr:{asr}") if asr else None

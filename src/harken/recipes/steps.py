@@ -13,6 +13,7 @@ from harken.errors import ConfigError, DataError, ModelError, RunError
 from harken.hashing import canonical, digest
 from harken.item import Dialogue, Item, of_split
 from harken.models.base import MODEL_FILE
+from harken.models.composed.encoders.registry import ENCODERS
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.engine.lora_settings import parse_lora
@@ -66,7 +67,7 @@ def plan_for(model: str, seed: int) -> dict[str, LoopSettings]:
     if not (preset := preset_of(model)):
         return neutral
     plan = {**neutral, **tiny_curriculum.tiny_plan(seed=seed)}
-    if PRESETS[preset].audio_encoder == "spatial":  # its planes are no log-mel to augment
+    if not ENCODERS.get(PRESETS[preset].audio_encoder).augmentable:
         plan = {name: _plain(own) for name, own in plan.items()}
     return plan
 

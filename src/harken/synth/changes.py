@@ -9,7 +9,7 @@ change alone; or other recordings of the same names: of words, another voice, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from harken.synth.takes import (
     mixed_names,
     take_of,
 )
+from harken.synth.wording import listed, quoted
 
 SLOT_S = 4.0
 """Length of a slot (s) that holds an event and another over it."""
@@ -97,6 +98,14 @@ def both_clips(
     """The clips of the scenes that `pair` wrote down, and what is in them."""
     made = staged_all(scenes, recordings)
     return tuple(clip for clip, _ in made), tuple(facts for _, facts in made)
+
+
+def events_told(scenes: Sequence[Mapping[str, Any]]) -> str:
+    """What is heard in each clip, a sentence a clip."""
+    return " ".join(
+        f"Clip {number}: {listed([quoted(row['name']) for row in scene['events']])}."
+        for number, scene in enumerate(scenes, 1)
+    )
 
 
 def drawn_change(

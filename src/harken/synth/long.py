@@ -34,8 +34,6 @@ FEWEST, MOST = 4, 20
 VOICES = 4
 """Different recordings of a name at most; they come again."""
 
-NTH = ("first", "second", "third", "fourth")
-
 
 def lacks_long(pool: RecordingPool) -> str:
     """Why there are no four sounds for four parts; ``""`` if there are."""

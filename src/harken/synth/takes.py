@@ -9,7 +9,7 @@ silence is around it in its file.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -121,6 +121,38 @@ def cast(
         else:
             return None
     return found[len(taken) :]
+
+
+def cast_turns(
+    draw: Draw,
+    voices: Mapping[str, Sequence[Recording]],
+    order: Sequence[str],
+    most_s: float,
+    *,
+    whole: bool = False,
+) -> list[CastEvent] | None:
+    """A take of a recording of each voice, none twice where there are enough; None if one fails.
+
+    Args:
+        draw: free draws.
+        voices: recordings by speaker.
+        order: the speaker of each turn.
+        most_s: the longest take.
+        whole: only takes that leave out nothing that is heard.
+    """
+    found: list[CastEvent] = []
+    for voice in order:
+        used = {event.recording.id for event in found}
+        free = [one for one in voices[voice] if one.id not in used]
+        for _ in range(TRIES):
+            recording = draw.one(free or voices[voice])
+            take = take_of(recording, most_s)
+            if take is not None and (take.whole or not whole):
+                found.append(CastEvent(voice, recording, take))
+                break
+        else:
+            return None
+    return found
 
 
 def mixed_names(draw: Draw, topic: Topic, n: int) -> list[str] | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 NOUN = {"sound": "the sound", "word": "the word", "sentence": "the sentence"}
 
+ORDINALS = ("first", "second", "third", "fourth")
+
 NUMBER = {2: "two", 3: "three", 4: "four", 5: "five"}
 
 

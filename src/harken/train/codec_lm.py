@@ -12,6 +12,7 @@ out by their number, and their loss is told.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,12 +126,11 @@ def train_codec_lm(
     if len(said) < 2:
         raise DataError("fewer than two recordings say something", hint="Name a labelled corpus.")
     voices = tuple(sorted({one.voice for one in said} - {""}))
-    texts = sorted({one.text for one in said})
-    told = [*texts, *(f"{voice}: {text}" for voice in voices for text in texts)]
-    model = CodecLanguageModel.build(codec, told, settings.shape(), seed=settings.seed)
+    counts = Counter(one.text for one in said)
+    told = {f"{one.voice}: {one.text}" for one in said if one.voice} | {*counts}
+    model = CodecLanguageModel.build(codec, sorted(told), settings.shape(), seed=settings.seed)
     model.voices, model.name = voices, settings.name
-    counts = {text: sum(one.text == text for one in said) for text in texts}
-    model.texts = tuple(sorted(texts, key=lambda text: (-counts[text], text))[:_MOST_TEXTS])
+    model.texts = tuple(sorted(counts, key=lambda text: (-counts[text], text))[:_MOST_TEXTS])
     ordered = in_order(said)
     codes = [model.codes_of(one.clip) for one in track(ordered, "encoding")]
     lines = Lines(model, ordered, codes, settings)

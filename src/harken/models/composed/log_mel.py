@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +69,10 @@ def log_mel(samples: Array, settings: MelSettings | None = None) -> Array:
         return np.full((count, settings.bins), np.log10(_LEAST), np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, settings.window)[:: settings.hop]
     window = np.hanning(settings.window).astype(np.float32)
-    bank = mel_bank(settings).T
     out = np.empty((len(frames), settings.bins), np.float32)
     for first in range(0, len(frames), _BLOCK):
         part = np.fft.rfft(frames[first : first + _BLOCK] * window, settings.size)
-        power = (part.real**2 + part.imag**2).astype(np.float32)
-        with one_blas_thread():
-            mel = power @ bank
-        out[first : first + _BLOCK] = np.log10(np.maximum(mel, _LEAST))
+        out[first : first + _BLOCK] = power_mel(part.real**2 + part.imag**2, settings)
     return out
 
 
@@ -89,7 +86,7 @@ def spectra(sound: Array, settings: MelSettings | None = None) -> NDArray[np.com
     return np.fft.rfft(frames, settings.size).astype(np.complex64)
 
 
-def power_mel(power: Array, settings: MelSettings | None = None) -> Array:
+def power_mel(power: NDArray[np.floating[Any]], settings: MelSettings | None = None) -> Array:
     """log10 band powers (T, bins) of a power spectrum (T, F); at least -8, as in `log_mel`."""
     settings = settings or MelSettings()
     with one_blas_thread():

@@ -24,7 +24,7 @@ import numpy as np
 
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.single import duration_s, span
-from harken.clean.run import KEPT, SUMMARY
+from harken.clean.run import KEPT
 from harken.clean.run import run as clean
 from harken.item import Item
 from harken.recipes.effects.ground import SINGLE, Ground
@@ -100,10 +100,9 @@ def _copy(clip: Clip, rng: np.random.Generator) -> Clip:
 
 
 def _cleaned(raw: list[Item], ground: Ground) -> list[Item]:
-    """What the filters keep, in the order of `raw`; made once."""
+    """What the filters keep, in the order of `raw`; a complete job of the same items is read."""
     out = ground.folder / "duplicates"
-    if not (out / SUMMARY).is_file():
-        clean(raw, out, filters=("exact", "acoustic"))
+    clean(raw, out, filters=("exact", "acoustic"))
     kept = {item.id: item for item in open_dataset(out / KEPT)}
     return [kept[one.id] for one in raw if one.id in kept]
 

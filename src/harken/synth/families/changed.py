@@ -15,11 +15,11 @@ from typing import Any
 
 from harken.corpora.base import Recording
 from harken.item import ListeningNeed
-from harken.synth.changes import FORMS, both_clips, drawn_change, pair
+from harken.synth.changes import FORMS, both_clips, drawn_change, events_told, pair
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.takes import lacks_topics, staged_topics
-from harken.synth.wording import listed, quoted
+from harken.synth.wording import ORDINALS, quoted
 
 NAMES = 4
 
@@ -33,8 +33,6 @@ QUESTIONS = (
     "Clip 2 is not quite like clip 1. In what way?",
     "One thing differs between the clips. What is it?",
 )
-
-PLACES = ("first", "second", "third", "fourth")
 
 
 def lacks(pool: RecordingPool) -> str:
@@ -65,16 +63,12 @@ def build(
     clips, facts = both_clips(values["scenes"], recordings)
     choices = options(values)
     answer = choices[values["right"]]
-    story = " ".join(
-        f"Clip {number}: {listed([quoted(row['name']) for row in scene['events']])}."
-        for number, scene in enumerate(values["scenes"], 1)
-    )
     return BuiltQuestion(
         question=QUESTIONS[template],
         answer=answer,
         choices=choices,
         clips=clips,
-        rationale=f"{story} So the difference is: {answer}.",
+        rationale=f"{events_told(values['scenes'])} So the difference is: {answer}.",
         tags=(values["kind"], "scene", f"{values['takes']}-takes", values["form"]),
         facts=facts,
         need=ListeningNeed(values["form"] != "more"),
@@ -86,7 +80,7 @@ def options(values: Mapping[str, Any]) -> tuple[str, ...]:
     names, form = [quoted(name) for name in values["names"]], values["form"]
     if form == "replaced":
         return tuple(
-            f"the {PLACES[place]} is {one} in clip 1 and {other} in clip 2"
+            f"the {ORDINALS[place]} is {one} in clip 1 and {other} in clip 2"
             for place in values["places"]
             for one, other in (names, names[::-1])
         )

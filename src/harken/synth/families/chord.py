@@ -25,10 +25,10 @@ from harken.synth.music import (
 )
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
+from harken.synth.wording import ORDINALS
 
 CHORDS = 3
 CHORD_S = 1.4
-PLACES = ("first", "second", "third")
 
 QUESTIONS = (
     "What kind of chord is the {nth} one?",
@@ -76,11 +76,11 @@ def build(
     begin_s = music["notes"][3 * place][2]
     chords = ", ".join(music["facts"]["chords"])
     return BuiltQuestion(
-        question=QUESTIONS[template].format(nth=PLACES[place]),
+        question=QUESTIONS[template].format(nth=ORDINALS[place]),
         answer=answer,
         choices=tuple(TRIADS),
         clips=(clip,),
-        rationale=f"The chords are {chords}. The {PLACES[place]} is {answer}.",
+        rationale=f"The chords are {chords}. The {ORDINALS[place]} is {answer}.",
         tags=("music", "broken" if values["broken"] else "block"),
         facts=(facts,),
         need=need_between(music, begin_s, begin_s + CHORD_S),

@@ -25,7 +25,7 @@ from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.staged import in_slots, stage, staged_all
 from harken.synth.takes import CastEvent, cast, lacks_topics, mixed_names, staged_topics
-from harken.synth.wording import listed, named, quoted
+from harken.synth.wording import ORDINALS, listed, named, quoted
 
 CLIPS = (2, 3)
 EVENTS = 2
@@ -36,7 +36,6 @@ NAMES = 4
 
 SLOTS_S = (2.6, 3.0, 4.0)
 KINDS = ("which", "back", "again")
-NTH = ("first", "second", "third")
 LOUDER_DB = 2.0
 """A sound so much over another is said to be louder; levels are drawn, whatever the sound."""
 
@@ -97,7 +96,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     values: dict[str, Any] = {"kind": topic.kind, "asked": asked, "clips": clips, "place": place}
     heard = [names[EVENTS * n : EVENTS * (n + 1)] for n in range(clips)]
     if asked == "which":
-        values["answer"] = NTH[draw.design.toss(clips)]
+        values["answer"] = ORDINALS[draw.design.toss(clips)]
     elif asked == "back":
         values["nth"] = draw.design.toss(clips)
         values["answer"] = heard[values["nth"]][place]
@@ -107,7 +106,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
         again = heard[0][place if values["answer"] == "yes" else 1 - place]
         heard[-1][int(draw.rng.integers(EVENTS))] = again
     if asked == "which":
-        values["query"] = heard[NTH.index(values["answer"])][place]
+        values["query"] = heard[ORDINALS.index(values["answer"])][place]
     scenes, recordings, taken = [], list[Recording](), list[CastEvent]()
     slot_s = draw.one(SLOTS_S)
     for own in heard:
@@ -131,15 +130,18 @@ def build(
     scenes, asked, answer = values["scenes"], values["asked"], values["answer"]
     made = staged_all(scenes, recordings)
     told = [
-        f"The {NTH[n]} recording has {listed([quoted(row['name']) for row in scene['events']])}."
-        for n, scene in enumerate(scenes)
+        f"The {nth} recording has {listed([quoted(row['name']) for row in scene['events']])}."
+        for nth, scene in zip(ORDINALS, scenes, strict=False)
     ]
     x = named(values["kind"], values["query"]) if asked == "which" else ""
     question = QUESTIONS[asked][template].format(
-        x=x, X=x[:1].upper() + x[1:], place=NTH[values["place"]], nth=NTH[values.get("nth", 0)]
+        x=x,
+        X=x[:1].upper() + x[1:],
+        place=ORDINALS[values["place"]],
+        nth=ORDINALS[values.get("nth", 0)],
     )
     choices = {
-        "which": NTH[: len(scenes)],
+        "which": ORDINALS[: len(scenes)],
         "back": tuple(values.get("choices", ())),
         "again": ("yes", "no"),
     }[asked]

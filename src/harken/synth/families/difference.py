@@ -13,12 +13,12 @@ from typing import Any
 
 from harken.corpora.base import Recording
 from harken.item import ListeningNeed
-from harken.synth.changes import FORMS, both_clips, drawn_change, pair
-from harken.synth.families.changed import NAMES, PLACES
+from harken.synth.changes import FORMS, both_clips, drawn_change, events_told, pair
+from harken.synth.families.changed import NAMES
 from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.takes import lacks_topics, staged_topics
-from harken.synth.wording import listed, quoted
+from harken.synth.wording import ORDINALS, listed, quoted
 
 QUESTIONS = (
     "What is the difference between the two clips?",
@@ -61,16 +61,12 @@ def build(
     """An open question about two clips."""
     clips, facts = both_clips(values["scenes"], recordings)
     answer = f"{_told(values)} {_shared(values)}"
-    story = " ".join(
-        f"Clip {number}: {listed([quoted(row['name']) for row in scene['events']])}."
-        for number, scene in enumerate(values["scenes"], 1)
-    )
     return BuiltQuestion(
         question=QUESTIONS[template],
         answer=answer,
         choices=(),
         clips=clips,
-        rationale=f"{story} So the answer is: {answer}",
+        rationale=f"{events_told(values['scenes'])} So the answer is: {answer}",
         tags=(values["kind"], "scene", f"{values['takes']}-takes", values["form"]),
         facts=facts,
         need=ListeningNeed(values["form"] != "more"),
@@ -85,7 +81,7 @@ def _told(values: Mapping[str, Any]) -> str:
         return "The clips do not differ in what is heard."
     if form == "replaced":
         old = quoted(common[place])
-        return f"The {PLACES[place]} is {old} in clip {3 - clip} and {x} in clip {clip}."
+        return f"The {ORDINALS[place]} is {old} in clip {3 - clip} and {x} in clip {clip}."
     told = f"Only clip {clip} has {x}" if form == "more" else f"Clip {clip} has {x} once more"
     if values["kind"] == "word":
         return f"{told}, as word {place + 1}."

@@ -19,7 +19,7 @@ from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.scenes.compose import speakers_of
 from harken.synth.staged import EDGE_S, StagedEvent, drawn_level, stage, staged
-from harken.synth.takes import TRIES, CastEvent, take_of
+from harken.synth.takes import cast_turns
 
 TURN_S = 6.0
 """The longest recording (s) that is a turn."""
@@ -65,7 +65,7 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
     overlaps = draw.design.toss(2) == 0
     voices = draw.some(list(own), most)
     order = [*voices, *(draw.one(voices) for _ in range(count - most))]
-    events = _turns(draw, own, draw.some(order, count))
+    events = cast_turns(draw, own, draw.some(order, count), TURN_S, whole=True)
     if events is None:
         return None
     found, at_s = [], EDGE_S
@@ -119,25 +119,6 @@ def _speakers(pool: RecordingPool) -> dict[str, list[Recording]]:
 def _said(recording: Recording) -> str:
     (source,) = sources_of(recording)
     return source.transcript or ""
-
-
-def _turns(
-    draw: Draw, own: Mapping[str, Sequence[Recording]], order: Sequence[str]
-) -> list[CastEvent] | None:
-    """A whole recording for each turn, none of them twice where there are enough."""
-    found: list[CastEvent] = []
-    for voice in order:
-        used = {event.recording.id for event in found}
-        free = [one for one in own[voice] if one.id not in used]
-        for _ in range(TRIES):
-            recording = draw.one(free or own[voice])
-            take = take_of(recording, TURN_S)
-            if take is not None and take.whole:
-                found.append(CastEvent(voice, recording, take))
-                break
-        else:
-            return None
-    return found
 
 
 FAMILY = QuestionFamily(

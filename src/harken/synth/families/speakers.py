@@ -17,7 +17,7 @@ from harken.synth.pool import RecordingPool
 from harken.synth.question import BuiltQuestion, Draw, Picks, QuestionFamily
 from harken.synth.scenes.compose import speakers_of
 from harken.synth.staged import in_slots, stage, staged
-from harken.synth.takes import TRIES, CastEvent, take_of
+from harken.synth.takes import cast_turns
 
 TURNS = 4
 TURN_S = 2.5
@@ -70,30 +70,11 @@ def pick(pool: RecordingPool, draw: Draw) -> Picks | None:
         if again:
             order[1 + int(draw.rng.integers(TURNS - 1))] = voices[0]
         choices, answer = ["yes", "no"], "yes" if again else "no"
-    events = _turns(draw, own, order)
+    events = cast_turns(draw, own, order, TURN_S)
     if events is None:
         return None
     values = {"form": form, "choices": choices, "answer": answer}
     return stage(in_slots(draw, events, SLOT_S, TURN_S), TURNS * SLOT_S, values)
-
-
-def _turns(
-    draw: Draw, own: Mapping[str, Sequence[Recording]], order: Sequence[str]
-) -> list[CastEvent] | None:
-    """A recording for each turn, none of them twice where there are enough."""
-    found: list[CastEvent] = []
-    for voice in order:
-        used = {event.recording.id for event in found}
-        free = [one for one in own[voice] if one.id not in used]
-        for _ in range(TRIES):
-            recording = draw.one(free or own[voice])
-            take = take_of(recording, TURN_S)
-            if take is not None:
-                found.append(CastEvent(voice, recording, take))
-                break
-        else:
-            return None
-    return found
 
 
 def build(
