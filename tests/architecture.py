@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,16 @@ class Import:
     late: bool
 
 
-def files() -> list[Path]:
+@functools.cache
+def files() -> tuple[Path, ...]:
     """Every source file."""
-    return sorted(SOURCE.rglob("*.py"))
+    return tuple(sorted(SOURCE.rglob("*.py")))
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """A file, parsed."""
+    return ast.parse(path.read_text())
 
 
 def room(path: str) -> str:
@@ -68,18 +76,23 @@ def room(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".").split(".")[0]
 
 
-def imports() -> Iterator[Import]:
+@functools.cache
+def imports() -> tuple[Import, ...]:
     """All imports of all files, those inside functions included."""
+    return tuple(_imports())
+
+
+def _imports() -> Iterator[Import]:
     for path in files():
         name = path.relative_to(SOURCE).as_posix()
-        tree = ast.parse(path.read_text())
+        parsed = tree(path)
         late = {
             id(inner)
-            for node in ast.walk(tree)
+            for node in ast.walk(parsed)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             for inner in ast.walk(node)
         }
-        for node in ast.walk(tree):
+        for node in ast.walk(parsed):
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -145,12 +158,12 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, b
     """(where, node, is public) for every function and method; nested functions are not public."""
     for path in files():
         name = path.relative_to(SOURCE).as_posix()
-        tree = ast.parse(path.read_text())
-        top = {id(n) for n in tree.body}
-        for cls in (n for n in tree.body if isinstance(n, ast.ClassDef)):
+        parsed = tree(path)
+        top = {id(n) for n in parsed.body}
+        for cls in (n for n in parsed.body if isinstance(n, ast.ClassDef)):
             if not cls.name.startswith("_"):
                 top |= {id(n) for n in cls.body}
-        for node in ast.walk(tree):
+        for node in ast.walk(parsed):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 public = id(node) in top and not node.name.startswith("_")
                 yield f"{name}:{node.lineno} {node.name}", node, public

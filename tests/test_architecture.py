@@ -103,9 +103,7 @@ def test_functions_are_short_typed_and_documented() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [
-        p.name for p in architecture.files() if not ast.get_docstring(ast.parse(p.read_text()))
-    ]
+    silent = [p.name for p in architecture.files() if not ast.get_docstring(architecture.tree(p))]
     assert not silent
 
 
@@ -260,7 +258,7 @@ def test_class_names_are_unique() -> None:
     """One name for one thing: no public class stands in two files."""
     homes: dict[str, list[str]] = {}
     for path in architecture.files():
-        for node in ast.parse(path.read_text()).body:
+        for node in architecture.tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(path.name)
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}

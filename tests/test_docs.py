@@ -63,8 +63,10 @@ SMALL = [
     ),
     (r"^harken eval-speech .*", r"\g<0> --per-text 1"),
     (r"^harken train-clap .*", r"\g<0> --set clap.steps=2 --set clap.batch=4"),
+    (r"--set align\.steps=200", ""),
+    (r"--long-minutes 1,30 --per-family 4", "--long-minutes 1,2"),
     (r" --min-gap \S+ --patience \S+", ""),  # one step is too few to be watched
-    (r"^harken curate .*", r"\g<0> --limit 160"),
+    (r"^harken curate .*", r"\g<0> --limit 96"),
     (r"^harken eval (?!.* -b ).*", r"\g<0> --limit 6"),
     (r".* --asr written:.*", r"\g<0> --max-failed 0.5"),  # mixed clips have no words of their own
     # Names that stand for something of the reader's.

@@ -42,6 +42,37 @@ def harken(*words: str, plugin: str = "", **environment: str) -> subprocess.Comp
     )
 
 
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys
+from harken.cli.main import main
+told = []
+for words in json.load(sys.stdin):
+    sys.argv, out = ["harken", *words], io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            main()
+    except SystemExit as end:
+        assert not end.code, words
+    told.append(json.loads(out.getvalue()))
+print(json.dumps(told))
+"""
+
+
+def in_one_process(commands: list[tuple[str, ...]], plugins: list[str]) -> list[dict]:
+    """What several commands print; plugins stay as they are through all of them."""
+    paths = ",".join(str(PLUGINS / f"{name}.py") for name in plugins)
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_ANOTHER],
+        input=json.dumps([(*words, "--json") for words in commands]),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HARKEN_PLUGINS": paths},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def found(done: subprocess.CompletedProcess[str], *also: int) -> dict:
     assert done.returncode in (0, *also), done.stderr
     return json.loads(done.stdout)
@@ -350,22 +381,24 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_encoder_is_composed_trained_and_evaluated(
     lm: Path, items: Path, tmp_path: Path
 ) -> None:
-    use = {"plugin": "encoder_patches", "HARKEN_PLUGINS": str(PLUGINS / "stage_lm_only.py")}
-    words = ("compose", "--encoder", "patches", "--lm", str(lm), "--projector", "linear")
-    made = found(harken(*words, "-o", str(tmp_path / "model"), "--json", **use))
+    model, out, after, run = (str(tmp_path / name) for name in ("model", "out", "lm", "run"))
+    few = ("--set", "sft.steps=2", "--set", "sft.batch=2")
+    one = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2")
+    made, trained, last, asked = in_one_process(
+        [
+            (*["compose", "--encoder", "patches", "--projector", "linear", "--lm"], str(lm), "-o", model),
+            ("train", "sft", str(items), "--model", model, *few, "-o", out),
+            ("train", "lm-only", str(items), "--model", f"{out}/model", *one, "-o", after),
+            ("eval", f"{after}/model", str(items), "-o", run, "--limit", "6"),
+        ],
+        ["encoder_patches", "stage_lm_only"],
+    )  # fmt: skip
     assert made["parameters"]["audio_encoder"] == 4 * 64 * 96 + 96
-    steps = ("--set", "sft.steps=2", "--set", "sft.batch=2")
-    words = ("train", "sft", str(items), "--model", str(tmp_path / "model"), *steps)
-    trained = found(harken(*words, "-o", str(tmp_path / "out"), "--json", **use))
     assert trained["defaults"] == "neutral" and trained["identity"] != made["identity"]
     # The stage from outside, on that model; the audio side stays as it was.
-    steps = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2")
-    words = ("train", "lm-only", str(items), "--model", trained["model"], *steps)
-    last = found(harken(*words, "-o", str(tmp_path / "lm"), "--json", **use))
     assert last["settings"]["groups"] == ["lm"] and last["identity"] != trained["identity"]
-    run = ("eval", last["model"], str(items), "-o", str(tmp_path / "run"), "--json")
-    assert found(harken(*run, **use))["overall"]["cells"]["audio"]["items"] > 0
-    gone = harken(*run[:-2], "elsewhere")
+    assert asked["overall"]["cells"]["audio"]["items"] > 0
+    gone = harken("eval", last["model"], str(items), "-o", f"{run}-elsewhere")
     assert gone.returncode == 2 and "no encoder is called 'patches'" in gone.stderr
 
 

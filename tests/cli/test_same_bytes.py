@@ -14,9 +14,9 @@ import pytest
 
 from harken.audio.probe import file_sha256
 from harken.cli.main import VERBS
-from harken.corpora.starter.generate import generate_starter
 from made_items import tone
 from paths import REPO
+from smoke_starter import smoke_starter
 
 MMAU = REPO / "tests" / "data" / "mmau"
 REPLIES, RELEASE = "../mmau/predictions.json", "../mmau/release"
@@ -138,11 +138,6 @@ NOT_RUN = {
     "doctor": "speaks of the computer and not of an artefact",
     "features": "fills a cache, which is no artefact",
 }
-QUICK = ("scan", "synth", "scene", "show", "curate", "eval", "rescore", "report", "compare",
-         "check", "score", "floor", "parse-report", "benchmarks", "leaks", "plugins", "clean",
-         "mix", "convert", "write")  # fmt: skip
-TRAINED = ("tuned/model", "before")  # left out with the commands that make them
-LONGER = ("played", "long", "mended")  # outputs of commands that only the slow test runs
 
 DRIVER = """
 import contextlib, io, json, sys
@@ -170,7 +165,7 @@ def test_every_command_is_run_or_left_out_with_a_reason() -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus whose names belong to several groups, a benchmark, and parts of a model."""
     root = tmp_path_factory.mktemp("same")
-    generate_starter(root / "corpus", size="smoke")
+    smoke_starter(root / "corpus")
     (root / "scene.yaml").write_text(SCENE)
     (root / "around.yaml").write_text(AROUND)
     tone(root / "clip.wav", 300)
@@ -181,15 +176,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def commands(quick: bool) -> list[list[str]]:
-    lines = [line for verb, own in COMMANDS.items() if not quick or verb in QUICK for line in own]
-    if quick:  # an untrained voter stands for the model that is not trained
-        left_out = (*TRAINED, *LONGER)
-        lines = [line for line in lines if not any(name in line.split() for name in left_out)]
-    return [line.split() for line in lines]
+def commands() -> list[list[str]]:
+    return [line.split() for own in COMMANDS.values() for line in own]
 
 
-def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str, str]:
+def contents(world: Path, hash_seed: int, threads: int) -> dict[str, str]:
     """Run everything; SHA-256 of all files but those of times, by path."""
     work = world / "work"  # always the same place: a path in an output is no difference
     work.mkdir()
@@ -197,7 +188,7 @@ def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str
     given |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     done = subprocess.run(
         [sys.executable, "-c", DRIVER],
-        input=json.dumps(commands(quick)),
+        input=json.dumps(commands()),
         env={**os.environ, **given},
         cwd=work,
         capture_output=True,
@@ -210,7 +201,7 @@ def contents(world: Path, quick: bool, hash_seed: int, threads: int) -> dict[str
         for path in sorted(work.rglob("*"))
         if path.is_file() and plain(path.name) not in TIMES
     }
-    work.rename(world / f"{quick}-{hash_seed}-{threads}")
+    work.rename(world / f"{hash_seed}-{threads}")
     return found
 
 
@@ -235,13 +226,6 @@ def differing(first: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(name for name in first.keys() | other if first.get(name) != other.get(name))
 
 
-@pytest.mark.timeout(900)
-def test_the_quick_commands_give_the_same_bytes(world: Path) -> None:
-    first = contents(world, True, 1, 1)
-    assert len(first) > 60
-    assert differing(first, contents(world, True, 2, 1)) == []
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_all_commands_give_the_same_bytes_under_three_hash_seeds_and_two_threads(
@@ -251,9 +235,9 @@ def test_all_commands_give_the_same_bytes_under_three_hash_seeds_and_two_threads
     from composed.test_build import folders
 
     folders(world / "parts", "whisper", "qwen2")
-    one = contents(world, False, 1, 1)
-    assert differing(one, contents(world, False, 2, 1)) == []
-    two = contents(world, False, 3, 2)
+    one = contents(world, 1, 1)
+    assert differing(one, contents(world, 2, 1)) == []
+    two = contents(world, 3, 2)
     # What a torch model computes differs in its last digits with the number of threads, and so does
     # what holds it; everything else is the same.
     assert [name for name in differing(one, two) if not plain(name).startswith(PROBABILITIES)] == []

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from harken.corpora.read import read_corpus
-from harken.corpora.starter.generate import generate_starter
 from harken.recipes.job import Job, JobOptions
 from harken.recipes.registry import RECIPES
 from harken.synth.make import make_dataset
+from smoke_starter import smoke_starter
 
 FAMILIES = ("identify", "word", "order", "which-clip", "same-sound")
 
@@ -16,7 +16,7 @@ FAMILIES = ("identify", "word", "order", "which-clip", "same-sound")
 def made(folder: Path, families: tuple[str, ...] = FAMILIES, count: int = 12) -> Path:
     """A dataset on the small starter corpus, made once in `folder`."""
     if not (folder / "corpus" / "starter.json").is_file():
-        generate_starter(folder / "corpus", size="smoke")
+        smoke_starter(folder / "corpus")
     if not (folder / "items" / "dataset.json").is_file():
         make_dataset(
             read_corpus(folder / "corpus"),

@@ -21,6 +21,7 @@ from harken.recipes.steps import texts
 from harken.recipes.tiny_curriculum import tiny_plan
 from harken.runs import read_run
 from harken.shards.read import open_dataset
+from smoke_starter import smoke_starter
 
 pytest.importorskip("peft")
 
@@ -102,6 +103,7 @@ def test_the_story_of_a_pretrained_model(nothing: Path, monkeypatch: pytest.Monk
     weights = shelf(nothing / "weights")
     monkeypatch.setenv(WEIGHTS, str(weights))
     released(nothing, weights, "mine")
+    smoke_starter(nothing / "out" / "corpus")
     done = run_demo(nothing / "out", model="mine", minutes=0.1)
     assert done.result["model"] == "mine" and done.result["rewarded"] == {}
     assert "rewards" not in done.result["seconds"] and "no rewards" in done.summary
@@ -143,11 +145,9 @@ def test_the_stages_of_a_story_are_those_of_its_plan(
 @pytest.mark.timeout(900)
 def test_the_story_of_the_trained_tiny_model(nothing: Path) -> None:
     from harken.corpora.read import read_corpus
-    from harken.corpora.starter.generate import generate_starter
     from harken.synth.make import make_dataset
 
-    generate_starter(nothing / "corpus", size="smoke")
-    read = read_corpus(nothing / "corpus")
+    read = read_corpus(smoke_starter(nothing / "corpus"))
     make_dataset(read, nothing / "items", per_family={"train": 12, "test": 0, "dev": 0})
     words = texts(open_dataset(nothing / "items"))
     ComposedModel.preset("harken-mini", words, seed=1).save(nothing / "model")

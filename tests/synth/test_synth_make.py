@@ -125,26 +125,28 @@ def test_plan_clips_render_to_the_same_bytes(small: list[Recording], tmp_path: P
             assert 0.01 < float(np.abs(once).max()) <= 1.0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, workers: int) -> None:
-    def start(out: str, workers: int) -> subprocess.Popen[bytes]:
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
         paths = [str(REPO / "tests" / "synth"), str(REPO / "tests"), str(REPO / "src")]
-        places = {"world": str(tmp_path / "world"), "out": str(tmp_path / out)}
+        places = {"world": str(tmp_path / "world"), "out": str(out)}
         code = CHILD.format(paths=paths, workers=workers, **places)
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.DEVNULL)
 
-    assert start("whole", 1).wait(200) == 0
-    first = start("killed", workers)
-    deadline = time.monotonic() + 200
-    while not list((tmp_path / "killed").glob("shard-*.parquet")):
-        assert first.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    assert not (tmp_path / "killed" / "dataset.json").exists()
-    assert start("killed", workers).wait(200) == 0
-    assert content(tmp_path / "killed") == content(tmp_path / "whole")
+    whole = tmp_path / "whole"
+    assert start(whole, 1).wait(200) == 0
+    for workers in (1, 2):
+        killed = tmp_path / f"killed-{workers}"
+        first = start(killed, workers)
+        deadline = time.monotonic() + 200
+        while not list(killed.glob("shard-*.parquet")):
+            assert first.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        assert not (killed / "dataset.json").exists()
+        assert start(killed, workers).wait(200) == 0
+        assert content(killed) == content(whole)
 
 
 @pytest.mark.parametrize(("name", "families"), [("esc10", 12), ("fsdd", 10)])

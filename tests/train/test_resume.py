@@ -65,6 +65,7 @@ def trained(folder: Path, sounds: Path, count: int) -> ComposedModel:
     return learner
 
 
+@pytest.mark.slow
 def test_stopped_at_any_write_it_ends_with_the_same_bytes(
     tmp_path: Path, writes: Callable[[int | None], list[str]]
 ) -> None:

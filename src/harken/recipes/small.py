@@ -10,6 +10,7 @@ Run:  harken compose --encoder openai/whisper-base --lm HuggingFaceTB/SmolLM2-13
    rank 16 in all linear layers at 2e-4: 35 % what is said, 30 % what sounds, 20 % two clips, 10 %
    text alone against forgetting, and in 5 % noise takes the place of the clips ("nothing").
 
+`--from align` leaves ctc out (the ablation); the mark of align then shows whether that was enough.
 A stage that misses its mark ends the recipe with what was measured; in smoke size, or where nothing
 was held out to measure on, it is told.
 """
@@ -36,7 +37,6 @@ STAGES = (
     PlannedStage(
         "align",
         settings={"groups": ("projector",), "lr": 5e-4, "batch": 16, "steps": 4000},
-        needs=("projector",),
     ),
     PlannedStage(
         "sft",

@@ -17,6 +17,7 @@ from harken.recipes.effects import run as effects
 from harken.recipes.effects.ground import PAIRS, SINGLE, prepare
 from harken.recipes.effects.registry import EFFECTS, STUDIES
 from harken.recipes.effects.run import results_of, run_effect
+from smoke_starter import smoke_starter
 
 MODEL = "harken-mini"
 
@@ -28,6 +29,7 @@ class Stopped(Exception):
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("effects")
+    smoke_starter(folder / "ground" / "corpus")
     prepare(folder, size="smoke", model=MODEL)
     return folder
 
