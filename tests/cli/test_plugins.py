@@ -384,9 +384,10 @@ def test_an_encoder_is_composed_trained_and_evaluated(
     model, out, after, run = (str(tmp_path / name) for name in ("model", "out", "lm", "run"))
     few = ("--set", "sft.steps=2", "--set", "sft.batch=2")
     one = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2")
+    linear = ("--projector", "linear")
     made, trained, last, asked = in_one_process(
         [
-            (*["compose", "--encoder", "patches", "--projector", "linear", "--lm"], str(lm), "-o", model),
+            ("compose", "--encoder", "patches", "--lm", str(lm), *linear, "-o", model),
             ("train", "sft", str(items), "--model", model, *few, "-o", out),
             ("train", "lm-only", str(items), "--model", f"{out}/model", *one, "-o", after),
             ("eval", f"{after}/model", str(items), "-o", run, "--limit", "6"),
