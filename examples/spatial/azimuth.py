@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harken.ask.prompt import make_prompt
 from harken.audio.clip import RATE_HZ, Clip, Part, ScenePlan
@@ -72,18 +73,18 @@ def _scene(own: Sequence[Recording], split: str, index: int, seed: int) -> Item:
     azimuth = float(rng.uniform(-180, 180))
     place = Place(round(azimuth, 1), round(float(rng.uniform(-30, 30)), 1),
                   round(float(rng.uniform(1, 3)), 2))  # fmt: skip
-    room = _room(int(rng.integers(ROOMS))) if index % 2 else None
+    inside = room(int(rng.integers(ROOMS))) if index % 2 else None
     part = Part(span(recording.clip, 0.0, length), path=(place,))
-    plan = ScenePlan((part,), round(length + 0.2, 2), gain_db=0.0, layout="foa", room=room)
+    plan = ScenePlan((part,), round(length + 0.2, 2), gain_db=0.0, layout="foa", room=inside)
     return Item(
         QUESTION, told(azimuth), (), (Clip("plan", duration_s=plan.duration_s, plan=plan),),
-        task="azimuth", tags=("room",) if room else (), recordings=(recording.id,), split=split,
+        task="azimuth", tags=("room",) if inside else (), recordings=(recording.id,), split=split,
         plan={"azimuth": place.azimuth_deg},
     )  # fmt: skip
 
 
 @cache
-def _room(number: int) -> Room:
+def room(number: int) -> Room:
     """One of `ROOMS`, which hold all places, with a reverberation time of 0.2 to 0.5 s."""
     rng = np.random.default_rng([number, 7])
     length, width, height = (round(float(rng.uniform(low, low + 3)), 1) for low in (7, 7, 4.2))
@@ -121,7 +122,7 @@ def heard_in(item: Item, layout: str) -> Item:
 
 def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     """Train on ambisonics; resumes where it was stopped."""
-    items = scenes(_recordings(corpus), "train", TRAIN, seed)
+    items = scenes(recordings_of(corpus), "train", TRAIN, seed)
     learner = start(
         PRESET, [replace(items[0], answer=told(a)) for a in range(-180, 180, STEP)], seed
     )
@@ -136,23 +137,25 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     """Ask about every scene in every layout; returns what is written."""
     learner = load_learner(str(out / "model"))
-    items = scenes(_recordings(corpus), "test", TEST, seed + 1)
+    items = scenes(recordings_of(corpus), "test", TEST, seed + 1)
     truth = [float(item.plan["azimuth"]) for item in items]
     groups = [item.recordings[0] for item in items]
-    said = {name: _answers(learner, [heard_in(i, name) for i in items]) for name in LAYOUTS}
+    said = {name: answers(learner, [heard_in(i, name) for i in items]) for name in LAYOUTS}
     vectors = {name: [_energy(heard_in(item, name)) for item in items] for name in LAYOUTS[:-1]}
     dry = [at for at, item in enumerate(items) if not item.tags]
     found = {
         "scenes": len(items),
         "recordings": len({*groups}),
-        "model": {name: _told(said[name], truth, groups) for name in LAYOUTS},
-        "energy vector": {name: _told(own, truth, groups) for name, own in vectors.items()},
+        "model": {name: errors_of(said[name], truth, groups) for name in LAYOUTS},
+        "energy vector": {name: errors_of(own, truth, groups) for name, own in vectors.items()},
         "energy vector without a room": {
-            name: _told([own[i] for i in dry], [truth[i] for i in dry], [groups[i] for i in dry])
+            name: errors_of(
+                [own[i] for i in dry], [truth[i] for i in dry], [groups[i] for i in dry]
+            )
             for name, own in vectors.items()
         },
         "apart from the answer in foa": {
-            name: _told(said[name], [one or 0.0 for one in said["foa"]], groups)
+            name: errors_of(said[name], [one or 0.0 for one in said["foa"]], groups)
             for name in LAYOUTS[1:]
         },
     }
@@ -160,11 +163,14 @@ def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     return found
 
 
-def _answers(learner: Learner, items: Sequence[Item]) -> list[float | None]:
+def answers(
+    learner: Learner, items: Sequence[Item], read: Callable[[str], float | None] = azimuth_in
+) -> list[float | None]:
+    """What the learner says of each scene, as `read` reads it."""
     found: list[float | None] = []
     for at in track(range(0, len(items), 16), "asking"):
         prompts = [make_prompt(item, learner.style) for item in items[at : at + 16]]
-        found += [azimuth_in(one.text) for one in learner.generate(prompts, Sampling(8))]
+        found += [read(one.text) for one in learner.generate(prompts, Sampling(8))]
     return found
 
 
@@ -180,19 +186,13 @@ def _energy(item: Item) -> float:
     return float(np.degrees(np.arctan2(left, front)))
 
 
-def _told(
+def errors_of(
     said: Sequence[float | None], truth: Sequence[float], groups: Sequence[str]
 ) -> Mapping[str, Any]:
     """Mean error and ER20, with 95 % bootstrap intervals over recordings; no answer is 180 off."""
     errors = np.array([180.0 if a is None else off(a, b) for a, b in zip(said, truth, strict=True)])
-    names = sorted({*groups})
-    rows = [np.flatnonzero([one == name for one in groups]) for name in names]
-    rng = np.random.default_rng(0)
-    means, shares = [], []
-    for _ in range(1000):
-        drawn = errors[np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])]
-        means.append(drawn.mean())
-        shares.append((drawn > 20).mean())
+    drawn = [errors[rows] for rows in resampled(groups)]
+    means, shares = [own.mean() for own in drawn], [(own > 20).mean() for own in drawn]
     return {
         "mean_error": round(float(errors.mean()), 2),
         "mean_error_95": [round(float(v), 2) for v in np.percentile(means, [2.5, 97.5])],
@@ -202,7 +202,16 @@ def _told(
     }
 
 
-def _recordings(corpus: Path) -> list[Recording]:
+def resampled(groups: Sequence[str], times: int = 1000) -> Iterator[NDArray[np.int64]]:
+    """Rows of bootstrap samples, drawn by group: a recording comes with all of its scenes."""
+    rows = [np.flatnonzero([one == name for one in groups]) for name in sorted({*groups})]
+    rng = np.random.default_rng(0)
+    for _ in range(times):
+        yield np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+
+
+def recordings_of(corpus: Path) -> list[Recording]:
+    """The sounds of a corpus, with splits."""
     read = [r for r in read_corpus(corpus).recordings if r.kind == "sound"]
     return list(assign_splits(read, 0))
 
