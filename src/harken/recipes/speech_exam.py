@@ -2,7 +2,8 @@
 
 Generated sounds are judged as the recordings of the same texts are, and as these are after the
 codec: the last is the most that any model over this codec can reach. Judges are a linear probe that
-was fitted to other recordings, and a speech recogniser if one is named. Likelihood exams compare
+was fitted to other recordings, and a speech recogniser if one is named
+(`harken.recipes.speech_judge`). Likelihood exams compare
 the loss of a recording with that of an altered one (`harken.recipes.natural_pairs`).
 
 Run:  harken eval-speech speech/model recordings -o exam --asr whisper-base
@@ -18,20 +19,21 @@ from typing import Any
 import numpy as np
 
 from harken.ask.words import key
-from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.clip import RATE_HZ
 from harken.audio.load import load, write_wav
 from harken.errors import DataError
 from harken.evaluate.linear_probe import LinearProbe
 from harken.files import write_json
-from harken.models.base import Model, Prompt, Sampling, SpeechSampling
+from harken.models.base import SpeechSampling
 from harken.models.codec.measures import sound_summary
 from harken.models.codec_lm.generate import SpeechRequest, speak
 from harken.models.codec_lm.model import CodecLanguageModel
 from harken.models.engine.features import Array
-from harken.models.load import load_model
+from harken.models.listeners.asr import build as build_recogniser
 from harken.progress import track
 from harken.recipes.codec_lm import utterances_of
 from harken.recipes.natural_pairs import likelihood_exams
+from harken.recipes.speech_judge import recognise
 from harken.report.speech_page import SpokenSample, write_speech_page
 from harken.stats.measures import wilson
 from harken.train.codec_lm import Utterance
@@ -51,7 +53,8 @@ class Judged:
         text, voice: what it should say, and in whose voice.
         samples: float32 (n,) at 16 kHz.
         file: where it is written, relative to the exam's folder.
-        heard: what each judge says: ``text`` and ``voice`` of the probe, ``asr``.
+        heard: what each judge says: ``text`` and ``voice`` of the probe, ``asr`` and ``asr_closed``
+            of the recogniser.
     """
 
     kind: str
@@ -96,12 +99,16 @@ def exam(
     of_training = int(model.training["seed"])
     given = utterances_of(corpora, split, of_training)
     said = [one for one in given if one.text in model.texts and one.voice in ("", *model.voices)]
-    judge: Model | None = load_model(f"asr:{asr}") if asr else None
+    judge = build_recogniser(asr) if asr else None
     groups, sounds = {}, list[Judged]()
     for name, own in _groups(said).items():
         judged, fitted = _judged(model, own, sampling, per_text, seed, out / name)
         if judge is not None and name == "speech":
-            _recognise(judge, judged, out, asr_limit)
+            heard = _spread(judged, asr_limit)
+            texts = sorted({one.text for one in judged})
+            told = recognise(judge, [one.samples for one in heard], texts)
+            for one, said_of_it in zip(heard, told, strict=True):
+                one.heard |= said_of_it
         groups[name] = {"probe_fitted_to": fitted, **_scores(judged)}
         sounds += judged
     result = {
@@ -198,33 +205,40 @@ def _cut(samples: Array, seconds: float) -> Array:
     return samples[start : start + length]
 
 
-def _recognise(judge: Model, judged: Sequence[Judged], out: Path, limit: int) -> None:
-    """Set ``asr`` of every sound, or of `limit` of each kind."""
+def _spread(judged: Sequence[Judged], limit: int) -> list[Judged]:
+    """All sounds, or `limit` of each kind, spread evenly."""
     chosen = []
     for kind in KINDS:
         own = [one for one in judged if one.kind == kind]
         count = min(limit or len(own), len(own))
         chosen += [own[i * len(own) // count] for i in range(count)]
-    for one in track(chosen, "recognising"):
-        clip = Clip("file", str(out / one.file))
-        (reply,) = judge.generate([Prompt((clip,), "")], Sampling(max_tokens=16))
-        one.heard["asr"] = "" if reply.stop == "failed" else reply.text
+    return chosen
+
+
+_FIGURES = {
+    "text": "probe_text",
+    "voice": "probe_voice",
+    "asr_closed": "recogniser_closed",
+    "asr": "recogniser",
+}
 
 
 def _scores(judged: Sequence[Judged]) -> dict[str, Any]:
     """For each judge and kind the share of right ones with its 95 % Wilson interval, and chance."""
     found: dict[str, Any] = {}
-    for name in ("text", "voice", "asr"):
+    for name, figure in _FIGURES.items():
         gold = "voice" if name == "voice" else "text"
         own = [one for one in judged if name in one.heard]
         if not own:
             continue
-        row: dict[str, Any] = {"chance": 1 / len({getattr(one, gold) for one in own})}
+        # Words that are written freely are right by chance hardly ever.
+        chance = 0.0 if name == "asr" else 1 / len({getattr(one, gold) for one in own})
+        row: dict[str, Any] = {"chance": chance}
         for kind in KINDS:
             right = [
                 key(one.heard[name]) == key(getattr(one, gold)) for one in own if one.kind == kind
             ]
             low, high = wilson(sum(right), len(right))
             row[kind] = {"right": sum(right), "n": len(right), "interval": [low, high]}
-        found["recogniser" if name == "asr" else f"probe_{name}"] = row
+        found[figure] = row
     return found

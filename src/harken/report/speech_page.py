@@ -19,6 +19,7 @@ MOST_SAMPLES = 3
 JUDGES = {
     "probe_text": "linear probe: what",
     "probe_voice": "linear probe: whose voice",
+    "recogniser_closed": "recogniser: which text",
     "recogniser": "recogniser: words",
 }
 EXAMS = {

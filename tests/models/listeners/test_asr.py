@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harken.audio.clip import Clip
-from harken.audio.load import write_wav
+from harken.audio.load import load, write_wav
 from harken.errors import ConfigError
 from harken.models.base import Prompt, Reply, Sampling
 from harken.models.listeners.asr import AsrModel, AsrSettings
@@ -136,6 +136,28 @@ def test_language_and_task_reach_the_model(tiny_whisper: Path, tmp_path: Path) -
 def test_a_setting_that_makes_no_sense_is_refused(settings: str, tiny_whisper: Path) -> None:
     with pytest.raises(ConfigError):
         load_model(f"asr:{tiny_whisper}?{settings}")
+
+
+def test_given_texts_are_scored_beside_the_greedy_transcript(
+    tiny_whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    asr: Any = load_model(f"asr:{tiny_whisper}?language=en")
+    # The tokenizer of the tiny model decodes only.
+    monkeypatch.setattr(asr, "_tokens", lambda forms: [(int(form[1:]),) for form in forms])
+    pipe = asr._pipe
+    for prompt in prompts(tmp_path, 1.0, 2.5):
+        ((text, found),) = asr.transcripts_and_logprobs(
+            prompt.clips, [["w1"], ["w1", "w2"], ["w3"]]
+        )
+        assert found[0] < found[1] < 0 and found[2] < 0, "the forms of a text are added"
+        made = pipe.feature_extractor(
+            load(prompt.clips[0]), return_tensors="pt", sampling_rate=RATE
+        )
+        with torch.no_grad():
+            (ids,) = pipe.model.generate(made["input_features"], language="en", task="transcribe")
+        assert text == pipe.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 
 def test_a_batch_reads_what_single_clips_read(tiny_whisper: Path, tmp_path: Path) -> None:

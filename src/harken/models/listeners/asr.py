@@ -15,12 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from harken.audio.clip import Clip
 from harken.audio.load import load
 from harken.errors import AudioError, ConfigError, HarkenError, MissingExtra, ModelError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
+from harken.listed import listed
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.device import require_device
+from harken.models.listeners.given_texts import (
+    Tokens,
+    added,
+    ctc_logprobs,
+    seq2seq_logprobs,
+    whisper_prompt,
+)
 from harken.models.listeners.repetition import repetition
 from harken.models.pretrained import find_folder, open_files, open_pipeline, open_weights
 from harken.models.target import read_target
@@ -209,6 +218,72 @@ class AsrModel:
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """None for each: a recogniser gives no probabilities of choices."""
         return [None] * len(prompts)
+
+    def transcripts_and_logprobs(
+        self, clips: Sequence[Clip], texts: Sequence[Sequence[str]]
+    ) -> list[tuple[str, list[float]]]:
+        """What it writes of each clip, and how probable it finds each of `texts` (`given_texts`).
+
+        Both are of one pass of the encoder. It writes the most probable token at each step, without
+        the beams that a pipeline may have.
+
+        Args:
+            clips: of at most 30 s.
+            texts: the forms in which each text may be written.
+
+        Returns:
+            For each clip the transcript and the natural-log probabilities of all texts.
+
+        Raises:
+            AudioError: a clip that cannot be read.
+            ConfigError: a text of which no form can be written with the tokens of the model.
+        """
+        forms = [self._tokens(one) for one in texts]
+        for own, text in zip(forms, texts, strict=True):
+            if not own:
+                raise ConfigError(f"{self.name} has no tokens for {listed(text)!r}")
+        found = []
+        for clip in clips:
+            wave = load(clip, self._rate_hz)
+            written, flat = self._heard(wave, [form for own in forms for form in own])
+            found.append((written, [added([flat.pop(0) for _ in own]) for own in forms]))
+        return found
+
+    def _tokens(self, forms: Sequence[str]) -> list[Tokens]:
+        """The different token sequences of forms, without those that it cannot write."""
+        tokenizer = self._pipe.tokenizer
+        whisper = str(self._pipe.type) == "seq2seq_whisper"  # its texts begin with a space
+        unknown = None if whisper else tokenizer.unk_token_id  # bytes write any text
+        found = dict.fromkeys(
+            tuple(tokenizer.encode(whisper * " " + form, add_special_tokens=False))
+            for form in forms
+        )
+        return [own for own in found if own and unknown not in own]
+
+    def _heard(self, wave: Any, forms: Sequence[Tokens]) -> tuple[str, list[float]]:
+        """The transcript of samples (n,), and the log-probability of each token sequence."""
+        import torch
+
+        pipe = self._pipe
+        model, tokenizer = pipe.model, pipe.tokenizer
+        made = pipe.feature_extractor(wave, sampling_rate=self._rate_hz, return_tensors="pt")
+        inputs = {
+            name: value.to(model.device, model.dtype if value.is_floating_point() else None)
+            for name, value in made.items()
+        }
+        with torch.no_grad():
+            if self._ctc:
+                logits = model(**inputs).logits[0]
+                text = tokenizer.decode(logits.argmax(-1))
+                return str(text).strip(), ctc_logprobs(logits, model.config.pad_token_id, forms)
+            encoded = model.get_encoder()(**inputs)
+            options = self._options(long=False)["generate_kwargs"]
+            (ids,) = model.generate(encoder_outputs=encoded, num_beams=1, **options)
+            prompt = whisper_prompt(
+                model, encoded, self.settings.language, self.settings.task or self._task
+            )
+            found = seq2seq_logprobs(model, encoded, prompt, tokenizer.eos_token_id, forms)
+        return str(tokenizer.decode(ids, skip_special_tokens=True)).strip(), found
 
     def _wave(self, prompt: Prompt) -> np.ndarray[Any, Any] | Reply:
         """The samples of a prompt's clip, or the reply where there is nothing to read."""
