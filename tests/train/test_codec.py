@@ -12,10 +12,12 @@ import torch
 from harken.audio.clip import Clip
 from harken.audio.load import write_wav
 from harken.errors import ConfigError, DataError
+from harken.models.codec.spectral import SpectralCodec
 from harken.runs import Run
 from harken.train.codec import (
     CodecTraining,
     Pieces,
+    magnitude_error,
     relative_error,
     spectral_error,
     train_codec,
@@ -95,6 +97,30 @@ def test_training_lowers_the_loss_and_tells_the_use_of_codebooks(
         assert train_codec(clips, other, run).identity() != codec.identity()
 
 
+def test_the_error_of_magnitudes_by_hand() -> None:
+    sound = torch.full((1, 2, 4), 2.0)
+    real = torch.tensor([[True, False]])
+    assert magnitude_error(sound, sound, real).item() == 0.0
+    made = sound.clone()
+    made[:, 0] = 1.0
+    made[:, 1] = 9.0  # padding: it does not count
+    # Half of the mean is missing, and the log differs by log 2.
+    assert magnitude_error(sound, made, real).item() == pytest.approx(0.5 + np.log(2), abs=1e-3)
+
+
+def test_a_spectral_codec_is_trained_the_same_way(clips: list[Clip], tmp_path: Path) -> None:
+    settings = replace(TINY, kind="spectral", width=16, mels=20, dim=8, steps=30)
+    with Run.open(tmp_path / "run", {"a": 1}) as run:
+        codec = train_codec(clips, settings, run)
+        records = run.records("metrics")
+    assert isinstance(codec, SpectralCodec)
+    first, last = (np.mean([r["loss"] for r in part]) for part in (records[:3], records[-3:]))
+    assert last < 0.7 * first
+    assert {"spectral", "mel", "commitment"} <= set(records[0]) and "time" not in records[0]
+    with Run.open(tmp_path / "again", {"a": 1}) as run:
+        assert train_codec(clips, settings, run).identity() == codec.identity()
+
+
 def test_without_recordings_nothing_is_trained(tmp_path: Path) -> None:
     with Run.open(tmp_path, {"a": 1}) as run, pytest.raises(DataError, match="no recordings"):
         train_codec([], TINY, run)
@@ -103,3 +129,5 @@ def test_without_recordings_nothing_is_trained(tmp_path: Path) -> None:
 def test_settings_without_sense_are_all_named() -> None:
     with pytest.raises(ConfigError, match=r"crop_s is 0 .*windows are \(4,\)"):
         CodecTraining(crop_s=0, windows=(4,))
+    with pytest.raises(ConfigError, match=r"kind is 'wave' \(accepted: conv, spectral\)"):
+        CodecTraining(kind="wave")

@@ -28,10 +28,12 @@ def train_codec(
     """Train a neural audio codec: sound to integers and back.
 
     A causal convolutional encoder, a residual vector quantiser and a decoder, small enough for one
-    CPU core. How the entries of each codebook are used is told in metrics.jsonl, and a collapse by
-    a warning. Killed and started again, it ends with the same weights.
+    CPU core; codec.kind=spectral encodes log-mel spectra and finds phases when it decodes. How the
+    entries of each codebook are used is told in metrics.jsonl, and a collapse by a warning. Killed
+    and started again, it ends with the same weights.
 
     Examples:  harken train-codec recordings -o codec
+    harken train-codec recordings -o codec --set codec.kind=spectral
     harken train-codec ESC-50 LibriSpeech -o codec --set codec.steps=4000
     harken train-codec recordings -o small --set codec.codebooks=4 --set codec.size=128
     """

@@ -1,7 +1,7 @@
 """Training of a codec on recordings: waveform, spectra at several resolutions, commitment.
 
 With x a piece of a recording, y its reconstruction, |X_w| the magnitudes of a short-time Fourier
-transform with windows of w samples, and sums over the windows::
+transform with windows of w samples, and sums over the windows, the loss of the kind ``conv`` is::
 
     loss = time_weight · mean|x - y| / mean|x|
          + spectral_weight · mean over w of (mean|X_w - Y_w| / mean|X_w|
@@ -10,8 +10,14 @@ transform with windows of w samples, and sums over the windows::
 
 The spectral part is that of Yamamoto et al. 2019 (arXiv 1910.11480) in the L1 form; SoundStream
 (arXiv 2107.03312) and EnCodec (arXiv 2210.13438) use mel spectra and an adversary beside it, and
-there is none here. Pieces get a drawn level, so that the codec meets loud and quiet sounds, and
-each example uses a drawn number of codebooks, so that the first ones are of use alone.
+there is none here. The kind ``spectral`` writes magnitudes Y itself, at the one resolution of its
+windows, and has no waveform to compare; with mel(X) half the log of the power of mel bands::
+
+    loss = spectral_weight · (mean|X - Y| / mean|X| + mean|log(X + c) - log(Y + c)|)
+         + mel_weight · mean|mel(X) - mel(Y)| + commitment_weight · commitment
+
+Pieces get a drawn level, so that the codec meets loud and quiet sounds, and each example uses a
+drawn number of codebooks, so that the first ones are of use alone.
 """
 
 from __future__ import annotations
@@ -27,9 +33,12 @@ from torch import Tensor
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import load
 from harken.errors import DataError
+from harken.listed import listed
 from harken.models.codec.codebook import CodebookSettings
 from harken.models.codec.conv import ConvCodec, ConvCodecShape
-from harken.models.codec.quantiser import warn_of_collapse
+from harken.models.codec.own import OWN_KINDS, OwnCodec
+from harken.models.codec.quantiser import Quantised, warn_of_collapse
+from harken.models.codec.spectral import FLOOR, SpectralCodec, SpectralCodecShape
 from harken.models.engine.features import Array, FeatureCache
 from harken.runs import Run
 from harken.train.module_loop import ModuleSettings, train_module
@@ -43,11 +52,14 @@ class CodecTraining(ModuleSettings):
     """Settings of a codec and its training.
 
     Attributes:
-        strides, channels, dim, codebooks, size: see `ConvCodecShape`.
+        kind: ``conv`` (convolutions over samples) or ``spectral`` (log-mel spectra and magnitudes).
+        dim, codebooks, size: of what is quantised, and the codebooks.
+        strides, channels: of ``conv``; see `ConvCodecShape`.
+        mels, width: of ``spectral``; see `SpectralCodecShape`.
         crop_s: length of a piece, in seconds.
         level_db: lowest and highest RMS level of a piece, in dB of full scale.
-        time_weight, spectral_weight, commitment_weight: of the loss.
-        windows: of the spectra, in samples.
+        time_weight, spectral_weight, mel_weight, commitment_weight: of the loss.
+        windows: of the spectra of the loss of ``conv``, in samples.
         drop_codebooks: share of the examples that use a drawn number of codebooks; the others use
             all.
         ema_decay, kmeans_steps, revive_below, revive_every: see `CodebookSettings`.
@@ -58,8 +70,11 @@ class CodecTraining(ModuleSettings):
     steps: int = 2000
     batch: int = 12
     lr: float = 1e-3
+    kind: str = "conv"
     strides: tuple[int, ...] = (8, 5, 4, 2)
     channels: tuple[int, ...] = (32, 64, 96, 128)
+    mels: int = 80
+    width: int = 160
     dim: int = 64
     codebooks: int = 8
     size: int = 256
@@ -67,6 +82,7 @@ class CodecTraining(ModuleSettings):
     level_db: tuple[float, ...] = (-35.0, -15.0)
     time_weight: float = 1.0
     spectral_weight: float = 0.5
+    mel_weight: float = 1.0
     commitment_weight: float = 0.25
     windows: tuple[int, ...] = (128, 512, 2048)
     drop_codebooks: float = 0.5
@@ -80,23 +96,28 @@ class CodecTraining(ModuleSettings):
         """What is wrong with the values."""
         found = super(CodecTraining, self).faults()
         found += [self.fault("watch_every", 1), self.fault("crop_s", 0, above=True)]
-        weights = ("time_weight", "spectral_weight", "commitment_weight", "drop_codebooks")
+        weights = (
+            *("time_weight", "spectral_weight", "mel_weight", "commitment_weight"),
+            "drop_codebooks",
+        )
         found += [self.fault(name, 0) for name in weights]
         if len(self.level_db) != 2 or self.level_db[0] > self.level_db[1]:
             found.append(f"level_db is {self.level_db!r} (accepted: the lowest and the highest)")
         if not self.windows or min(self.windows) < 8:
             found.append(f"windows are {self.windows!r} (accepted: one or more, of 8 or more)")
+        if self.kind not in OWN_KINDS:
+            found.append(f"kind is {self.kind!r} (accepted: {listed(OWN_KINDS)})")
         return found
 
-    def shape(self) -> ConvCodecShape:
-        """The sizes of the codec."""
-        return ConvCodecShape(
-            strides=self.strides,
-            channels=self.channels,
-            dim=self.dim,
-            codebooks=self.codebooks,
-            size=self.size,
-        )
+    def build(self) -> OwnCodec:
+        """The codec, with fresh weights."""
+        more: dict[str, Any] = {"seed": self.seed, "name": self.name}
+        sizes: dict[str, Any] = {"dim": self.dim, "codebooks": self.codebooks, "size": self.size}
+        if self.kind == "spectral":
+            shape = SpectralCodecShape(mels=self.mels, width=self.width, **sizes)
+            return SpectralCodec.build(shape, self.codebook(), **more)
+        own = ConvCodecShape(strides=self.strides, channels=self.channels, **sizes)
+        return ConvCodec.build(own, self.codebook(), **more)
 
     def codebook(self) -> CodebookSettings:
         """How its codebooks are learned."""
@@ -110,7 +131,7 @@ class CodecTraining(ModuleSettings):
         )
 
 
-def train_codec(clips: Sequence[Clip], settings: CodecTraining, run: Run) -> ConvCodec:
+def train_codec(clips: Sequence[Clip], settings: CodecTraining, run: Run) -> OwnCodec:
     """A codec trained on clips.
 
     Args:
@@ -129,24 +150,18 @@ def train_codec(clips: Sequence[Clip], settings: CodecTraining, run: Run) -> Con
     """
     if not clips:
         raise DataError("there are no recordings to train on", hint="Name a corpus with some.")
-    codec = ConvCodec.build(
-        settings.shape(), settings.codebook(), seed=settings.seed, name=settings.name
-    )
+    codec = settings.build()
+    losses = _spectral_losses if settings.kind == "spectral" else _conv_losses
     pieces = Pieces(clips, settings, codec.hop)
     net, known = codec.net, list[int]()  # a collapse is told once
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, Any]]:
         piece = pieces.draw(step)
-        made, found = net(piece.waves, piece.mask, piece.used)
-        time = relative_error(piece.waves, made)
-        spectral = spectral_error(piece.waves, made, settings.windows)
-        loss = settings.time_weight * time + settings.spectral_weight * spectral
-        loss = loss + settings.commitment_weight * found.commitment
-        told: dict[str, Any] = {
-            "time": float(time.detach()),
-            "spectral": float(spectral.detach()),
-            "commitment": float(found.commitment.detach()),
-        }
+        found, errors = losses(net, piece, settings)
+        errors = {**errors, "commitment": found.commitment}
+        weighted = [getattr(settings, f"{name}_weight") * own for name, own in errors.items()]
+        loss = torch.stack(weighted).sum()
+        told: dict[str, Any] = {name: float(own.detach()) for name, own in errors.items()}
         if (step + 1) % settings.watch_every == 0:
             usages = net.quantiser.usage()
             if step + 1 > settings.watch_every and not known:
@@ -238,6 +253,42 @@ def _levelled(samples: Array, rng: np.random.Generator, level_db: Sequence[float
     level = 10.0 ** (rng.uniform(level_db[0], level_db[1]) / 20.0)
     gain = level / max(float(np.sqrt(np.square(samples).mean())), 1e-9)
     return np.asarray(samples * min(gain, 1.0 / float(np.abs(samples).max())), np.float32)
+
+
+def _conv_losses(
+    net: Any, piece: _Piece, settings: CodecTraining
+) -> tuple[Quantised, dict[str, Tensor]]:
+    """What the quantiser made, and the errors ``time`` and ``spectral``."""
+    made, found = net(piece.waves, piece.mask, piece.used)
+    time = relative_error(piece.waves, made)
+    return found, {"time": time, "spectral": spectral_error(piece.waves, made, settings.windows)}
+
+
+def _spectral_losses(
+    net: Any, piece: _Piece, settings: CodecTraining
+) -> tuple[Quantised, dict[str, Tensor]]:
+    """What the quantiser made, and the errors ``spectral`` and ``mel``; padding is no part."""
+    logs, found = net(piece.waves, piece.mask, piece.used)
+    real = piece.mask.repeat_interleave(net.shape.stack, 1)
+    sound, made = net.magnitudes(piece.waves), logs.exp()
+    mel = (net.log_mel(sound) - net.log_mel(made)).abs().mean(2)[real].mean()
+    return found, {"spectral": magnitude_error(sound, made, real), "mel": mel}
+
+
+def magnitude_error(sound: Tensor, made: Tensor, real: Tensor) -> Tensor:
+    """The spectral part of the loss of magnitudes (B, T, F) and (B, T, F).
+
+    Args:
+        sound: of the recordings.
+        made: of their reconstructions.
+        real: bool (B, T), false where a window is padding.
+    """
+    mask = real[..., None].to(sound)
+    count = mask.sum((1, 2)).clamp(min=1.0) * sound.shape[2]
+    scale = ((sound * mask).sum((1, 2)) / count).clamp(min=1e-6)
+    linear = ((sound - made).abs() * mask).sum((1, 2)) / count / scale
+    logs = ((sound + FLOOR).log() - (made + FLOOR).log()).abs() * mask
+    return (linear + logs.sum((1, 2)) / count).mean()
 
 
 def relative_error(sound: Tensor, made: Tensor) -> Tensor:

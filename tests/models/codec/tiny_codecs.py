@@ -8,6 +8,7 @@ import torch
 
 from harken.models.codec.codebook import CodebookSettings
 from harken.models.codec.conv import ConvCodec, ConvCodecShape
+from harken.models.codec.spectral import SpectralCodec, SpectralCodecShape
 
 SHAPE = ConvCodecShape(
     strides=(4, 5), channels=(8, 12), dilations=(1,), dim=6, codebooks=3, size=16
@@ -19,6 +20,18 @@ def tiny_codec(seed: int = 0) -> ConvCodec:
     """With fresh weights; the entries of the codebooks are drawn and not set by data."""
     settings = CodebookSettings(size=SHAPE.size, kmeans_steps=0, seed=seed)
     return ConvCodec.build(SHAPE, settings, seed=seed)
+
+
+SPECTRAL = SpectralCodecShape(
+    step=20, window=80, mels=8, width=8, dilations=(1,), dim=6, codebooks=3, size=16
+)
+"""40 samples a frame."""
+
+
+def tiny_spectral_codec(seed: int = 0) -> SpectralCodec:
+    """The same of the other kind."""
+    settings = CodebookSettings(size=SPECTRAL.size, kmeans_steps=0, seed=seed)
+    return SpectralCodec.build(SPECTRAL, settings, seed=seed)
 
 
 def tiny_encodec() -> Any:

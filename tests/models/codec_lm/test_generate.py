@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from tiny_codec_lm import tiny_codec_lm
+from tiny_codecs import tiny_spectral_codec
 
 from harken.errors import ConfigError
 from harken.models.base import Sampling, SpeechSampling
+from harken.models.codec.base import CONTEXT
 from harken.models.codec_lm.generate import (
-    CONTEXT,
     SpeechRequest,
     draw_rows,
     speak,
@@ -112,7 +113,10 @@ def test_a_sound_that_is_gone_on_with_is_kept(tmp_path: Path, pattern: str) -> N
     assert len(CODES) <= len(codes) <= len(CODES) + 12
 
 
-def test_chunks_are_the_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["conv", "spectral"])
+def test_chunks_are_the_whole(tmp_path: Path, kind: str) -> None:
+    if kind == "spectral":
+        tiny_spectral_codec().save(tmp_path / "codec")
     model = tiny_codec_lm(tmp_path)
     long = SpeechSampling(seconds=0.1)
     request = SpeechRequest("three", codes=np.tile(CODES, (15, 1)))
@@ -121,7 +125,10 @@ def test_chunks_are_the_whole(tmp_path: Path) -> None:
     whole = model.samples_of(codes)
     chunks = list(stream(model, request, long, 5, frames=8))
     assert len(chunks) > 1
-    assert np.allclose(np.concatenate(chunks), whole, atol=1e-5)
+    assert len(np.concatenate(chunks)) == len(whole)
+    # Phases are found by iteration, in which rounding grows a little.
+    scale = 1e-5 if kind == "conv" else 1e-3 * float(np.abs(whole).max())
+    assert np.allclose(np.concatenate(chunks), whole, atol=scale)
 
 
 def test_transcripts_do_not_depend_on_the_batch(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_codec_lm import tiny_codec_lm
-from tiny_codecs import tiny_codec
+from tiny_codecs import tiny_codec, tiny_spectral_codec
 
 from harken.errors import ConfigError, ModelError
 from harken.models.codec_lm.model import CODEC, CodecLanguageModel
@@ -27,6 +27,15 @@ def test_a_saved_model_is_the_same(tmp_path: Path, pattern: str) -> None:
     line = model.speak_line(model.pattern.write(CODES), "three", "bob")
     other = again.speak_line(again.pattern.write(CODES), "three", "bob")
     assert again.code_losses([other]) == model.code_losses([line])
+
+
+def test_a_spectral_codec_is_saved_with_the_model(tmp_path: Path) -> None:
+    tiny_spectral_codec().save(tmp_path / "codec")
+    model = tiny_codec_lm(tmp_path)
+    model.save(tmp_path / "saved")
+    again = CodecLanguageModel.open(str(tmp_path / "saved"))
+    assert again.codec.identity() == tiny_spectral_codec().identity()
+    assert np.array_equal(again.samples_of(CODES), model.samples_of(CODES))
 
 
 def test_what_was_changed_in_a_saved_model_is_told(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ from harken.models.engine.features import Array
 
 Codes = npt.NDArray[np.int64]
 
+CONTEXT = 64
+"""Frames before a piece that are decoded with it: more than the decoders of harken's own codecs
+depend on."""
+
 
 class AudioTokenizer(ABC):
     """A codec with frozen weights.
@@ -96,6 +100,10 @@ class AudioTokenizer(ABC):
             return own
         return np.asarray(np.pad(own[:length], (0, max(0, length - len(own)))), np.float32)
 
+    def decoding(self) -> DecodeStream:
+        """What decodes a sound whose codes come in pieces."""
+        return DecodeStream(self)
+
     def require(self, codebooks: int | None) -> int:
         """The number of codebooks asked for, all if None; raises ConfigError if there are fewer."""
         count = self.codebooks if codebooks is None else codebooks
@@ -138,3 +146,39 @@ class AudioTokenizer(ABC):
     @abstractmethod
     def _decode(self, codes: Codes) -> Array:
         """Samples (n,) at `rate_hz` of at least one frame."""
+
+
+class DecodeStream:
+    """Decodes a sound whose codes come in pieces, each with the `CONTEXT` frames before it.
+
+    Joined, the pieces are what the whole would be, but for rounding. For codecs that need later
+    frames and do not say so by a class of their own, or have another sampling rate, they differ a
+    little at their borders.
+    """
+
+    def __init__(self, codec: AudioTokenizer) -> None:
+        self._codec = codec
+        self._kept: Codes | None = None
+
+    def push(self, codes: Codes, *, last: bool = False) -> Array:
+        """The samples, float32 (n,) at `RATE_HZ`, that are known after those given before.
+
+        Args:
+            codes: int64 (codebooks, frames), the next ones, of any number of frames.
+            last: whether the sound ends here.
+
+        Raises:
+            ConfigError: see `AudioTokenizer.decode`.
+        """
+        joined, before = self._joined(codes)
+        if not codes.shape[1]:
+            return np.zeros(0, np.float32)
+        samples = self._codec.decode(joined)
+        return samples[before * (len(samples) // joined.shape[1]) :]
+
+    def _joined(self, codes: Codes) -> tuple[Codes, int]:
+        """The codes after those that are kept, of which the last are kept; and how many were."""
+        before = codes[:, :0] if self._kept is None else self._kept
+        joined = np.concatenate([before, codes], axis=1)
+        self._kept = joined[:, -CONTEXT:]
+        return joined, before.shape[1]

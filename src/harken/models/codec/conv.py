@@ -8,32 +8,20 @@ codecs make.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harken.audio.clip import RATE_HZ
-from harken.errors import ConfigError, ModelError
-from harken.models.codec.base import AudioTokenizer, Codes
+from harken.errors import ConfigError
+from harken.models.codec.base import Codes
 from harken.models.codec.codebook import CodebookSettings
 from harken.models.codec.network import begin_as_transform, decoder, encoder
+from harken.models.codec.own import CodecNet, OwnCodec
 from harken.models.codec.quantiser import Quantised, ResidualQuantiser
 from harken.models.engine.features import Array
-from harken.models.saved_module import (
-    find_saved,
-    load_into,
-    require_kind,
-    save_module,
-    state_hash,
-)
-
-KIND = "codec"
-"""``kind`` in the `MODEL_FILE` of a saved one."""
 
 GAIN = 10.0
 """Samples are multiplied by it before the encoder, and divided after the decoder: sound at an RMS
@@ -74,7 +62,7 @@ class ConvCodecShape:
             raise ConfigError("a size of the codec is below 1, or codebooks have no two entries")
 
 
-class ConvCodecNet(nn.Module):
+class ConvCodecNet(CodecNet):
     """Encoder, quantiser and decoder.
 
     Attributes:
@@ -89,6 +77,11 @@ class ConvCodecNet(nn.Module):
         self.quantiser = ResidualQuantiser(shape.dim, shape.codebooks, settings)
         self.decoder = decoder(*parts)
         begin_as_transform(self.encoder, self.decoder)
+
+    @property
+    def hop(self) -> int:
+        """Samples of a frame: the product of the strides."""
+        return math.prod(self.shape.strides)
 
     def forward(
         self, waves: Tensor, mask: Tensor | None = None, used: Tensor | None = None
@@ -117,84 +110,13 @@ class ConvCodecNet(nn.Module):
         return found
 
 
-class ConvCodec(AudioTokenizer):
-    """See the module's docstring.
-
-    Attributes:
-        net: with the weights.
-        training: what is told of its training, as JSON values.
-    """
+class ConvCodec(OwnCodec):
+    """See the module's docstring."""
 
     name = "conv"
-    about: ClassVar[str] = "a codec of harken's own, trained by harken train-codec"
-
-    def __init__(self, net: ConvCodecNet, name: str = "codec") -> None:
-        self.net, self.name = net.eval(), name
-        self.rate_hz, self.hop = RATE_HZ, math.prod(net.shape.strides)
-        self.codebooks, self.size = net.shape.codebooks, net.shape.size
-        self.training: dict[str, Any] = {}
-
-    @staticmethod
-    def build(
-        shape: ConvCodecShape = ConvCodecShape(),
-        settings: CodebookSettings | None = None,
-        *,
-        seed: int = 0,
-        name: str = "codec",
-    ) -> ConvCodec:
-        """With fresh weights, initialised with `seed`."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            own = settings or CodebookSettings(size=shape.size, seed=seed)
-            return ConvCodec(ConvCodecNet(shape, own), name)
-
-    @classmethod
-    def open(cls, target: str) -> Self:
-        """The saved codec `target`: a folder, or the name of one below ``$HARKEN_MODELS``.
-
-        Raises:
-            ModelError: there is none, it is damaged, or it is another kind of model.
-        """
-        folder, content = find_saved(target)
-        require_kind(folder, content, KIND, "codec")
-        try:
-            sizes: dict[str, Any] = dict(content["shape"])
-            lists = {n: tuple(v) for n, v in sizes.items() if isinstance(v, list)}
-            shape = ConvCodecShape(**{**sizes, **lists})
-        except (KeyError, TypeError, AttributeError, ConfigError) as error:
-            raise ModelError(f"its shape cannot be read: {error}", where=str(folder)) from None
-        net = ConvCodecNet(shape, CodebookSettings(size=shape.size))
-        load_into(net, folder, content)
-        made = cls(net, str(content.get("name") or folder.name))
-        made.training = dict(content.get("training") or {})
-        return made
-
-    def save(self, folder: Path) -> str:
-        """Write the folder that `open` opens; returns the identity.
-
-        Raises:
-            RunError: the folder has another model.
-        """
-        return save_module(folder, KIND, self._config(), self._state())
-
-    def identity(self) -> str:
-        """Hash of configuration and weights."""
-        return state_hash(self._config(), self._state())
-
-    def _config(self) -> Mapping[str, Any]:
-        shape = {n: [*v] if isinstance(v, tuple) else v for n, v in asdict(self.net.shape).items()}
-        return {"name": self.name, "shape": shape, "training": self.training}
-
-    def _state(self) -> dict[str, Tensor]:
-        """Its tensors but those of training only."""
-        only_training = ("counts", "sums", "seen", "revived", "steps", "begun")
-        state = self.net.state_dict()
-        return {n: t for n, t in state.items() if n.rpartition(".")[2] not in only_training}
-
-    @torch.no_grad()
-    def _encode(self, samples: Array, codebooks: int) -> Codes:
-        waves = torch.from_numpy(np.ascontiguousarray(samples))[None]
-        return np.asarray(self.net.quantiser.encode(self.net.vectors(waves), codebooks)[0].numpy())
+    about: ClassVar[str] = "causal convolutions over samples, trained by harken train-codec"
+    shape_class = ConvCodecShape
+    net_class = ConvCodecNet
 
     @torch.no_grad()
     def _decode(self, codes: Codes) -> Array:

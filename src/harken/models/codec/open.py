@@ -7,6 +7,7 @@ from pathlib import Path
 from harken.errors import ConfigError
 from harken.models.base import MODEL_FILE
 from harken.models.codec.base import AudioTokenizer
+from harken.models.codec.own import OWN_KINDS, kind_of_saved
 from harken.models.released import released_name
 from harken.registry import Registry
 from harken.threads import fix_products
@@ -17,6 +18,7 @@ CODECS: Registry[type[AudioTokenizer]] = Registry(
     "codec",
     {
         "conv": f"{_HERE}.conv:ConvCodec",
+        "spectral": f"{_HERE}.spectral:SpectralCodec",
         "encodec": f"{_HERE}.encodec:EncodecTokenizer",
         "dac": f"{_HERE}.dac:DacTokenizer",
         "mimi": f"{_HERE}.mimi:MimiTokenizer",
@@ -38,12 +40,12 @@ def open_codec(spec: str) -> AudioTokenizer:
     """
     fix_products()
     if (Path(spec) / MODEL_FILE).is_file() or released_name(spec):
-        return CODECS.get("conv").open(spec)
+        return CODECS.get(kind_of_saved(spec)).open(spec)
     name, colon, target = spec.partition(":")
     if not colon:
         raise ConfigError(
             f"there is no codec {spec!r}",
             hint="Name the folder of a trained codec (harken train-codec), or "
-            f"{', '.join(f'{one}:FOLDER' for one in CODECS if one != 'conv')}.",
+            f"{', '.join(f'{one}:FOLDER' for one in CODECS if one not in OWN_KINDS)}.",
         )
     return CODECS.get(name).open(target)

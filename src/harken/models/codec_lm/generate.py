@@ -26,10 +26,6 @@ from harken.models.codec_lm.patterns import Ints
 from harken.models.engine.features import Array
 from harken.models.engine.generate import draw
 
-CONTEXT = 64
-"""Frames before a chunk that are decoded with it: more than the decoder of harken's own codec
-depends on, so that chunks are what the whole would be."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
@@ -188,26 +184,23 @@ def stream(
     *,
     frames: int = 10,
 ) -> Iterator[Array]:
-    """The sound in chunks of `frames`, each as soon as its frames are drawn.
+    """The sound in chunks of `frames`, each as soon as its samples are known.
 
-    A sound that is gone on with comes first. Joined, the chunks are what `speak` says, decoded; for
-    codecs that need later frames, or another sampling rate, they differ a little at their borders.
+    A sound that is gone on with comes first. Joined, the chunks are what `speak` says, decoded, as
+    far as the codec's `DecodeStream` promises it.
 
     Raises:
         ConfigError: see `draw_rows`.
     """
-    hop, sent = 0, 0
+    pieces, sent = model.codec.decoding(), 0
     for (state,) in draw_rows(model, [request], sampling, [seed]):
         codes = model.pattern.read(np.stack(state.rows))
         if len(codes) - sent < frames and not state.done:
             continue
-        first = max(0, sent - CONTEXT)
-        if len(codes) == sent:
-            continue
-        samples = model.samples_of(codes[first:])
-        hop = hop or len(samples) // len(codes[first:])
-        yield samples[(sent - first) * hop :]
+        samples = pieces.push(np.ascontiguousarray(codes[sent:].T), last=state.done)
         sent = len(codes)
+        if len(samples):
+            yield samples
 
 
 @torch.no_grad()

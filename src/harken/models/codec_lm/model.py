@@ -20,8 +20,8 @@ from harken.audio.clip import Clip
 from harken.audio.load import load
 from harken.errors import ConfigError, ModelError
 from harken.models.codec.base import AudioTokenizer
-from harken.models.codec.conv import ConvCodec
 from harken.models.codec.open import open_codec
+from harken.models.codec.own import OwnCodec
 from harken.models.codec_lm.lines import Line, score_lines, speak_line, transcribe_line
 from harken.models.codec_lm.net import CodecLMNet
 from harken.models.codec_lm.patterns import CodePattern, Ints, code_pattern
@@ -132,7 +132,7 @@ class CodecLanguageModel:
             torch.manual_seed(seed)
             lm = LMS.get("causal").build({"config": config})
             net = CodecLMNet(lm, pattern.streams, pattern.entries, dropout=shape.dropout)
-        own = isinstance(opened, ConvCodec)
+        own = isinstance(opened, OwnCodec)
         spec = "" if own else codec
         made = CodecLanguageModel(net, opened, pattern, tokenizer, codec_spec=spec)
         made.lm_config, made.dropout = config, shape.dropout
@@ -179,7 +179,7 @@ class CodecLanguageModel:
             RunError: the folder has another model.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if not self.codec_spec and isinstance(self.codec, ConvCodec):
+        if not self.codec_spec and isinstance(self.codec, OwnCodec):
             self.codec.save(folder / CODEC)
         files.write_whole(folder / FILE, self.tokenizer.to_json())
         return save_module(folder, KIND, self._config(), self.net.state_dict())
