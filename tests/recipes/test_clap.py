@@ -177,3 +177,11 @@ def test_a_pretrained_encoder_is_frozen_and_found_again(
     opened = ContrastiveModel.open(str(tmp_path / "model"))
     clips = [pair.clip for pair in pairs]
     assert np.array_equal(opened.embed_audio(clips), model.embed_audio(clips))
+
+
+def test_a_preset_sets_its_hard_negatives(corpus: Path, tmp_path: Path) -> None:
+    """Labelled sounds have no order, so what compa-clap asks for is refused; clap trains."""
+    with pytest.raises(DataError, match="could be false in order"):
+        train([corpus], tmp_path / "compa", overrides=STEPS, preset="compa-clap")
+    few = [*STEPS[1:], "clap.steps=1"]
+    assert train([corpus], tmp_path / "clap", overrides=few, preset="clap")["steps"] == 1

@@ -6,11 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from systems_table import documented
 from typer.testing import CliRunner, Result
 
 from harken.cli.main import app
 from harken.errors import ConfigError, ModelError
+from harken.models.codec_lm.presets import CODEC_LMS
 from harken.models.composed.systems.registry import SYSTEMS
+from harken.models.contrastive.presets import CONTRASTIVE
+from harken.recipes.system_rows import listed_systems
+from harken.report.systems import systems_markdown
+from paths import REPO
 
 
 def harken(*words: str) -> Result:
@@ -19,9 +25,31 @@ def harken(*words: str) -> Result:
 
 def test_the_list_has_every_preset() -> None:
     rows = json.loads(harken("compose", "--list", "--json").stdout)["presets"]
-    assert [row["name"] for row in rows] == [*SYSTEMS]
+    names = [*SYSTEMS, *CODEC_LMS, *CONTRASTIVE]
+    assert [row["name"] for row in rows] == names and len({*names}) == len(names)
+    assert all(row.keys() == rows[0].keys() for row in rows)
+    assert all(row["licence"] and row["paper"] and row["trains"] for row in rows)
     text = harken("compose", "--list").stdout
-    assert all(name in text for name in SYSTEMS) and "pickle" in text
+    assert all(name in text for name in names) and "pickle" in text
+    assert all(row["trains"] in text for row in rows if row["kind"] != "composed")
+
+
+def test_the_table_of_the_docs_is_the_one_that_is_generated() -> None:
+    page = (REPO / "docs" / "systems.md").read_text("utf-8")
+    assert documented(page) == systems_markdown(listed_systems())
+
+
+@pytest.mark.parametrize("name", [*CODEC_LMS, *CONTRASTIVE])
+def test_of_what_is_not_composed_parts_and_command_are_told(name: str) -> None:
+    done = harken("compose", "--preset", name, "--dry-run")
+    assert done.exit_code == 0, done.output
+    (row,) = [one for one in listed_systems() if one["name"] == name]
+    assert row["trains"] in done.stdout
+    said = f"all: {row['built']:,}" if row["built"] else "decoder is not public"
+    assert said in done.stdout
+    for words in (("compose", "--preset", name), ("show-model", name)):
+        refused = harken(*words).exception
+        assert isinstance(refused, ConfigError) and "not composed" in str(refused)
 
 
 def test_a_tiny_preset_is_built_and_drawn(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from harken.report.systems import amount, stated, system_table
+from harken.report.systems import amount, stated, system_table, systems_markdown
 from harken.report.wiring import numbers, wiring_svg, wiring_text
 
 EVIL = '<script>alert("&")</script>'
@@ -55,11 +55,26 @@ def test_numbers_in_words() -> None:
 
 
 def test_the_table_tells_what_cannot_be_opened() -> None:
-    part = {"source": "a/b", "licence": "MIT", "opens": False, "why_not": "a pickle"}
+    part = {
+        "source": "x/enc",
+        "kind": "ast",
+        "licence": "MIT",
+        "opens": False,
+        "why_not": "a pickle",
+    }
     row = {
         "name": "one", "encoders": ["x/enc", "y/other"], "lm": "z/lm", "projector": "mlp?pool=2",
         "lora": "lm:8", "stated": [], "built": 1e9, "tokens_s": 3.0, "paper": "arXiv 1",
-        "weights": "", "licence": "none", "parts": [part],
+        "weights": "", "licence": "none", "parts": [part], "kind": "composed", "trains": "",
+        "family": "prefix",
     }  # fmt: skip
-    text = system_table([row])
-    assert "enc + other" in text and "lm + LoRA" in text and "a pickle" in text
+    other = {**row, "name": "two", "kind": "contrastive", "trains": "harken train-clap", "lora": "",
+             "tokens_s": None, "built": None}  # fmt: skip
+    text = system_table([row, other])
+    assert "ast (enc) + other" in text and "lm + LoRA" in text and "a pickle" in text
+    assert "two" in text and "harken train-clap" in text and "1 a clip" in text
+    heard = "| prefix | ast (enc) + other, mlp, lm"
+    assert systems_markdown([row, other]).splitlines()[2:] == [
+        f"| `one` {heard} with LoRA | 3 | not stated | 1 B | none | 1 | `train align` |",
+        f"| `two` {heard} | 1 a clip | not stated | not public | none | 1 | `train-clap` |",
+    ]

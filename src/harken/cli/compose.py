@@ -22,7 +22,10 @@ Size = Annotated[
     ),
 ]
 ShowList = Annotated[
-    bool, typer.Option("--list", help="List the presets: parts, sizes, licences, papers.")
+    bool,
+    typer.Option(
+        "--list", help="List the presets: parts, sizes, licences, papers, what trains them."
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option(help="Of a preset: say what would be loaded, and count parameters.")
@@ -107,6 +110,10 @@ def compose(
         )
     if show_list or dry_run:
         return _told(preset, size, show_list, as_json)
+    if preset:
+        from harken.recipes.systems import require_composed
+
+        require_composed(preset)
     if out is None:
         raise ConfigError("no folder for the new model", hint="Add -o FOLDER.")
     parts = "+".join(encoder or ()), lm
@@ -122,10 +129,12 @@ def compose(
 
 def _told(preset: str, size: str, every: bool, as_json: bool) -> None:
     """--list, or --dry-run of a preset."""
-    from harken.recipes.systems import listed_systems, would_load
+    from harken.recipes.systems import would_load
     from harken.report.systems import system_table, system_text
 
     if every:
+        from harken.recipes.system_rows import listed_systems
+
         rows = listed_systems()
         return finish({"presets": rows}, system_table(rows), as_json)
     if not preset:

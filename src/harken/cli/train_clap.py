@@ -31,6 +31,9 @@ def train_clap(
     text: Annotated[
         str, typer.Option(help="Text tower: ngrams, or a sentence encoder, as hf:minilm-l6.")
     ] = "ngrams",
+    preset: Annotated[
+        str, typer.Option(help="As a published model: clap, or compa-clap (hard negatives).")
+    ] = "",
     config: ConfigFile = None,
     override: Overrides = None,
     split: RecordingSplit = "train",
@@ -46,7 +49,7 @@ def train_clap(
 
     Examples:  harken train-clap ESC-50 -o clap --text hf:minilm-l6
     harken train-clap ESC-50 -o clap --encoder whisper-base --text hf:minilm-l6
-    harken train-clap scenes -o compa --text hf:minilm-l6 --set clap.hard_negatives=2
+    harken train-clap scenes -o compa --text hf:minilm-l6 --preset compa-clap
     """
     from harken.recipes.clap import Towers, train
 
@@ -56,6 +59,7 @@ def train_clap(
         towers=Towers(encoder, text),
         config=config,
         overrides=override or [],
+        preset=preset,
         split=split,
         seed=seed,
     )

@@ -24,7 +24,10 @@ def train_codec_lm(
         ),
     ],
     preset: Annotated[
-        str, typer.Option(help="As a published model: audiolm, audiopalm, llama-mimi, ualm.")
+        str,
+        typer.Option(
+            help="As a published model: audiolm, audiopalm, llama-mimi, ualm, apertus-1.5."
+        ),
     ] = "",
     config: ConfigFile = None,
     override: Overrides = None,

@@ -8,7 +8,7 @@ Run:  harken train-clap recordings -o clap --text hf:minilm-l6
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from harken.errors import ConfigError, DataError
 from harken.evaluate.similarity import retrieval_scores, zero_shot
 from harken.facts import ClipFacts
 from harken.models.contrastive.model import ContrastiveModel
+from harken.models.contrastive.presets import contrastive_preset
 from harken.recipes.codec import recordings_of
 from harken.runs import Run
 from harken.stats.measures import wilson
@@ -102,6 +103,7 @@ def train(
     towers: Towers = Towers(),
     config: Path | None = None,
     overrides: Sequence[str] = (),
+    preset: str = "",
     split: str = "train",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def train(
         towers: of the model.
         config: a YAML file of settings.
         overrides: settings, as ``clap.steps=200``.
+        preset: a published model, whose hard negatives are taken; empty: none.
         split: of the recordings of corpora.
         seed: of splits, weights and everything drawn.
 
@@ -120,7 +123,10 @@ def train(
         ConfigError: an unknown or impossible setting. DataError: no captions.
         RunError: the folder has a run with other settings.
     """
-    parts = {"clap": ClapTraining(seed=seed)}
+    start = ClapTraining(seed=seed)
+    if preset:
+        start = replace(start, hard_negatives=contrastive_preset(preset).hard_negatives)
+    parts = {"clap": start}
     settings: ClapTraining = settings_of(parts, config, overrides)["clap"]
     pairs = pairs_of(places, split, seed)
     content = sorted(f"{pair.clip.key} {pair.captions} {pair.negatives}" for pair in pairs)

@@ -12,51 +12,21 @@ from typing import Any
 
 from harken.errors import ConfigError, ModelError, RunError
 from harken.models.base import MODEL_FILE
-from harken.models.codec_lm.presets import CODEC_LMS
+from harken.models.codec_lm.presets import CODEC_LMS, published_net
 from harken.models.composed.systems.base import System, SystemPart
 from harken.models.composed.systems.registry import SYSTEMS
+from harken.models.contrastive.presets import CONTRASTIVE
 from harken.models.engine.net import GROUPS
 from harken.models.pretrained import find_folder
 from harken.recipes.compose import PromptFormat, compose_model
+from harken.recipes.system_rows import (
+    codec_lm_row,
+    contrastive_row,
+    system_row,
+    trained_by,
+)
 
 SIZES = ("tiny", "published")
-
-
-def listed_systems() -> list[dict[str, Any]]:
-    """A row of JSON values for every system, without building one."""
-    return [row_of(system) for system in SYSTEMS.members()]
-
-
-def row_of(system: System) -> dict[str, Any]:
-    """What is known of a system, as JSON values."""
-    return {
-        "name": system.name,
-        "about": system.about,
-        "family": system.family,
-        "encoders": [part.source for part in system.encoders],
-        "lm": system.lm.source,
-        "projector": system.projector,
-        "lora": system.lora,
-        "trained": list(system.trained),
-        "tokens_s": system.tokens_s,
-        "built": system.built,
-        "stated": [
-            {"what": one.what, "count": one.count, "source": one.source} for one in system.sizes
-        ],
-        "weights": system.weights,
-        "licence": system.licence,
-        "parts": [
-            {
-                "source": part.source,
-                "licence": part.licence,
-                "opens": not part.refused,
-                "why_not": part.refused,
-            }
-            for part in system.parts
-        ],
-        "paper": system.paper,
-        "departures": list(system.departures),
-    }
 
 
 def compose_system(
@@ -90,7 +60,7 @@ def compose_system(
         ModelError: a published part cannot be opened.
         RunError: the folder has a model already.
     """
-    system = _system(name)
+    system = require_composed(name)
     if size not in SIZES:
         raise ConfigError(f"size is {size!r} (accepted: {', '.join(SIZES)})")
     if size == "published":
@@ -130,15 +100,18 @@ def compose_system(
 def would_load(name: str, size: str) -> dict[str, Any]:
     """What `compose_system` would build, without loading anything: row, parts, parameters.
 
-    The parameters of the published size are counted on torch's meta device.
+    The parameters of the published size are counted on torch's meta device. Of models that are not
+    composed, only this size is told: their small one is made by the command that trains them.
 
     Raises:
         ConfigError: no such system or size.
     """
-    system = _system(name)
     if size not in SIZES:
         raise ConfigError(f"size is {size!r} (accepted: {', '.join(SIZES)})")
-    found = {**row_of(system), "size": size}
+    if trained_by(name) and name not in SYSTEMS:
+        return _not_composed(name)
+    system = SYSTEMS.get(name)
+    found = {**system_row(system), "size": size}
     if size == "tiny":
         from harken.models.composed.systems.tiny import tiny_model
 
@@ -151,12 +124,31 @@ def would_load(name: str, size: str) -> dict[str, Any]:
     return {**found, "parameters": published_counts(system), "places": places}
 
 
-def _system(name: str) -> System:
-    """The system called `name`; raises ConfigError, which for a codec language model says where."""
-    if name in CODEC_LMS and name not in SYSTEMS:
+def _not_composed(name: str) -> dict[str, Any]:
+    """`would_load` of a codec language model or a contrastive model."""
+    if name in CODEC_LMS:
+        net = published_net(CODEC_LMS[name])
+        counts: dict[str, int] = {}
+        if net is not None:
+            lm, whole = (sum(p.numel() for p in one.parameters()) for one in (net.lm, net))
+            counts = {"lm": lm, "codes": whole - lm, "all": whole}
+        row = codec_lm_row(CODEC_LMS[name])
+        return {**row, "size": "published", "parameters": counts, "places": {}}
+    from harken.models.contrastive.presets import published_counts
+
+    preset = CONTRASTIVE[name]
+    places = {part.source: _place(part) for part in (preset.audio, preset.text)}
+    row = contrastive_row(preset)
+    return {**row, "size": "published", "parameters": published_counts(preset), "places": places}
+
+
+def require_composed(name: str) -> System:
+    """The system called `name`; raises ConfigError, which for one not composed says what to do."""
+    if (command := trained_by(name)) and name not in SYSTEMS:
+        kind = "a codec language model" if name in CODEC_LMS else "a contrastive model"
         raise ConfigError(
-            f"{name} is a codec language model, not composed of an encoder and a projector",
-            hint=f"Train a small one: harken train-codec-lm CODEC RECORDINGS --preset {name}",
+            f"{name} is {kind}, not composed of an encoder, a projector and a language model",
+            hint=f"Train a small one: {command}",
         )
     return SYSTEMS.get(name)
 

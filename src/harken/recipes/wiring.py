@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harken.errors import ConfigError
 from harken.models.composed.model import ComposedModel
 from harken.models.composed.presets import PRESETS
 from harken.models.composed.projectors.registry import projector_settings
@@ -16,6 +17,7 @@ from harken.models.composed.systems.registry import SYSTEMS
 from harken.models.engine.net import GROUPS, set_trainable
 from harken.models.learner import load_learner
 from harken.models.wiring import net_wiring, wiring
+from harken.recipes.system_rows import trained_by
 
 
 def show_wiring(target: str, groups: Sequence[str] = ()) -> dict[str, Any]:
@@ -39,6 +41,12 @@ def show_wiring(target: str, groups: Sequence[str] = ()) -> dict[str, Any]:
             net, f"{system.name}, published size", projector_settings(system.projector, 1)
         )
         return {**found, "adapters": system.lora, "departures": list(system.departures)}
+    if trained_by(target):
+        raise ConfigError(
+            f"{target} is not composed of an encoder, a projector and a language model, which "
+            "are what is drawn",
+            hint=f"Its parts and sizes: harken compose --preset {target} --dry-run",
+        )
     learner = ComposedModel.preset(target) if target in PRESETS else load_learner(target)
     name = learner.config.get("system", "")
     usual = SYSTEMS.get(name).trained if name in SYSTEMS else GROUPS

@@ -26,17 +26,17 @@ def stated(sizes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def system_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """All systems: a line each, and one more for those whose parts cannot be opened."""
-    head = ("preset", "encoder", "lm", "projector", "stated", "built", "tokens/s", "paper")
+    """All published models: a line each; their licences and commands; parts that do not open."""
+    head = ("preset", "sound by", "lm or text", "by", "stated", "built", "tokens/s", "paper")
     cells = [
         (
             row["name"],
-            " + ".join(source.rpartition("/")[2] for source in row["encoders"]),
-            row["lm"].rpartition("/")[2] + (" + LoRA" if row["lora"] else ""),
+            _encoders(row),
+            _short(row["lm"]) + (" + LoRA" if row["lora"] else ""),
             row["projector"].partition("?")[0],
             stated(row["stated"]),
-            amount(row["built"]),
-            f"{row['tokens_s']:g}",
+            _built(row),
+            _rate(row),
             row["paper"].removeprefix("https://huggingface.co/"),
         )
         for row in rows
@@ -48,15 +48,84 @@ def system_table(rows: Sequence[Mapping[str, Any]]) -> str:
         for part in row["parts"]
         if not part["opens"]
     ]
+    commands = [
+        ("the others", "harken compose --preset NAME --size tiny -o MODEL, then harken train align "
+         "ITEMS --model MODEL"),
+        *((row["name"], row["trains"]) for row in rows if row["kind"] != "composed"),
+    ]  # fmt: skip
     return "\n\n".join(
         [
             table(cells, head),
             table(licences, ("preset", "published weights", "licence")),
             "Parts that --size published cannot open from the hub:\n" + table(lacking),
-            "harken compose --preset NAME --size tiny -o FOLDER builds any of them from random "
-            "parts.",
+            "Built and trained by:\n" + table(commands),
         ]
     )
+
+
+def systems_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of docs/systems.md: a line each."""
+    head = (
+        "preset", "kind", "parts", "tokens a second", "stated", "built here", "licence", "paper",
+        "trained by",
+    )  # fmt: skip
+    lines = [
+        (
+            f"`{row['name']}`",
+            row["family"],
+            _parts(row),
+            _rate(row),
+            stated(row["stated"]),
+            _built(row),
+            row["licence"],
+            _paper(row["paper"]),
+            f"`{_command(row)}`",
+        )
+        for row in rows
+    ]
+    rule = ("---",) * len(head)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+
+
+def _parts(row: Mapping[str, Any]) -> str:
+    """Parts in the order in which sound goes through them."""
+    return f"{_encoders(row)}, {row['projector'].partition('?')[0]}, {_short(row['lm'])}" + (
+        " with LoRA" if row["lora"] else ""
+    )
+
+
+def _encoders(row: Mapping[str, Any]) -> str:
+    """What makes vectors or codes of sound; with its kind where the name does not tell it."""
+    kinds = {part["source"]: part["kind"] for part in row["parts"]}
+    found = []
+    for source in row["encoders"]:
+        name, kind = _short(source), kinds.get(source, "")
+        told = kind in name.lower() or kind == "waveform"
+        found.append(name if told else f"{kind} ({name})")
+    return " + ".join(found)
+
+
+def _command(row: Mapping[str, Any]) -> str:
+    """The verb that trains it."""
+    verbs = {"codec-lm": "train-codec-lm", "contrastive": "train-clap", "composed": "train align"}
+    return verbs[row["kind"]]
+
+
+def _paper(paper: str) -> str:
+    return "its card" if paper.startswith("https:") else paper.removeprefix("arXiv ")
+
+
+def _short(source: str) -> str:
+    """A hub id without its owner."""
+    return source.rpartition("/")[2]
+
+
+def _built(row: Mapping[str, Any]) -> str:
+    return amount(row["built"]) if row["built"] else "not public"
+
+
+def _rate(row: Mapping[str, Any]) -> str:
+    return "1 a clip" if row["tokens_s"] is None else f"{row['tokens_s']:g}"
 
 
 def system_text(found: Mapping[str, Any]) -> str:
@@ -68,9 +137,14 @@ def system_text(found: Mapping[str, Any]) -> str:
             where = f"in {place}" if place else part["why_not"] or "from the hub"
             lines.append(f"  loads {part['source']} ({part['licence']}): {where}")
         lines.append(f"  adapters: {found['lora'] or 'none'}")
+    if found["kind"] != "composed":
+        lines.append(f"  trained by: {found['trains']}")
     lines.append(f"  trained: {', '.join(found['trained'])}")
-    lines.append(f"  projector: {found['projector']}")
+    names = {"codec-lm": "codes", "contrastive": "heads"}
+    lines.append(f"  {names.get(found['kind'], 'projector')}: {found['projector']}")
     lines += [f"  {name}: {count:,}" for name, count in found["parameters"].items()]
+    if not found["parameters"]:
+        lines.append("  parameters: the published decoder is not public")
     lines += [
         f"  stated: {amount(one['count'])} ({one['what']}, {one['source']})"
         for one in found["stated"]

@@ -1,4 +1,4 @@
-"""EnCodec, DAC and Mimi of transformers, through one interface, on tiny random configurations."""
+"""Codecs of transformers through one interface, on tiny random configurations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_codecs import tiny_dac, tiny_encodec, tiny_mimi
+from tiny_codecs import tiny_dac, tiny_encodec, tiny_mimi, tiny_xcodec
 
 from harken.errors import ModelError
 from harken.models.codec.encodec import EncodecTokenizer
 from harken.models.codec.open import CODECS, open_codec
+from harken.models.codec.xcodec import XcodecTokenizer
 
 BUILT: dict[str, tuple[Callable[[], Any], int, int, int]] = {
     "encodec": (tiny_encodec, 24_000, 320, 8),
     "dac": (tiny_dac, 16_000, 8, 3),
     "mimi": (tiny_mimi, 24_000, 1920, 4),
+    "xcodec": (tiny_xcodec, 16_000, 320, 3),
 }
 """Name -> how it is built, its rate, samples of a frame, codebooks."""
 
@@ -50,6 +52,17 @@ def test_codes_are_those_of_transformers() -> None:
         made = model.decode(other.audio_codes, other.audio_scales).audio_values
     assert np.array_equal(own, other.audio_codes[0, 0].numpy())
     assert np.allclose(codec._decode(own), made.reshape(-1).numpy(), atol=1e-6)
+
+
+def test_xcodecs_sound_is_that_of_transformers() -> None:
+    model = tiny_xcodec().eval()
+    codec = XcodecTokenizer(model)
+    sound = (0.1 * np.random.default_rng(0).standard_normal(3200)).astype(np.float32)
+    with torch.no_grad():
+        made = model(torch.from_numpy(sound)[None, None])
+    codes = codec.encode(sound)
+    assert np.array_equal(codes, made.audio_codes[0].numpy()) and len({*codes.ravel()}) > 3
+    assert np.allclose(codec.decode(codes), made.audio_values.reshape(-1).numpy(), atol=1e-6)
 
 
 def test_an_encodec_of_chunks_is_refused() -> None:

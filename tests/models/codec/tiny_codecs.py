@@ -57,6 +57,28 @@ def tiny_dac() -> Any:
     return DacModel(config)
 
 
+def tiny_xcodec() -> Any:
+    from transformers import DacConfig, HubertConfig, XcodecConfig, XcodecModel
+
+    torch.manual_seed(0)
+    acoustic = DacConfig(
+        encoder_hidden_size=4, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
+        upsampling_ratios=[8, 5, 4, 2], hidden_size=8,
+    )  # fmt: skip
+    semantic = HubertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        conv_dim=[8] * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    config = XcodecConfig(
+        target_bandwidths=[0.25, 0.5, 0.75], codebook_size=32,
+        acoustic_model_config=acoustic, semantic_model_config=semantic,
+    )  # fmt: skip
+    model = XcodecModel(config)
+    for one in model.quantizer.quantizers:  # fresh entries are all zero
+        one.codebook.embed.normal_(std=0.1)
+    return model
+
+
 def tiny_mimi() -> Any:
     from transformers import MimiConfig, MimiModel
 

@@ -22,6 +22,8 @@ CODECS: Registry[type[AudioTokenizer]] = Registry(
         "encodec": f"{_HERE}.encodec:EncodecTokenizer",
         "dac": f"{_HERE}.dac:DacTokenizer",
         "mimi": f"{_HERE}.mimi:MimiTokenizer",
+        "xcodec": f"{_HERE}.xcodec:XcodecTokenizer",
+        "wavtokenizer": f"{_HERE}.wavtokenizer:WavTokenizerCodec",
     },
     shape="harken.models.codec.base:AudioTokenizer",
 )
@@ -32,7 +34,8 @@ def open_codec(spec: str) -> AudioTokenizer:
 
     Args:
         spec: folder of a saved codec or its name below ``$HARKEN_MODELS``; or ``encodec:FOLDER``,
-            ``dac:FOLDER``, ``mimi:FOLDER`` with a folder or hub id of transformers.
+            ``dac:FOLDER``, ``mimi:FOLDER``, ``xcodec:FOLDER`` or ``wavtokenizer:FOLDER`` with a
+            folder or hub id in the layout of transformers.
 
     Raises:
         ModelError: there is no such folder, or what is in it is another kind of model.

@@ -25,7 +25,7 @@ class PretrainedCodec(AudioTokenizer):
 
     def __init__(self, model: Any, name: str = "") -> None:
         self.model, self.name = model.eval(), name or type(self).name
-        self.rate_hz = int(model.config.sampling_rate)
+        self.rate_hz = self._rate()
         self.hop, self.codebooks, self.size = self._sizes()
 
     @classmethod
@@ -51,6 +51,10 @@ class PretrainedCodec(AudioTokenizer):
     @abstractmethod
     def model_class(cls) -> Any:
         """The class of transformers."""
+
+    def _rate(self) -> int:
+        """Sampling rate."""
+        return int(self.model.config.sampling_rate)
 
     @abstractmethod
     def _sizes(self) -> tuple[int, int, int]:

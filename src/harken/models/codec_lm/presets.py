@@ -30,7 +30,11 @@ class CodecLMPreset:
         codec: what makes them, and `lm` what predicts them.
         kind: of the decoder of the small model, a name in `LMS`.
         config: of the published decoder; None: it is not public.
-        stated: parameters that paper or card state for the decoder without the codes.
+        stated: parameters that paper or card state for the decoder without the codes, and
+            `stated_by`, where.
+        built: parameters of the published size as built here, the codes' embedding and heads with
+            it; 0: the decoder is not public.
+        weights: hub id of the trained model, and `licence`, that of these weights.
         departures: what differs from the published model.
     """
 
@@ -46,7 +50,16 @@ class CodecLMPreset:
     kind: str = "llama"
     config: Mapping[str, Any] | None = None
     stated: float = 0.0
+    stated_by: str = ""
+    built: int = 0
+    weights: str = ""
+    licence: str = "no weights published"
     departures: tuple[str, ...] = ()
+
+    @property
+    def positions_s(self) -> float:
+        """Positions of the decoder that a second of sound takes."""
+        return self.frames_per_s * (self.codebooks if self.pattern == "flattened" else 1)
 
 
 AUDIOLM = CodecLMPreset(
@@ -89,6 +102,10 @@ LLAMA_MIMI = CodecLMPreset(
         "num_key_value_heads": 8, "head_dim": 64, "tie_word_embeddings": True,
     },
     stated=1.24e9,
+    stated_by="the card of Llama-3.2-1B",
+    built=1_269_372_928,
+    weights="llm-jp/Llama-Mimi-1.3B",
+    licence="not stated",
 )  # fmt: skip
 UALM = CodecLMPreset(
     "ualm",
@@ -103,10 +120,41 @@ UALM = CodecLMPreset(
     kind="qwen3",
     config=parts.QWEN25_7B.config,
     stated=7.61e9,
+    stated_by="the card of Qwen2.5-7B-Instruct",
+    built=7_674_394_112,
+    licence="not stated",
     departures=("codes in as well as out, and no encoder of its own",),
 )
 
-CODEC_LMS = {one.name: one for one in (AUDIOLM, AUDIOPALM, LLAMA_MIMI, UALM)}
+APERTUS = CodecLMPreset(
+    "apertus-1.5",
+    "codes of sound, and of pictures, in the vocabulary of a language model that writes text",
+    "https://huggingface.co/swiss-ai/Apertus-v1.5-8B",
+    "flattened",
+    1,
+    4096,
+    40.0,
+    "WavTokenizer",
+    "Apertus-8B",
+    kind="apertus",
+    config={
+        "model_type": "apertus", "vocab_size": 131072, "hidden_size": 4096,
+        "intermediate_size": 21504, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "tie_word_embeddings": False,
+    },
+    stated=8.05e9,
+    stated_by="the weights of Apertus-8B-2509",
+    built=8_086_900_800,
+    weights="swiss-ai/Apertus-v1.5-8B",
+    licence="Apache-2.0",
+    departures=(
+        "codes out as well as in: the published head writes text only",
+        "no pictures, whose codes are 131,072 further entries of the published vocabulary",
+        "the published weights are opened by releases of transformers that have apertus1p5 only",
+    ),
+)  # fmt: skip
+
+CODEC_LMS = {one.name: one for one in (AUDIOLM, AUDIOPALM, LLAMA_MIMI, UALM, APERTUS)}
 
 
 def codec_lm_preset(name: str) -> CodecLMPreset:

@@ -61,6 +61,21 @@ def clap(fused: bool) -> Any:
     return tf.ClapAudioModel(audio)
 
 
+def af_whisper(alone: bool) -> Any:
+    audio = {
+        "model_type": "audioflamingo3_encoder", "hidden_size": 16, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 32, "num_mel_bins": 80,
+        "max_source_positions": 50,
+    }  # fmt: skip
+    if alone:
+        return tf.AudioFlamingo3Encoder(tf.AudioFlamingo3EncoderConfig(**audio))
+    text = {
+        "model_type": "qwen2", "vocab_size": 64, **TWO, "num_key_value_heads": 2,
+    }  # fmt: skip
+    config = tf.AudioFlamingo3Config(audio_config=audio, text_config=text, audio_token_id=5)
+    return tf.AudioFlamingo3ForConditionalGeneration(config)
+
+
 MAKERS = {
     "whisper": whisper,
     "wav2vec2": lambda: waves("wav2vec2"),
@@ -70,6 +85,8 @@ MAKERS = {
     "parakeet": parakeet,
     "clap": lambda: clap(False),
     "clap-fused": lambda: clap(True),
+    "af-whisper": lambda: af_whisper(True),
+    "audio-flamingo-3": lambda: af_whisper(False),
 }
 LAYERED = ("whisper", "wav2vec2", "hubert", "wavlm", "ast", "parakeet")
 
@@ -107,6 +124,8 @@ def test_frames_do_not_depend_on_the_batch(spec: str, tmp_path: Path) -> None:
                      str(folder_of(tmp_path, name)))  # fmt: skip
     encoder = open_encoder("+".join(parts))
     clips = [wave(1.3, 1), wave(0.42, 2), wave(0.004, 3), wave(1.3, 4)]
+    if spec in ("clap", "af-whisper"):
+        clips.append(wave(10.5, 5))  # several windows: of 10 s, and of 1 s in this build
     together = frames(encoder, clips)
     for clip, own in zip(clips, together, strict=True):
         torch.testing.assert_close(frames(encoder, [clip])[0], own, atol=2e-5, rtol=0)
@@ -184,8 +203,57 @@ def test_claps_own_extractor_makes_the_features(tmp_path: Path) -> None:
 
     wave_48k = resample(wave(2.0)[None], 16000, 48000)[0]
     expected = np.asarray(extract(wave_48k, sampling_rate=48000)["input_features"])[0, 0]
-    np.testing.assert_allclose(encoder.features(wave(2.0)), expected, atol=1e-5)
-    assert encoder.limit_s == 10.0
+    mel, count = unpacked(encoder.features(wave(2.0)))
+    np.testing.assert_allclose(mel, expected, atol=1e-5)
+    assert count == 26  # of 128 in this build: a fifth, and the one that is begun
+    assert encoder.limit_s == 60.0
+
+
+def test_a_long_clip_is_windows_of_ten_seconds(tmp_path: Path) -> None:
+    """By hand: 3.2 frames a second of the last stage, so 32 of a whole window, and 2 of 0.5 s."""
+    folder = tmp_path / "clap"
+    torch.manual_seed(0)
+    sizes = {"patch_embeds_hidden_size": 8, "hidden_size": 64}
+    audio = tf.ClapAudioConfig(depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2], **sizes)
+    tf.ClapAudioModel(audio).save_pretrained(folder)
+    encoder = open_encoder(str(folder))
+    (whole,) = frames(encoder, [wave(10.5, 1)])
+    mel, count = unpacked(encoder.features(wave(10.5, 1)))
+    assert len(whole) == count == 34
+    for part, here in zip(np.split(mel, 2), (whole[:32], whole[32:]), strict=True):
+        alone = packed([part, np.array([len(here)], np.float32)])
+        with torch.no_grad():
+            torch.testing.assert_close(encoder.encode([alone])[0][0], here, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["af-whisper", "audio-flamingo-3"])
+def test_af_whispers_frames_are_those_of_transformers(name: str, tmp_path: Path) -> None:
+    """A clip of 2.5 s in windows of 1 s: 25 frames a second, and 12 of half a window."""
+    encoder = open_encoder(str(folder_of(tmp_path, name)))
+    assert encoder.name == "af-whisper"
+    clip = wave(2.5)
+    found = frames(encoder, [clip])[0]
+    torch.manual_seed(0)
+    made = MAKERS[name]().eval()
+    tower = made if name == "af-whisper" else made.model.audio_tower
+    extract = tf.WhisperFeatureExtractor(feature_size=80, chunk_length=1)
+    cuts = [clip[:16_000], clip[16_000:32_000], clip[32_000:]]
+    given = extract(cuts, sampling_rate=16_000, return_attention_mask=True, return_tensors="pt")
+    with torch.no_grad():
+        out = tower(given["input_features"], input_features_mask=given["attention_mask"])
+    expected = torch.cat([row[:n] for row, n in zip(out[0], (25, 25, 12), strict=True)])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_folder_without_the_encoder_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = folder_of(tmp_path, "af-whisper")
+    held = load_file(folder / "model.safetensors")
+    held.pop("conv1.weight")
+    save_file(held, folder / "model.safetensors")
+    with pytest.raises(ModelError, match=r"cannot be opened: .*conv1\.weight"):
+        open_encoder(str(folder))
 
 
 def test_parakeet_hears_its_own_features(tmp_path: Path) -> None:

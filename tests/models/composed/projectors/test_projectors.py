@@ -23,6 +23,7 @@ SPECS = {
     "gated-mlp?pool=4&hidden=24": lambda n: -(-n // 4),
     "pooled-mlp?pool=2": lambda n: -(-n // 2),
     "mapping?prefix=5&depth=1&heads=2": lambda n: 5,
+    "merging?pool=2&keep=0.4": lambda n: -(-2 * -(-n // 2) // 5),
 }
 
 

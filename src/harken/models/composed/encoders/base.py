@@ -21,7 +21,8 @@ spatial      the same on log-mel and directions             only clips of one le
 whisper      Whisper's encoder                              to 30 s, with its own value of silence;
                                                             with `own_length` masked in attention
 ast          AST; patches averaged over frequency           to its fixed length
-clap         CLAP's audio tower (HTSAT)                     to 10 s, by repetition
+htsat        HTSAT, CLAP's audio tower                      windows of 10 s, by repetition
+af-whisper   the encoder of Audio Flamingo 3                windows of 30 s, masked in attention
 cnn14        CNN14 of PANNs; a mean over frequency          only clips of one length share a batch
 beats        BEATs; its patches in order                    masked in attention
 waveform     wav2vec 2.0, HuBERT, WavLM, …                  only clips of one length share a batch

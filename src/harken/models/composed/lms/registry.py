@@ -14,6 +14,7 @@ LMS: Registry[type[LanguageModel]] = Registry(
         "llama": f"{_HERE}.llama:Llama",
         "qwen3": f"{_HERE}.qwen3:Qwen3",
         "lfm2": f"{_HERE}.lfm2:Lfm2",
+        "apertus": f"{_HERE}.apertus:Apertus",
     },
     group="lms",
     shape="harken.models.composed.lms.base:LanguageModel",

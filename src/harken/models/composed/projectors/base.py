@@ -100,17 +100,19 @@ class Projector(nn.Module):
 
     def project(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """Frames as the encoder gives them (B, T, all layers) -> tokens (B, tokens, out)."""
-        if self.mix is not None:
-            frames = self.mix(frames)
-        if self.norm_in is not None:
-            frames = self.norm_in(frames)
-        tokens: Tensor = self(frames, counts)
+        tokens: Tensor = self(self.mixed(frames), counts)
         tokens = tokens if self.norm_out is None else self.norm_out(tokens)
         if self.times is None:
             return tokens
         place = torch.arange(tokens.shape[1], device=tokens.device)
         own = self.times(place.clamp(max=self.times.num_embeddings - 1))
         return torch.cat([tokens[..., : self._out] + own, tokens[..., self._out :]], -1)
+
+    def mixed(self, frames: Tensor) -> Tensor:
+        """Frames as the encoder gives them, their layers mixed and normalised, for `forward`."""
+        if self.mix is not None:
+            frames = self.mix(frames)
+        return frames if self.norm_in is None else self.norm_in(frames)
 
     def stacked(self, frames: Tensor, counts: Sequence[int]) -> Tensor:
         """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""

@@ -20,6 +20,7 @@ PROJECTORS: Registry[type[Projector]] = Registry(
         "window-qformer": f"{_HERE}.window_qformer:WindowQFormerProjector",
         "gated-mlp": f"{_HERE}.gated_mlp:GatedMlpProjector",
         "pooled-mlp": f"{_HERE}.pooled_mlp:PooledMlpProjector",
+        "merging": f"{_HERE}.merging:MergingProjector",
         "mapping": f"{_HERE}.mapping:MappingProjector",
         "aggregator": f"{_HERE}.aggregator:AggregatorProjector",
         "deepstack": f"{_HERE}.deepstack:DeepStackProjector",

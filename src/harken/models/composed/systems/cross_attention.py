@@ -7,7 +7,6 @@ from harken.models.composed.systems.base import System, SystemSize
 
 _FAMILY = "gated cross-attention"
 _TINY = "depth=1&heads=2&inner=32"
-_WINDOWS = "the clip is not cut into windows: HTSAT takes up to 10 s at once"
 
 AUDIO_FLAMINGO_1 = System(
     "audio-flamingo-1",
@@ -25,7 +24,7 @@ AUDIO_FLAMINGO_1 = System(
     licence="NVIDIA OneWay Noncommercial",
     tiny=_TINY,
     departures=(
-        f"{_WINDOWS} and gives 32 frames, where ClapCap gives one for each window of 7 s",
+        "a window of 10 s gives 32 frames, where ClapCap gives one for each window of 7 s",
         "the frames are 768 wide, those of ClapCap 1,024",
     ),
 )
@@ -48,5 +47,5 @@ AUDIO_FLAMINGO_2 = System(
     weights="nvidia/audio-flamingo-2",
     licence="NVIDIA OneWay Noncommercial",
     tiny=_TINY,
-    departures=(_WINDOWS, "positions of frames are sinusoids, not rotary"),
+    departures=("positions of frames are sinusoids, not rotary",),
 )

@@ -11,19 +11,18 @@ _ALL = ("audio_encoder", "projector", "lm")
 
 AUDIO_FLAMINGO_3 = System(
     "audio-flamingo-3",
-    "AF-Whisper, two averaged frames through an MLP, Qwen2.5-7B",
+    "AF-Whisper, 25 frames a second through an MLP, Qwen2.5-7B",
     "prefix",
     "arXiv 2507.08128",
     (parts.AF_WHISPER,),
     parts.QWEN25_7B,
-    "pooled-mlp?pool=2&norm=false",
+    "mlp?pool=1&norm=false",
     25.0,
     _ALL,
     built=8_270_025_216,
     sizes=(SystemSize("lm", 7.61e9, "the card of Qwen2.5-7B-Instruct", 0.01),),
-    weights="nvidia/audio-flamingo-3",
+    weights="nvidia/audio-flamingo-3-hf",
     licence="NVIDIA OneWay Noncommercial",
-    departures=("clips up to 30 s, not windows of 30 s up to 10 minutes",),
 )
 
 MOSS_AUDIO = System(

@@ -6,7 +6,6 @@ Only what decides shapes is here; dropout and the like are those of transformers
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from harken.models.composed.systems.base import SystemPart
@@ -40,7 +39,7 @@ def _qwen(source: str, licence: str, kind: str, refused: str = "", **sizes: Any)
 def _htsat(source: str, licence: str, refused: str = "", **changes: Any) -> SystemPart:
     """HTSAT (arXiv 2202.00874) in the layout of CLAP: 768 wide at the end."""
     config: dict[str, Any] = {"model_type": "clap_audio_model", "enable_fusion": False, **changes}
-    return SystemPart("clap", source, config, licence, refused=refused)
+    return SystemPart("htsat", source, config, licence, refused=refused)
 
 
 _PICKLES = "published as a pickle, which is not read: convert it to safetensors first"
@@ -48,13 +47,13 @@ _PICKLES = "published as a pickle, which is not read: convert it to safetensors 
 WHISPER_V2 = _whisper("openai/whisper-large-v2", 80)
 WHISPER_V3 = _whisper("openai/whisper-large-v3", 128)
 WHISPER_TURBO = _whisper("openai/whisper-large-v3-turbo", 128, "MIT")
-AF_WHISPER = replace(
-    WHISPER_V3,
-    source="nvidia/audio-flamingo-3",
-    licence="NVIDIA OneWay Noncommercial",
-    refused="AF-Whisper is published inside of the whole model: "
-    "harken opens that as native:nvidia/audio-flamingo-3-hf",
+AF_WHISPER = SystemPart(
+    "af-whisper",
+    "nvidia/audio-flamingo-3-hf",
+    {"model_type": "audioflamingo3_encoder"},
+    "NVIDIA OneWay Noncommercial",
 )
+"""The encoder inside of Audio Flamingo 3; the sizes are the defaults of its configuration."""
 
 BEATS = SystemPart(
     "beats",

@@ -24,7 +24,7 @@ PENGI = System(
     departures=(
         "the text prompt is read by the language model itself, not by a CLIP text encoder and a "
         "second mapping network",
-        "clips up to 10 s at once, not cut to 7 s",
+        "clips of any length in windows of 10 s, not cut to 7 s",
     ),
 )
 

@@ -43,11 +43,18 @@ _ENCODERS: dict[str, dict[str, Any]] = {
             "max_length": 1024, "num_mel_bins": 32, "frequency_stride": 16, "time_stride": 16,
         },
     },
-    "clap": {
+    "htsat": {
         "config": {
             "model_type": "clap_audio_model", "enable_fusion": False, "hidden_size": 64,
             "patch_embeds_hidden_size": 8, "depths": [1, 1, 1, 1],
             "num_attention_heads": [1, 1, 2, 2],
+        },
+    },
+    "af-whisper": {
+        "config": {
+            "model_type": "audioflamingo3_encoder", "hidden_size": 32, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "intermediate_size": 64, "num_mel_bins": 80,
+            "max_source_positions": 50,
         },
     },
     "waveform": {

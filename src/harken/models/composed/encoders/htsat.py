@@ -1,8 +1,10 @@
-"""CLAP's audio tower (HTSAT: Chen et al. 2022, arXiv 2202.00874; Wu et al. 2023, arXiv 2211.06687).
+"""HTSAT (Chen et al. 2022, arXiv 2202.00874), the audio tower of CLAP (Wu et al. 2023, 2211.06687).
 
-Shorter clips are repeated to 10 s and padded with zeros, as in its training, so every clip has the
-same number of frames. Longer clips, which the fused checkpoints look at through random windows,
-are refused: cut them into spans.
+HTSAT hears 10 s at once. A longer clip is cut into windows of 10 s, one after another; a shorter
+one, and the last window, is repeated to 10 s and padded with zeros, as in CLAP's training, and
+gives the frames that begin within it: what the repetition adds is no part of the clip. The frames
+are those before CLAP's pooling, 3.2 a second. The fused checkpoints look at a long clip through
+random crops; here they get the same windows, each as a short clip.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from harken.audio.clip import RATE_HZ
 from harken.audio.codec import resample
 from harken.errors import ModelError
 from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.encoders.concat import packed, unpacked
 from harken.models.composed.transformers_parts import (
     config_of,
     model_type_of,
@@ -34,11 +37,14 @@ _EXTRACTOR = (
 """What of ``preprocessor_config.json`` decides the features."""
 
 
-class ClapAudioTower(AudioEncoder):
-    """CLAP's audio tower; a frame is the mean over frequency, about three in a second."""
+class HtsatEncoder(AudioEncoder):
+    """HTSAT; a frame is the mean over frequency, 32 in a window of 10 s.
 
-    name = "clap"
-    about = "CLAP's audio tower (HTSAT), averaged over frequency; clips up to 10 s"
+    Opens folders of CLAP (``laion/clap-htsat-…``), and of its audio tower alone.
+    """
+
+    name = "htsat"
+    about = "HTSAT (CLAP's audio tower), averaged over frequency; windows of 10 s"
     model_types = ("clap", "clap_audio_model")
     options: ClassVar[dict[str, type]] = {"limit_s": float}
 
@@ -54,8 +60,9 @@ class ClapAudioTower(AudioEncoder):
             padding="repeatpad",
             **{"feature_size": config.num_mel_bins, **self.settings.get("extractor", {})},
         )
-        longest = float(self._extract.max_length_s)
-        self.limit_s = min(float(self.settings.get("limit_s") or longest), longest)
+        stride = config.patch_stride[0] * 2 ** (len(config.depths) - 1)
+        groups = config.spec_size // config.num_mel_bins
+        self._in_window = int(config.spec_size // stride * groups)
 
     @classmethod
     def build(cls, settings: Mapping[str, Any]) -> Self:
@@ -84,28 +91,40 @@ class ClapAudioTower(AudioEncoder):
         return cls(whole if alone else whole.audio_model, given)
 
     def features(self, samples: Array) -> Array:
-        """(T, bins) of the clip, repeated to the full length."""
-        rate = int(self._extract.sampling_rate)
+        """The log-mel (T, bins) of every window, and how many frames the clip has: packed."""
+        rate, size = int(self._extract.sampling_rate), int(self._extract.nb_max_samples)
         wave = resample(samples[None], RATE_HZ, rate)[0]
-        wave = np.pad(wave, (0, max(0, 1 - len(wave))))[: int(self._extract.nb_max_samples)]
-        made = self._extract(wave, sampling_rate=rate)["input_features"]
-        return np.ascontiguousarray(np.asarray(made, np.float32)[0][0])
+        wave = np.pad(wave, (0, max(0, 1 - len(wave))))
+        windows = [wave[start : start + size] for start in range(0, len(wave), size)]
+        made = self._extract(windows, sampling_rate=rate)["input_features"]
+        whole = np.stack([np.asarray(one, np.float32)[0] for one in made])
+        frames = -(-self._in_window * len(windows[-1]) // size)
+        frames += self._in_window * (len(windows) - 1)
+        return packed([whole.reshape(-1, whole.shape[-1]), np.array([frames], np.float32)])
 
-    def frames(self, length: int) -> int:
-        """The same for every clip: patches along time, of all groups of frequencies."""
-        config: Any = self.encoder.config
-        stride = config.patch_stride[0] * 2 ** (len(config.depths) - 1)
-        return int(config.spec_size // stride * (config.spec_size // config.num_mel_bins))
+    def frames_of(self, features: Array) -> int:
+        """Those that begin within the clip."""
+        return int(unpacked(features)[1][0])
 
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
-        """All clips have one length."""
-        rows = self._stack(batch, len(batch[0]), [0.0] * len(batch))[:, None]
+        """All windows of all clips at once, each of one length; then those of a clip in a row."""
+        parts = [unpacked(features) for features in batch]
+        counts = [int(frames[0]) for _, frames in parts]
+        windows = [-(-count // self._in_window) for count in counts]
+        mels = [
+            np.split(mel, each)[at]
+            for (mel, _), each in zip(parts, windows, strict=True)
+            for at in range(each)
+        ]
+        rows = self._stack(mels, len(mels[0]), [0.0] * len(mels))[:, None]
         named: dict[str, Any] = {}
         if self._fused:
             rows = rows.expand(-1, 4, -1, -1)
-            named["is_longer"] = torch.zeros(len(batch), 1, dtype=torch.bool, device=self.device)
+            named["is_longer"] = torch.zeros(len(mels), 1, dtype=torch.bool, device=self.device)
         maps = self.encoder(input_features=rows, **named).last_hidden_state
-        return maps.mean(2).transpose(1, 2), [self.frames(len(part)) for part in batch]
+        found = torch.split(maps.mean(2).transpose(1, 2), windows)
+        clips = [one.flatten(0, 1)[:count] for one, count in zip(found, counts, strict=True)]
+        return nn.utils.rnn.pad_sequence(clips, batch_first=True), counts
 
     def _layer_count(self) -> int:
         """The stages of HTSAT differ in width and length."""
