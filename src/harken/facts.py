@@ -227,7 +227,18 @@ def _given(kind: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _require_finite(one: Any) -> None:
-    for field in fields(one):
-        value = getattr(one, field.name)
-        if isinstance(value, int | float) and not math.isfinite(value):
-            raise DataError(f"{field.name} is {value} in the facts of a clip")
+    for name in _names(type(one)):
+        value = getattr(one, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise DataError(f"{name} is {value} in the facts of a clip")
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """Names of the fields of a type, looked up once: facts are made in great numbers."""
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple(field.name for field in fields(kind))
+    return found
+
+
+_FIELDS: dict[type[Any], tuple[str, ...]] = {}
