@@ -227,7 +227,19 @@ def _given(kind: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _require_finite(one: Any) -> None:
-    for field in fields(one):
-        value = getattr(one, field.name)
-        if isinstance(value, int | float) and not math.isfinite(value):
-            raise DataError(f"{field.name} is {value} in the facts of a clip")
+    for name in _numbers(type(one)):
+        value = getattr(one, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise DataError(f"{name} is {value} in the facts of a clip")
+
+
+def _numbers(kind: type[Any]) -> tuple[str, ...]:
+    """Names of the fields that hold a number, looked up once: facts are made in great numbers."""
+    found = _NUMBERS.get(kind)
+    if found is None:
+        own = (field.name for field in fields(kind) if str(field.type).startswith("float"))
+        found = _NUMBERS[kind] = tuple(own)
+    return found
+
+
+_NUMBERS: dict[type[Any], tuple[str, ...]] = {}

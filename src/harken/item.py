@@ -19,6 +19,9 @@ from harken.hashing import canonical, digest
 HIDDEN = "hidden-answer"
 """Tag of an item whose source withholds the answer: it is empty although there are choices."""
 
+SKILL = "skill:"
+"""Before the name of a skill in the tags of an item."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -165,7 +168,8 @@ class Item:
         choices: bare option texts; empty for open questions.
         clips: 0..n clips in the order in which they are presented.
         task: tag used for breakdown, for example ``"which-clip"``.
-        tags: further breakdown tags (``"single"``, ``"multi"``, ``"leaky"`` …).
+        tags: further breakdown tags (``"single"``, ``"multi"``, ``"leaky"`` …); those that begin
+            with `SKILL` say what the item trains.
         rationales: reasoning texts that lead to the answer.
         rejected: a worse answer to the same question, for training on preferences (the better one
             is `answer`); empty if there is none. One of `choices`, or any other text.
@@ -237,14 +241,8 @@ class Item:
     @property
     def id(self) -> str:
         """16 hex digits of the content; two pairs with one better answer have two ids."""
-        content: list[Any] = [
-            [c.key for c in self.clips], self.question, self.choices, self.answer, self.task,
-        ]  # fmt: skip
-        if self.rejected:
-            content.append(self.rejected)
-        if self.dialogue is not None:
-            content.append(self.dialogue.to_dict())
-        return digest(canonical(content))
+        asked = (self.clips, self.question, self.choices, self.answer, self.task)
+        return content_id(*asked, self.rejected, self.dialogue)
 
     @property
     def gold(self) -> int:
@@ -344,6 +342,24 @@ class Item:
                 hint="Leave the id out when items are edited by hand.",
             )
         return item
+
+
+def content_id(
+    clips: Sequence[Clip],
+    question: str,
+    choices: Sequence[str],
+    answer: str,
+    task: str,
+    rejected: str = "",
+    dialogue: Dialogue | None = None,
+) -> str:
+    """The id of an item with this content, without making the item."""
+    content: list[Any] = [[c.key for c in clips], question, choices, answer, task]
+    if rejected:
+        content.append(rejected)
+    if dialogue is not None:
+        content.append(dialogue.to_dict())
+    return digest(canonical(content))
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def test_artefacts_are_known_by_the_files_that_mark_them() -> None:
     from harken.runs import FIRST
     from harken.shards.exports.export import MARKER as EXPORTED
     from harken.shards.info import MARKER
-    from harken.synth.scenes.write import MARKER as SCENES
+    from harken.synth.scenes.kept import MARKER as SCENES
 
     known = {MARKER, FIRST, MODEL_FILE, CLEANED, CURATED, STARTER, SCENES, EXPORTED}
     assert set(ARTEFACTS.values()) == known

@@ -39,7 +39,10 @@ COMMANDS: dict[str, list[str]] = {
         "--family stream --family dialogue --around ../around.yaml --json",
         "synth ../corpus -o long --per-family 1 --family long --long-minutes 1 --json",
     ],
-    "scene": ["scene ../scene.yaml ../corpus -o scenes --count 3 --json"],
+    "scene": [
+        "scene ../scene.yaml ../corpus -o scenes --count 3 --json",
+        "scene scenes -o again --json",
+    ],
     "show": ["show items -n 30 --clips clips --json"],
     "curate": [
         "curate items -o curated --limit 40 --voter longest --voter linear --voter random --json"
@@ -126,6 +129,7 @@ COMMANDS: dict[str, list[str]] = {
         "write items -o reworded --limit 30 --json",
         "write items -o captions --task caption-short --limit 30",
         "write items -o reasoned --task reasoning --limit 30 --json",
+        "write ../corpus -o told --recordings --task caption-tags --limit 20",
     ],
 }  # fmt: skip
 """Command -> what is run of it, in this order; all in one folder, paths relative to it."""

@@ -34,6 +34,25 @@ def test_scenes_are_made_and_told(here: Path) -> None:
     assert (here / "out" / "scenes.json").read_bytes() == before
 
 
+def test_plans_are_drawn_told_and_made_into_scenes(here: Path) -> None:
+    words = ["scene", "scene.yaml", "recordings", "-o", "plans", "--count", "2", "--plan"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert "2 scenes, 0.00 hours" in told.stdout and "begins (s)" in told.stdout
+    assert not (here / "plans" / "clips").exists()
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert found["cost"]["seconds"] == 4.0 and found["cost"]["bytes"] > 1000
+    done = CliRunner().invoke(app, ["scene", "plans", "-o", "out", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["seconds"] == 4.0
+    assert len(list((here / "out" / "clips").iterdir())) == 2
+    for more in (["recordings"], ["--seed", "1"], ["--plan"]):
+        wrong = CliRunner().invoke(app, ["scene", "plans", *more, "-o", "new"])
+        assert "the plans in the folder say" in str(wrong.exception)
+    alone = CliRunner().invoke(app, ["scene", "scene.yaml", "-o", "new"])
+    assert "no recordings to make scenes of" in str(alone.exception)
+
+
 @pytest.mark.parametrize(
     ("more", "found"),
     [

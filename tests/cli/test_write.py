@@ -13,6 +13,7 @@ from harken.cli.main import app
 from harken.shards.jsonl import write_jsonl
 from harken.shards.read import read_items
 from harken.synth.make import draw
+from tones import tones
 
 run = CliRunner()
 
@@ -47,3 +48,17 @@ def test_a_dataset_is_written_once(items: Path, tmp_path: Path) -> None:
     assert json.loads(run.invoke(app, words).stdout)["kept"] == told["kept"]
     other = run.invoke(app, [*words[:-1], "--seed", "1"])
     assert other.exit_code != 0  # another job does not overwrite it
+
+
+def test_recordings_of_a_corpus_are_written_about(tmp_path: Path) -> None:
+    tones(tmp_path / "recordings")
+    words = ["write", str(tmp_path / "recordings"), "-o", str(tmp_path / "told"), "--recordings",
+             "--task", "caption-tags", "--limit", "10", "--json"]  # fmt: skip
+    done = run.invoke(app, words)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["kept"] == 10 and not told["rejected"]
+    for item in read_items(tmp_path / "told"):
+        assert item.task == "caption-tags" and item.facts and len(item.answer.split()) >= 3
+    missing = run.invoke(app, [*words[:-1], "--split", "evening"])
+    assert "no recording is in split 'evening'" in str(missing.exception)

@@ -54,7 +54,8 @@ def test_words_and_sentences_take_turns_where_there_are_both() -> None:
 )
 def test_the_answer_is_the_whole_transcript_as_it_is_written(text: str) -> None:
     (item,) = of("transcribe", 1, RecordingPool([voice(text, "anna", 0)], "train"))
-    assert item.answer == text and not item.choices and item.tags == ("single", "sentence")
+    assert item.answer == text and not item.choices
+    assert item.tags == ("single", "sentence", "skill:information")
 
 
 def test_what_cannot_be_transcribed_is_told() -> None:

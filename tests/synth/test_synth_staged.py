@@ -14,8 +14,9 @@ from staged_world import staged_pool
 from text_only_check import chance_fits
 
 from harken.facts import SourceFacts
-from harken.item import Item
+from harken.item import SKILL, Item
 from harken.synth.make import FAMILIES, draw, redraw
+from harken.synth.skills import TIMED
 
 N = 96
 SEVERAL_CLIPS = ("stream", "dialogue")
@@ -232,6 +233,17 @@ def test_every_position_and_every_length_is_right_as_often_as_chance_has_it(fami
 
 
 @pytest.mark.parametrize("family", STAGED)
+def test_reasoning_that_is_said_to_be_timed_has_times(family: str) -> None:
+    own = FAMILIES.get(family)
+    for item in items(family)[:12]:
+        assert [f"{SKILL}{name}" in item.tags for name in own.skills] == [True] * len(own.skills)
+        assert (TIMED in item.tags) is own.timed_reasoning
+        stated = {float(x) for x in re.findall(r"\d+\.\d", item.rationales[0])}
+        onsets = {float(f"{s.onset_s:.1f}") for facts in item.facts for s in facts.sources}
+        assert not own.timed_reasoning or stated & onsets
+
+
+@pytest.mark.parametrize("family", STAGED)
 def test_an_item_says_what_must_be_heard(family: str) -> None:
     for item in items(family):
         need, (facts, *more) = item.need, item.facts
@@ -275,7 +287,7 @@ def test_a_quarter_of_the_unanswerable_has_no_answer_and_length_does_not_tell() 
     assert 0.1 < len(none) / N < 0.4
     lengths: dict[bool, set[tuple[str, float | None]]] = {True: set(), False: set()}
     for item in items("unanswerable"):
-        lengths["unanswerable" in item.tags].add((item.tags[3], item.clips[0].duration_s))
+        lengths["unanswerable" in item.tags].add((item.tags[4], item.clips[0].duration_s))
     assert lengths[True] == lengths[False]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -67,7 +68,7 @@ class Clip:
                 return scene
             return digest(canonical([scene, self.start_s, self.duration_s]))
         source = self.sha256 or f"path:{self.path}:{self.row}:{self.slot}"
-        return digest(canonical([source, self.start_s, self.duration_s]))
+        return _span_key(source, self.start_s, self.duration_s)
 
     @property
     def name(self) -> str:
@@ -125,6 +126,12 @@ class Clip:
         if values.get("plan") is not None:
             values["plan"] = ScenePlan.from_dict(values["plan"])
         return Clip(**values)
+
+
+@lru_cache(maxsize=1 << 14, typed=True)
+def _span_key(source: str, start_s: float, duration_s: float | None) -> str:
+    """The key of a span of a recording; datasets ask for the same ones again and again."""
+    return digest(canonical([source, start_s, duration_s]))
 
 
 @dataclass(frozen=True, slots=True)

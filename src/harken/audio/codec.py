@@ -330,7 +330,10 @@ def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
         raise AudioError("no-samples", "there are no samples to encode")
     check_values(block)
     # Round here, not in the codec: steps of 1/32768, exactly what the decoder returns.
-    whole = np.clip(np.rint(block.astype(np.float64) * 32768.0), -32768, 32767).astype(np.int16)
+    steps = block.astype(np.float64)
+    steps *= 32768.0
+    np.rint(steps, out=steps)
+    whole = np.clip(steps, -32768, 32767, out=steps).astype(np.int16)
     out = io.BytesIO()
     soundfile.write(out, whole, rate_hz, format=format, subtype="PCM_16")
     return out.getvalue()

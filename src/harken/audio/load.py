@@ -118,9 +118,12 @@ def render(
         peak = float(np.max(np.abs(whole), initial=0.0))
         scene = (whole / peak if peak > 1.0 else whole)[:, first:stop]
     else:
-        scene = mixed(plan, first, stop, mono) * 10.0 ** (plan.gain_db / 20.0)
-    padded = np.pad(scene, ((0, 0), (0, max(0, missing)))).astype(np.float32)
-    return padded[0] if mono else padded
+        scene = mixed(plan, first, stop, mono)
+        scene *= 10.0 ** (plan.gain_db / 20.0)
+    if missing > 0:
+        scene = np.pad(scene, ((0, 0), (0, missing)))
+    samples = scene.astype(np.float32)
+    return samples[0] if mono else samples
 
 
 def mixed(plan: ScenePlan, start: int, stop: int, mono: bool) -> NDArray[np.float64]:

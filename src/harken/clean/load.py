@@ -24,6 +24,7 @@ FILTERS: Registry[HygieneFilter] = Registry(
         "readable": f"{_HERE}.readable:FILTER",
         "length": f"{_HERE}.length:FILTER",
         "licence": f"{_HERE}.licence:FILTER",
+        "tag": f"{_HERE}.tag:FILTER",
         "source": f"{_HERE}.source:FILTER",
         "exact": f"{_HERE}.exact:FILTER",
         "acoustic": f"{_HERE}.acoustic:FILTER",

@@ -61,19 +61,22 @@ def pick(
     task: str | None,
     limit: int,
     audio_root: Path | None = None,
+    tag: str | None = None,
 ) -> list[Item]:
-    """The items to show: those whose id starts with `item`, or the first of a task."""
+    """The items to show: those whose id starts with `item`, or the first of a task or tag."""
     wanted = (
         one
         for one in open_items(source, audio_root)
-        if (item is None or one.id.startswith(item)) and (task is None or one.task == task)
+        if (item is None or one.id.startswith(item))
+        and (task is None or one.task == task)
+        and (tag is None or tag in one.tags)
     )
     found = list(islice(wanted, limit))
     if not found:
         raise DataError(
-            f"no item matches id {item!r} and task {task!r}",
+            f"no item matches id {item!r}, task {task!r} and tag {tag!r}",
             where=str(source),
-            hint="Leave both out to see the first items.",
+            hint="Leave them out to see the first items.",
         )
     return found
 

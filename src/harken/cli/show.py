@@ -20,6 +20,9 @@ def show(
         Path | None, folder_option(help="Write the shown items' clips here as wav files.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Only items with this tag, as skill:temporal.")
+    ] = None,
     limit: Annotated[int, typer.Option("-n", min=1, help="How many items.")] = 5,
     audio_root: AudioRoot = None,
     as_json: Json = False,
@@ -32,7 +35,7 @@ def show(
     from harken.cli.items import pick, write_clips
     from harken.report.item_text import describe
 
-    found = pick(dataset, item, task, limit, audio_root)
+    found = pick(dataset, item, task, limit, audio_root, tag)
     paths, failed = write_clips(found, clips) if clips is not None else ([], [])
     text = "\n\n".join(describe(one) for one in found)
     if paths:

@@ -11,6 +11,7 @@ import typer
 from harken.cli.options import Engine, Json, Plan, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 from harken.report.text import table
+from harken.synth.skills import SKILLS
 
 if TYPE_CHECKING:
     from harken.synth.staging import Staging
@@ -37,19 +38,32 @@ NO_TEST = {
 """Families that are made unasked and are no test of listening."""
 
 
+Families = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"A family of questions, or recordings, scenes, long or music for all of them; "
+        f"repeat for more. recordings (if none): {', '.join(RECORDINGS)}. scenes: "
+        f"{', '.join(SCENES)}. long: {', '.join(LONG)}. music: {', '.join(MUSIC)}."
+    ),
+]
+
+
+Skills = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only families that train a skill, of all if no --family is given; repeat for more: "
+        f"{', '.join(SKILLS)}."
+    ),
+]
+
+
 def synth(
     corpus: Annotated[Path, typer.Argument(help="A folder of labelled recordings.")],
     out: Annotated[
         Path, folder_option("--out", "-o", help="Folder of the new dataset.", makes="dataset")
     ],
-    family: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"A family of questions, or recordings, scenes, long or music for all of them; "
-            f"repeat for more. recordings (if none): {', '.join(RECORDINGS)}. scenes: "
-            f"{', '.join(SCENES)}. long: {', '.join(LONG)}. music: {', '.join(MUSIC)}."
-        ),
-    ] = None,
+    family: Families = None,
+    skill: Skills = None,
     per_family: Annotated[int, typer.Option(min=1, help="Questions per family and split.")] = 500,
     embed: Annotated[
         bool,
@@ -86,6 +100,8 @@ def synth(
 
     harken synth ESC-50 -o music --family music --family say-when
 
+    harken synth ESC-50 -o reasoning --skill temporal --skill counting
+
     harken synth ESC-50 -o long --family long --long-minutes 10,60 --per-family 20
 
     harken synth ESC-50 -o items --embed --workers 8
@@ -96,9 +112,11 @@ def synth(
     from harken.engines.load import open_engine
     from harken.progress import tell
     from harken.report.scale import estimate_text
-    from harken.synth.make import plan_dataset, write_planned
+    from harken.synth.make import families_for, plan_dataset, write_planned
 
     staging = _staging(long_minutes, around)
+    if skill:
+        family = list(families_for(skill, *([family] if family else [])))
     read = read_corpus(corpus, layout)
     asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
     with open_engine(engine, workers) as own:

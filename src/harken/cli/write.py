@@ -9,24 +9,41 @@ import typer
 
 from harken.cli.options import AudioRoot, Json, MaxTokens, Seed, Temperature, finish
 from harken.cli.outputs import folder_option
-from harken.errors import ConfigError
+from harken.errors import ConfigError, DataError
 from harken.report.text import table
 
 if TYPE_CHECKING:
+    from harken.item import Item
     from harken.synth.writing.job import WritePlan
 
 
+WrittenAbout = Annotated[
+    Path,
+    typer.Argument(help="A dataset or .jsonl whose items have facts: harken synth; or a corpus."),
+]
+
+
+Task = Annotated[
+    str,
+    typer.Option(help="reword, caption-short, caption-dense, caption-tags, reasoning or answer."),
+]
+
+
+OfRecordings = Annotated[
+    bool,
+    typer.Option(
+        "--recordings", help="Write about the recordings of a corpus (caption-tags), not items."
+    ),
+]
+
+
 def write(
-    dataset: Annotated[
-        Path, typer.Argument(help="A dataset or .jsonl whose items have facts: harken synth.")
-    ],
+    dataset: WrittenAbout,
     out: Annotated[
         Path | None,
         folder_option("--out", "-o", help="Folder of the new dataset.", makes="dataset"),
     ] = None,
-    task: Annotated[
-        str, typer.Option(help="reword, caption-short, caption-dense, reasoning or answer.")
-    ] = "reword",
+    task: Task = "reword",
     writer: Annotated[
         str, typer.Option(help="grammar (no model), a model by name, or replay:FOLDER.")
     ] = "grammar",
@@ -37,6 +54,7 @@ def write(
     otherwise: Annotated[
         str, typer.Option(help="If all drafts are rejected: grammar (its text), or drop.")
     ] = "grammar",
+    recordings: OfRecordings = False,
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="At most this many items; 0 = all.")] = 0,
     max_requests: Annotated[
@@ -65,6 +83,7 @@ def write(
                harken write items -o captions --task caption-dense --split train
                harken write items --task reasoning --writer openai:MODEL@http://host:8000/v1 --plan
                harken write items -o again --writer replay:reworded/replies
+               harken write recordings -o captions --recordings --task caption-tags
     """
     from harken.cli.items import read_split
     from harken.models.base import Sampling
@@ -81,21 +100,39 @@ def write(
         RoundSettings(rounds, otherwise, seed, max_failed),
         WriterSettings(seed=seed, sampling=sampling, max_requests=max_requests),
     )
-    items = read_split(dataset, split, limit, audio_root)
+    items = _recorded(dataset, split, limit, seed) if recordings else []
+    items = items or read_split(dataset, split, limit, audio_root)
     if plan:
         found = plan_of(items, job)
         finish({"plan": found.to_dict()}, plan_text(found, job.task, job.writer), as_json)
         return
     if out is None:
         raise ConfigError("there is no folder for the dataset", hint="Give --out, or --plan.")
-    result = write_texts(
-        items,
-        out,
-        job,
-        embed=embed,
-        started=lambda found: note(plan_text(found, job.task, job.writer)),
-    )
+
+    def told(found: WritePlan) -> None:
+        note(plan_text(found, job.task, job.writer))
+
+    result = write_texts(items, out, job, embed=embed, started=told)
     finish({"folder": str(out), **result}, _summary(result, out), as_json)
+
+
+def _recorded(corpus: Path, split: str, limit: int, seed: int) -> list[Item]:
+    """Items of the recordings of a corpus, evenly spread where there are more than `limit`.
+
+    Raises:
+        DataError: no recording is in the split.
+    """
+    from harken.corpora.read import read_corpus
+    from harken.corpora.splits import assign_splits
+    from harken.synth.writing.recorded import recorded_items
+
+    read = assign_splits(read_corpus(corpus).recordings, seed)
+    found = [item for item in recorded_items(read) if not split or item.split == split]
+    if not found:
+        known = ", ".join(sorted({one.split for one in read})) or "no recordings"
+        raise DataError(f"no recording is in split {split!r}", hint=f"Known: {known}")
+    few = 0 < limit < len(found)
+    return [found[n * len(found) // limit] for n in range(limit)] if few else found
 
 
 def plan_text(found: WritePlan, task: str, writer: str) -> str:

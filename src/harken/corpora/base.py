@@ -42,6 +42,7 @@ class Entry:
         sha256: expected hash, if the corpus states one.
         start_s, length_s: the span of the file that is the recording; None: to its end.
         stated_s: length of the file in seconds, if the corpus states one.
+        description: what its publisher writes about it, in any words.
         others: as in `Recording`.
     """
 
@@ -62,6 +63,7 @@ class Entry:
     stated_s: float | None = None
     captions: tuple[str, ...] = ()
     traits: tuple[tuple[str, str], ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Recording:
         captions: sentences that describe it, if the corpus has them.
         traits: (one of `TRAITS`, its value in lower case) of speech, by name, if the corpus gives
             them.
+        description: title, tags and description of its publisher, in any words: nobody compared
+            them with the sound.
         sound: identity of the samples, whatever the bytes (`HeardSamples.sound` in
             `harken.audio.heard`); ``""`` if not known.
     """
@@ -104,6 +108,7 @@ class Recording:
     sound: str = ""
     captions: tuple[str, ...] = ()
     traits: tuple[tuple[str, str], ...] = ()
+    description: str = ""
 
     @property
     def heard(self) -> tuple[str, float, float | None]:

@@ -25,6 +25,7 @@ _OTHER = {
     "age": "age_group speaker_age",
     "emotion": "emotion_label",
     "intent": "intent_label",
+    "description": "descriptions title keywords",
 }
 OTHER_NAMES = {other: name for name, others in _OTHER.items() for other in others.split()}
 """Other names of columns -> the name they are read as."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 _LICENCES = (
     (r"publicdomain/zero/", "CC0"),
@@ -44,6 +45,18 @@ def label(name: str) -> str:
     """A class name as plain lower-case words: ``"001 - Dog_bark"`` -> ``"dog bark"``."""
     bare = re.sub(r"^\d+\s*[-_.]\s*", "", name)
     return label_text(bare.replace("_", " ")) or label_text(name)
+
+
+def description_of(row: Any) -> str:
+    """Title, description and tags of a row as sentences: what a publisher writes about a sound."""
+    found = []
+    for name in ("title", "file_name", "description", "tags", "keywords", "category"):
+        value = row.get(name) if isinstance(row, dict) else None
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+        text = tidy(re.sub(r"<[^>]*>", " ", text)).encode("utf-8", "ignore").decode()
+        if text:
+            found.append(text if text[-1] in ".!?" else f"{text}.")
+    return " ".join(found)
 
 
 def licences(text: str) -> set[str]:

@@ -172,10 +172,12 @@ def recording(
     _require_events(entry, facts.duration_s, samples)
     labels = tuple(dict.fromkeys(filter(None, map(label_text, entry.labels))))
     captions = tuple(dict.fromkeys(filter(None, map(tidy, entry.captions))))
+    description = tidy(entry.description)
     traits = [(name, label_text(value)) for name, value in entry.traits]
     texts = [
         *labels,
         *captions,
+        description,
         *(value for _, value in traits),
         entry.transcript or "",
         entry.speaker or "",
@@ -201,6 +203,7 @@ def recording(
         channels=facts.channels,
         sound=samples.sound,
         captions=captions,
+        description=description,
         traits=tuple(sorted((name, value) for name, value in traits if value)),
     )
 

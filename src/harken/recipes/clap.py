@@ -27,7 +27,8 @@ from harken.models.contrastive.presets import contrastive_preset
 from harken.recipes.codec import recordings_of
 from harken.runs import Run
 from harken.stats.measures import wilson
-from harken.synth.scenes.write import MARKER, read_truth
+from harken.synth.scenes.kept import MARKER
+from harken.synth.scenes.write import read_truth
 from harken.train.clap import CaptionedClip, ClapTraining, train_clap
 
 TEMPLATES = ("the sound of {}", "{}", "a recording of {}")

@@ -163,6 +163,8 @@ def _plots(found: DatasetCounts) -> list[tuple[str, str, Markup]]:
         ("items-by-task", "Items by task", _bars(tasks)),
         ("items-by-split", "Items by split", _bars(_named(found.splits))),
     ]
+    if found.skills:
+        made.append(("skills", "Items by the skill that they train", _bars(found.skills)))
     if found.labels:
         made.append(("sounds", "Sources in the clips, by label", _bars(found.labels)))
     if found.sources:

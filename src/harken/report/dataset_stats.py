@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harken.item import Item
+from harken.item import SKILL, Item
 from harken.stats.measures import wilson
 
 
@@ -113,6 +113,7 @@ class DatasetCounts:
             among them.
         kinds: sources by kind.
         layouts: clips by layout, where that is known.
+        skills: items by what they train, as their tags say; one of two skills counts in both.
         sources: clips by number of sources in front, where facts are known.
         seconds: length of the distinct clips whose length is known.
         unknown_length: distinct clips whose length is not known.
@@ -127,6 +128,7 @@ class DatasetCounts:
     labels: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     layouts: Counter[str] = field(default_factory=Counter)
+    skills: Counter[str] = field(default_factory=Counter)
     sources: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     unknown_length: int = 0
@@ -146,6 +148,7 @@ class DatasetCounts:
         self.tasks.setdefault(item.task, TaskCounts()).add(item)
         self.splits[item.split] += 1
         self.licences[item.licence] += 1
+        self.skills.update(tag.removeprefix(SKILL) for tag in item.tags if tag.startswith(SKILL))
         self.steps.update(dict.fromkeys((entry.step for entry in item.history), 1))
         own = item.contribution
         if own and own.bits is not None:

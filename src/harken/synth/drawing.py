@@ -3,7 +3,7 @@
 An item is the first draw of its place that no earlier item has given. Workers draw chunks without
 knowing the items before them; the driver goes through their ids in order, and draws again where one
 is taken. So what is drawn does not depend on the number of workers, and the driver does the rare
-part only. It holds 16 digits an item of one family and split at a time.
+part only. It holds eight bytes an item of one family and split at a time.
 """
 
 from __future__ import annotations
@@ -14,15 +14,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harken.engines.base import UnitTask, WorkEngine, WorkUnit
 from harken.engines.run import run_units
 from harken.errors import DataError
 from harken.hashing import canonical, digest
 from harken.item import Item, ListeningNeed
 from harken.shards.build import Unit
-from harken.synth.needs import NeedTally
+from harken.synth.needs import NeedTally, need_row
 from harken.synth.pool import RecordingPool, fingerprint
-from harken.synth.question import UNIT_ITEMS, Around, DrawKey, QuestionFamily, build_item, plan_item
+from harken.synth.question import (
+    UNIT_ITEMS,
+    Around,
+    DrawKey,
+    Picked,
+    QuestionFamily,
+    build_picked,
+    pick_item,
+    sketch,
+)
+from harken.synth.seen import Ids, SeenIds
 from harken.synth.staging import USUAL, Staging
 from harken.synth.surroundings import surrounded
 
@@ -38,6 +51,19 @@ class Drawn(NamedTuple):
 
     item: Item
     attempt: int
+
+
+class FirstDraw(NamedTuple):
+    """A draw that gives an item, which is not made yet: its id (64 bits), need and attempt."""
+
+    id: int
+    need: ListeningNeed | None
+    picked: Picked
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that gave it."""
+        return self.picked.key.attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +97,13 @@ def drawn(
 
     It ends instead of leaving gaps, which keeps the items balanced.
     """
-    seen: set[str] = set()
+    seen: set[int] = set()
     for index in range(n):
         found = _first(Drawing((family,), (pool,), seed, staging), (0, 0), index, 0, seen)
         if found is None:
             return
-        seen.add(found.item.id)
-        yield found
+        seen.add(found.id)
+        yield Drawn(build_picked(family, found.picked), found.attempt)
 
 
 def _first(
@@ -85,8 +111,8 @@ def _first(
     where: tuple[int, int],
     index: int,
     attempt: int,
-    seen: set[str] | frozenset[str] = frozenset(),
-) -> Drawn | None:
+    seen: set[int] | frozenset[int] = frozenset(),
+) -> FirstDraw | None:
     """The first draw of a place, from `attempt` on, that is none of `seen`.
 
     `where` has the numbers of the family and of the recordings.
@@ -94,40 +120,38 @@ def _first(
     family, pool = drawing.kinds[where[0]], drawing.pools[where[1]]
     for number in range(attempt, ATTEMPTS):
         key = DrawKey(drawing.seed, pool.split, index, number)
-        picked = plan_item(family, pool, key, drawing.staging, drawing.around)
+        picked = pick_item(family, pool, key, drawing.staging, drawing.around)
         if picked is None:
             continue
-        plan, picks = picked
-        item = build_item(family, plan, picks.recordings)
-        if item.id not in seen:
-            return Drawn(item, number)
+        own, need = sketch(family, picked)
+        if own not in seen:
+            return FirstDraw(own, need, picked)
     return None
 
 
 class Chunk(NamedTuple):
-    """First draws of consecutive places: the attempt (a byte), id (64 bits) and need of each.
+    """First draws of consecutive places: attempt (a byte), id (64 bits), need (three doubles).
 
     It is shorter than asked for where a place has no draw.
     """
 
     attempts: bytes
     ids: bytes
-    needs: tuple[ListeningNeed | None, ...]
+    needs: bytes
 
 
 def draw_chunk(shared: Drawing, unit: WorkUnit) -> Chunk:
     """The first draw of each place of a chunk: the work of a worker."""
     kind, pool, start, stop = unit.value
-    attempts, ids = bytearray(), array("Q")
-    needs: list[ListeningNeed | None] = []
+    attempts, ids, needs = bytearray(), array("Q"), array("d")
     for index in range(start, stop):
         found = _first(shared, (kind, pool), index, 0)
         if found is None:
             break
         attempts.append(found.attempt)
-        ids.append(int(found.item.id, 16))
-        needs.append(found.item.need)
-    return Chunk(bytes(attempts), ids.tobytes(), tuple(needs))
+        ids.append(found.id)
+        needs.extend(need_row(found.need))
+    return Chunk(bytes(attempts), ids.tobytes(), needs.tobytes())
 
 
 @dataclass(slots=True)
@@ -139,7 +163,7 @@ class _Asked:
     n: int
     attempts: bytearray = field(default_factory=bytearray)
     needs: NeedTally = field(default_factory=NeedTally)
-    seen: set[int] = field(default_factory=set)
+    seen: SeenIds = field(default_factory=SeenIds)
     waiting: dict[int, Chunk] = field(default_factory=dict)
     ended: bool = False
 
@@ -149,34 +173,50 @@ class _Asked:
         while not self.ended and (chunk := self.waiting.pop(len(self.attempts), _NONE)) != _NONE:
             self._through(drawing, chunk)
         if self.ended or len(self.attempts) >= self.n:
-            self.ended, self.seen, self.waiting = True, set(), {}
+            self.ended, self.seen, self.waiting = True, SeenIds(), {}
 
     def _through(self, drawing: Drawing, chunk: Chunk) -> None:
+        """Take the items of a chunk in order, those that are taken already drawn again."""
         begin, name = len(self.attempts), drawing.kinds[self.kind].name
-        for attempt, own, need in zip(
-            chunk.attempts, array("Q", chunk.ids), chunk.needs, strict=True
-        ):
-            if own in self.seen:
-                again = self._again(drawing, attempt)
-                if again is None:
-                    self.ended = True
-                    return
-                attempt, own, need = again.attempt, int(again.item.id, 16), again.item.need
-            self.attempts.append(attempt)
-            self.seen.add(own)
-            self.needs.add(name, need)
-        self.ended = len(chunk.attempts) < min(CHUNK, self.n - begin)
+        ids = np.frombuffer(chunk.ids, np.uint64).copy()
+        needs = np.frombuffer(chunk.needs, np.float64).reshape(-1, 3).copy()
+        attempts = bytearray(chunk.attempts)
+        count = len(ids)
+        if len(np.unique(ids)) < count or self.seen.holds(ids).any():
+            count = self._drawn_again(drawing, attempts, ids, needs)
+        self.attempts += attempts[:count]
+        self.seen.add(ids[:count])
+        self.needs.add_rows(name, needs[:count])
+        self.ended = count < min(CHUNK, self.n - begin)
 
-    def _again(self, drawing: Drawing, attempt: int) -> Drawn | None:
-        """The first draw of the next place after `attempt` that gives an item not seen."""
+    def _drawn_again(
+        self, drawing: Drawing, attempts: bytearray, ids: Ids, needs: NDArray[np.float64]
+    ) -> int:
+        """Draw those items of a chunk again that are taken already; returns how many there are."""
+        taken, own = self.seen.holds(ids), set[int]()
+        for n, attempt in enumerate(attempts):
+            number = int(ids[n])
+            if taken[n] or number in own:
+                found = self._again(drawing, len(self.attempts) + n, attempt, own)
+                if found is None:
+                    return n
+                number = found.id
+                attempts[n], ids[n], needs[n] = found.attempt, number, need_row(found.need)
+            own.add(number)
+        return len(attempts)
+
+    def _again(self, drawing: Drawing, index: int, attempt: int, own: set[int]) -> FirstDraw | None:
+        """The first draw of a place after `attempt` that gives an item not seen, nor in `own`."""
         while True:
-            found = _first(drawing, (self.kind, self.pool), len(self.attempts), attempt + 1)
-            if found is None or int(found.item.id, 16) not in self.seen:
+            found = _first(drawing, (self.kind, self.pool), index, attempt + 1)
+            if found is None:
+                return None
+            if found.id not in own and found.id not in self.seen:
                 return found
             attempt = found.attempt
 
 
-_NONE = Chunk(b"", b"none", ())
+_NONE = Chunk(b"", b"none", b"")
 
 
 def plan_units(
@@ -253,10 +293,9 @@ def make_unit(
     family, own = drawing.kinds[kind], drawing.pools[pool]
     for offset, attempt in enumerate(attempts):
         key = DrawKey(drawing.seed, own.split, start + offset, attempt)
-        picked = plan_item(family, own, key, drawing.staging, drawing.around)
+        picked = pick_item(family, own, key, drawing.staging, drawing.around)
         if picked is None:
             raise DataError(
                 f"{family.name} item {start + offset} could be drawn before, but not now"
             )
-        plan, picks = picked
-        yield build_item(family, plan, picks.recordings)
+        yield build_picked(family, picked)

@@ -22,6 +22,7 @@ from harken.shards.estimate import Estimate, estimate
 from harken.synth.drawing import Drawing, drawn, plan_units
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.question import VERSION, QuestionFamily, build_item, look_up
+from harken.synth.skills import SKILLS
 from harken.synth.staging import USUAL, Staging
 
 FAMILIES: Registry[QuestionFamily] = Registry(
@@ -104,6 +105,21 @@ def families_of(names: Sequence[str]) -> tuple[str, ...]:
         else:
             found.append(name)
     return tuple(dict.fromkeys(found))
+
+
+def families_for(skills: Sequence[str], names: Sequence[str] = GROUPS) -> tuple[str, ...]:
+    """Those of some families (as in `families_of`) that train one of the skills.
+
+    Raises:
+        ConfigError: an unknown skill, or no such family.
+    """
+    for skill in skills:
+        if skill not in SKILLS:
+            raise ConfigError(f"unknown skill {skill!r}", hint=f"Known: {', '.join(SKILLS)}.")
+    found = tuple(one for one in families_of(names) if {*skills} & {*FAMILIES.get(one).skills})
+    if not found:
+        raise ConfigError(f"none of {listed(names, 5)} trains {' or '.join(skills)}")
+    return found
 
 
 def draw(

@@ -8,8 +8,12 @@ depends; what holds for a whole clip (there is none, there are three) needs the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harken.item import ListeningNeed
 
@@ -70,6 +74,18 @@ def holds(*names: str) -> Callable[[Events], bool]:
     return lambda events: wanted <= {row["name"] for row in events}
 
 
+def need_row(need: ListeningNeed | None) -> tuple[float, float, float]:
+    """What an item needs as three numbers, in the order of `NeedTally`; NaN is not known."""
+    if need is None:
+        return math.nan, math.nan, math.nan
+    proof, share = need.caption_proof, need.share
+    return (
+        math.nan if proof is None else float(proof),
+        math.nan if need.window_s is None else need.window_s,
+        math.nan if share is None else share,
+    )
+
+
 class NeedTally:
     """Means of what items need, by family, in constant memory."""
 
@@ -85,6 +101,15 @@ class NeedTally:
             if value is not None:
                 own[name][0] += float(value)
                 own[name][1] += 1
+
+    def add_rows(self, family: str, rows: NDArray[np.float64]) -> None:
+        """Count many items, a row of `need_row` each: (n, 3)."""
+        own = self._sums.setdefault(family, {name: [0.0, 0.0] for name in _NUMBERS})
+        known = ~np.isnan(rows)
+        totals = np.where(known, rows, 0.0).sum(axis=0)
+        for name, total, number in zip(_NUMBERS, totals, known.sum(axis=0), strict=True):
+            own[name][0] += float(total)
+            own[name][1] += int(number)
 
     def update(self, other: NeedTally) -> None:
         """Add the counts of another tally."""

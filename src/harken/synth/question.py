@@ -17,10 +17,11 @@ from harken.audio.clip import Clip
 from harken.corpora.base import Recording
 from harken.errors import DataError
 from harken.facts import ClipFacts
-from harken.item import Dialogue, Item, ListeningNeed
-from harken.synth.design import BlockDesign, number
+from harken.item import SKILL, Dialogue, Item, ListeningNeed, content_id
+from harken.synth.design import BlockDesign, generator, number
 from harken.synth.known import facts_of
 from harken.synth.pool import RecordingPool, Ref, Topic, ref
+from harken.synth.skills import TIMED
 from harken.synth.staging import USUAL, Staging
 
 UNIT_ITEMS = 256
@@ -32,7 +33,7 @@ GROUP = number("group")
 AROUND = number("around")
 """Draw key of what is around the events of an item."""
 
-VERSION = 1
+VERSION = 2
 """Version of plans; incremented when the same plan would give another item."""
 
 
@@ -55,7 +56,7 @@ class Draw:
     def group(self, size: int) -> Draw:
         """The draws that `size` consecutive items share, whatever their attempts."""
         *key, index = self.key
-        own = np.random.default_rng([*key, GROUP, index // size])
+        own = generator(*key, GROUP, index // size)
         return Draw(self.design, own, staging=self.staging)
 
     def one(self, things: Sequence[Any]) -> Any:
@@ -135,6 +136,9 @@ class QuestionFamily:
             its items are drawn.
         group: the name by which it is made together with others; empty: ``scenes`` if `staged`,
             else ``recordings``.
+        skills: what its items train, names in `harken.synth.skills.SKILLS`; controls and practice
+            have none.
+        timed_reasoning: whether its rationales say at what times things are heard.
     """
 
     name: str
@@ -146,6 +150,8 @@ class QuestionFamily:
     caption_proof: bool | None = None
     staged: bool = False
     group: str = ""
+    skills: tuple[str, ...] = ()
+    timed_reasoning: bool = False
 
     @property
     def made_with(self) -> str:
@@ -167,25 +173,44 @@ Around = Callable[[Picks, RecordingPool, np.random.Generator], Picks | None]
 """What is added to the picks of an item, by random numbers of its own; None: it does not fit."""
 
 
-def plan_item(
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What is drawn for one item.
+
+    Attributes:
+        key: what it was drawn with.
+        template: number of the wording.
+        picks: recordings and constants.
+    """
+
+    key: DrawKey
+    template: int
+    picks: Picks
+
+
+def pick_item(
     family: QuestionFamily,
     pool: RecordingPool,
     draw_key: DrawKey,
     staging: Staging = USUAL,
     around: Around | None = None,
-) -> tuple[dict[str, Any], Picks] | None:
-    """Draw the plan of the item of `draw_key`; None if the attempt failed."""
+) -> Picked | None:
+    """Draw the item of `draw_key`; None if the attempt failed."""
     key = (draw_key.seed, number(family.name), number(draw_key.split))
-    rng = np.random.default_rng([*key, draw_key.index, draw_key.attempt])
+    rng = generator(*key, draw_key.index, draw_key.attempt)
     template = int(rng.integers(family.templates))
     design = BlockDesign(key, draw_key.index)
     picks = family.pick(pool, Draw(design, rng, (*key, draw_key.index), staging))
     if picks is not None and around is not None:
         own = [*key, AROUND, draw_key.index, draw_key.attempt]
-        picks = around(picks, pool, np.random.default_rng(own))
-    if picks is None:
-        return None
-    plan = {
+        picks = around(picks, pool, generator(*own))
+    return None if picks is None else Picked(draw_key, template, picks)
+
+
+def plan_of(family: QuestionFamily, picked: Picked) -> dict[str, Any]:
+    """The plan from which an item is built again."""
+    draw_key = picked.key
+    return {
         "version": VERSION,
         "family": family.name,
         "seed": draw_key.seed,
@@ -193,14 +218,38 @@ def plan_item(
         "unit": draw_key.index // UNIT_ITEMS,
         "index": draw_key.index,
         "attempt": draw_key.attempt,
-        "template": template,
+        "template": picked.template,
         "picks": [
             {"recording": name, "sha256": sha256, "start_s": start_s}
-            for name, sha256, start_s in (ref(recording) for recording in picks.recordings)
+            for name, sha256, start_s in (ref(recording) for recording in picked.picks.recordings)
         ],
-        "values": picks.values,
+        "values": picked.picks.values,
     }
-    return plan, picks
+
+
+def sketch(family: QuestionFamily, picked: Picked) -> tuple[int, ListeningNeed | None]:
+    """Id (64 bits) and need of the item, which is not made: what drawing a dataset asks for."""
+    made = family.build(picked.template, picked.picks.values, picked.picks.recordings)
+    own = content_id(
+        made.clips,
+        made.question,
+        made.choices,
+        made.answer,
+        family.name,
+        made.rejected,
+        made.dialogue,
+    )
+    return int(own, 16), made.need or _known_need(family)
+
+
+def _known_need(family: QuestionFamily) -> ListeningNeed | None:
+    """What all items of a family need, where that does not depend on the item."""
+    return None if family.caption_proof is None else ListeningNeed(family.caption_proof)
+
+
+def build_picked(family: QuestionFamily, picked: Picked) -> Item:
+    """The item that was drawn."""
+    return build_item(family, plan_of(family, picked), picked.picks.recordings)
 
 
 def build_item(
@@ -209,7 +258,6 @@ def build_item(
     """The item of a plan; `recordings` are those it picked, in order."""
     made = family.build(plan["template"], plan["values"], recordings)
     plain = made.clips == tuple(recording.clip for recording in recordings)
-    known = None if family.caption_proof is None else ListeningNeed(family.caption_proof)
     licences = {made.licence, *(recording.licence for recording in recordings)} - {""}
     return Item(
         question=made.question,
@@ -217,7 +265,7 @@ def build_item(
         choices=made.choices,
         clips=made.clips,
         task=family.name,
-        tags=("multi" if len(made.clips) > 1 else "single", *made.tags),
+        tags=_tags(family, made),
         rationales=(made.rationale,),
         recordings=tuple(dict.fromkeys(recording.id for recording in recordings)),
         speakers=tuple(dict.fromkeys(r.speaker for r in recordings if r.speaker)),
@@ -225,11 +273,19 @@ def build_item(
         licence=" + ".join(sorted(licences)),
         plan=plan,
         facts=made.facts or (tuple(map(facts_of, recordings)) if plain else ()),
-        need=made.need or known,
+        need=made.need or _known_need(family),
         rejected=made.rejected,
         twins=made.twins,
         dialogue=made.dialogue,
     )
+
+
+def _tags(family: QuestionFamily, made: BuiltQuestion) -> tuple[str, ...]:
+    """Number of clips, subject, what is trained, whether reasoning is timed, the family's own."""
+    size = "multi" if len(made.clips) > 1 else "single"
+    timed = (TIMED,) if family.timed_reasoning else ()
+    skills = (f"{SKILL}{name}" for name in family.skills)
+    return (size, *made.tags[:1], *skills, *timed, *made.tags[1:])
 
 
 def look_up(plan: Mapping[str, Any], by_ref: Mapping[Ref, Recording]) -> list[Recording]:

@@ -12,6 +12,7 @@ Two relations between a pair of names:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from harken.synth.tables import COMMON, GROUPS, HOMOPHONES
 
@@ -32,6 +33,7 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
+@lru_cache(maxsize=1 << 16)
 def stems(name: str) -> frozenset[str]:
     """The stems of all words of a name."""
     return frozenset(stem(word) for word in tokens(name))
@@ -58,6 +60,7 @@ def sound_affinity(one: str, other: str) -> float:
     return float(shared) + float(same)
 
 
+@lru_cache(maxsize=1 << 16)
 def words_clash(one: str, other: str) -> bool:
     """Whether one word is a prefix of the other ("six", "sixteen") or both are homophones."""
     if one == other:

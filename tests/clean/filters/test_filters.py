@@ -246,6 +246,17 @@ def test_licences_are_allowed_or_denied() -> None:
             judged(wrong, items)
 
 
+def test_tags_and_tasks_are_kept_or_dropped() -> None:
+    items = [item(tags=("single", "skill:temporal")), item(tags=("skill:counting",)),
+             item(task="leaky"), item(tags=("skill:temporal", "music"))]  # fmt: skip
+    assert judged("tag?keep=skill:temporal", items)[0] == {
+        1: "no tag that is kept", 2: "no tag that is kept: leaky"
+    }  # fmt: skip
+    assert list(judged("tag?keep=skill:*&drop=music|leaky", items)[0]) == [2, 3]
+    with pytest.raises(ConfigError):
+        judged("tag", items)
+
+
 def test_lengths_in_seconds_and_words() -> None:
     talk = Dialogue(earlier=(Exchange("one two three", "four five"),))
     items = [

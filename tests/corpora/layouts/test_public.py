@@ -108,7 +108,8 @@ def test_fsd50k(tmp_path: Path) -> None:
     )
     (truth / "eval.csv").write_text('fname,labels,mids\n7,"Rain","/m/06mb1"\n8,"Wind","/m/03m9d"\n')
     licence = "http://creativecommons.org/publicdomain/zero/1.0/"
-    (meta / "dev_clips_info_FSD50K.json").write_text(json.dumps({"99": {"license": licence}}))
+    about = {"license": licence, "title": "Rex", "tags": ["dog"]}
+    (meta / "dev_clips_info_FSD50K.json").write_text(json.dumps({"99": about}))
     (meta / "eval_clips_info_FSD50K.json").write_text("{broken")
     corpus, found = read_as(tmp_path, "fsd50k")
     told = {Path(p).stem: (r.labels, r.split, r.licence, r.id) for p, r in found.items()}
@@ -117,6 +118,7 @@ def test_fsd50k(tmp_path: Path) -> None:
         "99": (("bark", "dog"), "dev", "CC0", "freesound:99"),
         "7": (("rain",), "test", "", "freesound:7"),
     }
+    assert [r.description for r in found.values() if r.id == "freesound:99"] == ["Rex. dog."]
     assert rejected(corpus) == [("FSD50K.eval_audio/8.wav", "missing")]
     assert any("licences are not known" in note for note in corpus.notes)
 
@@ -124,7 +126,8 @@ def test_fsd50k(tmp_path: Path) -> None:
 def test_wavcaps(tmp_path: Path) -> None:
     put(tmp_path, "waveforms/180913.flac", "AudioSet_SL/Yb0RFKhbpFJA.wav", "unknown.flac")
     head = {"num_captions_per_audio": 1}
-    rows = [{"id": 180913, "caption": "A bell rings.", "duration": 0.1}, {"caption": "no id"}]
+    own = {"title": "Bell, Bonn", "description": "<b>church</b> bell", "tags": ["bell", "bonn"]}
+    rows = [{"id": 180913, "caption": "A bell rings.", "duration": 0.1, **own}, {"caption": "no"}]
     rows.append({"id": 5, "caption": "It is not here."})
     for name, data in {
         "json_files/FreeSound/fsd_final.json": rows,
@@ -139,6 +142,8 @@ def test_wavcaps(tmp_path: Path) -> None:
         "Yb0RFKhbpFJA": (("Hum.",), "youtube:Yb0RFKhbpFJA"),
         "unknown": ((), "unknown"),
     }
+    told = {Path(p).stem: r.description for p, r in found.items() if r.description}
+    assert told == {"180913": "Bell, Bonn. church bell. bell, bonn."}
     assert rejected(corpus) == [("json_files/FreeSound/fsd_final.json:1", "bad-row")]
     assert "1 of 3 sounds in the lists are not here" in corpus.notes
 

@@ -44,7 +44,7 @@ def test_what_declines_is_read_as_abstaining() -> None:
 
 
 def test_ways_and_wary_wordings_come_equally_often_with_both_answers() -> None:
-    counts = Counter((i.tags[3], i.tags[4], i.tags[5]) for i in ITEMS)
+    counts = Counter((i.tags[5], i.tags[6], i.tags[7]) for i in ITEMS)
     assert len(counts) == 3 * 2 * 2 and set(counts.values()) == {8}
     for item in ITEMS:
         assert ("wary" in item.tags) is any(

@@ -23,7 +23,7 @@ from harken.synth.scenes.levels import peaked
 from harken.synth.scenes.planned import PlannedScene
 from harken.synth.scenes.spec import spec_from
 from harken.synth.scenes.truth import SceneTruth, truth_of
-from harken.synth.scenes.write import make_scene
+from harken.synth.scenes.units import make_scene
 
 PLACE = {"azimuth": {"uniform": [-180, 180]}, "elevation": {"uniform": [-40, 40]},
          "distance": {"uniform": [0.8, 3]}}  # fmt: skip
@@ -123,6 +123,23 @@ def test_directions_are_those_of_the_intensity(own: RecordingPool) -> None:
             assert 0.8 <= (source.distance_m or 0) <= 3
 
 
+def test_what_always_overlaps_does_and_what_moves_has_both_places(own: RecordingPool) -> None:
+    where = {"azimuth": 60, "distance": 1}
+    events = [
+        {"labels": ["siren"], "onset": 5, "place": where, "to": {"azimuth": -60, "distance": 2}},
+        {"labels": ["dog bark"], "overlap": "always", "place": where},
+        {"labels": ["dog bark"], "overlap": False, "place": where},
+    ]
+    for _, _, truth in made(own, 4, duration=20, layout="foa", events=events):
+        names = [one.label for one in truth.facts.sources]
+        (both,) = truth.overlaps
+        assert sorted(names[n] or "" for n in both[:2]) == ["dog bark", "siren"]
+        assert both[3] - both[2] > 0.1
+        ways = dict(zip(names, truth.to_dict()["paths"], strict=True))
+        assert ways == {"siren": [[60.0, 0.0, 1.0], [-60.0, 0.0, 2.0]],
+                        "dog bark": [[60.0, 0.0, 1.0]]}  # fmt: skip
+
+
 def test_counts_overlaps_and_loudness_are_those_of_the_stems(own: RecordingPool) -> None:
     events = [{"count": 5, "labels": list(LABELS[:3]), "gain": {"uniform": [-12, 0]}}]
     overlapping = 0
@@ -163,6 +180,9 @@ def test_speakers_take_turns_and_say_their_words(own: RecordingPool) -> None:
             one.transcript for one in said
         )
         assert truth.facts.sources[0].kind == "background" and truth.facts.layout == "mono"
+    two = {"voices": ["Anna", "Cora"], "turns": 3}
+    ((_, _, truth),) = made(own, 1, talk=[two])
+    assert {one.speaker for one in truth.facts.sources} == {"anna", "cora"}
 
 
 def test_pitch_tempo_and_movement_are_told_and_heard(own: RecordingPool) -> None:
@@ -219,6 +239,7 @@ def test_what_cannot_be_made_is_told(own: RecordingPool) -> None:
     for declared, found in (
         ({"events": [{"labels": ["cow"]}]}, "no recording of 'cow'"),
         ({"talk": [{"speakers": 9}]}, "9 speakers are declared, and split 'train' has 3"),
+        ({"talk": [{"speakers": 2, "voices": ["Ben", "zoe"]}]}, "2 speakers are .* 'train' has 1"),
         ({"duration": 0.3, "events": [{"labels": ["siren"]}]}, "none of 100 attempts"),
         ({"duration": 1, "events": [{"count": 9, "overlap": False}]}, "none of 100 attempts"),
     ):

@@ -15,10 +15,17 @@ from harken.audio.load import load, render
 from harken.errors import DataError
 from harken.facts import ClipFacts
 from harken.synth.pool import RecordingPool
-from harken.synth.scenes import write
+from harken.synth.scenes import units, write
+from harken.synth.scenes.kept import MARKER, PLANNED, cost_of
 from harken.synth.scenes.spec import spec_from
 from harken.synth.scenes.truth import truth_of
-from harken.synth.scenes.write import read_plans, read_truth, write_scenes
+from harken.synth.scenes.write import (
+    read_plans,
+    read_truth,
+    render_plans,
+    write_plans,
+    write_scenes,
+)
 
 DECLARED: dict[str, Any] = {
     "duration": 2,
@@ -63,7 +70,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     own: RecordingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(own, tmp_path / "calm")
-    real, calls = write.make_scene, [0]
+    real, calls = units.make_scene, [0]
 
     def stops(*args: Any) -> Any:
         calls[0] += 1
@@ -71,24 +78,57 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(write, "make_scene", stops)
+    monkeypatch.setattr(units, "make_scene", stops)
     monkeypatch.setattr(write, "UNIT_SCENES", 2)
     for turn in range(2):
         with pytest.raises(KeyboardInterrupt):
             made(own, tmp_path / "stopped")
-        assert not (tmp_path / "stopped" / write.MARKER).exists()
-        units = sorted((tmp_path / "stopped" / "units").glob("*.json"))
-        assert len(units) == turn + 1  # one unit more with each attempt
-    units[0].write_bytes(units[0].read_bytes().replace(b"dog", b"cat"))  # damaged: made again
+        assert not (tmp_path / "stopped" / MARKER).exists()
+        found = sorted((tmp_path / "stopped" / "units").glob("*.json"))
+        assert len(found) == turn + 1  # one unit more with each attempt
+    found[0].write_bytes(found[0].read_bytes().replace(b"dog", b"cat"))  # damaged: made again
     with pytest.raises(DataError, match="other scenes"):
         made(own, tmp_path / "stopped", duration=3)
     made(own, tmp_path / "stopped")
     assert contents(tmp_path / "stopped") == contents(tmp_path / "calm")
-    before = os.stat(tmp_path / "calm" / write.MARKER).st_mtime_ns
+    before = os.stat(tmp_path / "calm" / MARKER).st_mtime_ns
     made(own, tmp_path / "calm")
-    assert os.stat(tmp_path / "calm" / write.MARKER).st_mtime_ns == before
+    assert os.stat(tmp_path / "calm" / MARKER).st_mtime_ns == before
     with pytest.raises(DataError, match="other scenes"):
         made(own, tmp_path / "calm", count=7)
+
+
+def test_scenes_of_kept_plans_are_the_same_bytes_here_and_elsewhere(
+    own: RecordingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "UNIT_SCENES", 2)
+    declared = {**DECLARED, "events": [*DECLARED["events"], {"gain": -3, "pitch": 2, "tempo": 1.1}]}
+    asked: dict[str, Any] = {"count": 5, "seed": 3, "declared": declared}
+    spec = spec_from(declared)
+    write_scenes(spec, own, tmp_path / "at-once", **asked)
+    at_once = contents(tmp_path / "at-once")
+    for name in ("plans", "here"):
+        done = write_plans(spec, own, tmp_path / name, **asked)
+        assert contents(tmp_path / name).keys() == {"plans.jsonl", PLANNED}
+        assert done["seconds"] == 10.0
+        assert write_plans(spec, own, tmp_path / name, **asked) == done
+    monkeypatch.setattr(units, "make_scene", None)  # nothing is drawn again
+    render_plans(tmp_path / "plans", tmp_path / "elsewhere")
+    write_scenes(spec, own, tmp_path / "here", **asked)
+    assert contents(tmp_path / "elsewhere") == contents(tmp_path / "here") == at_once
+    render_plans(tmp_path / "here", tmp_path / "again")  # scenes have plans too
+    assert contents(tmp_path / "again") == at_once
+    cost = cost_of(tmp_path / "plans")
+    clips = sum(len(data) for name, data in at_once.items() if name.startswith("clips/"))
+    assert (cost.scenes, cost.seconds, cost.sample) == (5, 10.0, 5) and cost.bytes == clips
+    with pytest.raises(DataError, match="other scenes"):
+        write_scenes(spec, own, tmp_path / "plans", **{**asked, "seed": 4})
+    kept = tmp_path / "plans" / "plans.jsonl"
+    kept.write_text(kept.read_text().replace("dog", "cat", 1))
+    with pytest.raises(DataError, match=r"plans\.jsonl"):
+        render_plans(tmp_path / "plans", tmp_path / "other")
+    with pytest.raises(DataError, match="neither planned"):
+        render_plans(tmp_path / "nowhere", tmp_path / "other")
 
 
 @pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("foa", 4), ("hoa2", 9)])

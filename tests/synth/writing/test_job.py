@@ -101,7 +101,7 @@ def test_the_grammar_takes_over_where_the_writer_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "task", ["reword", "caption-short", "caption-dense", "reasoning", "answer"]
+    "task", ["reword", "caption-short", "caption-dense", "caption-tags", "reasoning", "answer"]
 )
 def test_the_grammar_writes_every_task_with_one_result_a_seed(tmp_path: Path, task: str) -> None:
     items = of("identify", "presence", "which-clip", "count", "first", "word", "same-sound", n=4)

@@ -3,7 +3,7 @@
 ``clotho_captions_{split}.csv`` (``file_name,caption_1 … caption_5``), beside it
 ``clotho_metadata_{split}.csv`` (keywords, Freesound id, licence; often in Latin-1), and the sounds
 in a folder named as the split, at any depth. The keywords are the uploader's: they are no labels,
-and are not read. Clips cut from one Freesound recording share its id.
+but the description. Clips cut from one Freesound recording share its id.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
-from harken.corpora.fields import sole_licence, split_name
+from harken.corpora.fields import description_of, sole_licence, split_name
 from harken.corpora.tables import read_rows
 
 _CAPTIONS = ("file_name", *(f"caption_{number}" for number in range(1, 6)))
@@ -67,6 +67,7 @@ def _entry(path: str, split: str, captions: tuple[str, ...], about: dict[str, st
         path,
         id=f"freesound:{source}" if source.isdigit() else "",
         captions=captions,
+        description=description_of({"keywords": (about.get("keywords") or "").replace(";", ", ")}),
         # Of Clotho, evaluation is the test set, and validation was made for tuning.
         split=split_name(split) if split != "development" else "train",
         licence=sole_licence(about.get("license") or ""),

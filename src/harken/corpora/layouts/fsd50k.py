@@ -2,7 +2,8 @@
 
 ``FSD50K.ground_truth/dev.csv`` (``fname,labels,mids,split``; the split is train or val) and
 ``eval.csv``, sounds in ``FSD50K.dev_audio/`` and ``FSD50K.eval_audio/``, and
-``FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`` with the licence of each clip. Labels are
+``FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`` with licence and description of each clip.
+Labels are
 propagated to the root of the ontology ("Bark, Dog, Domestic animals, Animal"): the first is the
 most specific, and all are kept.
 """
@@ -14,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
-from harken.corpora.fields import label, sole_licence
+from harken.corpora.fields import description_of, label, sole_licence
 from harken.corpora.tables import read_rows, read_text
 from harken.errors import DataError
 from harken.parsing import parse_json
@@ -78,6 +79,7 @@ def _entry(path: str, part: str, row: dict[str, str], about: Any) -> Entry:
         labels=tuple(label(name) for name in (row.get("labels") or "").split(",") if name),
         split=own,
         licence=sole_licence(str(licence or "")),
+        description=description_of(about),
     )
 
 

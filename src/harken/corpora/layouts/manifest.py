@@ -9,6 +9,7 @@ has the other names that are understood)::
     label / labels (a list, or separated by ";")   transcript
     speaker     sex    split    fold   licence     sha256
     accent      age    emotion  intent
+    description             what its publisher writes about it
     onset, offset           span of the line's labels in seconds
     onsets                  [[label, onset, offset], …]  (JSON only)
     duration                length in seconds; compared with the file
@@ -40,7 +41,10 @@ from harken.listed import listed
 
 NAMES = tuple(f"{s}.{e}" for s in ("manifest", "metadata") for e in ("jsonl", "csv", "tsv", "json"))
 KINDS = ("sound", "speech", "music")
-TEXTS = ("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256", *TRAITS)
+TEXTS = (
+    *("path", "id", "transcript", "speaker", "split", "licence", "sex", "sha256", "description"),
+    *TRAITS,
+)
 
 
 class _BadRow(Exception):
@@ -227,6 +231,7 @@ def read_row(raw: Any, unread: Counter[str] | None = None) -> Entry:
         length_s=length_s,
         stated_s=stated_s,
         traits=tuple((name, texts[name]) for name in TRAITS if texts.get(name)),
+        description=texts.get("description", ""),
     )
 
 

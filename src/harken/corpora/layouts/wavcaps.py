@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
+from harken.corpora.fields import description_of
 from harken.corpora.tables import read_text
 from harken.errors import DataError
 from harken.parsing import parse_json
@@ -70,6 +71,7 @@ def entries(root: Path) -> Iterator[Entry | Reject | str]:
             found,
             id=f"{source}:{stem}" if source else "",
             captions=tuple(filter(None, [str(row.get("caption") or "")])),
+            description=description_of(row),
             licence=LICENCE if source else "",
             stated_s=float(duration) if isinstance(duration, int | float) else None,
         )

@@ -125,4 +125,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("information",),
 )

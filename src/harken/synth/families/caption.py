@@ -140,4 +140,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("general",),
 )

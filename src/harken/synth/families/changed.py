@@ -96,4 +96,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("general",),
 )

@@ -96,4 +96,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute",),
 )

@@ -251,4 +251,6 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal", "attribute", "counting"),
+    timed_reasoning=True,
 )

@@ -253,4 +253,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("sound-context", "speech-context"),
 )

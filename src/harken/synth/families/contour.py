@@ -100,4 +100,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute", "temporal"),
 )

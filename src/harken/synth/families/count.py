@@ -99,4 +99,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=False,
+    skills=("counting",),
 )

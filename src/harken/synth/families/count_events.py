@@ -97,4 +97,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("counting",),
 )

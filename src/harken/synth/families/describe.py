@@ -46,5 +46,11 @@ def build(
 
 
 FAMILY = QuestionFamily(
-    "describe", "one captioned clip; what is heard in it?", len(QUESTIONS), lacks, pick, build
+    "describe",
+    "one captioned clip; what is heard in it?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    skills=("general",),
 )

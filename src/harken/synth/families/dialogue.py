@@ -184,4 +184,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal", "general"),
 )

@@ -117,4 +117,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("general",),
 )

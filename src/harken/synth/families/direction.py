@@ -147,4 +147,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("attribute",),
 )

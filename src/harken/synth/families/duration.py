@@ -139,4 +139,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal", "attribute"),
 )

@@ -96,4 +96,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=True,
+    skills=("temporal",),
 )

@@ -93,4 +93,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal",),
 )

@@ -107,4 +107,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute", "temporal"),
 )

@@ -143,4 +143,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute",),
 )

@@ -129,4 +129,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("information", "temporal"),
 )

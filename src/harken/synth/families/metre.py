@@ -89,4 +89,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute", "counting"),
 )

@@ -103,4 +103,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("attribute", "temporal"),
 )

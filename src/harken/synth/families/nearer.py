@@ -99,4 +99,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("attribute", "temporal"),
 )

@@ -90,4 +90,6 @@ FAMILY = QuestionFamily(
     build,
     staged=True,
     group="long",
+    skills=("temporal", "information"),
+    timed_reasoning=True,
 )

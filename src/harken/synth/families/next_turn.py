@@ -87,4 +87,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("speech-context",),
 )

@@ -121,4 +121,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("temporal",),
 )

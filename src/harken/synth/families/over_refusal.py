@@ -156,4 +156,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal", "general"),
 )

@@ -204,4 +204,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("information", "general"),
 )

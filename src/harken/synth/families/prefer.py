@@ -80,4 +80,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal",),
 )

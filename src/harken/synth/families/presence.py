@@ -81,4 +81,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=False,
+    skills=("information",),
 )

@@ -113,4 +113,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("information",),
 )

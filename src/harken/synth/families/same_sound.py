@@ -78,4 +78,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=False,
+    skills=("general",),
 )

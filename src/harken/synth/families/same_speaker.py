@@ -76,4 +76,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=True,
+    skills=("attribute",),
 )

@@ -124,4 +124,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("attribute",),
 )

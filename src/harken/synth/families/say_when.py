@@ -90,4 +90,6 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal",),
+    timed_reasoning=True,
 )

@@ -86,4 +86,6 @@ FAMILY = QuestionFamily(
     build,
     staged=True,
     group="long",
+    skills=("temporal",),
+    timed_reasoning=True,
 )

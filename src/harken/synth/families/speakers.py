@@ -123,4 +123,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("counting", "attribute"),
 )

@@ -90,4 +90,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("general",),
 )

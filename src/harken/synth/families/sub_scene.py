@@ -79,4 +79,6 @@ FAMILY = QuestionFamily(
     build,
     staged=True,
     group="long",
+    skills=("temporal",),
+    timed_reasoning=True,
 )

@@ -86,4 +86,5 @@ FAMILY = QuestionFamily(
     build,
     staged=True,
     group="long",
+    skills=("general", "temporal"),
 )

@@ -139,4 +139,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     group="music",
+    skills=("attribute",),
 )

@@ -52,5 +52,11 @@ def _topics(pool: RecordingPool) -> list[Topic]:
 
 
 FAMILY = QuestionFamily(
-    "transcribe", "one clip of speech; what is said?", len(QUESTIONS), lacks, pick, build
+    "transcribe",
+    "one clip of speech; what is said?",
+    len(QUESTIONS),
+    lacks,
+    pick,
+    build,
+    skills=("information",),
 )

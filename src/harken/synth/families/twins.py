@@ -74,4 +74,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal", "counting", "attribute"),
 )

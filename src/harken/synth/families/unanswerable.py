@@ -134,4 +134,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("general",),
 )

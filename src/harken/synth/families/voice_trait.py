@@ -95,4 +95,5 @@ FAMILY = QuestionFamily(
     lacks,
     pick,
     build,
+    skills=("attribute",),
 )

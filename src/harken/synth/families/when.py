@@ -105,4 +105,6 @@ FAMILY = QuestionFamily(
     pick,
     build,
     staged=True,
+    skills=("temporal",),
+    timed_reasoning=True,
 )

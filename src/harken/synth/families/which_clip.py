@@ -97,4 +97,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=False,
+    skills=("information",),
 )

@@ -63,4 +63,5 @@ FAMILY = QuestionFamily(
     pick,
     build,
     caption_proof=False,
+    skills=("information",),
 )

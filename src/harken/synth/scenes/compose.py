@@ -171,11 +171,12 @@ def _talk(draft: _Draft, spec: Talk, pool: RecordingPool) -> bool:
     rng = draft.rng
     wanted = max(1, spec.speakers.count(rng))
     turns = max(wanted, spec.turns.count(rng))
-    own = speakers_of(pool)
+    every = speakers_of(pool)
+    own = {name: every[name] for name in every if not spec.voices or name.lower() in spec.voices}
     if len(own) < wanted:
         raise DataError(
-            f"{wanted} speakers are declared, and split {pool.split!r} has {len(own)}",
-            hint="Declare fewer, or give a corpus that names its speakers.",
+            f"{wanted} speakers are declared, and split {pool.split!r} has {len(own)} of them",
+            hint=f"Its speakers: {listed(list(every), 20) or 'none that the corpus names'}",
         )
     names = [list(own)[int(i)] for i in rng.permutation(len(own))[:wanted]]
     paths = [draw_path(spec.place, None, draft.room, rng) for _ in names]

@@ -9,7 +9,7 @@ from typing import Any
 from harken.audio.clip import ScenePlan
 from harken.facts import SourceKind
 
-VERSION = 1
+VERSION = 2
 """Version of planned scenes; incremented when the same one would give another sound or truth."""
 
 

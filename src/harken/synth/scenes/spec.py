@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from harken.audio.clip import RATE_HZ
 from harken.audio.space.layouts import LAYOUTS
@@ -21,6 +21,10 @@ _DISTANCE_M, _GAP_S, _PAUSE_S = constant(1.5), constant(0.2), constant(0.3)
 _DURATION_S, _RT60_S, _LEVEL_DB = constant(10.0), constant(0.4), constant(-35.0)
 _SIZE_M = (constant(6.0), constant(5.0), constant(3.0))
 _LISTENER = (constant(0.45), constant(0.4), constant(0.5))
+
+
+Overlap = bool | Literal["always"]
+"""Whether an event may be heard together with others, or is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Events:
         snr: level over the background (dB); `gain`: or over its own level (dB).
         pitch: semitones up; `tempo`: times as fast.
         repeats: how often it is heard; `gap`: seconds in between.
-        overlap: whether it may be heard together with other events.
+        overlap: whether it may be heard together with other events or turns; ``always``: it is,
+            for at least half of the shorter of the two.
         place: where it is; None: nowhere in particular.
         to: where it moves to in a straight line while it is heard.
     """
@@ -59,7 +64,7 @@ class Events:
     tempo: Distribution = _ONE
     repeats: Distribution = _ONE
     gap: Distribution = _GAP_S
-    overlap: bool = True
+    overlap: Overlap = True
     place: Somewhere | None = None
     to: Somewhere | None = None
 
@@ -70,6 +75,7 @@ class Talk:
 
     Attributes:
         speakers: how many different ones; `turns`: how many turns in all.
+        voices: who they are drawn from, as the corpus names them; none: all that it names.
         onset: when the first begins (s); `gap`: seconds between turns, below 0 where they overlap.
         snr: level over the background (dB); `gain`: or over their own level (dB).
         place: drawn for each speaker; None: nowhere in particular.
@@ -77,6 +83,7 @@ class Talk:
 
     speakers: Distribution = _TWO
     turns: Distribution = _TWO
+    voices: tuple[str, ...] = ()
     onset: Distribution = _GAP_S
     gap: Distribution = _PAUSE_S
     snr: Distribution | None = None
@@ -177,6 +184,12 @@ def spec_from(raw: Mapping[str, Any], where: str = "the scene") -> SceneSpec:
             _require_range(own.pitch, -24.0, 24.0, "pitch", place)
             if own.to is not None and own.place is None:
                 raise ConfigError("it moves to a place from none", where=place)
+            if own.overlap == "always" and number == 1 and not spec.talk:
+                raise ConfigError(
+                    "it always overlaps, and nothing is placed before it",
+                    where=place,
+                    hint="Declare what it overlaps before it, or talk.",
+                )
     return spec
 
 
@@ -258,6 +271,12 @@ def _plain(kind: type[Any]) -> Callable[[Any, str], Any]:
     return read
 
 
+def _overlap(raw: Any, where: str) -> Overlap:
+    if raw == "always" or isinstance(raw, bool):
+        return raw  # type: ignore[no-any-return]
+    raise ConfigError(f"{raw!r} is no overlap", where=where, hint="true, false or always.")
+
+
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "Distribution": distribution,
     "Distribution | None": distribution,
@@ -269,7 +288,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "RoomSpec | None": lambda raw, where: _read(RoomSpec, raw, where),
     "tuple[Events, ...]": _listed(Events),
     "tuple[Talk, ...]": _listed(Talk),
-    "bool": _plain(bool),
+    "Overlap": _overlap,
     "int": _plain(int),
     "float": _plain(float),
     "str": _plain(str),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from harken.audio.space.place import Place
 from harken.facts import ClipFacts, SourceFacts, TimedWord
 from harken.synth.scenes.activity import Stretch, energy, heard_in
 from harken.synth.scenes.levels import background_power, loudest
@@ -29,6 +30,8 @@ class SceneTruth:
         loudness: numbers of the sources from the loudest to the softest, backgrounds left out.
         overlaps: (one source, another, begin, end) of what is active at the same time.
         counts: label -> how often it is heard.
+        paths: of each source, where it is: no place, one, or two that it moves between, each as
+            (azimuth, elevation, distance); its facts have the first.
     """
 
     facts: ClipFacts
@@ -37,6 +40,7 @@ class SceneTruth:
     loudness: tuple[int, ...]
     overlaps: tuple[tuple[int, int, float, float], ...]
     counts: tuple[tuple[str, int], ...]
+    paths: tuple[tuple[Place, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values."""
@@ -50,6 +54,7 @@ class SceneTruth:
                 for one, other, start, end in self.overlaps
             ],
             "counts": dict(self.counts),
+            "paths": [[place.to_list() for place in path] for path in self.paths],
         }
 
 
@@ -104,6 +109,7 @@ def truth_of(scene: PlannedScene) -> SceneTruth:
             for both in _shared(segments[one], segments[other])
         ),
         counts=tuple(sorted(named.items())),
+        paths=tuple(plan.parts[one.source.parts[0]].path for one in measured),
     )
 
 

@@ -5,25 +5,20 @@ a line, from which the clip is made again. ``truth.jsonl``: a line a clip: its f
 `SceneTruth` adds. ``scenes.json`` comes last: if it is there, the folder is complete. Before it
 there is ``begun.json``, by which a killed run knows that it is the same job, and goes on; and
 ``units/``, the lines of the scenes that are made, a file a unit of work.
+
+Scenes may be drawn first (`write_plans`: ``plans.jsonl`` and, last, ``planned.json``) and made of
+these plans later, in the same folder or in another one (`render_plans`): the bytes are the same.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harken.audio.clip import ScenePlan
-from harken.audio.codec import FLAC_CHANNELS, Samples, encode
-from harken.audio.load import blocks
-from harken.audio.stems import scene_channels
-from harken.audio.written import write_blocks
 from harken.engines.base import UnitTask, WorkEngine, WorkUnit
 from harken.engines.run import engine_or_here, forget_failures, run_units
 from harken.errors import DataError
@@ -35,47 +30,34 @@ from harken.files import (
     sha256_of,
     sweep,
     write_json,
-    write_whole,
 )  # fmt: skip
-from harken.hashing import canonical, digest, seal_fits, sealed
+from harken.hashing import canonical, digest
 from harken.listed import listed
 from harken.parsing import load_json, parse_json
-from harken.shards.schema import live_path, map_paths, stored_path
 from harken.synth.pool import RecordingPool, fingerprint
-from harken.synth.scenes.compose import SceneKey, compose
-from harken.synth.scenes.levels import peaked
+from harken.synth.scenes.kept import (
+    BEGUN,
+    MARKER,
+    PLANNED,
+    PLANS,
+    TRUTH,
+    KeptPlans,
+    job_of,
+    with_paths,
+)
 from harken.synth.scenes.planned import VERSION, PlannedScene
 from harken.synth.scenes.spec import SceneSpec
-from harken.synth.scenes.truth import SceneTruth, truth_of
+from harken.synth.scenes.units import (
+    UNITS,
+    SceneJob,
+    ScenesDrawn,
+    lines_of,
+    plan_unit,
+    write_unit,
+)
 
-MARKER = "scenes.json"
-BEGUN = "begun.json"
-TRUTH, PLANS = "truth.jsonl", "plans.jsonl"
-UNITS = "units"
 UNIT_SCENES = 16
 """Scenes in a unit of work."""
-
-
-def make_scene(
-    spec: SceneSpec, pool: RecordingPool, key: SceneKey
-) -> tuple[PlannedScene, Samples | None]:
-    """Draw one scene and render it: a pure function of the arguments.
-
-    Returns:
-        The scene with all its gains, and its samples, (channels, n); None where it is longer than
-        `harken.synth.scenes.levels.WHOLE_S`, and to be rendered in blocks.
-
-    Raises:
-        DataError: no scene fits (`compose`).
-        AudioError: a recording cannot be decoded.
-    """
-    scene = compose(spec, pool, key)
-    plan, mix = peaked(scene.plan, spec.peak)
-    scene = replace(scene, plan=plan)
-    if mix is None:
-        return scene, None
-    # What `render` does with the mix.
-    return scene, (mix * 10.0 ** ((plan.gain_db or 0.0) / 20.0)).astype(np.float32)
 
 
 def write_scenes(
@@ -89,6 +71,8 @@ def write_scenes(
     engine: WorkEngine | None = None,
 ) -> dict[str, Any]:
     """Write `count` scenes of the recordings of one split; a killed run goes on where it stopped.
+
+    Where `write_plans` has drawn the same scenes in the folder, they are made of those plans.
 
     Args:
         spec: the declaration.
@@ -107,7 +91,62 @@ def write_scenes(
         TooManyFailures: some scenes could not be made (none fits, or a recording cannot be
             decoded); all others are, and a run of the same job makes what is missing.
     """
-    job = {
+    job = _job(pool, count, seed, declared)
+    drawn: ScenesDrawn | KeptPlans = ScenesDrawn(spec, pool, seed)
+    if (folder / PLANNED).is_file():
+        drawn = KeptPlans.of(folder, UNIT_SCENES)
+        _require_same(job, job_of(folder), folder)
+    return _write(job, drawn, folder, write_unit, MARKER, engine)
+
+
+def write_plans(
+    spec: SceneSpec,
+    pool: RecordingPool,
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    declared: Mapping[str, Any],
+    engine: WorkEngine | None = None,
+) -> dict[str, Any]:
+    """Draw the scenes of `write_scenes`, write their plans, and make no clip.
+
+    Levels and peaks become constants of a plan, so every scene is mixed once, in memory.
+
+    Returns:
+        What `PLANNED` says: that of `write_scenes`, with the hash of the plans alone.
+
+    Raises:
+        DataError, TooManyFailures: as `write_scenes`.
+    """
+    job = _job(pool, count, seed, declared)
+    if (folder / MARKER).is_file():  # its plans are there
+        _require_same(job, job_of(folder), folder)
+        made: dict[str, Any] = load_json(folder / MARKER)
+        return made
+    return _write(job, ScenesDrawn(spec, pool, seed), folder, plan_unit, PLANNED, engine)
+
+
+def render_plans(plans: Path, folder: Path, *, engine: WorkEngine | None = None) -> dict[str, Any]:
+    """Make the scenes whose plans are kept in a folder: the bytes of `write_scenes`.
+
+    Args:
+        plans: a folder of `write_plans`, or of scenes.
+        folder: where to.
+        engine: where scenes are made; None: in this process.
+
+    Raises:
+        DataError: there are no plans, they are not those that were written, or `folder` holds
+            other scenes.
+        TooManyFailures: some scenes could not be made.
+    """
+    kept = KeptPlans.of(plans, UNIT_SCENES)
+    return _write(job_of(plans), kept, folder, write_unit, MARKER, engine)
+
+
+def _job(pool: RecordingPool, count: int, seed: int, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """All that the scenes depend on."""
+    return {
         "version": VERSION,
         "spec": parse_json(canonical(dict(declared))),
         "seed": seed,
@@ -115,28 +154,41 @@ def write_scenes(
         "split": pool.split,
         "corpus": fingerprint(pool.recordings),
     }
-    clips = folder / "clips"
-    clips.mkdir(parents=True, exist_ok=True)
+
+
+def _write(
+    job: dict[str, Any],
+    drawn: ScenesDrawn | KeptPlans,
+    folder: Path,
+    work: Callable[[SceneJob, WorkUnit], float],
+    marker: str,
+    engine: WorkEngine | None,
+) -> dict[str, Any]:
+    """Do the work of all units, join their lines, and write the marker; returns what it says."""
+    folder.mkdir(parents=True, exist_ok=True)
     with held(folder, DataError):
-        if (folder / MARKER).is_file():
-            done: dict[str, Any] = load_json(folder / MARKER)
+        if (folder / marker).is_file():
+            done: dict[str, Any] = load_json(folder / marker)
             _require_same(job, {key: done.get(key) for key in job}, folder)
             return done
         if (folder / BEGUN).is_file():
             _require_same(job, load_json(folder / BEGUN), folder)
         write_json(folder / BEGUN, job)
         _sweep(folder)
-        digits = max(5, len(str(count - 1)))
-        own = _SceneJob(spec, pool, Path(os.path.abspath(folder)), seed, digits)
-        seconds = _write_all(job, own, count, engine)
+        digits = max(5, len(str(job["count"] - 1)))
+        own = SceneJob(drawn, job["split"], Path(os.path.abspath(folder)), digits)
+        files = (PLANS,) if marker == PLANNED else (PLANS, TRUTH)
+        seconds = _write_all(job, own, work, files, engine)
         _sweep(folder)  # what workers that were killed left
         done = {
             **job,
             "seconds": round(seconds, 3),
-            "files": {name: sha256_of(folder / name) for name in (PLANS, TRUTH)},
+            "files": {name: sha256_of(folder / name) for name in files},
         }
-        write_json(folder / MARKER, done)
+        write_json(folder / marker, done)
         (folder / BEGUN).unlink()
+        if marker == MARKER:
+            (folder / PLANNED).unlink(missing_ok=True)
         shutil.rmtree(folder / UNITS, ignore_errors=True)
     return done
 
@@ -165,7 +217,7 @@ def read_plans(folder: Path) -> list[PlannedScene]:
     _require_complete(folder)
     lines = (folder / PLANS).read_text("utf-8").splitlines()
     return [
-        _with_paths(PlannedScene.from_dict(parse_json(line)), folder, live=True) for line in lines
+        with_paths(PlannedScene.from_dict(parse_json(line)), folder, live=True) for line in lines
     ]
 
 
@@ -185,22 +237,16 @@ def _require_same(job: dict[str, Any], found: dict[str, Any], folder: Path) -> N
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _SceneJob:
-    """What workers know of a job; `folder` is absolute."""
-
-    spec: SceneSpec
-    pool: RecordingPool
-    folder: Path
-    seed: int
-    digits: int
-
-
 def _write_all(
-    job: Mapping[str, Any], own: _SceneJob, count: int, engine: WorkEngine | None
+    job: Mapping[str, Any],
+    own: SceneJob,
+    work: Callable[[SceneJob, WorkUnit], float],
+    files: tuple[str, ...],
+    engine: WorkEngine | None,
 ) -> float:
     """All scenes, those of units that are not there yet made; the seconds of all."""
-    task = UnitTask(digest(canonical(dict(job)), 32), write_unit, own)
+    task = UnitTask(digest(canonical([work.__name__, dict(job)]), 32), work, own)
+    count = job["count"]
     units = [
         WorkUnit(f"scenes from {start}", (start, stop), stop - start)
         for start in range(0, count, UNIT_SCENES)
@@ -213,10 +259,10 @@ def _write_all(
             task, [_named(task, unit) for unit in units], engaged,
             f"scenes, {UNIT_SCENES} at a time", take=seconds.__setitem__, folder=own.folder,
         ).raise_any()  # fmt: skip
-    for name in (PLANS, TRUTH):
+    for name in files:
         with part_of(own.folder / name).open("wb") as file:
             for unit in units:
-                made = load_json(_lines_of(own.folder, unit.name(task)))
+                made = load_json(lines_of(own.folder, unit.name(task)))
                 file.write("".join(made[name]).encode())
         settle(own.folder / name)
     return sum(seconds[place] for place in sorted(seconds))
@@ -225,72 +271,3 @@ def _write_all(
 def _named(task: UnitTask, unit: WorkUnit) -> WorkUnit:
     """The unit with the name of its file beside its scenes."""
     return replace(unit, value=(*unit.value, unit.name(task)))
-
-
-def _lines_of(folder: Path, name: str) -> Path:
-    return folder / UNITS / f"{name}.json"
-
-
-def write_unit(own: _SceneJob, unit: WorkUnit) -> float:
-    """Write the clips of a unit, then its lines, unless these are there; returns its seconds.
-
-    Raises:
-        DataError: a scene does not fit.
-        AudioError: a recording cannot be decoded.
-    """
-    start, stop, name = unit.value
-    path = _lines_of(own.folder, name)
-    if path.is_file() and seal_fits(made := load_json(path)):
-        return float(made["seconds"])
-    plans, truths, seconds = [], [], 0.0
-    for index in range(start, stop):
-        scene, samples = make_scene(own.spec, own.pool, SceneKey(own.seed, index))
-        file = _write_clip(own.folder, f"clips/{index:0{own.digits}}", scene.plan, samples)
-        truth = truth_of(scene)
-        row = _row(file, own.pool.split, scene, truth)
-        plans.append(_line(_with_paths(scene, own.folder).to_dict()))
-        truths.append(_line(row))
-        seconds += float(row["facts"]["duration_s"])
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, sealed({"seconds": seconds, PLANS: plans, TRUTH: truths}))
-    return seconds
-
-
-def _write_clip(folder: Path, name: str, plan: ScenePlan, samples: Samples | None) -> str:
-    """Write a clip, in blocks where there are no samples yet; returns its name with the suffix."""
-    channels = 1 if plan.layout == "mono" else scene_channels(plan)
-    format = "WAV" if channels > FLAC_CHANNELS else "FLAC"
-    name = f"{name}.{format.lower()}"
-    if samples is None:
-        pieces = blocks(plan, mono=plan.layout == "mono")
-        write_blocks(folder / name, pieces, plan.rate_hz, channels, format)
-    else:
-        write_whole(folder / name, encode(samples, plan.rate_hz, format))
-    return name
-
-
-def _row(name: str, split: str, scene: PlannedScene, truth: SceneTruth) -> dict[str, Any]:
-    licences = sorted({source.licence for source in scene.sources if source.licence})
-    return {
-        "file": name,
-        "split": split,
-        **truth.to_dict(),
-        "recordings": list(dict.fromkeys(source.recording for source in scene.sources)),
-        "licence": " + ".join(licences),
-    }
-
-
-def _with_paths(scene: PlannedScene, folder: Path, *, live: bool = False) -> PlannedScene:
-    """The scene with paths relative to its folder, or with `live` as they are from here."""
-    root = Path(os.path.abspath(folder))
-
-    def change(path: str) -> str:
-        return live_path(path, root) if live else stored_path(path, root)
-
-    parts = tuple(replace(part, clip=map_paths(part.clip, change)) for part in scene.plan.parts)
-    plan: ScenePlan = replace(scene.plan, parts=parts)
-    return replace(scene, plan=plan)
-
-
-def _line(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"

@@ -16,6 +16,9 @@ KINDS = {
     "options": "not one option is right: the answer is false, or a second option is true",
     "answer": "the text does not lead to the answer",
     "form": "the text has not the form that was asked for",
+    "nothing": "no sound is described",
+    "particular": "a name, a place, a device, a date, a number or a format is left in",
+    "short": "the text is too short",
 }
 """Kinds of faults, and what each means; rejections are counted by them."""
 

@@ -11,6 +11,7 @@ TASKS: Registry[WritingTask] = Registry(
         "reword": "harken.synth.writing.tasks.reword:TASK",
         "caption-short": "harken.synth.writing.tasks.caption_short:TASK",
         "caption-dense": "harken.synth.writing.tasks.caption_dense:TASK",
+        "caption-tags": "harken.synth.writing.tasks.caption_tags:TASK",
         "reasoning": "harken.synth.writing.tasks.reasoning:TASK",
         "answer": "harken.synth.writing.tasks.answer:TASK",
     },
