@@ -66,12 +66,12 @@ def _one(recordings: Sequence[Recording], rng: np.random.Generator) -> Clip:
     return clip
 
 
-def sounds(corpus: Path) -> dict[str, list[Recording]]:
-    """Label -> test recordings of one sound, of the names that harken-tiny knows."""
+def sounds(corpus: Path, split: str = "test") -> dict[str, list[Recording]]:
+    """Label -> recordings of a split with one sound, of the names that harken-tiny knows."""
     read = few_names(assign_splits(read_corpus(corpus).recordings, 0), 0)[0]
     found: dict[str, list[Recording]] = {}
     for one in read:
-        if one.split == "test" and one.kind == "sound" and len(one.labels) == 1:
+        if one.split == split and one.kind == "sound" and len(one.labels) == 1:
             found.setdefault(one.labels[0], []).append(one)
     return found
 

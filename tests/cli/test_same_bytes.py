@@ -125,6 +125,7 @@ COMMANDS: dict[str, list[str]] = {
     ],
     "tag": ["tag paired/model ../clip.wav --labels dog,rain"],
     "search": ["search paired/model rain ../clip.wav"],
+    "eval-clap": ["eval-clap paired/model ../corpus --json"],
     "write": [
         "write items -o reworded --limit 30 --json",
         "write items -o captions --task caption-short --limit 30",
@@ -216,7 +217,7 @@ PROBABILITIES = (
     "eval.out", "before/", "demo/before/", "demo/after/", "demo/curated/",
     "demo/report.html", "demo/summary.json", "demo/training/grpo/rollouts.jsonl",
     "demo/training/grpo/checksums.json", "reconstruct.out", "sounds/",
-    "dog.wav", "speak.out", "judged/", "eval-speech.out",
+    "dog.wav", "speak.out", "judged/", "eval-speech.out", "eval-clap.out",
 )  # fmt: skip
 """Where numbers that a torch model has computed are written: probabilities, sounds."""
 

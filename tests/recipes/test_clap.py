@@ -58,6 +58,26 @@ def test_captions_tell_the_sides() -> None:
     assert len(captions_of(scene(("dog", 0.0, 40.0), ("rain", 1.0, 60.0)))[0]) == 1
 
 
+def test_captions_tell_what_is_loud() -> None:
+    def levels(first: float, other: float) -> ClipFacts:
+        return ClipFacts((
+            SourceFacts("sound", label="dog", onset_s=1.0, snr_db=first),
+            SourceFacts("sound", label="rain", onset_s=0.0, snr_db=other),
+            SourceFacts("background", label="wind"),
+        ))  # fmt: skip
+
+    true, false = captions_of(levels(20.0, 9.0))
+    assert true == ("rain, then dog", "loud dog and quiet rain")
+    assert false == ("dog, then rain", "loud rain and quiet dog")
+    assert captions_of(levels(9.0, 20.0))[0][1] == "loud rain and quiet dog"
+    assert captions_of(levels(20.0, 11.0))[0] == ("rain, then dog",)
+
+
+def test_one_sound_has_the_captions_of_a_label() -> None:
+    true, false = captions_of(scene(("dog", 0.0, None)))
+    assert true == ("the sound of dog", "dog", "a recording of dog") and false == ()
+
+
 def test_what_cannot_be_false_has_no_negatives() -> None:
     assert captions_of(scene(("dog", 0.0, None), ("dog", 1.0, None)))[1] == ()
     assert captions_of(scene(("dog", 1.0, None), ("rain", 1.0, None)))[1] == ()

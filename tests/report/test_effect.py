@@ -85,12 +85,15 @@ def test_a_page_gets_the_section_where_it_belongs() -> None:
 
 def test_the_page_in_the_docs_is_what_its_numbers_say() -> None:
     """Nobody edits results by hand: each section is made of the numbers beside it."""
-    text = PAGE.read_text("utf-8")
-    for path in sorted((REPO / "docs" / "effects").glob("*.json")):
-        found = json.loads(path.read_text("utf-8"))
-        own = section(found, f"effects/{path.stem}.svg")
-        assert into_page(text, path.stem, own) == text, path.name
-        assert path.with_suffix(".svg").read_text("utf-8") == plot_file(found)
     from harken.recipes.effects.registry import STUDIES
 
-    assert re.findall(r"<!-- results: (\w+) -->", text) == [*STUDIES]
+    told: list[str] = []
+    for page in (PAGE, PAGE.with_name("clap.md")):
+        text = page.read_text("utf-8")
+        told += re.findall(r"<!-- results: (\w+) -->", text)
+        for path in sorted(page.with_suffix("").glob("*.json")):
+            found = json.loads(path.read_text("utf-8"))
+            own = section(found, f"{page.stem}/{path.stem}.svg")
+            assert into_page(text, path.stem, own) == text, path.name
+            assert path.with_suffix(".svg").read_text("utf-8") == plot_file(found)
+    assert told == [*STUDIES]

@@ -28,8 +28,12 @@ def effect(
         str, typer.Option(help="full, or smoke (a few steps: whether it runs).")
     ] = "full",
     model: Annotated[
-        str, typer.Option(help="harken-tiny (trained first, as in the demo), or a saved model.")
-    ] = "harken-tiny",
+        str,
+        typer.Option(
+            help="A preset (trained first, as in the demo) or a saved model; of compa an audio "
+            "encoder. Default: harken-tiny, of compa whisper-base."
+        ),
+    ] = "",
     corpus: Annotated[
         Path | None, typer.Option(help="Labelled recordings; default: generated ones.")
     ] = None,

@@ -28,6 +28,7 @@ from harken.cli.doctor import doctor
 from harken.cli.effect import effect
 from harken.cli.encode import encode
 from harken.cli.eval import evaluate
+from harken.cli.eval_clap import eval_clap
 from harken.cli.eval_speech import eval_speech
 from harken.cli.explain import explain
 from harken.cli.export import export
@@ -105,6 +106,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "train-clap": train_clap,
     "tag": tag,
     "search": search,
+    "eval-clap": eval_clap,
     "merge": merge,
     "export": export,
     "effect": effect,

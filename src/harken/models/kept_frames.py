@@ -80,6 +80,8 @@ def encoder_hash(learner: Learner, parts: tuple[str, ...] = ("audio_encoder.",))
     found = [type(learner.net.audio_encoder).__name__, canonical(settings)]
     if isinstance(learner, NativeModel):
         found.append(learner.family.feature_settings())
+    if window_s := getattr(learner.net.projector, "window_s", 0.0):  # long clips are divided
+        found.append(f"windows of {window_s:g} s")
     for name, tensor in sorted(learner.net.state_dict().items()):
         if name.startswith(parts):
             data = digest(tensor_bytes(tensor), 32)

@@ -21,7 +21,7 @@ from harken.config import settings_of
 from harken.corpora.base import Recording
 from harken.errors import ConfigError, DataError
 from harken.evaluate.similarity import retrieval_scores, zero_shot
-from harken.facts import ClipFacts
+from harken.facts import ClipFacts, SourceFacts
 from harken.models.contrastive.model import ContrastiveModel
 from harken.models.contrastive.presets import contrastive_preset
 from harken.recipes.codec import recordings_of
@@ -37,6 +37,9 @@ TEMPLATES = ("the sound of {}", "{}", "a recording of {}")
 MOST_ORDERS = 6
 """Sounds of a scene beyond which nothing is said of their order."""
 
+LOUDER_DB = 10.0
+"""Difference of two levels above the background from which one is called loud and one quiet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Towers:
@@ -50,13 +53,15 @@ def captions_of(facts: ClipFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """True captions of a scene, and false ones of the same words.
 
     Of sounds with different names and known onsets the order is told, and every other order is
-    false. Of two sounds on different sides (azimuth above 0 is left) the sides are told, and the
-    swapped ones are false. Where neither is known, the captions name the sounds and nothing is
-    false.
+    false. Of two sounds on different sides (azimuth above 0 is left) the sides are told, and of two
+    whose levels differ by `LOUDER_DB` which one is loud; the swapped ones are false. Where nothing
+    of that is known, the captions name the sounds and nothing is false.
     """
     names, front = facts.names, facts.front
     if names is None:
         return (), ()
+    if len(names) == 1:
+        return tuple(form.format(names[0]) for form in TEMPLATES), ()
     onsets = [source.onset_s for source in front]
     true, false = [" and ".join(names)], list[str]()
     distinct = 2 <= len(set(names)) == len(names) <= MOST_ORDERS
@@ -66,14 +71,24 @@ def captions_of(facts: ClipFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         true = [", then ".join(order)]
         few = permutations(order) if len(order) <= 3 else (order[::-1],)
         false += [", then ".join(other) for other in few if other != order]
-    sides = [source.azimuth_deg for source in front]
-    if distinct and len(names) == 2 and None not in sides:
-        first, other = (float(side or 0.0) for side in sides)
-        if first * other < 0:
-            left, right = names if first > 0 else names[::-1]
-            true.append(f"{left} on the left and {right} on the right")
-            false.append(f"{right} on the left and {left} on the right")
+    if distinct and len(names) == 2:
+        for form, first in _attributes(front):
+            own = names if first else names[::-1]
+            true.append(form.format(*own))
+            false.append(form.format(*own[::-1]))
     return tuple(true), tuple(false)
+
+
+def _attributes(front: Sequence[SourceFacts]) -> list[tuple[str, bool]]:
+    """What tells two sounds apart: a form of two names, and whether the first sound comes first."""
+    found = list[tuple[str, bool]]()
+    sides = [source.azimuth_deg for source in front if source.azimuth_deg is not None]
+    if len(sides) == 2 and sides[0] * sides[1] < 0:
+        found.append(("{} on the left and {} on the right", sides[0] > 0))
+    levels = [source.snr_db for source in front if source.snr_db is not None]
+    if len(levels) == 2 and abs(levels[0] - levels[1]) >= LOUDER_DB:
+        found.append(("loud {} and quiet {}", levels[0] > levels[1]))
+    return found
 
 
 def pairs_of(places: Sequence[Path], split: str, seed: int) -> list[CaptionedClip]:
@@ -139,7 +154,11 @@ def train(
         "pairs": [len(content), files.sha256_of_text("\n".join(content))],
     }
     model = ContrastiveModel.build(
-        towers.encoder, towers.text, dim=settings.dim, seed=settings.seed
+        towers.encoder,
+        towers.text,
+        dim=settings.dim,
+        seed=settings.seed,
+        stretches=settings.stretches,
     )
     with Run.open(out, spec) as run:
         train_clap(model, pairs, settings, run)

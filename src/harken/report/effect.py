@@ -52,7 +52,12 @@ def into_page(page: str, name: str, text: str) -> str:
 def plot_file(results: Json) -> str:
     """An SVG file: a place for each arm, and a line for each exam and condition that is a share."""
     arms = [arm["name"] for arm in results["arms"] if results["seeds"][arm["name"]]]
-    rows = [row for row in results["means"] if not row["task"] and _is_share(results, row)]
+    drawn = results.get("drawn")  # where there are too many exams for one plot
+    rows = [
+        row
+        for row in results["means"]
+        if not row["task"] and _is_share(results, row) and (not drawn or row["exam"] in drawn)
+    ]
     places = list(dict.fromkeys((row["exam"], row["condition"]) for row in rows))
     step = 1 / max(len(arms) - 1, 1)
     lines, legend = [], []
@@ -68,8 +73,8 @@ def plot_file(results: Json) -> str:
         legend.append((colour, _place(results, *place)))
     ticks = [(at * step, name) for at, name in enumerate(arms)]
     says = f"{results['title']}: right answers, percent, by arm"
-    drawn = tree(str(chart(lines, ticks, says, "arm; bars: 95 % over seeds and recordings")))
-    node = drawn.elements()[0]
+    made = tree(str(chart(lines, ticks, says, "arm; bars: 95 % over seeds and recordings")))
+    node = made.elements()[0]
     title = f"{results['title']} ({results['paper']})"
     return standalone(PagePlot(results["study"], title, tuple(legend), (("", node, ""),)))
 
@@ -132,16 +137,25 @@ def _seeds(results: Json) -> str:
 
 
 def _means(results: Json) -> str:
-    """A row for each arm, a column for each exam and condition."""
+    """A row for each arm and a column for each exam and condition, or the other way round."""
     rows = [row for row in results["means"] if not row["task"]]
     places = list(dict.fromkeys((row["exam"], row["condition"]) for row in rows))
     if not places:
         return ""
     found = {(row["arm"], row["exam"], row["condition"]): row for row in rows}
+    if len(places) > 2 * len(results["arms"]):  # a table is not to be wider than a page
+        arms = [arm["name"] for arm in results["arms"]]
+        lines = ["| exam | " + " | ".join(f"`{arm}`" for arm in arms) + " |"]
+        lines.append("|---" * (len(arms) + 1) + "|")
+        for place in places:
+            cells = [_cell(results, found.get((arm, *place)), arm) for arm in arms]
+            lines.append(f"| {_place(results, *place)} | {' | '.join(cells)} |")
+        return "\n".join(lines)
     head = " | ".join(_place(results, *place) for place in places)
     lines = [f"| arm | {head} |", "|---" * (len(places) + 1) + "|"]
     for arm in results["arms"]:
-        cells = [_mean(results, found.get((arm["name"], *place))) for place in places]
+        name = arm["name"]
+        cells = [_cell(results, found.get((name, *place)), name) for place in places]
         lines.append(f"| `{arm['name']}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -155,9 +169,10 @@ def _is_share(results: Json, row: Json) -> bool:
     return str(row["exam"]) != "nats"
 
 
-def _mean(results: Json, row: Json | None) -> str:
+def _cell(results: Json, row: Json | None, arm: str) -> str:
+    """The mean of an arm with its interval; a dash where it was run and takes no such exam."""
     if row is None or row["value"] is None:
-        return "not run"
+        return "–" if row is None and results["seeds"][arm] else "not run"
     scale, digits = (100, 1) if _is_share(results, row) else (1, 2)
     if row["low"] is None:
         return f"{scale * row['value']:.{digits}f}"
@@ -199,6 +214,6 @@ def _tasks(results: Json) -> str:
     lines = ["| exam, task | " + " | ".join(f"`{arm}`" for arm in arms) + " |"]
     lines.append("|---" * (len(arms) + 1) + "|")
     for exam, task, condition in places:
-        cells = [_mean(results, found.get((arm, exam, task, condition))) for arm in arms]
+        cells = [_cell(results, found.get((arm, exam, task, condition)), arm) for arm in arms]
         lines.append(f"| {_place(results, exam, condition)}: {task} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -282,7 +282,11 @@ def _augmented(
     free = loose(item)
     audio_inputs = []
     for clip in prompt.clips:
-        prepared = learner.prepare(augment(learner.features(clip), rng, loose=free))
+        features = learner.features(clip)
+        if not isinstance(features, np.ndarray):  # made window by window, when they are used
+            audio_inputs.append(learner.audio_input(clip))
+            continue
+        prepared = learner.prepare(augment(features, rng, loose=free))
         masked = mask(prepared.features, rng)
         audio_inputs.append(replace(prepared, given=masked, name=clip.name))
     return audio_inputs

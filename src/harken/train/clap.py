@@ -44,6 +44,7 @@ class ClapTraining(ModuleSettings):
     Attributes:
         dim: of the common space.
         hard_negatives: most false captions of a pair that are used; 0: none (CLAP); more: CompA.
+        stretches: of the audio tower (`harken.models.contrastive.model`).
     """
 
     name: str = "clap"
@@ -53,11 +54,13 @@ class ClapTraining(ModuleSettings):
     decay: float = 0.01
     dim: int = 128
     hard_negatives: int = 0
+    stretches: int = 1
 
     def faults(self) -> list[str]:
         """What is wrong with the values."""
         found = super(ClapTraining, self).faults()
-        return [*found, self.fault("dim", 1), self.fault("hard_negatives", 0)]
+        more = [("dim", 1), ("hard_negatives", 0), ("stretches", 1)]
+        return [*found, *(self.fault(name, least) for name, least in more)]
 
 
 def train_clap(
@@ -86,12 +89,19 @@ def train_clap(
     if settings.hard_negatives:
         _require_told_apart(model, pairs)
 
+    # What a frozen encoder makes of the clips is looked up once.
+    frozen = None if model.base is None else model.pooled([pair.clip for pair in pairs])
+
     def loss_of(step: int) -> tuple[Tensor, dict[str, Any]]:
         rng = np.random.default_rng([settings.seed, 43, step])
         chosen = rng.choice(len(pairs), min(settings.batch, len(pairs)), replace=False)
         own = [pairs[int(i)] for i in chosen]
         captions = [pair.captions[int(rng.integers(len(pair.captions)))] for pair in own]
-        audio, text = model.audio_vectors([pair.clip for pair in own]), model.text_vectors(captions)
+        text = model.text_vectors(captions)
+        if frozen is None:
+            audio = model.audio_vectors([pair.clip for pair in own])
+        else:
+            audio = model.project(frozen[torch.from_numpy(chosen)])
         hard, real = _hard(model, own, settings.hard_negatives, rng)
         loss = contrastive_loss(audio, text, model.net.scale, same_caption(captions), hard, real)
         return loss, {"scale": float(model.net.scale.detach())}

@@ -46,13 +46,13 @@ def join(encoder: AudioEncoder, lm: Any, settings: Mapping[str, Any]) -> Compose
     projector_class = PROJECTORS.get(settings.get("kind", "mlp"))
     width = sum(width for _, width in encoder.layer_shape)
     projector = projector_class.build(width, int(embeddings.embedding_dim), settings)
-    projector.finish(encoder.layer_shape, _rms(embeddings.weight.detach()))
+    projector.finish(encoder.layer_shape, embedding_rms(embeddings.weight.detach()))
     if projector.clip_numbers is not None:
         std = getattr(lm.config, "initializer_range", 0.02)
         nn.init.normal_(projector.clip_numbers.weight, std=std)
     return ComposedNet(encoder, projector, projector.into(lm))
 
 
-def _rms(weight: Tensor) -> float:
+def embedding_rms(weight: Tensor) -> float:
     """Root mean square; 1 on the meta device, where there are no values."""
     return 1.0 if weight.is_meta else float(weight.float().square().mean().sqrt())

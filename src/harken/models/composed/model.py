@@ -22,7 +22,7 @@ from torch import nn
 
 from harken import files
 from harken.audio.clip import Clip
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import PromptStyle
 from harken.models.bases import Base, changed, completed
@@ -35,8 +35,10 @@ from harken.models.composed.encoders.open import is_name, open_encoder, split_en
 from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
+from harken.models.composed.long_audio import WindowedFeatures
 from harken.models.composed.net import ComposedNet
 from harken.models.composed.presets import PRESETS, mimetic_init, preset_config, preset_shape
+from harken.models.composed.projectors.memory import MemoryProjector
 from harken.models.composed.projectors.registry import projector_settings
 from harken.models.composed.transformers_parts import plain_config
 from harken.models.engine.batch import AudioInput, PromptTokenizer
@@ -85,7 +87,13 @@ class ComposedModel(Learner):
     ) -> None:
         style = PromptStyle(**config["style"])
         super().__init__(net, tokenizer, config, name=str(config["name"]), style=style)
-        encoder, lm = net.audio_encoder, net.lm
+        encoder, lm, projector = net.audio_encoder, net.lm, net.projector
+        self._window_s = projector.window_s if isinstance(projector, MemoryProjector) else 0.0
+        if self._window_s > encoder.limit_s:
+            raise ConfigError(
+                f"window_s is {self._window_s:g} and the encoder takes {encoder.limit_s:g} s",
+                hint="Use a shorter window.",
+            )
         self.augmentable = encoder.augmentable
         self._kind = f"{encoder.name} {digest(canonical(config['encoder']))}"
         options: dict[str, Any] = {
@@ -187,14 +195,22 @@ class ComposedModel(Learner):
         return self.prepare(self.features(clip), clip.key)
 
     def features(self, clip: Clip) -> Any:
-        """The features of a clip before augmentation and `prepare`; read-only."""
+        """The features of a clip before augmentation and `prepare`; read-only.
+
+        Of one that is heard window by window they are made when they are used, and prepared.
+        """
         encoder = self.net.audio_encoder
+        if self._window_s and (long := WindowedFeatures.of(clip, encoder, self._window_s)):
+            return long
         return _features.get(clip, self._kind, encoder.clip_features, encoder.limit_s)
 
     def prepare(self, features: Any, key: str = "") -> AudioInput:
         """Features -> encoder input; without a key its audio tokens are not cached."""
-        encoder = self.net.audio_encoder
-        tokens = self.net.projector.tokens(encoder.frames_of(features))
+        encoder, projector = self.net.audio_encoder, self.net.projector
+        if isinstance(features, WindowedFeatures) and isinstance(projector, MemoryProjector):
+            given: Any = features
+            return AudioInput(given, projector.recalled(len(features)), key)
+        tokens = projector.tokens(encoder.frames_of(features))
         return AudioInput(encoder.prepare(features), tokens, key)
 
     def clear_cache(self) -> None:

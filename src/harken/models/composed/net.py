@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.long_audio import (
+    WindowedFeatures,
+    heard_in_windows,
+    tokens_in_windows,
+    window_frames,
+)
 from harken.models.composed.projectors.base import Projector
-from harken.models.engine.features import Array
+from harken.models.composed.projectors.memory import MemoryProjector
 from harken.models.engine.net import LearnerNet
 
 
@@ -24,31 +30,47 @@ class ComposedNet(LearnerNet):
         super().__init__(audio_encoder, projector, lm)
         self.pads_with_silence = audio_encoder.pads_with_silence
 
-    def encode(self, features: Sequence[Array]) -> list[Tensor]:
-        """Tokens (n, width of the LM) of each clip's prepared features.
+    def encode(self, features: Sequence[Any]) -> list[Tensor]:
+        """Tokens (n, width of the LM) of each clip's prepared features (or `WindowedFeatures`).
 
-        Clips of similar length share a batch, so that there is little padding.
+        Clips of similar length share a batch, so that there is little padding; long ones that are
+        heard window by window have none.
         """
+        found = {
+            i: heard_in_windows(self.audio_encoder, self._memory, one)
+            for i, one in enumerate(features)
+            if isinstance(one, WindowedFeatures)
+        }
+        whole = [i for i in range(len(features)) if i not in found]
         # Batch norm needs large batches, so in training more is padded.
-        found: dict[int, Tensor] = {}
-        for here in similar([len(one) for one in features], 2.2 if self.training else 1.25):
+        ratio = 2.2 if self.training else 1.25
+        for group in similar([len(features[i]) for i in whole], ratio):
+            here = [whole[place] for place in group]
             frames, counts = self.audio_encoder.encode([features[i] for i in here])
             tokens = self.projector.project(frames, counts)
             for row, i in enumerate(here):
                 found[i] = tokens[row, : self.projector.tokens(counts[row])]
         return [found[i] for i in range(len(features))]
 
-    def encode_frames(self, features: Array, *, projected: bool = False) -> dict[str, Tensor]:
+    def encode_frames(self, features: Any, *, projected: bool = False) -> dict[str, Tensor]:
         """The encoder's frames (T, all layers and parts): the mix of layers is the projector's."""
         del projected  # the frames serve every projector
+        if isinstance(features, WindowedFeatures):
+            return window_frames(self.audio_encoder, features)
         frames, counts = self.audio_encoder.encode([features])
         return {"frames": frames[0, : counts[0]]}
 
     def project_frames(self, kept: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """Tokens (n, width of the LM) of each clip; clips of similar length share a batch."""
         rows = [one["frames"] for one in kept]
-        found: dict[int, Tensor] = {}
-        for here in similar([len(row) for row in rows], 1.5):
+        found = {
+            i: tokens_in_windows(self._memory, one)
+            for i, one in enumerate(kept)
+            if "starts_ms" in one
+        }
+        whole = [i for i in range(len(kept)) if i not in found]
+        for group in similar([len(rows[i]) for i in whole], 1.5):
+            here = [whole[place] for place in group]
             counts = [len(rows[i]) for i in here]
             padded = nn.utils.rnn.pad_sequence([rows[i] for i in here], batch_first=True)
             tokens = self.projector.project(padded, counts)
@@ -57,8 +79,16 @@ class ComposedNet(LearnerNet):
         return [found[i] for i in range(len(kept))]
 
     def tokens_of_frames(self, kept: Mapping[str, Tensor]) -> int:
-        """See `Projector.tokens`."""
+        """See `Projector.tokens` and `MemoryProjector.recalled`."""
+        if "starts_ms" in kept:
+            return self._memory.recalled(len(kept["starts_ms"]))
         return self.projector.tokens(len(kept["frames"]))
+
+    @property
+    def _memory(self) -> MemoryProjector:
+        """The projector, of a model that hears long clips window by window."""
+        assert isinstance(self.projector, MemoryProjector)
+        return self.projector
 
     def frames(self, length: int) -> int:
         """Encoder frames for features of `length`, if the encoder pads with silence."""

@@ -1,7 +1,9 @@
 """A contrastive audio-text model (CLAP): an audio tower, a text tower, a projection head for each.
 
-The audio tower is any `AudioEncoder`; its frames are averaged over time. One with pretrained
-weights is frozen, and one from fresh weights is trained with the heads. The text tower is a text
+The audio tower is any `AudioEncoder`; its frames are averaged over time, or over each of several
+equal stretches of it, whose means stand side by side: one mean knows what is heard and not when.
+One with pretrained weights is frozen, and one from fresh weights is trained with the heads. The
+text tower is a text
 embedder (`harken.models.embedding`): a sentence encoder of transformers (``hf:minilm-l6``), frozen,
 or ``ngrams``, which needs no weights. Heads are two layers, as in CLAP (Wu et al. 2023, arXiv
 2211.06687).
@@ -11,6 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +23,16 @@ import torch
 from torch import Tensor, nn
 
 from harken.audio.clip import Clip
+from harken.audio.content import content_key
 from harken.errors import ModelError
+from harken.hashing import canonical, digest
 from harken.models.bases import Base
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.open import is_name, open_encoder
 from harken.models.composed.encoders.registry import build_encoder
 from harken.models.contrastive.loss import MOST_SCALE
 from harken.models.embedding import load_embedder
+from harken.models.engine.feature_store import FeatureStore
 from harken.models.engine.features import Array, FeatureCache
 from harken.models.saved_module import (
     find_saved,
@@ -47,13 +54,21 @@ _RESNET = {
 """The audio tower ``resnet``, which learns from few recordings."""
 
 
+@lru_cache(maxsize=2)
+def _text_tower(name: str) -> Any:
+    """The embedder of this name, which is frozen: loaded once."""
+    return load_embedder(name)
+
+
 class ContrastiveNet(nn.Module):
     """What has weights: the audio encoder, both heads, and the logarithm of the scale."""
 
-    def __init__(self, encoder: AudioEncoder, text_width: int, dim: int) -> None:
+    def __init__(
+        self, encoder: AudioEncoder, text_width: int, dim: int, stretches: int = 1
+    ) -> None:
         super().__init__()
         self.audio_encoder = encoder
-        self.audio_head = _head(encoder.width, dim)
+        self.audio_head = _head(stretches * encoder.width, dim)
         self.text_head = _head(text_width, dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
@@ -75,16 +90,25 @@ class ContrastiveModel:
         name: for display.
         training: what is told of its training, as JSON values.
         base: the pretrained audio encoder that is frozen; None: it was trained here.
+        stretches: of equal length, into which a clip's time is divided.
+        store: where the mean frames of clips are kept, if the encoder is frozen.
     """
 
     def __init__(
-        self, net: ContrastiveNet, text: str, *, base: Base | None = None, name: str = "clap"
+        self,
+        net: ContrastiveNet,
+        text: str,
+        *,
+        base: Base | None = None,
+        name: str = "clap",
+        stretches: int = 1,
     ) -> None:
         fix_products()
         self.net, self.name, self.base = net.eval(), name, base
-        self.text_tower = text
+        self.text_tower, self.stretches = text, stretches
         self.training: dict[str, Any] = {}
-        self._embedder = load_embedder(text)
+        self.store = FeatureStore(None)
+        self._embedder = _text_tower(text)
         self._features = FeatureCache()
         self._texts: dict[str, Array] = {}
         self._pooled: dict[str, Tensor] = {}
@@ -93,16 +117,23 @@ class ContrastiveModel:
 
     @staticmethod
     def build(
-        encoder: str = "resnet", text: str = "ngrams", *, dim: int = 128, seed: int = 0
+        encoder: str = "resnet",
+        text: str = "ngrams",
+        *,
+        dim: int = 128,
+        seed: int = 0,
+        stretches: int = 1,
     ) -> ContrastiveModel:
         """With fresh heads.
 
         Args:
             encoder: ``resnet``, trained from fresh weights; or a folder, a hub id or a name below
-                ``$HARKEN_WEIGHTS`` of a pretrained one, which is frozen.
+                ``$HARKEN_WEIGHTS`` of a pretrained one, which is frozen, with its settings
+                (``whisper-base?own_length=true``).
             text: an embedder's name.
             dim: of the common space.
             seed: of fresh weights.
+            stretches: see the attributes.
 
         Raises:
             ModelError, ConfigError: a tower that cannot be opened.
@@ -110,13 +141,14 @@ class ContrastiveModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             base = None
-            if is_name(encoder):
+            if is_name(encoder.partition("?")[0]):
                 own = build_encoder({"kind": encoder, "config": _RESNET})
             else:
                 own = open_encoder(encoder)
                 base = Base.of("audio_encoder.", "encoder", encoder.partition("?")[0])
-            width = load_embedder(text).encode(["a"]).shape[1]
-            return ContrastiveModel(ContrastiveNet(own, width, dim), text, base=base)
+            width = _text_tower(text).encode(["a"]).shape[1]
+            net = ContrastiveNet(own, width, dim, stretches)
+            return ContrastiveModel(net, text, base=base, stretches=stretches)
 
     @staticmethod
     def open(spec: str) -> ContrastiveModel:
@@ -135,8 +167,13 @@ class ContrastiveModel:
             else:
                 kept = {key: value for key, value in settings.items() if key != "config"}
                 encoder = open_encoder(str(base.checked()), kept)
-            net = ContrastiveNet(encoder, int(content["text_width"]), int(content["dim"]))
-            made = ContrastiveModel(net, str(content["text"]), base=base, name=content["name"])
+            stretches = int(content.get("stretches", 1))  # earlier models have one
+            net = ContrastiveNet(
+                encoder, int(content["text_width"]), int(content["dim"]), stretches
+            )
+            made = ContrastiveModel(
+                net, str(content["text"]), base=base, name=content["name"], stretches=stretches
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{error!r} in its configuration", where=str(folder)) from None
         load_into(net, folder, content)
@@ -166,6 +203,7 @@ class ContrastiveModel:
             "text": self.text_tower,
             "text_width": _first(head).in_features,
             "dim": _first(head).out_features,
+            "stretches": self.stretches,
             "training": self.training,
         }
 
@@ -188,7 +226,9 @@ class ContrastiveModel:
         return torch.from_numpy(np.stack([self._texts[text] for text in texts]))
 
     def pooled(self, clips: Sequence[Clip]) -> Tensor:
-        """The mean frame of each clip, before the head: (n, width); of a frozen encoder kept.
+        """The mean frames of each clip, before the head: (n, stretches · width).
+
+        Of a frozen encoder they are kept.
 
         Raises:
             ModelError: a clip is too long for the encoder.
@@ -196,13 +236,34 @@ class ContrastiveModel:
         """
         if self.base is None:
             return self._encode(clips)
+        found = []
         for clip in clips:
-            if clip.key not in self._pooled:
-                with torch.no_grad():
-                    self._pooled[clip.key] = self._encode([clip])[0]
-        return torch.stack([self._pooled[clip.key] for clip in clips])
+            key = clip.key
+            if key not in self._pooled:
+                self._pooled[key] = self._frozen(clip)
+            found.append(self._pooled[key])
+        return torch.stack(found)
+
+    def _frozen(self, clip: Clip) -> Tensor:
+        """The mean frames of one clip by the frozen encoder, from the store or into it."""
+        assert self.base is not None
+        own = [self.base.sha256, self.net.audio_encoder.settings, torch.__version__]
+        key, name = digest(canonical([content_key(clip), own]), 40), f"mean of {self.stretches}"
+        kept = self.store.get(key) or {}
+        if name not in kept:
+            with torch.no_grad():
+                frames, (count,) = self._frames([clip])
+            one = {"mean of 1": _means(frames[0], count, 1)}  # an encoding serves both
+            kept = {**kept, **one, name: _means(frames[0], count, self.stretches)}
+            self.store.put(key, kept)
+        return kept[name].clone()
 
     def _encode(self, clips: Sequence[Clip]) -> Tensor:
+        frames, lengths = self._frames(clips)
+        rows = zip(frames, lengths, strict=True)
+        return torch.stack([_means(row, count, self.stretches) for row, count in rows])
+
+    def _frames(self, clips: Sequence[Clip]) -> tuple[Tensor, list[int]]:
         encoder = self.net.audio_encoder
         batch = [
             encoder.prepare(
@@ -210,14 +271,15 @@ class ContrastiveModel:
             )
             for clip in clips
         ]
-        frames, lengths = encoder.encode(batch)
-        real = torch.arange(frames.shape[1])[None] < torch.tensor(lengths)[:, None]
-        total = (frames * real[..., None]).sum(1)
-        return total / torch.tensor(lengths)[:, None].clamp(min=1)
+        return encoder.encode(batch)
+
+    def project(self, pooled: Tensor) -> Tensor:
+        """Unit vectors (n, dim) of what `pooled` gives, differentiable."""
+        return _unit(self.net.audio_head(pooled))
 
     def audio_vectors(self, clips: Sequence[Clip]) -> Tensor:
         """Unit vectors of clips, (n, dim), differentiable."""
-        return _unit(self.net.audio_head(self.pooled(clips)))
+        return self.project(self.pooled(clips))
 
     def text_vectors(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors of texts, (n, dim), differentiable."""
@@ -238,6 +300,13 @@ class ContrastiveModel:
         """Unit vectors of texts, float32 (n, dim); in evaluation mode."""
         self.net.eval()
         return np.asarray(self.text_vectors(texts).numpy())
+
+
+def _means(frames: Tensor, count: int, stretches: int) -> Tensor:
+    """The mean of the first `count` frames (T, width) in each stretch, side by side."""
+    edges = [number * count // stretches for number in range(stretches + 1)]
+    means = [frames[start : max(end, start + 1)].mean(0) for start, end in pairwise(edges)]
+    return torch.cat(means)
 
 
 def _unit(vectors: Tensor) -> Tensor:

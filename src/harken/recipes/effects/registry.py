@@ -15,6 +15,7 @@ STUDIES = {
     "audiomcq": "SFT and GRPO on weak and on strong questions, at equal steps",
     "time": "times as tokens and as text, with and without more weight in the loss",
     "duplicates": "a set with many copies, and what harken clean keeps of it, at equal steps",
+    "compa": "a contrastive model with and without false captions as hard negatives",
 }
 """The studies of the package, and what each compares."""
 

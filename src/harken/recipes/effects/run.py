@@ -14,20 +14,26 @@ All arms of a seed come before the next seed, so that what is done can be compar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harken import progress
 from harken.errors import ConfigError, RunError
 from harken.files import write_json
-from harken.hashing import canonical, digest
-from harken.models.learner import load_learner
+from harken.models.learner import Learner, load_learner
 from harken.parsing import load_json
 from harken.recipes.effects.ground import Ground, prepare
 from harken.recipes.effects.registry import EFFECTS
 from harken.recipes.effects.results import ArmRun, summarised
-from harken.recipes.effects.study import Arm, Exam, Lesson, Study, StudyPlan
+from harken.recipes.effects.study import (
+    Arm,
+    Lesson,
+    Study,
+    StudyPlan,
+    ids_hash,
+    lesson_key,
+)
 from harken.recipes.steps import run_stage
 from harken.runs import Run, read_run
 from harken.train.determinism import deterministic
@@ -41,7 +47,7 @@ def run_effect(
     *,
     seeds: int = 5,
     size: str = "full",
-    model: str = "harken-tiny",
+    model: str = "",
     corpus: Path | None = None,
 ) -> Json:
     """Run a study in a folder, or go on with it; returns what ``results.json`` holds.
@@ -51,7 +57,7 @@ def run_effect(
         out: the folder of all studies; several share what they begin with.
         seeds: of each arm, 0 to seeds - 1.
         size: ``full`` or ``smoke``.
-        model: a preset, which is trained first, or a saved model.
+        model: a preset, which is trained first, or a saved model; empty: that of the study.
         corpus: labelled recordings; None: the starter corpus.
 
     Raises:
@@ -61,14 +67,15 @@ def run_effect(
     study: Study = EFFECTS.get(name)
     if seeds < 1:
         raise ConfigError(f"seeds is {seeds}", hint="Give the number of seeds, 1 or more.")
-    ground = prepare(out, size=size, model=model, corpus=corpus)
+    model = model or study.model
+    ground = (study.ground or prepare)(out, size=size, model=model, corpus=corpus)
     plan = study.build(ground)
     folder = out / study.name
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "plan.json", _told(study, plan, ground, model))
     for seed in range(seeds):
         for arm in plan.arms:
-            _run_arm(arm, seed, plan.exams, ground, folder)
+            _run_arm(study, plan, arm, seed, ground, folder)
         write_json(folder / "results.json", found := results_of(name, out))
     return found
 
@@ -96,7 +103,9 @@ def results_of(name: str, out: Path) -> Json:
     return {**told, **summarised(study.claims, told, runs)}
 
 
-def _run_arm(arm: Arm, seed: int, exams: Sequence[Exam], ground: Ground, folder: Path) -> None:
+def _run_arm(
+    study: Study, plan: StudyPlan, arm: Arm, seed: int, ground: Ground, folder: Path
+) -> None:
     """Train one arm with one seed, and let it sit all exams; a finished run is left as it is."""
     lessons = [replace(one, settings=replace(one.settings, seed=seed)) for one in arm.lessons]
     home = folder / f"seed-{seed}"
@@ -105,8 +114,8 @@ def _run_arm(arm: Arm, seed: int, exams: Sequence[Exam], ground: Ground, folder:
         "arm": arm.name,
         "seed": seed,
         "start": ground.identity,
-        "lessons": [_key("", lesson) for lesson in lessons],
-        "exams": {exam.name: [list(exam.conditions), _ids(exam.items)] for exam in exams},
+        "lessons": [lesson_key("", lesson) for lesson in lessons],
+        "exams": {one.name: [list(one.conditions), ids_hash(one.items)] for one in plan.exams},
     }
     with Run.open(home / arm.name, spec) as run:
         if run.done:
@@ -116,16 +125,22 @@ def _run_arm(arm: Arm, seed: int, exams: Sequence[Exam], ground: Ground, folder:
         if not lessons and (known := _untrained(arm, seed, spec, folder)):
             run.append("lines", known)
         else:
-            learner = load_learner(ground.start)
-            at = ground.identity
-            for lesson in lessons:
-                at = _key(at, lesson)
-                stages = home / "stages" / at[:16]
-                run_stage(lesson.stage, learner, lesson.items, lesson.settings, stages)
+            taught = (study.teach or _taught)(ground, lessons, home / "stages")
             with deterministic(1):
-                for exam in exams:
-                    run.append("lines", list(exam.ask(learner, exam)))
+                for exam in plan.exams:
+                    run.append("lines", list(exam.ask(taught, exam)))
         run.finish()
+
+
+def _taught(ground: Ground, lessons: Sequence[Lesson], stages: Path) -> Learner:
+    """The start of the ground after some stages of training."""
+    learner = load_learner(ground.start)
+    at = ground.identity
+    for lesson in lessons:
+        at = lesson_key(at, lesson)
+        settings: Any = lesson.settings
+        run_stage(lesson.stage, learner, lesson.items, settings, stages / at[:16])
+    return learner
 
 
 def _untrained(arm: Arm, seed: int, spec: Json, folder: Path) -> list[Json]:
@@ -135,15 +150,6 @@ def _untrained(arm: Arm, seed: int, spec: Json, folder: Path) -> list[Json]:
         if {**run.spec, "seed": seed} == spec:
             return run.records("lines")
     return []
-
-
-def _key(before: str, lesson: Lesson) -> str:
-    """What a model is after a lesson, as a hash: what it was before, the settings and the items."""
-    return digest(canonical([before, lesson.stage, asdict(lesson.settings), _ids(lesson.items)]))
-
-
-def _ids(items: Sequence[Any]) -> str:
-    return digest(canonical([item.id for item in items]))
 
 
 def _told(study: Study, plan: StudyPlan, ground: Ground, model: str) -> Json:

@@ -10,14 +10,16 @@ wholly on the other side, and else undecided; with fewer than five seeds there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
+from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.learner import Learner
 from harken.recipes.effects.ground import Ground
+from harken.train.module_loop import ModuleSettings
 from harken.train.stage import LoopSettings
 
 
@@ -44,13 +46,14 @@ class Exam:
     Attributes:
         name: in claims and tables.
         items: of the test split.
-        ask: (learner, exam) -> its lines (`harken.recipes.effects.measures`).
+        ask: (model, exam) -> its lines (`harken.recipes.effects.measures`); the model is a
+            `Learner`, or what the study's own `teach` makes.
         conditions: of `harken.ask.conditions`.
     """
 
     name: str
     items: Sequence[Item]
-    ask: Callable[[Learner, Exam], Iterator[ExamLine]]
+    ask: Callable[[Any, Exam], Iterator[ExamLine]]
     conditions: tuple[str, ...] = ("audio",)
 
 
@@ -59,8 +62,19 @@ class Lesson:
     """One stage of an arm; the seed of its settings is that of the run."""
 
     stage: str
-    settings: LoopSettings
+    settings: LoopSettings | ModuleSettings
     items: Sequence[Item]
+
+
+def ids_hash(items: Sequence[Any]) -> str:
+    """A hash of the ids of items, in their order."""
+    return digest(canonical([item.id for item in items]))
+
+
+def lesson_key(before: str, lesson: Lesson) -> str:
+    """What a model is after a lesson, as a hash: what it was before, the settings and the items."""
+    own = [before, lesson.stage, asdict(lesson.settings), ids_hash(lesson.items)]
+    return digest(canonical(own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,11 @@ class Study:
         build: ground -> arms and exams.
         claims: what is expected.
         joined: whether the arms are steps of one scale, drawn as a line.
+        model: what it begins with, where no other is named.
+        ground: (folder of all studies, size, model, corpus) -> its ground; None: that of all
+            studies of language models (`harken.recipes.effects.ground.prepare`).
+        teach: (ground, lessons, folder of stages) -> the model after the lessons; None: lessons
+            are stages of `harken train`, from the start of the ground.
     """
 
     name: str
@@ -148,6 +167,9 @@ class Study:
     build: Callable[[Ground], StudyPlan]
     claims: tuple[Claim, ...]
     joined: bool = False
+    model: str = "harken-tiny"
+    ground: Callable[..., Ground] | None = None
+    teach: Callable[[Ground, Sequence[Lesson], Path], Any] | None = None
 
 
 def settings_for(ground: Ground, settings: type[Any], **values: Any) -> Any:

@@ -25,6 +25,7 @@ PROJECTORS: Registry[type[Projector]] = Registry(
         "aggregator": f"{_HERE}.aggregator:AggregatorProjector",
         "deepstack": f"{_HERE}.deepstack:DeepStackProjector",
         "cross-attention": f"{_HERE}.cross_attention:CrossAttentionProjector",
+        "memory": f"{_HERE}.memory:MemoryProjector",
     },
     shape="harken.models.composed.projectors.base:Projector",
 )
