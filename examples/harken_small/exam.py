@@ -56,7 +56,8 @@ from harken.synth.question import (
     Picks,
     QuestionFamily,
     build_item,
-    plan_item,
+    build_picked,
+    pick_item,
 )
 from harken.synth.vocabulary import is_content_word
 
@@ -293,8 +294,8 @@ def _words_said(segments: Sequence[Recording], known: set[str], count: int) -> l
     found: dict[str, Item] = {}
     for index in range(count):
         for attempt in range(100):
-            drawn = plan_item(family, pool, DrawKey(SEED, "test", index, attempt))
-            item = None if drawn is None else build_item(family, drawn[0], drawn[1].recordings)
+            drawn = pick_item(family, pool, DrawKey(SEED, "test", index, attempt))
+            item = None if drawn is None else build_picked(family, drawn)
             if item is not None and item.id not in found:
                 found[item.id] = item
                 break

@@ -35,7 +35,7 @@ WRITING = [
     "train sft items -o out --model harken-mini --set sft.steps=1",
     "report run -o out.html",
     "show items --clips out",
-    "starter out --size smoke --no-speech",
+    "starter out --size smoke",
     "leaks items items --matches out.jsonl",
     "benchmarks own --data items --items out.jsonl",
 ]

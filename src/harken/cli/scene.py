@@ -11,6 +11,7 @@ import typer
 from harken.cli.options import Engine, Json, Seed, Workers, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
+from harken.listed import listed
 from harken.report.text import table
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _drawn(scene: PlannedScene) -> str:
         parts = [scene.plan.parts[number] for number in source.parts]
         first = parts[0]
         at = [f"{part.at_s:.2f}" for part in parts]
-        shown = ", ".join(at) if len(at) <= 3 else f"{', '.join(at[:3])} …"
+        shown = listed(at, 3)
         path = " to ".join(
             f"{place.azimuth_deg:.0f}°/{place.elevation_deg:.0f}°/{place.distance_m:.1f} m"
             for place in first.path
