@@ -30,10 +30,9 @@ from typing import Any
 
 import numpy as np
 from azimuth import (
+    DIRECTIONS,
     LONGEST_S,
-    PRESET,
     ROOMS,
-    STEP,
     answers,
     azimuth_in,
     errors_of,
@@ -43,6 +42,7 @@ from azimuth import (
     resampled,
     room,
     scenes,
+    teach,
     told,
 )
 
@@ -53,8 +53,6 @@ from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
 from harken.models.learner import load_learner
-from harken.recipes.steps import run_stage, save_once, start
-from harken.train.sft import SftSettings
 
 TRAIN, TEST = 2000, 240
 APART = 45.0
@@ -153,18 +151,12 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     """Train on all three kinds; resumes where it was stopped."""
     made = kinds(recordings_of(corpus), "train", TRAIN, seed)
     items = [item for row in zip(*made.values(), strict=True) for item in row]
-    said = [told(a) for a in range(-180, 180, STEP)]
+    said = [*DIRECTIONS]
     said += [metres(GRID * n) for n in range(1, round(FARTHEST / GRID) + 1)]
     asked = [*dict.fromkeys(item.question for item in items)]
-    texts = [replace(items[0], question=q, answer=a) for q in asked for a in said[:1]]
+    texts = [replace(items[0], question=question) for question in asked]
     texts += [replace(items[0], answer=a) for a in said]
-    learner = start(PRESET, texts, seed)
-    settings = SftSettings(
-        steps=steps, batch=16, lr=1e-3, warmup=0.1, decay=0.02, seed=seed, threads=1,
-        checkpoint_every=50,
-    )  # fmt: skip
-    run_stage("sft", learner, items, settings, out / "training")
-    save_once(learner, out / "model")
+    teach(items, texts, out, steps, seed)
 
 
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:

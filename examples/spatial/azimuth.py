@@ -100,6 +100,10 @@ def told(azimuth: float) -> str:
     return f"{'left' if nearest >= 0 else 'right'} {abs(nearest)}"
 
 
+DIRECTIONS = [told(azimuth) for azimuth in range(-180, 180, STEP)]
+"""All answers."""
+
+
 def azimuth_in(text: str) -> float | None:
     """The inverse of `told`; None where no direction is said."""
     found = re.fullmatch(r"\s*(left|right) (\d+)\s*", text)
@@ -123,9 +127,12 @@ def heard_in(item: Item, layout: str) -> Item:
 def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     """Train on ambisonics; resumes where it was stopped."""
     items = scenes(recordings_of(corpus), "train", TRAIN, seed)
-    learner = start(
-        PRESET, [replace(items[0], answer=told(a)) for a in range(-180, 180, STEP)], seed
-    )
+    teach(items, [replace(items[0], answer=a) for a in DIRECTIONS], out, steps, seed)
+
+
+def teach(items: Sequence[Item], texts: Sequence[Item], out: Path, steps: int, seed: int) -> None:
+    """Train a fresh model on items; `texts` have all words that are asked and said."""
+    learner = start(PRESET, texts, seed)
     settings = SftSettings(
         steps=steps, batch=16, lr=1e-3, warmup=0.1, decay=0.02, seed=seed, threads=1,
         checkpoint_every=50,

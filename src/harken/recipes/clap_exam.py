@@ -61,21 +61,26 @@ def eval_clap(model: str, places: Sequence[Path], *, seed: int = 0) -> dict[str,
             hint="See what is there: harken scan CORPUS",
         )
     opened, stretches = ContrastiveModel.open(model), Stretches()
-    order, loudness = (quadruples(test, kind, stretches) for kind in KINDS)
-    lines = [
-        line
-        for exam in (
-            Exam("zero-shot", label_items(test), ask_labels),
-            Exam("two labels", label_items(test), ask_two_labels),
-            Exam("linear probe", label_items(test), probe_by(label_items(train))),
-            Exam("retrieval", order, ask_retrieval),
-            Exam("order", order, ask_quadruples),
-            Exam("loudness", loudness, ask_quadruples),
-        )
-        for line in exam.ask(opened, exam)
-    ]
+    exams = clap_exams(label_items(train), test, stretches)
+    lines = [line for exam in exams for line in exam.ask(opened, exam)]
     chances = {"zero-shot": 1 / len(labels), "linear probe": 1 / len(labels), "two labels": 1 / 2}
     return {"model": model, "labels": labels, "exams": _summary(lines, chances)}
+
+
+def clap_exams(
+    train: Sequence[Item], test: Sequence[Recording], stretches: Stretches
+) -> tuple[Exam, ...]:
+    """All exams on test recordings; the probe is fitted to `train` (`label_items`)."""
+    labelled = label_items(test)
+    order, loudness = (quadruples(test, kind, stretches) for kind in KINDS)
+    return (
+        Exam("zero-shot", labelled, ask_labels),
+        Exam("two labels", labelled, ask_two_labels),
+        Exam("linear probe", labelled, probe_by(train)),
+        Exam("retrieval", order, ask_retrieval),
+        Exam("order", order, ask_quadruples),
+        Exam("loudness", loudness, ask_quadruples),
+    )
 
 
 def _summary(lines: Sequence[ExamLine], chances: dict[str, float]) -> list[dict[str, Any]]:

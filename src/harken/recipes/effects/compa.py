@@ -25,28 +25,18 @@ from harken.item import Item
 from harken.models.contrastive.model import ContrastiveModel
 from harken.models.engine.feature_store import FeatureStore
 from harken.recipes.clap import captions_of
-from harken.recipes.clap_exam import (
-    LEFT_OUT,
-    ask_labels,
-    ask_quadruples,
-    ask_retrieval,
-    ask_two_labels,
-    label_items,
-    partners,
-    probe_by,
-)
+from harken.recipes.clap_exam import LEFT_OUT, clap_exams, label_items, partners
 from harken.recipes.effects.ground import Ground
 from harken.recipes.effects.study import (
     Arm,
     Claim,
-    Exam,
     Lesson,
     Study,
     StudyPlan,
     against,
     lesson_key,
 )
-from harken.recipes.two_events import Stretches, quadruples, sound_recordings, training_scenes
+from harken.recipes.two_events import Stretches, sound_recordings, training_scenes
 from harken.runs import Run
 from harken.train.clap import CaptionedClip, ClapTraining, train_clap
 
@@ -85,7 +75,6 @@ def build(ground: Ground) -> StudyPlan:
         own = replace(common, hard_negatives=negatives, stretches=count)
         return Arm(name, about, (Lesson(stage, own, [*single, *scenes]),))
 
-    order = quadruples(test, "order", stretches)
     return StudyPlan(
         arms=(
             Arm("start", "projection heads with fresh weights"),
@@ -95,14 +84,7 @@ def build(ground: Ground) -> StudyPlan:
             arm("compa-mean", "as compa, one mean over time", NEGATIVES, 1),
             arm("unseen", "as clap, trained without the labels asked about", 0, STRETCHES, UNSEEN),
         ),
-        exams=(
-            Exam("zero-shot", label_items(test), ask_labels),
-            Exam("two labels", label_items(test), ask_two_labels),
-            Exam("linear probe", label_items(test), probe_by(single)),
-            Exam("retrieval", order, ask_retrieval),
-            Exam("order", order, ask_quadruples),
-            Exam("loudness", quadruples(test, "loudness", stretches), ask_quadruples),
-        ),
+        exams=clap_exams(single, test, stretches),
         about={"drawn": ["zero-shot", "mAP@10", "order group", "loudness group"]},
     )
 
