@@ -224,6 +224,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(near)}?" if near else "Known: " + ", ".join(known)
 
 
+def named(name: str, members: Mapping[str, T], noun: str) -> T:
+    """The member of a fixed table called `name`, as `Registry.get` for what outsiders may extend.
+
+    Raises:
+        ConfigError: there is none; the nearest names are told.
+    """
+    if name not in members:
+        raise ConfigError(f"no {noun} is called {name!r}", hint=nearest(name, members))
+    return members[name]
+
+
 def imported(target: str) -> Any:
     """The object that ``"package.module:attribute"`` names."""
     module, _, attribute = target.partition(":")

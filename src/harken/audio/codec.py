@@ -330,8 +330,9 @@ def encode(samples: NDArray[Any], rate_hz: int, format: str) -> bytes:
         raise AudioError("no-samples", "there are no samples to encode")
     check_values(block)
     # Round here, not in the codec: steps of 1/32768, exactly what the decoder returns.
-    steps = block.astype(np.float64)
-    steps *= 32768.0
+    # A power of two loses nothing in float32 either.
+    exact = np.float32 if block.dtype == np.float32 else np.float64
+    steps = np.multiply(block, 32768.0, dtype=exact)
     np.rint(steps, out=steps)
     whole = np.clip(steps, -32768, 32767, out=steps).astype(np.int16)
     out = io.BytesIO()

@@ -118,8 +118,8 @@ def dry(
         count = min(count, found.shape[1])
         found = found[:, start:stop]
     sound = np.zeros((found.shape[0], stop - start))
-    sound[:, : found.shape[1]] = found
-    sound *= 10.0 ** (part.gain_db / 20.0)
+    gain = 10.0 ** (part.gain_db / 20.0)
+    np.multiply(found, gain, out=sound[:, : found.shape[1]], dtype=np.float64)
     fade = min(round(part.fade_s * rate), count // 2)
     if fade > 0:
         head, tail, end = min(stop, fade), max(start, count - fade), min(stop, count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,34 @@ def test_a_batch_reads_what_single_clips_read(tiny_whisper: Path, tmp_path: Path
     assert all(reply.stop == "end" or "repetition" in str(reply.error) for reply in together)
 
 
+@pytest.mark.parametrize(
+    ("kind", "seconds", "own", "most"),
+    [
+        ("seq2seq_whisper", 0.5, 448, 32 + 5 * 15),
+        ("seq2seq_whisper", 5.0, 448, 32 + 5 * 15),
+        ("seq2seq_whisper", 5.1, 448, 32 + 10 * 15),
+        ("seq2seq_whisper", 24.0, 448, 32 + 25 * 15),
+        ("seq2seq_whisper", 25.1, 448, None),
+        ("seq2seq_whisper", 1.0, 60, 60),
+        ("seq2seq", 1.0, 448, None),
+    ],
+)
+def test_whisper_writes_of_a_short_clip_its_share_of_a_window(
+    kind: str, seconds: float, own: int, most: int | None, tmp_path: Path
+) -> None:
+    pipe = CountingPipe(kind)
+    pipe.model = type("Model", (FakePipe.model,), {"generation_config": Limits(own)})  # type: ignore[assignment]
+    AsrModel("fake", pipe).generate(prompts(tmp_path, seconds), Sampling())
+    assert pipe.options["generate_kwargs"].get("max_length") == most
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a generation configuration says of lengths."""
+
+    max_length: int
+
+
 class FakePipe:
     """Writes what it is told, and fails on a batch that holds a loud clip."""
 
@@ -224,12 +252,14 @@ class CountingPipe(FakePipe):
         super().__init__([])
         self.type = kind
         self.sizes: list[int] = []
-        self.feature_extractor = type(
+        self.options: dict[str, Any] = {}
+        self.feature_extractor: Any = type(
             "Extractor", (), {"sampling_rate": RATE, "return_attention_mask": masked}
         )
 
     def __call__(self, inputs: Sequence[Any], **options: Any) -> Any:
         self.sizes.append(len(inputs))
+        self.options = options
         return [{"text": str(len(one["raw"]))} for one in inputs]
 
 
@@ -265,6 +295,13 @@ def test_clips_are_padded_only_for_a_model_that_does_not_read_the_padding(
 def test_a_clip_over_30_s_is_read_alone(tmp_path: Path) -> None:
     pipe = CountingPipe("seq2seq_whisper")
     asr = AsrModel("fake", pipe, AsrSettings(batch=4))
-    replies = asr.generate(prompts(tmp_path, 1.0, 31.0, 30.0), Sampling())
-    assert [reply.text for reply in replies] == [str(n * RATE) for n in (1, 31, 30)]
+    replies = asr.generate(prompts(tmp_path, 26.0, 31.0, 30.0), Sampling())
+    assert [reply.text for reply in replies] == [str(n * RATE) for n in (26, 31, 30)]
     assert pipe.sizes == [1, 2]
+
+
+def test_clips_of_different_bounds_are_not_read_together(tmp_path: Path) -> None:
+    pipe = CountingPipe("seq2seq_whisper")
+    asr = AsrModel("fake", pipe, AsrSettings(batch=4))
+    asr.generate(prompts(tmp_path, 1.0, 6.0, 2.0), Sampling())
+    assert pipe.sizes == [2, 1]

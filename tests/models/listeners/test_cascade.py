@@ -18,6 +18,7 @@ from harken.errors import ConfigError, ModelError
 from harken.item import Item
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.listeners.cascade import Cascade
+from harken.models.listeners.repetition import LOOP
 from harken.models.load import load_model
 
 
@@ -42,6 +43,8 @@ class Listener:
         self.heard.append(name)
         if name == "666":
             return Reply("", stop="failed", error="cannot bear it")
+        if name == "777":
+            return Reply("", stop="failed", error=f"{LOOP}the transcript repeats 'seven' 30 times")
         return Reply(name and f'a tone of {name} Hz, "loud"')
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
@@ -86,6 +89,23 @@ def test_texts_stand_in_place_of_clips(tmp_path: Path) -> None:
     assert replies[2].error == "listener: cannot bear it"
     both.generate([two], Sampling())
     assert len(listener.heard) == 3
+
+
+def test_only_a_clip_whose_transcript_loops_is_not_asked_about_again(tmp_path: Path) -> None:
+    bad, loop, low = (Prompt((tone(tmp_path, n), "q"), "q") for n in (666, 777, 300))
+    listener = Listener()
+    both = Cascade(listener, Reader())
+    both.keep(tmp_path / "kept")
+    first = both.generate([bad, loop, low], Sampling())
+    assert both.generate([bad, loop, low], Sampling()) == first
+    assert listener.heard == ["666", "777", "300", "666"]
+    assert "repeats 'seven' 30 times" in str(first[1].error)
+    assert both.report()["clips_heard"] == 1
+    both.listener._store.close()  # type: ignore[union-attr]
+    again = Cascade(other := Listener(), Reader())
+    again.keep(tmp_path / "kept")
+    assert again.generate([loop, low], Sampling()) == first[1:]
+    assert other.heard == []
 
 
 def test_a_cascade_is_evaluated_like_any_model(tmp_path: Path) -> None:

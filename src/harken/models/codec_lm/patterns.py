@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harken.errors import ConfigError
+from harken.registry import named
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -258,6 +259,4 @@ def code_pattern(name: str, codebooks: int, size: int) -> CodePattern:
     Raises:
         ConfigError: no such pattern.
     """
-    if name not in PATTERNS:
-        raise ConfigError(f"there is no code pattern {name!r}", hint=f"Use {', '.join(PATTERNS)}.")
-    return PATTERNS[name](codebooks, size)
+    return named(name, PATTERNS, "code pattern")(codebooks, size)

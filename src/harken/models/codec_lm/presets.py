@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harken.errors import ConfigError
 from harken.models.composed.systems import parts
+from harken.registry import named
 
 if TYPE_CHECKING:
     from harken.models.codec_lm.net import CodecLMNet
@@ -163,10 +163,7 @@ def codec_lm_preset(name: str) -> CodecLMPreset:
     Raises:
         ConfigError: there is none.
     """
-    if name not in CODEC_LMS:
-        known = ", ".join(CODEC_LMS)
-        raise ConfigError(f"no codec language model is called {name!r}", hint=f"Known: {known}.")
-    return CODEC_LMS[name]
+    return named(name, CODEC_LMS, "codec language model")
 
 
 def published_net(preset: CodecLMPreset) -> CodecLMNet | None:

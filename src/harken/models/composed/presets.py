@@ -13,6 +13,7 @@ from harken.models.composed.lms.registry import LMS
 from harken.models.composed.log_mel import MelSettings
 from harken.models.composed.shape import PresetShape
 from harken.models.engine.tokenizer import TextTokenizer
+from harken.registry import named
 
 PRESETS: dict[str, PresetShape] = {
     "harken-tiny": PresetShape(),
@@ -28,15 +29,14 @@ harken-mini is for tests, too small to learn much."""
 
 def preset_shape(name: str, changes: Mapping[str, Any]) -> PresetShape:
     """The sizes of the preset `name` with changes; raises ConfigError for unknown names."""
-    if name not in PRESETS:
-        raise ConfigError(f"no preset is called {name!r}", hint="Known: " + ", ".join(PRESETS))
+    shape = named(name, PRESETS, "preset")
     known = {entry.name for entry in fields(PresetShape)}
     unknown = sorted({*changes} - known)
     if unknown:
         raise ConfigError(
             f"a preset has no {', '.join(unknown)}", hint="Known: " + ", ".join(sorted(known))
         )
-    return replace(PRESETS[name], **changes)
+    return replace(shape, **changes)
 
 
 def preset_config(shape: PresetShape, tokenizer: TextTokenizer) -> dict[str, Any]:

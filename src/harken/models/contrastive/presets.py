@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harken.errors import ConfigError
 from harken.models.composed.systems import parts
 from harken.models.composed.systems.base import SystemPart, SystemSize
+from harken.registry import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,7 @@ def contrastive_preset(name: str) -> ContrastivePreset:
     Raises:
         ConfigError: there is none.
     """
-    if name not in CONTRASTIVE:
-        known = ", ".join(CONTRASTIVE)
-        raise ConfigError(f"no contrastive model is called {name!r}", hint=f"Known: {known}.")
-    return CONTRASTIVE[name]
+    return named(name, CONTRASTIVE, "contrastive model")
 
 
 def published_counts(preset: ContrastivePreset) -> dict[str, int]:

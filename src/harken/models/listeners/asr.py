@@ -3,11 +3,14 @@
 ``asr:openai/whisper-tiny`` or ``asr:FOLDER?language=en&batch=8``: any CTC or sequence-to-sequence
 checkpoint; `AsrSettings` lists the settings. The text of a prompt is ignored. Long clips are
 transcribed in full: Whisper by its own long-form decoding, CTC models in overlapping windows;
-nothing is cut at 30 s. A transcript that repeats itself is a failed reply, with that reason.
+nothing is cut at 30 s. Of a clip below 25 s Whisper writes at most its share of the tokens of a
+window (107 for 5 s), since over noise it may not end. A transcript that repeats itself is a failed
+reply, with that reason.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +33,17 @@ from harken.models.listeners.given_texts import (
     seq2seq_logprobs,
     whisper_prompt,
 )
-from harken.models.listeners.repetition import repetition
+from harken.models.listeners.repetition import LOOP, repetition
 from harken.models.pretrained import find_folder, open_files, open_pipeline, open_weights
 from harken.models.target import read_target
 
 _WINDOW_S = 30.0
 _OVERLAP_S = 5.0
+_WINDOW_TOKENS = 448
+_TOKENS_PER_S, _MORE_TOKENS, _STEP_S = 15, 32, 5
+"""Whisper may write `_WINDOW_TOKENS` of 30 s: 15 a second. A shorter clip gets its share,
+rounded up to whole `_STEP_S`, and some more: over noise it may repeat itself until it is stopped,
+which takes a minute of a CPU for 448 tokens with five beams."""
 _FAULTS = (ValueError, RuntimeError, IndexError, TypeError, KeyError)
 _DTYPES = ("float32", "bfloat16", "float16")
 _TASKS = ("transcribe", "translate")
@@ -187,9 +195,11 @@ class AsrModel:
         # Without a task Whisper is not told what to write, unless its files force it.
         generation = getattr(pipe.model, "generation_config", None)
         self._task = "transcribe" if _multilingual(generation) else ""
+        self._own_most = int(getattr(generation, "max_length", None) or _WINDOW_TOKENS)
         # Replies depend on these settings; on device and batch only by rounding.
         own = {k: v for k, v in asdict(self.settings).items() if k not in ("device", "batch")}
         own["dtype"] = str(pipe.model.dtype)
+        own["tokens"] = [_TOKENS_PER_S, _MORE_TOKENS, _STEP_S]
         self._identity = digest(canonical([target, own, _weights(folder) if folder else []]))
 
     def identity(self) -> str:
@@ -277,7 +287,7 @@ class AsrModel:
                 text = tokenizer.decode(logits.argmax(-1))
                 return str(text).strip(), ctc_logprobs(logits, model.config.pad_token_id, forms)
             encoded = model.get_encoder()(**inputs)
-            options = self._options(long=False)["generate_kwargs"]
+            options = self._options(False, self._most_tokens(wave))["generate_kwargs"]
             (ids,) = model.generate(encoder_outputs=encoded, num_beams=1, **options)
             prompt = whisper_prompt(
                 model, encoded, self.settings.language, self.settings.task or self._task
@@ -308,27 +318,37 @@ class AsrModel:
         extractor = self._pipe.feature_extractor
         padded = self._ctc and not getattr(extractor, "return_attention_mask", False)
         groups: list[list[int]] = []
-        short: list[int] = []
+        short: dict[int, list[int]] = {}
         for i, wave in waves.items():
             if padded or self._long(wave):
                 groups.append([i])
                 continue
-            short.append(i)
-        groups += [short[at : at + self.batch] for at in range(0, len(short), self.batch)]
+            short.setdefault(self._most_tokens(wave), []).append(i)
+        for own in short.values():  # of one bound, so that no reply depends on its batch
+            groups += [own[at : at + self.batch] for at in range(0, len(own), self.batch)]
         return groups
 
-    def _options(self, long: bool) -> dict[str, Any]:
+    def _most_tokens(self, wave: np.ndarray[Any, Any]) -> int:
+        """How many tokens are written of a clip of at most 30 s; 0: as many as the model may."""
+        steps = math.ceil(len(wave) / self._rate_hz / _STEP_S)
+        if str(self._pipe.type) != "seq2seq_whisper" or steps * _STEP_S >= _WINDOW_S:
+            return 0
+        return min(_MORE_TOKENS + _TOKENS_PER_S * _STEP_S * steps, self._own_most)
+
+    def _options(self, long: bool, most_tokens: int = 0) -> dict[str, Any]:
         """Of the pipeline, for clips of one kind."""
         if self._ctc:
             return {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S} if long else {}
         pairs = {"language": self.settings.language, "task": self.settings.task or self._task}
-        options: dict[str, Any] = {"generate_kwargs": {k: v for k, v in pairs.items() if v}}
+        own: dict[str, Any] = {k: v for k, v in pairs.items() if v}
+        options = {"generate_kwargs": own | ({"max_length": most_tokens} if most_tokens else {})}
         return options | ({"return_timestamps": True} if long else {})
 
     def _read(self, waves: Sequence[np.ndarray[Any, Any]]) -> list[Reply]:
         """The transcripts of clips read at once; one by one if the batch fails."""
         inputs = [{"raw": wave, "sampling_rate": self._rate_hz} for wave in waves]
-        options = self._options(self._long(waves[0]))
+        long = self._long(waves[0])
+        options = self._options(long, 0 if long else self._most_tokens(waves[0]))
         try:
             found = self._pipe(inputs, batch_size=len(inputs), **options)
         except _FAULTS as error:
@@ -341,7 +361,7 @@ class AsrModel:
 def _transcript(text: str) -> Reply:
     """The reply with a transcript, or the failed one for a loop."""
     loop = repetition(text)
-    return Reply(text) if loop is None else _failed(f"repetition: the transcript {loop}")
+    return Reply(text) if loop is None else _failed(f"{LOOP}the transcript {loop}")
 
 
 def _weights(folder: Path) -> list[list[str]]:

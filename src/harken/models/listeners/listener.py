@@ -12,6 +12,7 @@ from harken.audio.clip import Clip
 from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
 from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities
+from harken.models.listeners.repetition import LOOP
 from harken.models.reply_store import ReplyStore
 from harken.progress import track
 
@@ -65,11 +66,15 @@ class ClipListener:
     def report(self) -> dict[str, Any]:
         """How many clips have a text, and what the model reports."""
         report = capabilities(self.model).report
-        own = {"clips_heard": len(self._texts)}
+        heard = [reply for reply in self._texts.values() if reply.stop != "failed"]
+        own = {"clips_heard": len(heard)}
         return {**own, **({"listener": report()} if callable(report) else {})}
 
     def written(self, clips: Sequence[Clip]) -> list[Reply]:
-        """The text of each clip, in order; failed ones are requested again on each call."""
+        """The text of each clip, in order; failed ones are requested again on each call.
+
+        Except those whose transcript repeats itself: it would again.
+        """
         self._recall(clips)
         new = list({clip.key: clip for clip in clips if clip.key not in self._texts}.values())
         request = REQUESTS[self.kind]
@@ -80,11 +85,13 @@ class ClipListener:
             prompts = [Prompt((clip, request), request, style=PromptStyle(False)) for clip in batch]
             for clip, reply in zip(batch, self._ask(prompts), strict=True):
                 replies[clip.key] = reply
-                if reply.stop == "failed":
+                looped = _looped(reply)
+                if reply.stop == "failed" and not looped:
                     continue
                 self._texts[clip.key] = reply
                 if self._store is not None:
-                    self._store.add(self._key(clip), {"text": reply.text})
+                    own = {"text": reply.text, **({"failed": reply.error} if looped else {})}
+                    self._store.add(self._key(clip), own)
         return [replies[clip.key] for clip in clips]
 
     def read(self, prompts: Sequence[Prompt]) -> list[Prompt | Reply]:
@@ -123,7 +130,8 @@ class ClipListener:
         for clip in clips:
             stored = self._store.get(self._key(clip)) if clip.key not in self._texts else None
             if stored is not None:
-                self._texts[clip.key] = Reply(stored["text"])
+                error = stored.get("failed")
+                self._texts[clip.key] = failed_reply(error) if error else Reply(stored["text"])
 
     def _key(self, clip: Clip) -> str:
         return digest(canonical([self.identity(), clip.key]))
@@ -131,6 +139,11 @@ class ClipListener:
     def _quoted(self, text: str) -> str:
         """As a JSON string, so that the text cannot close its quotes and instruct the reader."""
         return f"{self.kind} of the recording: {json.dumps(text.strip(), ensure_ascii=False)}"
+
+
+def _looped(reply: Reply) -> bool:
+    """Whether it failed since its transcript repeats itself."""
+    return reply.stop == "failed" and str(reply.error).startswith(LOOP)
 
 
 def complete_reply(reply: Reply) -> Reply:

@@ -6,6 +6,9 @@ import unicodedata
 
 import numpy as np
 
+LOOP = "repetition: "
+"""How the error of a reply begins whose transcript repeats itself."""
+
 LONGEST = 200
 """Longest phrase, in characters, whose repetition is looked for."""
 
