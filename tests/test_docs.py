@@ -46,15 +46,21 @@ NOT_HERE = {
 }
 """Lines that are not run, by pattern, and why."""
 
+FEW = r"--set \1.threads=1 --set hearing.items=8"
+"""Settings of a training, its name the first group of a pattern."""
+
 SMALL = [
     (r"^harken synth .*", r"\g<0> --per-family 32"),
-    (r"^harken train (align|sft) .*", r"\g<0> --set \1.steps=1 --set \1.batch=2"),
-    (r"^harken train grpo .*", r"\g<0> --set grpo.steps=1 --set grpo.items=2 --set grpo.group=2"),
+    (r"^harken train (align|sft) .*", r"\g<0> --set \1.steps=1 --set \1.batch=2 " + FEW),
+    (
+        r"^harken train (grpo) .*",
+        r"\g<0> --set grpo.steps=1 --set grpo.items=2 --set grpo.group=2 " + FEW,
+    ),
     (
         r"^harken train mixed-to-strong .*",
         r"\g<0> --set drill.steps=1 --set text-warmup.steps=1 --set align.steps=1 "
         r"--set sft.steps=1 --set sft.batch=2 --set grpo.steps=1 --set grpo.items=2 "
-        r"--set grpo.group=2",
+        r"--set grpo.group=2 --set hearing.items=8",
     ),
     (r"^harken train-codec .*", r"\g<0> --set codec.steps=2 --set codec.batch=2"),
     (

@@ -382,8 +382,8 @@ def test_an_encoder_is_composed_trained_and_evaluated(
     lm: Path, items: Path, tmp_path: Path
 ) -> None:
     model, out, after, run = (str(tmp_path / name) for name in ("model", "out", "lm", "run"))
-    few = ("--set", "sft.steps=2", "--set", "sft.batch=2")
-    one = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2")
+    few = ("--set", "sft.steps=2", "--set", "sft.batch=2", "--set", "hearing.items=4")
+    one = ("--set", "lm-only.steps=1", "--set", "lm-only.batch=2", "--set", "hearing.items=4")
     linear = ("--projector", "linear")
     made, trained, last, asked = in_one_process(
         [
@@ -407,7 +407,14 @@ def test_a_reward_is_named_beside_others(items: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     few = ("steps=1", "items=2", "group=2", "max_tokens=4", "temperature=3.0", "checkpoint_every=1")
     words = [word for one in few for word in ("--set", f"grpo.{one}")]
-    words += ["--set", "grpo.rewards=accuracy=1,hedging=0.3", "--model", "harken-mini"]
+    words += [
+        "--set",
+        "hearing.items=4",
+        "--set",
+        "grpo.rewards=accuracy=1,hedging=0.3",
+        "--model",
+        "harken-mini",
+    ]
     out = tmp_path / "out"
     told = found(
         harken("train", "grpo", str(items), "-o", str(out), *words, "--json",

@@ -32,7 +32,7 @@ WRITING = [
     "synth corpus -o out --per-family 8 --embed",
     "eval longest items -o out --split train",
     "curate items -o out --voter longest",
-    "train sft items -o out --model harken-mini --set sft.steps=1",
+    "train sft items -o out --model harken-mini --set sft.steps=1 --set hearing.items=4",
     "report run -o out.html",
     "show items --clips out",
     "starter out --size smoke",
@@ -144,7 +144,10 @@ def test_datasets_of_one_or_two_items_go_through_every_stage(
         ("eval longest items -o run --split train", (0,)),
         ("eval linear items -o linear-run --split train", (0,)),
         ("curate items -o curated --voter longest --voter random", (0,)),
-        ("train sft items -o tuned --model harken-mini --set sft.steps=1", (0, 3)),
+        (
+            "train sft items -o tuned --model harken-mini --set sft.steps=1 --set hearing.items=4",
+            (0, 3),
+        ),
         ("compare run run", (0,)),
         ("report run -o page.html --curate curated", (0, 3)),  # nothing can be measured on one item
         ("rescore run", (0,)),
