@@ -11,6 +11,8 @@ IN_PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 # Several slow tests start two processes of their own.
 IN_PARALLEL_SLOW ?= -n auto --maxprocesses 2 --dist worksteal
 test test-slow: export OMP_NUM_THREADS = 1
+# harken-tiny trains with two threads: those of several processes do not spin while they wait.
+test test-slow: export OMP_WAIT_POLICY = passive
 
 .PHONY: demo test test-slow check format clean
 
