@@ -52,6 +52,11 @@ _KINDS = (
         later("harken.models.windowed:build"),
     ),
     ModelKind(
+        "turns",
+        "any model about speech, turn by turn with speakers told apart, as turns:MODEL",
+        later("harken.models.turns:build"),
+    ),
+    ModelKind(
         "asr",
         "a speech recogniser of transformers, by folder or hub id",
         later("harken.models.listeners.asr:build"),

@@ -1,0 +1,239 @@
+"""``turns:MODEL``: speech is cut into turns, tagged with speakers, before a model hears it.
+
+``turns:asr:openai/whisper-base``, ``turns:FOLDER?ask=tagged&speakers=2``,
+``turns:harken-tiny-trained?request=Transcribe the speech in the clip.``. The turns of a clip are
+found by pauses and voices (`harken.audio.voices`), whatever the model. Then, by `ask`:
+
+- ``each``: the model is asked the same, or `request`, about each turn alone, and its words are
+  written down with the number of the speaker and the times: a transcript with speakers, as for the
+  family `meeting`.
+  Models that take one clip will do, recognisers too. A model that names speakers itself is believed
+  the words only.
+- ``tagged``: the model is asked once, and gets the turns in order in the place of the clip, each
+  after its tag, ``speaker 1 (0.0 to 1.2 s):`` (serialised turns). It must take several clips.
+
+Only open questions about one clip are asked so with ``each``; others go to the model as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harken.audio.clip import Clip
+from harken.audio.load import load
+from harken.audio.single import duration_s, span
+from harken.audio.voices import DEFAULT, PAUSE_S, RATE_HZ, VoiceTurn, read_voices, voice_turns
+from harken.cache import LruCache
+from harken.errors import AudioError, ConfigError
+from harken.files import sha256_of
+from harken.hashing import canonical, digest
+from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities, style_of
+from harken.models.target import read_target
+
+ASK = ("each", "tagged")
+MARGIN_S = 0.1
+"""What a model hears of a turn before its beginning and after its end: plosives and breath."""
+
+_REMEMBERED = 4096  # clips whose turns are known
+_NAMED = re.compile(r"\b(?:speaker|spk)[\s_]*\w+\s*(?:[\[(][^\])]*[\])])?\s*:", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How a clip is cut, and how the model is asked.
+
+    Attributes:
+        ask: ``each`` or ``tagged``.
+        request: what it is asked about each turn; empty: the question itself.
+        speakers: at most; 0: as many as are told apart.
+        pause_s: shorter pauses do not end a turn, in seconds.
+        voices: a file of `harken.audio.voices.VoiceSpace`; empty: that of harken.
+    """
+
+    ask: str = "each"
+    request: str = ""
+    speakers: int = 0
+    pause_s: float = PAUSE_S
+    voices: str = ""
+
+
+def build(target: str, **options: Any) -> Turns:
+    """The registry's factory; `target` is ``MODEL?settings``, the model by its name.
+
+    Raises:
+        ConfigError: no model, a setting that is wrong, or no voices.
+    """
+    from harken.models.load import load_model
+
+    name, settings = read_target("turns", target, TurnSettings, options)
+    return Turns(load_model(name), settings)
+
+
+class Turns:
+    """A model that is asked about turns.
+
+    Attributes:
+        name: of the model, with how it is asked.
+        max_clips: that of the model; of one that is given tagged turns, 1.
+        heard: turns asked about so far.
+    """
+
+    def __init__(self, model: Model, settings: TurnSettings | None = None) -> None:
+        """Wrap `model`.
+
+        Raises:
+            ConfigError: an unknown way to ask, a setting out of range, a model without audio.
+        """
+        self.model, self.settings = model, settings or TurnSettings()
+        own = self.settings
+        if own.ask not in ASK:
+            raise ConfigError(f"ask is {own.ask!r}", hint=f"Use {' or '.join(ASK)}.")
+        if own.speakers < 0 or not 0 < own.pause_s < 10:
+            raise ConfigError(
+                f"speakers is {own.speakers}, pause_s {own.pause_s:g}",
+                hint="Use 0 speakers or more, and a pause above 0 and below 10 s.",
+            )
+        if model.max_clips < (2 if own.ask == "tagged" else 1):
+            raise ConfigError(
+                f"{model.name} takes {model.max_clips} clips",
+                hint="ask=each needs a model that hears, ask=tagged one of several clips.",
+            )
+        file = Path(own.voices) if own.voices else DEFAULT
+        self._space = read_voices(file)
+        self.name = f"turns:{model.name}"
+        self.max_clips = 1 if own.ask == "tagged" else model.max_clips
+        self.heard = 0
+        self._known: LruCache[tuple[VoiceTurn, ...]] = LruCache(_REMEMBERED)
+        told = {**asdict(own), "voices": sha256_of(file)}
+        self._identity = digest(canonical([model.identity(), told]))
+
+    @property
+    def style(self) -> PromptStyle:
+        """The prompt style of the model."""
+        return style_of(self.model)
+
+    @style.setter
+    def style(self, style: PromptStyle) -> None:
+        """Set the model's."""
+        self.model.style = style
+
+    def identity(self) -> str:
+        """Hash of the model, of the settings and of the voices."""
+        return self._identity
+
+    def report(self) -> dict[str, Any]:
+        """Turns asked about, and what the model reports."""
+        report = capabilities(self.model).report
+        return {"turns": self.heard, **({"model": report()} if callable(report) else {})}
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        """Those of the model; None where the clip cannot be read or has too many turns."""
+        asked = [self._tagged(prompt) for prompt in prompts]
+        good = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+        found = iter(self.model.choice_logprobs(good) if good else ())
+        return [next(found) if isinstance(prompt, Prompt) else None for prompt in asked]
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        """A transcript with speakers for each open question, or the model's reply to the turns."""
+        each = self.settings.ask == "each"
+        apart = [each and len(p.clips) == 1 and not p.choices for p in prompts]
+        whole = [self._tagged(p) for p, own in zip(prompts, apart, strict=True) if not own]
+        good = [prompt for prompt in whole if isinstance(prompt, Prompt)]
+        found = iter(self.model.generate(good, sampling) if good else ())
+        replies = iter([next(found) if isinstance(own, Prompt) else own for own in whole])
+        return [self._written(p, sampling) if own else next(replies)
+                for p, own in zip(prompts, apart, strict=True)]  # fmt: skip
+
+    def turns(self, clip: Clip) -> tuple[VoiceTurn, ...]:
+        """The turns of a clip; raises AudioError if it cannot be read."""
+        known = self._known.get(clip.key)
+        if known is None:
+            samples = load(clip, RATE_HZ)
+            own = self.settings
+            known = tuple(voice_turns(samples, self._space, own.pause_s, own.speakers))
+            self._known.put(clip.key, known, 1)
+        return known
+
+    def _written(self, prompt: Prompt, sampling: Sampling) -> Reply:
+        """The words of each turn, a line a turn; failed if one has failed."""
+        place = next(i for i, part in enumerate(prompt.parts) if isinstance(part, Clip))
+        clip = prompt.clips[0]
+        try:
+            turns = self.turns(clip)
+        except AudioError as error:
+            return _unread(error)
+        own = _about(prompt, self.settings.request)
+        asked = []
+        for turn in turns:
+            parts = list(own.parts)
+            parts[place] = _cut(clip, turn)
+            asked.append(replace(own, parts=tuple(parts)))
+        self.heard += len(asked)
+        step = max(1, capabilities(self.model).batch)
+        replies = [
+            reply
+            for at in range(0, len(asked), step)
+            for reply in self.model.generate(asked[at : at + step], sampling)
+        ]
+        for number, reply in enumerate(replies, 1):
+            if reply.stop == "failed":
+                return Reply("", "failed", f"{self.name}: turn {number}: {reply.error}")
+        lines = [_tag(turn) + " " + _words(reply.text)
+                 for turn, reply in zip(turns, replies, strict=True)]  # fmt: skip
+        cut = any(reply.stop == "length" for reply in replies)
+        return Reply("\n".join(lines), "length" if cut else "end")
+
+    def _tagged(self, prompt: Prompt) -> Prompt | Reply:
+        """The prompt with tagged turns in the place of its clip; as it is if asked about each."""
+        if self.settings.ask == "each" or len(prompt.clips) != 1:
+            return prompt
+        parts: list[str | Clip] = []
+        for part in prompt.parts:
+            if not isinstance(part, Clip):
+                parts.append(part)
+                continue
+            try:
+                turns = self.turns(part)
+            except AudioError as error:
+                return _unread(error)
+            if len(turns) > self.model.max_clips:
+                why = f"{len(turns)} turns, and {self.model.name} takes {self.model.max_clips}"
+                return Reply("", "failed", f"{self.name}: {why}")
+            self.heard += len(turns)
+            for turn in turns:
+                parts += [_tag(turn), _cut(part, turn)]
+        return replace(prompt, parts=tuple(parts))
+
+
+def _unread(error: AudioError) -> Reply:
+    return Reply("", "failed", f"audio: {error.reason}: {error.found}")
+
+
+def _about(prompt: Prompt, request: str) -> Prompt:
+    """The prompt with another question, if there is one."""
+    if not request:
+        return prompt
+    parts = tuple(
+        part.replace(prompt.question, request) if isinstance(part, str) else part
+        for part in prompt.parts
+    )
+    return replace(prompt, parts=parts, question=request)
+
+
+def _cut(clip: Clip, turn: VoiceTurn) -> Clip:
+    start = max(0.0, turn.start_s - MARGIN_S)
+    return span(clip, start, min(duration_s(clip), turn.end_s + MARGIN_S) - start)
+
+
+def _tag(turn: VoiceTurn) -> str:
+    """As `harken.ask.speaker_turns` reads it."""
+    return f"speaker {turn.speaker} ({turn.start_s:.1f} to {turn.end_s:.1f} s):"
+
+
+def _words(text: str) -> str:
+    """What is said in one turn, in one line, without the speakers that the model names."""
+    return " ".join(_NAMED.sub(" ", text).split())

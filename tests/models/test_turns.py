@@ -1,0 +1,147 @@
+"""A model that is asked about turns: what it gets, and what is made of its words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harken.ask.speaker_turns import turns_in
+from harken.audio import voices
+from harken.audio.clip import Clip
+from harken.audio.load import load, write_wav
+from harken.errors import ConfigError
+from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.models.load import load_model
+from harken.models.turns import MARGIN_S, Turns, TurnSettings
+
+RATE = 16_000
+TONES = (120.0, 240.0, 120.0)
+QUESTION = "Who says what?"
+
+
+class Ear:
+    """Says which tone a clip is; fails on what it cannot bear."""
+
+    name = "ear"
+    style = PromptStyle()
+
+    def __init__(self, max_clips: int = 1, bears: float = 1000.0) -> None:
+        self.max_clips, self.bears = max_clips, bears
+        self.asked: list[Prompt] = []
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        self.asked += prompts
+        return [self._reply(prompt) for prompt in prompts]
+
+    def _reply(self, prompt: Prompt) -> Reply:
+        wave = load(prompt.clips[0], RATE)
+        hz = float(np.argmax(np.abs(np.fft.rfft(wave)))) * RATE / len(wave)
+        if hz > self.bears:
+            return Reply("", "failed", "too high")
+        return Reply(f"speaker 9 (0 to 1 s): {round(hz, -1):.0f}\nhertz")
+
+    def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
+        self.asked += prompts
+        return [(0.0,) * len(prompt.choices) for prompt in prompts]
+
+    def identity(self) -> str:
+        return "ear"
+
+
+@pytest.fixture
+def meeting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clip:
+    """Three tones of half a second, half a second apart; voices are told apart by their pitch."""
+    time_s = np.arange(RATE // 2) / RATE
+    parts = [np.zeros(RATE // 2)]
+    for hz in TONES:
+        parts += [0.3 * np.sin(2 * np.pi * hz * time_s), np.zeros(RATE // 2)]
+    path = tmp_path / "meeting.wav"
+    write_wav(path, np.concatenate(parts).astype(np.float32), RATE)
+    by_pitch = np.eye(voices.CEPSTRA + 1)[:, :1]
+    own = voices.VoiceSpace(np.zeros(20), np.ones(20), by_pitch, 0.3, 0.0)
+    monkeypatch.setattr("harken.models.turns.read_voices", lambda path: own)
+    return Clip(path=str(path), duration_s=3.5)
+
+
+def asked(clip: Clip, **more: Any) -> Prompt:
+    return Prompt((clip, f"\n{QUESTION}"), QUESTION, **more)
+
+
+def test_each_turn_is_asked_about_and_written_down_with_its_speaker(meeting: Clip) -> None:
+    model = Turns(ear := Ear())
+    (reply,) = model.generate([asked(meeting)], Sampling())
+    found = turns_in(reply.text)
+    assert [(turn.speaker, turn.words) for turn in found] == [
+        ("1", "120 hertz"),
+        ("2", "240 hertz"),
+        ("1", "120 hertz"),
+    ]
+    for number, turn in enumerate(found):
+        assert turn.span == pytest.approx((0.5 + number, 1.0 + number), abs=0.1)
+        clip = ear.asked[number].clips[0]
+        assert clip.start_s == pytest.approx(0.5 + number - MARGIN_S, abs=0.03)
+        assert ear.asked[number].parts[1] == f"\n{QUESTION}"
+    assert (reply.stop, model.report()["turns"]) == ("end", 3)
+
+
+def test_another_request_takes_the_place_of_the_question(meeting: Clip) -> None:
+    model = Turns(ear := Ear(), TurnSettings(request="Transcribe it."))
+    model.generate([asked(meeting)], Sampling())
+    assert {(prompt.parts[1], prompt.question) for prompt in ear.asked} == {
+        ("\nTranscribe it.", "Transcribe it.")
+    }
+
+
+def test_turns_with_tags_stand_in_the_place_of_the_clip(meeting: Clip) -> None:
+    model = Turns(ear := Ear(max_clips=4), TurnSettings(ask="tagged"))
+    choices = {"choices": ("one", "two"), "order": (0, 1)}
+    assert model.choice_logprobs([asked(meeting, **choices)]) == [(0.0, 0.0)]
+    parts = ear.asked[0].parts
+    tags = [part for part in parts if isinstance(part, str)]
+    assert [tag[:9] for tag in tags[:3]] == ["speaker 1", "speaker 2", "speaker 1"]
+    assert tags[3] == f"\n{QUESTION}" and len(ear.asked[0].clips) == 3
+    few = Turns(Ear(max_clips=2), TurnSettings(ask="tagged"))
+    (reply,) = few.generate([asked(meeting)], Sampling())
+    assert reply.error == "turns:ear: 3 turns, and ear takes 2"
+    assert few.choice_logprobs([asked(meeting, **choices)]) == [None]
+
+
+def test_a_turn_that_fails_fails_the_whole_and_says_which(meeting: Clip) -> None:
+    (reply,) = Turns(Ear(bears=200.0)).generate([asked(meeting)], Sampling())
+    assert (reply.stop, reply.error) == ("failed", "turns:ear: turn 2: too high")
+
+
+def test_what_cannot_be_read_has_failed_and_silence_says_nothing(
+    meeting: Clip, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "still.wav", np.zeros(RATE, np.float32), RATE)
+    still, gone = Clip(path=str(tmp_path / "still.wav")), Clip(path=str(tmp_path / "gone.wav"))
+    silent, missing = Turns(Ear()).generate([asked(still), asked(gone)], Sampling())
+    assert (silent.text, silent.stop) == ("", "end")
+    assert missing.stop == "failed" and "missing" in str(missing.error)
+
+
+def test_other_questions_go_to_the_model_as_they_are(meeting: Clip) -> None:
+    model = Turns(ear := Ear(max_clips=2))
+    closed = asked(meeting, choices=("one", "two"), order=(0, 1))
+    two = Prompt((meeting, meeting, "Which?"), "Which?")
+    replies = model.generate([closed, asked(meeting), two], Sampling())
+    assert ear.asked[0] == closed and ear.asked[1] == two
+    assert replies[1].text.startswith("speaker 1") and replies[2].text.startswith("speaker 9")
+
+
+def test_settings_are_read_and_judged(meeting: Clip) -> None:
+    assert Turns(Ear()).identity() != Turns(Ear(), TurnSettings(speakers=2)).identity()
+    for wrong in (TurnSettings(ask="all"), TurnSettings(speakers=-1), TurnSettings(pause_s=0.0)):
+        with pytest.raises(ConfigError):
+            Turns(Ear(), wrong)
+    with pytest.raises(ConfigError, match="takes 1 clips"):
+        Turns(Ear(), TurnSettings(ask="tagged"))
+    with pytest.raises(ConfigError, match="takes 0 clips"):
+        Turns(Ear(max_clips=0))
+    with pytest.raises(ConfigError, match="speeker"):
+        load_model("turns:random?speeker=2")
