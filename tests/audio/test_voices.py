@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,18 @@ def test_speakers_are_bounded_and_pauses_that_are_short_do_not_end_a_turn(
 @pytest.mark.parametrize("length", [0, 100, 16_000])
 def test_nothing_is_heard_in_silence(length: int, space: VoiceSpace) -> None:
     assert voice_turns(np.zeros(length), space) == []
+
+
+def test_what_has_no_pause_is_heard_whole_and_in_linear_time(space: VoiceSpace) -> None:
+    noise = 0.1 * np.random.default_rng(1).standard_normal(60 * RATE_HZ)
+    ((start, end),) = pieces(noise)
+    assert start == 0 and end > len(noise) - 400
+    found = voice_turns(noise, space)
+    assert found[0].start_s == 0.0 and found[-1].end_s > 59.9
+    low, high = (np.concatenate([spoken(n, v, 1.0) for v in (0, 2, 1, 3)]) for n in ("low", "thin"))
+    joined = voice_turns(np.concatenate([low, high, low]), space)
+    turned = [b.start_s for a, b in pairwise(joined) if a.speaker != b.speaker]
+    assert turned == pytest.approx([4.0, 8.0], abs=0.1)
 
 
 def test_a_whisper_has_no_pitch_and_a_place(space: VoiceSpace) -> None:

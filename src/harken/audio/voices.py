@@ -12,9 +12,11 @@ Two voices at the same time are one piece: what is said at once is not taken apa
 from __future__ import annotations
 
 import warnings
+from bisect import bisect, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,8 @@ from harken.files import write_json
 from harken.parsing import load_json
 
 Array = NDArray[np.float64]
+Piece = tuple[int, int]
+"""The first frame of some, and the one after the last."""
 
 RATE_HZ = 16_000
 FRAME, HOP, SIZE = 400, 160, 512
@@ -38,13 +42,21 @@ VOICED = 0.5
 NEARLY = 0.85
 """Of the highest peak: a lower one before it is the period."""
 
-QUIET_DB, FLOOR_DB = 30.0, 8.0
-"""Speech is above the loudest frame less the first, and above the quiet frames plus the second."""
+QUIET_DB, FLOOR_DB, LOUD_DB = 30.0, 8.0, 6.0
+"""Speech is above the loudest frame less the first, and above the quiet frames plus the second;
+what is within the third of the loudest frame is speech, so that a clip without pauses is one."""
 
 PAUSE_S = 0.09
 SHORTEST_S = 0.08
-HALF_S = 0.25
-"""Least length of either side of a change of voice within a piece."""
+SILENT_DB = -90.0
+"""Level of the loudest frame, below which there is no speech."""
+
+HALF, SIDE, STEP = 25, 100, 4
+"""Frames of 10 ms on either side of a change of voice within a piece, at least and at most, and
+from one place that is tried to the next."""
+
+BLOCK = 2000
+"""Frames that are measured at a time."""
 
 CHANGE = 1.5
 """A change of voice within a piece is so many times as far apart as two speakers are."""
@@ -124,18 +136,7 @@ def voice(samples: NDArray[Any]) -> Array:
     Args:
         samples: (n,) at 16 kHz, of one piece of speech.
     """
-    frames = _frames(samples)
-    level = _level_db(frames)
-    frames = frames[level > level.max() - QUIET_DB]
-    pitch, strength = _pitch(frames)
-    voiced = strength > VOICED
-    used = frames[voiced] if voiced.any() else frames
-    power = np.abs(np.fft.rfft(used * np.hanning(FRAME), SIZE)) ** 2
-    from scipy.fft import dct
-
-    cepstra = dct(np.log(power @ _mel_bank() + 1e-8), norm="ortho", axis=1)[:, 1 : CEPSTRA + 1]
-    log_pitch = float(np.log(np.median(pitch[voiced]))) if voiced.any() else np.nan
-    return np.concatenate([[log_pitch], cepstra.mean(0)])
+    return _heard(samples).voice(0, None)
 
 
 def fit_voices(voices: Array, speakers: Sequence[str], about: str = "") -> VoiceSpace:
@@ -186,56 +187,103 @@ def voice_turns(
     Returns:
         In order of time; [] where nothing is heard.
     """
-    found = [
-        part
-        for piece in pieces(samples, pause_s)
-        for part in _split(samples, *piece, space)
-    ]  # fmt: skip
+    heard = _heard(samples)
+    found = [part for piece in heard.pieces(pause_s) for part in heard.split(*piece, space)]
     if not found:
         return []
-    placed = space.placed(np.array([_voice_of(samples, *piece) for piece in found]))
+    placed = space.placed(np.array([heard.voice(*piece) for piece in found]))
     numbers: dict[int, int] = {}
     turns = []
-    for (start, end), label in zip(found, _clustered(placed, space.apart, most), strict=True):
-        speaker = numbers.setdefault(label, len(numbers) + 1)
-        turns.append(VoiceTurn(start / RATE_HZ, end / RATE_HZ, speaker))
+    for piece, label in zip(found, _clustered(placed, space.apart, most), strict=True):
+        start, end = (place / RATE_HZ for place in _samples(piece, len(samples)))
+        turns.append(VoiceTurn(start, end, numbers.setdefault(label, len(numbers) + 1)))
     return turns
 
 
 def pieces(samples: NDArray[Any], pause_s: float = PAUSE_S) -> list[tuple[int, int]]:
     """First sample and end of each stretch without a pause, by level."""
-    if len(samples) < FRAME:
-        return []
-    level = _level_db(_frames(samples))
-    loud = np.flatnonzero(
-        level > max(float(np.percentile(level, 10)) + FLOOR_DB, float(level.max()) - QUIET_DB)
-    )
-    if not len(loud) or level.max() < -90.0:
-        return []
-    gaps = np.flatnonzero(np.diff(loud) * HOP > pause_s * RATE_HZ)
-    firsts, lasts = loud[np.concatenate(([0], gaps + 1))], loud[np.concatenate((gaps, [-1]))]
-    spans = [(int(a) * HOP, min(len(samples), int(b) * HOP + FRAME)) for a, b in
-             zip(firsts, lasts, strict=True)]  # fmt: skip
-    return [(a, b) for a, b in spans if b - a >= SHORTEST_S * RATE_HZ]
+    return [_samples(piece, len(samples)) for piece in _heard(samples).pieces(pause_s)]
 
 
-def _split(samples: NDArray[Any], start: int, end: int, space: VoiceSpace) -> list[tuple[int, int]]:
-    """A piece, cut where the voice before is farthest from the voice after, if far enough."""
-    half = round(HALF_S * RATE_HZ)
-    places = range(start + half, end - half + 1, 4 * HOP)
-    if not places:
-        return [(start, end)]
-    sides = [(_voice_of(samples, start, place), _voice_of(samples, place, end)) for place in places]
-    apart = [float(np.linalg.norm(np.subtract(*space.placed(np.array(pair))))) for pair in sides]
-    best = int(np.argmax(apart))
-    if apart[best] <= CHANGE * space.apart:
-        return [(start, end)]
-    middle = places[best]
-    return [*_split(samples, start, middle, space), *_split(samples, middle, end, space)]
+def _samples(piece: Piece, length: int) -> tuple[int, int]:
+    """First sample and end of some frames."""
+    first, stop = piece
+    return first * HOP, min(length, (stop - 1) * HOP + FRAME)
 
 
-def _voice_of(samples: NDArray[Any], start: int, end: int) -> Array:
-    return voice(samples[start:end])
+@dataclass(frozen=True, eq=False, slots=True)
+class _Heard:
+    """What is measured of each frame: level in dB, pitch in Hz, how voiced it is, cepstra."""
+
+    level: Array
+    pitch: Array
+    strength: Array
+    cepstra: Array
+
+    def voice(self, first: int, stop: int | None) -> Array:
+        """`voice` of some frames."""
+        level = self.level[first:stop]
+        kept = level > level.max() - QUIET_DB
+        voiced = kept & (self.strength[first:stop] > VOICED)
+        used = self.cepstra[first:stop][voiced if voiced.any() else kept]
+        pitch = self.pitch[first:stop][voiced]
+        return np.concatenate([[np.log(np.median(pitch)) if len(pitch) else np.nan], used.mean(0)])
+
+    def pieces(self, pause_s: float) -> list[Piece]:
+        """Frames without a pause between them."""
+        level = self.level
+        loudest = float(level.max())
+        if loudest < SILENT_DB:
+            return []
+        floor = max(float(np.percentile(level, 10)) + FLOOR_DB, loudest - QUIET_DB)
+        loud = np.flatnonzero(level > min(floor, loudest - LOUD_DB))
+        gaps = np.flatnonzero(np.diff(loud) * HOP > pause_s * RATE_HZ)
+        firsts, lasts = loud[np.concatenate(([0], gaps + 1))], loud[np.concatenate((gaps, [-1]))]
+        found = [(int(a), int(b) + 1) for a, b in zip(firsts, lasts, strict=True)]
+        return [(a, b) for a, b in found if (b - a) * HOP >= SHORTEST_S * RATE_HZ]
+
+    def split(self, first: int, stop: int, space: VoiceSpace) -> list[Piece]:
+        """A piece, cut where the voice before is far enough from the voice after.
+
+        The farthest is cut first; what is near a cut is compared again, not beyond it.
+        """
+        cuts = [first, stop]
+        places = np.arange(first + HALF, stop - HALF + 1, STEP)
+        apart = np.array([self._apart(int(place), cuts, space) for place in places])
+        while len(places) and apart.max() > CHANGE * space.apart:
+            cut = int(places[apart.argmax()])
+            insort(cuts, cut)
+            for number in np.flatnonzero(np.abs(places - cut) < SIDE):
+                apart[number] = self._apart(int(places[number]), cuts, space)
+        return list(pairwise(cuts))
+
+    def _apart(self, place: int, cuts: Sequence[int], space: VoiceSpace) -> float:
+        """How far the voice before a frame is from the one after it; 0 near a cut."""
+        number = bisect(cuts, place)
+        low, high = cuts[number - 1], cuts[min(number, len(cuts) - 1)]
+        if place - low < HALF or high - place < HALF:
+            return 0.0
+        sides = (max(low, place - SIDE), place), (place, min(high, place + SIDE))
+        one, other = space.placed(np.array([self.voice(*side) for side in sides]))
+        return float(np.linalg.norm(one - other))
+
+
+def _heard(samples: NDArray[Any]) -> _Heard:
+    """All frames of a clip, measured a block at a time."""
+    from scipy.fft import dct
+
+    own = np.asarray(samples, float)
+    frames = np.lib.stride_tricks.sliding_window_view(
+        np.pad(own, (0, max(0, FRAME - len(own)))), FRAME
+    )[::HOP]
+    found: list[tuple[Array, ...]] = []
+    for start in range(0, len(frames), BLOCK):
+        block = frames[start : start + BLOCK]
+        level = 10 * np.log10((block**2).mean(1) + 1e-10)
+        power = np.abs(np.fft.rfft(block * np.hanning(FRAME), SIZE)) ** 2
+        cepstra = dct(np.log(power @ _mel_bank() + 1e-8), norm="ortho", axis=1)
+        found.append((level, *_pitch(block), cepstra[:, 1 : CEPSTRA + 1]))
+    return _Heard(*(np.concatenate(one) for one in zip(*found, strict=True)))
 
 
 def _clustered(placed: Array, apart: float, most: int) -> list[int]:
@@ -265,18 +313,6 @@ def _apart(placed: Array, names: NDArray[Any]) -> tuple[float, float]:
     joined = np.searchsorted(two, tried, "right") / len(two)
     best = int(np.argmin(np.abs(missed - joined)))
     return float(tried[best]), float((missed[best] + joined[best]) / 2)
-
-
-def _frames(samples: NDArray[Any]) -> Array:
-    """(frames, FRAME); a shorter piece is one frame with zeros after it."""
-    own = np.asarray(samples, float)
-    own = np.pad(own, (0, max(0, FRAME - len(own))))
-    return np.lib.stride_tricks.sliding_window_view(own, FRAME)[::HOP]
-
-
-def _level_db(frames: Array) -> Array:
-    found: Array = 10 * np.log10((frames**2).mean(1) + 1e-10)
-    return found
 
 
 def _pitch(frames: Array) -> tuple[Array, Array]:
