@@ -27,8 +27,8 @@ from harken.progress import track
 LONGEST_S = 10.0
 
 
-def spoken(corpus: Path, split: str, only: str = "") -> tuple[np.ndarray, list[str]]:
-    """Voices (n, d) and speakers of the recordings of a split; `only` those with such a kind."""
+def spoken(corpus: Path, split: str) -> tuple[np.ndarray, list[str]]:
+    """Voices (n, d) and speakers of the recordings of a split; SystemExit if there are none."""
     read = assign_splits(read_corpus(corpus).recordings, 0)
     own = [one for one in read if one.split == split and one.speaker]
     own = [one for one in own if (one.clip.duration_s or 0) <= LONGEST_S]
@@ -38,6 +38,8 @@ def spoken(corpus: Path, split: str, only: str = "") -> tuple[np.ndarray, list[s
         if pieces(samples):
             found.append(voice(samples))
             names.append(str(one.speaker))
+    if not found:
+        raise SystemExit(f"no recording of the split {split!r} has a speaker")
     return np.array(found), names
 
 

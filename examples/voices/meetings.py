@@ -3,7 +3,8 @@
     harken synth CORPUS -o meetings --family meeting --per-family 3000
     harken train sft meetings --model harken-tiny-trained -o trained --set sft.steps=2000 \
         --set sft.batch=16 --set sft.lr=1e-3 --set sft.augment=true
-    harken eval trained/model meetings -o run --split test --condition audio,swap --max-tokens 160
+    harken eval trained/model meetings -o run --split test --condition audio \
+        --condition swap --max-tokens 160
     python meetings.py run
 
 `harken eval` gives cpWER. It is high where words are wrong, and where the right words are given to

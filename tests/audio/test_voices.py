@@ -102,6 +102,31 @@ def test_what_has_no_pause_is_heard_whole_and_in_linear_time(space: VoiceSpace) 
     assert turned == pytest.approx([4.0, 8.0], abs=0.1)
 
 
+def test_a_click_is_no_turn_and_a_constant_or_a_hum_no_voice(space: VoiceSpace) -> None:
+    click = np.concatenate([silence(0.5), spoken("low", 0, 0.03), silence(0.5)])
+    assert pieces(click) == []
+    moved = np.concatenate([silence(0.3), spoken("low", 0), silence(0.3)]) + 0.2
+    ((start, end),) = pieces(moved)
+    assert abs(start / RATE_HZ - 0.3) < 0.03 and abs(end / RATE_HZ - 0.7) < 0.03
+    assert pieces(np.full(RATE_HZ, 0.3)) == []
+    hum = voice(0.2 * np.sin(2 * np.pi * 45 * np.arange(RATE_HZ) / RATE_HZ))
+    assert np.isnan(hum[0])
+
+
+def test_turns_do_not_overlap_and_a_space_is_fitted_to_many_speakers_of_two(
+    space: VoiceSpace,
+) -> None:
+    joined = np.concatenate([spoken("low", 0, 0.5), spoken("thin", 1, 0.5), silence(0.2)])
+    first, second = voice_turns(joined, space)
+    assert first.end_s == second.start_s
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(1500, 20)).repeat(2, 0)
+    many = fit_voices(
+        centres + 0.1 * rng.normal(size=(3000, 20)), [f"{n // 2}" for n in range(3000)]
+    )
+    assert 0 <= many.error < 0.05 and np.isfinite(many.apart)
+
+
 def test_a_whisper_has_no_pitch_and_a_place(space: VoiceSpace) -> None:
     whispered = voice(0.1 * np.random.default_rng(3).standard_normal(8000))
     assert np.isnan(whispered[0]) and np.isfinite(whispered[1:]).all()

@@ -13,10 +13,10 @@ from harken.ask.speaker_turns import turns_in
 from harken.audio import voices
 from harken.audio.clip import Clip
 from harken.audio.load import load, write_wav
+from harken.audio.single import span
 from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.models.load import load_model
-from harken.models.turns import MARGIN_S, Turns, TurnSettings
+from harken.models.turns import MARGIN_S, Turns, TurnSettings, _apart, _words
 
 RATE = 16_000
 TONES = (120.0, 240.0, 120.0)
@@ -112,7 +112,62 @@ def test_turns_with_tags_stand_in_the_place_of_the_clip(meeting: Clip) -> None:
 
 def test_a_turn_that_fails_fails_the_whole_and_says_which(meeting: Clip) -> None:
     (reply,) = Turns(Ear(bears=200.0)).generate([asked(meeting)], Sampling())
-    assert (reply.stop, reply.error) == ("failed", "turns:ear: turn 2: too high")
+    assert (reply.stop, reply.error) == ("failed", "too high (turns:ear, turn 2)")
+
+
+def test_a_turn_that_is_cut_cuts_the_whole(meeting: Clip) -> None:
+    class Cut(Ear):
+        def _reply(self, prompt: Prompt) -> Reply:
+            return Reply("so", "length" if prompt.clips[0].start_s < 1 else "end")
+
+    (reply,) = Turns(Cut(), TurnSettings(speakers=1)).generate([asked(meeting)], Sampling())
+    assert reply.stop == "length" and {turn.speaker for turn in turns_in(reply.text)} == {"1"}
+
+
+def test_margins_stay_within_the_clip(meeting: Clip) -> None:
+    inside = span(meeting, 0.55, 0.4)  # all of it sounds
+    Turns(ear := Ear()).generate([asked(inside)], Sampling())
+    (clip,) = ear.asked[0].clips
+    assert (clip.start_s, clip.duration_s) == pytest.approx((0.55, 0.4), abs=0.02)
+    Turns(ear := Ear()).generate([asked(meeting)], Sampling())
+    assert ear.asked[0].clips[0].duration_s == pytest.approx(0.5 + 2 * MARGIN_S, abs=0.04)
+
+
+def test_a_long_pause_is_needed_where_one_is_asked_for_and_turns_are_remembered(
+    meeting: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_ = Turns(Ear()).turns(meeting)
+    assert second.start_s - first.end_s == pytest.approx(0.5, abs=0.05)
+    model = Turns(Ear(), TurnSettings(pause_s=0.8))
+    first, second, *_ = model.turns(meeting)
+    assert first.end_s == second.start_s  # the voice changes
+    monkeypatch.setattr("harken.models.turns.load", None)
+    model.turns(meeting)
+
+
+def test_silence_is_given_to_a_model_of_tagged_turns_as_it_is(
+    meeting: Clip, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "still.wav", np.zeros(RATE, np.float32), RATE)
+    still = Clip(path=str(tmp_path / "still.wav"))
+    model = Turns(ear := Ear(max_clips=4), TurnSettings(ask="tagged"))
+    model.choice_logprobs([asked(still, choices=("one", "two"), order=(0, 1))])
+    assert ear.asked[0].clips == (still,)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("speaker 1: six", "six"),
+        ("Speaker B (0 to 1 s): six\nspeaker_2: seven", "six seven"),
+        ("**Speaker 1:** hi", "hi"),
+        ("speaker 1: speaker 2: hi", "hi"),
+        ("speakerphone: on", "speakerphone: on"),
+        ("the speaker said: no", "the speaker said: no"),
+    ],
+)
+def test_speakers_that_the_model_names_are_left_out(said: str, words: str) -> None:
+    assert _words(said) == words
 
 
 def test_what_cannot_be_read_has_failed_and_silence_says_nothing(
@@ -134,7 +189,15 @@ def test_other_questions_go_to_the_model_as_they_are(meeting: Clip) -> None:
     assert replies[1].text.startswith("speaker 1") and replies[2].text.startswith("speaker 9")
 
 
-def test_settings_are_read_and_judged(meeting: Clip) -> None:
+def test_settings_are_read_and_judged(meeting: Clip, tmp_path: Path) -> None:
+    (tmp_path / "v").write_text("{}")
+    assert (
+        Turns(Ear()).identity() != Turns(Ear(), TurnSettings(voices=str(tmp_path / "v"))).identity()
+    )
+    styled = Turns(ear := Ear())
+    styled.style = PromptStyle(letters=False)
+    assert ear.style == styled.style and not styled.style.letters
+    assert Turns(Ear(max_clips=4), TurnSettings(ask="tagged")).max_clips == 1
     assert Turns(Ear()).identity() != Turns(Ear(), TurnSettings(speakers=2)).identity()
     for wrong in (TurnSettings(ask="all"), TurnSettings(speakers=-1), TurnSettings(pause_s=0.0)):
         with pytest.raises(ConfigError):
@@ -143,5 +206,5 @@ def test_settings_are_read_and_judged(meeting: Clip) -> None:
         Turns(Ear(), TurnSettings(ask="tagged"))
     with pytest.raises(ConfigError, match="takes 0 clips"):
         Turns(Ear(max_clips=0))
-    with pytest.raises(ConfigError, match="speeker"):
-        load_model("turns:random?speeker=2")
+    assert _apart("asr:F?language=en&speakers=2") == ("asr:F?speakers=2", "language=en")
+    assert _apart("F") == ("F", "")

@@ -61,6 +61,9 @@ BLOCK = 2000
 CHANGE = 1.5
 """A change of voice within a piece is so many times as far apart as two speakers are."""
 
+PAIRED = 100
+"""Recordings of a speaker whose distances are compared when a space is fitted."""
+
 DIMENSIONS = 8
 SHRINKAGE = 0.05
 DEFAULT = Path(__file__).parent / "data" / "voices.json"
@@ -193,9 +196,11 @@ def voice_turns(
         return []
     placed = space.placed(np.array([heard.voice(*piece) for piece in found]))
     numbers: dict[int, int] = {}
-    turns = []
+    turns: list[VoiceTurn] = []
     for piece, label in zip(found, _clustered(placed, space.apart, most), strict=True):
         start, end = (place / RATE_HZ for place in _samples(piece, len(samples)))
+        if turns and turns[-1].end_s > start:  # frames on both sides of a cut overlap
+            turns[-1] = turns[-1]._replace(end_s=start)
         turns.append(VoiceTurn(start, end, numbers.setdefault(label, len(numbers) + 1)))
     return turns
 
@@ -272,13 +277,13 @@ def _heard(samples: NDArray[Any]) -> _Heard:
     """All frames of a clip, measured a block at a time."""
     from scipy.fft import dct
 
-    own = np.asarray(samples, float)
-    frames = np.lib.stride_tricks.sliding_window_view(
-        np.pad(own, (0, max(0, FRAME - len(own)))), FRAME
-    )[::HOP]
+    own = np.asarray(samples)
+    own = own if len(own) >= FRAME else np.pad(own, (0, FRAME - len(own)))
+    frames = np.lib.stride_tricks.sliding_window_view(own, FRAME)[::HOP]
     found: list[tuple[Array, ...]] = []
     for start in range(0, len(frames), BLOCK):
-        block = frames[start : start + BLOCK]
+        block = frames[start : start + BLOCK].astype(np.float64)
+        block -= block.mean(1, keepdims=True)  # a constant is no sound
         level = 10 * np.log10((block**2).mean(1) + 1e-10)
         power = np.abs(np.fft.rfft(block * np.hanning(FRAME), SIZE)) ** 2
         cepstra = dct(np.log(power @ _mel_bank() + 1e-8), norm="ortho", axis=1)
@@ -303,8 +308,13 @@ def _apart(placed: Array, names: NDArray[Any]) -> tuple[float, float]:
     """The distance at which both errors of pairs are equal, and that error."""
     from scipy.spatial.distance import pdist
 
-    some = np.linspace(0, len(placed) - 1, min(len(placed), 2000)).astype(int)
-    placed, names = placed[some], names[some]
+    chosen, count = [], 0
+    for name in np.unique(names):  # whole speakers
+        chosen.append(np.flatnonzero(names == name)[:PAIRED])
+        count += len(chosen[-1])
+        if count > 2000:
+            break
+    placed, names = placed[np.concatenate(chosen)], names[np.concatenate(chosen)]
     first, second = np.triu_indices(len(placed), 1)
     distance, same = pdist(placed), names[first] == names[second]
     one, two = np.sort(distance[same]), np.sort(distance[~same])
@@ -321,8 +331,7 @@ def _pitch(frames: Array) -> tuple[Array, Array]:
     Of a periodic frame all multiples of its period are peaks, nearly as high: the first peak counts
     that is nearly the highest.
     """
-    centred = frames - frames.mean(1, keepdims=True)
-    power = np.abs(np.fft.rfft(centred, 2 * SIZE)) ** 2
+    power = np.abs(np.fft.rfft(frames, 2 * SIZE)) ** 2
     own = np.fft.irfft(power)[:, :FRAME]
     own = own / np.maximum(own[:, :1], 1e-12) / (1 - np.arange(FRAME) / FRAME)
     low, high = round(RATE_HZ / PITCH_HZ[1]), round(RATE_HZ / PITCH_HZ[0])
@@ -330,7 +339,7 @@ def _pitch(frames: Array) -> tuple[Array, Array]:
     peaks = (own >= near[:, :-2]) & (own >= near[:, 2:])
     high_enough = own >= NEARLY * np.max(own * peaks, axis=1, keepdims=True)
     best = (peaks & high_enough).argmax(1)
-    return RATE_HZ / (low + best), own[np.arange(len(own)), best]
+    return RATE_HZ / (low + best), np.where(peaks.any(1), own[np.arange(len(own)), best], 0.0)
 
 
 @lru_cache(maxsize=1)

@@ -9,8 +9,9 @@ found by pauses and voices (`harken.audio.voices`), whatever the model. Then, by
   family `meeting`.
   Models that take one clip will do, recognisers too. A model that names speakers itself is believed
   the words only.
+  Other settings are those of the model: ``turns:asr:openai/whisper-base?language=en&speakers=2``.
 - ``tagged``: the model is asked once, and gets the turns in order in the place of the clip, each
-  after its tag, ``speaker 1 (0.0 to 1.2 s):`` (serialised turns). It must take several clips.
+  after its tag, ``speaker 1 (0.00 to 1.20 s):`` (serialised turns). It must take several clips.
 
 Only open questions about one clip are asked so with ``each``; others go to the model as they are.
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ MARGIN_S = 0.1
 """What a model hears of a turn before its beginning and after its end: plosives and breath."""
 
 _REMEMBERED = 4096  # clips whose turns are known
-_NAMED = re.compile(r"\b(?:speaker|spk)[\s_]*\w+\s*(?:[\[(][^\])]*[\])])?\s*:", re.I)
+_NAMED = re.compile(
+    r"(?:^|(?<=[\n.!?]))[\s*]*\b(?:speaker|spk)[\s_]*(?:\d+|[a-z])\b\s*(?:[\[(][^\])]*[\])])?\s*:[\s*]*",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,28 @@ def build(target: str, **options: Any) -> Turns:
     """
     from harken.models.load import load_model
 
-    name, settings = read_target("turns", target, TurnSettings, options)
-    return Turns(load_model(name), settings)
+    own, others = _apart(target)
+    name, settings = read_target("turns", own, TurnSettings, options)
+    return Turns(load_model(f"{name}?{others}" if others else name), settings)
+
+
+def _apart(target: str) -> tuple[str, str]:
+    """``MODEL?settings`` with what is set of turns alone, and what is set of the model."""
+    name, _, query = target.partition("?")
+    pairs = [pair for pair in query.split("&") if pair]
+    known = {entry.name for entry in fields(TurnSettings)}
+    own = [pair for pair in pairs if pair.partition("=")[0] in known]
+    others = [pair for pair in pairs if pair not in own]
+    return "?".join([name, "&".join(own)]) if own else name, "&".join(others)
 
 
 class Turns:
     """A model that is asked about turns.
 
     Attributes:
-        name: of the model, with how it is asked.
+        name: ``turns:`` and that of the model.
         max_clips: that of the model; of one that is given tagged turns, 1.
+        batch, keep, clear_cache: those of the model.
         heard: turns asked about so far.
     """
 
@@ -106,6 +122,9 @@ class Turns:
         self._space = read_voices(file)
         self.name = f"turns:{model.name}"
         self.max_clips = 1 if own.ask == "tagged" else model.max_clips
+        has = capabilities(model)
+        self.batch = has.batch
+        self.keep, self.clear_cache = has.keep, has.clear_cache
         self.heard = 0
         self._known: LruCache[tuple[VoiceTurn, ...]] = LruCache(_REMEMBERED)
         told = {**asdict(own), "voices": sha256_of(file)}
@@ -131,7 +150,7 @@ class Turns:
         return {"turns": self.heard, **({"model": report()} if callable(report) else {})}
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
-        """Those of the model; None where the clip cannot be read or has too many turns."""
+        """Those of the model; None where tagged turns cannot be given to it."""
         asked = [self._tagged(prompt) for prompt in prompts]
         good = [prompt for prompt in asked if isinstance(prompt, Prompt)]
         found = iter(self.model.choice_logprobs(good) if good else ())
@@ -160,13 +179,13 @@ class Turns:
 
     def _written(self, prompt: Prompt, sampling: Sampling) -> Reply:
         """The words of each turn, a line a turn; failed if one has failed."""
-        place = next(i for i, part in enumerate(prompt.parts) if isinstance(part, Clip))
         clip = prompt.clips[0]
         try:
             turns = self.turns(clip)
         except AudioError as error:
             return _unread(error)
         own = _about(prompt, self.settings.request)
+        place = next(i for i, part in enumerate(own.parts) if isinstance(part, Clip))
         asked = []
         for turn in turns:
             parts = list(own.parts)
@@ -181,7 +200,7 @@ class Turns:
         ]
         for number, reply in enumerate(replies, 1):
             if reply.stop == "failed":
-                return Reply("", "failed", f"{self.name}: turn {number}: {reply.error}")
+                return Reply("", "failed", f"{reply.error} ({self.name}, turn {number})")
         lines = [_tag(turn) + " " + _words(reply.text)
                  for turn, reply in zip(turns, replies, strict=True)]  # fmt: skip
         cut = any(reply.stop == "length" for reply in replies)
@@ -204,6 +223,8 @@ class Turns:
                 why = f"{len(turns)} turns, and {self.model.name} takes {self.model.max_clips}"
                 return Reply("", "failed", f"{self.name}: {why}")
             self.heard += len(turns)
+            if not turns:  # what is not heard as speech is heard whole
+                parts.append(part)
             for turn in turns:
                 parts += [_tag(turn), _cut(part, turn)]
         return replace(prompt, parts=tuple(parts))
@@ -217,11 +238,7 @@ def _about(prompt: Prompt, request: str) -> Prompt:
     """The prompt with another question, if there is one."""
     if not request:
         return prompt
-    parts = tuple(
-        part.replace(prompt.question, request) if isinstance(part, str) else part
-        for part in prompt.parts
-    )
-    return replace(prompt, parts=parts, question=request)
+    return replace(prompt, parts=(*prompt.clips, f"\n{request}"), question=request)
 
 
 def _cut(clip: Clip, turn: VoiceTurn) -> Clip:
@@ -231,9 +248,11 @@ def _cut(clip: Clip, turn: VoiceTurn) -> Clip:
 
 def _tag(turn: VoiceTurn) -> str:
     """As `harken.ask.speaker_turns` reads it."""
-    return f"speaker {turn.speaker} ({turn.start_s:.1f} to {turn.end_s:.1f} s):"
+    return f"speaker {turn.speaker} ({turn.start_s:.2f} to {turn.end_s:.2f} s):"
 
 
 def _words(text: str) -> str:
     """What is said in one turn, in one line, without the speakers that the model names."""
-    return " ".join(_NAMED.sub(" ", text).split())
+    while (without := _NAMED.sub(" ", text)) != text:
+        text = without
+    return " ".join(text.split())

@@ -202,11 +202,20 @@ def test_whisper_writes_of_a_short_clip_its_share_of_a_window(
     assert pipe.options["generate_kwargs"].get("max_length") == most
 
 
+def test_the_bound_is_of_the_kind_that_the_files_give(tmp_path: Path) -> None:
+    pipe = CountingPipe("seq2seq_whisper")
+    limits = {"generation_config": Limits(448, max_new_tokens=90)}
+    pipe.model = type("Model", (FakePipe.model,), limits)  # type: ignore[assignment]
+    AsrModel("fake", pipe).generate(prompts(tmp_path, 1.0), Sampling())
+    assert pipe.options["generate_kwargs"] == {"max_new_tokens": 90}
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a generation configuration says of lengths."""
 
     max_length: int
+    max_new_tokens: int | None = None
 
 
 class FakePipe:

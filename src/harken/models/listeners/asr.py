@@ -3,7 +3,7 @@
 ``asr:openai/whisper-tiny`` or ``asr:FOLDER?language=en&batch=8``: any CTC or sequence-to-sequence
 checkpoint; `AsrSettings` lists the settings. The text of a prompt is ignored. Long clips are
 transcribed in full: Whisper by its own long-form decoding, CTC models in overlapping windows;
-nothing is cut at 30 s. Of a clip below 25 s Whisper writes at most its share of the tokens of a
+nothing is cut at 30 s. Of a clip of up to 25 s Whisper writes at most its share of the tokens of a
 window (107 for 5 s), since over noise it may not end. A transcript that repeats itself is a failed
 reply, with that reason.
 """
@@ -195,7 +195,10 @@ class AsrModel:
         # Without a task Whisper is not told what to write, unless its files force it.
         generation = getattr(pipe.model, "generation_config", None)
         self._task = "transcribe" if _multilingual(generation) else ""
-        self._own_most = int(getattr(generation, "max_length", None) or _WINDOW_TOKENS)
+        self._limit = (
+            "max_new_tokens" if getattr(generation, "max_new_tokens", None) else "max_length"
+        )
+        self._own_most = int(getattr(generation, self._limit, None) or _WINDOW_TOKENS)
         # Replies depend on these settings; on device and batch only by rounding.
         own = {k: v for k, v in asdict(self.settings).items() if k not in ("device", "batch")}
         own["dtype"] = str(pipe.model.dtype)
@@ -341,7 +344,7 @@ class AsrModel:
             return {"chunk_length_s": _WINDOW_S, "stride_length_s": _OVERLAP_S} if long else {}
         pairs = {"language": self.settings.language, "task": self.settings.task or self._task}
         own: dict[str, Any] = {k: v for k, v in pairs.items() if v}
-        options = {"generate_kwargs": own | ({"max_length": most_tokens} if most_tokens else {})}
+        options = {"generate_kwargs": own | ({self._limit: most_tokens} if most_tokens else {})}
         return options | ({"return_timestamps": True} if long else {})
 
     def _read(self, waves: Sequence[np.ndarray[Any, Any]]) -> list[Reply]:
