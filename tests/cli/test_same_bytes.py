@@ -53,10 +53,12 @@ COMMANDS: dict[str, list[str]] = {
     ],
     "show-model": ["show-model preset -o preset.svg --json"],
     "train": [
-        "train align items -o aligned --model harken-mini --set align.steps=3 --json",
-        "train sft items -o tuned --model aligned/model --set sft.steps=3 --json",
+        "train align items -o aligned --model harken-mini --set align.steps=3 --json "
+        "--set hearing.items=6",
+        "train sft items -o tuned --model aligned/model --set sft.steps=3 --json "
+        "--set hearing.items=6",
         "train grpo items -o rewarded --model tuned/model --set grpo.steps=1 --set grpo.items=2 "
-        "--set grpo.group=2 --set grpo.max_tokens=3 --json",
+        "--set grpo.group=2 --set grpo.max_tokens=3 --set hearing.items=6 --json",
     ],
     "eval": [
         "eval tuned/model items -o before --limit 12 --json",
