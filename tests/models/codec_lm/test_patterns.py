@@ -73,5 +73,5 @@ def test_codes_that_cannot_be_written_are_told() -> None:
         code_pattern("delayed", 2, 10).write(CODES)
     with pytest.raises(ConfigError, match="outside 0 to 4"):
         code_pattern("delayed", 3, 5).write(CODES)
-    with pytest.raises(ConfigError, match="flattened, delayed, parallel"):
+    with pytest.raises(ConfigError, match="Did you mean delayed or flattened"):
         code_pattern("interleaved", 3, 5)

@@ -69,5 +69,5 @@ def test_positions_a_second_are_those_of_the_pattern() -> None:
 def test_a_name_is_looked_for_where_it_is(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ConfigError, match="train-codec-lm CODEC RECORDINGS --preset ualm"):
         compose_system("ualm", tmp_path)
-    with pytest.raises(ConfigError, match=r"audiolm, audiopalm, llama-mimi, ualm, apertus-1\.5"):
+    with pytest.raises(ConfigError, match="Did you mean audiolm"):
         codec_lm_preset("musiclm")
