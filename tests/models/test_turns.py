@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harken.ask.speaker_turns import turns_in
+from harken.ask.speaker_turns import SpeakerTurn, turns_in
 from harken.audio import voices
 from harken.audio.clip import Clip
 from harken.audio.load import load, write_wav
@@ -162,12 +162,17 @@ def test_silence_is_given_to_a_model_of_tagged_turns_as_it_is(
         ("Speaker B (0 to 1 s): six\nspeaker_2: seven", "six seven"),
         ("**Speaker 1:** hi", "hi"),
         ("speaker 1: speaker 2: hi", "hi"),
-        ("speakerphone: on", "speakerphone: on"),
-        ("the speaker said: no", "the speaker said: no"),
+        ("speakerphone: on", "speakerphone, on"),
+        ("the speaker said: no", "the speaker said, no"),
     ],
 )
 def test_speakers_that_the_model_names_are_left_out(said: str, words: str) -> None:
     assert _words(said) == words
+    assert turns_in(f"speaker 1: {_words(said)}") == [SpeakerTurn("1", words)]
+
+
+def test_a_reply_of_many_lines_is_read_at_once() -> None:
+    assert _words("\n" * 100_000 + "*" * 100_000) == "*" * 100_000
 
 
 def test_what_cannot_be_read_has_failed_and_silence_says_nothing(

@@ -6,14 +6,14 @@ found by pauses and voices (`harken.audio.voices`), whatever the model. Then, by
 
 - ``each``: the model is asked the same, or `request`, about each turn alone, and its words are
   written down with the number of the speaker and the times: a transcript with speakers, as for the
-  family `meeting`.
-  Models that take one clip will do, recognisers too. A model that names speakers itself is believed
-  the words only.
-  Other settings are those of the model: ``turns:asr:openai/whisper-base?language=en&speakers=2``.
+  family `meeting`. Models that take one clip will do, recognisers too. Of a model that names
+  speakers itself only the words are taken.
 - ``tagged``: the model is asked once, and gets the turns in order in the place of the clip, each
   after its tag, ``speaker 1 (0.00 to 1.20 s):`` (serialised turns). It must take several clips.
 
 Only open questions about one clip are asked so with ``each``; others go to the model as they are.
+Settings that are not of turns are the model's:
+``turns:asr:openai/whisper-base?language=en&speakers=2``.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ MARGIN_S = 0.1
 """What a model hears of a turn before its beginning and after its end: plosives and breath."""
 
 _REMEMBERED = 4096  # clips whose turns are known
+_COLON = re.compile(r"\b((?:speaker|spk)[\s_]*\w+)\s*:", re.I)
 _NAMED = re.compile(
-    r"(?:^|(?<=[\n.!?]))[\s*]*\b(?:speaker|spk)[\s_]*(?:\d+|[a-z])\b\s*(?:[\[(][^\])]*[\])])?\s*:[\s*]*",
+    r"(?:^|(?<=[\n.!?]))[ \t*]*\b(?:speaker|spk)[\s_]*(?:\d+|[a-z])\b\s*"
+    r"(?:[\[(][^\])]*[\])])?\s*:[\s*]*",
     re.I,
 )
 
@@ -252,7 +254,10 @@ def _tag(turn: VoiceTurn) -> str:
 
 
 def _words(text: str) -> str:
-    """What is said in one turn, in one line, without the speakers that the model names."""
+    """What is said in one turn, in one line, without the speakers that the model names.
+
+    What would be read as another turn (``the speaker said: no``) loses its colon.
+    """
     while (without := _NAMED.sub(" ", text)) != text:
         text = without
-    return " ".join(text.split())
+    return _COLON.sub(r"\1,", " ".join(text.split()))
