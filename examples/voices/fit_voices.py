@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from harken.audio.load import load
-from harken.audio.voices import RATE_HZ, VoiceSpace, fit_voices, pieces, voice
+from harken.audio.voices import RATE_HZ, VoiceSpace, equal_error, fit_voices, pieces, voice
 from harken.corpora.read import read_corpus
 from harken.corpora.splits import assign_splits
 from harken.progress import track
@@ -54,11 +54,7 @@ def told_apart(space: VoiceSpace, voices: np.ndarray, names: list[str]) -> tuple
     ranks = rankdata(-distance)
     n, m = int(same.sum()), int((~same).sum())
     area = (ranks[same].sum() - n * (n + 1) / 2) / (n * m)
-    tried = np.quantile(distance, np.linspace(0, 1, 1001))
-    missed = 1 - np.searchsorted(np.sort(distance[same]), tried, "right") / n
-    joined = np.searchsorted(np.sort(distance[~same]), tried, "right") / m
-    best = int(np.argmin(np.abs(missed - joined)))
-    return len(distance), float((missed[best] + joined[best]) / 2), float(area)
+    return len(distance), equal_error(distance, same)[1], float(area)
 
 
 def main() -> None:

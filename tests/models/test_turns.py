@@ -16,7 +16,8 @@ from harken.audio.load import load, write_wav
 from harken.audio.single import span
 from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.models.turns import MARGIN_S, Turns, TurnSettings, _apart, _words
+from harken.models.target import read_wrapper
+from harken.models.turns import MARGIN_S, Turns, TurnSettings, _words
 
 RATE = 16_000
 TONES = (120.0, 240.0, 120.0)
@@ -211,5 +212,6 @@ def test_settings_are_read_and_judged(meeting: Clip, tmp_path: Path) -> None:
         Turns(Ear(), TurnSettings(ask="tagged"))
     with pytest.raises(ConfigError, match="takes 0 clips"):
         Turns(Ear(max_clips=0))
-    assert _apart("asr:F?language=en&speakers=2") == ("asr:F?speakers=2", "language=en")
-    assert _apart("F") == ("F", "")
+    inner, read = read_wrapper("turns", "asr:F?language=en&speakers=2", TurnSettings, {})
+    assert (inner, read) == ("asr:F?language=en", TurnSettings(speakers=2))
+    assert read_wrapper("turns", "F", TurnSettings, {}) == ("F", TurnSettings())

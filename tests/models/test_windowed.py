@@ -10,6 +10,7 @@ import pytest
 from harken.audio.clip import Clip
 from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
+from harken.models.target import read_wrapper
 from harken.models.windowed import Windowed, WindowSettings, combined
 
 CHOICES = ("dog", "rain", "bell", "horn")
@@ -102,3 +103,8 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     for settings in (WindowSettings(window_s=0), WindowSettings(combine="max")):
         with pytest.raises(ConfigError):
             Windowed(Needle(0.0), settings)
+
+
+def test_settings_that_are_not_of_windows_are_the_models() -> None:
+    inner, own = read_wrapper("windows", "asr:F?window_s=5&language=en", WindowSettings, {})
+    assert (inner, own) == ("asr:F?language=en", WindowSettings(window_s=5.0))

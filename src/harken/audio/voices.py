@@ -316,7 +316,16 @@ def _apart(placed: Array, names: NDArray[Any]) -> tuple[float, float]:
             break
     placed, names = placed[np.concatenate(chosen)], names[np.concatenate(chosen)]
     first, second = np.triu_indices(len(placed), 1)
-    distance, same = pdist(placed), names[first] == names[second]
+    return equal_error(pdist(placed), names[first] == names[second])
+
+
+def equal_error(distance: Array, same: NDArray[Any]) -> tuple[float, float]:
+    """The distance at which as many pairs of one speaker are above as of two are below; the share.
+
+    Args:
+        distance: of pairs, (n,).
+        same: whether a pair is of one speaker, bool (n,); some are, and some are not.
+    """
     one, two = np.sort(distance[same]), np.sort(distance[~same])
     tried = np.quantile(distance, np.linspace(0, 1, 1001))
     missed = 1 - np.searchsorted(one, tried, "right") / len(one)

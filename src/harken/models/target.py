@@ -41,6 +41,27 @@ def read_target(
     return name, settings(**given) if start is None else replace(start, **given)  # type: ignore[type-var]
 
 
+def read_wrapper(
+    kind: str, target: str, settings: type[S], options: Mapping[str, Any]
+) -> tuple[str, S]:
+    """A model within another, with its own settings, and the settings of the outer one.
+
+    Of ``MODEL?a=1&b=2`` those that `settings` has are the outer one's, and the others MODEL's.
+
+    Raises:
+        ConfigError: no name, or a value of the wrong type.
+    """
+    name, _, query = target.partition("?")
+    known = {entry.name for entry in fields(settings)}  # type: ignore[arg-type]
+    own: list[str] = []
+    others: list[str] = []
+    for pair in filter(None, query.split("&")):
+        (own if pair.partition("=")[0] in known else others).append(pair)
+    outer = f"{name}?{'&'.join(own)}" if own else name
+    inner, read = read_target(kind, outer, settings, options)
+    return (f"{inner}?{'&'.join(others)}" if others else inner), read
+
+
 def split_settings(kind: str, target: str, kinds: Mapping[str, type]) -> tuple[str, dict[str, Any]]:
     """Name and settings of ``NAME?setting=value&setting=value``.
 

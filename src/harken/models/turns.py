@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,9 @@ from harken.cache import LruCache
 from harken.errors import AudioError, ConfigError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities, style_of
-from harken.models.target import read_target
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
+from harken.models.target import read_wrapper
+from harken.models.wrapper import ModelWrapper
 
 ASK = ("each", "tagged")
 MARGIN_S = 0.1
@@ -75,22 +76,11 @@ def build(target: str, **options: Any) -> Turns:
     """
     from harken.models.load import load_model
 
-    own, others = _apart(target)
-    name, settings = read_target("turns", own, TurnSettings, options)
-    return Turns(load_model(f"{name}?{others}" if others else name), settings)
+    inner, settings = read_wrapper("turns", target, TurnSettings, options)
+    return Turns(load_model(inner), settings)
 
 
-def _apart(target: str) -> tuple[str, str]:
-    """``MODEL?settings`` with what is set of turns alone, and what is set of the model."""
-    name, _, query = target.partition("?")
-    pairs = [pair for pair in query.split("&") if pair]
-    known = {entry.name for entry in fields(TurnSettings)}
-    own = [pair for pair in pairs if pair.partition("=")[0] in known]
-    others = [pair for pair in pairs if pair not in own]
-    return "?".join([name, "&".join(own)]) if own else name, "&".join(others)
-
-
-class Turns:
+class Turns(ModelWrapper):
     """A model that is asked about turns.
 
     Attributes:
@@ -132,24 +122,13 @@ class Turns:
         told = {**asdict(own), "voices": sha256_of(file)}
         self._identity = digest(canonical([model.identity(), told]))
 
-    @property
-    def style(self) -> PromptStyle:
-        """The prompt style of the model."""
-        return style_of(self.model)
-
-    @style.setter
-    def style(self, style: PromptStyle) -> None:
-        """Set the model's."""
-        self.model.style = style
-
     def identity(self) -> str:
         """Hash of the model, of the settings and of the voices."""
         return self._identity
 
     def report(self) -> dict[str, Any]:
         """Turns asked about, and what the model reports."""
-        report = capabilities(self.model).report
-        return {"turns": self.heard, **({"model": report()} if callable(report) else {})}
+        return self.reported({"turns": self.heard})
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """Those of the model; None where tagged turns cannot be given to it."""

@@ -29,8 +29,9 @@ from harken.audio.single import duration_s, span
 from harken.cache import LruCache
 from harken.errors import AudioError, ConfigError
 from harken.hashing import canonical, digest
-from harken.models.base import Model, Prompt, PromptStyle, Reply, Sampling, capabilities, style_of
-from harken.models.target import read_target
+from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
+from harken.models.target import read_wrapper
+from harken.models.wrapper import ModelWrapper
 
 COMBINE = ("needle", "mean")
 _REMEMBERED = 1024  # answers about long clips
@@ -59,11 +60,11 @@ def build(target: str, **options: Any) -> Windowed:
     """
     from harken.models.load import load_model
 
-    name, settings = read_target("windows", target, WindowSettings, options)
-    return Windowed(load_model(name), settings)
+    inner, settings = read_wrapper("windows", target, WindowSettings, options)
+    return Windowed(load_model(inner), settings)
 
 
-class Windowed:
+class Windowed(ModelWrapper):
     """A model that is asked about windows.
 
     Attributes:
@@ -92,16 +93,6 @@ class Windowed:
         self.heard = 0
         self._known: LruCache[tuple[float, ...]] = LruCache(_REMEMBERED)
 
-    @property
-    def style(self) -> PromptStyle:
-        """The prompt style of the model."""
-        return style_of(self.model)
-
-    @style.setter
-    def style(self, style: PromptStyle) -> None:
-        """Set the model's."""
-        self.model.style = style
-
     def identity(self) -> str:
         """Hash of the model and of the settings."""
         own = [self.model.identity(), self.settings.window_s, self.settings.combine]
@@ -109,8 +100,7 @@ class Windowed:
 
     def report(self) -> dict[str, Any]:
         """Windows asked about, and what the model reports."""
-        report = capabilities(self.model).report
-        return {"windows": self.heard, **({"model": report()} if callable(report) else {})}
+        return self.reported({"windows": self.heard})
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """Those of the model for short clips; for a long one, what its windows say."""
