@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,18 @@ def object_within(text: str) -> dict[str, Any] | None:
             continue
         return value if isinstance(value, dict) else None
     return None
+
+
+def object_schema(properties: Mapping[str, Any]) -> str:
+    """The JSON schema of an object with these properties, all of them and no others, as text."""
+    return _ENCODER.encode(
+        {
+            "type": "object",
+            "properties": {**properties},
+            "required": [*properties],
+            "additionalProperties": False,
+        }
+    )
 
 
 def json_elements(text: str) -> Iterator[tuple[int, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -290,15 +289,6 @@ def test_the_fingerprint_knows_labels_and_not_paths() -> None:
     ]
     found = {fingerprint([one, *others]) for one in changed}
     assert len(found | {fingerprint(WORLD)}) == len(changed) + 1
-
-
-@pytest.mark.parametrize("family", ALL)
-def test_drawing_is_quick(family: str) -> None:
-    list(draw(POOL, "train", family, 10, 0))
-    start = time.process_time()
-    n = len(list(draw(POOL, "train", family, 300, 9)))
-    seconds = time.process_time() - start
-    assert n / seconds * 60 > 20_000
 
 
 def test_seeds_do_not_touch_global_state() -> None:

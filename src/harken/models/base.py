@@ -74,6 +74,8 @@ class Prompt:
         style: how the prompt was written; the parser needs it.
         item_id: the item it came from.
         system: system message, if the model takes one.
+        schema: JSON schema of the reply, as JSON text; empty: a free text. Servers and models of
+            harken's engine hold their replies to it, others see only what the prompt says.
     """
 
     parts: tuple[str | Clip, ...]
@@ -83,6 +85,7 @@ class Prompt:
     style: PromptStyle = field(default_factory=PromptStyle)
     item_id: str = ""
     system: str = ""
+    schema: str = ""
 
     @property
     def clips(self) -> tuple[Clip, ...]:

@@ -169,7 +169,9 @@ class Learner(AdaptedModel, ABC):
                 tokenized[i] = self.tokenize(prompt)
             except HarkenError as error:
                 replies[i] = Reply("", "failed", str(error))
-        for i, reply in self._sampled(tokenized, sampling, seeds).items():
+        free = sampling.thinking_tokens > 0  # what is thought before the object has no form
+        schemas = ["" if free else prompt.schema for prompt in prompts]
+        for i, reply in self._sampled(tokenized, sampling, seeds, schemas=schemas).items():
             replies[i] = Reply(reply.text, "end" if reply.ended else "length")
         return replies
 
@@ -198,6 +200,7 @@ class Learner(AdaptedModel, ABC):
         sampling: Sampling,
         seeds: Sequence[Sequence[int]],
         logprobs: bool = False,
+        schemas: Sequence[str] = (),
     ) -> dict[int, GeneratedReply]:
         """See `sample`; the prefixes of a pass over choices of the same prompts are used."""
         found: dict[int, GeneratedReply] = {}
@@ -207,7 +210,10 @@ class Learner(AdaptedModel, ABC):
                 rngs = [np.random.default_rng(list(seeds[i])) for i in group]
                 own = [prompts[i] for i in group]
                 rooms = [max(1, min(sampling.room, context - len(one.ids))) for one in own]
-                replies = self.engine.generate(own, sampling, rngs, rooms, logprobs=logprobs)
+                forms = [schemas[i] for i in group] if schemas else []
+                replies = self.engine.generate(
+                    own, sampling, rngs, rooms, logprobs=logprobs, schemas=forms
+                )
                 found |= dict(zip(group, replies, strict=True))
         return found
 

@@ -108,6 +108,7 @@ class ReplyCache:
         parts = [_by_content(p) if isinstance(p, Clip) else p for p in prompt.parts]
         style = asdict(prompt.style)
         asked = [prompt.system, parts, prompt.question, prompt.choices, prompt.order, style]
+        asked += [prompt.schema] if prompt.schema else []
         return digest(canonical([_FORM, self._identity, asked, asdict(sampling)]), 32)
 
     def _recall(self, key: str) -> Reply | None:

@@ -113,6 +113,24 @@ def test_a_sound_that_is_gone_on_with_is_kept(tmp_path: Path, pattern: str) -> N
     assert len(CODES) <= len(codes) <= len(CODES) + 12
 
 
+@pytest.mark.parametrize("given", [None, CODES[:2]])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_model_that_would_end_at_once_says_one_frame(
+    tmp_path: Path, pattern: str, given: np.ndarray | None
+) -> None:
+    model = tiny_codec_lm(tmp_path, pattern)
+    head = model.net.code_logits
+
+    def over(hidden: torch.Tensor) -> torch.Tensor:
+        logits = head(hidden).clone()
+        logits[..., model.pattern.none] += 100.0
+        return logits
+
+    model.net.code_logits = over  # type: ignore[method-assign]
+    (codes,) = speak(model, [SpeechRequest("three", codes=given)], SHORT, [1])
+    assert len(codes) == 1 + (0 if given is None else len(given))
+
+
 @pytest.mark.parametrize("kind", ["conv", "spectral"])
 def test_chunks_are_the_whole(tmp_path: Path, kind: str) -> None:
     if kind == "spectral":

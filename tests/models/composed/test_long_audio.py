@@ -27,7 +27,12 @@ SPEC = f"memory?window_s={WINDOW_S}&summary={SUMMARY}&segments={SEGMENTS}"
 
 @pytest.fixture(scope="module")
 def model() -> ComposedModel:
-    return with_memory(ComposedModel.preset("harken-mini", ["what is heard"], seed=1), SPEC)
+    """Its times and scores are as after a training; they are zero at first."""
+    found = with_memory(ComposedModel.preset("harken-mini", ["what is heard"], seed=1), SPEC)
+    projector: Any = found.net.projector
+    torch.nn.init.normal_(projector.time.weight, std=0.05)
+    torch.nn.init.normal_(projector.of_two.score.weight)
+    return found
 
 
 def scene(seconds: float, *sounds: tuple[int, float]) -> Clip:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ pytest.importorskip("aiohttp")
 from test_client import GREEDY, chosen, model, words
 
 from fake_server import Standin
+from harken.errors import ConfigError
 from harken.models.base import Sampling
+from harken.models.http.settings import HttpSettings
 from harken.models.http.wire import WireFault, read_answer
 from harken.models.load import load_model
 from harken.models.reply_cache import ReplyCache
+from harken.parsing import object_schema
 
 
 def body(finish: str, **message: Any) -> bytes:
@@ -74,6 +78,25 @@ def test_room_thinking_and_sampling_are_sent():
     assert nested["extra"] == {"thinking": {"budget": 1000}}
     assert greedy["max_tokens"] == 32
     assert not {"top_p", "seed", "thinking_budget"} & set(greedy)
+
+
+def test_a_schema_is_sent_in_the_form_that_the_server_takes():
+    own = object_schema({"caption": {"type": "string"}})
+    asked = replace(words(1), schema=own)
+    with Standin() as server:
+        for how in ({}, {"structured": "json_object"}, {"structured": "off"}):
+            model(server, **how).generate([asked], GREEDY)
+        model(server).generate([words(1)], GREEDY)
+        schema, plain, off, free = (body.get("response_format") for body in server.seen.bodies)
+    assert schema["type"] == "json_schema" and schema["json_schema"]["strict"] is True
+    assert schema["json_schema"]["schema"] == json.loads(own)
+    assert plain == {"type": "json_object"}
+    assert off is None and free is None
+
+
+def test_a_form_that_no_server_has_is_refused():
+    with pytest.raises(ConfigError, match="structured is 'xml', not json_schema"):
+        HttpSettings("m", "http://127.0.0.1:1/v1", structured="xml")
 
 
 def test_other_room_is_another_request(tmp_path: Path):

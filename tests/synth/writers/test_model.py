@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from harken.models.base import Reply
 from harken.parsing import object_within
 from harken.synth.writers.load import WRITERS, writer_kind
-from harken.synth.writers.model import draft_of
+from harken.synth.writers.model import draft_of, schema_of
 from harken.synth.writing.load import TASKS
 
 REWORD = TASKS.get("reword")
@@ -48,6 +49,19 @@ def test_faults_of_replies_are_told_apart(reply: Reply, outcome: str, note: str)
     draft = draft_of(reply, REWORD)
     assert draft.outcome == outcome and note in draft.note
     assert bool(draft.fields) == (outcome == "written")
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_reply_in_the_form_of_the_schema_is_a_draft(name: str) -> None:
+    task = TASKS.get(name)
+    schema = json.loads(schema_of(task))
+    example: dict[str, object] = {
+        key: ["a", "b"] if value["type"] == "array" else "a"
+        for key, value in schema["properties"].items()
+    }
+    assert schema["required"] == [*task.texts, *task.lists] == [*schema["properties"]]
+    assert schema["additionalProperties"] is False
+    assert draft_of(Reply(json.dumps(example)), task).fields == example
 
 
 def test_a_name_that_is_no_writers_is_a_models() -> None:

@@ -68,7 +68,8 @@ def draw_rows(
 ) -> Iterator[list[Spoken]]:
     """What was drawn so far, after every row, until all are done.
 
-    A sound that is not over after `sampling.seconds` is ended there.
+    A sound that is not over after `sampling.seconds` is ended there, and none ends before its first
+    frame: what is asked for is a sound.
 
     Raises:
         ConfigError: an unknown voice, codes of another codec, or more than the model's context.
@@ -131,6 +132,8 @@ def _draw_row(
     for stream in range(pattern.streams):
         if not pattern.silent(step, state.end)[stream]:
             values = legal[stream]
+            if stream == 0 and pattern.frame_of(step) == state.given:
+                values[pattern.none] = -np.inf
             row[stream] = (
                 draw(values / own.temperature, own, rng) if own.temperature else values.argmax()
             )

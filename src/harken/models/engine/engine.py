@@ -251,9 +251,12 @@ class Engine:
         rooms: Sequence[int] = (),
         *,
         logprobs: bool = False,
+        schemas: Sequence[str] = (),
     ) -> list[GeneratedReply]:
         """A reply to each prompt; see `harken.models.engine.generate.generate_replies`."""
-        return generate_replies(self, prompts, sampling, rngs, rooms, logprobs=logprobs)
+        return generate_replies(
+            self, prompts, sampling, rngs, rooms, logprobs=logprobs, schemas=schemas
+        )
 
     def cached(self, prompts: Sequence[TokenizedPrompt]) -> list[CachedPrompt] | None:
         """The KV cache entries of `prompts` from the last `choices`; None unless all are there."""

@@ -20,6 +20,7 @@ from harken.hashing import canonical, digest
 from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.prefix_cache import Prefill, prefill_cached, prefill_trees
+from harken.models.engine.reply_schema import SchemaMatcher, matchers
 from harken.models.engine.tree_forward import TOKENS
 
 Floats = npt.NDArray[np.float64]
@@ -63,6 +64,7 @@ def generate_replies(
     rooms: Sequence[int] = (),
     *,
     logprobs: bool = False,
+    schemas: Sequence[str] = (),
 ) -> list[GeneratedReply]:
     """Generate after each prompt until ``<eos>`` or the end of its room.
 
@@ -72,7 +74,9 @@ def generate_replies(
         sampling: temperature 0 is greedy; `top_k` 0 and `top_p` 1 keep all tokens.
         rngs: one generator for each prompt: a reply does not depend on the rest of the batch.
         rooms: most tokens of each reply; by default `sampling.room` for all.
-        logprobs: give the log-probability of every sampled id as well.
+        logprobs: give the log-probability of every sampled id as well; that without a schema.
+        schemas: JSON schemas that the replies satisfy, empty for free texts; () for none at all
+            (`harken.models.engine.reply_schema`).
     """
     cached = engine.cached(prompts)
     prefill = (
@@ -88,8 +92,10 @@ def generate_replies(
     ended, closed = [False] * len(prompts), [False] * len(prompts)  # closed: ended, or cut
     rooms = rooms or [sampling.room] * len(prompts)
     position = mask.long().sum(1, keepdim=True) - 1
+    held = matchers(engine.tokenizer, logits.shape[-1], schemas)
     while True:
-        chosen = _choose(logits, sampling, rngs, closed, engine.tokenizer)
+        choosable = _held(logits, held, closed) if any(held) else logits
+        chosen = _choose(choosable, sampling, rngs, closed, engine.tokenizer)
         picked = _picked(logits, chosen, engine.tokenizer) if logprobs else []
         for row, token in enumerate(chosen):
             if not closed[row]:
@@ -97,6 +103,8 @@ def generate_replies(
                 generated[row].append(token)
                 known[row] += picked[row : row + 1]
                 closed[row] = ended[row] or len(generated[row]) >= rooms[row]
+                if held and (matcher := held[row]) is not None and not ended[row]:
+                    matcher.take(token)
         if all(closed):
             break
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], 1)
@@ -133,6 +141,15 @@ def _prefill_batch(engine: Any, prompts: Sequence[TokenizedPrompt]) -> Prefill:
         return Prefill(logits, out.past_key_values, mask)
     out = engine.net.lm(inputs_embeds=embedded, logits_to_keep=1, **inputs)
     return Prefill(out.logits[:, -1], out.past_key_values, mask)
+
+
+def _held(logits: Tensor, held: Sequence[SchemaMatcher | None], closed: Sequence[bool]) -> Tensor:
+    """Logits (B, V) with -inf for what would break the schema of its row."""
+    found = logits.clone()
+    for row, matcher in enumerate(held):
+        if matcher is not None and not closed[row]:
+            found[row, ~matcher.allowed().to(found.device)] = -torch.inf
+    return found
 
 
 def _picked(logits: Tensor, chosen: Sequence[int], tokenizer: Any) -> list[float]:

@@ -14,9 +14,12 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from harken.errors import ConfigError
+from harken.listed import listed
 from harken.models.base import ANSWER_ONLY
 
 Block = Literal["input_audio", "audio_url"]
+
+STRUCTURED = ("json_schema", "json_object", "off")
 
 _TARGET = re.compile(r"(?P<model>.+?)@(?P<url>https?://.+)\Z", re.DOTALL)
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -55,6 +58,9 @@ class HttpSettings:
         tokens_field: name of the request field that limits a reply's length, reasoning included.
         thinking_field: name of the request field that limits the reasoning, where the server has
             one, such as ``thinking_budget``; dots part nested names. Empty: it is not sent.
+        structured: how a reply is held to the form that is asked for (writers and critics of
+            `harken write`): ``json_schema`` (OpenAI's structured outputs; vLLM, SGLang, llama.cpp),
+            ``json_object`` (some object), or ``off``, for servers that know no ``response_format``.
         seed: of the jitter in waits.
         batch: prompts that a run passes to `generate` at once.
         letters: see `harken.models.base.PromptStyle`, as for the following three.
@@ -86,6 +92,7 @@ class HttpSettings:
     tpm: float = 0.0
     tokens_field: str = "max_tokens"
     thinking_field: str = ""
+    structured: str = "json_schema"
     seed: int = 0
     batch: int = 512
     letters: bool = True
@@ -102,6 +109,8 @@ class HttpSettings:
         ]
         if self.block not in ("input_audio", "audio_url"):
             faults.append(f"block is {self.block!r}, not input_audio or audio_url")
+        if self.structured not in STRUCTURED:
+            faults.append(f"structured is {self.structured!r}, not {listed(STRUCTURED)}")
         if self.max_cost and not (self.price_in or self.price_out):
             faults.append("max_cost is set without price_in or price_out")
         parts = urlsplit(self.url)

@@ -179,11 +179,20 @@ def request_head(
         head["top_p"] = sampling.top_p
     if sampling.top_k > 0:
         head["top_k"] = sampling.top_k
+    if prompt.schema and settings.structured != "off":
+        head["response_format"] = _response_format(prompt.schema, settings.structured)
     if settings.token_logprobs:
         head |= {"logprobs": True, "return_token_ids": True}
     elif logprobs and settings.top_logprobs and prompt.choices and prompt.style.letters:
         head |= {"logprobs": True, "top_logprobs": settings.top_logprobs}
     return head
+
+
+def _response_format(schema: str, structured: str) -> dict[str, Any]:
+    if structured == "json_object":
+        return {"type": "json_object"}
+    own = {"name": "reply", "strict": True, "schema": json.loads(schema)}
+    return {"type": "json_schema", "json_schema": own}
 
 
 def read_answer(raw: bytes) -> WireAnswer:

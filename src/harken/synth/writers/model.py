@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from harken.ask.parse import answer_text, is_refusal
+from harken.ask.thinking import without_thinking
 from harken.errors import ConfigError
 from harken.files import write_json
 from harken.models.base import Model, Prompt, Reply
 from harken.models.load import load_model
 from harken.models.reply_cache import ReplyCache
-from harken.parsing import object_within
+from harken.parsing import object_schema, object_within
 from harken.synth.writing.base import (
     Draft,
     Fields,
@@ -108,24 +109,40 @@ class ModelWriter:
 
 def prompts_of(task: WritingTask, requests: Sequence[WriteRequest]) -> list[Prompt]:
     """The prompts of requests, from the template of the task."""
-    template = read_template(task.template)
-    return [template.prompt(task.material(one.item), one) for one in requests]
+    template, schema = read_template(task.template), schema_of(task)
+    return [template.prompt(task.material(one.item), one, schema) for one in requests]
+
+
+def schema_of(task: WritingTask) -> str:
+    """The JSON schema of a reply: an object with the fields of the task."""
+    lists = {"type": "array", "items": {"type": "string"}}
+    return object_schema(
+        {name: {"type": "string"} for name in task.texts} | dict.fromkeys(task.lists, lists)
+    )
 
 
 def draft_of(reply: Reply, task: WritingTask) -> Draft:
     """The draft of a reply: its fields, or why there are none."""
     if reply.stop == "failed" or reply.error is not None:
         return Draft(outcome="failed", note=reply.error or "the request failed")
-    text = answer_text(reply.text)
-    found = object_within(text)
+    found = reply_object(reply.text)
     if found is None:
-        if is_refusal(text):
+        if is_refusal(answer_text(reply.text)):
             return Draft(outcome="refused", note="declined", text=reply.text)
         why = "the reply was cut" if reply.stop == "length" else "there is no JSON object"
         return Draft(outcome="unparsed", note=why, text=reply.text)
     fields, fault = fields_of(found, task)
     outcome: Any = "unparsed" if fault else "written"
     return Draft(fields, outcome, fault, reply.text)
+
+
+def reply_object(text: str) -> dict[str, Any] | None:
+    """The JSON object of a reply, after its reasoning.
+
+    The whole object, which `answer_text` would take for its field ``answer`` or ``selection``.
+    """
+    found = without_thinking(text)
+    return object_within(found.parts[-1] if found.parts else found.rest)
 
 
 def fields_of(found: dict[str, Any], task: WritingTask) -> tuple[Fields, str]:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harken.ask import words as w
-from harken.ask.parse import answer_text
 from harken.item import Item
 from harken.models.base import Reply
-from harken.parsing import object_within
+from harken.parsing import object_schema
 from harken.synth.verify.described import description_faults
 from harken.synth.verify.lexicon import Lexicon
 from harken.synth.verify.truths import truth_faults
-from harken.synth.writers.model import ModelWriter
+from harken.synth.writers.model import ModelWriter, reply_object
 from harken.synth.writing.base import Fields, WriteRequest
 from harken.synth.writing.tasks.questions import conclusion, names_answer, question_material
 from harken.synth.writing.tasks.reasoning import reason, structured, weighing
@@ -33,6 +32,12 @@ PASS = 4
 """The lowest grade that passes."""
 
 TEMPLATE = "critic"
+
+SCHEMA = object_schema(
+    {name: {"type": "integer", "enum": [1, 2, 3, 4, 5]} for name in GRADES}
+    | {"reasons": {"type": "string"}}
+)
+"""Of a critic's reply."""
 
 _TWICE = re.compile(r"\b(\w+)\s+\1\b", re.I)
 
@@ -133,6 +138,7 @@ class ModelCritic:
             template.prompt(
                 {**question_material(item), "structured": structured(own), "short": own["short"]},
                 WriteRequest(item),
+                SCHEMA,
             )
             for item, own in zip(items, fields, strict=True)
         ]
@@ -155,7 +161,7 @@ def verdict_of(reply: Reply, request: str) -> Verdict:
     """The grades in a reply; whole numbers from 1 to 5 only."""
     if reply.stop == "failed" or reply.error is not None:
         return Verdict({}, reply.error or "the request failed", request, failed=True)
-    found = object_within(answer_text(reply.text)) or {}
+    found = reply_object(reply.text) or {}
     grades = {
         name: int(found[name])
         for name in GRADES

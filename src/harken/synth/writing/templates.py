@@ -53,15 +53,20 @@ class PromptTemplate:
         """Hash of the texts, the addition of later rounds included."""
         return digest("\n".join((self.system, self.body, AGAIN)))
 
-    def prompt(self, values: Mapping[str, str], request: WriteRequest) -> Prompt:
-        """The prompt about an item; clips are not shown, facts stand in their place."""
+    def prompt(self, values: Mapping[str, str], request: WriteRequest, schema: str = "") -> Prompt:
+        """The prompt about an item; clips are not shown, facts stand in their place.
+
+        `schema` is that of the reply; see `harken.models.base.Prompt`.
+        """
         text = Template(self.body).substitute(values)
         if request.rejected or request.reasons:
             text += Template(AGAIN).substitute(
                 attempt=request.round - 1, rejected=request.rejected, reasons=request.reasons
             )
         style = PromptStyle(letters=False)
-        return Prompt((text,), text, style=style, item_id=request.item.id, system=self.system)
+        return Prompt(
+            (text,), text, style=style, item_id=request.item.id, system=self.system, schema=schema
+        )
 
 
 @lru_cache(maxsize=64)

@@ -4,11 +4,15 @@ A clip that is longer than a window is divided into equal windows, which are enc
 Another projector makes tokens of each, and these become `summary` tokens: the means of as many
 stretches of the window, and what learned queries find in it. A segment of the memory begins as one
 window; where there are more than `segments`, the two neighbours that stand for fewest windows
-become one, by the same means and queries over both. So an hour is heard through as many tokens as
-ten minutes, the older and the newer in equal detail, and the language model reads them in order.
+become one: of each pair of neighbouring tokens the mean, weighted by how much a learned score says
+that there is to be heard. A weighted mean of tokens is scored as a token is, so what has been
+learned of one merge holds for those that an hour needs, one upon the other; equal weights would
+halve a single sound with each of them. So an hour is heard through as many tokens as ten minutes,
+the older and the newer in equal detail, and the language model reads them in order.
 
-The absolute time of a window is added to its summary, as sinusoids through a learned matrix. A clip
-that fits into one window is heard as the inner projector gives it.
+The absolute time of a window is added to its summary, as sinusoids through a learned matrix, which
+is zero at first: at random it would be as loud as a word, and differ at hours that training never
+reached. A clip that fits into one window is heard as the inner projector gives it.
 """
 
 from __future__ import annotations
@@ -42,18 +46,40 @@ class Summary(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(n, width) -> (count, width); of few tokens some stand in several stretches."""
-        n = len(tokens)
-        edges = [number * n // self.count for number in range(self.count + 1)]
-        means = torch.stack([
-            tokens[start : max(end, start + 1)].mean(0)
-            for start, end in pairwise(edges)
-        ])  # fmt: skip
+        means = torch.stack([stretch.mean(0) for stretch in _stretches(tokens, self.count)])
         seen = self.norm(tokens)[None]
         found, _ = self.attention(
             (self.norm(means) + self.query)[None], seen, tokens[None], need_weights=False
         )
         out: Tensor = means + found[0]
         return out
+
+
+class WeightedMerge(nn.Module):
+    """n tokens -> `count` tokens: the mean of each stretch, weighted by softmax(score).
+
+    The score is linear in the direction of a token, and zero at first: means.
+    """
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__()
+        self.count = count
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.score = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(n, width) -> (count, width); of few tokens some stand in several stretches."""
+        both = torch.cat([tokens, self.score(self.norm(tokens))], -1)
+        return torch.stack([
+            stretch[:, -1].softmax(0) @ stretch[:, :-1] for stretch in _stretches(both, self.count)
+        ])  # fmt: skip
+
+
+def _stretches(tokens: Tensor, count: int) -> list[Tensor]:
+    """`count` stretches of neighbours, together all of them; of few some stand in several."""
+    edges = [number * len(tokens) // count for number in range(count + 1)]
+    return [tokens[start : max(end, start + 1)] for start, end in pairwise(edges)]
 
 
 class MemoryProjector(Projector):
@@ -94,7 +120,7 @@ class MemoryProjector(Projector):
                 hint="Use one that makes tokens only, such as mlp or window-qformer.",
             )
         self.of_window = Summary(out, self.summary, heads)
-        self.of_two = Summary(out, self.summary, heads)
+        self.of_two = WeightedMerge(out, self.summary)
         self.time = nn.Linear(2 * _TIMES, out, bias=False)
 
     @classmethod
@@ -115,7 +141,7 @@ class MemoryProjector(Projector):
 
     def begin(self, gain: float) -> None:
         """The weights of the memory itself, at the scale of the language model's embeddings."""
-        nn.init.normal_(self.time.weight, std=gain / math.sqrt(_TIMES))
+        nn.init.zeros_(self.time.weight)
         if self._norm:
             self.norm_out = nn.RMSNorm(self._out, eps=1e-6)
             nn.init.constant_(self.norm_out.weight, gain)
