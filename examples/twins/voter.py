@@ -47,7 +47,7 @@ from harken.synth.wording import NOUN, capital, named
 
 IN_ORDER = ("Name all that is heard, in order.", "What is heard, from first to last?")
 IN_TIME = ("What begins when?", "Name all that is heard, with the time at which it begins.")
-OF_EACH = 2
+OF_EACH = 1
 """Questions of a kind about a scene at most."""
 
 DEAF = 16
@@ -143,9 +143,10 @@ def deaf(item: Item, number: int) -> Item:
     return replace(own, recordings=(), speakers=()).with_history("without audio", item.id)
 
 
-def with_practice(source: Path, out: Path, seed: int) -> None:
-    """Write the training items of `source`, and practice about the scenes of known times."""
-    items = [item for item in read_items(source) if item.split == "train"]
+def with_practice(source: Path, out: Path, limit: int, seed: int) -> None:
+    """Write `limit` training items of `source`, and practice about the scenes of known times."""
+    found = (item for item in read_items(source) if item.split == "train")
+    items = sorted(found, key=lambda item: item.id)[:limit]
     made: dict[str, Item] = {}
     for number, item in enumerate(track(items, "practice")):
         made[item.id] = item
@@ -165,6 +166,7 @@ def main() -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     asking = verbs.add_parser("practice")
     asking.add_argument("scenes", type=Path)
+    asking.add_argument("--limit", type=int, default=12_000)
     asking.add_argument("--seed", type=int, default=0)
     deepening = verbs.add_parser("deepen")
     deepening.add_argument("model")
@@ -174,7 +176,7 @@ def main() -> None:
         verb.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
     if given.verb == "practice":
-        with_practice(given.scenes, given.out, given.seed)
+        with_practice(given.scenes, given.out, given.limit, given.seed)
         return
     model = load_learner(located(given.model))
     assert isinstance(model, ComposedModel), "only composed models can be deepened"

@@ -16,6 +16,7 @@ from harken.models.learner import Learner
 from harken.recipes import tiny_curriculum
 from harken.recipes.handover import handover_of, handovers_beside, overlap
 from harken.recipes.job import Job, JobOptions
+from harken.recipes.reading import reading_once
 from harken.recipes.registry import RECIPES
 from harken.recipes.steps import (
     Plan,
@@ -38,6 +39,7 @@ HEARING = "hearing"
 """Key of `harken.train.hearing_gap.HearingSettings` among the settings of stages."""
 
 
+@reading_once()
 def train(
     recipe: str,
     dataset: Path,

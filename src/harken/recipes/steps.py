@@ -23,9 +23,9 @@ from harken.models.target import with_settings
 from harken.parsing import load_json
 from harken.recipes import tiny_curriculum, watching
 from harken.recipes.job import Job
+from harken.recipes.reading import all_items
 from harken.runs import read_run
 from harken.shards.info import MARKER
-from harken.shards.read import read_items
 from harken.train import parallel
 from harken.train.stage import LoopSettings
 from harken.train.stages import STAGES
@@ -252,11 +252,11 @@ def to_reward(
 
 
 def items_of(dataset: Path, split: str = "train", audio_root: Path | None = None) -> list[Item]:
-    """The items of one split of anything that `read_items` takes; of all splits if it is empty.
+    """The items of one split of a set (see `all_items`); of all splits if it is empty.
 
     Where no item names a split, as in lists written by hand, all items are taken.
     """
-    items = list(read_items(dataset, audio_root))
+    items = list(all_items(dataset, audio_root))
     return of_split(items, split) if split else items
 
 

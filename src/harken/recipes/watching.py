@@ -22,9 +22,9 @@ from harken.files import write_json
 from harken.hashing import canonical, digest
 from harken.item import Item
 from harken.models.learner import Learner
+from harken.recipes.reading import all_items
 from harken.recipes.regression_card import card, measure_skills
 from harken.runs import Run
-from harken.shards.read import read_items
 from harken.train import dry, parallel
 from harken.train.determinism import deterministic
 from harken.train.evaluation import RECORDS, evaluating
@@ -152,10 +152,10 @@ def held_out_items(dataset: Path, how: HearingSettings, audio_root: Path | None 
         audio_root: where audio is that is not beside the sets.
     """
     labels = [dataset / label for label in LABELS if (dataset / label).is_dir()]
-    items = [item for part in labels or [dataset] for item in read_items(part, audio_root)]
+    items = [item for part in labels or [dataset] for item in all_items(part, audio_root)]
     if how.held_out and how.items:
         named = Path(how.held_out)
-        asked = list(read_items(named, audio_root))
+        asked = list(all_items(named, audio_root))
         return compared(named_held_out(asked, how.items, how.seed, named.name), items)
     return draw_held_out(items, how.items, how.seed, most_share=how.share)
 

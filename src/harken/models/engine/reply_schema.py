@@ -19,6 +19,7 @@ from torch import Tensor
 from harken import progress
 from harken.errors import ConfigError
 from harken.models.engine.tokenizer import TextTokenizer
+from harken.parsing import parse_json
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """One way to put spaces: where any number is allowed, small models write nothing else."""
@@ -83,7 +84,7 @@ def _vocabulary(tokenizer: str, width: int, eos: int) -> Any:
     """The tokens of a tokenizer, as llguidance keeps them; takes about a second."""
     from llguidance import LLTokenizer
 
-    known = json.loads(tokenizer)
+    known = parse_json(tokenizer)
     if (known.get("decoder") or {}).get("type") == "ByteLevel":
         # Its tokens are bytes as they are; what a normalizer adds at the start of a text (harken's
         # own a space) would stand within a reply.

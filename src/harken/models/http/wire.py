@@ -191,7 +191,7 @@ def request_head(
 def _response_format(schema: str, structured: str) -> dict[str, Any]:
     if structured == "json_object":
         return {"type": "json_object"}
-    own = {"name": "reply", "strict": True, "schema": json.loads(schema)}
+    own = {"name": "reply", "strict": True, "schema": parse_json(schema)}
     return {"type": "json_schema", "json_schema": own}
 
 
