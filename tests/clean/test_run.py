@@ -173,6 +173,7 @@ print(len(taken))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_job_keeps_what_it_computed(items: list[Item], tmp_path: Path) -> None:
     write_dataset(items, tmp_path / "items", name="items")
     words = [sys.executable, "-c", KILLED, str(tmp_path / "items"), str(tmp_path / "out")]

@@ -378,6 +378,7 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_encoder_is_composed_trained_and_evaluated(
     lm: Path, items: Path, tmp_path: Path
 ) -> None:
@@ -403,6 +404,7 @@ def test_an_encoder_is_composed_trained_and_evaluated(
     assert gone.returncode == 2 and "no encoder is called 'patches'" in gone.stderr
 
 
+@pytest.mark.slow
 def test_a_reward_is_named_beside_others(items: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     few = ("steps=1", "items=2", "group=2", "max_tokens=4", "temperature=3.0", "checkpoint_every=1")

@@ -32,10 +32,13 @@ WRITING = [
     "synth corpus -o out --per-family 8 --embed",
     "eval longest items -o out --split train",
     "curate items -o out --voter longest",
-    "train sft items -o out --model harken-mini --set sft.steps=1 --set hearing.items=4",
+    pytest.param(
+        "train sft items -o out --model harken-mini --set sft.steps=1 --set hearing.items=4",
+        marks=pytest.mark.slow,
+    ),
     "report run -o out.html",
     "show items --clips out",
-    "starter out --size smoke",
+    pytest.param("starter out --size smoke", marks=pytest.mark.slow),
     "leaks items items --matches out.jsonl",
     "benchmarks own --data items --items out.jsonl",
 ]

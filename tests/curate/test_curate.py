@@ -276,6 +276,7 @@ def files(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_killed_job_ends_with_the_same_bytes_and_a_finished_one_changes_nothing(tmp_path):
     job = tmp_path / "job.py"
     job.write_text(JOB.format(here=[str(HERE), str(HERE.parent)]))

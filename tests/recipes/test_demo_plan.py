@@ -98,6 +98,7 @@ def told(found: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in found.items() if name != "seconds"}
 
 
+@pytest.mark.slow
 def test_the_story_of_a_pretrained_model(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Questions, evaluation with the controls, curation, a few steps, evaluation; and resumed."""
     weights = shelf(nothing / "weights")

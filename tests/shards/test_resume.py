@@ -221,6 +221,7 @@ STORY = """
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     tone(tmp_path / "a.wav", 300)
     story = tmp_path / "story.py"

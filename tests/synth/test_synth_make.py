@@ -125,6 +125,7 @@ def test_plan_clips_render_to_the_same_bytes(small: list[Recording], tmp_path: P
             assert 0.01 < float(np.abs(once).max()) <= 1.0
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
         paths = [str(REPO / "tests" / "synth"), str(REPO / "tests"), str(REPO / "src")]

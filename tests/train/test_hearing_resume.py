@@ -30,6 +30,7 @@ def test_how_often_it_is_evaluated_changes_no_weight(tmp_path: Path) -> None:
     assert last[0] == last[1] and not none[1].records("evaluations")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zeroed", [False, True])
 def test_stopped_at_any_write_it_has_the_same_evaluations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zeroed: bool

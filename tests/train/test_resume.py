@@ -159,6 +159,7 @@ def test_killed_at_ten_moments_of_an_epoch_it_ends_with_the_same_weights(tmp_pat
     assert unfinished >= 9
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_first_checkpoint_by_steps_loses_a_minute_at_most(
     tmp_path: Path, writes: Callable[[int | None], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

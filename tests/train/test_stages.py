@@ -54,6 +54,7 @@ def test_metrics_have_the_gradient_of_audio(finished: Path) -> None:
     assert all({"reward", "groups_left_out"} <= set(r) for r in by["grpo"])
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     program = str(REPO / "tests" / "train" / "short_training.py")
     paths = [str(REPO / "src"), str(REPO / "tests")]

@@ -163,6 +163,7 @@ except ImportError:
 """
 
 
+@pytest.mark.slow
 def test_the_folder_works_where_harken_is_not_installed(tmp_path: Path) -> None:
     """With an LM's chat template, and adapters in it."""
     pytest.importorskip("peft")

@@ -133,6 +133,7 @@ assert not store.counts.damaged
 """
 
 
+@pytest.mark.slow
 def test_several_processes_write_read_and_remove_at_once(tmp_path: Path) -> None:
     """The limit is below what they write, so that entries vanish while others read them."""
     command = [

@@ -113,6 +113,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_anywhere_loses_no_reply_that_had_arrived(tmp_path: Path) -> None:
     count, kills, draw = 1200, 0, np.random.default_rng(5)
     rounds: list[int] = []
@@ -201,6 +202,7 @@ def test_an_evaluation_resumes_where_requests_failed(tmp_path: Path) -> None:
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "smooth" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_resumes_after_kills_and_failures(tmp_path: Path) -> None:
     """`harken eval` over HTTP: killed, then run with lasting faults, then with none."""
     questions = items(tmp_path, 40)

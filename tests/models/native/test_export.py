@@ -150,6 +150,7 @@ except ImportError:
 """
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_readme_open_it_without_harken(tmp_path: Path) -> None:
     both = open_both(NATIVE["qwen2_audio"], tmp_path / "base")
     both.model.add_lora(2)
