@@ -77,7 +77,7 @@ def object_within(text: str) -> dict[str, Any] | None:
 
 def object_schema(properties: Mapping[str, Any]) -> str:
     """The JSON schema of an object with these properties, all of them and no others, as text."""
-    return _ENCODER.encode(
+    return json_line(
         {
             "type": "object",
             "properties": {**properties},
@@ -85,6 +85,11 @@ def object_schema(properties: Mapping[str, Any]) -> str:
             "additionalProperties": False,
         }
     )
+
+
+def json_line(value: Any) -> str:
+    """`value` as JSON in one line, keys in their order; raises ValueError if it is not JSON."""
+    return _ENCODER.encode(value)
 
 
 def json_elements(text: str) -> Iterator[tuple[int, Any]]:

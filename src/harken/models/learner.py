@@ -182,17 +182,19 @@ class Learner(AdaptedModel, ABC):
         seeds: Sequence[Sequence[int]],
         *,
         logprobs: bool = False,
+        schemas: Sequence[str] = (),
     ) -> dict[int, GeneratedReply]:
         """A reply to each prompt; prompt i is sampled with ``default_rng(seeds[i])``.
 
         A reply is cut where its room ends, or the context of the language model. With `logprobs` it
-        has the log-probability of each of its ids.
+        has the log-probability of each of its ids. `schemas` has the JSON schema of each prompt's
+        reply, empty for free texts; () for none at all.
 
         Nothing is used of a pass over choices before: a stage that is resumed has had none, and its
         log-probabilities would differ in the last digits.
         """
         self.engine.clear_prefixes()
-        return self._sampled(prompts, sampling, seeds, logprobs)
+        return self._sampled(prompts, sampling, seeds, logprobs, schemas)
 
     def _sampled(
         self,

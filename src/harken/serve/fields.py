@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from harken.models.base import Sampling
-from harken.parsing import parse_json
+from harken.parsing import json_line, parse_json
 
 TOP = 20
 """Largest ``top_logprobs``, as in OpenAI's API."""
 
 STOPS = 16
 """Most texts in ``stop``."""
+
+SCHEMA = 20_000
+"""Most characters of the schema in ``response_format``."""
 
 HONOURED = frozenset(
     {
@@ -34,6 +37,7 @@ HONOURED = frozenset(
         "audio",
     }
     | {"stop", "stream", "stream_options", "logprobs", "top_logprobs", "return_token_ids"}
+    | {"response_format"}
 )
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -46,7 +50,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "repetition_penalty": (1, 1.0),
     "length_penalty": (1, 1.0),
     "logit_bias": ({},),
-    "response_format": ({"type": "text"},),
     "tools": ([],),
     "functions": ([],),
     "tool_choice": ("none", "auto"),
@@ -156,6 +159,40 @@ def check_fields(body: Mapping[str, Any]) -> None:
         # Types too: True == 1 in Python, and not in JSON.
         if not any(type(value) is type(one) and value == one for one in NEUTRAL[name]):
             raise BadRequest(_ONLY.get(name, f"{name} is not supported"), name)
+
+
+def read_schema(value: Any, supported: bool, name: str) -> str:
+    """The JSON schema in ``response_format``; empty where the reply is a free text.
+
+    Args:
+        value: the field; None if the request has none.
+        supported: whether the served model can hold its replies to a schema.
+        name: of the model.
+
+    Raises:
+        BadRequest: another format, a schema that is none or too long, or a model that cannot.
+    """
+    field = "response_format"
+    if value is None or value == {"type": "text"}:
+        return ""
+    kind = value.get("type") if isinstance(value, dict) else None
+    schema: Any = {"type": "object"}
+    if kind == "json_schema":
+        own = value.get("json_schema")
+        schema = own.get("schema") if isinstance(own, dict) else None
+    elif kind != "json_object":
+        raise BadRequest(f"{field} must have the type text, json_object or json_schema", field)
+    if not isinstance(schema, dict):
+        raise BadRequest(f"{field} needs json_schema with a schema, an object", field)
+    if not supported:
+        found = f"replies of {name} cannot be held to a schema"
+        raise BadRequest(f"{found}: only text is supported as {field}", field)
+    text = json_line(schema)
+    if len(text) > SCHEMA:
+        raise BadRequest(
+            f"the schema has {len(text):,} characters; {SCHEMA:,} are the limit", field
+        )
+    return text
 
 
 def stream_options(body: Mapping[str, Any]) -> tuple[bool, bool]:

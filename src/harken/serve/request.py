@@ -8,11 +8,12 @@ and no file of the server is opened for a client. `harken.serve.fields` has the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harken.audio.clip import Clip
+from harken.errors import ConfigError
 from harken.models.base import Earlier, Prompt, PromptStyle, Sampling
 from harken.serve.clips import ClipReader
 from harken.serve.fields import (
@@ -21,6 +22,7 @@ from harken.serve.fields import (
     check_fields,
     flag,
     read_sampling,
+    read_schema,
     read_stops,
     stream_options,
     top_logprobs,
@@ -40,6 +42,7 @@ class ServedModel:
         max_clips: most clips in one prompt.
         multi_turn: whether a prompt may hold earlier turns.
         logprobs: whether it gives log-probabilities of the tokens of its replies.
+        schemas: whether it can hold its replies to a JSON schema.
         voices: with which it can speak; None: it cannot.
     """
 
@@ -47,6 +50,7 @@ class ServedModel:
     max_clips: int
     multi_turn: bool = False
     logprobs: bool = False
+    schemas: bool = False
     voices: tuple[str, ...] | None = None
 
 
@@ -107,10 +111,26 @@ def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: P
         raise BadRequest(there, "return_token_ids")
     if ids and (stream or stops):
         raise BadRequest("return_token_ids goes with neither stream nor stop", "return_token_ids")
+    schema = read_schema(
+        body.get("response_format"), capabilities.schemas and audio is None, capabilities.names[0]
+    )
+    if schema:
+        _check_schema(schema)
     # Last: it decodes the clips.
     prompt = _prompt(body.get("messages"), capabilities, limits, folder)
+    prompt = replace(prompt, schema=schema)
     seeded = body.get("seed") is not None
     return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top, ids, audio)
+
+
+def _check_schema(schema: str) -> None:
+    """Refuse what cannot be followed, before the request waits for the model."""
+    from harken.models.engine.reply_schema import grammar_of
+
+    try:
+        grammar_of(schema)
+    except ConfigError as error:
+        raise BadRequest(error.found, "response_format") from None
 
 
 def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> Prompt:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 from harken.errors import HarkenError
@@ -80,6 +81,11 @@ def token_reporter(model: Model) -> TokenReporter | None:
     return _EngineTokens(model) if isinstance(model, Learner) else None
 
 
+def holds_schemas(reporter: TokenReporter | None) -> bool:
+    """Whether its model holds replies to a JSON schema (`harken.models.engine.reply_schema`)."""
+    return isinstance(reporter, _EngineTokens) and find_spec("llguidance") is not None
+
+
 class _EngineTokens:
     """Token counts and log-probabilities of composed and native models."""
 
@@ -141,7 +147,8 @@ class _EngineTokens:
             [seed, prompt_seed(prompt)] for seed, prompt in zip(own_seeds, prompts, strict=True)
         ]
         tokenizer = self.model.tokenizer
-        drawn = self.model.sample(lines, sampling, seeds, logprobs=top == 0)
+        schemas = [prompt.schema for prompt in prompts]
+        drawn = self.model.sample(lines, sampling, seeds, logprobs=top == 0, schemas=schemas)
         for i, sampled in drawn.items():
             ids = lines[i].ids
             found[i] = TokenizedReply(

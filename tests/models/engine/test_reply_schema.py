@@ -13,7 +13,7 @@ from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.composed.model import ComposedModel
 from harken.models.engine import reply_schema
-from harken.models.engine.reply_schema import SchemaMatcher, matchers
+from harken.models.engine.reply_schema import SchemaMatcher, grammar_of, matchers
 from harken.parsing import object_schema
 from tiny_audio import mini
 
@@ -82,9 +82,10 @@ def test_allowed_ids_are_those_that_begin_the_object(learner: ComposedModel) -> 
     assert texts and all('{"fluency": '.startswith(text) for text in texts)
 
 
-def test_no_schema_is_refused(learner: ComposedModel) -> None:
+@pytest.mark.parametrize("wrong", ['{"type": "no such type"}', "{", '{"type": "string"} {}'])
+def test_no_schema_is_refused(wrong: str) -> None:
     with pytest.raises(ConfigError, match="cannot be followed"):
-        SchemaMatcher(learner.tokenizer, 300, '{"type": "no such type"}')
+        grammar_of(wrong)
 
 
 def test_without_the_library_replies_are_free_and_that_is_told(

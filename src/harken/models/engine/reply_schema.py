@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from harken import progress
-from harken.errors import ConfigError
+from harken.errors import ConfigError, ModelError
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.parsing import parse_json
 
@@ -41,10 +41,8 @@ class SchemaMatcher:
         from llguidance import LLMatcher
 
         self.width = width
-        grammar = LLMatcher.grammar_from_json_schema(schema, overrides=_COMPACT)
-        if fault := LLMatcher.validate_grammar(grammar):
-            raise ConfigError(f"the schema of a reply cannot be followed: {fault}", where=schema)
-        self._matcher = LLMatcher(_vocabulary(tokenizer.to_json(), width, tokenizer.eos), grammar)
+        vocabulary = _vocabulary(tokenizer.to_json(), width, tokenizer.eos)
+        self._matcher = LLMatcher(vocabulary, grammar_of(schema))
 
     def allowed(self) -> Tensor:
         """(width,) bool: the ids that may come next; only the end, after a whole reply."""
@@ -54,8 +52,33 @@ class SchemaMatcher:
         return found
 
     def take(self, token: int) -> None:
-        """Go on after `token`, which was allowed."""
+        """Go on after `token`, which was allowed.
+
+        Raises:
+            ModelError: what may follow is too much to be computed.
+        """
         self._matcher.consume_token(token)
+        if self._matcher.is_error():
+            fault = self._matcher.get_error().splitlines()[0]
+            raise ModelError(f"the schema of a reply can be followed no further: {fault}")
+
+
+def grammar_of(schema: str) -> str:
+    """The grammar of a JSON schema, as llguidance writes it.
+
+    Raises:
+        ConfigError: no JSON schema, or one that cannot be followed.
+    """
+    from llguidance import LLMatcher
+
+    try:
+        grammar: str = LLMatcher.grammar_from_json_schema(schema, overrides=_COMPACT)
+        fault = LLMatcher.validate_grammar(grammar)
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        raise ConfigError(f"the schema of a reply cannot be followed: {fault}", where=schema[:200])
+    return grammar
 
 
 def matchers(

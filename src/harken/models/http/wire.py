@@ -248,6 +248,8 @@ def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFa
         message = error.get("message", error) if isinstance(error, dict) else error
     except (ValueError, RecursionError):
         message, code = raw, ""
+    if "response_format" in str(message):
+        message = f"{_shown(message)} (to ask without it, add ?structured=off to the address)"
     out_of_quota = status == 402 or "insufficient_quota" in code
     return WireFault(
         f"http {status}",
