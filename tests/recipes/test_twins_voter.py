@@ -1,4 +1,4 @@
-"""The voter of `examples/twins/voter.py`: layers that change nothing at first, and true practice."""
+"""The voter of `examples/twins/voter.py`: layers that change nothing at first, practice."""
 
 from __future__ import annotations
 
