@@ -15,10 +15,10 @@ far: one sound in a room, 0.5 to 3.4 m away; the answer is the nearest half metr
     is reflected (direct-to-reverberant ratio), and the reverberation time differs by room.
 
 In training a scene of one or two is asked more than its exam asks: what is heard, what comes from a
-direction, and the direction of the other sound. Labels are learned from nothing else, and which
-direction is whose is not to be had from one question a scene. In half of the training scenes of two
-sounds one begins later, so that for a moment there is one alone; in the exam both always begin at
-once.
+direction, and the direction of the other sound: labels are learned from nothing else. Each question
+is an example of its own; in one example the answers to some would be read off others. In half of
+the training scenes of two sounds one begins later, so that for a moment there is one alone; in the
+exam both always begin at once.
 
 Measured on other recordings, with a bootstrap interval over them: for one and two what azimuth.py
 measures; for two also the share of answers that are nearer to the sound that was not asked for; for
@@ -38,7 +38,6 @@ import numpy as np
 from azimuth import (
     DIRECTIONS,
     LONGEST_S,
-    ROOMS,
     answers,
     azimuth_in,
     errors_of,
@@ -65,8 +64,8 @@ APART = 45.0
 LATER_S = 0.8
 """By how much one of two sounds begins later at most, in half of the training scenes."""
 
-TURNS = 4
-"""Questions about one scene in an example."""
+FAR_ROOMS = 200
+"""Rooms that distances are heard in."""
 
 NEAREST, FARTHEST, GRID = 0.5, 3.4, 0.5
 LAYOUTS = ("foa", "hoa2", "tetrahedron", "mono")
@@ -115,7 +114,7 @@ def more_of(item: Item, labels: Sequence[str]) -> list[Item]:
     if "second" in item.plan:
         places[str(item.plan["second"])] = float(item.plan["other"])
         found += [_again(item, _where(name), told(at)) for name, at in [*places.items()][1:]]
-    found += [_again(item, f"What comes from {told(at)}?", name) for name, at in places.items()]
+        found.append(_again(item, f"What comes from {item.answer}?", labels[0]))
     return [*found, _again(item, "What is heard?", " and ".join(sorted(places)))]
 
 
@@ -135,7 +134,7 @@ def _far(own: Sequence[Recording], split: str, rng: np.random.Generator) -> Item
     part = Part(_cut(recording), path=(place,))
     length = round((part.clip.duration_s or 0.0) + 0.5, 2)
     level = round(float(rng.uniform(-20, 0)), 1)
-    inside = room(int(rng.integers(ROOMS)))
+    inside = room(int(rng.integers(FAR_ROOMS)))
     plan = ScenePlan((part,), length, gain_db=level, layout="foa", room=inside)
     return _item(FAR, metres(place.distance_m), plan, recording, split, distance=place.distance_m)
 
@@ -196,7 +195,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     said += [metres(GRID * n) for n in range(1, round(FARTHEST / GRID) + 1)]
     texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
     texts += [replace(items[0], answer=one) for one in dict.fromkeys(said)]
-    teach(items, texts, out, steps, seed, TURNS)
+    teach(items, texts, out, steps, seed)
 
 
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:

@@ -130,17 +130,12 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     teach(items, [replace(items[0], answer=a) for a in DIRECTIONS], out, steps, seed)
 
 
-def teach(
-    items: Sequence[Item], texts: Sequence[Item], out: Path, steps: int, seed: int, turns: int = 1
-) -> None:
-    """Train a fresh model on items, up to `turns` about a scene in an example.
-
-    `texts` have all words that are asked and said.
-    """
+def teach(items: Sequence[Item], texts: Sequence[Item], out: Path, steps: int, seed: int) -> None:
+    """Train a fresh model on items; `texts` have all words that are asked and said."""
     learner = start(PRESET, texts, seed)
     settings = SftSettings(
         steps=steps, batch=16, lr=1e-3, warmup=0.1, decay=0.02, seed=seed, threads=1,
-        checkpoint_every=50, turns=turns,
+        checkpoint_every=50,
     )  # fmt: skip
     run_stage("sft", learner, items, settings, out / "training")
     save_once(learner, out / "model")

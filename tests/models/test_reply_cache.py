@@ -66,6 +66,7 @@ def test_stored_replies_are_not_requested_again_and_failures_are(tmp_path: Path)
     "change",
     [
         lambda p: (replace(p, system="be strict"), GREEDY),
+        lambda p: (replace(p, schema='{"type":"object"}'), GREEDY),
         lambda p: (replace(p, parts=("other",)), GREEDY),
         lambda p: (replace(p, choices=("x", "y"), order=(0, 1)), GREEDY),
         lambda p: (p, Sampling(seed=1)),

@@ -24,6 +24,14 @@ GRADE = object_schema({"grade": {"type": "integer", "enum": [1, 2, 3]}})
 ASKED = {"model": "harken-mini", "messages": user(text("how is it?")), "max_tokens": 64}
 
 
+def _with(name: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
+
+
+AMBIGUOUS = {"allOf": [{"anyOf": [_with(f"p{n}"), _with(f"q{n}")]} for n in range(11)]}
+"""Of 2^11 forms, which take seconds to be written as a grammar of the usual limits."""
+
+
 def schema_of(schema: Any, **more: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, **more}}
 
@@ -73,12 +81,24 @@ def test_a_writer_of_harken_is_held_to_its_form_over_http(served: Served) -> Non
         (schema_of({"type": "no such type"}), "cannot be followed"),
         (schema_of({"$ref": "https://127.0.0.1:1/schema.json"}), "cannot be followed"),
         (schema_of({"description": "x" * SCHEMA}), "are the limit"),
+        (schema_of({"$ref": "#"}), "cannot be followed"),
+        (schema_of(AMBIGUOUS), "cannot be followed"),
+        (schema_of({"type": "integer", "maximum": float("inf")}), "is not JSON"),
+        (schema_of({"type": "string"}, strict="no"), "strict is not supported"),
+        (schema_of({"type": "string"}, grammar="x"), "grammar is not supported"),
+        ({"type": "json_object", "schema": {"type": "object"}}, "schema is not supported"),
     ],
 )
 def test_what_is_no_schema_is_a_400(served: Served, wrong: Any, told: str) -> None:
     status, error = post(served.url, {**ASKED, "response_format": wrong})
     assert status == 400 and error["error"]["param"] == "response_format"
     assert told in error["error"]["message"]
+
+
+def test_a_schema_that_cannot_be_followed_to_its_end_is_a_400(served: Served) -> None:
+    endless = {"type": "array", "items": {"$ref": "#"}, "minItems": 1}
+    status, error = post(served.url, {**ASKED, "response_format": schema_of(endless)})
+    assert status == 400 and "cannot be followed" in error["error"]["message"]
 
 
 def test_models_that_cannot_say_so_and_free_text_is_for_all(served: Served) -> None:

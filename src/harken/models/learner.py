@@ -172,7 +172,8 @@ class Learner(AdaptedModel, ABC):
         free = sampling.thinking_tokens > 0  # what is thought before the object has no form
         schemas = ["" if free else prompt.schema for prompt in prompts]
         for i, reply in self._sampled(tokenized, sampling, seeds, schemas=schemas).items():
-            replies[i] = Reply(reply.text, "end" if reply.ended else "length")
+            whole = Reply(reply.text, "end" if reply.ended else "length")
+            replies[i] = Reply("", "failed", reply.fault) if reply.fault else whole
         return replies
 
     def sample(

@@ -14,6 +14,7 @@ from pathlib import Path
 from harken.item import Item
 from harken.progress import track
 from harken.shards.info import MARKER
+from harken.shards.read import audio_root as audio_root_below
 from harken.shards.read import open_dataset, read_items
 
 SHOWN = 20_000
@@ -40,7 +41,9 @@ def all_items(source: Path, audio_root: Path | None = None) -> tuple[Item, ...]:
     Raises:
         DataError: see `read_items`.
     """
-    known, key = _known.get(), (source.resolve(), audio_root)
+    own = (source / MARKER).is_file()  # its audio is where it says
+    root = None if own else audio_root or audio_root_below()
+    known, key = _known.get(), (source.resolve(), root)
     if known is not None and key in known:
         return known[key]
     found = tuple(_read(source, audio_root))

@@ -71,6 +71,9 @@ BOOKKEEPING = frozenset(
     {"user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
 )
 
+_SCHEMA_FIELDS = frozenset({"name", "description", "schema", "strict"})
+"""Of ``json_schema``; all schemas are followed strictly."""
+
 _ONLY = {
     "n": "only n = 1 is supported",
 }
@@ -176,18 +179,23 @@ def read_schema(value: Any, supported: bool, name: str) -> str:
     if value is None or value == {"type": "text"}:
         return ""
     kind = value.get("type") if isinstance(value, dict) else None
-    schema: Any = {"type": "object"}
-    if kind == "json_schema":
-        own = value.get("json_schema")
-        schema = own.get("schema") if isinstance(own, dict) else None
-    elif kind != "json_object":
+    if kind not in ("json_object", "json_schema"):
         raise BadRequest(f"{field} must have the type text, json_object or json_schema", field)
+    own = value.get("json_schema") if kind == "json_schema" else {"schema": {"type": "object"}}
+    schema = own.get("schema") if isinstance(own, dict) else None
     if not isinstance(schema, dict):
         raise BadRequest(f"{field} needs json_schema with a schema, an object", field)
+    unknown = sorted({*value} - {"type", kind}) + sorted({*own} - _SCHEMA_FIELDS)
+    if unknown or own.get("strict") not in (None, True, False):
+        told = ", ".join(unknown)[:80] or "strict"
+        raise BadRequest(f"{field}: {told} is not supported", field)
     if not supported:
         found = f"replies of {name} cannot be held to a schema"
         raise BadRequest(f"{found}: only text is supported as {field}", field)
-    text = json_line(schema)
+    try:
+        text = json_line(schema)
+    except ValueError as error:
+        raise BadRequest(f"the schema is not JSON: {error}", field) from None
     if len(text) > SCHEMA:
         raise BadRequest(
             f"the schema has {len(text):,} characters; {SCHEMA:,} are the limit", field

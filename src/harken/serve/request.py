@@ -7,7 +7,7 @@ and no file of the server is opened for a client. `harken.serve.fields` has the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ class ServedModel:
         max_clips: most clips in one prompt.
         multi_turn: whether a prompt may hold earlier turns.
         logprobs: whether it gives log-probabilities of the tokens of its replies.
-        schemas: whether it can hold its replies to a JSON schema.
+        schemas: raises ConfigError for a JSON schema that it cannot hold its replies to; None: it
+            can hold them to none.
         voices: with which it can speak; None: it cannot.
     """
 
@@ -50,7 +51,7 @@ class ServedModel:
     max_clips: int
     multi_turn: bool = False
     logprobs: bool = False
-    schemas: bool = False
+    schemas: Callable[[str], None] | None = None
     voices: tuple[str, ...] | None = None
 
 
@@ -111,26 +112,18 @@ def read_request(body: Any, capabilities: ServedModel, limits: Limits, folder: P
         raise BadRequest(there, "return_token_ids")
     if ids and (stream or stops):
         raise BadRequest("return_token_ids goes with neither stream nor stop", "return_token_ids")
-    schema = read_schema(
-        body.get("response_format"), capabilities.schemas and audio is None, capabilities.names[0]
-    )
-    if schema:
-        _check_schema(schema)
+    check = capabilities.schemas if audio is None else None
+    schema = read_schema(body.get("response_format"), check is not None, capabilities.names[0])
+    if schema and check is not None:
+        try:  # before the request waits for the model
+            check(schema)
+        except ConfigError as error:
+            raise BadRequest(error.found, "response_format") from None
     # Last: it decodes the clips.
     prompt = _prompt(body.get("messages"), capabilities, limits, folder)
     prompt = replace(prompt, schema=schema)
     seeded = body.get("seed") is not None
     return ChatRequest(prompt, sampling, stops, stream, usage, seeded, top, ids, audio)
-
-
-def _check_schema(schema: str) -> None:
-    """Refuse what cannot be followed, before the request waits for the model."""
-    from harken.models.engine.reply_schema import grammar_of
-
-    try:
-        grammar_of(schema)
-    except ConfigError as error:
-        raise BadRequest(error.found, "response_format") from None
 
 
 def _prompt(messages: Any, capabilities: ServedModel, limits: Limits, folder: Path) -> Prompt:

@@ -33,7 +33,7 @@ from harken.serve.reload import WeightReloader, check_local, read_sha256
 from harken.serve.reply import error_body, logprobs_of, streamed, usage_of
 from harken.serve.request import ChatRequest, ServedModel, read_request
 from harken.serve.speech import audio_of
-from harken.serve.tokens import TokenizedReply, cut, holds_schemas, token_reporter
+from harken.serve.tokens import TokenizedReply, cut, schema_check, token_reporter
 
 _GATHER_S = 0.002  # how long a batch waits for further requests
 _READERS = max(4, os.cpu_count() or 1)
@@ -77,7 +77,7 @@ class Server:
             model.max_clips,
             capabilities(model).multi_turn,
             self._reporter is not None,
-            holds_schemas(self._reporter),
+            schema_check(self._reporter),
             model.voices if isinstance(model, Speaker) else None,
         )
         self._access = access or Access("127.0.0.1")

@@ -9,9 +9,8 @@ neither, and nothing is estimated for them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 from harken.errors import HarkenError
@@ -81,9 +80,25 @@ def token_reporter(model: Model) -> TokenReporter | None:
     return _EngineTokens(model) if isinstance(model, Learner) else None
 
 
-def holds_schemas(reporter: TokenReporter | None) -> bool:
-    """Whether its model holds replies to a JSON schema (`harken.models.engine.reply_schema`)."""
-    return isinstance(reporter, _EngineTokens) and find_spec("llguidance") is not None
+def schema_check(reporter: TokenReporter | None) -> Callable[[str], None] | None:
+    """What raises ConfigError for a JSON schema that replies of its model cannot be held to.
+
+    None where its model cannot hold any (`harken.models.engine.reply_schema`).
+    """
+    if not isinstance(reporter, _EngineTokens):
+        return None
+    from harken.models.engine.reply_schema import SchemaMatcher, holds_replies
+
+    tokenizer = reporter.model.tokenizer
+    embeddings = reporter.model.net.lm.get_input_embeddings()
+    width = max(tokenizer.size, embeddings.num_embeddings)
+    if not holds_replies(tokenizer, width):
+        return None
+
+    def check(schema: str) -> None:
+        SchemaMatcher(tokenizer, width, schema)
+
+    return check
 
 
 class _EngineTokens:
@@ -151,6 +166,9 @@ class _EngineTokens:
         drawn = self.model.sample(lines, sampling, seeds, logprobs=top == 0, schemas=schemas)
         for i, sampled in drawn.items():
             ids = lines[i].ids
+            if sampled.fault:
+                found[i] = TokenizedReply(Reply("", "failed", sampled.fault), refused=True)
+                continue
             found[i] = TokenizedReply(
                 Reply(sampled.text, "end" if sampled.ended else "length"),
                 None if top is None else self._tokens(lines[i], sampled, top),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.composed.model import ComposedModel
 from harken.models.engine import reply_schema
-from harken.models.engine.reply_schema import SchemaMatcher, grammar_of, matchers
+from harken.models.engine.reply_schema import HeldReplies, SchemaMatcher, grammar_of
 from harken.parsing import object_schema
 from tiny_audio import mini
 
@@ -23,6 +24,9 @@ GRADES = object_schema({"fluency": {"type": "integer", "enum": [1, 2, 3, 4, 5]}}
 LISTS = object_schema(
     {"options": {"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3, "minItems": 1}}
 )
+
+ENDLESS = '{"type": "array", "items": {"$ref": "#"}, "minItems": 1}'
+WIDTH = 512
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,49 @@ def test_what_is_thought_first_has_no_form(learner: ComposedModel) -> None:
     assert learner.generate([asked("how is it", GRADES)], Sampling(12, thinking_tokens=4)) == free
 
 
+def test_rows_of_other_lengths_keep_their_schemas(learner: ComposedModel) -> None:
+    """Prompts are put to the model in the order of their lengths, not in that of the schemas."""
+    long = "and so on " * 20
+    prompts = [asked("a", GRADES), asked(long, LISTS), asked("b " * 9, GRADES), asked(long * 2)]
+    grade, options, other, _ = learner.generate(prompts, Sampling(96))
+    assert [*json.loads(grade.text)] == ["fluency"] == [*json.loads(other.text)]
+    assert [*json.loads(options.text)] == ["options"]
+
+
+@pytest.mark.parametrize("schema", [ENDLESS, '{"$ref": "#"}', '{"type": "no such type"}'])
+def test_a_schema_that_cannot_be_followed_fails_alone(learner: ComposedModel, schema: str) -> None:
+    prompts = [asked("how is it", GRADES), asked("and this", schema), asked("free")]
+    held, failed, free = learner.generate(prompts, Sampling(64))
+    assert failed.stop == "failed" and "cannot be followed" in str(failed.error)
+    assert [held, free] == learner.generate([prompts[0], prompts[2]], Sampling(64))
+
+
+def test_tokens_of_an_unknown_kind_leave_replies_free(
+    learner: ComposedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(reply_schema.progress, "note", told.append)
+    reply_schema._tell.cache_clear()
+    unknown = deepcopy(learner.tokenizer)
+    known = json.loads(unknown.to_json())
+    known["decoder"] = {"type": "WordPiece", "prefix": "##", "cleanup": True}
+    monkeypatch.setattr(unknown, "to_json", lambda: json.dumps(known))
+    logits = torch.zeros(1, WIDTH)
+    assert torch.equal(HeldReplies(unknown, WIDTH, [GRADES]).masked(logits), logits)
+    assert len(told) == 1 and "not known to llguidance" in told[0]
+
+
+def test_the_tokens_are_read_once(learner: ComposedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    SchemaMatcher(learner.tokenizer, WIDTH, GRADES)
+    monkeypatch.setattr(learner.tokenizer, "to_json", None)
+    SchemaMatcher(learner.tokenizer, WIDTH, LISTS)
+
+
+def test_spaces_are_put_in_one_way(learner: ComposedModel) -> None:
+    two = object_schema({"a": {"enum": [1]}, "b": {"enum": [2]}})
+    assert learner.generate([asked("x", two)], Sampling(64))[0].text == '{"a": 1, "b": 2}'
+
+
 def test_allowed_ids_are_those_that_begin_the_object(learner: ComposedModel) -> None:
     width = learner.net.lm.get_input_embeddings().num_embeddings
     matcher = SchemaMatcher(learner.tokenizer, width, GRADES)
@@ -95,10 +142,10 @@ def test_without_the_library_replies_are_free_and_that_is_told(
     monkeypatch.setattr(reply_schema, "find_spec", lambda name: None)
     monkeypatch.setattr(reply_schema.progress, "note", told.append)
     reply_schema._tell.cache_clear()
-    assert matchers(learner.tokenizer, 300, [GRADES, ""]) == [None, None]
-    assert matchers(learner.tokenizer, 300, [GRADES]) == [None]
+    logits = torch.zeros(2, WIDTH)
+    for schemas in ([GRADES, ""], [GRADES, GRADES], ["", ""]):
+        assert torch.equal(HeldReplies(learner.tokenizer, WIDTH, schemas).masked(logits), logits)
     assert len(told) == 1 and "harken[structured]" in told[0]
-    assert matchers(learner.tokenizer, 300, ["", ""]) == [None, None] and len(told) == 1
 
 
 def test_a_schema_is_part_of_a_prompt() -> None:

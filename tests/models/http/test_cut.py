@@ -17,7 +17,7 @@ from fake_server import Standin
 from harken.errors import ConfigError
 from harken.models.base import Sampling
 from harken.models.http.settings import HttpSettings
-from harken.models.http.wire import WireFault, read_answer
+from harken.models.http.wire import WireFault, read_answer, read_refusal
 from harken.models.load import load_model
 from harken.models.reply_cache import ReplyCache
 from harken.parsing import object_schema
@@ -80,13 +80,29 @@ def test_room_thinking_and_sampling_are_sent():
     assert not {"top_p", "seed", "thinking_budget"} & set(greedy)
 
 
+FORMS: tuple[dict[str, Any], ...] = ({}, {"structured": "json_object"}, {"structured": "off"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [{"message": "x" * 400 + " response_format"}, {"message": "no", "param": "response_format"}],
+)
+def test_a_refused_form_says_how_to_go_without(error: dict[str, str]) -> None:
+    told = str(read_refusal(400, json.dumps({"error": error}).encode()))
+    assert told.endswith("add ?structured=off to the address)")
+    assert "structured" not in str(read_refusal(400, b'{"error": {"message": "no"}}'))
+
+
 def test_a_schema_is_sent_in_the_form_that_the_server_takes():
     own = object_schema({"caption": {"type": "string"}})
     asked = replace(words(1), schema=own)
     with Standin() as server:
-        for how in ({}, {"structured": "json_object"}, {"structured": "off"}):
+        for how in FORMS:
             model(server, **how).generate([asked], GREEDY)
         model(server).generate([words(1)], GREEDY)
+        every = (*FORMS, {"structured": "json_schema"})
+        identities = {model(server, **how).identity() for how in every}
+        assert len(identities) == len(FORMS), "a stored reply is that of one form"
         schema, plain, off, free = (body.get("response_format") for body in server.seen.bodies)
     assert schema["type"] == "json_schema" and schema["json_schema"]["strict"] is True
     assert schema["json_schema"]["schema"] == json.loads(own)

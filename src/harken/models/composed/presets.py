@@ -92,7 +92,7 @@ def _conformer(shape: PresetShape) -> dict[str, Any]:
 def _resnet(shape: PresetShape) -> dict[str, Any]:
     return {
         "model_type": "resnet",
-        "num_channels": 4 if shape.audio_encoder == "spatial" else 1,
+        "num_channels": 5 if shape.audio_encoder == "spatial" else 1,
         "embedding_size": shape.encoder_channels,
         "hidden_sizes": [shape.encoder_channels * 2**i for i in range(3)],
         "depths": [shape.encoder_layers] * 3,

@@ -20,7 +20,7 @@ from harken.hashing import canonical, digest
 from harken.models.base import Prompt, Sampling
 from harken.models.engine.batch import TokenizedPrompt
 from harken.models.engine.prefix_cache import Prefill, prefill_cached, prefill_trees
-from harken.models.engine.reply_schema import SchemaMatcher, matchers
+from harken.models.engine.reply_schema import HeldReplies
 from harken.models.engine.tree_forward import TOKENS
 
 Floats = npt.NDArray[np.float64]
@@ -35,12 +35,14 @@ class GeneratedReply:
 
     A text can have many tokenizations; training on a reply needs the one that was sampled.
     `logprobs` has the natural log of each id's probability, before temperature, if asked for.
+    `fault` says why its schema could not be followed; then it is no reply.
     """
 
     ids: tuple[int, ...]
     text: str
     ended: bool
     logprobs: tuple[float, ...] = ()
+    fault: str = ""
 
 
 def length_batches(prompts: Mapping[int, TokenizedPrompt], more: int) -> list[list[int]]:
@@ -92,9 +94,10 @@ def generate_replies(
     ended, closed = [False] * len(prompts), [False] * len(prompts)  # closed: ended, or cut
     rooms = rooms or [sampling.room] * len(prompts)
     position = mask.long().sum(1, keepdim=True) - 1
-    held = matchers(engine.tokenizer, logits.shape[-1], schemas)
+    held = HeldReplies(engine.tokenizer, logits.shape[-1], schemas or [""] * len(prompts))
     while True:
-        choosable = _held(logits, held, closed) if any(held) else logits
+        choosable = held.masked(logits)
+        closed = [over or bool(why) for over, why in zip(closed, held.faults, strict=True)]
         chosen = _choose(choosable, sampling, rngs, closed, engine.tokenizer)
         picked = _picked(logits, chosen, engine.tokenizer) if logprobs else []
         for row, token in enumerate(chosen):
@@ -103,8 +106,7 @@ def generate_replies(
                 generated[row].append(token)
                 known[row] += picked[row : row + 1]
                 closed[row] = ended[row] or len(generated[row]) >= rooms[row]
-                if held and (matcher := held[row]) is not None and not ended[row]:
-                    matcher.take(token)
+                held.take(row, token, closed[row])
         if all(closed):
             break
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], 1)
@@ -120,9 +122,9 @@ def generate_replies(
         logits, cache = out.logits[:, -1], out.past_key_values
     return [
         GeneratedReply(
-            tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over, tuple(own)
+            tuple(ids), engine.tokenizer.decode(ids[:-1] if over else ids), over, tuple(own), why
         )
-        for ids, over, own in zip(generated, ended, known, strict=True)
+        for ids, over, own, why in zip(generated, ended, known, held.faults, strict=True)
     ]
 
 
@@ -141,15 +143,6 @@ def _prefill_batch(engine: Any, prompts: Sequence[TokenizedPrompt]) -> Prefill:
         return Prefill(logits, out.past_key_values, mask)
     out = engine.net.lm(inputs_embeds=embedded, logits_to_keep=1, **inputs)
     return Prefill(out.logits[:, -1], out.past_key_values, mask)
-
-
-def _held(logits: Tensor, held: Sequence[SchemaMatcher | None], closed: Sequence[bool]) -> Tensor:
-    """Logits (B, V) with -inf for what would break the schema of its row."""
-    found = logits.clone()
-    for row, matcher in enumerate(held):
-        if matcher is not None and not closed[row]:
-            found[row, ~matcher.allowed().to(found.device)] = -torch.inf
-    return found
 
 
 def _picked(logits: Tensor, chosen: Sequence[int], tokenizer: Any) -> list[float]:

@@ -2,7 +2,8 @@
 
 The grammar of a schema, and which tokens it allows, is llguidance's work (MIT licence; the same
 library is in llama.cpp and vLLM). A small model that would go on with the list of its prompt, or
-end without a bracket, so gives an object with the right keys; what stands in them is its own.
+end without a bracket, so gives an object with the right keys; what stands in them is its own. Only
+one way to put spaces is allowed, and a reply that is cut is no whole JSON.
 """
 
 from __future__ import annotations
@@ -12,17 +13,30 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from harken import progress
-from harken.errors import ConfigError, ModelError
+from harken.errors import ConfigError
 from harken.models.engine.tokenizer import TextTokenizer
 from harken.parsing import parse_json
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """One way to put spaces: where any number is allowed, small models write nothing else."""
+
+_LIMITS = {
+    "initial_lexer_fuel": 200_000,
+    "step_lexer_fuel": 50_000,
+    "step_max_items": 20_000,
+    "max_grammar_size": 20_000,
+    "verbose_errors": False,
+}
+"""A fifth of what llguidance allows: a schema may come from a client, and its first mask is
+computed while others wait."""
+
+_vocabularies: WeakKeyDictionary[TextTokenizer, dict[tuple[int, int], Any]] = WeakKeyDictionary()
 
 
 class SchemaMatcher:
@@ -36,33 +50,43 @@ class SchemaMatcher:
         """Begin a reply.
 
         Raises:
-            ConfigError: `schema` is no JSON schema, or one that cannot be followed.
+            ConfigError: `schema` is no JSON schema, one that cannot be followed, or one that
+                nothing satisfies; or the tokenizer is of an unknown kind.
         """
         from llguidance import LLMatcher
 
         self.width = width
-        vocabulary = _vocabulary(tokenizer.to_json(), width, tokenizer.eos)
-        self._matcher = LLMatcher(vocabulary, grammar_of(schema))
+        vocabulary = _vocabulary(tokenizer, width)
+        self._matcher = LLMatcher(vocabulary, grammar_of(schema), limits=_limits())
+        self._ends = tokenizer.ends
+        if not self.allowed()[[i for i in range(width) if i not in self._ends]].any():
+            raise ConfigError("the schema of a reply cannot be followed: nothing satisfies it")
 
     def allowed(self) -> Tensor:
-        """(width,) bool: the ids that may come next; only the end, after a whole reply."""
+        """(width,) bool: the ids that may come next; only the end, after a whole reply.
+
+        Raises:
+            ConfigError: what may follow is too much to be computed.
+        """
         bits = torch.frombuffer(bytearray(self._matcher.compute_bitmask()), dtype=torch.uint8)
+        self._require_none()
         shifts = torch.arange(8, dtype=torch.uint8)
         found: Tensor = ((bits[:, None] >> shifts) & 1).flatten()[: self.width].bool()
         return found
 
     def take(self, token: int) -> None:
-        """Go on after `token`, which was allowed.
-
-        Raises:
-            ModelError: what may follow is too much to be computed.
-        """
+        """Go on after `token`, which was allowed; raises ConfigError as `allowed` does."""
         self._matcher.consume_token(token)
+        self._require_none()
+
+    def _require_none(self) -> None:
+        """Raise if there was an error: llguidance allows the end alone from then on."""
         if self._matcher.is_error():
-            fault = self._matcher.get_error().splitlines()[0]
-            raise ModelError(f"the schema of a reply can be followed no further: {fault}")
+            fault = str(self._matcher.get_error()).split("<", 1)[0].strip()
+            raise ConfigError(f"the schema of a reply cannot be followed: {fault[:200]}")
 
 
+@lru_cache(maxsize=64)
 def grammar_of(schema: str) -> str:
     """The grammar of a JSON schema, as llguidance writes it.
 
@@ -73,7 +97,7 @@ def grammar_of(schema: str) -> str:
 
     try:
         grammar: str = LLMatcher.grammar_from_json_schema(schema, overrides=_COMPACT)
-        fault = LLMatcher.validate_grammar(grammar)
+        fault = LLMatcher.validate_grammar(grammar, limits=_limits())
     except ValueError as error:
         fault = str(error)
     if fault:
@@ -81,35 +105,98 @@ def grammar_of(schema: str) -> str:
     return grammar
 
 
-def matchers(
-    tokenizer: TextTokenizer, width: int, schemas: Sequence[str]
-) -> list[SchemaMatcher | None]:
-    """A matcher for each reply with a schema; None for free texts.
+def holds_replies(tokenizer: TextTokenizer, width: int) -> bool:
+    """Whether replies in these tokens can be held: llguidance is there, and knows their kind."""
+    if find_spec("llguidance") is None:
+        _tell("llguidance is not installed (pip install 'harken[structured]')")
+        return False
+    try:
+        _vocabulary(tokenizer, width)
+    except ConfigError as error:
+        _tell(error.found)
+        return False
+    return True
 
-    Where llguidance is not installed no reply has one, which is told once.
+
+class HeldReplies:
+    """The replies of a batch, of which some have a schema.
+
+    Where replies in the tokens of the model cannot be held, all are free, which is told once.
+
+    Attributes:
+        faults: of each row, why its schema cannot be followed (further); empty where it can.
     """
-    if any(schemas) and find_spec("llguidance") is None:
-        _tell()
-        return [None] * len(schemas)
-    return [SchemaMatcher(tokenizer, width, one) if one else None for one in schemas]
+
+    def __init__(self, tokenizer: TextTokenizer, width: int, schemas: Sequence[str]) -> None:
+        """Begin the replies; `schemas` has one for each row, empty for a free text."""
+        self.faults = [""] * len(schemas)
+        self._rows: dict[int, SchemaMatcher] = {}
+        if not any(schemas) or not holds_replies(tokenizer, width):
+            return
+        for row, schema in enumerate(schemas):
+            try:
+                if schema:
+                    self._rows[row] = SchemaMatcher(tokenizer, width, schema)
+            except ConfigError as error:
+                self.faults[row] = error.found
+
+    def masked(self, logits: Tensor) -> Tensor:
+        """Logits (B, V) with -inf for what would break the schema of its row."""
+        if not self._rows:
+            return logits
+        found = logits.clone()
+        for row, matcher in [*self._rows.items()]:
+            try:
+                found[row, ~matcher.allowed().to(found.device)] = -torch.inf
+            except ConfigError as error:
+                self._give_up(row, error)
+        return found
+
+    def take(self, row: int, token: int, over: bool) -> None:
+        """Go on after the token of a row; `over`: it was its last one."""
+        try:
+            if over:
+                self._rows.pop(row, None)
+            elif row in self._rows:
+                self._rows[row].take(token)
+        except ConfigError as error:
+            self._give_up(row, error)
+
+    def _give_up(self, row: int, error: ConfigError) -> None:
+        self.faults[row] = error.found
+        del self._rows[row]
 
 
-@lru_cache(maxsize=1)
-def _tell() -> None:
-    progress.note(
-        "replies are asked for as JSON, and not held to it: llguidance is not installed "
-        "(pip install 'harken[structured]')"
-    )
+@lru_cache(maxsize=8)
+def _tell(why: str) -> None:
+    progress.note(f"replies are asked for as JSON, and not held to it: {why}")
 
 
-@lru_cache(maxsize=4)
-def _vocabulary(tokenizer: str, width: int, eos: int) -> Any:
-    """The tokens of a tokenizer, as llguidance keeps them; takes about a second."""
+def _limits() -> Any:
+    from llguidance import LLParserLimits
+
+    return LLParserLimits(**_LIMITS)
+
+
+def _vocabulary(tokenizer: TextTokenizer, width: int) -> Any:
+    """The tokens of a tokenizer, as llguidance keeps them; the first time it takes a second.
+
+    Raises:
+        ConfigError: it does not know how such tokens become text.
+    """
     from llguidance import LLTokenizer
 
-    known = parse_json(tokenizer)
-    if (known.get("decoder") or {}).get("type") == "ByteLevel":
-        # Its tokens are bytes as they are; what a normalizer adds at the start of a text (harken's
-        # own a space) would stand within a reply.
-        known["normalizer"] = None
-    return LLTokenizer(json.dumps(known), n_vocab=width, eos_token=[eos])
+    known = _vocabularies.setdefault(tokenizer, {})
+    key = (width, tokenizer.size)  # time tokens may be added later
+    if key not in known:
+        told = parse_json(tokenizer.to_json())
+        if (told.get("decoder") or {}).get("type") == "ByteLevel":
+            # Its tokens are bytes as they are; what a normalizer adds at the start of a text
+            # (harken's own a space) would stand within a reply.
+            told["normalizer"] = None
+        try:
+            known[key] = LLTokenizer(json.dumps(told), n_vocab=width, eos_token=[tokenizer.eos])
+        except ValueError as error:
+            fault = str(error).split("(", 1)[0][:100]
+            raise ConfigError(f"tokens of this kind are not known to llguidance: {fault}") from None
+    return known[key]

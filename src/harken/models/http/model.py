@@ -19,7 +19,7 @@ from harken.errors import AudioError, MissingExtra
 from harken.hashing import canonical, digest
 from harken.models.base import Earlier, Prompt, PromptStyle, Reply, Sampling
 from harken.models.http.audio import DECODING, ClipPayloads
-from harken.models.http.settings import HttpSettings, read_target
+from harken.models.http.settings import STRUCTURED, HttpSettings, read_target
 from harken.models.http.wire import WireAnswer, choice_logprobs, request_head, request_pieces
 from harken.models.reply_store import ReplyStore
 
@@ -71,6 +71,7 @@ class HttpModel:
         form = [own.url, own.model, own.revision, own.block, own.tokens_field, own.top_logprobs]
         form += [own.thinking_field] if own.thinking_field else []
         form += ["token_logprobs"] if own.token_logprobs else []
+        form += [own.structured] if own.structured != STRUCTURED[0] else []
         return digest(canonical([form, DECODING, _style(self.style)]))
 
     def keep(self, folder: Path | str) -> None:

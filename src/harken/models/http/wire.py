@@ -248,12 +248,13 @@ def read_refusal(status: int, raw: bytes, wait_s: float | None = None) -> WireFa
         message = error.get("message", error) if isinstance(error, dict) else error
     except (ValueError, RecursionError):
         message, code = raw, ""
-    if "response_format" in str(message):
-        message = f"{_shown(message)} (to ask without it, add ?structured=off to the address)"
     out_of_quota = status == 402 or "insufficient_quota" in code
+    detail = _shown(message) if message else ""
+    if b"response_format" in raw:
+        detail += " (to ask without response_format, add ?structured=off to the address)"
     return WireFault(
         f"http {status}",
-        _shown(message) if message else "",
+        detail,
         retryable=(status in (408, 409, 425, 429) or status >= 500) and not out_of_quota,
         overloaded=status in (429, 503, 529),
         fatal=status in (401, 403, 404) or out_of_quota or 300 <= status < 400,

@@ -58,8 +58,11 @@ def test_planes_of_a_clip(source: Clip) -> None:
     mono = own.features(load(scene(source, 90, "mono")))
     assert not mono[:, bins:].any()
     planes = own.image(torch.from_numpy(own.prepare(left))[None])
-    assert planes.shape == (1, 4, len(left), bins)
+    assert planes.shape == (1, 5, len(left), bins)
     assert torch.equal(planes[0, 2], torch.from_numpy(left[:, 2 * bins : 3 * bins]))
+    lengths = np.sqrt(np.square(left[:, bins:].reshape(len(left), 3, bins)).sum(1))
+    torch.testing.assert_close(planes[0, 4], torch.from_numpy(lengths))
+    assert planes[0, 4].mean() == pytest.approx(1.0, abs=0.02), "nothing is reflected"
 
 
 def test_frames_are_equal_alone_and_in_a_batch_and_differ_by_direction(source: Clip) -> None:

@@ -1,12 +1,14 @@
 """A ResNet on log-mel and directions: what is heard, and from where, in any layout.
 
-The input is an image of four planes (T, mel bands): harken's log-mel of the energy, and how far to
-the front, to the left and up the energy of each band comes from (`harken.audio.space.bands`). The
-planes of directions are the same for ambisonics and for arrays whose microphones are known, so one
-encoder takes both; it is told the layout by the clip's scene, and for a recording by the setting
-``layout`` or the number of its channels. The idea of log-mel beside intensity is that of networks
-for sound event localisation (Cao et al., "Polyphonic sound event detection and localization using a
-two-stage strategy", DCASE workshop 2019).
+The input is an image of five planes (T, mel bands): harken's log-mel of the energy, how far to the
+front, to the left and up the energy of each band comes from (`harken.audio.space.bands`), and the
+length of that vector. One minus the length is the diffuseness of directional audio coding, which
+says how much is reflected, and so how far away a source is. The planes of directions are the same
+for ambisonics and for arrays whose microphones are known, so one encoder takes both; it is told the
+layout by the clip's scene, and for a recording by the setting ``layout`` or the number of its
+channels. The idea of log-mel beside intensity is that of networks for sound event localisation (Cao
+et al., "Polyphonic sound event detection and localization using a two-stage strategy", DCASE
+workshop 2019).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ, Clip, ScenePlan
@@ -27,11 +30,11 @@ from harken.models.composed.log_mel import mel_bank, normalise, power_mel, spect
 from harken.models.engine.features import Array, check_length
 
 PLANES = 4
-"""Log-mel, front, left, up."""
+"""Log-mel, front, left, up: what is kept of a clip. The length is computed from them."""
 
 
 class SpatialEncoder(ResNetEncoder):
-    """The ResNet of harken-tiny with four planes instead of one."""
+    """The ResNet of harken-tiny with five planes instead of one."""
 
     name = "spatial"
     about = "a ResNet on log-mel and the directions of its energy: ambisonics, arrays, two ears"
@@ -74,9 +77,13 @@ class SpatialEncoder(ResNetEncoder):
         return np.concatenate([normalise(features[:, :bins], self.mel), features[:, bins:]], 1)
 
     def image(self, rows: Tensor) -> Tensor:
-        """(B, T, 4 · bands) as planes (B, 4, T, bands)."""
+        """(B, T, 4 · bands) as planes (B, 5, T, bands)."""
         batch, length, _ = rows.shape
-        return rows.view(batch, length, PLANES, self.mel.bins).transpose(1, 2)
+        planes = rows.view(batch, length, PLANES, self.mel.bins).transpose(1, 2)
+        config: Any = self.encoder.config
+        if config.num_channels == PLANES:  # as models of an earlier release
+            return planes
+        return torch.cat([planes, planes[:, 1:].norm(dim=1, keepdim=True)], 1)
 
     def _planes(self, sound: Array, layout: str, mics: tuple[Any, ...]) -> Array:
         parts = spectra(sound, self.mel)
