@@ -1,10 +1,11 @@
 """From which direction does the dog come, while something else sounds? And how far away is it?
 
-    python among.py train CORPUS -o OUT [--steps 6000] [--seed 0]
+    python among.py train CORPUS -o OUT [--steps 4500] [--seed 0]
     python among.py ask OUT CORPUS                           writes OUT/among.json, and prints it
 
-harken-tiny-spatial is trained from fresh weights on three kinds of questions in equal parts, all in
-first-order ambisonics, on training recordings only:
+harken-tiny-trained, which knows the sounds, gets an encoder that hears directions
+(`harken.models.composed.with_directions`) and is trained on three kinds of scenes, all in
+first-order ambisonics, of training recordings only:
 
 one: azimuth.py's, the azimuth of one sound, half of the scenes in rooms;
 two: two sounds of different labels at the same time, 45 degrees apart or more, not in rooms. The
@@ -14,11 +15,10 @@ far: one sound in a room, 0.5 to 3.4 m away; the answer is the nearest half metr
     whole is drawn from 20 dB, so that loudness says little: what is left is how much of the sound
     is reflected (direct-to-reverberant ratio), and the reverberation time differs by room.
 
-In training a scene of one or two is asked more than its exam asks: what is heard, what comes from a
-direction, and the direction of the other sound: labels are learned from nothing else. Each question
-is an example of its own; in one example the answers to some would be read off others. In half of
-the training scenes of two sounds one begins later, so that for a moment there is one alone; in the
-exam both always begin at once.
+In training a scene of two is asked more than its exam asks: the direction of the other sound, and
+what comes from a direction. Each question is an example of its own; in one example the answers to
+some would be read off others. In half of the training scenes of two sounds one begins later, so
+that for a moment there is one alone; in the exam both always begin at once.
 
 Measured on other recordings, with a bootstrap interval over them: for one and two what azimuth.py
 measures; for two also the share of answers that are nearer to the sound that was not asked for; for
@@ -36,7 +36,6 @@ from typing import Any
 
 import numpy as np
 from azimuth import (
-    DIRECTIONS,
     LONGEST_S,
     answers,
     azimuth_in,
@@ -57,7 +56,10 @@ from harken.audio.space.place import Place
 from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
+from harken.models.composed.model import ComposedModel
+from harken.models.composed.with_directions import with_directions
 from harken.models.learner import load_learner
+from harken.models.released import located
 
 TRAIN, TEST = 6000, 240
 APART = 45.0
@@ -68,6 +70,7 @@ FAR_ROOMS = 200
 """Rooms that distances are heard in."""
 
 NEAREST, FARTHEST, GRID = 0.5, 3.4, 0.5
+MODEL = "harken-tiny-trained"
 LAYOUTS = ("foa", "hoa2", "tetrahedron", "mono")
 FAR = "How far away is it?"
 
@@ -94,7 +97,8 @@ def _two(own: Sequence[Recording], split: str, rng: np.random.Generator) -> Item
         parts = (parts[0], replace(parts[1], at_s=round(float(rng.uniform(0.2, LATER_S)), 2)))
     length = max(part.at_s + (part.clip.duration_s or 0.0) for part in parts) + 0.2
     plan = ScenePlan(parts, round(length, 2), gain_db=-6.0, layout="foa")
-    truth = {"azimuth": here, "other": there, "second": other.labels[0]}
+    names = {"first": asked.labels[0], "second": other.labels[0]}
+    truth = {"azimuth": here, "other": there, **names}
     return _item(_where(asked.labels[0]), told(here), plan, asked, split, **truth)
 
 
@@ -102,24 +106,13 @@ def _where(label: str) -> str:
     return f"From which direction does the {label} come?"
 
 
-def more_of(item: Item, labels: Sequence[str]) -> list[Item]:
-    """The question of a training scene, and others about the same scene.
-
-    `labels` are those of the recording that it asks about.
-    """
-    found = [item]
-    if "distance" in item.plan:
-        return found
-    places = {labels[0]: float(item.plan["azimuth"])}
-    if "second" in item.plan:
-        places[str(item.plan["second"])] = float(item.plan["other"])
-        found += [_again(item, _where(name), told(at)) for name, at in [*places.items()][1:]]
-        found.append(_again(item, f"What comes from {item.answer}?", labels[0]))
-    return [*found, _again(item, "What is heard?", " and ".join(sorted(places)))]
-
-
-def _again(item: Item, question: str, answer: str) -> Item:
-    return replace(item, question=question, answer=answer)
+def more_of(item: Item) -> list[Item]:
+    """The question of a training scene; of one of two sounds also those about the other."""
+    if "second" not in item.plan:
+        return [item]
+    asked = _where(str(item.plan["second"])), told(float(item.plan["other"]))
+    from_there = f"What comes from {item.answer}?", str(item.plan["first"])
+    return [item, *(replace(item, question=q, answer=answer) for q, answer in (asked, from_there))]
 
 
 def far_away(recordings: Sequence[Recording], split: str, count: int, seed: int) -> list[Item]:
@@ -186,16 +179,12 @@ def kinds(
 
 def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     """Train on all three kinds; resumes where it was stopped."""
-    own = recordings_of(corpus)
-    labels = {recording.id: recording.labels for recording in own}
-    made = kinds(own, "train", TRAIN, seed)
+    made = kinds(recordings_of(corpus), "train", TRAIN, seed)
     asked = [item for row in zip(*made.values(), strict=True) for item in row]
-    items = [more for item in asked for more in more_of(item, labels[item.recordings[0]])]
-    said = [*DIRECTIONS, *(item.answer for item in items)]
-    said += [metres(GRID * n) for n in range(1, round(FARTHEST / GRID) + 1)]
-    texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
-    texts += [replace(items[0], answer=one) for one in dict.fromkeys(said)]
-    teach(items, texts, out, steps, seed)
+    plain = load_learner(located(MODEL))
+    assert isinstance(plain, ComposedModel)
+    items = [more for item in asked for more in more_of(item)]
+    teach(with_directions(plain), items, out, steps, seed)
 
 
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
@@ -255,7 +244,7 @@ def main() -> None:
     training = verbs.add_parser("train")
     training.add_argument("corpus", type=Path)
     training.add_argument("-o", "--out", type=Path, required=True)
-    training.add_argument("--steps", type=int, default=6000)
+    training.add_argument("--steps", type=int, default=4500)
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)

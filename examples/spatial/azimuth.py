@@ -127,12 +127,12 @@ def heard_in(item: Item, layout: str) -> Item:
 def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     """Train on ambisonics; resumes where it was stopped."""
     items = scenes(recordings_of(corpus), "train", TRAIN, seed)
-    teach(items, [replace(items[0], answer=a) for a in DIRECTIONS], out, steps, seed)
+    fresh = start(PRESET, [replace(items[0], answer=a) for a in DIRECTIONS], seed)
+    teach(fresh, items, out, steps, seed)
 
 
-def teach(items: Sequence[Item], texts: Sequence[Item], out: Path, steps: int, seed: int) -> None:
-    """Train a fresh model on items; `texts` have all words that are asked and said."""
-    learner = start(PRESET, texts, seed)
+def teach(learner: Learner, items: Sequence[Item], out: Path, steps: int, seed: int) -> None:
+    """Train a model on items."""
     settings = SftSettings(
         steps=steps, batch=16, lr=1e-3, warmup=0.1, decay=0.02, seed=seed, threads=1,
         checkpoint_every=50,
