@@ -183,14 +183,19 @@ def answers(
 
 def _energy(item: Item) -> float:
     """The azimuth of the energy vector of the clip."""
+    front, left, _ = mean_direction(*bands_of(item))
+    return float(np.degrees(np.arctan2(left, front)))
+
+
+def bands_of(item: Item) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors (T, 3, bands) and energies (T, bands) of the clip, as the encoder has them."""
     clip, mel = item.clips[0], MelSettings()
     assert clip.plan is not None
     parts = spectra(load(clip, mono=False), mel)
     hz = np.linspace(0.0, mel.rate_hz / 2, parts.shape[2])
     bands = directions(parts, hz, mel_bank(mel), clip.plan.layout, clip.plan.mics)
     energy = np.square(np.abs(parts)).mean(0) @ mel_bank(mel).T
-    front, left, _ = mean_direction(bands, energy.astype(np.float32))
-    return float(np.degrees(np.arctan2(left, front)))
+    return bands, energy.astype(np.float32)
 
 
 def errors_of(
