@@ -1,6 +1,6 @@
 """From which direction does the dog come, while something else sounds? And how far away is it?
 
-    python among.py train CORPUS -o OUT [--steps 3500] [--seed 0]
+    python among.py train CORPUS -o OUT [--steps 2500] [--seed 0]
     python among.py ask OUT CORPUS                           writes OUT/among.json, and prints it
 
 harken-tiny-spatial gets the encoder of harken-tiny-trained, which knows the sounds and is made to
@@ -79,6 +79,9 @@ FAR_ROOMS = 200
 NEAREST, FARTHEST, GRID = 0.5, 3.4, 0.5
 KNOWN = "harken-tiny-trained"
 """Its encoder knows the sounds."""
+
+FIRST = "encoder.embedder.embedder.convolution.weight"
+"""The first layer of an encoder: (out, planes, height, width)."""
 
 LAYOUTS = ("foa", "hoa2", "tetrahedron", "mono")
 FAR = "How far away is it?"
@@ -205,8 +208,10 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     texts += [replace(items[0], answer=one) for one in dict.fromkeys(said)]
     learner, known = start(PRESET, texts, seed), load_learner(located(KNOWN))
     assert isinstance(learner, ComposedModel) and isinstance(known, ComposedModel)
-    heard = with_directions(known).net.audio_encoder.state_dict()
-    learner.net.audio_encoder.load_state_dict(heard)
+    heard, fresh = with_directions(known).net.audio_encoder.state_dict(), learner.net.audio_encoder
+    # Planes of zero weight are learned slowly; of directions the fresh weights stay.
+    heard[FIRST][:, 1:] = fresh.state_dict()[FIRST][:, 1:]
+    fresh.load_state_dict(heard)
     teach(learner, items, out, steps, seed)
 
 
@@ -293,7 +298,7 @@ def main() -> None:
     training = verbs.add_parser("train")
     training.add_argument("corpus", type=Path)
     training.add_argument("-o", "--out", type=Path, required=True)
-    training.add_argument("--steps", type=int, default=3500)
+    training.add_argument("--steps", type=int, default=2500)
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)
