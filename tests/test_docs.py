@@ -30,6 +30,9 @@ from tones import tones
 
 PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (REPO / "docs").glob("*.md"))]
 
+LONG = ("docs/clean.md", "docs/scale.md", "docs/systems.md")
+"""Pages that take longest, and are run with the slow tests."""
+
 NOT_HERE = {
     r"^make |^pip install": "installs, and runs all tests",
     r"Qwen/": "needs the weights of a model that is not here",
@@ -250,7 +253,10 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in PAGES],
+)
 def test_what_a_page_says_to_run_runs(
     page: str, followed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

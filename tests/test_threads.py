@@ -70,6 +70,7 @@ print([hashlib.sha256(part).hexdigest()[:12] for part in parts])
 """
 
 
+@pytest.mark.slow
 def test_products_are_the_same_bytes_with_one_two_and_three_threads():
     found = set()
     for threads in "123":

@@ -1,11 +1,10 @@
 """From which direction does the dog come, while something else sounds? And how far away is it?
 
-    python among.py train CORPUS -o OUT [--steps 2500] [--seed 0]
+    python among.py train CORPUS -o OUT [--steps 5000] [--seed 0]
     python among.py ask OUT CORPUS                           writes OUT/among.json, and prints it
 
-harken-tiny-spatial gets the encoder of harken-tiny-trained, which knows the sounds and is made to
-hear directions (`harken.models.composed.with_directions`); the rest has fresh weights. It is
-trained on three kinds of scenes, all in first-order ambisonics, of training recordings only:
+harken-tiny-spatial is trained from fresh weights on three kinds of scenes, all in first-order
+ambisonics, of training recordings only:
 
 one: azimuth.py's, the azimuth of one sound, half of the scenes in rooms;
 two: two sounds of different labels at the same time, 45 degrees apart or more, not in rooms. The
@@ -62,10 +61,7 @@ from harken.audio.space.place import Place
 from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
-from harken.models.composed.with_directions import with_directions
 from harken.models.learner import load_learner
-from harken.models.released import located
 from harken.recipes.steps import start
 
 TRAIN, TEST, FITTED = 6000, 240, 500
@@ -77,12 +73,6 @@ FAR_ROOMS = 200
 """Rooms that distances are heard in."""
 
 NEAREST, FARTHEST, GRID = 0.5, 3.4, 0.5
-KNOWN = "harken-tiny-trained"
-"""Its encoder knows the sounds."""
-
-FIRST = "encoder.embedder.embedder.convolution.weight"
-"""The first layer of an encoder: (out, planes, height, width)."""
-
 LAYOUTS = ("foa", "hoa2", "tetrahedron", "mono")
 FAR = "How far away is it?"
 
@@ -206,13 +196,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     said += [item.answer for item in items]
     texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
     texts += [replace(items[0], answer=one) for one in dict.fromkeys(said)]
-    learner, known = start(PRESET, texts, seed), load_learner(located(KNOWN))
-    assert isinstance(learner, ComposedModel) and isinstance(known, ComposedModel)
-    heard, fresh = with_directions(known).net.audio_encoder.state_dict(), learner.net.audio_encoder
-    # Planes of zero weight are learned slowly; of directions the fresh weights stay.
-    heard[FIRST][:, 1:] = fresh.state_dict()[FIRST][:, 1:]
-    fresh.load_state_dict(heard)
-    teach(learner, items, out, steps, seed)
+    teach(start(PRESET, texts, seed), items, out, steps, seed)
 
 
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
@@ -298,7 +282,7 @@ def main() -> None:
     training = verbs.add_parser("train")
     training.add_argument("corpus", type=Path)
     training.add_argument("-o", "--out", type=Path, required=True)
-    training.add_argument("--steps", type=int, default=2500)
+    training.add_argument("--steps", type=int, default=5000)
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)

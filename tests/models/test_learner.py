@@ -241,6 +241,7 @@ def test_a_clone_has_the_identity_of_its_weights(kind: str, folders: dict[str, s
     assert learner.clone().identity() == learner.identity()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiny", TINIES, ids=lambda tiny: tiny.kind)
 def test_every_native_family_takes_lora_and_merges_it(tiny: Tiny, tmp_path: Path) -> None:
     pytest.importorskip("peft")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harken.listed import listed
 from harken.models.base import Sampling
 from harken.parsing import json_line, parse_json
 
@@ -187,7 +188,7 @@ def read_schema(value: Any, supported: bool, name: str) -> str:
         raise BadRequest(f"{field} needs json_schema with a schema, an object", field)
     unknown = sorted({*value} - {"type", kind}) + sorted({*own} - _SCHEMA_FIELDS)
     if unknown or own.get("strict") not in (None, True, False):
-        told = ", ".join(unknown)[:80] or "strict"
+        told = listed([name[:80] for name in unknown], 3) or "strict"
         raise BadRequest(f"{field}: {told} is not supported", field)
     if not supported:
         found = f"replies of {name} cannot be held to a schema"

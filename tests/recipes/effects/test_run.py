@@ -54,6 +54,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_exams_and_training_share_no_recording(ground: Path) -> None:
     made = prepare(ground, size="smoke", model=MODEL)
     for own in (SINGLE, PAIRS, ("leaky",)):
@@ -134,6 +135,7 @@ def test_a_study_that_was_not_begun_and_seeds_that_make_no_sense(tmp_path: Path)
         run_effect("mallmm", tmp_path)
 
 
+@pytest.mark.slow
 def test_another_size_does_not_go_on_in_the_same_folder(ground: Path) -> None:
     with pytest.raises(RunError, match="size"):
         prepare(ground, size="full", model=MODEL)
