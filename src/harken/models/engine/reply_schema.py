@@ -33,8 +33,8 @@ _LIMITS = {
     "max_grammar_size": 20_000,
     "verbose_errors": False,
 }
-"""A fifth of what llguidance allows: a schema may come from a client, and its first mask is
-computed while others wait."""
+"""Less than llguidance allows (a quarter of the fuel, a 25th of the grammar): a schema may come
+from a client, and its masks are computed while others wait."""
 
 _vocabularies: WeakKeyDictionary[TextTokenizer, dict[tuple[int, int], Any]] = WeakKeyDictionary()
 
@@ -58,8 +58,9 @@ class SchemaMatcher:
         self.width = width
         vocabulary = _vocabulary(tokenizer, width)
         self._matcher = LLMatcher(vocabulary, grammar_of(schema), limits=_limits())
-        self._ends = tokenizer.ends
-        if not self.allowed()[[i for i in range(width) if i not in self._ends]].any():
+        first = self.allowed()
+        first[[*tokenizer.ends]] = False
+        if not first.any():
             raise ConfigError("the schema of a reply cannot be followed: nothing satisfies it")
 
     def allowed(self) -> Tensor:
