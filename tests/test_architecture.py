@@ -189,6 +189,16 @@ def test_json_and_yaml_are_parsed_in_one_place() -> None:
     assert there - apart == {"parsing.py"}
 
 
+def test_links_are_followed_without_an_error() -> None:
+    """`Path.resolve` is a RuntimeError on a loop of links before Python 3.13, `real_path` never."""
+    places = {
+        path.relative_to(architecture.SOURCE).as_posix()
+        for path in architecture.files()
+        if re.search(r"(?<!__file__\))\.resolve\(", path.read_text())
+    }
+    assert not places
+
+
 def test_help_is_light() -> None:
     """It imports none of the heavy libraries, and little of harken: what takes time is imports."""
     code = (

@@ -51,6 +51,14 @@ def settle(path: Path) -> None:
             os.close(handle)
 
 
+def real_path(path: Path) -> Path:
+    """The absolute path without links, also of one that is missing or a loop of links.
+
+    `Path.resolve` raises RuntimeError on a loop before Python 3.13; here opening it tells of it.
+    """
+    return Path(os.path.realpath(path))
+
+
 def write_whole(path: Path, data: str | bytes) -> None:
     """Write `data` so that `path` is either as before or complete."""
     part_of(path).write_bytes(data.encode() if isinstance(data, str) else data)

@@ -16,6 +16,7 @@ from harken.corpora.fields import label_text, tidy
 from harken.corpora.layouts.manifest import refuse_unread
 from harken.corpora.splits import split_notes
 from harken.errors import AudioError, DataError
+from harken.files import real_path
 from harken.listed import listed
 from harken.progress import track
 from harken.registry import PluginWarning, Registry
@@ -95,7 +96,7 @@ def read_corpus(root: Path, layout: str | None = None, limit: int | None = None)
         raise DataError(
             f"{root} is not a folder", hint="Give the folder that holds the recordings."
         )
-    root = root.resolve()
+    root = real_path(root)
     chosen = LAYOUTS.get(layout) if layout else _recognised(root)
     found = list(chosen.entries(root))
     rejects = [entry for entry in found if isinstance(entry, Reject)]

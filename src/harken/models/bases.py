@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harken.audio.probe import file_sha256
 from harken.errors import ModelError
+from harken.files import real_path
 from harken.listed import listed
 from harken.models.engine.lora import own_name
 from harken.models.pretrained import WEIGHTS, find_folder
@@ -47,7 +48,7 @@ class Base:
     def of(prefix: str, kind: str, source: str, revision: str = "", sha256: str = "") -> Base:
         """The part that `source` names; without `sha256` its weights are read for the hash."""
         folder = find_folder(source, revision=revision)
-        known = str(folder.resolve()) if Path(source).is_dir() else source
+        known = str(real_path(folder)) if Path(source).is_dir() else source
         in_cache = folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name)
         commit = folder.name if in_cache and known == source else revision
         return Base(prefix, kind, known, sha256 or weights_hash(folder), commit)
@@ -57,7 +58,7 @@ class Base:
         owner, slash, name = self.source.partition("/")
         is_id = bool(owner and slash and name) and "/" not in name
         known = Path(self.source).is_dir() or not is_id
-        return str(self.find().resolve()) if known else self.source
+        return str(real_path(self.find())) if known else self.source
 
     def find(self, *, local_files_only: bool = False) -> Path:
         """Its folder, unchecked.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from harken.files import real_path
 from harken.item import Item
 from harken.progress import track
 from harken.shards.info import MARKER
@@ -43,7 +44,7 @@ def all_items(source: Path, audio_root: Path | None = None) -> tuple[Item, ...]:
     """
     own = (source / MARKER).is_file()  # its audio is where it says
     root = None if own else audio_root or audio_root_below()
-    known, key = _known.get(), (source.resolve(), root)
+    known, key = _known.get(), (real_path(source), root)
     if known is not None and key in known:
         return known[key]
     found = tuple(_read(source, audio_root))

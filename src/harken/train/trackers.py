@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import ConfigError, MissingExtra
+from harken.files import real_path
 from harken.train import parallel
 from harken.train.stage import LoopSettings
 
@@ -110,7 +111,7 @@ def _opened(name: str, stage: str, folder: Path) -> Any:
     if make.requires_logging_directory:
         tracker = make(stage, str(folder / name))
     else:  # the project, and the run's name in it
-        tracker = make("harken", name=f"{folder.resolve().parent.name}-{stage}")
+        tracker = make("harken", name=f"{real_path(folder).parent.name}-{stage}")
     tracker.main_process_only = False  # it is opened in process 0 alone
     tracker.start()
     return tracker

@@ -55,12 +55,12 @@ def unpack(path: Path, folder: Path) -> int:
 
     Existing files are not overwritten. Returns how many clips the file embeds.
     """
-    from harken.files import write_whole
+    from harken.files import real_path, write_whole
 
-    base, count = folder.resolve(), 0
+    base, count = real_path(folder), 0
     for _, cells in _parquet(path):
         for name, data in cells:
-            place = (base / name).resolve()
+            place = real_path(base / name)
             if base not in place.parents:
                 raise DataError(f"embedded audio {name!r} is outside the folder", where=str(path))
             place.parent.mkdir(parents=True, exist_ok=True)

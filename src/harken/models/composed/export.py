@@ -22,6 +22,7 @@ from torch import Tensor
 
 from harken import files
 from harken.errors import ModelError
+from harken.files import real_path
 from harken.models.bases import changed
 from harken.models.composed import joined
 from harken.models.composed.base_tensors import base_tensors
@@ -159,7 +160,7 @@ def _write_lm(model: ComposedModel, folder: Path, base: str) -> bool:
         state: dict[str, Tensor] | None = base_state(lm.state_dict()) if adapted else None
         lm.save_pretrained(folder / "lm", **({"state_dict": state} if state else {}))
     if adapted:
-        place = base or str((folder / "lm").resolve())
+        place = base or str(real_path(folder / "lm"))
         write_peft(lm, folder / "lm_adapter", base=place)
     return adapted
 

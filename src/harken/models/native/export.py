@@ -17,6 +17,7 @@ from torch import nn
 
 from harken import files
 from harken.errors import ModelError
+from harken.files import real_path
 from harken.models.base import MODEL_FILE
 from harken.models.bases import changed
 from harken.models.engine.lora import base_state, lora_state
@@ -57,7 +58,7 @@ def export_native(model: NativeModel, folder: Path, *, copy_bases: bool = False)
         state = base_state(family.model.state_dict()) if model.adapters else None
         write_class(model, folder / "model", state)
         _copy_small(model, folder / "model")
-        source = str((folder / "model").resolve())
+        source = str(real_path(folder / "model"))
     if model.adapters:
         revision = "" if whole else model.bases[0].revision
         _require_inside(model)

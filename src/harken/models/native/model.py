@@ -13,6 +13,7 @@ import torch
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import load
 from harken.audio.single import duration_s
+from harken.files import real_path
 from harken.hashing import canonical, digest
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.engine.batch import AudioInput
@@ -85,7 +86,7 @@ class NativeModel(Learner):
             "template": digest(opened.template),
             "style": asdict(style),
         }
-        name = f"native:{Path(target).resolve().name if Path(target).is_dir() else target}"
+        name = f"native:{real_path(Path(target)).name if Path(target).is_dir() else target}"
         super().__init__(NativeNet(family), opened.tokenizer, config, name=name, style=style)
         self.engine.set_cache_bytes(settings.remember_mb << 20)
         # The files are hashed already: gigabytes of weights need not be hashed again.

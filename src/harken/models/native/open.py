@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import ModelError
-from harken.files import sha256_of
+from harken.files import real_path, sha256_of
 from harken.listed import listed
 from harken.models.base import MODEL_FILE
 from harken.models.device import require_device
@@ -228,7 +228,7 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
 
 def _sha256(path: Path) -> str:
     """SHA-256 of a file; the hub's cache names large files by it, so 15 GB need not be read."""
-    name = path.resolve().name
+    name = real_path(path).name
     return name if path.is_symlink() and _BLOB.fullmatch(name) else sha256_of(path)
 
 

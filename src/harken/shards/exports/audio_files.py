@@ -10,7 +10,7 @@ from harken.audio.codec import encode_float, encode_whole, open_regular
 from harken.audio.container import read_header
 from harken.audio.load import load
 from harken.audio.probe import identify, probe
-from harken.files import write_whole
+from harken.files import real_path, write_whole
 from harken.shards.embed import embedded
 from harken.shards.exports.base import AudioFile
 
@@ -32,7 +32,7 @@ class AudioFiles:
     def __init__(
         self, folder: Path, suffix: str, rate_hz: int, absolute: bool, reference: bool
     ) -> None:
-        self._folder = folder.resolve()
+        self._folder = real_path(folder)
         self._suffix, self._rate_hz = suffix, rate_hz
         self._absolute, self._reference = absolute, reference
         self._known: dict[str, AudioFile] = {}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError
+from harken.files import real_path
 from harken.listed import listed
 from harken.parsing import load_json
 from harken.shards.formats.base import (
@@ -208,11 +209,11 @@ def _entries(path: Path) -> dict[str, Any]:
 
 def _entry_of(path: Path) -> dict[str, Any] | None:
     """The entry that describes a file, in the `LIST` beside it or in a folder above."""
-    own = path.resolve()
+    own = real_path(path)
     for folder in [*own.parents][:_LEVELS]:
         for entry in _entries(folder / LIST).values():
             named = entry.get("file_name")
-            if named and (folder / str(named)).resolve() in (own, own.parent):
+            if named and real_path(folder / str(named)) in (own, own.parent):
                 return dict(entry)
     return None
 
