@@ -4,16 +4,22 @@
     python voter.py practice scenes -o practice
     python voter.py deepen harken-tiny-trained -o start
     harken train sft practice --model start -o trained ...
-    harken curate twins -o votes --split test --voter trained/model ...
+    python voter.py hints scenes -o hints
+    harken train sft hints --model trained/model -o reading ...
+    harken curate twins -o votes --split test --voter reading/model ...
 
 Two layers of a language model name sounds, and compare clips; what is heard after X, how often or
 at 7.4 s is not in reach for them (docs/log.md). `deepen` adds layers that change nothing at first
-(block expansion, LLaMA Pro, arXiv 2401.02415: a copy of the layer before, with zero output), and an
-embedding of the absolute time of audio tokens, zero at first too (TimeAudio, arXiv 2511.11039).
+(block expansion: `harken.models.composed.expand`), and an embedding of the absolute time of audio
+tokens, zero at first too (TimeAudio, arXiv 2511.11039).
 `practice` asks more of the same scenes, openly: what is heard in order, when each begins, what
 comes before and after it, what is heard at a time, how often. All of it follows from the facts of
 their clips, and says more per clip than one of four options does. One item in eight is asked again
 without its audio.
+
+With the audio nothing makes a model read what the text gives away, so contribution would be
+measured against a voter that cannot read: `hints` asks every leaky question without its clips and
+over silence, among others that it knows already.
 """
 
 from __future__ import annotations
@@ -21,20 +27,17 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from harken.audio.single import silenced
 from harken.facts import SourceFacts
 from harken.hashing import canonical, digest
 from harken.item import Item
-from harken.models.composed.build import build_net
+from harken.models.composed.expand import expanded
 from harken.models.composed.model import ComposedModel
 from harken.models.learner import load_learner
 from harken.models.released import located
@@ -52,34 +55,6 @@ OF_EACH = 1
 
 DEAF = 16
 """Two of so many items are asked once more without audio."""
-
-
-def deepened(model: ComposedModel, layers: int, times: int) -> ComposedModel:
-    """A copy of `model` with so many layers in its language model, and places of audio tokens.
-
-    New layers stand behind the old ones, evenly spread, and add nothing to their input.
-    """
-    config = deepcopy(dict(model.config))
-    old = int(config["lm"]["config"]["num_hidden_layers"])
-    config["lm"]["config"]["num_hidden_layers"] = layers
-    config["projector"]["times"] = times
-    net = build_net(config)
-    source = [min(old - 1, layer * old // layers) for layer in range(layers)]
-    state = model.state()
-    found = {k: v for k, v in state.items() if ".layers." not in k or not k.startswith("lm.")}
-    for layer, own in enumerate(source):
-        fresh = layer > 0 and source[layer - 1] == own
-        begin = f"lm.model.layers.{own}."
-        for name, value in state.items():
-            if name.startswith(begin):
-                silent = fresh and name.endswith(("o_proj.weight", "down_proj.weight"))
-                key = f"lm.model.layers.{layer}." + name.removeprefix(begin)
-                found[key] = torch.zeros_like(value) if silent else value
-    missing, unexpected = net.load_state_dict(found, strict=False)
-    assert not unexpected, unexpected
-    assert {*missing} <= {"projector.times.weight", "lm.lm_head.weight"}, missing
-    nn.init.zeros_(net.projector.times.weight)
-    return ComposedModel(net, model.tokenizer, config)
 
 
 def practice(item: Item, seed: int) -> Iterator[Item]:
@@ -143,10 +118,31 @@ def deaf(item: Item, number: int) -> Item:
     return replace(own, recordings=(), speakers=()).with_history("without audio", item.id)
 
 
+def with_hints(source: Path, out: Path, limit: int, seed: int) -> None:
+    """Write all leaky training items of `source` without audio, and `limit` others as they are."""
+    items = _training(source)
+    leaky = [item for item in items if "leaky" in item.tags]
+    made = {own.id: own for item in leaky for own in (deaf(item, 0), deaf(item, 1))}
+    others = [item for item in items if "leaky" not in item.tags][:limit]
+    made |= _practised(others, seed)
+    write_dataset(made.values(), out, name="hints")
+    print(f"{len(leaky)} leaky items twice without audio, {len(made) - 2 * len(leaky)} others")
+
+
 def with_practice(source: Path, out: Path, limit: int, seed: int) -> None:
     """Write `limit` training items of `source`, and practice about the scenes of known times."""
+    items = _training(source)[:limit]
+    made = _practised(items, seed)
+    write_dataset(made.values(), out, name="practice")
+    print(f"{len(items)} items, {len(made) - len(items)} more about their scenes")
+
+
+def _training(source: Path) -> list[Item]:
     found = (item for item in read_items(source) if item.split == "train")
-    items = sorted(found, key=lambda item: item.id)[:limit]
+    return sorted(found, key=lambda item: item.id)
+
+
+def _practised(items: Sequence[Item], seed: int) -> dict[str, Item]:
     made: dict[str, Item] = {}
     for number, item in enumerate(track(items, "practice")):
         made[item.id] = item
@@ -156,8 +152,7 @@ def with_practice(source: Path, out: Path, limit: int, seed: int) -> None:
         facts = item.facts[0] if len(item.facts) == 1 else None
         if facts is not None and facts.timed and facts.names is not None:
             made |= {one.id: one for one in practice(item, seed)}
-    write_dataset(made.values(), out, name="practice")
-    print(f"{len(items)} items, {len(made) - len(items)} more about their scenes")
+    return made
 
 
 def main() -> None:
@@ -168,19 +163,26 @@ def main() -> None:
     asking.add_argument("scenes", type=Path)
     asking.add_argument("--limit", type=int, default=12_000)
     asking.add_argument("--seed", type=int, default=0)
+    reading = verbs.add_parser("hints")
+    reading.add_argument("scenes", type=Path)
+    reading.add_argument("--limit", type=int, default=1_500)
+    reading.add_argument("--seed", type=int, default=0)
     deepening = verbs.add_parser("deepen")
     deepening.add_argument("model")
     deepening.add_argument("--layers", type=int, default=6)
     deepening.add_argument("--times", type=int, default=128)
-    for verb in (asking, deepening):
+    for verb in (asking, reading, deepening):
         verb.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
     if given.verb == "practice":
         with_practice(given.scenes, given.out, given.limit, given.seed)
         return
+    if given.verb == "hints":
+        with_hints(given.scenes, given.out, given.limit, given.seed)
+        return
     model = load_learner(located(given.model))
     assert isinstance(model, ComposedModel), "only composed models can be deepened"
-    save_once(deepened(model, given.layers, given.times), given.out)
+    save_once(expanded(model, given.layers, given.times), given.out)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""The voter of `examples/twins/voter.py`: layers that change nothing at first, practice."""
+"""The voter of `examples/twins/voter.py`: practice, and hints without audio."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 
-from harken.ask.prompt import make_prompt
 from harken.audio.clip import noise
+from harken.audio.load import load
 from harken.facts import ClipFacts, SourceFacts
 from harken.item import Item
-from harken.models.composed.model import ComposedModel
-from tiny_audio import mini
+from harken.shards.read import read_items
 
 SCENE = ("dog", "bell", "dog", "rain")
 
@@ -43,18 +42,21 @@ def item() -> Item:
     )  # fmt: skip
 
 
-def test_new_layers_and_times_change_nothing(voter: ModuleType, item: Item, tmp_path: Path) -> None:
-    model = mini(3)
-    deep = voter.deepened(model, 5, 16)
-    assert deep.net.lm.config.num_hidden_layers == 5 and len(deep.net.lm.model.layers) == 5
-    prompt = make_prompt(item, model.style)
-    before, after = (one.choice_logprobs([prompt])[0] for one in (model, deep))
-    torch.testing.assert_close(torch.tensor(after), torch.tensor(before), atol=1e-5, rtol=0)
-    deep.save(tmp_path / "deep")
-    opened = ComposedModel.load(tmp_path / "deep")
-    assert opened.identity() == deep.identity()
-    own = [torch.count_nonzero(layer.self_attn.o_proj.weight) for layer in deep.net.lm.model.layers]
-    assert [bool(count) for count in own] == [True, False, False, True, False]
+def test_hints_are_asked_without_audio(
+    voter: ModuleType, item: Item, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A leaky item without clips and over silence, and never with what gives the audio away."""
+    leaky = replace(item, question="This is a dog.", tags=("single", "leaky"), task="leaky")
+    held = replace(leaky, question="This is a cat.", split="test")
+    monkeypatch.setattr(voter, "read_items", lambda source: [leaky, item, held])
+    voter.with_hints(tmp_path, tmp_path / "hints", 1, 0)
+    found = list(read_items(tmp_path / "hints"))
+    hints = [one for one in found if "leaky" in one.tags]
+    assert sorted(len(one.clips) for one in hints) == [0, 1]
+    (over,) = (one.clips[0] for one in hints if one.clips)
+    assert not load(over).any() and over.duration_s == pytest.approx(1.0)
+    assert {one.question for one in hints} == {"This is a dog."}, "training items only"
+    assert sum(one.task == "practice" for one in found) >= 6
 
 
 def test_practice_is_true_of_the_scene(voter: ModuleType, item: Item) -> None:

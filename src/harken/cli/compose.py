@@ -95,7 +95,7 @@ def compose(
 
     harken compose --encoder "whisper-base?layers=all" --encoder ast --lm qwen3-0.6b -o model
 
-    harken compose --encoder whisper-base --lm qwen3-0.6b --lora lm:16 -o model
+    harken compose --encoder "directional?of=whisper-base" --lm qwen3-0.6b --lora lm:16 -o model
 
     harken compose --encoder hubert --lm llama --projector "window-qformer?window=17" -o model
 

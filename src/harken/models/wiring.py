@@ -11,6 +11,7 @@ from torch import nn
 from harken.audio.clip import RATE_HZ, silence
 from harken.errors import ModelError
 from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.encoders.directional import DirectionalEncoder
 from harken.models.composed.net import ComposedNet
 from harken.models.composed.projectors.cross_attention import CrossAttentionProjector
 from harken.models.composed.projectors.deepstack import DeepStackProjector
@@ -85,6 +86,11 @@ def net_wiring(net: ComposedNet, name: str, projector: Mapping[str, Any]) -> dic
 
 
 def _encoder(net: ComposedNet, part: AudioEncoder, wave: Any) -> dict[str, Any]:
+    if isinstance(part, DirectionalEncoder):
+        inside = _encoder(net, part.inner, wave)
+        told = f"on each of up to {part.sources} sounds of a clip, with its direction"
+        lines = [*inside["lines"], told]
+        return {**inside, "title": f"{part.name}: {inside['title']}", "lines": lines}
     seconds = len(wave) / RATE_HZ
     rate = part.frames_of(part.features(wave)) / seconds
     width = part.layer_shape[0][1]

@@ -31,7 +31,13 @@ from harken.models.composed.base_tensors import base_tensors
 from harken.models.composed.build import build_net, join
 from harken.models.composed.chat import chat_tokenizer, open_chat, template_of
 from harken.models.composed.encoders.base import AudioEncoder
-from harken.models.composed.encoders.open import is_name, open_encoder, split_encoders
+from harken.models.composed.encoders.open import (
+    inner_encoder,
+    is_fresh,
+    is_name,
+    open_encoder,
+    split_encoders,
+)
 from harken.models.composed.encoders.registry import audio_encoder_for
 from harken.models.composed.lm_init import apply_lm_init
 from harken.models.composed.lms.registry import LMS
@@ -306,7 +312,7 @@ def compose_pretrained(
     model = ComposedModel.compose(
         audio_encoder, opened, tokenizer, lm_kind=kind, chat=settings, **options
     )
-    if not named or any(is_name(part.partition("?")[0]) for part in split_encoders(named)):
+    if not named or is_fresh(named):
         model.config["fresh_encoder"] = True
     model.add_adapters(parse_lora([lora]))
     if not copy_bases:
@@ -320,9 +326,11 @@ def _encoder_bases(spec: str) -> list[Base]:
     specs = split_encoders(spec)
     found = []
     for place, part in enumerate(specs):
-        source = part.partition("?")[0]
+        inner = inner_encoder(part)
+        source = (inner or part).partition("?")[0]
         if not is_name(source):
             prefix = "audio_encoder." + (f"encoder.{place}." if len(specs) > 1 else "")
+            prefix += "encoder." if inner else ""
             found.append(Base.of(prefix, "encoder", source))
     return found
 

@@ -26,6 +26,7 @@ af-whisper   the encoder of Audio Flamingo 3                windows of 30 s, mas
 cnn14        CNN14 of PANNs; a mean over frequency          only clips of one length share a batch
 beats        BEATs; its patches in order                    masked in attention
 waveform     wav2vec 2.0, HuBERT, WavLM, …                  only clips of one length share a batch
+directional  any of them, on each sound of a spatial clip   as the encoder inside pads
 concat       several of the above, side by side             as each of them pads
 ============ ============================================== ======================================
 

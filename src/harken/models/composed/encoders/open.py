@@ -6,14 +6,19 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from harken.errors import ConfigError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.concat import ConcatEncoder
+from harken.models.composed.encoders.directional import DirectionalEncoder
 from harken.models.composed.encoders.registry import ENCODERS, encoder_class
 from harken.models.composed.transformers_parts import model_type_of
 from harken.models.pretrained import WEIGHTS, find_folder
 from harken.models.target import split_settings
+
+_OUTER = {name: kind for name, kind in DirectionalEncoder.options.items() if name != "of"}
+"""Settings of a directional encoder besides the encoder inside."""
 
 
 def split_encoders(spec: str) -> list[str]:
@@ -34,6 +39,34 @@ def is_name(source: str) -> bool:
     return bool(ENCODERS.get(source))
 
 
+def inner_encoder(spec: str) -> str:
+    """The encoder inside ``directional?of=FOLDER&…``, with what is not a setting of its own.
+
+    ``""`` for all other encoders.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    name, _, query = spec.partition("?")
+    if name != DirectionalEncoder.name or Path(spec).is_dir():
+        return ""
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    named = [unquote(value) for key, _, value in pairs if key == "of"]
+    if len(named) != 1 or not named[0]:
+        raise ConfigError(
+            f"the encoder {name!r} needs one encoder inside",
+            hint=f'Name it: "{name}?of=FOLDER"',
+        )
+    rest = [f"{key}={value}" for key, _, value in pairs if key not in DirectionalEncoder.options]
+    return f"{named[0]}?{'&'.join(rest)}" if rest else named[0]
+
+
+def is_fresh(spec: str) -> bool:
+    """Whether any of the encoders that `spec` names is built from its name, without weights."""
+    parts = (inner_encoder(part) or part for part in split_encoders(spec))
+    return any(is_name(part.partition("?")[0]) for part in parts)
+
+
 def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioEncoder:
     """The encoder that `spec` names.
 
@@ -50,6 +83,11 @@ def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioE
     specs = split_encoders(spec)
     if len(specs) > 1:
         return ConcatEncoder.of([open_encoder(part) for part in specs], settings)
+    if inner := inner_encoder(spec):
+        name, _, query = spec.partition("?")
+        own = "&".join(p for p in query.split("&") if p.partition("=")[0] in _OUTER)
+        _, given = split_settings(f"the encoder {name}", f"{name}?{own}", _OUTER)
+        return DirectionalEncoder.around(open_encoder(inner), {**given, **(settings or {})})
     source = spec.partition("?")[0]
     if not is_name(source):
         folder = find_folder(source)

@@ -27,6 +27,7 @@ ENCODERS: Registry[type[AudioEncoder]] = Registry(
         "beats": f"{_HERE}.beats:BeatsEncoder",
         "resnet": f"{_HERE}.resnet:ResNetEncoder",
         "spatial": f"{_HERE}.spatial:SpatialEncoder",
+        "directional": f"{_HERE}.directional:DirectionalEncoder",
         "concat": f"{_HERE}.concat:ConcatEncoder",
     },
     shape="harken.models.composed.encoders.base:AudioEncoder",

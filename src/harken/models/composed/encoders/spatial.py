@@ -58,7 +58,7 @@ class SpatialEncoder(ResNetEncoder):
         """
         sound = np.atleast_2d(load(clip, mono=False))
         check_length(sound.shape[1] / RATE_HZ, self.limit_s)
-        plan = _spatial_plan(clip)
+        plan = spatial_plan(clip)
         layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
         try:
             return self._planes(sound, layout, plan.mics if plan is not None else ())
@@ -97,7 +97,7 @@ class SpatialEncoder(ResNetEncoder):
         )
 
 
-def _spatial_plan(clip: Clip) -> ScenePlan | None:
+def spatial_plan(clip: Clip) -> ScenePlan | None:
     """The scene that says what the channels of a clip are; None where it is a recording's own.
 
     A scene in mono keeps the channels of what it is made from: a clip cut out of a scene, say.
@@ -105,5 +105,5 @@ def _spatial_plan(clip: Clip) -> ScenePlan | None:
     plan = clip.plan
     if plan is None or plan.layout != "mono":
         return plan
-    inner = (_spatial_plan(part.clip) for part in plan.parts)
+    inner = (spatial_plan(part.clip) for part in plan.parts)
     return next((one for one in inner if one is not None), None)

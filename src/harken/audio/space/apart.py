@@ -1,0 +1,183 @@
+"""Sounds that come from different directions, taken apart: each alone in mono, and from where.
+
+The energy of every bin of a short-time Fourier transform comes from one vector d, no longer than 1
+(`harken.audio.space.bands`). Sources are the peaks on the sphere of the loudness of bins (energy to
+the power of 0.3, so that a quiet sound is found beside a loud one), weighted by the length of d to
+the fourth, since a bin in which one source is heard alone has length 1. Intensity is
+additive where sources do not interfere: sources from u_1, …, u_K with shares s_k of a bin's energy
+give d = Σ s_k u_k, so the shares are the solution of these equations with Σ s_k = 1, and a source
+is the omnidirectional signal times the root of its share (parametric separation as in directional
+audio coding: Pulkki, "Spatial sound reproduction with directional audio coding", J. Audio Eng. Soc.
+55, 2007). Departure: shares are by least squares and cut to 0 … 1, not by a diffuse remainder.
+
+Where nothing tells a direction, as in mono, all that is heard is one source from nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harken.audio.clip import RATE_HZ
+from harken.audio.space.bands import directions
+from harken.audio.space.layouts import AMBISONIC
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+WINDOW, HOP = 512, 128
+"""Samples of a frame at 16 kHz, and between frames: 32 and 8 ms."""
+
+OCTAVES_HZ = (0, 250, 500, 1000, 2000, 4000, 8001)
+"""Limits of the bands in which the length of vectors is told."""
+
+GRID = 600
+"""Directions of the sphere among which peaks are looked for: about 8 degrees apart."""
+
+SHARPNESS = 25.0
+"""Of the kernel exp(κ (cos θ - 1)) around a direction: half its height at 13.5 degrees."""
+
+APART_DEG = 30.0
+"""Sources that are nearer to each other are one."""
+
+LEAST = 0.005
+"""Share of the weight of all bins that is around a second source at least."""
+
+LOUDNESS = 0.3
+"""Loudness grows with the power 0.3 of the energy (Stevens 1955)."""
+
+_BINS = 6000  # the strongest bins of a clip decide where sources are
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A sound, and from where it comes.
+
+    Attributes:
+        samples: in mono (n,).
+        direction: unit vector (front, left, up); zeros where nothing tells it.
+        share: of the energy of the clip.
+        lengths: mean length of the energy's vectors by octave (see `OCTAVES_HZ`), weighted by the
+            source's energy: 1 where nothing is reflected and nothing else heard.
+    """
+
+    samples: Floats
+    direction: Doubles
+    share: float
+    lengths: Doubles
+
+
+def taken_apart(
+    sound: Floats, layout: str, mics: Sequence[tuple[float, float, float]] = (), most: int = 2
+) -> list[Arrival]:
+    """The sounds of a recording by the direction they come from, the strongest first.
+
+    Args:
+        sound: (channels, n) at 16 kHz.
+        layout: one of `harken.audio.space.layouts.LAYOUTS`.
+        mics: of an array: positions in metres (front, left, up).
+        most: so many sounds at most, up to three: more shares do not follow from a vector.
+
+    Returns:
+        At least one.
+
+    Raises:
+        ValueError: another number of channels than the layout has.
+    """
+    from scipy.signal import istft, stft
+
+    size = sound.shape[1]
+    padded = np.pad(sound, ((0, 0), (0, max(0, WINDOW - size))))
+    hz, _, parts = stft(padded, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
+    spectra = parts.transpose(0, 2, 1).astype(np.complex64)  # (channels, T, F)
+    vectors = directions(spectra, hz, _smoothing(len(hz)), layout, mics).transpose(0, 2, 1)
+    heard = spectra[0] if layout in AMBISONIC or layout == "array" else spectra.mean(0)
+    energy = np.square(np.abs(heard)).astype(np.float64)
+    found = _sources(vectors, energy, most)
+    shares = _shares(vectors, found)
+    whole = float(energy.sum()) or 1.0
+    arrivals = []
+    for source, share in zip(found, shares, strict=True):
+        _, alone = istft((heard * np.sqrt(share)).T, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
+        own = energy * share
+        samples = np.asarray(alone[:size], np.float32)
+        arrivals.append(
+            Arrival(samples, source, float(own.sum()) / whole, _by_octave(vectors, own, hz))
+        )
+    return sorted(arrivals, key=lambda one: -one.share)
+
+
+def _smoothing(bins: int) -> Floats:
+    """Each bin with half of its neighbours: cross terms of sources in one bin cancel in part."""
+    own = np.eye(bins) + 0.5 * (np.eye(bins, k=1) + np.eye(bins, k=-1))
+    return own.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _sphere() -> Doubles:
+    """`GRID` directions (n, 3), evenly spread (Fibonacci lattice)."""
+    at = np.arange(GRID) + 0.5
+    up, turn = 1 - 2 * at / GRID, np.pi * (1 + 5**0.5) * at
+    level = np.sqrt(1 - up**2)
+    return np.stack([level * np.cos(turn), level * np.sin(turn), up], 1)
+
+
+def _sources(vectors: Floats, energy: Doubles, most: int) -> list[Doubles]:
+    """Directions of the sources, by how loud it is around them."""
+    length = np.linalg.norm(vectors, axis=-1)
+    weight = (energy**LOUDNESS * length**4).ravel()
+    at = np.argsort(-weight, kind="stable")[:_BINS]
+    weight = weight[at]
+    if weight.sum() <= _TINY:
+        return [np.zeros(3)]
+    units = vectors.reshape(-1, 3)[at].astype(np.float64)
+    units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), _TINY)
+    # (bins, grid); half the memory and time, and the peak is refined below.
+    near = np.exp(
+        np.float32(SHARPNESS) * (units.astype(np.float32) @ _sphere().T.astype(np.float32) - 1)
+    )
+    found: list[Doubles] = []
+    left, whole = weight.copy(), float(weight.sum())
+    for _ in range(most):
+        score = left @ near
+        for one in found:
+            score[_sphere() @ one > np.cos(np.radians(APART_DEG))] = 0.0
+        peak = _sphere()[int(np.argmax(score))]
+        for _ in range(3):  # mean shift: the peak itself lies between points of the grid
+            around = left * np.exp(SHARPNESS * (units @ peak - 1))
+            mean = around @ units
+            peak = mean / max(float(np.linalg.norm(mean)), _TINY)
+        if found and (around.sum() < LEAST * whole or _within_reach(peak, found)):
+            break
+        found.append(peak)
+        left = left * (1 - np.exp(SHARPNESS / 4 * (units @ peak - 1)))
+    return found
+
+
+def _within_reach(peak: Doubles, found: Sequence[Doubles]) -> bool:
+    return any(float(peak @ one) > np.cos(np.radians(APART_DEG)) for one in found)
+
+
+def _shares(vectors: Floats, found: Sequence[Doubles]) -> Doubles:
+    """The share (K, T, F) of each source in each bin; they sum to 1."""
+    rows = np.concatenate([np.stack(found, 1), np.ones((1, len(found)))])  # (4, K)
+    known = np.concatenate([vectors, np.ones((*vectors.shape[:2], 1))], -1)
+    shares = np.clip(known @ np.linalg.pinv(rows).T, 0.0, 1.0) + 1e-4
+    even: Doubles = (shares / shares.sum(-1, keepdims=True)).transpose(2, 0, 1)
+    return even
+
+
+def _by_octave(vectors: Floats, energy: Doubles, hz: Doubles) -> Doubles:
+    length = np.linalg.norm(vectors, axis=-1)
+    found = []
+    for low, high in pairwise(OCTAVES_HZ):
+        here = (hz >= low) & (hz < high)
+        own = energy[:, here]
+        found.append(float((length[:, here] * own).sum() / max(float(own.sum()), _TINY)))
+    return np.array(found)

@@ -1,0 +1,149 @@
+"""directional: any audio encoder, applied to each sound by itself, with where it comes from.
+
+A recording in ambisonics, of an array or of two ears is taken apart by the directions of its energy
+(`harken.audio.space.apart`), at most `sources` sounds, and the encoder inside hears each alone and
+in mono. Their frames follow one another, the strongest sound first, and to each frame are added the
+second-order spherical harmonics of its sound's direction, its share of the energy, and by octave
+the length of the energy's vectors, which says how much is reflected. So what is heard and from
+where are in one token, and need not be bound by the language model. An encoder that was trained in
+mono can be kept as it is: what is new is the projector's input.
+
+The direction is not found by a trained network, and its errors are those of the vectors: two sounds
+nearer than 30 degrees to each other are one, and of more than `sources` the strongest are heard.
+Related: directional audio coding, and speech recognition on beams of several directions (Lin et
+al., "AGADIR: Towards array-geometry agnostic directional speech recognition", ICASSP 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load
+from harken.audio.space.apart import OCTAVES_HZ, Arrival, taken_apart
+from harken.audio.space.bands import layout_of
+from harken.audio.space.layouts import CHANNELS, gains
+from harken.errors import ConfigError, ModelError
+from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.encoders.concat import packed, unpacked
+from harken.models.composed.encoders.registry import build_encoder
+from harken.models.composed.encoders.spatial import spatial_plan
+from harken.models.engine.features import Array, check_length
+
+WHERE = CHANNELS["hoa2"] + 1 + len(OCTAVES_HZ) - 1
+"""Numbers added to a frame: harmonics, share of the energy, lengths by octave."""
+
+SCALE = 4.0
+"""What is added is multiplied by it: a few numbers beside hundreds would be learned too slowly."""
+
+MOST = 3
+"""Sounds that can be told apart by vectors."""
+
+
+class DirectionalEncoder(AudioEncoder):
+    """An `AudioEncoder` on each sound of a clip, and where it comes from."""
+
+    name = "directional"
+    about = "any encoder on each sound of a spatial recording by itself, with its direction"
+    options: ClassVar[Mapping[str, type]] = {
+        "of": str, "sources": int, "layout": str, "limit_s": float,
+    }  # fmt: skip
+
+    def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
+        assert isinstance(encoder, AudioEncoder)
+        own = {"kind": self.name, "part": {"kind": encoder.name, **encoder.settings}}
+        super().__init__(encoder, {**(settings or {}), **own})
+        self.sources = int(self.settings.get("sources") or 2)
+        if not 1 <= self.sources <= MOST:
+            raise ConfigError(f"sources is {self.sources} (accepted: 1 to {MOST})")
+        self.layout = str(self.settings.get("layout") or "")
+        if self.layout and self.layout not in CHANNELS:
+            raise ConfigError(
+                f"layout is {self.layout!r}", hint=f"Use {', '.join(CHANNELS)}, or leave it out."
+            )
+        self.limit_s = min(float(self.settings.get("limit_s") or encoder.limit_s), encoder.limit_s)
+        self.layer_shape = (*encoder.layer_shape, (1, WHERE))
+
+    @classmethod
+    def around(cls, encoder: AudioEncoder, settings: Mapping[str, Any] | None = None) -> Self:
+        """An encoder made directional; its weights are kept."""
+        return cls(encoder, settings)
+
+    @classmethod
+    def build(cls, settings: Mapping[str, Any]) -> Self:
+        """The encoder inside with fresh weights, from ``settings["part"]``."""
+        return cls(build_encoder(settings["part"]), settings)
+
+    @property
+    def inner(self) -> AudioEncoder:
+        """The encoder that hears each sound."""
+        assert isinstance(self.encoder, AudioEncoder)
+        return self.encoder
+
+    def clip_features(self, clip: Clip) -> Array:
+        """What each sound of a clip gives the encoder inside, and where it is, packed.
+
+        Raises:
+            ModelError: another number of channels than the layout of the clip has.
+        """
+        sound = np.atleast_2d(load(clip, mono=False))
+        check_length(sound.shape[1] / RATE_HZ, self.limit_s)
+        plan = spatial_plan(clip)
+        layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
+        try:
+            mics = plan.mics if plan is not None else ()
+            return self._packed(taken_apart(sound, layout, mics, self.sources))
+        except ValueError as error:
+            raise ModelError(
+                f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."
+            ) from None
+
+    def features(self, samples: Array) -> Array:
+        """The same of one channel (n,), which comes from nowhere."""
+        return self._packed(taken_apart(samples[None], "mono"))
+
+    def frames_of(self, features: Array) -> int:
+        """Those of all sounds."""
+        return sum(self.inner.frames_of(own) for own in unpacked(features)[1:])
+
+    def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
+        """The sounds of all clips are one batch of the encoder inside."""
+        rows = [unpacked(features) for features in batch]
+        sounds = [own for row in rows for own in row[1:]]
+        frames, counts = self.inner.encode(sounds)
+        found, at = [], 0
+        for where, *own in rows:
+            parts = []
+            for place in where:
+                told = torch.tensor(place).to(frames)
+                alone = frames[at, : counts[at]]
+                parts.append(torch.cat([alone, told.expand(len(alone), -1)], -1))
+                at += 1
+            assert len(own) == len(where)
+            found.append(torch.cat(parts))
+        return nn.utils.rnn.pad_sequence(found, batch_first=True), [len(one) for one in found]
+
+    def _packed(self, arrivals: Sequence[Arrival]) -> Array:
+        where = np.stack([_where(one) for one in arrivals])
+        inner = [self.inner.prepare(self.inner.features(one.samples)) for one in arrivals]
+        return packed([where, *inner])
+
+    def _width(self) -> int:
+        """Set by the encoder inside."""
+        return 0
+
+    def _layers(self, asked: Any) -> tuple[int, ...]:
+        """The encoder inside has its own."""
+        return ()
+
+
+def _where(arrival: Arrival) -> Array:
+    """(WHERE,): harmonics of the direction (zeros from nowhere), share, lengths; times `SCALE`."""
+    known = bool(arrival.direction.any())
+    harmonics = gains("hoa2", arrival.direction[None])[:, 0] * known
+    return SCALE * np.array([*harmonics, arrival.share, *arrival.lengths], np.float32)

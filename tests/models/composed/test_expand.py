@@ -1,0 +1,52 @@
+"""Block expansion: new layers and places change nothing at first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from harken.ask.prompt import make_prompt
+from harken.audio.clip import noise
+from harken.errors import ModelError
+from harken.item import Item
+from harken.models.composed.expand import expanded
+from harken.models.composed.model import ComposedModel
+from harken.models.engine.lora_settings import parse_lora
+from tiny_audio import mini
+
+ITEM = Item("How often is the dog heard?", "2", ("1", "2"), (noise(1.0, 3),))
+
+
+def test_new_layers_and_times_change_nothing(tmp_path: Path) -> None:
+    model = mini(3)
+    deep = expanded(model, 5, 16)
+    assert deep.net.lm.config.num_hidden_layers == 5 and len(deep.net.lm.model.layers) == 5
+    assert model.net.lm.config.num_hidden_layers == 2, "a copy"
+    prompt = make_prompt(ITEM, model.style)
+    before, after = (one.choice_logprobs([prompt])[0] for one in (model, deep))
+    torch.testing.assert_close(torch.tensor(after), torch.tensor(before), atol=1e-5, rtol=0)
+    deep.save(tmp_path / "deep")
+    opened = ComposedModel.load(tmp_path / "deep")
+    assert opened.identity() == deep.identity()
+    own = [torch.count_nonzero(layer.self_attn.o_proj.weight) for layer in deep.net.lm.model.layers]
+    assert [bool(count) for count in own] == [True, False, False, True, False]
+
+
+def test_trained_places_are_kept() -> None:
+    deep = expanded(mini(3), 2, 16)
+    assert deep.net.projector.times is not None
+    torch.nn.init.ones_(deep.net.projector.times.weight)
+    again = expanded(deep, 3)
+    assert again.net.projector.times is not None
+    assert torch.equal(again.net.projector.times.weight, deep.net.projector.times.weight)
+
+
+def test_what_cannot_be_expanded_is_told() -> None:
+    with pytest.raises(ModelError, match="has 2 layers, and 1 are asked for"):
+        expanded(mini(3), 1)
+    model = mini(3)
+    model.add_adapters(parse_lora(["lm:2"]))
+    with pytest.raises(ModelError, match="without adapters"):
+        expanded(model, 4)
