@@ -170,6 +170,7 @@ def test_both_rules_find_leaky_items_and_bits_spares_the_others(capsys):
     assert precision > 0.97 and recall > 0.9 and false < 0.02
 
 
+@pytest.mark.slow
 def test_chance_alone_makes_15_6_percent_weak_by_silence_vote_and_under_1_by_bits(capsys):
     items = proof.make_items(800, seed=4, leaky_share=0.0)
     guessers: list[Model] = [Random(1), Random(2), Random(3)]

@@ -260,6 +260,7 @@ def test_a_mark_that_is_missed_ends_the_recipe_in_full_size_only(
     full.require(Mark("align", "hearing.gap.swap.nats", below=0.3))
 
 
+@pytest.mark.slow
 def test_a_recipe_begins_with_a_later_stage_of_a_model_that_had_the_others(
     items: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def read_or_damage(folder: Path) -> list[Item] | None:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embed", [False, True])
 def test_400_flipped_bits_in_shards_give_no_other_items(tmp_path: Path, embed: bool) -> None:
     folder = build(tmp_path / "d", tmp_path, embed=embed)

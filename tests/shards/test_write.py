@@ -359,6 +359,7 @@ def test_a_finished_job_of_the_same_plan_is_left_alone(tmp_path: Path) -> None:
         run_steps(iter(()), [fourth], *where, plan={"s": 2})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_does_not_grow_with_the_number_of_items() -> None:
     command = [sys.executable, str(REPO / "benchmarks/stream_items.py"), "--items", "1500", "9000"]

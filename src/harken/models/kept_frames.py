@@ -12,6 +12,7 @@ from torch import nn
 from harken.audio.clip import RATE_HZ
 from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
+from harken.models.code_hash import code_hash
 from harken.models.engine.feature_store import FeatureStore, current_store
 from harken.models.engine.features import Array
 from harken.models.engine.kept import STORAGE, KeptFrames
@@ -74,12 +75,19 @@ def frames_kept(learner: Learner, storage: str = "exact") -> Iterator[KeptFrames
 
 
 def encoder_hash(learner: Learner, parts: tuple[str, ...] = ("audio_encoder.",)) -> str:
-    """A hash of the weights whose names begin with `parts`, and of how clips become features."""
+    """A hash of the weights whose names begin with `parts`, and of how clips become features.
+
+    The code that does it counts too (`harken.models.code_hash`).
+    """
     config = learner.config
     settings = [config.get("encoder"), config.get("family"), config.get("attention")]
-    found = [type(learner.net.audio_encoder).__name__, canonical(settings)]
+    encoder = learner.net.audio_encoder
+    found = [type(encoder).__name__, canonical(settings)]
+    kinds: list[type] = [type(module) for module in encoder.modules()]
     if isinstance(learner, NativeModel):
         found.append(learner.family.feature_settings())
+        kinds.append(type(learner.family))
+    found.append(code_hash(*dict.fromkeys(kinds)))
     if window_s := getattr(learner.net.projector, "window_s", 0.0):  # long clips are divided
         found.append(f"windows of {window_s:g} s")
     for name, tensor in sorted(learner.net.state_dict().items()):

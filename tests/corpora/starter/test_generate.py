@@ -57,6 +57,7 @@ def test_the_smaller_size_is_part_of_the_larger() -> None:
     assert set(plan_jobs(SIZES["smoke"])) <= set(plan_jobs(SIZES["full"]))
 
 
+@pytest.mark.slow
 def test_no_two_clips_are_equal(smoke: Path) -> None:
     hashes = [row["sha256"] for row in rows(smoke)]
     assert len(set(hashes)) == len(hashes)

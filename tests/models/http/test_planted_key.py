@@ -169,6 +169,7 @@ def evaluate(folder: Path, places: list[Place], items: int) -> str:
     return shown
 
 
+@pytest.mark.slow
 def test_planted_in_every_place_of_the_replies_it_is_nowhere(tmp_path: Path) -> None:
     places = [place for name, place in PLACES.items() if name != "a redirect"]  # ends the run
     shown = evaluate(tmp_path, places, 40)

@@ -119,11 +119,11 @@ def _smoothing(bins: int) -> Floats:
     return own.astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def _sphere() -> Doubles:
-    """`GRID` directions (n, 3), evenly spread (Fibonacci lattice)."""
-    at = np.arange(GRID) + 0.5
-    up, turn = 1 - 2 * at / GRID, np.pi * (1 + 5**0.5) * at
+@lru_cache(maxsize=4)
+def sphere(count: int = GRID) -> Doubles:
+    """Unit vectors (count, 3), evenly spread over all directions (Fibonacci lattice)."""
+    at = np.arange(count) + 0.5
+    up, turn = 1 - 2 * at / count, np.pi * (1 + 5**0.5) * at
     level = np.sqrt(1 - up**2)
     return np.stack([level * np.cos(turn), level * np.sin(turn), up], 1)
 
@@ -140,15 +140,15 @@ def _sources(vectors: Floats, energy: Doubles, most: int) -> list[Doubles]:
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), _TINY)
     # (bins, grid); half the memory and time, and the peak is refined below.
     near = np.exp(
-        np.float32(SHARPNESS) * (units.astype(np.float32) @ _sphere().T.astype(np.float32) - 1)
+        np.float32(SHARPNESS) * (units.astype(np.float32) @ sphere().T.astype(np.float32) - 1)
     )
     found: list[Doubles] = []
     left, whole = weight.copy(), float(weight.sum())
     for _ in range(most):
         score = left @ near
         for one in found:
-            score[_sphere() @ one > np.cos(np.radians(APART_DEG))] = 0.0
-        peak = _sphere()[int(np.argmax(score))]
+            score[sphere() @ one > np.cos(np.radians(APART_DEG))] = 0.0
+        peak = sphere()[int(np.argmax(score))]
         for _ in range(3):  # mean shift: the peak itself lies between points of the grid
             around = left * np.exp(SHARPNESS * (units @ peak - 1))
             mean = around @ units

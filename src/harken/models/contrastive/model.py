@@ -27,6 +27,7 @@ from harken.audio.content import content_key
 from harken.errors import ModelError
 from harken.hashing import canonical, digest
 from harken.models.bases import Base
+from harken.models.code_hash import code_hash
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.open import is_name, open_encoder
 from harken.models.composed.encoders.registry import build_encoder
@@ -247,7 +248,9 @@ class ContrastiveModel:
     def _frozen(self, clip: Clip) -> Tensor:
         """The mean frames of one clip by the frozen encoder, from the store or into it."""
         assert self.base is not None
-        own = [self.base.sha256, self.net.audio_encoder.settings, torch.__version__]
+        encoder = self.net.audio_encoder
+        made_by = [torch.__version__, code_hash(*(type(module) for module in encoder.modules()))]
+        own = [self.base.sha256, encoder.settings, *made_by]
         key, name = digest(canonical([content_key(clip), own]), 40), f"mean of {self.stretches}"
         kept = self.store.get(key) or {}
         if name not in kept:

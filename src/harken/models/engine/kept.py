@@ -81,9 +81,9 @@ class KeptFrames:
     def key(self, clip: Clip) -> str:
         """The key of a clip's entry.
 
-        A hash of the clip's content, the encoder's weights and settings, the kind of storage, and
-        of what rounds differently: the releases of torch and transformers, the kind of device, and
-        the number of threads.
+        A hash of the clip's content, the encoder's weights, settings and code, the kind of storage,
+        and of what rounds differently: the releases of torch and transformers, the kind of device,
+        and the number of threads.
         """
         return digest(canonical([content_key(clip), self._encoder_hash, *self._made_by]), 40)
 
@@ -94,8 +94,8 @@ class KeptFrames:
         return (
             f"the frames of {len(self.missing):,} of {len(self.looked_up):,} clips are not kept: "
             "each is encoded by the step that needs it first. They are found where all of this is "
-            f"the same: encoder, {self._name}, torch {of_torch}, transformers {of_transformers}, "
-            f"{self._device}{cpu}"
+            f"the same: encoder and its code, {self._name}, torch {of_torch}, "
+            f"transformers {of_transformers}, {self._device}{cpu}"
         )
 
     @cached_property

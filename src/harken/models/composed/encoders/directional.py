@@ -2,9 +2,9 @@
 
 A recording in ambisonics, of an array or of two ears is taken apart by the directions of its energy
 (`harken.audio.space.apart`), at most `sources` sounds, and the encoder inside hears each alone and
-in mono. Their frames follow one another, the strongest sound first, and to each frame are added the
-second-order spherical harmonics of its sound's direction, its share of the energy, and by octave
-the length of the energy's vectors, which says how much is reflected. So what is heard and from
+in mono. Their frames follow one another, the strongest sound first, and to each frame are added how
+near its sound is to each of 128 directions, its share of the energy, and by octave how much of it
+is reflected (diffuse: one minus the length of the energy's vectors). So what is heard and from
 where are in one token, and need not be bound by the language model. An encoder that was trained in
 mono can be kept as it is: what is new is the projector's input.
 
@@ -25,9 +25,9 @@ from torch import Tensor, nn
 
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.load import load
-from harken.audio.space.apart import OCTAVES_HZ, Arrival, taken_apart
+from harken.audio.space.apart import OCTAVES_HZ, Arrival, sphere, taken_apart
 from harken.audio.space.bands import layout_of
-from harken.audio.space.layouts import CHANNELS, gains
+from harken.audio.space.layouts import CHANNELS
 from harken.errors import ConfigError, ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.concat import packed, unpacked
@@ -35,8 +35,15 @@ from harken.models.composed.encoders.registry import build_encoder
 from harken.models.composed.encoders.spatial import spatial_plan
 from harken.models.engine.features import Array, check_length
 
-WHERE = CHANNELS["hoa2"] + 1 + len(OCTAVES_HZ) - 1
-"""Numbers added to a frame: harmonics, share of the energy, lengths by octave."""
+AROUND = 128
+"""Directions of the sphere, 18 degrees apart; a frame says how near each is to where its sound is:
+a small projector reads ten degrees out of a population code, and not out of three coordinates."""
+
+NEAR = 40.0
+"""Sharpness κ of exp(κ (cos θ - 1)): half its height at 10.7 degrees."""
+
+WHERE = AROUND + 1 + len(OCTAVES_HZ) - 1
+"""Numbers added to a frame: nearness of directions, share of the energy, reflections by octave."""
 
 SCALE = 4.0
 """What is added is multiplied by it: a few numbers beside hundreds would be learned too slowly."""
@@ -143,7 +150,8 @@ class DirectionalEncoder(AudioEncoder):
 
 
 def _where(arrival: Arrival) -> Array:
-    """(WHERE,): harmonics of the direction (zeros from nowhere), share, lengths; times `SCALE`."""
+    """(WHERE,), times `SCALE`; nearness is zero from nowhere, reflections are -log10 of a share."""
     known = bool(arrival.direction.any())
-    harmonics = gains("hoa2", arrival.direction[None])[:, 0] * known
-    return SCALE * np.array([*harmonics, arrival.share, *arrival.lengths], np.float32)
+    near = np.exp(NEAR * (sphere(AROUND) @ arrival.direction - 1)) * known
+    reflected = -np.log10(1.001 - np.minimum(arrival.lengths, 1.0))
+    return np.array(SCALE * np.array([*near, arrival.share, *reflected]), np.float32)
