@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from azimuth import (
     DIRECTIONS,
     LONGEST_S,
@@ -61,10 +62,15 @@ from harken.audio.space.place import Place
 from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
+from harken.models.composed.build import build_net
+from harken.models.composed.encoders.directional import DirectionalEncoder
+from harken.models.composed.expand import expanded
+from harken.models.composed.model import ComposedModel
 from harken.models.learner import load_learner
+from harken.models.released import located
 from harken.recipes.steps import start
 
-TRAIN, TEST, FITTED = 6000, 240, 500
+TRAIN, TEST, FITTED = 3000, 240, 500
 APART = 45.0
 LATER_S = 0.8
 """By how much one of two sounds begins later at most, in half of the training scenes."""
@@ -183,7 +189,7 @@ def kinds(
     return {name: make(recordings, split, count, seed) for name, make in makers.items()}
 
 
-def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
+def train(corpus: Path, out: Path, steps: int, seed: int, encoder: str) -> None:
     """Train on all three kinds; resumes where it was stopped."""
     own = recordings_of(corpus)
     labels = {one.id: one.labels[0] for one in own}
@@ -196,7 +202,41 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     said += [item.answer for item in items]
     texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
     texts += [replace(items[0], answer=one) for one in dict.fromkeys(said)]
-    teach(start(PRESET, texts, seed), items, out, steps, seed)
+    if encoder == "spatial":
+        teach(start(PRESET, texts, seed), items, out, steps, seed)
+    else:
+        made = directional(texts, seed) if encoder == "directional" else directional_trained()
+        teach(made, items, out, steps, seed, groups=("projector", "lm"), batch=32)
+
+
+def directional(texts: Sequence[Item], seed: int) -> ComposedModel:
+    """A fresh projector and language model on the encoder of harken-tiny-trained, by direction."""
+    trained = load_learner(located("harken-tiny-trained"))
+    fresh = start("harken-tiny", texts, seed)
+    assert isinstance(trained, ComposedModel) and isinstance(fresh, ComposedModel)
+    around = DirectionalEncoder.around(trained.net.audio_encoder)
+    config = {**fresh.config, "encoder": around.settings}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = build_net(config)
+    net.audio_encoder.load_state_dict(around.state_dict())
+    net.lm.load_state_dict(fresh.net.lm.state_dict())
+    return ComposedModel(net, fresh.tokenizer, config)
+
+
+def directional_trained() -> ComposedModel:
+    trained = expanded(load_learner(located("harken-tiny-trained")), 4)
+    around = DirectionalEncoder.around(trained.net.audio_encoder)
+    config = {**trained.config, "encoder": around.settings}
+    net = build_net(config)
+    net.audio_encoder.load_state_dict(around.state_dict())
+    net.lm.load_state_dict(trained.net.lm.state_dict())
+    with torch.no_grad():
+        for name, own in net.projector.named_parameters():
+            known = trained.net.projector.get_parameter(name)
+            own.zero_()
+            own[(..., slice(known.shape[-1]))] = known
+    return ComposedModel(net, trained.tokenizer, config)
 
 
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
@@ -283,6 +323,9 @@ def main() -> None:
     training.add_argument("corpus", type=Path)
     training.add_argument("-o", "--out", type=Path, required=True)
     training.add_argument("--steps", type=int, default=5000)
+    training.add_argument(
+        "--encoder", choices=("directional", "spatial", "trained"), default="directional"
+    )
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)
@@ -290,7 +333,7 @@ def main() -> None:
         verb.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.verb == "train":
-        train(given.corpus, given.out, given.steps, given.seed)
+        train(given.corpus, given.out, given.steps, given.seed, given.encoder)
         return
     for name, own in ask(given.corpus, given.out, given.seed).items():
         for layout, values in own.items() if isinstance(own, Mapping) else ():

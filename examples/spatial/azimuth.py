@@ -131,13 +131,13 @@ def train(corpus: Path, out: Path, steps: int, seed: int) -> None:
     teach(fresh, items, out, steps, seed)
 
 
-def teach(learner: Learner, items: Sequence[Item], out: Path, steps: int, seed: int) -> None:
-    """Train a model on items."""
-    settings = SftSettings(
-        steps=steps, batch=16, lr=1e-3, warmup=0.1, decay=0.02, seed=seed, threads=1,
-        checkpoint_every=50,
-    )  # fmt: skip
-    run_stage("sft", learner, items, settings, out / "training")
+def teach(
+    learner: Learner, items: Sequence[Item], out: Path, steps: int, seed: int, **settings: Any
+) -> None:
+    """Train a model on items, with settings of its own if there are any."""
+    usual = {"batch": 16, "lr": 1e-3, "warmup": 0.1, "decay": 0.02, "checkpoint_every": 50}
+    chosen = SftSettings(steps=steps, seed=seed, threads=1, **{**usual, **settings})
+    run_stage("sft", learner, items, chosen, out / "training")
     save_once(learner, out / "model")
 
 

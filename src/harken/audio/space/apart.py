@@ -128,6 +128,13 @@ def sphere(count: int = GRID) -> Doubles:
     return np.stack([level * np.cos(turn), level * np.sin(turn), up], 1)
 
 
+@lru_cache(maxsize=1)
+def _kernel() -> Doubles:
+    """How near the directions of the grid are to each other (GRID, GRID)."""
+    near: Doubles = np.exp(SHARPNESS * (sphere() @ sphere().T - 1))
+    return near
+
+
 def _sources(vectors: Floats, energy: Doubles, most: int) -> list[Doubles]:
     """Directions of the sources, by how loud it is around them."""
     length = np.linalg.norm(vectors, axis=-1)
@@ -138,14 +145,11 @@ def _sources(vectors: Floats, energy: Doubles, most: int) -> list[Doubles]:
         return [np.zeros(3)]
     units = vectors.reshape(-1, 3)[at].astype(np.float64)
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), _TINY)
-    # (bins, grid); half the memory and time, and the peak is refined below.
-    near = np.exp(
-        np.float32(SHARPNESS) * (units.astype(np.float32) @ sphere().T.astype(np.float32) - 1)
-    )
+    nearest = np.argmax(units @ sphere().T, 1)
     found: list[Doubles] = []
     left, whole = weight.copy(), float(weight.sum())
     for _ in range(most):
-        score = left @ near
+        score = np.bincount(nearest, left, GRID) @ _kernel()
         for one in found:
             score[sphere() @ one > np.cos(np.radians(APART_DEG))] = 0.0
         peak = sphere()[int(np.argmax(score))]
