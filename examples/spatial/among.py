@@ -70,7 +70,8 @@ from harken.models.learner import load_learner
 from harken.models.released import located
 from harken.recipes.steps import start
 
-TRAIN, TEST, FITTED = 3000, 240, 500
+TRAIN = {"one": 3000, "two": 10_000, "far": 3000}
+TEST, FITTED = 240, 500
 APART = 45.0
 LATER_S = 0.8
 """By how much one of two sounds begins later at most, in half of the training scenes."""
@@ -182,11 +183,11 @@ def metres_in(text: str) -> float | None:
 
 
 def kinds(
-    recordings: Sequence[Recording], split: str, count: int, seed: int
+    recordings: Sequence[Recording], split: str, counts: Mapping[str, int], seed: int
 ) -> dict[str, list[Item]]:
-    """All three kinds of questions, `count` of each."""
+    """All three kinds of questions, so many of each."""
     makers = {"one": scenes, "two": two_at_once, "far": far_away}
-    return {name: make(recordings, split, count, seed) for name, make in makers.items()}
+    return {name: make(recordings, split, counts[name], seed) for name, make in makers.items()}
 
 
 def train(corpus: Path, out: Path, steps: int, seed: int, encoder: str) -> None:
@@ -196,8 +197,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, encoder: str) -> None:
     made = kinds(own, "train", TRAIN, seed)
     made["one"] = [replace(item, plan={**item.plan, "first": labels[item.recordings[0]]})
                    for item in made["one"]]  # fmt: skip
-    asked = [item for row in zip(*made.values(), strict=True) for item in row]
-    items = [more for item in asked for more in more_of(item)]
+    items = [more for asked in made.values() for item in asked for more in more_of(item)]
     said = [*DIRECTIONS, *(metres(GRID * n) for n in range(1, round(FARTHEST / GRID) + 1))]
     said += [item.answer for item in items]
     texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
@@ -242,7 +242,7 @@ def directional_trained() -> ComposedModel:
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     """Ask all questions about the test recordings in every layout; returns what is written."""
     learner = load_learner(str(out / "model"))
-    made = kinds(recordings_of(corpus), "test", TEST, seed + 1)
+    made = kinds(recordings_of(corpus), "test", dict.fromkeys(TRAIN, TEST), seed + 1)
     found: dict[str, Any] = {"scenes of a kind": TEST}
     for name, read in (("one", azimuth_in), ("two", azimuth_in), ("far", metres_in)):
         for layout in LAYOUTS:

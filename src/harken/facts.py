@@ -45,6 +45,7 @@ class SourceFacts:
             that moves, where it is at its onset.
         snr_db: its level (RMS while it is heard) over that of the background.
         gain_db: by how much its recording was amplified.
+        pitch_semitones: by how much its recording was raised in pitch; None: it was not.
         speaker: who speaks.
         transcript: all that is said.
         words: the words of the transcript with their times.
@@ -62,6 +63,7 @@ class SourceFacts:
     distance_m: float | None = None
     snr_db: float | None = None
     gain_db: float | None = None
+    pitch_semitones: float | None = None
     speaker: str | None = None
     transcript: str | None = None
     words: tuple[TimedWord, ...] | None = None

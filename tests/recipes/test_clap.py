@@ -73,6 +73,22 @@ def test_captions_tell_what_is_loud() -> None:
     assert captions_of(levels(20.0, 11.0))[0] == ("rain, then dog",)
 
 
+def test_captions_tell_what_is_high() -> None:
+    """One that was not changed may be the lower of the two; five semitones apart are alike."""
+
+    def pitches(first: float | None, other: float | None) -> ClipFacts:
+        return ClipFacts((
+            SourceFacts("sound", label="dog", onset_s=1.0, pitch_semitones=first),
+            SourceFacts("sound", label="rain", onset_s=0.0, pitch_semitones=other),
+        ))  # fmt: skip
+
+    true, false = captions_of(pitches(5.0, -5.0))
+    assert true == ("rain, then dog", "high-pitched dog and low-pitched rain")
+    assert false == ("dog, then rain", "high-pitched rain and low-pitched dog")
+    assert captions_of(pitches(None, 7.0))[0][1] == "high-pitched rain and low-pitched dog"
+    assert captions_of(pitches(5.0, None))[0] == captions_of(pitches(None, None))[0]
+
+
 def test_one_sound_has_the_captions_of_a_label() -> None:
     true, false = captions_of(scene(("dog", 0.0, None)))
     assert true == ("the sound of dog", "dog", "a recording of dog") and false == ()

@@ -120,6 +120,7 @@ def test_the_command_gives_every_exam_with_its_chance(tmp_path: Path) -> None:
         "zero-shot", "two labels", "linear probe", "R@1", "R@5", "R@10", "mAP@10",
         "order text", "order audio", "order group",
         "loudness text", "loudness audio", "loudness group",
+        "pitch text", "pitch audio", "pitch group",
     ]  # fmt: skip
     assert lines[0].endswith("chance 0.20") and lines[9].endswith("chance 0.17")
     assert "order text: 0.000" in lines[7]  # n-grams have one vector for both captions

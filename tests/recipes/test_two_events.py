@@ -7,8 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from harken.audio.clip import Clip
 from harken.audio.load import load
 from harken.corpora.base import Recording
+from harken.facts import SourceFacts
 from harken.recipes.codec import recordings_of
 from harken.recipes.two_events import (
     KINDS,
@@ -52,6 +54,7 @@ def test_training_leaves_the_new_pairs_out(train: list[Recording], kind: str) ->
     again = training_scenes(train, kind, 14, Stretches())
     assert [one.id for one in again] == [one.id for one in made]
     assert ("quiet" in made[0].answer) == (kind == "loudness")
+    assert ("low-pitched" in made[0].answer) == (kind == "pitch")
     assert (", then " in made[0].answer) == (kind == "order")
 
 
@@ -81,6 +84,31 @@ def test_the_levels_of_a_loudness_change_places(train: list[Recording]) -> None:
             levels.append(10 * np.log10(np.mean(np.square(sound[start:end]))))
         told = (facts.front[0].snr_db or 0.0) - (facts.front[1].snr_db or 0.0)
         assert levels[0] - levels[1] == pytest.approx(told, abs=1.0)
+
+
+def test_the_pitches_of_a_pair_change_places(train: list[Recording]) -> None:
+    """The tones are raised by what the facts say: five semitones are a fourth, 4/3."""
+    for one in quadruples(train, "pitch", Stretches())[:3]:
+        first, second = (facts.front for facts in one.facts)
+        assert [s.label for s in first] == [s.label for s in second]
+        assert [s.pitch_semitones for s in first] == [s.pitch_semitones for s in second][::-1]
+        high = max(first, key=lambda s: s.pitch_semitones or 0.0).label
+        assert one.choices[0].startswith(f"high-pitched {high} and low-pitched ")
+        for at in range(2):
+            tones_hz = [
+                main_hz(clip, facts.front[at])
+                for clip, facts in zip(one.clips, one.facts, strict=True)
+            ]
+            told = (first[at].pitch_semitones or 0.0) - (second[at].pitch_semitones or 0.0)
+            assert 12 * np.log2(tones_hz[0] / tones_hz[1]) == pytest.approx(told, abs=0.5)
+
+
+def main_hz(clip: Clip, source: SourceFacts) -> float:
+    """The strongest frequency of a source while it is heard."""
+    start, end = (round((t or 0.0) * 16_000) for t in (source.onset_s, source.offset_s))
+    own = load(clip)[start:end]
+    power = np.abs(np.fft.rfft(own * np.hanning(len(own)), 1 << 17))
+    return float(np.argmax(power)) * 16_000 / (1 << 17)
 
 
 def test_scenes_do_not_mix_blocks(train: list[Recording]) -> None:

@@ -20,7 +20,7 @@ def eval_clap(
     """Give a contrastive model its exams on held-out sounds, with 95 % intervals.
 
     Zero-shot labels, a linear probe, retrieval (R@k, mAP@10), and CompA: scenes of two sounds are
-    made in pairs that differ in their order or loudness alone; text, audio and group score, with
+    made in pairs that differ in order, loudness or pitch alone; text, audio and group score, with
     chance 1/4, 1/4 and 1/6.
 
     Examples:  harken eval-clap clap/model ESC-10

@@ -40,6 +40,9 @@ MOST_ORDERS = 6
 LOUDER_DB = 10.0
 """Difference of two levels above the background from which one is called loud and one quiet."""
 
+HIGHER = 6.0
+"""Semitones between two pitches, of what was raised or lowered, from which one is called high."""
+
 
 @dataclass(frozen=True, slots=True)
 class Towers:
@@ -53,9 +56,10 @@ def captions_of(facts: ClipFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """True captions of a scene, and false ones of the same words.
 
     Of sounds with different names and known onsets the order is told, and every other order is
-    false. Of two sounds on different sides (azimuth above 0 is left) the sides are told, and of two
-    whose levels differ by `LOUDER_DB` which one is loud; the swapped ones are false. Where nothing
-    of that is known, the captions name the sounds and nothing is false.
+    false. Of two sounds on different sides (azimuth above 0 is left) the sides are told, of two
+    whose levels differ by `LOUDER_DB` which one is loud, and of two whose pitches were changed by
+    different intervals (`HIGHER`) which one is high; the swapped ones are false. Where nothing of
+    that is known, the captions name the sounds and nothing is false.
     """
     names, front = facts.names, facts.front
     if names is None:
@@ -88,6 +92,9 @@ def _attributes(front: Sequence[SourceFacts]) -> list[tuple[str, bool]]:
     levels = [source.snr_db for source in front if source.snr_db is not None]
     if len(levels) == 2 and abs(levels[0] - levels[1]) >= LOUDER_DB:
         found.append(("loud {} and quiet {}", levels[0] > levels[1]))
+    pitches = [source.pitch_semitones or 0.0 for source in front]
+    if len(pitches) == 2 and abs(pitches[0] - pitches[1]) >= HIGHER:
+        found.append(("high-pitched {} and low-pitched {}", pitches[0] > pitches[1]))
     return found
 
 

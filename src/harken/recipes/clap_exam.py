@@ -1,4 +1,4 @@
-"""Exams of a contrastive model on held-out sounds: labels, a probe, retrieval, order, loudness.
+"""Exams of a contrastive model on held-out sounds: labels, a probe, retrieval, quadruples.
 
 Every exam gives lines (`harken.recipes.effects.study.ExamLine`): what became of each clip, query or
 quadruple, and the group it is drawn with where an interval is made.
@@ -72,14 +72,14 @@ def clap_exams(
 ) -> tuple[Exam, ...]:
     """All exams on test recordings; the probe is fitted to `train` (`label_items`)."""
     labelled = label_items(test)
-    order, loudness = (quadruples(test, kind, stretches) for kind in KINDS)
+    order, *attributes = (quadruples(test, kind, stretches) for kind in KINDS)
     return (
         Exam("zero-shot", labelled, ask_labels),
         Exam("two labels", labelled, ask_two_labels),
         Exam("linear probe", labelled, probe_by(train)),
         Exam("retrieval", order, ask_retrieval),
         Exam("order", order, ask_quadruples),
-        Exam("loudness", loudness, ask_quadruples),
+        *(Exam(kind, own, ask_quadruples) for kind, own in zip(KINDS[1:], attributes, strict=True)),
     )
 
 

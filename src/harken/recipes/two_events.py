@@ -1,9 +1,10 @@
-"""Scenes of two sounds, and pairs of scenes that differ in their order or loudness alone (CompA).
+"""Scenes of two sounds, and pairs that differ in order, loudness or pitch alone (CompA).
 
 A scene has the loudest stretch of each of two recordings, one after the other, in soft noise; its
-facts say when each begins and how far it is above the noise. A quadruple is two such scenes with
-the same two stretches, the first sound of one being the second of the other, or the loud one of one
-the quiet one of the other, and the caption of each (Ghosh et al. 2024, arXiv 2310.08753). CompA
+facts say when each begins, how far it is above the noise, and by how much its pitch was changed. A
+quadruple is two such scenes with the same two stretches, the first sound of one being the second of
+the other, or the loud one of one the quiet one of the other, or the high one the low one, and the
+caption of each (Ghosh et al. 2024, arXiv 2310.08753). CompA
 takes other recordings for the second clip; here nothing else differs.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +37,23 @@ BACKGROUND_DB = -60.0
 ALIKE_DB, LOUD_DB, QUIET_DB = 37.0, 43.0, 28.0
 """Levels of sounds above the noise: of both where the order is told; of the loud and the quiet."""
 
-JITTER_S, JITTER_DB = 0.15, 2.0
-"""How much later a sound may begin, and how much louder or softer it may be."""
+HIGH, LOW = 5.0, -5.0
+"""Semitones by which the high and the low sound are raised."""
 
-KINDS = ("order", "loudness")
+JITTER_S, JITTER_DB, JITTER = 0.15, 2.0, 1.0
+"""How much later a sound may begin, how much louder or softer it may be, and semitones higher."""
+
+KINDS = ("order", "loudness", "pitch")
 """In what the two scenes of a quadruple differ."""
 
 _SECOND_S = SCENE_S - SOUND_S - JITTER_S
+
+
+class Voice(NamedTuple):
+    """How a sound sounds: its level above the noise in dB, and semitones by which it is raised."""
+
+    snr_db: float
+    semitones: float = 0.0
 
 
 class Stretches:
@@ -73,17 +85,18 @@ class Stretches:
         return self._found[key]
 
     def scene(
-        self, sounds: Sequence[tuple[Recording, float]], at_s: Sequence[float]
+        self, sounds: Sequence[tuple[Recording, Voice]], at_s: Sequence[float]
     ) -> tuple[Clip, ClipFacts]:
-        """A scene of recordings at levels above the noise, in dB, from these seconds on."""
+        """A scene of recordings, each sounding as told, from these seconds on."""
         parts = [Part(self._noise, 0.0, BACKGROUND_DB - self._noise_db, 0.0)]
         sources = []
-        for (recording, snr_db), start in zip(sounds, at_s, strict=True):
+        for (recording, own), start in zip(sounds, at_s, strict=True):
             clip, level_db = self.of(recording)
-            gain = round(BACKGROUND_DB + snr_db - level_db, 2)
-            parts.append(Part(clip, start, gain))
+            gain = round(BACKGROUND_DB + own.snr_db - level_db, 2)
+            parts.append(Part(clip, start, gain, pitch=own.semitones))
             length = clip.duration_s or SOUND_S
-            sources.append(replace(placed(recording, start, length, gain), snr_db=snr_db))
+            told = placed(recording, start, length, gain)
+            sources.append(replace(told, snr_db=own.snr_db, pitch_semitones=own.semitones or None))
         plan = ScenePlan(tuple(parts), SCENE_S)
         facts = ClipFacts((*sources, SourceFacts("background")), SCENE_S, layout="mono")
         return Clip("plan", duration_s=SCENE_S, plan=plan), facts
@@ -131,9 +144,9 @@ def training_scenes(
         rng = np.random.default_rng([seed, KINDS.index(kind), index])
         own = [by_label[label] for label in pairs[index % len(pairs)]]
         two = [of_label[int(rng.integers(len(of_label)))] for of_label in own]
-        levels, at_s = _drawn(kind, rng)
-        two, levels = two[:: _sign(rng)], levels[:: _sign(rng)]
-        clip, facts = stretches.scene(list(zip(two, levels, strict=True)), at_s)
+        voices, at_s = _drawn(kind, rng)
+        two, voices = two[:: _sign(rng)], voices[:: _sign(rng)]
+        clip, facts = stretches.scene(list(zip(two, voices, strict=True)), at_s)
         found.append(
             Item(
                 question="What is heard?",
@@ -171,11 +184,11 @@ def quadruples(
             rng = np.random.default_rng([KINDS.index(kind), number, turn])
             takes = [block[at][turn // len(pairs) % len(block[at])] for at in (i, j)]
             two = takes[:: _sign(rng)]
-            levels, at_s = _drawn(kind, rng)
+            voices, at_s = _drawn(kind, rng)
             swapped = two[::-1] if kind == "order" else two
             made = [
-                stretches.scene(list(zip(own, own_levels, strict=True)), at_s)
-                for own, own_levels in ((two, levels), (swapped, levels[::-1]))
+                stretches.scene(list(zip(own, own_voices, strict=True)), at_s)
+                for own, own_voices in ((two, voices), (swapped, voices[::-1]))
             ]
             texts = tuple(captions_of(facts)[0][-1] for _, facts in made)
             names = sorted(one.labels[0] for one in two)
@@ -221,12 +234,16 @@ def blocks(recordings: Sequence[Recording]) -> list[list[list[Recording]]]:
     return found
 
 
-def _drawn(kind: str, rng: np.random.Generator) -> tuple[list[float], list[float]]:
-    """Levels above the noise and onsets of the two sounds of a scene."""
-    base = (ALIKE_DB, ALIKE_DB) if kind == "order" else (LOUD_DB, QUIET_DB)
+def _drawn(kind: str, rng: np.random.Generator) -> tuple[list[Voice], list[float]]:
+    """How the two sounds of a scene sound, and their onsets."""
+    base = (LOUD_DB, QUIET_DB) if kind == "loudness" else (ALIKE_DB, ALIKE_DB)
     levels = [round(one + float(rng.uniform(-JITTER_DB, JITTER_DB)), 2) for one in base]
     late = rng.uniform(0.0, JITTER_S, 2)
-    return levels, [round(float(late[0]), 2), round(_SECOND_S + float(late[1]), 2)]
+    raised = [0.0, 0.0]
+    if kind == "pitch":
+        raised = [round(one + float(rng.uniform(-JITTER, JITTER)), 2) for one in (HIGH, LOW)]
+    voices = [Voice(*own) for own in zip(levels, raised, strict=True)]
+    return voices, [round(float(late[0]), 2), round(_SECOND_S + float(late[1]), 2)]
 
 
 def _sign(rng: np.random.Generator) -> int:

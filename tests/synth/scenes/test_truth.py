@@ -195,6 +195,7 @@ def test_pitch_tempo_and_movement_are_told_and_heard(own: RecordingPool) -> None
     heard = (part.clip.duration_s or 0) - 2 * 0.15
     assert source.offset_s - source.onset_s == pytest.approx(heard / 0.5, abs=0.1)
     assert source.azimuth_deg == 60 and len(part.path) == 2
+    assert source.pitch_semitones == 3
     middle = round((source.onset_s + source.offset_s) / 2 * RATE_HZ)
     y, x = (float(np.mean(samples[0, middle - 400 : middle + 400] *
                           samples[n, middle - 400 : middle + 400])) for n in (1, 3))  # fmt: skip

@@ -10,7 +10,7 @@ Exams use the test recordings.
 
 - ``start``: heads with fresh weights;
 - ``clap``: InfoNCE alone;
-- ``compa``: up to two false captions of a scene (reversed order, exchanged loudness) as negatives;
+- ``compa``: up to two false captions of a scene (reversed order, exchanged attribute) as negatives;
 - ``clap-mean``, ``compa-mean``: the same with one mean over the whole clip;
 - ``unseen``: ``clap`` without two labels (two others in every seed), and asked about those alone.
 """
@@ -36,14 +36,14 @@ from harken.recipes.effects.study import (
     against,
     lesson_key,
 )
-from harken.recipes.two_events import Stretches, sound_recordings, training_scenes
+from harken.recipes.two_events import KINDS, Stretches, sound_recordings, training_scenes
 from harken.runs import Run
 from harken.train.clap import CaptionedClip, ClapTraining, train_clap
 
 STEPS, BATCH, RATE, NEGATIVES, STRETCHES = 1000, 64, 1e-3, 2, 4
 
 SCENES = {"full": 480, "smoke": 12}
-"""Training scenes that tell the order, and as many that tell the loudness."""
+"""Training scenes that tell the order, and as many that tell the loudness, and the pitch."""
 
 TEXT = "hf:minilm-l6"
 UNSEEN = "clap-unseen"
@@ -62,7 +62,7 @@ def build(ground: Ground) -> StudyPlan:
     stretches, single = Stretches(), label_items(train)
     scenes = [
         item
-        for kind in ("order", "loudness")
+        for kind in KINDS
         for item in training_scenes(train, kind, SCENES[ground.size], stretches)
     ]
     common = ClapTraining(
@@ -85,7 +85,7 @@ def build(ground: Ground) -> StudyPlan:
             arm("unseen", "as clap, trained without the labels asked about", 0, STRETCHES, UNSEEN),
         ),
         exams=clap_exams(single, test, stretches),
-        about={"drawn": ["zero-shot", "mAP@10", "order group", "loudness group"]},
+        about={"drawn": ["zero-shot", "mAP@10", "order group", "loudness group", "pitch group"]},
     )
 
 
@@ -122,7 +122,11 @@ def _kept_from(labels: Sequence[str], seed: int) -> tuple[str, ...]:
 
 
 def _lead(one: str, other: str, exam: str) -> Claim:
-    what = {"order group": "order", "loudness group": "which sound is loud"}[exam]
+    what = {
+        "order group": "order",
+        "loudness group": "which sound is loud",
+        "pitch group": "which sound is high",
+    }[exam]
     return Claim(
         f"hard negatives teach {what}: a higher group score", against(one, other, exam), above=0.0
     )
@@ -131,7 +135,7 @@ def _lead(one: str, other: str, exam: str) -> Claim:
 STUDY = Study(
     name="compa",
     about="a contrastive model with and without false captions as hard negatives",
-    title="Hard negatives of order and loudness",
+    title="Hard negatives of order, loudness and pitch",
     paper="CompA, arXiv 2310.08753",
     build=build,
     model="whisper-base?own_length=true",
@@ -140,6 +144,7 @@ STUDY = Study(
     claims=(
         _lead("compa", "clap", "order group"),
         _lead("compa", "clap", "loudness group"),
+        _lead("compa", "clap", "pitch group"),
         Claim(
             "without hard negatives the order is not known: a group score below chance (1/6)",
             ((1, "clap", "order group", "audio"),),

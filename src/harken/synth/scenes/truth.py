@@ -159,6 +159,7 @@ def _facts(scene: PlannedScene, one: _Measured, under: float) -> SourceFacts:
         distance_m=None if place is None else place.distance_m,
         snr_db=over,
         gain_db=first.gain_db,
+        pitch_semitones=first.pitch or None,
         speaker=source.speaker,
         transcript=source.transcript,
         words=words,
