@@ -30,7 +30,8 @@ from tones import tones
 
 PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (REPO / "docs").glob("*.md"))]
 
-LONG = ("docs/clean.md", "docs/scale.md", "docs/systems.md")
+LONG_NAMES = ("clean", "scale", "scenes", "speaking", "systems", "training")
+LONG = tuple(f"docs/{name}.md" for name in LONG_NAMES)
 """Pages that take longest, and are run with the slow tests."""
 
 NOT_HERE = {

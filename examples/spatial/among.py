@@ -1,10 +1,12 @@
 """From which direction does the dog come, while something else sounds? And how far away is it?
 
-    python among.py train CORPUS -o OUT [--steps 5000] [--seed 0]
+    python among.py train CORPUS -o OUT [--steps 12000] [--seed 0] [--encoder spatial]
     python among.py ask OUT CORPUS                           writes OUT/among.json, and prints it
 
-harken-tiny-spatial is trained from fresh weights on three kinds of scenes, all in first-order
-ambisonics, of training recordings only:
+A projector and a language model of harken-tiny's size are trained from fresh weights behind the
+encoder of harken-tiny-trained, which is frozen and hears each sound by itself (the encoder
+`directional`). With ``--encoder spatial`` all of harken-tiny-spatial is trained instead. There are
+three kinds of scenes, all in first-order ambisonics, of training recordings only:
 
 one: azimuth.py's, the azimuth of one sound, half of the scenes in rooms;
 two: two sounds of different labels at the same time, 45 degrees apart or more, not in rooms. The
@@ -14,16 +16,17 @@ far: one sound in a room, 0.5 to 3.4 m away; the answer is the nearest half metr
     whole is drawn from 20 dB, so that loudness says little: what is left is how much of the sound
     is reflected (direct-to-reverberant ratio), and the reverberation time differs by room.
 
-In training a scene is asked more than its exam asks: what is heard, what comes from a direction,
-and the direction of the other sound. Each question is an example of its own; in one example the
-answers to some would be read off others. In half of the training scenes of two sounds one begins
-later, so that for a moment there is one alone; in the exam both always begin at once.
+In training a scene is asked more than its exam asks: what comes from a direction, the direction of
+the other sound, and where there is one sound what is heard. Each question is an example of its own;
+in one example the answers to some would be read off others. In half of the training scenes of two
+sounds one begins later, so that for a moment there is one alone; in the exam both begin at once.
 
 Measured on other recordings, with a bootstrap interval over them: for one and two what azimuth.py
-measures; for two also the share of answers that are nearer to the sound that was not asked for; for
-far the mean error in metres, beside that of always saying the median distance, and that of a linear
-model of what the features give, fitted to 500 training scenes; for two also how far the answer is
-from the nearer one of both.
+measures; for two also the share of answers that are nearer to the sound that was not asked for, how
+far the answer is from the nearer one of both, and how often the name of what comes from the
+direction of one is right, or the name of the other one; for far the mean error in metres, beside
+that of always saying the median distance, and that of a linear model of what the features of
+`spatial` give, fitted to 500 training scenes.
 """
 
 from __future__ import annotations
@@ -56,17 +59,18 @@ from azimuth import (
 )
 from numpy.typing import NDArray
 
+from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.single import span
 from harken.audio.space.place import Place
 from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
+from harken.models.base import Sampling
 from harken.models.composed.build import build_net
 from harken.models.composed.encoders.directional import DirectionalEncoder
-from harken.models.composed.expand import expanded
 from harken.models.composed.model import ComposedModel
-from harken.models.learner import load_learner
+from harken.models.learner import Learner, load_learner
 from harken.models.released import located
 from harken.recipes.steps import start
 
@@ -115,16 +119,22 @@ def _where(label: str) -> str:
     return f"From which direction does the {label} come?"
 
 
+def _what(direction: str) -> str:
+    return f"What comes from {direction}?"
+
+
 def more_of(item: Item) -> list[Item]:
     """The question of a training scene, and others about what is heard in it, and where."""
     if "first" not in item.plan:
         return [item]
     names = [str(item.plan["first"])]
-    more = [(f"What comes from {item.answer}?", names[0])]
+    more = [(_what(item.answer), names[0])]
     if "second" in item.plan:
         names.append(str(item.plan["second"]))
-        more.append((_where(names[1]), told(float(item.plan["other"]))))
-    more.append(("What is heard?", " and ".join(sorted(names))))
+        there = told(float(item.plan["other"]))
+        more += [(_where(names[1]), there), (_what(there), names[1])]
+    else:
+        more.append(("What is heard?", names[0]))
     return [item, *(replace(item, question=q, answer=answer) for q, answer in more)]
 
 
@@ -205,8 +215,9 @@ def train(corpus: Path, out: Path, steps: int, seed: int, encoder: str) -> None:
     if encoder == "spatial":
         teach(start(PRESET, texts, seed), items, out, steps, seed)
     else:
-        made = directional(texts, seed) if encoder == "directional" else directional_trained()
-        teach(made, items, out, steps, seed, groups=("projector", "lm"), batch=32)
+        teach(
+            directional(texts, seed), items, out, steps, seed, groups=("projector", "lm"), batch=32
+        )
 
 
 def directional(texts: Sequence[Item], seed: int) -> ComposedModel:
@@ -224,21 +235,6 @@ def directional(texts: Sequence[Item], seed: int) -> ComposedModel:
     return ComposedModel(net, fresh.tokenizer, config)
 
 
-def directional_trained() -> ComposedModel:
-    trained = expanded(load_learner(located("harken-tiny-trained")), 4)
-    around = DirectionalEncoder.around(trained.net.audio_encoder)
-    config = {**trained.config, "encoder": around.settings}
-    net = build_net(config)
-    net.audio_encoder.load_state_dict(around.state_dict())
-    net.lm.load_state_dict(trained.net.lm.state_dict())
-    with torch.no_grad():
-        for name, own in net.projector.named_parameters():
-            known = trained.net.projector.get_parameter(name)
-            own.zero_()
-            own[(..., slice(known.shape[-1]))] = known
-    return ComposedModel(net, trained.tokenizer, config)
-
-
 def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     """Ask all questions about the test recordings in every layout; returns what is written."""
     learner = load_learner(str(out / "model"))
@@ -250,8 +246,30 @@ def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
             said = answers(learner, heard, read)
             measure = _distances if name == "far" else _directions
             found.setdefault(name, {})[layout] = measure(said, made[name])
+            if name == "two":
+                found.setdefault("names", {})[layout] = _names(learner, heard)
     found["far"]["linear model"] = _distances(_linear(corpus, made["far"], seed), made["far"])
     write_json(out / "among.json", found)
+    return found
+
+
+def _names(learner: Learner, items: Sequence[Item]) -> dict[str, Any]:
+    """How often the name of what comes from the direction of either sound is right."""
+    asked, right = [], []
+    for item in items:
+        for direction, name in (("azimuth", "first"), ("other", "second")):
+            asked.append(replace(item, question=_what(told(float(item.plan[direction])))))
+            right.append(str(item.plan[name]))
+    wrong = [right[at + 1 - 2 * (at % 2)] for at in range(len(right))]
+    groups = [item.recordings[0] for item in asked]
+    said: list[str] = []
+    for at in range(0, len(asked), 16):
+        prompts = [make_prompt(item, learner.style) for item in asked[at : at + 16]]
+        said += [one.text.strip() for one in learner.generate(prompts, Sampling(12))]
+    found: dict[str, Any] = {}
+    for name, true in (("right", right), ("the_other", wrong)):
+        hits = [float(a == b) for a, b in zip(said, true, strict=True)]
+        found[name], found[f"{name}_95"] = _mean(hits, groups)
     return found
 
 
@@ -322,10 +340,8 @@ def main() -> None:
     training = verbs.add_parser("train")
     training.add_argument("corpus", type=Path)
     training.add_argument("-o", "--out", type=Path, required=True)
-    training.add_argument("--steps", type=int, default=5000)
-    training.add_argument(
-        "--encoder", choices=("directional", "spatial", "trained"), default="directional"
-    )
+    training.add_argument("--steps", type=int, default=12_000)
+    training.add_argument("--encoder", choices=("directional", "spatial"), default="directional")
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)

@@ -127,6 +127,7 @@ def test_a_model_is_evaluated(items: Path, tmp_path: Path) -> None:
     assert "no model is called 'loudest'" in harken(*words).stderr
 
 
+@pytest.mark.slow
 def test_a_condition_is_asked_and_told_in_its_own_words(items: Path, tmp_path: Path) -> None:
     run, page = tmp_path / "run", tmp_path / "page.html"
     asked = ("--condition", "audio", "--condition", "start-1", "--split", "")
@@ -146,6 +147,7 @@ def test_a_condition_is_asked_and_told_in_its_own_words(items: Path, tmp_path: P
     assert done.returncode == 2 and "no condition is called 'start-1'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_scorer_is_named_in_the_run_and_used_again(items: Path, tmp_path: Path) -> None:
     words = ("eval", "constant", str(items), "-o", str(tmp_path), "--condition", "audio")
     told = found(harken(*words, "--scorer", "mention", "--json", plugin="scorer_mention"))
@@ -160,6 +162,7 @@ def test_a_scorer_is_named_in_the_run_and_used_again(items: Path, tmp_path: Path
     assert refused.returncode == 2 and "no scorer is called 'mention'" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_hygiene_filter_has_settings_and_reasons(tmp_path: Path) -> None:
     rows = [
         {"question": "Is it a dog or a cat?", "answer": "dog", "choices": ["dog", "cat"]},
@@ -173,6 +176,7 @@ def test_a_hygiene_filter_has_settings_and_reasons(tmp_path: Path) -> None:
         assert told["kept"] == kept and told["filters"][0]["settings"] == {"letters": letters}
 
 
+@pytest.mark.slow
 def test_a_benchmark_is_scored_and_asked(tmp_path: Path) -> None:
     rows = []
     for number, answer in enumerate(("low", "high", "low", "high")):
