@@ -1,0 +1,69 @@
+"""The questions of `examples/spatial/among.py` are true of their scenes."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harken.corpora.base import Recording
+from harken.recipes.codec import recordings_of
+from tones import tones
+
+FOLDER = Path(__file__).parents[2] / "examples" / "spatial"
+
+
+@pytest.fixture(scope="module")
+def among() -> ModuleType:
+    sys.path.insert(0, str(FOLDER))  # it imports azimuth.py beside it
+    try:
+        found = importlib.util.spec_from_file_location("among", FOLDER / "among.py")
+        assert found is not None and found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(FOLDER))
+    return module
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
+    root = tmp_path_factory.mktemp("world") / "corpus"
+    tones(root)
+    return recordings_of([root], "", 0)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_two_sounds_are_where_the_answers_say(
+    among: ModuleType, recordings: list[Recording], split: str
+) -> None:
+    made = among.two_at_once(recordings, split, 12, 0)
+    assert made == among.two_at_once(recordings, split, 12, 0)
+    late = set()
+    for item in made:
+        first, second = item.plan["first"], item.plan["second"]
+        assert first != second
+        assert among.off(item.plan["azimuth"], item.plan["other"]) >= among.APART
+        places = {part.path[0].azimuth_deg for part in item.clips[0].plan.parts}
+        assert any(among.off(one, item.plan["azimuth"]) < 0.1 for one in places)
+        late |= {part.at_s for part in item.clips[0].plan.parts}
+        true = {first: among.told(item.plan["azimuth"]), second: among.told(item.plan["other"])}
+        asked = {more.question: more.answer for more in among.more_of(item)}
+        assert asked == {
+            **{
+                f"From which direction does the {name} come?": where for name, where in true.items()
+            },
+            **{f"What comes from {where}?": name for name, where in true.items()},
+        }
+    assert (late == {0.0}) == (split == "test"), "in the exam both begin at once"
+
+
+def test_distances_are_said_and_read(among: ModuleType, recordings: list[Recording]) -> None:
+    for item in among.far_away(recordings, "test", 5, 0):
+        assert among.metres_in(item.answer) == pytest.approx(item.plan["distance"], abs=0.25)
+        assert item.clips[0].plan.room is not None
+        assert among.more_of(item) == [item]
+    assert among.metres_in("2 metres") is None and among.azimuth_in("front") is None
