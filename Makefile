@@ -13,6 +13,8 @@ IN_PARALLEL_SLOW ?= -n auto --maxprocesses 2 --dist worksteal
 test test-slow: export OMP_NUM_THREADS = 1
 # harken-tiny trains with two threads: those of several processes do not spin while they wait.
 test test-slow: export OMP_WAIT_POLICY = passive
+# Rewritten test files are kept for the next run: a quarter of a minute for each process.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-slow check format clean
 
