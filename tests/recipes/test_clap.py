@@ -74,7 +74,7 @@ def test_captions_tell_what_is_loud() -> None:
 
 
 def test_captions_tell_what_is_high() -> None:
-    """One that was not changed may be the lower of the two; five semitones apart are alike."""
+    """Both were changed, and not by nearly the same."""
 
     def pitches(first: float | None, other: float | None) -> ClipFacts:
         return ClipFacts((
@@ -85,8 +85,9 @@ def test_captions_tell_what_is_high() -> None:
     true, false = captions_of(pitches(5.0, -5.0))
     assert true == ("rain, then dog", "high-pitched dog and low-pitched rain")
     assert false == ("dog, then rain", "high-pitched rain and low-pitched dog")
-    assert captions_of(pitches(None, 7.0))[0][1] == "high-pitched rain and low-pitched dog"
-    assert captions_of(pitches(5.0, None))[0] == captions_of(pitches(None, None))[0]
+    assert captions_of(pitches(-4.0, 4.0))[0][1] == "high-pitched rain and low-pitched dog"
+    plain = captions_of(pitches(None, None))[0]
+    assert captions_of(pitches(9.0, None))[0] == captions_of(pitches(3.0, -3.0))[0] == plain
 
 
 def test_one_sound_has_the_captions_of_a_label() -> None:

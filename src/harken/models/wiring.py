@@ -64,6 +64,8 @@ def net_wiring(net: ComposedNet, name: str, projector: Mapping[str, Any]) -> dic
     wave = np.zeros(round(RATE_HZ * min(SECONDS, encoder.limit_s)), np.float32)
     seconds = len(wave) / RATE_HZ
     frames = encoder.frames_of(encoder.features(wave))
+    if isinstance(encoder, DirectionalEncoder):  # of a clip with as many sounds as it hears
+        frames *= encoder.sources
     tokens = net.projector.tokens(frames)
     parts: list[AudioEncoder] = list(encoder.parts) if encoder.name == "concat" else [encoder]  # type: ignore[arg-type]
     found = [_encoder(net, part, wave) for part in parts]
@@ -88,7 +90,7 @@ def net_wiring(net: ComposedNet, name: str, projector: Mapping[str, Any]) -> dic
 def _encoder(net: ComposedNet, part: AudioEncoder, wave: Any) -> dict[str, Any]:
     if isinstance(part, DirectionalEncoder):
         inside = _encoder(net, part.inner, wave)
-        told = f"on each of up to {part.sources} sounds of a clip, with its direction"
+        told = f"on each of up to {part.sources} sounds, with where it is: {part.width} wide"
         lines = [*inside["lines"], told]
         return {**inside, "title": f"{part.name}: {inside['title']}", "lines": lines}
     seconds = len(wave) / RATE_HZ

@@ -40,8 +40,11 @@ MOST_ORDERS = 6
 LOUDER_DB = 10.0
 """Difference of two levels above the background from which one is called loud and one quiet."""
 
-HIGHER = 6.0
-"""Semitones between two pitches, of what was raised or lowered, from which one is called high."""
+HIGHER = 8.0
+"""Semitones between what two sounds were raised or lowered by, from which one is called high.
+
+High and low are meant beside the sound as it is: a lowered whistle may be above a raised hum.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,9 @@ def captions_of(facts: ClipFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     Of sounds with different names and known onsets the order is told, and every other order is
     false. Of two sounds on different sides (azimuth above 0 is left) the sides are told, of two
-    whose levels differ by `LOUDER_DB` which one is loud, and of two whose pitches were changed by
-    different intervals (`HIGHER`) which one is high; the swapped ones are false. Where nothing of
-    that is known, the captions name the sounds and nothing is false.
+    whose levels differ by `LOUDER_DB` which one is loud, and of two whose pitches were both
+    changed, by different intervals (`HIGHER`), which one is high; the swapped ones are false. Where
+    nothing of that is known, the captions name the sounds and nothing is false.
     """
     names, front = facts.names, facts.front
     if names is None:
@@ -92,7 +95,7 @@ def _attributes(front: Sequence[SourceFacts]) -> list[tuple[str, bool]]:
     levels = [source.snr_db for source in front if source.snr_db is not None]
     if len(levels) == 2 and abs(levels[0] - levels[1]) >= LOUDER_DB:
         found.append(("loud {} and quiet {}", levels[0] > levels[1]))
-    pitches = [source.pitch_semitones or 0.0 for source in front]
+    pitches = [s.pitch_semitones for s in front if s.pitch_semitones is not None]
     if len(pitches) == 2 and abs(pitches[0] - pitches[1]) >= HIGHER:
         found.append(("high-pitched {} and low-pitched {}", pitches[0] > pitches[1]))
     return found

@@ -104,6 +104,31 @@ def test_what_tells_no_direction_is_one_sound_from_nowhere(sounds) -> None:
         assert found.share == 0 and np.isfinite(found.lengths).all()
 
 
+LINE = ((0.0, 0.03, 0.0), (0.0, 0.01, 0.0), (0.0, -0.01, 0.0), (0.0, -0.03, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("layout", "sides", "most"),
+    [
+        *((layout, sides, 10) for layout in ("stereo", "array")
+          for sides in ((20, -45), (0, 80), (-60, 10))),
+        ("binaural", (20, -45), 30), ("binaural", (45, -45), 30),
+    ],
+)  # fmt: skip
+def test_where_only_the_side_is_told_it_is_in_front(sounds, layout: str, sides, most) -> None:
+    """Both are as far to the side as they are, roughly between two ears, and nothing is behind."""
+    at = [Place(float(side), 0.0, 1.5) for side in sides]
+    mics = LINE if layout == "array" else ()
+    parts = tuple(Part(clip, path=(place,)) for clip, place in zip(sounds, at, strict=True))
+    plan = ScenePlan(parts, 1.0, gain_db=-6.0, layout=layout, mics=mics)
+    sound = load(Clip("plan", duration_s=1.0, plan=plan), mono=False)
+    found = taken_apart(sound, layout, mics)
+    assert len(found) == 2
+    for one, place, band in zip(found, at, (HUM, WHISTLE), strict=True):
+        assert off_deg(one.direction, place) < most
+        assert share_in(one.samples, band) > 0.75
+
+
 def test_shares_of_a_bin_by_hand() -> None:
     """A quarter from the front and three quarters from the left: d = (0.25, 0.75, 0)."""
     front, left = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])

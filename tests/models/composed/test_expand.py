@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from harken.ask.prompt import make_prompt
 from harken.audio.clip import noise
 from harken.errors import ModelError
 from harken.item import Item
+from harken.models.composed.build import build_net
 from harken.models.composed.expand import expanded
 from harken.models.composed.model import ComposedModel
 from harken.models.engine.lora_settings import parse_lora
@@ -43,9 +45,28 @@ def test_trained_places_are_kept() -> None:
     assert torch.equal(again.net.projector.times.weight, deep.net.projector.times.weight)
 
 
+def test_biases_of_new_layers_are_silent_too() -> None:
+    model = mini(3)
+    config = deepcopy(dict(model.config))
+    config["lm"]["config"] |= {"attention_bias": True, "mlp_bias": True}
+    torch.manual_seed(0)
+    net = build_net(config)
+    for name, own in net.named_parameters():
+        if name.endswith("proj.bias"):
+            torch.nn.init.normal_(own, std=0.3)
+    biased = ComposedModel(net, model.tokenizer, config).to("", "bfloat16")
+    deep = expanded(biased, 4)
+    assert deep.net.audio_encoder.dtype == torch.bfloat16
+    prompt = make_prompt(ITEM, model.style)
+    before, after = (one.choice_logprobs([prompt])[0] for one in (biased, deep))
+    assert after == before
+
+
 def test_what_cannot_be_expanded_is_told() -> None:
     with pytest.raises(ModelError, match="has 2 layers, and 1 are asked for"):
         expanded(mini(3), 1)
+    with pytest.raises(ModelError, match="has 8 times, not 16"):
+        expanded(expanded(mini(3), 3, 8), 4, 16)
     model = mini(3)
     model.add_adapters(parse_lora(["lm:2"]))
     with pytest.raises(ModelError, match="without adapters"):

@@ -10,7 +10,9 @@ is the omnidirectional signal times the root of its share (parametric separation
 audio coding: Pulkki, "Spatial sound reproduction with directional audio coding", J. Audio Eng. Soc.
 55, 2007). Departure: shares are by least squares and cut to 0 … 1, not by a diffuse remainder.
 
-Where nothing tells a direction, as in mono, all that is heard is one source from nowhere.
+Two ears, stereo and microphones on a line tell one coordinate of the direction, not its length: the
+rest is taken to be in front, as people do, so that sounds are taken apart by how far to the side
+they are. Where nothing tells a direction, as in mono, all that is heard is one source from nowhere.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ class Arrival:
         direction: unit vector (front, left, up); zeros where nothing tells it.
         share: of the energy of the clip.
         lengths: mean length of the energy's vectors by octave (see `OCTAVES_HZ`), weighted by the
-            source's energy: 1 where nothing is reflected and nothing else heard.
+            source's energy: 1 where nothing is reflected and nothing else heard, and where the
+            layout tells one coordinate only.
     """
 
     samples: Floats
@@ -97,6 +100,8 @@ def taken_apart(
     hz, _, parts = stft(padded, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
     spectra = parts.transpose(0, 2, 1).astype(np.complex64)  # (channels, T, F)
     vectors = directions(spectra, hz, _smoothing(len(hz)), layout, mics).transpose(0, 2, 1)
+    if (line := _line(layout, mics)) is not None:
+        vectors = _in_front(vectors, line)
     heard = spectra[0] if layout in AMBISONIC or layout == "array" else spectra.mean(0)
     energy = np.square(np.abs(heard)).astype(np.float64)
     found = _sources(vectors, energy, most)
@@ -111,6 +116,27 @@ def taken_apart(
             Arrival(samples, source, float(own.sum()) / whole, _by_octave(vectors, own, hz))
         )
     return sorted(arrivals, key=lambda one: -one.share)
+
+
+def _line(layout: str, mics: Sequence[tuple[float, float, float]]) -> Doubles | None:
+    """The axis (3,) along which alone a layout tells directions; None of others."""
+    if layout in ("stereo", "binaural"):
+        return np.array([0.0, 1.0, 0.0])
+    if layout != "array" or len(mics) < 2:
+        return None
+    _, spread, axes = np.linalg.svd(np.asarray(mics, float) - np.mean(mics, 0))
+    return axes[0] if spread[1:].max(initial=0.0) < 1e-3 * spread[0] else None
+
+
+def _in_front(vectors: Floats, line: Doubles) -> Floats:
+    """Unit vectors (T, F, 3) with the same coordinate on a line, in the half plane in front."""
+    front = np.array([1.0, 0.0, 0.0]) - line[0] * line
+    if np.linalg.norm(front) < 1e-6:  # the line points to the front: its side is the left
+        front = np.array([0.0, 1.0, 0.0])
+    front /= np.linalg.norm(front)
+    along = np.clip(vectors @ line, -1.0, 1.0)[..., None]
+    found: Floats = (along * line + np.sqrt(1.0 - along**2) * front).astype(np.float32)
+    return found
 
 
 def _smoothing(bins: int) -> Floats:

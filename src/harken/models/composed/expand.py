@@ -14,8 +14,9 @@ from torch import nn
 from harken.errors import ModelError
 from harken.models.composed.build import build_net
 from harken.models.composed.model import ComposedModel
+from harken.models.learner import cast
 
-_OUTPUTS = ("o_proj.weight", "down_proj.weight")
+_OUTPUTS = ("o_proj.weight", "down_proj.weight", "o_proj.bias", "down_proj.bias")
 """What a block of the Llama kind adds to its input goes through these."""
 
 
@@ -47,10 +48,14 @@ def expanded(model: ComposedModel, layers: int, times: int = 0) -> ComposedModel
         )
     if layers < old:
         raise ModelError(f"the language model has {old} layers, and {layers} are asked for")
+    if len({*(own.pop("layer_types", None) or ())}) > 1:
+        raise ModelError("layers of several kinds (sliding and full attention) cannot be expanded")
+    if times not in (0, int(config["projector"].get("times") or times)):
+        raise ModelError(f"the projector has {config['projector']['times']} times, not {times}")
     own["num_hidden_layers"] = layers
-    own.pop("layer_types", None)
     config["projector"] |= {"times": times} if times else {}
     net = build_net(config)
+    cast(net, model.net.audio_encoder.dtype)
     found = {k: v for k, v in state.items() if not k.startswith("lm.model.layers.")}
     source = [layer * old // layers for layer in range(layers)]
     for layer, copied in enumerate(source):
@@ -61,7 +66,9 @@ def expanded(model: ComposedModel, layers: int, times: int = 0) -> ComposedModel
                 silent = fresh and name.endswith(_OUTPUTS)
                 key = f"lm.model.layers.{layer}." + name.removeprefix(begin)
                 found[key] = torch.zeros_like(value) if silent else value
-    net.load_state_dict(found, strict=False)  # tied embeddings are in it once
+    missing, _ = net.load_state_dict(found, strict=False)
+    # Tied embeddings are in it once.
+    assert {*missing} <= {"projector.times.weight", "lm.lm_head.weight"}, missing
     if net.projector.times is not None and "projector.times.weight" not in found:
         nn.init.zeros_(net.projector.times.weight)
     return ComposedModel(net, model.tokenizer, config)

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import Tensor, nn
 
 from harken.audio.clip import Clip
 from harken.audio.content import content_key
-from harken.errors import ModelError
+from harken.errors import ConfigError, ModelError
 from harken.hashing import canonical, digest
 from harken.models.bases import Base
 from harken.models.code_hash import code_hash
@@ -142,6 +143,13 @@ class ContrastiveModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             base = None
+            kind = encoder.partition("?")[0]
+            several = "+" in kind and not Path(kind).is_dir()
+            if several or kind in ("concat", "directional"):
+                raise ConfigError(
+                    f"{encoder} cannot be the audio tower of a contrastive model",
+                    hint="Use one pretrained encoder (a folder or hub id), or resnet.",
+                )
             if is_name(encoder.partition("?")[0]):
                 own = build_encoder({"kind": encoder, "config": _RESNET})
             else:
@@ -249,7 +257,8 @@ class ContrastiveModel:
         """The mean frames of one clip by the frozen encoder, from the store or into it."""
         assert self.base is not None
         encoder = self.net.audio_encoder
-        made_by = [torch.__version__, code_hash(*(type(module) for module in encoder.modules()))]
+        releases = [torch.__version__, transformers.__version__]
+        made_by = [*releases, code_hash(*(type(module) for module in encoder.modules()))]
         own = [self.base.sha256, encoder.settings, *made_by]
         key, name = digest(canonical([content_key(clip), own]), 40), f"mean of {self.stretches}"
         kept = self.store.get(key) or {}

@@ -63,6 +63,7 @@ class AudioEncoder(nn.Module):
         longest_s: default of `limit_s`.
         augmentable: its features are log-mel frames that `harken.train.augment` may change.
         pads_with_silence: silent clips with the same number of frames are encoded alike.
+        hears_channels: it makes its features of all channels of a clip (`clip_features`).
         encoder: the network.
         settings: JSON values from which `build` makes it again.
         layers: the hidden states that a frame holds side by side; empty: the last one.
@@ -78,6 +79,7 @@ class AudioEncoder(nn.Module):
     longest_s: ClassVar[float] = 60.0
     augmentable: ClassVar[bool] = False
     pads_with_silence: bool = False
+    hears_channels: bool = False
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -87,6 +89,8 @@ class AudioEncoder(nn.Module):
             given["config"] = plain_config(encoder.config)
         self.settings = given
         self.limit_s = float(given.get("limit_s") or self.longest_s)
+        if not self.limit_s > 0:  # NaN is not, either
+            raise ConfigError(f"limit_s is {self.limit_s:g} (accepted: more than 0 seconds)")
         self.layers = self._layers(given.get("layers"))
         self.layer_shape: tuple[tuple[int, int], ...] = ((len(self.layers) or 1, self._width()),)
 

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harken.audio.clip import RATE_HZ, Clip
+from harken.audio.load import load
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.registry import build_encoder
-from harken.models.engine.features import Array
+from harken.models.engine.features import Array, check_length
 
 
 class ConcatEncoder(AudioEncoder):
@@ -40,6 +42,7 @@ class ConcatEncoder(AudioEncoder):
         )
         limits = [part.limit_s for part in self.parts]
         self.limit_s = min([float(self.settings.get("limit_s") or min(limits)), *limits])
+        self.hears_channels = any(part.hears_channels for part in self.parts)
         self.layer_shape = tuple(shape for part in self.parts for shape in part.layer_shape)
 
     @classmethod
@@ -51,6 +54,18 @@ class ConcatEncoder(AudioEncoder):
     def build(cls, settings: Mapping[str, Any]) -> Self:
         """Every part with fresh weights, from ``settings["parts"]``."""
         return cls.of([build_encoder(part) for part in settings["parts"]], settings)
+
+    def clip_features(self, clip: Clip) -> Array:
+        """The features of every part, packed; parts that hear all channels get the clip."""
+        if not self.hears_channels:
+            return super().clip_features(clip)
+        samples = load(clip)
+        check_length(len(samples) / RATE_HZ, self.limit_s)
+        made = (
+            part.clip_features(clip) if part.hears_channels else part.features(samples)
+            for part in self.parts
+        )
+        return packed([p.prepare(own) for p, own in zip(self.parts, made, strict=True)])
 
     def features(self, samples: Array) -> Array:
         """The features of every part, packed."""

@@ -32,7 +32,7 @@ from harken.errors import ConfigError, ModelError
 from harken.models.composed.encoders.base import AudioEncoder
 from harken.models.composed.encoders.concat import packed, unpacked
 from harken.models.composed.encoders.registry import build_encoder
-from harken.models.composed.encoders.spatial import spatial_plan
+from harken.models.composed.encoders.spatial import as_told, spatial_plan
 from harken.models.engine.features import Array, check_length
 
 AROUND = 128
@@ -56,6 +56,7 @@ class DirectionalEncoder(AudioEncoder):
     """An `AudioEncoder` on each sound of a clip, and where it comes from."""
 
     name = "directional"
+    hears_channels = True
     about = "any encoder on each sound of a spatial recording by itself, with its direction"
     options: ClassVar[Mapping[str, type]] = {
         "of": str, "sources": int, "layout": str, "limit_s": float,
@@ -63,9 +64,15 @@ class DirectionalEncoder(AudioEncoder):
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         assert isinstance(encoder, AudioEncoder)
+        if encoder.hears_channels:
+            raise ConfigError(
+                f"the encoder {encoder.name!r} hears directions itself, and cannot be inside",
+                hint="Use one that hears mono inside of 'directional', such as Whisper.",
+            )
         own = {"kind": self.name, "part": {"kind": encoder.name, **encoder.settings}}
         super().__init__(encoder, {**(settings or {}), **own})
-        self.sources = int(self.settings.get("sources") or 2)
+        sources = self.settings.get("sources")
+        self.sources = 2 if sources is None else int(sources)
         if not 1 <= self.sources <= MOST:
             raise ConfigError(f"sources is {self.sources} (accepted: 1 to {MOST})")
         self.layout = str(self.settings.get("layout") or "")
@@ -73,7 +80,8 @@ class DirectionalEncoder(AudioEncoder):
             raise ConfigError(
                 f"layout is {self.layout!r}", hint=f"Use {', '.join(CHANNELS)}, or leave it out."
             )
-        self.limit_s = min(float(self.settings.get("limit_s") or encoder.limit_s), encoder.limit_s)
+        limit_s = self.limit_s if self.settings.get("limit_s") else encoder.limit_s
+        self.limit_s = min(limit_s, encoder.limit_s)
         self.layer_shape = (*encoder.layer_shape, (1, WHERE))
 
     @classmethod
@@ -104,7 +112,8 @@ class DirectionalEncoder(AudioEncoder):
         layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
         try:
             mics = plan.mics if plan is not None else ()
-            return self._packed(taken_apart(sound, layout, mics, self.sources))
+            told = as_told(sound, plan, self.layout)
+            return self._packed(taken_apart(told, layout, mics, self.sources))
         except ValueError as error:
             raise ModelError(
                 f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."

@@ -52,11 +52,13 @@ def inner_encoder(spec: str) -> str:
         return ""
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
     named = [unquote(value) for key, _, value in pairs if key == "of"]
-    if len(named) != 1 or not named[0]:
+    if len(named) != 1 or not named[0] or len(split_encoders(named[0])) > 1:
         raise ConfigError(
             f"the encoder {name!r} needs one encoder inside",
-            hint=f'Name it: "{name}?of=FOLDER"',
+            hint=f'Name it: "{name}?of=FOLDER"; & and + in its name are written %26 and %2B.',
         )
+    if named[0].partition("?")[0] == name:
+        raise ConfigError(f"the encoder {name!r} cannot be inside of itself")
     rest = [f"{key}={value}" for key, _, value in pairs if key not in DirectionalEncoder.options]
     return f"{named[0]}?{'&'.join(rest)}" if rest else named[0]
 

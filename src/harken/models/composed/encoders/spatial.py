@@ -41,6 +41,7 @@ class SpatialEncoder(ResNetEncoder):
     model_types: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, type]] = {"limit_s": float, "layout": str}
     augmentable = False
+    hears_channels = True
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(encoder, settings)
@@ -61,7 +62,9 @@ class SpatialEncoder(ResNetEncoder):
         plan = spatial_plan(clip)
         layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
         try:
-            return self._planes(sound, layout, plan.mics if plan is not None else ())
+            return self._planes(
+                as_told(sound, plan, self.layout), layout, plan.mics if plan is not None else ()
+            )
         except ValueError as error:
             raise ModelError(
                 f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."
@@ -95,6 +98,15 @@ class SpatialEncoder(ResNetEncoder):
         return np.concatenate(
             [power_mel(np.square(np.abs(heard)).mean(0), self.mel), told.reshape(len(told), -1)], 1
         )
+
+
+def as_told(sound: Array, plan: ScenePlan | None, layout: str) -> Array:
+    """Channels (channels, n) of a clip; of a recording of which nothing is known one, in mono.
+
+    Two, four and nine channels are known without being told (`layout_of`).
+    """
+    known = plan is not None or layout or layout_of(len(sound)) != "mono"
+    return sound if known else sound.mean(0, keepdims=True)
 
 
 def spatial_plan(clip: Clip) -> ScenePlan | None:
