@@ -139,7 +139,8 @@ def test_weights_that_are_not_announced_or_do_not_fit_change_nothing(
         assert status == 409 and "are not in this model" in told["error"]["message"]
     made = write_tensors(tensors, tmp_path / "weights")
     file = tmp_path / "weights" / WEIGHTS
-    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert (
         "not those that were announced" in post(server.url, {"sha256": made})[1]["error"]["message"]
     )

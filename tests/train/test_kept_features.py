@@ -89,7 +89,9 @@ def test_the_weights_do_not_depend_on_what_is_kept(
             path.unlink()
     elif lost == "damaged":
         for path in paths[::2]:
-            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            data = path.read_bytes()
+            path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        store = use_store(str(tmp_path / "store"))  # as another process: each is checked once
     elif lost == "no room":
         use_store(f"{tmp_path / 'small'}?limit_gb=1e-7")
     else:
@@ -101,6 +103,7 @@ def test_the_weights_do_not_depend_on_what_is_kept(
     else:
         again, _ = trained(tmp_path / "2", items)
     assert again.identity() == whole.identity()
+    assert store.counts.damaged == (len(paths[::2]) if lost == "damaged" else 0)
 
 
 def test_kept_frames_train_as_the_encoder_does(

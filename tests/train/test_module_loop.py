@@ -79,7 +79,8 @@ def test_a_finished_training_is_opened_and_not_trained_on(tmp_path: Path) -> Non
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     trained(tmp_path)
     path = tmp_path / "checkpoint" / "fit" / "step-000010" / WEIGHTS
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(RunError, match="checkpoint is damaged"):
         trained(tmp_path)
     latest = path.parent.parent / LATEST
