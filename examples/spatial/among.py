@@ -1,6 +1,6 @@
 """From which direction does the dog come, while something else sounds? And how far away is it?
 
-    python among.py train CORPUS -o OUT [--steps 12000] [--seed 0] [--encoder spatial]
+    python among.py train CORPUS -o OUT [--steps 12000] [--encoder spatial] [--kinds far]
     python among.py ask OUT CORPUS                           writes OUT/among.json, and prints it
 
 A projector and a language model of harken-tiny's size are trained from fresh weights behind the
@@ -200,14 +200,17 @@ def kinds(
     return {name: make(recordings, split, counts[name], seed) for name, make in makers.items()}
 
 
-def train(corpus: Path, out: Path, steps: int, seed: int, encoder: str) -> None:
-    """Train on all three kinds; resumes where it was stopped."""
+def train(
+    corpus: Path, out: Path, steps: int, seed: int, encoder: str, only: Sequence[str]
+) -> None:
+    """Train on these kinds; resumes where it was stopped."""
     own = recordings_of(corpus)
     labels = {one.id: one.labels[0] for one in own}
     made = kinds(own, "train", TRAIN, seed)
     made["one"] = [replace(item, plan={**item.plan, "first": labels[item.recordings[0]]})
                    for item in made["one"]]  # fmt: skip
-    items = [more for asked in made.values() for item in asked for more in more_of(item)]
+    asked = [item for kind in only for item in made[kind]]
+    items = [more for item in asked for more in more_of(item)]
     said = [*DIRECTIONS, *(metres(GRID * n) for n in range(1, round(FARTHEST / GRID) + 1))]
     said += [item.answer for item in items]
     texts = [replace(items[0], question=one) for one in dict.fromkeys(i.question for i in items)]
@@ -342,6 +345,7 @@ def main() -> None:
     training.add_argument("-o", "--out", type=Path, required=True)
     training.add_argument("--steps", type=int, default=12_000)
     training.add_argument("--encoder", choices=("directional", "spatial"), default="directional")
+    training.add_argument("--kinds", nargs="+", choices=tuple(TRAIN), default=list(TRAIN))
     asking = verbs.add_parser("ask")
     asking.add_argument("out", type=Path)
     asking.add_argument("corpus", type=Path)
@@ -349,7 +353,7 @@ def main() -> None:
         verb.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.verb == "train":
-        train(given.corpus, given.out, given.steps, given.seed, given.encoder)
+        train(given.corpus, given.out, given.steps, given.seed, given.encoder, given.kinds)
         return
     for name, own in ask(given.corpus, given.out, given.seed).items():
         for layout, values in own.items() if isinstance(own, Mapping) else ():
