@@ -66,7 +66,7 @@ def test_the_study_runs_and_goes_on(tmp_path: Path, text_tower: None) -> None:
     ]  # fmt: skip
     exams = {(cell["arm"], cell["exam"]) for cell in found["cells"]}
     assert {exam for arm, exam in exams if arm == "unseen"} == {"zero-shot", "two labels"}
-    assert len({exam for arm, exam in exams if arm == "compa"}) == 13
+    assert len({exam for arm, exam in exams if arm == "compa"}) == 16
     assert all(claim["seeds"] == [0, 1] for claim in found["claims"])
     unseen = {cell["seed"]: cell["n"] for cell in found["cells"]
               if (cell["arm"], cell["exam"]) == ("unseen", "two labels")}  # fmt: skip
