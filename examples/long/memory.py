@@ -62,7 +62,7 @@ def main() -> None:
     memory = learner.net.projector
     assert isinstance(memory, MemoryProjector)
     memory.segments, kept = given.merging, memory.segments
-    run_stage("sft", learner, items, settings, given.out / "training")
+    run_stage("sft", learner, items, settings, given.out / f"training-{given.merging}")
     memory.segments = kept
     save_once(learner, given.out / "model")
 

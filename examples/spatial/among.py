@@ -59,14 +59,12 @@ from azimuth import (
 )
 from numpy.typing import NDArray
 
-from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.single import span
 from harken.audio.space.place import Place
 from harken.corpora.base import Recording
 from harken.files import write_json
 from harken.item import Item
-from harken.models.base import Sampling
 from harken.models.composed.build import build_net
 from harken.models.composed.encoders.directional import DirectionalEncoder
 from harken.models.composed.model import ComposedModel
@@ -228,7 +226,7 @@ def directional(texts: Sequence[Item], seed: int) -> ComposedModel:
     trained = load_learner(located("harken-tiny-trained"))
     fresh = start("harken-tiny", texts, seed)
     assert isinstance(trained, ComposedModel) and isinstance(fresh, ComposedModel)
-    around = DirectionalEncoder.around(trained.net.audio_encoder)
+    around = DirectionalEncoder(trained.net.audio_encoder)
     config = {**fresh.config, "encoder": around.settings}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -265,10 +263,7 @@ def _names(learner: Learner, items: Sequence[Item]) -> dict[str, Any]:
             right.append(str(item.plan[name]))
     wrong = [right[at + 1 - 2 * (at % 2)] for at in range(len(right))]
     groups = [item.recordings[0] for item in asked]
-    said: list[str] = []
-    for at in range(0, len(asked), 16):
-        prompts = [make_prompt(item, learner.style) for item in asked[at : at + 16]]
-        said += [one.text.strip() for one in learner.generate(prompts, Sampling(12))]
+    said = answers(learner, asked, str.strip)
     found: dict[str, Any] = {}
     for name, true in (("right", right), ("the_other", wrong)):
         hits = [float(a == b) for a, b in zip(said, true, strict=True)]

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ from harken.models.learner import Learner, load_learner
 from harken.progress import track
 from harken.recipes.steps import run_stage, save_once, start
 from harken.train.sft import SftSettings
+
+T = TypeVar("T")
 
 PRESET = "harken-tiny-spatial"
 STEP, LONGEST_S = 10, 1.5
@@ -147,7 +149,9 @@ def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     items = scenes(recordings_of(corpus), "test", TEST, seed + 1)
     truth = [float(item.plan["azimuth"]) for item in items]
     groups = [item.recordings[0] for item in items]
-    said = {name: answers(learner, [heard_in(i, name) for i in items]) for name in LAYOUTS}
+    said = {
+        name: answers(learner, [heard_in(i, name) for i in items], azimuth_in) for name in LAYOUTS
+    }
     vectors = {name: [_energy(heard_in(item, name)) for item in items] for name in LAYOUTS[:-1]}
     dry = [at for at, item in enumerate(items) if not item.tags]
     found = {
@@ -170,14 +174,12 @@ def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     return found
 
 
-def answers(
-    learner: Learner, items: Sequence[Item], read: Callable[[str], float | None] = azimuth_in
-) -> list[float | None]:
+def answers(learner: Learner, items: Sequence[Item], read: Callable[[str], T]) -> list[T]:
     """What the learner says of each scene, as `read` reads it."""
-    found: list[float | None] = []
+    found: list[T] = []
     for at in track(range(0, len(items), 16), "asking"):
         prompts = [make_prompt(item, learner.style) for item in items[at : at + 16]]
-        found += [read(one.text) for one in learner.generate(prompts, Sampling(8))]
+        found += [read(one.text) for one in learner.generate(prompts, Sampling(12))]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,6 @@ def plugin(path: Path, body: str) -> type:
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    import sys
-
     sys.modules["plugin_encoder"] = module  # inspect looks the file up there
     kind: type = module.Encoder
     return kind

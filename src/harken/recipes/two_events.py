@@ -4,8 +4,8 @@ A scene has the loudest stretch of each of two recordings, one after the other, 
 facts say when each begins, how far it is above the noise, and by how much its pitch was changed. A
 quadruple is two such scenes with the same two stretches, the first sound of one being the second of
 the other, or the loud one of one the quiet one of the other, or the high one the low one, and the
-caption of each (Ghosh et al. 2024, arXiv 2310.08753). CompA
-takes other recordings for the second clip; here nothing else differs.
+caption of each (Ghosh et al. 2024, arXiv 2310.08753). CompA takes other recordings for the second
+clip; here nothing else differs.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 The energy of every bin of a short-time Fourier transform comes from one vector d, no longer than 1
 (`harken.audio.space.bands`). Sources are the peaks on the sphere of the loudness of bins (energy to
 the power of 0.3, so that a quiet sound is found beside a loud one), weighted by the length of d to
-the fourth, since a bin in which one source is heard alone has length 1. Intensity is
-additive where sources do not interfere: sources from u_1, …, u_K with shares s_k of a bin's energy
-give d = Σ s_k u_k, so the shares are the solution of these equations with Σ s_k = 1, and a source
-is the omnidirectional signal times the root of its share (parametric separation as in directional
+the fourth, since a bin in which one source is heard alone has length 1. Intensity is additive where
+sources do not interfere: sources from u_1, …, u_K with shares s_k of a bin's energy give
+d = Σ s_k u_k, so the shares are the solution of these equations with Σ s_k = 1, and a source is the
+omnidirectional signal times the root of its share (parametric separation as in directional
 audio coding: Pulkki, "Spatial sound reproduction with directional audio coding", J. Audio Eng. Soc.
 55, 2007). Departure: shares are by least squares and cut to 0 … 1, not by a diffuse remainder.
 
@@ -104,7 +104,8 @@ def taken_apart(
         vectors = _in_front(vectors, line)
     heard = spectra[0] if layout in AMBISONIC or layout == "array" else spectra.mean(0)
     energy = np.square(np.abs(heard)).astype(np.float64)
-    found = _sources(vectors, energy, most)
+    length = np.linalg.norm(vectors, axis=-1)
+    found = _sources(vectors, energy**LOUDNESS * length**4, most)
     shares = _shares(vectors, found)
     whole = float(energy.sum()) or 1.0
     arrivals = []
@@ -113,7 +114,7 @@ def taken_apart(
         own = energy * share
         samples = np.asarray(alone[:size], np.float32)
         arrivals.append(
-            Arrival(samples, source, float(own.sum()) / whole, _by_octave(vectors, own, hz))
+            Arrival(samples, source, float(own.sum()) / whole, _by_octave(length, own, hz))
         )
     return sorted(arrivals, key=lambda one: -one.share)
 
@@ -139,6 +140,7 @@ def _in_front(vectors: Floats, line: Doubles) -> Floats:
     return found
 
 
+@lru_cache(maxsize=1)
 def _smoothing(bins: int) -> Floats:
     """Each bin with half of its neighbours: cross terms of sources in one bin cancel in part."""
     own = np.eye(bins) + 0.5 * (np.eye(bins, k=1) + np.eye(bins, k=-1))
@@ -161,10 +163,9 @@ def _kernel() -> Doubles:
     return near
 
 
-def _sources(vectors: Floats, energy: Doubles, most: int) -> list[Doubles]:
-    """Directions of the sources, by how loud it is around them."""
-    length = np.linalg.norm(vectors, axis=-1)
-    weight = (energy**LOUDNESS * length**4).ravel()
+def _sources(vectors: Floats, weights: Doubles, most: int) -> list[Doubles]:
+    """Directions of the sources, by the weight (T, F) of bins around them."""
+    weight = weights.ravel()
     at = np.argsort(-weight, kind="stable")[:_BINS]
     weight = weight[at]
     if weight.sum() <= _TINY:
@@ -203,8 +204,7 @@ def _shares(vectors: Floats, found: Sequence[Doubles]) -> Doubles:
     return even
 
 
-def _by_octave(vectors: Floats, energy: Doubles, hz: Doubles) -> Doubles:
-    length = np.linalg.norm(vectors, axis=-1)
+def _by_octave(length: Floats, energy: Doubles, hz: Doubles) -> Doubles:
     found = []
     for low, high in pairwise(OCTAVES_HZ):
         here = (hz >= low) & (hz < high)

@@ -70,9 +70,7 @@ def directions(
     Raises:
         ValueError: another number of channels than the layout has.
     """
-    expected = len(mics) if layout == "array" else CHANNELS[layout]
-    if len(spectra) != expected:
-        raise ValueError(f"{layout} has {expected} channels, and the sound {len(spectra)}")
+    require_channels(len(spectra), layout, mics)
     if layout in AMBISONIC:
         return _intensity(spectra, bank)
     power = np.square(np.abs(spectra)).astype(np.float32)
@@ -86,6 +84,13 @@ def directions(
     elif layout == "binaural":
         out[:, 1] = _ears(spectra, power, hz, bank)
     return out
+
+
+def require_channels(count: int, layout: str, mics: Mics = ()) -> None:
+    """Raise ValueError for another number of channels than a layout, or array, has."""
+    expected = len(mics) if layout == "array" else CHANNELS[layout]
+    if count != expected:
+        raise ValueError(f"{layout} has {expected} channels, and the sound {count}")
 
 
 def mean_direction(bands: Floats, energy: Floats) -> NDArray[np.float64]:

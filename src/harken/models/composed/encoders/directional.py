@@ -23,17 +23,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harken.audio.clip import RATE_HZ, Clip
-from harken.audio.load import load
+from harken.audio.clip import Clip
 from harken.audio.space.apart import OCTAVES_HZ, Arrival, sphere, taken_apart
-from harken.audio.space.bands import layout_of
-from harken.audio.space.layouts import CHANNELS
-from harken.errors import ConfigError, ModelError
+from harken.errors import ConfigError
 from harken.models.composed.encoders.base import AudioEncoder
+from harken.models.composed.encoders.channels import all_channels, layout_setting
 from harken.models.composed.encoders.concat import packed, unpacked
 from harken.models.composed.encoders.registry import build_encoder
-from harken.models.composed.encoders.spatial import as_told, spatial_plan
-from harken.models.engine.features import Array, check_length
+from harken.models.engine.features import Array
 
 AROUND = 128
 """Directions of the sphere, 18 degrees apart; a frame says how near each is to where its sound is:
@@ -75,19 +72,10 @@ class DirectionalEncoder(AudioEncoder):
         self.sources = 2 if sources is None else int(sources)
         if not 1 <= self.sources <= MOST:
             raise ConfigError(f"sources is {self.sources} (accepted: 1 to {MOST})")
-        self.layout = str(self.settings.get("layout") or "")
-        if self.layout and self.layout not in CHANNELS:
-            raise ConfigError(
-                f"layout is {self.layout!r}", hint=f"Use {', '.join(CHANNELS)}, or leave it out."
-            )
+        self.layout = layout_setting(self.settings)
         limit_s = self.limit_s if self.settings.get("limit_s") else encoder.limit_s
         self.limit_s = min(limit_s, encoder.limit_s)
         self.layer_shape = (*encoder.layer_shape, (1, WHERE))
-
-    @classmethod
-    def around(cls, encoder: AudioEncoder, settings: Mapping[str, Any] | None = None) -> Self:
-        """An encoder made directional; its weights are kept."""
-        return cls(encoder, settings)
 
     @classmethod
     def build(cls, settings: Mapping[str, Any]) -> Self:
@@ -101,23 +89,9 @@ class DirectionalEncoder(AudioEncoder):
         return self.encoder
 
     def clip_features(self, clip: Clip) -> Array:
-        """What each sound of a clip gives the encoder inside, and where it is, packed.
-
-        Raises:
-            ModelError: another number of channels than the layout of the clip has.
-        """
-        sound = np.atleast_2d(load(clip, mono=False))
-        check_length(sound.shape[1] / RATE_HZ, self.limit_s)
-        plan = spatial_plan(clip)
-        layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
-        try:
-            mics = plan.mics if plan is not None else ()
-            told = as_told(sound, plan, self.layout)
-            return self._packed(taken_apart(told, layout, mics, self.sources))
-        except ValueError as error:
-            raise ModelError(
-                f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."
-            ) from None
+        """What each sound of a clip gives the encoder inside, and where it is (`all_channels`)."""
+        heard = all_channels(clip, self.layout, self.limit_s)
+        return self._packed(taken_apart(*heard, self.sources))
 
     def features(self, samples: Array) -> Array:
         """The same of one channel (n,), which comes from nowhere."""
@@ -130,18 +104,14 @@ class DirectionalEncoder(AudioEncoder):
     def encode(self, batch: Sequence[Array]) -> tuple[Tensor, list[int]]:
         """The sounds of all clips are one batch of the encoder inside."""
         rows = [unpacked(features) for features in batch]
-        sounds = [own for row in rows for own in row[1:]]
-        frames, counts = self.inner.encode(sounds)
-        found, at = [], 0
-        for where, *own in rows:
-            parts = []
-            for place in where:
-                told = torch.tensor(place).to(frames)
-                alone = frames[at, : counts[at]]
-                parts.append(torch.cat([alone, told.expand(len(alone), -1)], -1))
-                at += 1
-            assert len(own) == len(where)
-            found.append(torch.cat(parts))
+        frames, counts = self.inner.encode([own for _, *sounds in rows for own in sounds])
+        told = torch.from_numpy(np.concatenate([where for where, *_ in rows])).to(frames)
+        alone = [
+            torch.cat([own[:count], place.expand(count, -1)], -1)
+            for own, count, place in zip(frames, counts, told, strict=True)
+        ]
+        each = iter(alone)
+        found = [torch.cat([next(each) for _ in sounds]) for _, *sounds in rows]
         return nn.utils.rnn.pad_sequence(found, batch_first=True), [len(one) for one in found]
 
     def _packed(self, arrivals: Sequence[Arrival]) -> Array:

@@ -89,7 +89,7 @@ def open_encoder(spec: str, settings: Mapping[str, Any] | None = None) -> AudioE
         name, _, query = spec.partition("?")
         own = "&".join(p for p in query.split("&") if p.partition("=")[0] in _OUTER)
         _, given = split_settings(f"the encoder {name}", f"{name}?{own}", _OUTER)
-        return DirectionalEncoder.around(open_encoder(inner), {**given, **(settings or {})})
+        return DirectionalEncoder(open_encoder(inner), {**given, **(settings or {})})
     source = spec.partition("?")[0]
     if not is_name(source):
         folder = find_folder(source)

@@ -20,14 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harken.audio.clip import RATE_HZ, Clip, ScenePlan
-from harken.audio.load import load
-from harken.audio.space.bands import directions, layout_of
-from harken.audio.space.layouts import AMBISONIC, CHANNELS
-from harken.errors import ConfigError, ModelError
+from harken.audio.clip import Clip
+from harken.audio.space.bands import directions
+from harken.audio.space.layouts import AMBISONIC
+from harken.models.composed.encoders.channels import all_channels, layout_setting
 from harken.models.composed.encoders.resnet import ResNetEncoder
 from harken.models.composed.log_mel import mel_bank, normalise, power_mel, spectra
-from harken.models.engine.features import Array, check_length
+from harken.models.engine.features import Array
 
 PLANES = 4
 """Log-mel, front, left, up: what is kept of a clip. The length is computed from them."""
@@ -45,30 +44,11 @@ class SpatialEncoder(ResNetEncoder):
 
     def __init__(self, encoder: nn.Module, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(encoder, settings)
-        self.layout = str(self.settings.get("layout") or "")
-        if self.layout and self.layout not in CHANNELS:
-            raise ConfigError(
-                f"layout is {self.layout!r}", hint=f"Use {', '.join(CHANNELS)}, or leave it out."
-            )
+        self.layout = layout_setting(self.settings)
 
     def clip_features(self, clip: Clip) -> Array:
-        """Log-mel and directions (T, 4 · bands) of all channels of a clip.
-
-        Raises:
-            ModelError: another number of channels than the layout of the clip has.
-        """
-        sound = np.atleast_2d(load(clip, mono=False))
-        check_length(sound.shape[1] / RATE_HZ, self.limit_s)
-        plan = spatial_plan(clip)
-        layout = plan.layout if plan is not None else self.layout or layout_of(len(sound))
-        try:
-            return self._planes(
-                as_told(sound, plan, self.layout), layout, plan.mics if plan is not None else ()
-            )
-        except ValueError as error:
-            raise ModelError(
-                f"{error}", hint="Set layout to what the recording is: encoder settings, ?layout=."
-            ) from None
+        """Log-mel and directions (T, 4 · bands) of all channels of a clip (`all_channels`)."""
+        return self._planes(*all_channels(clip, self.layout, self.limit_s))
 
     def features(self, samples: Array) -> Array:
         """The same of one channel (n,), which comes from nowhere."""
@@ -98,24 +78,3 @@ class SpatialEncoder(ResNetEncoder):
         return np.concatenate(
             [power_mel(np.square(np.abs(heard)).mean(0), self.mel), told.reshape(len(told), -1)], 1
         )
-
-
-def as_told(sound: Array, plan: ScenePlan | None, layout: str) -> Array:
-    """Channels (channels, n) of a clip; of a recording of which nothing is known one, in mono.
-
-    Two, four and nine channels are known without being told (`layout_of`).
-    """
-    known = plan is not None or layout or layout_of(len(sound)) != "mono"
-    return sound if known else sound.mean(0, keepdims=True)
-
-
-def spatial_plan(clip: Clip) -> ScenePlan | None:
-    """The scene that says what the channels of a clip are; None where it is a recording's own.
-
-    A scene in mono keeps the channels of what it is made from: a clip cut out of a scene, say.
-    """
-    plan = clip.plan
-    if plan is None or plan.layout != "mono":
-        return plan
-    inner = (spatial_plan(part.clip) for part in plan.parts)
-    return next((one for one in inner if one is not None), None)
