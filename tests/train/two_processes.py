@@ -19,6 +19,7 @@ from harken import progress
 from harken.item import Item
 from harken.models.engine.net import GROUPS
 from harken.models.learner import Learner, load_learner
+from harken.process_end import end_now
 from harken.recipes.steps import run_stage, save_once
 from harken.train import parallel
 from harken.train.stages import STAGES
@@ -102,3 +103,4 @@ if __name__ == "__main__":
             learner = train(root / name, asked)
             found = {"identity": learner.identity(), "size": parallel.size()}
             (root / name / f"rank-{parallel.rank()}.json").write_text(json.dumps(found))
+    end_now()

@@ -225,6 +225,16 @@ def _warn_in_one_line() -> None:
 
 def main() -> None:
     """Run one verb; a HarkenError becomes one readable line and its exit code."""
+    from harken.process_end import end_now
+
+    try:
+        _run()
+    except SystemExit as ended:
+        end_now(ended.code)
+        raise
+
+
+def _run() -> None:
     from harken.errors import HarkenError
 
     try:

@@ -29,6 +29,7 @@ from torch import Tensor
 from harken import progress
 from harken.errors import ConfigError, HarkenError, RunError
 from harken.models.learner import Learner
+from harken.process_end import threads_stay
 from harken.runs import Run
 from harken.threads import fix_products
 
@@ -63,6 +64,8 @@ def sharded() -> bool:
 def processes(device: str = "", kind: str = "") -> Iterator[str]:
     """Join the processes of ``torchrun`` or ``accelerate launch`` for a block; alone: nothing.
 
+    A program of your own ends with `harken.process_end.end_now`, as ``harken train`` does.
+
     Args:
         device: where it is trained; ``cuda`` becomes the device of this process.
         kind: one of `KINDS`; empty: ``fsdp`` if ``accelerate launch`` was told so, else ``ddp``.
@@ -91,6 +94,7 @@ def processes(device: str = "", kind: str = "") -> Iterator[str]:
     on_gpu = device.startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(device)
+    threads_stay()
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     token = _kind.set(chosen)
     try:
@@ -109,7 +113,8 @@ def _end_together() -> None:
     Gloo's threads let go of its tensor a moment after the call has returned, and need Python for
     it. One that does so while Python ends aborts the process ("terminate called without an active
     exception"); destroying the group does not join them where something of torch still holds it
-    (the defaults of torch.distributed.nn, the caches of DTensor). So wait for it here.
+    (the defaults of torch.distributed.nn, the caches of DTensor). So wait for it here. A thread
+    that is late with an earlier call is not seen: a program ends with `process_end.end_now`.
     """
     last = torch.zeros(1, device=_home())
     dist.all_reduce(last)
