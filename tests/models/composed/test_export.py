@@ -23,7 +23,7 @@ from harken.models.composed.export import export_composed
 from harken.models.composed.joined import Joined
 from harken.models.composed.model import ComposedModel, compose_pretrained
 from harken.models.engine.batch import collate
-from tiny_audio import mini, named
+from tiny_audio import NAMES, mini, named
 
 QUESTION = "Which of these sounds do you hear?"
 
@@ -72,6 +72,12 @@ PROJECTORS = (
     "pooling",
     "qformer?queries=3&depth=1&hidden=16&heads=2",
     "window-qformer?window=4&depth=1&hidden=16&heads=2",
+    "gated-mlp?hidden=12",
+    "pooled-mlp",
+    "mapping?prefix=5&depth=2&heads=2",
+    "merging?keep=0.4",
+    "mlp?times=4",  # fewer than there are tokens
+    "merging?keep=0.4&times=5&norm=false",
 )
 
 
@@ -92,6 +98,32 @@ def test_every_projector_gives_the_same_logits(projector: str, tmp_path: Path) -
     stir(model, "projector.")
     export_composed(model, tmp_path / "out")
     compare(model, tmp_path / "out", tmp_path)
+
+
+def test_several_clips_are_numbered_alike(tmp_path: Path) -> None:
+    """More clips than there are numbers: the later ones share the last."""
+    encoder, words = folders(tmp_path, "whisper", "llama")
+    model = compose_pretrained(encoder, words, pool=4, projector="mlp?clip_numbers=2&times=4")
+    stir(model, "projector.")
+    export_composed(model, tmp_path / "out")
+    clips = [named(tmp_path, name, n, 0.4 + 0.3 * n).clips[0] for n, name in enumerate(NAMES)]
+    own = model.tokenize(Prompt((*clips, QUESTION), QUESTION, ("yes",), (0,)))
+    joined = Joined(tmp_path / "out")
+    theirs = joined.embed(joined.prompt(*[None] * len(clips), QUESTION), [*map(load, clips)])
+    with torch.no_grad():
+        ours = model.engine._embed(collate([own], model.tokenizer), [own])
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=5e-5)
+
+
+def test_a_clip_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    """As harken does; the feature extractor would cut off its end."""
+    encoder, words = folders(tmp_path, "whisper", "llama")
+    model = compose_pretrained(encoder, words)
+    export_composed(model, tmp_path / "out")
+    joined, limit = Joined(tmp_path / "out"), model.net.audio_encoder.limit_s
+    samples = np.zeros(int(16000 * limit) + 160, np.float32)
+    with pytest.raises(ValueError, match=rf"takes {limit:g} s"):
+        joined.answer(QUESTION, samples)
 
 
 def test_encoders_side_by_side_give_the_same_logits(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import shutil
 from copy import deepcopy
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ from harken.models.engine.lora import adapted_groups, base_state, merge_lora
 from harken.models.peft_folder import write_peft
 
 ENCODERS = ("whisper", "waveform", "ast", "parakeet")
-PROJECTORS = ("mlp", "linear", "pooling", "qformer", "window-qformer")
+PROJECTORS = (
+    *("mlp", "linear", "pooling", "qformer", "window-qformer"),
+    *("gated-mlp", "pooled-mlp", "mapping", "merging"),
+)
 """What `joined.py` can compute."""
 
 
@@ -72,6 +76,8 @@ def export_composed(
             "kind": settings.get("kind", "mlp"),
             "pool": int(settings.get("pool", 1)),
             "window": int(settings.get("window") or 17),
+            "heads": int(settings.get("heads") or 8),
+            "keep": float(settings.get("keep") or 0.25),
             "layer_shape": [list(shape) for shape in model.net.audio_encoder.layer_shape],
             "former": former,
         },
@@ -103,7 +109,8 @@ def _require_known(model: ComposedModel) -> None:
         raise ModelError(
             f"{', '.join(unknown)}: not in the code that joins the parts without harken",
             where=model.name,
-            hint=f"Encoders that can be exported: {', '.join(ENCODERS)}.",
+            hint=f"Encoders that can be exported: {', '.join(ENCODERS)}; "
+            f"projectors: {', '.join(PROJECTORS)}.",
         )
 
 
@@ -127,6 +134,7 @@ def _write_encoders(model: ComposedModel, folder: Path) -> list[dict[str, Any]]:
                 "class": f"{own.__module__}:{own.__name__}",
                 "layers": list(part.layers),
                 "own_length": bool(part.settings.get("own_length")),
+                "limit_s": part.limit_s if isfinite(part.limit_s) else 0,
                 "shortest": shortest,
             }
         )

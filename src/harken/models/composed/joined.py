@@ -11,8 +11,10 @@ the settings name, with its adapter in ``lm_adapter/``.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,14 @@ class JoinedEncoder:
         )
 
     def __call__(self, wave: Any) -> Tensor:
-        """The frames of a clip, up to its end."""
-        kind, config = self.settings["kind"], self.model.config
+        """The frames of a clip, up to its end.
+
+        Raises:
+            ValueError: the clip is too long.
+        """
+        kind, config, limit = self.settings["kind"], self.model.config, self.settings["limit_s"]
+        if limit and len(wave) > 16000 * (limit + 1e-3):
+            raise ValueError(f"{len(wave) / 16000:.1f} s of audio; the model takes {limit:g} s")
         if kind == "waveform":
             wave = np.pad(wave, (0, max(0, self.settings["shortest"] - len(wave))))
             normed = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
@@ -99,6 +107,8 @@ class JoinedProjector:
 
     def __init__(self, settings: dict[str, Any], weights: dict[str, Tensor]) -> None:
         self.settings, self.w = settings, weights
+        if settings["kind"] == "mapping":
+            self.layers = self.transformer(weights, settings["heads"])
         if "query" in weights:
             from transformers import Blip2QFormerConfig, Blip2QFormerModel
 
@@ -121,8 +131,11 @@ class JoinedProjector:
                 normed = functional.layer_norm(each, (width,))
                 part = torch.einsum("btlw,l->btw", normed, share)
             columns.append(part)
-        tokens = self.kind(self.norm(torch.cat(columns, -1), "norm_in"))
-        return self.norm(tokens, "norm_out")[0]
+        frames = self.norm(torch.cat(columns, -1), "norm_in")
+        if self.settings["kind"] == "merging":
+            return self.merged(frames)
+        tokens = self.norm(self.kind(frames), "norm_out")[0]
+        return tokens + self.times(len(tokens), tokens)
 
     def norm(self, x: Tensor, name: str) -> Tensor:
         """RMS norm, if the projector has it."""
@@ -131,13 +144,21 @@ class JoinedProjector:
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         """One linear layer."""
-        return functional.linear(x, self.w[f"{name}.weight"], self.w[f"{name}.bias"])
+        return functional.linear(x, self.w[f"{name}.weight"], self.w.get(f"{name}.bias"))
+
+    def two(self, x: Tensor) -> Tensor:
+        """Two linear layers."""
+        return self.linear(functional.gelu(self.linear(x, "first")), "second")
 
     def kind(self, x: Tensor) -> Tensor:
         """What the projector is named after."""
         kind, count = self.settings["kind"], x.shape[1]
         if kind == "qformer":
             return self.attend(x, torch.ones(x.shape[:2]))
+        if kind == "mapping":
+            constants = self.w["constants"]
+            mapped = self.linear(x.mean(1), "first").reshape(1, *constants.shape)
+            return self.layers(torch.cat([mapped, constants[None]], 1))[:, len(constants) :]
         size = self.settings["window" if kind == "window-qformer" else "pool"]
         x = functional.pad(x, (0, 0, 0, -count % size))
         cut = x.reshape(1, -1, size, x.shape[-1])
@@ -145,11 +166,49 @@ class JoinedProjector:
         if kind == "window-qformer":
             tokens = self.attend(cut[0], valid)
             return tokens.reshape(1, -1, tokens.shape[-1])
-        if kind == "pooling":
-            return self.linear(cut.sum(2) / valid.sum(1, keepdim=True)[None], "only")
+        if kind in ("pooling", "pooled-mlp"):
+            mean = cut.sum(2) / valid.sum(1, keepdim=True)[None]
+            return self.linear(mean, "only") if kind == "pooling" else self.two(mean)
         if kind == "linear":
             return self.linear(cut.flatten(2), "only")
-        return self.linear(functional.gelu(self.linear(cut.flatten(2), "first")), "second")
+        if kind == "gated-mlp":
+            gate, up = (self.linear(cut.flatten(2), f"mlp.{name}") for name in ("gate", "up"))
+            return self.linear(functional.silu(gate) * up, "mlp.down")
+        return self.two(cut.flatten(2))
+
+    def merged(self, frames: Tensor) -> Tensor:
+        """Means of frames, of which neighbours that are alike become one token."""
+        size, count = self.settings["pool"], frames.shape[1]
+        x = functional.pad(frames, (0, 0, 0, -count % size)).reshape(-1, size, frames.shape[-1])
+        valid = (torch.arange(len(x) * size) < count).reshape(-1, size)
+        x = x.sum(1) / valid.sum(1, keepdim=True)
+        edges = runs(x.double().numpy(), self.settings["keep"])
+        weights = torch.stack([
+            ((torch.arange(len(x)) >= start) & (torch.arange(len(x)) < end)) / (end - start)
+            for start, end in pairwise(edges)
+        ]).to(x.dtype)  # fmt: skip
+        tokens = self.norm(self.two(weights @ x), "norm_out")
+        return tokens + weights @ self.times(len(x), tokens)
+
+    def times(self, count: int, like: Tensor) -> Tensor:
+        """The embeddings of so many places in a clip; 0 where the projector has none."""
+        table = self.w.get("times.weight")
+        if table is None:
+            return like.new_zeros(count, like.shape[-1])
+        return table[torch.arange(count).clamp(max=len(table) - 1)]
+
+    @staticmethod
+    def transformer(weights: dict[str, Tensor], heads: int) -> Any:
+        """The layers of the projector ``mapping``."""
+        own = {n[7:]: t for n, t in weights.items() if n.startswith("layers.")}
+        hidden, width = own["layers.0.linear1.weight"].shape
+        layer = nn.TransformerEncoderLayer(
+            width, heads, hidden, 0.0, batch_first=True, norm_first=True
+        )
+        depth = 1 + max(int(name.split(".")[1]) for name in own)
+        whole = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        whole.to(weights["constants"].dtype).load_state_dict(own)
+        return whole.eval()
 
     def attend(self, x: Tensor, valid: Tensor) -> Tensor:
         """Learned queries attend to frames (N, T, width)."""
@@ -159,6 +218,26 @@ class JoinedProjector:
             encoder_attention_mask=valid.long(),
         )
         return self.linear(seen.last_hidden_state, "out")
+
+
+def runs(vectors: Any, keep: float) -> list[int]:
+    """Where the runs of (n, width) vectors begin, and the end: a share `keep` of n remains.
+
+    Again and again those two neighbours become one whose joining raises the squared error of their
+    members least (Ward 1963): by a · b / (a + b) · |x - y|².
+    """
+    goal = max(1, math.ceil(round(keep * len(vectors), 9)))
+    sums = np.pad(vectors.cumsum(0), ((1, 0), (0, 0)))
+    size = max(float(np.square(vectors).sum(1).mean()), np.finfo(float).tiny)
+    edges = list(range(len(vectors) + 1))
+    while len(edges) - 1 > goal:
+        e = np.array(edges)
+        own = np.diff(e)
+        means = np.diff(sums[e], axis=0) / own[:, None]
+        apart = np.square(np.diff(means, axis=0)).sum(1)
+        lost = np.round(own[:-1] * own[1:] / (own[:-1] + own[1:]) * apart / size, 6)
+        del edges[int(np.argmin(lost)) + 1]
+    return edges
 
 
 class Joined:
