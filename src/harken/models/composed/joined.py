@@ -158,7 +158,8 @@ class JoinedProjector:
         if kind == "mapping":
             constants = self.w["constants"]
             mapped = self.linear(x.mean(1), "first").reshape(1, *constants.shape)
-            return self.layers(torch.cat([mapped, constants[None]], 1))[:, len(constants) :]
+            made: Tensor = self.layers(torch.cat([mapped, constants[None]], 1))
+            return made[:, len(constants) :]
         size = self.settings["window" if kind == "window-qformer" else "pool"]
         x = functional.pad(x, (0, 0, 0, -count % size))
         cut = x.reshape(1, -1, size, x.shape[-1])
