@@ -15,6 +15,7 @@ from harken.item import Item
 from harken.models.composed.build import build_net
 from harken.models.composed.expand import expanded
 from harken.models.composed.model import ComposedModel
+from harken.models.composed.projectors.registry import PROJECTORS, timed_projectors
 from harken.models.engine.lora_settings import parse_lora
 from tiny_audio import mini
 
@@ -71,3 +72,21 @@ def test_what_cannot_be_expanded_is_told() -> None:
     model.add_adapters(parse_lora(["lm:2"]))
     with pytest.raises(ModelError, match="without adapters"):
         expanded(model, 4)
+
+
+def test_times_are_refused_where_the_projector_would_not_use_them() -> None:
+    """Such a table would be saved and trained without a gradient, and never added."""
+    model = mini(3)
+    model.config = {**model.config, "projector": {"kind": "window-qformer"}}
+    with pytest.raises(ModelError, match=r"window-qformer has no embedding of times.*mlp.*merging"):
+        expanded(model, 3, 16)
+
+
+@pytest.mark.parametrize("name", timed_projectors())
+def test_every_projector_with_times_adds_them(name: str) -> None:
+    projector = PROJECTORS.get(name).build(6, 4, {"pool": 2, "times": 3, "keep": 1.0})
+    frames = torch.randn(1, 8, 6)
+    before = projector.project(frames, [8])
+    assert projector.times is not None
+    torch.nn.init.ones_(projector.times.weight)
+    torch.testing.assert_close(projector.project(frames, [8]), before + 1)

@@ -175,6 +175,15 @@ def test_what_cannot_be_joined_without_harken_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_projector_gained_is_not_left_out(tmp_path: Path) -> None:
+    encoder, words = folders(tmp_path, "whisper", "llama")
+    model = compose_pretrained(encoder, words)
+    model.net.projector.gate = torch.nn.Linear(2, 2)
+    with pytest.raises(ModelError, match=r"gate of the projector mlp.*projectors: mlp, linear"):
+        export_composed(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 ALONE = """
 import json, sys
 sys.modules["harken"] = None  # importing it fails

@@ -14,6 +14,7 @@ from torch import nn
 from harken.errors import ModelError
 from harken.models.composed.build import build_net
 from harken.models.composed.model import ComposedModel
+from harken.models.composed.projectors.registry import PROJECTORS, timed_projectors
 from harken.models.learner import cast
 
 _OUTPUTS = ("o_proj.weight", "down_proj.weight", "o_proj.bias", "down_proj.bias")
@@ -31,7 +32,8 @@ def expanded(model: ComposedModel, layers: int, times: int = 0) -> ComposedModel
             (`harken.models.composed.projectors.base.Projector`); 0: as it was.
 
     Raises:
-        ModelError: another kind of model, adapters, or fewer layers than it has.
+        ModelError: another kind of model, adapters, fewer layers than it has, or times for a
+            projector without them.
     """
     config = deepcopy(dict(model.config))
     own = config["lm"]["config"]
@@ -52,6 +54,12 @@ def expanded(model: ComposedModel, layers: int, times: int = 0) -> ComposedModel
         raise ModelError("layers of several kinds (sliding and full attention) cannot be expanded")
     if times not in (0, int(config["projector"].get("times") or times)):
         raise ModelError(f"the projector has {config['projector']['times']} times, not {times}")
+    kind = str(config["projector"].get("kind", "mlp"))
+    if times and "times" not in PROJECTORS.get(kind).options:
+        raise ModelError(
+            f"the projector {kind} has no embedding of times",
+            hint=f"Those that have: {', '.join(timed_projectors())}.",
+        )
     own["num_hidden_layers"] = layers
     config["projector"] |= {"times": times} if times else {}
     net = build_net(config)

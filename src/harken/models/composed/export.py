@@ -40,6 +40,12 @@ PROJECTORS = (
 )
 """What `joined.py` can compute."""
 
+_TENSORS = (
+    *("norm_in", "norm_out", "mix", "times", "clip_numbers", "first", "second", "only", "mlp"),
+    *("query", "former", "out", "constants", "layers"),
+)
+"""What `joined.py` reads of a projector; it would leave out any other tensor without a word."""
+
 
 def export_composed(
     model: ComposedModel, folder: Path, *, copy_bases: bool = False
@@ -105,6 +111,8 @@ def _require_known(model: ComposedModel) -> None:
     kind = model.config["projector"].get("kind", "mlp")
     unknown += [f"the projector {kind}"] * (kind not in PROJECTORS)
     unknown += ["clip numbers of the vocabulary"] * bool(model.net.projector.number_ids)
+    own = {name.partition(".")[0] for name, _ in model.net.projector.named_parameters()}
+    unknown += [f"{name} of the projector {kind}" for name in sorted(own - {*_TENSORS})]
     if unknown:
         raise ModelError(
             f"{', '.join(unknown)}: not in the code that joins the parts without harken",

@@ -31,6 +31,11 @@ PROJECTORS: Registry[type[Projector]] = Registry(
 )
 
 
+def timed_projectors() -> list[str]:
+    """Names of those with the setting ``times``."""
+    return [name for name in PROJECTORS if "times" in PROJECTORS.get(name).options]
+
+
 def projector_settings(spec: str, pool: int) -> dict[str, Any]:
     """The settings of the projector that `spec` names, with norms unless it says otherwise.
 
