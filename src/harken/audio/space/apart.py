@@ -3,12 +3,15 @@
 The energy of every bin of a short-time Fourier transform comes from one vector d, no longer than 1
 (`harken.audio.space.bands`). Sources are the peaks on the sphere of the loudness of bins (energy to
 the power of 0.3, so that a quiet sound is found beside a loud one), weighted by the length of d to
-the fourth, since a bin in which one source is heard alone has length 1. Intensity is additive where
-sources do not interfere: sources from u_1, …, u_K with shares s_k of a bin's energy give
-d = Σ s_k u_k, so the shares are the solution of these equations with Σ s_k = 1, and a source is the
-omnidirectional signal times the root of its share (parametric separation as in directional
-audio coding: Pulkki, "Spatial sound reproduction with directional audio coding", J. Audio Eng. Soc.
-55, 2007). Departure: shares are by least squares and cut to 0 … 1, not by a diffuse remainder.
+the fourth, since a bin in which one source is heard alone has length 1. With the directions known,
+ambisonics and arrays of more channels than sources are inverted (`harken.audio.space.beams`).
+
+Elsewhere the vectors tell the shares too. Intensity is additive where sources do not interfere:
+sources from u_1, …, u_K with shares s_k of a bin's energy give d = Σ s_k u_k, so the shares are the
+solution of these equations with Σ s_k = 1, and a source is what is heard times the root of its
+share (parametric separation as in directional audio coding: Pulkki, "Spatial sound reproduction
+with directional audio coding", J. Audio Eng. Soc. 55, 2007). Departure: shares are by least squares
+and cut to 0 … 1, not by a diffuse remainder.
 
 Two ears, stereo and microphones on a line tell one coordinate of the direction, not its length: the
 rest is taken to be in front, as people do, so that sounds are taken apart by how far to the side
@@ -27,6 +30,7 @@ from numpy.typing import NDArray
 
 from harken.audio.clip import RATE_HZ
 from harken.audio.space.bands import directions
+from harken.audio.space.beams import plane_waves, steering
 from harken.audio.space.layouts import AMBISONIC
 
 Floats = NDArray[np.float32]
@@ -64,7 +68,7 @@ class Arrival:
     Attributes:
         samples: in mono (n,).
         direction: unit vector (front, left, up); zeros where nothing tells it.
-        share: of the energy of the clip.
+        share: of the energy of all sounds of the clip.
         lengths: mean length of the energy's vectors by octave (see `OCTAVES_HZ`), weighted by the
             source's energy: 1 where nothing is reflected and nothing else heard, and where the
             layout tells one coordinate only.
@@ -106,13 +110,16 @@ def taken_apart(
     energy = np.square(np.abs(heard)).astype(np.float64)
     length = np.linalg.norm(vectors, axis=-1)
     found = _sources(vectors, energy**LOUDNESS * length**4, most)
-    shares = _shares(vectors, found)
-    whole = float(energy.sum()) or 1.0
+    if (layout in AMBISONIC or layout == "array") and found[0].any() and len(found) < len(sound):
+        each = plane_waves(spectra, steering(layout, mics, found, hz))
+    else:
+        each = heard * np.sqrt(_shares(vectors, found))
+    powers = np.square(np.abs(each)).astype(np.float64)
+    whole = float(powers.sum()) or 1.0
     arrivals = []
-    for source, share in zip(found, shares, strict=True):
-        _, alone = istft((heard * np.sqrt(share)).T, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
-        own = energy * share
-        samples = np.asarray(alone[:size], np.float32)
+    for source, alone, own in zip(found, each, powers, strict=True):
+        _, sounding = istft(alone.T, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
+        samples = np.asarray(sounding[:size], np.float32)
         arrivals.append(
             Arrival(samples, source, float(own.sum()) / whole, _by_octave(length, own, hz))
         )
