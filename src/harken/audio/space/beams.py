@@ -8,8 +8,8 @@ first order with two sources a bin: Berge and Barrett, "High angular resolution 
 expansion", Ambisonics Symposium 2010).
 
 In a room the channels hold what no source explains, and the same inverse amplifies it. What is left
-over, |x - A s|² / |x|², tells how much that is: as it grows to `ROOM`, the estimate gives way to the
-omnidirectional signal times the root of the source's share of |s|².
+over, |x - A s|² / |x|², tells how much that is: as it grows to `ROOM`, the estimate gives way to
+the omnidirectional signal times the root of the source's share of |s|².
 """
 
 from __future__ import annotations
