@@ -9,9 +9,10 @@ encoder of harken-tiny-trained, which is frozen and hears each sound by itself (
 three kinds of scenes, all in first-order ambisonics, of training recordings only:
 
 one: azimuth.py's, the azimuth of one sound, half of the scenes in rooms;
-two: two sounds of different labels at the same time, 45 degrees apart or more, not in rooms. The
-    question names one of them, so that both the label and its direction must be heard. Half of the
-    scenes ask for the first sound of the plan, so that being the louder one says nothing;
+two: two sounds of different labels at the same time, 45 degrees apart or more. The question names
+    one of them, so that both the label and its direction must be heard. Half of the scenes ask for
+    the first sound of the plan, so that being the louder one says nothing. A third of the training
+    scenes are in rooms; the exam is asked without, and once more (``room``) in 20 other rooms;
 far: one sound in a room, 0.5 to 3.4 m away; the answer is the nearest half metre. The level of the
     whole is drawn from 20 dB, so that loudness says little: what is left is how much of the sound
     is reflected (direct-to-reverberant ratio), and the reverberation time differs by room.
@@ -43,7 +44,9 @@ import torch
 from azimuth import (
     DIRECTIONS,
     LONGEST_S,
+    MICS,
     PRESET,
+    ROOMS,
     answers,
     azimuth_in,
     bands_of,
@@ -74,6 +77,9 @@ from harken.recipes.steps import start
 
 TRAIN = {"one": 3000, "two": 10_000, "far": 3000}
 TEST, FITTED = 240, 500
+IN_ROOMS = 3
+"""One in so many training scenes of two sounds is in a room."""
+
 APART = 45.0
 LATER_S = 0.8
 """By how much one of two sounds begins later at most, in half of the training scenes."""
@@ -82,14 +88,27 @@ FAR_ROOMS = 200
 """Rooms that distances are heard in."""
 
 NEAREST, FARTHEST, GRID = 0.5, 3.4, 0.5
-LAYOUTS = ("foa", "hoa2", "tetrahedron", "mono")
+LAYOUTS = ("foa", "hoa2", *MICS, "mono")
 FAR = "How far away is it?"
 
 
 def two_at_once(recordings: Sequence[Recording], split: str, count: int, seed: int) -> list[Item]:
     """Scenes of two sounds; scene i depends on recordings, split, seed and i alone."""
     own = sorted((r for r in recordings if r.split == split), key=lambda r: (r.id, r.clip.key))
-    return [_two(own, split, np.random.default_rng([seed, len(split), i, 2])) for i in range(count)]
+    made = [_two(own, split, np.random.default_rng([seed, len(split), i, 2])) for i in range(count)]
+    if split != "train":
+        return made
+    return [
+        in_a_room(item, i % ROOMS) if i % IN_ROOMS == 0 else item for i, item in enumerate(made)
+    ]
+
+
+def in_a_room(item: Item, number: int) -> Item:
+    """The same scene in a room (`azimuth.room`); the clip ends 0.3 s later."""
+    plan = item.clips[0].plan
+    assert plan is not None
+    inside = replace(plan, room=room(number), duration_s=round(plan.duration_s + 0.3, 2))
+    return item.with_clips([Clip("plan", duration_s=inside.duration_s, plan=inside)])
 
 
 def _two(own: Sequence[Recording], split: str, rng: np.random.Generator) -> Item:
@@ -240,15 +259,17 @@ def ask(corpus: Path, out: Path, seed: int) -> dict[str, Any]:
     """Ask all questions about the test recordings in every layout; returns what is written."""
     learner = load_learner(str(out / "model"))
     made = kinds(recordings_of(corpus), "test", dict.fromkeys(TRAIN, TEST), seed + 1)
+    made["room"] = [in_a_room(item, ROOMS + i % ROOMS) for i, item in enumerate(made["two"])]
     found: dict[str, Any] = {"scenes of a kind": TEST}
-    for name, read in (("one", azimuth_in), ("two", azimuth_in), ("far", metres_in)):
+    for name in (*TRAIN, "room"):
+        read = metres_in if name == "far" else azimuth_in
         for layout in LAYOUTS:
             heard = [heard_in(item, layout) for item in made[name]]
             said = answers(learner, heard, read)
             measure = _distances if name == "far" else _directions
             found.setdefault(name, {})[layout] = measure(said, made[name])
-            if name == "two":
-                found.setdefault("names", {})[layout] = _names(learner, heard)
+            if name in ("two", "room"):
+                found.setdefault(f"names of {name}", {})[layout] = _names(learner, heard)
     found["far"]["linear model"] = _distances(_linear(corpus, made["far"], seed), made["far"])
     write_json(out / "among.json", found)
     return found

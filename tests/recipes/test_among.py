@@ -42,6 +42,8 @@ def test_two_sounds_are_where_the_answers_say(
 ) -> None:
     made = among.two_at_once(recordings, split, 12, 0)
     assert made == among.two_at_once(recordings, split, 12, 0)
+    rooms = [item.clips[0].plan.room is not None for item in made]
+    assert rooms == [split == "train" and i % among.IN_ROOMS == 0 for i in range(12)]
     late = set()
     for item in made:
         first, second = item.plan["first"], item.plan["second"]
@@ -59,6 +61,13 @@ def test_two_sounds_are_where_the_answers_say(
             **{f"What comes from {where}?": name for name, where in true.items()},
         }
     assert (late == {0.0}) == (split == "test"), "in the exam both begin at once"
+
+
+def test_a_room_changes_nothing_but_the_room(among: ModuleType, recordings) -> None:
+    (item,) = among.two_at_once(recordings, "test", 1, 0)
+    inside, outside = among.in_a_room(item, 21).clips[0].plan, item.clips[0].plan
+    assert inside.parts == outside.parts and inside.room == among.room(21)
+    assert among.in_a_room(item, 21).answer == item.answer
 
 
 def test_distances_are_said_and_read(among: ModuleType, recordings: list[Recording]) -> None:
