@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from harken.ask.speaker_turns import SpeakerTurn, turns_in
 from harken.audio import voices
-from harken.audio.clip import Clip
+from harken.audio.clip import Clip, Part, ScenePlan
 from harken.audio.load import load, write_wav
 from harken.audio.single import span
+from harken.audio.space.place import Place
 from harken.errors import ConfigError
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
 from harken.models.target import read_wrapper
@@ -215,3 +217,73 @@ def test_settings_are_read_and_judged(meeting: Clip, tmp_path: Path) -> None:
     inner, read = read_wrapper("turns", "asr:F?language=en&speakers=2", TurnSettings, {})
     assert (inner, read) == ("asr:F?language=en", TurnSettings(speakers=2))
     assert read_wrapper("turns", "F", TurnSettings, {}) == ("F", TurnSettings())
+
+
+HIGH, LOW = 440.0, 180.0
+AZIMUTH = {HIGH: 60.0, LOW: -70.0}
+SPANS = ((HIGH, 0.2, 1.0), (LOW, 0.7, 1.5), (HIGH, 1.8, 2.3))
+"""Frequency, beginning and end of three turns; the first two overlap."""
+
+
+def around(folder: Path, layout: str = "foa") -> Clip:
+    """Tones with overtones, each from its own direction."""
+    parts = []
+    for hz, start_s, end_s in SPANS:
+        time_s = np.arange(round(RATE * (end_s - start_s))) / RATE
+        wave = sum(np.sin(2 * np.pi * hz * n * time_s) / n**2 for n in range(1, 9))
+        path = folder / f"{hz}-{start_s}.wav"
+        write_wav(path, np.asarray(0.2 * wave, np.float32), RATE)
+        clip = Clip(path=str(path), duration_s=end_s - start_s)
+        place = Place(AZIMUTH[hz], 0.0, 1.5)
+        parts.append(Part(clip, at_s=start_s, path=(place,)))
+    plan = ScenePlan(tuple(parts), 2.5, gain_db=-3.0, layout=layout)
+    return Clip("plan", duration_s=2.5, plan=plan)
+
+
+def test_two_who_speak_at_once_are_heard_apart_by_their_directions(tmp_path: Path) -> None:
+    model = Turns(ear := Ear(), TurnSettings(by="direction"))
+    (reply,) = model.generate([asked(around(tmp_path))], Sampling())
+    found = turns_in(reply.text)
+    said = [(turn.speaker, turn.words) for turn in found]
+    assert said == [("1", "440 hertz"), ("2", "180 hertz"), ("1", "440 hertz")]
+    for turn, (_, start_s, end_s) in zip(found, SPANS, strict=True):
+        assert turn.span == pytest.approx((start_s, end_s), abs=0.06)
+    paths = {prompt.clips[0].path for prompt in ear.asked}
+    assert len(paths) == 2 and not any(Path(path).exists() for path in paths), "not left behind"
+    assert [turn.speaker for turn in model.turns(around(tmp_path))] == [1, 2, 1]
+
+
+def test_tagged_turns_are_taken_apart_too(tmp_path: Path) -> None:
+    model = Turns(ear := Ear(max_clips=4), TurnSettings(ask="tagged", by="direction"))
+    model.generate([asked(around(tmp_path))], Sampling())
+    tags = [part[:9] for part in ear.asked[0].parts if isinstance(part, str)]
+    assert tags[:3] == ["speaker 1", "speaker 2", "speaker 1"] and len(ear.asked[0].clips) == 3
+
+
+def test_where_nothing_tells_a_direction_voices_do(meeting: Clip) -> None:
+    by_voice, by_direction = Turns(Ear()), Turns(Ear(), TurnSettings(by="direction"))
+    assert by_direction.turns(meeting) == by_voice.turns(meeting) != ()
+    assert by_direction.identity() != by_voice.identity()
+
+
+def test_a_wrong_layout_fails_the_reply_and_says_why(tmp_path: Path, meeting: Clip) -> None:
+    sound = np.zeros((RATE, 3), np.float32)
+    path = tmp_path / "three.wav"
+    soundfile.write(path, sound, RATE)
+    model = Turns(Ear(), TurnSettings(by="direction", layout="foa"))
+    (reply,) = model.generate([asked(Clip(path=str(path), duration_s=1.0))], Sampling())
+    assert (reply.stop, reply.error) == ("failed", "audio: foa has 4 channels, and the sound 3")
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"by": "ear"}, "by is 'ear'"),
+        ({"layout": "foa"}, "layout is for by=direction"),
+        ({"by": "direction", "layout": "square"}, "layout is 'square'"),
+        ({"by": "direction", "speakers": 4}, "speakers is 4: by direction 3"),
+    ],
+)
+def test_what_directions_cannot_do_is_told(settings: dict[str, Any], found: str) -> None:
+    with pytest.raises(ConfigError, match=found):
+        Turns(Ear(), TurnSettings(**settings))

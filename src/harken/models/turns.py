@@ -2,7 +2,9 @@
 
 ``turns:asr:openai/whisper-base``, ``turns:FOLDER?ask=tagged&speakers=2``,
 ``turns:harken-tiny-trained?request=Transcribe the speech in the clip.``. The turns of a clip are
-found by pauses and voices (`harken.audio.voices`), whatever the model. Then, by `ask`:
+found whatever the model: by pauses and voices (`harken.audio.voices`), or with ``by=direction`` by
+where the voices come from (`harken.audio.space.talkers`), in recordings that tell it. Two who speak
+at once are one turn by their voices; by direction each is heard alone. Then, by `ask`:
 
 - ``each``: the model is asked the same, or `request`, about each turn alone, and its words are
   written down with the number of the speaker and the times: a transcript with speakers, as for the
@@ -19,24 +21,32 @@ Settings that are not of turns are the model's:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from harken.audio.clip import Clip
-from harken.audio.load import load
+from harken.audio.load import load, write_wav
 from harken.audio.single import duration_s, span
+from harken.audio.space.talkers import TALKERS, talkers
 from harken.audio.voices import DEFAULT, PAUSE_S, RATE_HZ, VoiceTurn, read_voices, voice_turns
 from harken.cache import LruCache
-from harken.errors import AudioError, ConfigError
+from harken.errors import AudioError, ConfigError, ModelError
 from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.models.base import Model, Prompt, Reply, Sampling, capabilities
+from harken.models.composed.encoders.channels import Channels, all_channels, layout_setting
 from harken.models.target import read_wrapper
 from harken.models.wrapper import ModelWrapper
 
 ASK = ("each", "tagged")
+BY = ("voice", "direction")
+LONGEST_S = 600.0
+"""The longest recording (s) that is taken apart by direction: all of it is held at once."""
+
 MARGIN_S = 0.1
 """What a model hears of a turn before its beginning and after its end: plosives and breath."""
 
@@ -59,6 +69,9 @@ class TurnSettings:
         speakers: at most; 0: as many as are told apart.
         pause_s: shorter pauses do not end a turn, in seconds.
         voices: a file of `harken.audio.voices.VoiceSpace`; empty: that of harken.
+        by: ``voice``, or ``direction``: three speakers at most, who stay where they are. A clip
+            that tells no direction is cut by voices.
+        layout: with ``by=direction``, what recordings are; empty: by the number of channels.
     """
 
     ask: str = "each"
@@ -66,6 +79,15 @@ class TurnSettings:
     speakers: int = 0
     pause_s: float = PAUSE_S
     voices: str = ""
+    by: str = "voice"
+    layout: str = ""
+
+
+class HeardTurn(NamedTuple):
+    """A turn, and what the model hears of it."""
+
+    turn: VoiceTurn
+    clip: Clip
 
 
 def build(target: str, **options: Any) -> Turns:
@@ -100,6 +122,15 @@ class Turns(ModelWrapper):
         own = self.settings
         if own.ask not in ASK:
             raise ConfigError(f"ask is {own.ask!r}", hint=f"Use {' or '.join(ASK)}.")
+        if own.by not in BY:
+            raise ConfigError(f"by is {own.by!r}", hint=f"Use {' or '.join(BY)}.")
+        if own.by == "voice" and own.layout:
+            raise ConfigError("layout is for by=direction", hint="Add by=direction.")
+        if own.by == "direction" and own.speakers > TALKERS:
+            raise ConfigError(
+                f"speakers is {own.speakers}: by direction {TALKERS} are told apart at most"
+            )
+        layout_setting({"layout": own.layout})
         if own.speakers < 0 or not 0 < own.pause_s < 10:
             raise ConfigError(
                 f"speakers is {own.speakers}, pause_s {own.pause_s:g}",
@@ -120,6 +151,8 @@ class Turns(ModelWrapper):
         self.heard = 0
         self._known: LruCache[tuple[VoiceTurn, ...]] = LruCache(_REMEMBERED)
         told = {**asdict(own), "voices": sha256_of(file)}
+        if own.by == "voice":  # as before there was another way
+            del told["by"], told["layout"]
         self._identity = digest(canonical([model.identity(), told]))
 
     def identity(self) -> str:
@@ -132,24 +165,45 @@ class Turns(ModelWrapper):
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """Those of the model; None where tagged turns cannot be given to it."""
-        asked = [self._tagged(prompt) for prompt in prompts]
-        good = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-        found = iter(self.model.choice_logprobs(good) if good else ())
-        return [next(found) if isinstance(prompt, Prompt) else None for prompt in asked]
+        with _folder() as folder:
+            asked = [self._tagged(prompt, folder) for prompt in prompts]
+            good = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+            found = iter(self.model.choice_logprobs(good) if good else ())
+            return [next(found) if isinstance(prompt, Prompt) else None for prompt in asked]
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
         """A transcript with speakers for each open question, or the model's reply to the turns."""
         each = self.settings.ask == "each"
         apart = [each and len(p.clips) == 1 and not p.choices for p in prompts]
-        whole = [self._tagged(p) for p, own in zip(prompts, apart, strict=True) if not own]
-        good = [prompt for prompt in whole if isinstance(prompt, Prompt)]
-        found = iter(self.model.generate(good, sampling) if good else ())
-        replies = iter([next(found) if isinstance(own, Prompt) else own for own in whole])
-        return [self._written(p, sampling) if own else next(replies)
-                for p, own in zip(prompts, apart, strict=True)]  # fmt: skip
+        with _folder() as folder:
+            whole = [
+                self._tagged(p, folder) for p, own in zip(prompts, apart, strict=True) if not own
+            ]
+            good = [prompt for prompt in whole if isinstance(prompt, Prompt)]
+            found = iter(self.model.generate(good, sampling) if good else ())
+            replies = iter([next(found) if isinstance(own, Prompt) else own for own in whole])
+            return [self._written(p, sampling, folder) if own else next(replies)
+                    for p, own in zip(prompts, apart, strict=True)]  # fmt: skip
 
     def turns(self, clip: Clip) -> tuple[VoiceTurn, ...]:
-        """The turns of a clip; raises AudioError if it cannot be read."""
+        """The turns of a clip.
+
+        Raises:
+            AudioError: it cannot be read.
+            ModelError: it has another number of channels than `layout`.
+        """
+        with _folder() as folder:
+            return tuple(one.turn for one in self._spoken(clip, folder))
+
+    def _spoken(self, clip: Clip, folder: Path) -> list[HeardTurn]:
+        """The turns of a clip in order of time; talkers that are taken apart go to `folder`."""
+        if self.settings.by == "direction":
+            heard = all_channels(clip, self.settings.layout, LONGEST_S)
+            if heard.layout != "mono":
+                return self._by_direction(heard, folder)
+        return [HeardTurn(turn, _cut(clip, turn)) for turn in self._by_voice(clip)]
+
+    def _by_voice(self, clip: Clip) -> tuple[VoiceTurn, ...]:
         known = self._known.get(clip.key)
         if known is None:
             samples = load(clip, RATE_HZ)
@@ -158,19 +212,32 @@ class Turns(ModelWrapper):
             self._known.put(clip.key, known, 1)
         return known
 
-    def _written(self, prompt: Prompt, sampling: Sampling) -> Reply:
+    def _by_direction(self, heard: Channels, folder: Path) -> list[HeardTurn]:
+        own = self.settings
+        found = []
+        for talker in talkers(*heard, pause_s=own.pause_s, most=own.speakers):
+            path = folder / f"{len(list(folder.iterdir()))}.wav"
+            write_wav(path, talker.samples, RATE_HZ)
+            alone = Clip(
+                path=str(path),
+                duration_s=len(talker.samples) / RATE_HZ,
+                sha256=sha256_of(path),
+            )
+            found += [HeardTurn(turn, _cut(alone, turn)) for turn in talker.turns]
+        return sorted(found, key=lambda one: one.turn)
+
+    def _written(self, prompt: Prompt, sampling: Sampling, folder: Path) -> Reply:
         """The words of each turn, a line a turn; failed if one has failed."""
-        clip = prompt.clips[0]
         try:
-            turns = self.turns(clip)
-        except AudioError as error:
+            spoken = self._spoken(prompt.clips[0], folder)
+        except (AudioError, ModelError) as error:
             return _unread(error)
         own = _about(prompt, self.settings.request)
         place = next(i for i, part in enumerate(own.parts) if isinstance(part, Clip))
         asked = []
-        for turn in turns:
+        for one in spoken:
             parts = list(own.parts)
-            parts[place] = _cut(clip, turn)
+            parts[place] = one.clip
             asked.append(replace(own, parts=tuple(parts)))
         self.heard += len(asked)
         step = max(1, capabilities(self.model).batch)
@@ -182,12 +249,12 @@ class Turns(ModelWrapper):
         for number, reply in enumerate(replies, 1):
             if reply.stop == "failed":
                 return Reply("", "failed", f"{reply.error} ({self.name}, turn {number})")
-        lines = [_tag(turn) + " " + _words(reply.text)
-                 for turn, reply in zip(turns, replies, strict=True)]  # fmt: skip
+        lines = [_tag(one.turn) + " " + _words(reply.text)
+                 for one, reply in zip(spoken, replies, strict=True)]  # fmt: skip
         cut = any(reply.stop == "length" for reply in replies)
         return Reply("\n".join(lines), "length" if cut else "end")
 
-    def _tagged(self, prompt: Prompt) -> Prompt | Reply:
+    def _tagged(self, prompt: Prompt, folder: Path) -> Prompt | Reply:
         """The prompt with tagged turns in the place of its clip; as it is if asked about each."""
         if self.settings.ask == "each" or len(prompt.clips) != 1:
             return prompt
@@ -197,22 +264,30 @@ class Turns(ModelWrapper):
                 parts.append(part)
                 continue
             try:
-                turns = self.turns(part)
-            except AudioError as error:
+                spoken = self._spoken(part, folder)
+            except (AudioError, ModelError) as error:
                 return _unread(error)
-            if len(turns) > self.model.max_clips:
-                why = f"{len(turns)} turns, and {self.model.name} takes {self.model.max_clips}"
+            if len(spoken) > self.model.max_clips:
+                why = f"{len(spoken)} turns, and {self.model.name} takes {self.model.max_clips}"
                 return Reply("", "failed", f"{self.name}: {why}")
-            self.heard += len(turns)
-            if not turns:  # what is not heard as speech is heard whole
+            self.heard += len(spoken)
+            if not spoken:  # what is not heard as speech is heard whole
                 parts.append(part)
-            for turn in turns:
-                parts += [_tag(turn), _cut(part, turn)]
+            for one in spoken:
+                parts += [_tag(one.turn), one.clip]
         return replace(prompt, parts=tuple(parts))
 
 
-def _unread(error: AudioError) -> Reply:
-    return Reply("", "failed", f"audio: {error.reason}: {error.found}")
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for what is taken apart, as long as the model is asked about it."""
+    with TemporaryDirectory(prefix="harken-turns-") as name:
+        yield Path(name)
+
+
+def _unread(error: AudioError | ModelError) -> Reply:
+    reason = f"{error.reason}: " if isinstance(error, AudioError) else ""
+    return Reply("", "failed", f"audio: {reason}{error.found}")
 
 
 def _about(prompt: Prompt, request: str) -> Prompt:
