@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from pathlib import PurePath
 from typing import Any, Literal
 
 from harken.audio.notes import PlayedNote
 from harken.audio.space.place import Place, Room
+from harken.errors import AudioError
 from harken.hashing import canonical, digest
 
 RATE_HZ = 16_000
@@ -157,6 +159,13 @@ class Part:
     tempo: float = 1.0
     path: tuple[Place, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered."""
+        values = (self.at_s, self.gain_db, self.fade_s, self.pitch, self.tempo)
+        if not all(map(isfinite, values)) or self.tempo <= 0 or self.fade_s < 0:
+            told = f"at {self.at_s} s, {self.gain_db} dB, tempo {self.tempo}, fades {self.fade_s} s"
+            raise AudioError("bad-plan", f"a part of a scene: {told}, pitch {self.pitch}")
+
     def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
         """JSON-able values; what scenes of earlier versions did not have, only where it is used."""
         out: dict[str, Any] = {
@@ -203,6 +212,12 @@ class ScenePlan:
     layout: str = "mono"
     room: Room | None = None
     mics: tuple[tuple[float, float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered: at a rate of 0 a scene would be silent and empty."""
+        if not (isfinite(self.duration_s) and self.duration_s >= 0 and self.rate_hz >= 1):
+            told = f"{self.duration_s} s at {self.rate_hz} Hz"
+            raise AudioError("bad-plan", f"a scene of {told}", hint="Give it a length and a rate.")
 
     def to_dict(self, *, keys: bool = False) -> dict[str, Any]:
         """JSON-able values; with `keys`, clips are given by content key only (for the hash)."""
