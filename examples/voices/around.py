@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harken.ask.speaker_turns import turns_in
 from harken.audio.clip import RATE_HZ, Clip
 from harken.audio.space.decay import absorption_for
 from harken.audio.space.place import Place, Room
@@ -61,6 +62,11 @@ def _places(count: int, rng: np.random.Generator) -> Iterator[Place]:
         yield Place(round(azimuth, 1), round(height, 1), round(distance, 2))
 
 
+def _longer(item: Item) -> bool:
+    """Whether a turn has more words than one."""
+    return any(len(turn.words.split()) > 1 for turn in turns_in(item.answer))
+
+
 def room(rt60_s: float) -> Room:
     """A room of 6 by 5 by 3 m."""
     wall = absorption_for(Place(0.0, 0.0, 1.5), SIZE_M, AT_M, rt60_s, RATE_HZ)
@@ -76,10 +82,15 @@ def main() -> None:
     parser.add_argument("--layout", choices=LAYOUTS, default="foa")
     parser.add_argument("--rt60", type=float, default=0.0, help="seconds; 0: no room")
     parser.add_argument("--limit", type=int, default=400)
+    parser.add_argument("--words", action="store_true", help="meetings of single words only")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     inside = room(given.rt60) if given.rt60 else None
-    items = [item for item in read_items(given.meetings) if item.split == given.split]
+    items = [
+        item
+        for item in read_items(given.meetings)
+        if item.split == given.split and not (given.words and _longer(item))
+    ]
     made = [
         around(item, given.layout, inside, given.seed)
         for item in track(items[: given.limit], "meetings")
