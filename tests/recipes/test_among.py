@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from harken.corpora.base import Recording
@@ -18,9 +19,13 @@ FOLDER = Path(__file__).parents[2] / "examples" / "spatial"
 
 @pytest.fixture(scope="module")
 def among() -> ModuleType:
+    return example("among")
+
+
+def example(name: str) -> ModuleType:
     sys.path.insert(0, str(FOLDER))  # it imports azimuth.py beside it
     try:
-        found = importlib.util.spec_from_file_location("among", FOLDER / "among.py")
+        found = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
         assert found is not None and found.loader is not None
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
@@ -76,3 +81,15 @@ def test_distances_are_said_and_read(among: ModuleType, recordings: list[Recordi
         assert item.clips[0].plan.room is not None
         assert among.more_of(item) == [item]
     assert among.metres_in("2 metres") is None and among.azimuth_in("front") is None
+
+
+def test_the_ratio_of_a_sound_to_the_rest(among: ModuleType, recordings) -> None:
+    """By hand: half of a sound, and a rest at a right angle of a tenth of its energy: 10 dB."""
+    separation = example("separation")
+    true = np.array([2.0, 0.0, 0.0])
+    found = np.array([1.0, np.sqrt(0.1), 0.0])
+    assert separation.si_sdr(found, true) == pytest.approx(10.0, abs=1e-6)
+    assert separation.si_sdr(true, true) > 100
+    (item,) = among.two_at_once(recordings, "test", 1, 0)
+    for mixed, apart in separation.ratios(item):
+        assert apart > mixed + 15
