@@ -72,12 +72,15 @@ class Arrival:
         lengths: mean length of the energy's vectors by octave (see `OCTAVES_HZ`), weighted by the
             source's energy: 1 where nothing is reflected and nothing else heard, and where the
             layout tells one coordinate only.
+        direct: by frame (every `HOP` samples), the energy of bins that come from its direction: of
+            the sound itself, and little of what others leave in it or a room reflects.
     """
 
     samples: Floats
     direction: Doubles
     share: float
     lengths: Doubles
+    direct: Doubles
 
 
 def taken_apart(
@@ -120,10 +123,20 @@ def taken_apart(
     for source, alone, own in zip(found, each, powers, strict=True):
         _, sounding = istft(alone.T, RATE_HZ, nperseg=WINDOW, noverlap=WINDOW - HOP)
         samples = np.asarray(sounding[:size], np.float32)
+        direct = (energy * _from(source, vectors, length)).sum(-1)
         arrivals.append(
-            Arrival(samples, source, float(own.sum()) / whole, _by_octave(length, own, hz))
+            Arrival(samples, source, float(own.sum()) / whole, _by_octave(length, own, hz), direct)
         )
     return sorted(arrivals, key=lambda one: -one.share)
+
+
+def _from(source: Doubles, vectors: Floats, length: Doubles) -> Doubles:
+    """How much of a bin (T, F) is from a direction: 1 where it alone is heard, and from nowhere."""
+    if not source.any():
+        return np.ones_like(length)
+    near = vectors @ source / np.maximum(length, _TINY)
+    whole: Doubles = length**4 * np.exp(SHARPNESS * (near - 1))
+    return whole
 
 
 def _line(layout: str, mics: Sequence[tuple[float, float, float]]) -> Doubles | None:

@@ -1,27 +1,37 @@
 """Who speaks when and what, by where the voices come from: each talker stays in one place.
 
 The sounds of a recording are taken apart by direction (`harken.audio.space.apart`), and each is one
-talker, whatever the voices are; two who speak at once are heard apart. A frame is a talker's if it
-is the loudest sound of it or `BESIDE_DB` below at most: more than that is what is left of the other
-ones. Turns are the frames of a talker between pauses (`harken.audio.voices.pieces`).
+talker, whatever the voices are; two who speak at once are heard apart. In a room each sound holds
+what is reflected of the others, so who speaks in a frame is told by the energy that comes straight
+from a direction (`Arrival.direct`): the loudest does, and those within `BESIDE_DB` of it. Turns are
+the frames of a talker between pauses (`harken.audio.voices.pieces`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harken.audio.space.apart import Arrival, taken_apart
-from harken.audio.voices import FRAME, HOP, PAUSE_S, RATE_HZ, VoiceTurn, pieces
+from harken.audio.space.apart import HOP, Arrival, taken_apart
+from harken.audio.voices import PAUSE_S, QUIET_DB, RATE_HZ, VoiceTurn, pieces
 
-BESIDE_DB = 10.0
-"""A voice is heard beside one that is so much louder at most, in a frame of 25 ms."""
+BESIDE_DB = 8.0
+"""A voice is heard beside one that is so much louder at most; the levels are means of 40 ms."""
+
+QUIETER_DB = 12.0
+"""A turn whose loudest frame is farther below the talker's loudest is an echo of another talker."""
+
+AROUND = 5
+"""Frames of 8 ms in such a mean."""
 
 TALKERS = 3
 """So many are told apart at most (`taken_apart`)."""
+
+
+Doubles = NDArray[np.float64]
 
 
 class Talker(NamedTuple):
@@ -35,7 +45,7 @@ class Talker(NamedTuple):
     """
 
     number: int
-    direction: NDArray[np.float64]
+    direction: Doubles
     samples: NDArray[np.float32]
     turns: tuple[VoiceTurn, ...]
 
@@ -65,10 +75,11 @@ def talkers(
         ValueError: another number of channels than the layout has.
     """
     found = taken_apart(sound, layout, mics, min(most or TALKERS, TALKERS))
+    levels = _levels(found)
     spoken = [
         (arrival, own)
-        for arrival, heard in zip(found, _theirs(found), strict=True)
-        if (own := pieces(arrival.samples * heard, pause_s))
+        for arrival, level, speaks in zip(found, levels, _speak(levels), strict=True)
+        if (own := _turns(arrival, level, speaks, pause_s))
     ]
     spoken.sort(key=lambda one: one[1][0])
     return [
@@ -82,23 +93,28 @@ def talkers(
     ]
 
 
-def _theirs(found: Sequence[Arrival]) -> list[NDArray[np.float32]]:
-    """Of each sound, 1 where it is loud enough beside the others, else 0: (n,) each."""
-    levels = np.stack([_levels(one.samples) for one in found])
-    least = levels.max(0) * 10 ** (-BESIDE_DB / 10)
-    size = len(found[0].samples)
+def _levels(found: Sequence[Arrival]) -> Doubles:
+    """The energy that comes straight from each sound, averaged over `AROUND` frames: (K, T)."""
+    mean = np.ones(AROUND) / AROUND
+    return np.stack([np.convolve(one.direct, mean, "same") for one in found])
+
+
+def _speak(levels: Doubles) -> NDArray[np.bool_]:
+    """In which frames each speaks (K, T)."""
+    beside = levels.max(0) * 10 ** (-BESIDE_DB / 10)
+    quiet = levels.max(1, keepdims=True) * 10 ** (-QUIET_DB / 10)
+    speaks: NDArray[np.bool_] = (levels >= np.maximum(beside, quiet)) & (levels > 0)
+    return speaks
+
+
+def _turns(
+    arrival: Arrival, level: Doubles, speaks: NDArray[np.bool_], pause_s: float
+) -> list[tuple[int, int]]:
+    """First sample and end of each turn of one talker."""
+    frame = (np.arange(len(arrival.samples)) + HOP // 2) // HOP
+    least = level.max(initial=0.0) * 10 ** (-QUIETER_DB / 10)
     return [
-        np.repeat((own >= least).astype(np.float32), HOP)[:size]
-        for own in levels
-    ]  # fmt: skip
-
-
-def _levels(samples: NDArray[Any]) -> NDArray[np.float64]:
-    """The energy of a frame around every `HOP` samples, to the end: (⌈n / HOP⌉,)."""
-    count = -(-len(samples) // HOP)
-    side = (FRAME - HOP) // 2
-    padded = np.pad(np.square(samples, dtype=np.float64), (side, side + count * HOP - len(samples)))
-    sums = np.concatenate([[0.0], padded.cumsum()])
-    starts = np.arange(count) * HOP
-    energy: NDArray[np.float64] = sums[starts + HOP + 2 * side] - sums[starts]
-    return energy
+        (start, end)
+        for start, end in pieces(arrival.samples * speaks[frame], pause_s)
+        if level[start // HOP : end // HOP + 1].max() >= least
+    ]
