@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harken.audio.clip import Clip, Part, ScenePlan, silence
+from harken.audio.clip import Clip, Part, ScenePlan, noise, silence
 from harken.errors import DataError
 from harken.facts import KINDS, ClipFacts, SourceFacts, TimedWord
-from harken.item import Contribution, Dialogue, Exchange, HistoryEntry, Item, of_split
+from harken.item import (
+    Contribution,
+    Dialogue,
+    Exchange,
+    HistoryEntry,
+    Item,
+    items_digest,
+    of_split,
+)
 
 text = st.text(max_size=12)
 words = st.lists(text, max_size=3).map(tuple)
@@ -231,3 +240,32 @@ def test_gold_is_a_position_and_never_a_letter() -> None:
 def test_a_split_is_all_where_none_is_named(splits: tuple[str, ...], train: int, test: int) -> None:
     items = [Item(f"q{n}", "a", split=split) for n, split in enumerate(splits)]
     assert len(of_split(items)) == train and len(of_split(items, "test")) == test
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contribution": Contribution("weak", "bits", 1.0)},
+        {"licence": "CC0"},
+        {"rationales": ("since",)},
+        {"tags": ("scene",)},
+        {"split": "test"},
+        {"facts": (ClipFacts(),)},
+        {"recordings": ("another",)},
+        {"plan": {"seed": 1}},
+        {"history": (HistoryEntry("mended"),)},
+    ],
+)
+def test_what_is_said_of_an_item_is_in_the_digest_and_not_in_its_id(change: dict[str, Any]) -> None:
+    item = Item("What is it?", "a", ("a", "b"), (noise(1.0, 3),), task="t", split="train")
+    other = replace(item, **change)
+    assert other.id == item.id and items_digest([other]) != items_digest([item])
+
+
+def test_the_digest_of_items_has_their_order_and_not_where_clips_lie() -> None:
+    first = Item("What?", "a", clips=(Clip(path="x/a.wav", sha256="0" * 64),))
+    moved = replace(first, clips=(Clip(path="y/a.wav", sha256="0" * 64),))
+    second = Item("What?", "b")
+    assert items_digest([first]) == items_digest([moved])
+    assert items_digest([first, second]) != items_digest([second, first])
+    assert items_digest([first, second]) != items_digest([first])

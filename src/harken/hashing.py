@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Created once: json.dumps creates a new encoder for every call.
@@ -21,6 +21,16 @@ def digest(text: str | bytes, size: int = 16) -> str:
     # JSON may hold half of a surrogate pair; what is hashed need not be valid text.
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     return hashlib.blake2b(data, digest_size=size // 2).hexdigest()
+
+
+def digest_all(texts: Iterable[str], size: int = 16) -> str:
+    """BLAKE2b of texts one after another, each with its length, as `size` hex digits."""
+    found = hashlib.blake2b(digest_size=size // 2)
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        found.update(b"%d:" % len(data))
+        found.update(data)
+    return found.hexdigest()
 
 
 SEAL = "checksum"

@@ -14,7 +14,7 @@ from typing import Any
 from harken.audio.clip import Clip
 from harken.errors import DataError
 from harken.facts import ClipFacts, facts_from
-from harken.hashing import canonical, digest
+from harken.hashing import canonical, digest, digest_all
 
 HIDDEN = "hidden-answer"
 """Tag of an item whose source withholds the answer: it is empty although there are choices."""
@@ -360,6 +360,19 @@ def content_id(
     if dialogue is not None:
         content.append(dialogue.to_dict())
     return digest(canonical(content))
+
+
+def items_digest(items: Iterable[Item]) -> str:
+    """A hash of all that is said of items, in their order: by it a job knows its own folder again.
+
+    Ids alone will not do: items that were measured or annotated anew keep theirs. Where clips lie
+    is left out, what they are is in the ids.
+    """
+    whole = (item.to_dict() for item in items)
+    return digest_all(
+        canonical({key: told for key, told in one.items() if key not in ("clips", "dialogue")})
+        for one in whole
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from harken.cli.main import app
 from harken.engines.load import open_engine
 from harken.errors import DataError
 from harken.hashing import seal_fits
-from harken.item import Item
+from harken.item import Contribution, Item, ListeningNeed
 from harken.parsing import load_json, parse_json
 from harken.shards.read import read_items
 from harken.shards.steps import Counts
@@ -131,6 +131,24 @@ def test_the_same_bytes_twice_and_no_other_job_in_the_folder(
             run(items, tmp_path / "a", **other)
     with pytest.raises(DataError, match="no items"):
         run([], tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contribution": Contribution("weak", "bits", 1.0)},
+        {"plan": {"source": "x"}},
+        {"need": ListeningNeed(True)},
+    ],
+)
+def test_items_of_the_same_ids_are_other_items(
+    items: list[Item], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """What was measured or noted anew is not given back as it was."""
+    run(items, tmp_path / "a", filters=["exact"])
+    anew = [replace(item, **change) for item in items]
+    with pytest.raises(DataError, match="another dataset"):
+        run(anew, tmp_path / "a", filters=["exact"])
 
 
 def test_the_account_must_add_up() -> None:

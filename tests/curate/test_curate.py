@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,15 @@ items = make_items(24, clips=2)
 voters = [Listener(items, pause_s=float(sys.argv[2])), Linear(), Random(1)]
 run(items, voters, sys.argv[1], settings=CurateSettings(batch=16))
 """
+
+
+def test_items_that_were_annotated_anew_are_another_job(tmp_path):
+    """Their ids are the same; what was written before is not given back."""
+    items = make_items(8)
+    run(items, [Longest()], tmp_path)
+    for change in ({"licence": "CC-BY"}, {"rationales": ("since",)}, {"tags": ("mended",)}):
+        with pytest.raises(RunError):
+            run([replace(item, **change) for item in items], [Longest()], tmp_path)
 
 
 def files(folder):

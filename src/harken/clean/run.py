@@ -25,8 +25,8 @@ from harken.clean.workspace import Workspace
 from harken.engines.base import WorkEngine
 from harken.errors import DataError
 from harken.files import held, write_json
-from harken.hashing import canonical, digest, sealed
-from harken.item import Item
+from harken.hashing import sealed
+from harken.item import Item, items_digest
 from harken.progress import tell
 from harken.shards.info import read_info
 from harken.shards.steps import Counts, run_steps
@@ -66,7 +66,7 @@ def run(
     steps = filters_of(filters, Workspace(out / FEATURES, seed, engine))
     spec = {
         "job": "clean",
-        "items": digest(canonical([_identity(item) for item in known])),
+        "items": items_digest(known),
         "filters": [step.spec for step in steps],
         "seed": seed,
     }
@@ -81,12 +81,6 @@ def run(
         write_json(out / SUMMARY, sealed(summary))
         shutil.rmtree(out / FEATURES, ignore_errors=True)
     return summary
-
-
-def _identity(item: Item) -> list[Any]:
-    """What of an item filters look at."""
-    around = [item.split, item.licence, item.recordings, item.speakers, item.tags, item.rationales]
-    return [item.id, *around]
 
 
 def plan_of(items: Sequence[Item], steps: Sequence[FilterStep]) -> dict[str, Any]:

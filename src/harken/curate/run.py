@@ -30,8 +30,8 @@ from harken.curate.measured import by_task
 from harken.curate.voting import Panel, check_controls, vote
 from harken.errors import ConfigError, DataError, TooManyFailures
 from harken.files import write_json
-from harken.hashing import canonical, digest, sealed
-from harken.item import Item
+from harken.hashing import sealed
+from harken.item import Item, items_digest
 from harken.models.base import Model, capabilities, check_model
 from harken.runs import Run
 from harken.shards.write import write_dataset
@@ -98,7 +98,7 @@ def run(
     names = _names(voters)
     spec = {
         "job": "curate",
-        "items": digest(canonical([item.id for item in known])),
+        "items": items_digest(known),
         "voters": {n: v.identity() for n, v in zip(names, voters, strict=True)},
         "rule": rule,
         "seed": seed,

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ import numpy as np
 
 from harken.curate.labels import LABELS
 from harken.errors import ConfigError, DataError
-from harken.hashing import canonical, digest
-from harken.item import Item
-from harken.recipes.selections import mixed
+from harken.item import Item, items_digest
+from harken.recipes.selections import mixed, shared_out
 from harken.shards.write import write_dataset
 
 
@@ -99,11 +99,10 @@ def mix(
             f"no order is called {settings.order!r}", hint=f"Known: {', '.join(ORDERS)}"
         )
     _check(sources)
-    total = sum(share for _, _, share in sources)
-    count = settings.items or _most(sources, total)
+    count = settings.items or _most(sources)
     parts = [(sorted(items, key=lambda item: item.id), share) for _, items, share in sources]
     if not settings.repeat:
-        _enough(sources, total, count)
+        _enough(sources, count)
     drawn = mixed(parts, count, settings.seed)
     if not 1 <= settings.parts <= len(drawn):
         raise ConfigError(f"{len(drawn)} items cannot be cut into {settings.parts} parts")
@@ -113,7 +112,11 @@ def mix(
     plan = {
         "job": "mix",
         "sources": [
-            {"name": Path(name).name, "share": share, "items": digest(canonical(_ids(items)))}
+            {
+                "name": Path(name).name,
+                "share": share,
+                "items": items_digest(sorted(items, key=lambda item: item.id)),
+            }
             for name, items, share in sources
         ],
         "items": count,
@@ -138,10 +141,6 @@ def mix(
     return {**plan, "made": made}
 
 
-def _ids(items: Sequence[Item]) -> list[str]:
-    return sorted(item.id for item in items)
-
-
 def _labels(items: Sequence[Item]) -> dict[str, int]:
     """Label -> items, of those that have one."""
     counts = Counter(item.contribution.label for item in items if item.contribution)
@@ -149,39 +148,40 @@ def _labels(items: Sequence[Item]) -> dict[str, int]:
 
 
 def _check(sources: Sequence[tuple[str, Sequence[Item], float]]) -> None:
-    known: dict[str, str] = {}
-    if not sources or any(not share > 0 for _, _, share in sources):
+    known: dict[str, int] = {}
+    if not sources or any(not 0 < share < inf for _, _, share in sources):
         raise ConfigError("every source needs a share above 0", hint="Write curated/strong=0.7")
-    for name, items, _ in sources:
+    for number, (name, items, _) in enumerate(sources):
         if not items:
             raise DataError("there are no items to mix", where=name)
         for item in items:
-            if known.setdefault(item.id, name) != name:
+            first = known.setdefault(item.id, number)
+            if first != number:
                 raise DataError(
-                    f"the item {item.id} is in two sources: {known[item.id]} and {name}",
+                    f"the item {item.id} is in two sources: {sources[first][0]} and {name}",
                     hint="Name folders that share no items, such as weak and strong.",
                 )
 
 
-def _wanted(share: float, total: float, count: int) -> int:
-    """Items that `mixed` takes of a source."""
-    return max(1, round(count * share / total))
-
-
-def _most(sources: Sequence[tuple[str, Sequence[Item], float]], total: float) -> int:
+def _most(sources: Sequence[tuple[str, Sequence[Item], float]]) -> int:
     """The most items that need no repetition."""
-    count = min(int(len(items) * total / share + 0.5) for _, items, share in sources)
-    while count > 1 and any(_wanted(s, total, count) > len(items) for _, items, s in sources):
+    shares, total = [share for *_, share in sources], sum(share for *_, share in sources)
+    count = min(int((len(items) + 1) * total / share) for _, items, share in sources)
+    count = min(count, sum(len(items) for _, items, _ in sources))
+    while count > 1 and any(
+        wanted > len(items)
+        for wanted, (_, items, _) in zip(shared_out(count, shares), sources, strict=True)
+    ):
         count -= 1
     return count
 
 
-def _enough(sources: Sequence[tuple[str, Sequence[Item], float]], total: float, count: int) -> None:
-    for name, items, share in sources:
-        wanted = _wanted(share, total, count)
+def _enough(sources: Sequence[tuple[str, Sequence[Item], float]], count: int) -> None:
+    shares = [share for *_, share in sources]
+    for wanted, (name, items, _) in zip(shared_out(count, shares), sources, strict=True):
         if wanted > len(items):
             raise DataError(
                 f"{wanted} items are wanted of {len(items)}",
                 where=name,
-                hint=f"Ask for {_most(sources, total)} items at most, or use --repeat.",
+                hint=f"Ask for {_most(sources)} items at most, or use --repeat.",
             )

@@ -25,8 +25,7 @@ import numpy as np
 from harken.ask.record import ask_and_score
 from harken.ask.word_errors import edits, normalise
 from harken.errors import RunError
-from harken.hashing import canonical, digest
-from harken.item import Item
+from harken.item import Item, items_digest
 from harken.models.base import Sampling
 from harken.models.learner import Learner
 from harken.runs import Run, read_run
@@ -63,7 +62,7 @@ def measure_skills(learner: Learner, items: Sequence[Item], folder: Path, seed: 
         "kind": "held-out",
         "model": learner.name,
         "identity": learner.identity(),
-        "items": digest(canonical([item.id for item in items])),
+        "items": items_digest(items),
         "seed": seed,
     }
     with Run.open(folder, spec) as run:

@@ -74,15 +74,33 @@ def mixed(parts: Sequence[tuple[Sequence[Item], float]], count: int, seed: int) 
     Parts without items leave their share to the others.
     """
     there = [(list(items), share) for items, share in parts if items and share > 0]
-    whole = sum(share for _, share in there)
     rng = np.random.default_rng([seed, count])
     found: list[Item] = []
-    for items, share in there:
-        wanted = max(1, round(count * share / whole))
+    counts = shared_out(count, [share for _, share in there])
+    for wanted, (items, _) in zip(counts, there, strict=True):
         order = [
             int(i) for _ in range(-(-wanted // len(items))) for i in rng.permutation(len(items))
         ]
         found += [items[i] for i in order[:wanted]]
+    return found
+
+
+def shared_out(count: int, shares: Sequence[float]) -> list[int]:
+    """`count` by shares, in whole numbers that add up to it (largest remainders).
+
+    No share is left without one as long as there are enough; where remainders are equal, the
+    earlier share has more.
+    """
+    whole = sum(shares)
+    exact = [count * share / whole for share in shares]
+    found = [int(one) for one in exact]
+    most = sorted(range(len(shares)), key=lambda n: (found[n] - exact[n], n))
+    for n in most[: count - sum(found)]:
+        found[n] += 1
+    for n in range(len(found)):
+        if not found[n] and count >= len(found):
+            found[found.index(max(found))] -= 1
+            found[n] = 1
     return found
 
 

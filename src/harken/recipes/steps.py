@@ -10,8 +10,7 @@ from typing import Any
 
 from harken.curate.labels import LABELS
 from harken.errors import ConfigError, DataError, ModelError, RunError
-from harken.hashing import canonical, digest
-from harken.item import Dialogue, Item, of_split
+from harken.item import Dialogue, Item, items_digest, of_split
 from harken.models.base import MODEL_FILE
 from harken.models.composed.encoders.registry import ENCODERS
 from harken.models.composed.model import ComposedModel
@@ -150,7 +149,7 @@ def run_stage(
         "kind": "train",
         "stage": stage,
         "settings": asdict(settings),
-        "items": digest(canonical([item.id for item in items])),
+        "items": items_digest(items),
         "start": learner.identity(),
         **(watch.spec(asked) if watch else {}),
     }

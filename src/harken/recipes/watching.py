@@ -19,8 +19,7 @@ from harken import progress
 from harken.curate.labels import LABELS
 from harken.errors import HarkenError
 from harken.files import write_json
-from harken.hashing import canonical, digest
-from harken.item import Item
+from harken.item import Item, items_digest
 from harken.models.learner import Learner
 from harken.recipes.reading import all_items
 from harken.recipes.regression_card import card, measure_skills
@@ -120,7 +119,7 @@ class Watching:
         """What a run records of its evaluations."""
         if not asked:
             return {}
-        held_out = digest(canonical([item.id for item in asked]))
+        held_out = items_digest(asked)
         return {"hearing": {**asdict(self.how), "held_out": held_out}}
 
 

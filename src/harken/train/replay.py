@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.errors import DataError, RunError
-from harken.hashing import canonical, digest
-from harken.item import Item, of_split
+from harken.item import Item, items_digest, of_split
 from harken.progress import tell
 from harken.runs import Run
 from harken.shards.read import read_items
@@ -114,7 +113,7 @@ def _same_items(
     run: Run, stage: str, items: Sequence[Item], left_out: Mapping[str, int], folder: str
 ) -> None:
     """Note the replayed items in the run, or compare them with the note."""
-    now = {"items": len(items), "digest": digest(canonical([item.id for item in items]))}
+    now = {"items": len(items), "digest": items_digest(items)}
     name = f"{stage}-replay"
     if not run.path(f"{name}.json").is_file():
         run.write_json(name, {**now, "left_out": dict(left_out)})

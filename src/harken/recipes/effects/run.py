@@ -21,6 +21,7 @@ from typing import Any
 from harken import progress
 from harken.errors import ConfigError, RunError
 from harken.files import write_json
+from harken.item import items_digest
 from harken.models.learner import Learner, load_learner
 from harken.parsing import load_json
 from harken.recipes.effects.ground import Ground, prepare
@@ -31,7 +32,6 @@ from harken.recipes.effects.study import (
     Lesson,
     Study,
     StudyPlan,
-    ids_hash,
     lesson_key,
 )
 from harken.recipes.steps import run_stage
@@ -115,7 +115,7 @@ def _run_arm(
         "seed": seed,
         "start": ground.identity,
         "lessons": [lesson_key("", lesson) for lesson in lessons],
-        "exams": {one.name: [list(one.conditions), ids_hash(one.items)] for one in plan.exams},
+        "exams": {one.name: [list(one.conditions), items_digest(one.items)] for one in plan.exams},
     }
     with Run.open(home / arm.name, spec) as run:
         if run.done:

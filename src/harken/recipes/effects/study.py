@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from harken.hashing import canonical, digest
-from harken.item import Item
+from harken.item import Item, items_digest
 from harken.recipes.effects.ground import Ground
 from harken.train.module_loop import ModuleSettings
 from harken.train.stage import LoopSettings
@@ -66,14 +66,9 @@ class Lesson:
     items: Sequence[Item]
 
 
-def ids_hash(items: Sequence[Any]) -> str:
-    """A hash of the ids of items, in their order."""
-    return digest(canonical([item.id for item in items]))
-
-
 def lesson_key(before: str, lesson: Lesson) -> str:
     """What a model is after a lesson, as a hash: what it was before, the settings and the items."""
-    own = [before, lesson.stage, asdict(lesson.settings), ids_hash(lesson.items)]
+    own = [before, lesson.stage, asdict(lesson.settings), items_digest(lesson.items)]
     return digest(canonical(own))
 
 
