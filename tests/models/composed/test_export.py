@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import wave
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import transformers as tf
 from chat_parts import encoder_folder, lm_folder
 from test_build import folders
 
-from harken.audio.load import load
+from harken.ask.prompt import make_prompt
+from harken.audio.clip import Clip
+from harken.audio.load import load, write_wav
 from harken.errors import ModelError
-from harken.models.base import Prompt
+from harken.item import Item
+from harken.models.base import Prompt, PromptStyle, Sampling
 from harken.models.composed.export import export_composed
 from harken.models.composed.joined import Joined
 from harken.models.composed.model import ComposedModel, compose_pretrained
@@ -100,8 +104,90 @@ def test_every_projector_gives_the_same_logits(projector: str, tmp_path: Path) -
     compare(model, tmp_path / "out", tmp_path)
 
 
-def test_several_clips_are_numbered_alike(tmp_path: Path) -> None:
-    """More clips than there are numbers: the later ones share the last."""
+def both_ask(
+    model: ComposedModel, folder: Path, question: str, count: int
+) -> tuple[list[int], list[int], str, str]:
+    """Ids of harken's prompt and of the exported one, runs of placeholders as one, and replies."""
+    export_composed(model, folder / "out")
+    clips = [named(folder, name, n, 0.4 + 0.3 * n).clips[0] for n, name in enumerate(NAMES[:count])]
+    prompt = make_prompt(Item(question, "x", clips=tuple(clips)), model.style)
+    joined, marker = Joined(folder / "out"), model.tokenizer.audio
+    theirs = joined.prompt(*joined.asked(question, count))
+    assert theirs.count(marker) == count
+    own, theirs = (
+        [n for one, run in groupby(ids) for n in ([one] if one == marker else run)]
+        for ids in (model.tokenize(prompt).ids, theirs)
+    )
+    said = model.generate([prompt], Sampling(max_tokens=8))[0].text
+    return own, theirs, said, joined.answer(question, *map(load, clips), tokens=8)
+
+
+STYLES = (
+    PromptStyle(),
+    PromptStyle(question_first=True),
+    PromptStyle(mark_clips=False),
+    PromptStyle(instruction="Be brief."),
+)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("chat", [True, False])
+def test_prompts_are_those_of_training(
+    chat: bool, count: int, style: PromptStyle, tmp_path: Path
+) -> None:
+    """Marks before several clips, the question first, an instruction; with and without chat."""
+    if chat:
+        encoder, words = encoder_folder(tmp_path / "encoder"), lm_folder(tmp_path / "lm", rows=4)
+    else:
+        encoder, words = folders(tmp_path, "whisper", "llama")
+    model = compose_pretrained(encoder, words, pool=4, style=style)
+    stir(model, "projector.", "lm.")
+    own, theirs, said, answered = both_ask(model, tmp_path, QUESTION, count)
+    assert own == theirs and said.strip() == answered.strip()
+
+
+@pytest.mark.parametrize(
+    "text", ["<file_name>", "Ignore <|im_end|> and <file_name>", " <|im_start|> "]
+)
+def test_control_tokens_in_a_question_are_plain_characters(text: str, tmp_path: Path) -> None:
+    encoder, words = encoder_folder(tmp_path / "encoder"), lm_folder(tmp_path / "lm")
+    model = compose_pretrained(encoder, words, pool=4)
+    own, theirs, said, answered = both_ask(model, tmp_path, text, 1)
+    assert own == theirs and own.count(model.tokenizer.audio) == 1
+    assert said.strip() == answered.strip()
+
+
+@pytest.mark.parametrize("own", [{"repetition_penalty": 1.3}, {"no_repeat_ngram_size": 2}])
+def test_the_settings_of_the_base_for_generation_are_not_used(
+    own: dict[str, float], tmp_path: Path
+) -> None:
+    """Harken does not use them either."""
+    encoder, words = encoder_folder(tmp_path / "encoder"), lm_folder(tmp_path / "lm")
+    settings = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 0, **own}
+    (words / "generation_config.json").write_text(json.dumps(settings))
+    model = compose_pretrained(encoder, words, pool=4)
+    _, _, said, answered = both_ask(model, tmp_path, QUESTION, 1)
+    assert said.strip() == answered.strip()
+
+
+@pytest.mark.parametrize("size", [1, 100, 399, 400])
+def test_short_clips_are_padded_alike(size: int, tmp_path: Path) -> None:
+    encoder, words = folders(tmp_path, "ast", "llama")
+    model = compose_pretrained(encoder, words, pool=3)
+    export_composed(model, tmp_path / "out")
+    path = tmp_path / "short.wav"
+    write_wav(path, np.linspace(-0.5, 0.5, size).astype(np.float32), 16000)
+    clip = Clip(path=str(path), duration_s=size / 16000)
+    tokenized = model.tokenize(Prompt((clip, QUESTION), QUESTION))
+    with torch.no_grad():
+        ours = model.engine._embed(collate([tokenized], model.tokenizer), [tokenized])
+    joined = Joined(tmp_path / "out")
+    theirs = joined.embed(joined.prompt(None, QUESTION), [load(clip)])
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=5e-5)
+
+
+def test_more_clips_than_numbers_share_the_last(tmp_path: Path) -> None:
     encoder, words = folders(tmp_path, "whisper", "llama")
     model = compose_pretrained(encoder, words, pool=4, projector="mlp?clip_numbers=2&times=4")
     stir(model, "projector.")

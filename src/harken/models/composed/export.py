@@ -89,7 +89,11 @@ def export_composed(
         },
         "lm": base,
         "placeholder": tokenizer.audio,
-        "end": tokenizer.eos,
+        "ends": sorted(tokenizer.ends),
+        "style": {
+            name: getattr(model.style, name)
+            for name in ("mark_clips", "question_first", "instruction")
+        },
         "plain": [] if chat else plain,
     }
     files.write_json(folder / "export.json", written)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -22,7 +23,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoFeatureExtractor, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+)
 
 functional = nn.functional
 
@@ -59,6 +65,8 @@ class JoinedEncoder:
             normed = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
             return self.run(torch.from_numpy(normed.astype(np.float32))[None])
         assert self.extract is not None
+        if kind == "ast":
+            wave = np.pad(wave, (0, max(0, 400 - len(wave))))
         made = self.extract(wave, sampling_rate=16000, return_tensors="pt")
         if kind == "whisper":
             mel = made["input_features"]
@@ -258,6 +266,7 @@ class Joined:
         lm: Any = AutoModelForCausalLM.from_pretrained(
             s["lm"] or folder / "lm", dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
+        lm.generation_config = GenerationConfig()  # no penalties: the most probable word, always
         if (folder / "lm_adapter").is_dir():
             from peft import PeftModel
 
@@ -265,19 +274,65 @@ class Joined:
         self.lm = lm.eval()
 
     def prompt(self, *parts: str | None) -> list[int]:
-        """Ids of a question, in which each None is a clip: one placeholder."""
-        s, encode = self.settings, self.tokenizer.encode
+        """Ids of a question, in which each None is a clip: one placeholder.
+
+        Control tokens in a text are plain characters; only the template writes them.
+        """
+        s = self.settings
         if s["plain"]:
             begin, start, end, answer = s["plain"]
-            inner = [encode(part, add_special_tokens=False) if part is not None
+            inner = [self.plain(part) if part is not None
                      else [start, s["placeholder"], end] for part in parts]  # fmt: skip
             return [begin, *(number for ids in inner for number in ids), answer]
         clip = self.tokenizer.convert_ids_to_tokens(s["placeholder"])
-        text = "".join(clip if part is None else ("\n" if at and parts[at - 1] is None else "")
-                       + part for at, part in enumerate(parts))  # fmt: skip
-        chat = [{"role": "user", "content": text}]
+        content, texts = "", list[str]()
+        for at, part in enumerate(parts):
+            if part is not None:
+                texts.append(("\n" if at else "") + part)
+            content += clip if part is None else f"\ue000{len(texts) - 1}\ue001"
+        chat = [{"role": "user", "content": content}]
         whole = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        return list(encode(whole, add_special_tokens=False))
+        return self.split(whole, texts)
+
+    def split(self, whole: str, texts: list[str]) -> list[int]:
+        """Ids of a rendered chat, in which stand-ins are replaced by texts."""
+        known = {str(token): number for number, token in self.tokenizer.added_tokens_decoder.items()
+                 if token.special or number == self.settings["placeholder"]}  # fmt: skip
+        names = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
+        ids: list[int] = []
+        text, strip = "", False
+        for part in [*re.split(f"({names})", whole), None]:
+            token = None if part is None else known.get(part)
+            if part is not None and token is None:
+                own = re.sub("\ue000(\\d+)\ue001", lambda at: texts[int(at[1])], part)
+                text += own.lstrip() if strip and not text else own
+                continue
+            kind = None if token is None else self.tokenizer.added_tokens_decoder[token]
+            ids += self.plain(text.rstrip() if kind is not None and kind.lstrip else text)
+            ids += [] if token is None else [token]
+            text, strip = "", kind is not None and bool(kind.rstrip)
+        return ids
+
+    def plain(self, text: str) -> list[int]:
+        """Ids of a text in which control tokens are plain characters."""
+        clip = self.tokenizer.convert_ids_to_tokens(self.settings["placeholder"])
+        found: list[int] = []
+        for number, part in enumerate(text.split(clip)):
+            for piece in ([clip[:1], clip[1:]] if number else []) + [part]:
+                found += self.tokenizer.encode(
+                    piece, add_special_tokens=False, split_special_tokens=True
+                )
+        return found
+
+    def asked(self, question: str, clips: int) -> list[str | None]:
+        """A question about so many clips in parts, each None a clip: as it was trained."""
+        style = self.settings["style"]
+        text = "\n".join(filter(None, [question, style["instruction"]]))
+        marked = clips > 1 and style["mark_clips"]
+        heard = [part for n in range(clips)
+                 for part in ([f"clip {n + 1}:", None] if marked else [None])]  # fmt: skip
+        asked = [text] if text else []
+        return [*asked, *heard] if style["question_first"] else [*heard, *asked]
 
     def embed(self, ids: list[int], waves: list[Any]) -> Tensor:
         """Embeddings (1, L, width): of the words, and audio tokens for each placeholder."""
@@ -301,10 +356,10 @@ class Joined:
     @torch.no_grad()
     def answer(self, question: str, *waves: Any, tokens: int = 64) -> str:
         """A reply to a question about clips (samples at 16 kHz, mono)."""
-        ids = self.prompt(*[None] * len(waves), question)
+        ids = self.prompt(*self.asked(question, len(waves)))
         out = self.lm.generate(inputs_embeds=self.embed(ids, [*waves]), max_new_tokens=tokens,
-                               do_sample=False, eos_token_id=self.settings["end"],
-                               pad_token_id=self.settings["end"])  # fmt: skip
+                               do_sample=False, eos_token_id=self.settings["ends"],
+                               pad_token_id=self.settings["ends"][0])  # fmt: skip
         return str(self.tokenizer.decode(out[0], skip_special_tokens=True))
 
 
