@@ -65,3 +65,21 @@ def test_settings_that_would_fail_later_are_refused(wrong: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings_of({"sft": SftSettings()}, None, [f"sft.{wrong}"])
     assert wrong.partition("=")[0] in str(caught.value)
+
+
+def test_off_is_a_word_where_a_setting_is_a_text(tmp_path: Path) -> None:
+    """YAML 1.1 reads it as false; ``features=off`` is what the pages say to write."""
+    from harken.train.sft import SftSettings
+
+    file = tmp_path / "settings.yaml"
+    file.write_text("sft: {features: off}\n")
+    for found in (
+        settings_of({"sft": SftSettings()}, None, ["sft.features=off"]),
+        settings_of({"sft": SftSettings()}, file),
+    ):
+        assert found["sft"].features == "off"
+    with pytest.raises(ConfigError, match="features is 'on'"):
+        settings_of({"sft": SftSettings()}, None, ["sft.features=on"])
+    assert settings_of({"sft": SftSettings()}, None, ["sft.gradient_checkpointing=on"])[
+        "sft"
+    ].gradient_checkpointing

@@ -128,14 +128,21 @@ def _kind(hint: Any, value: Any) -> Any:
 
 
 def _number(kind: type) -> Any:
-    """The type of a setting; for numbers one that takes no ``true`` for 1."""
+    """The type of a setting: a number takes no ``true`` for 1, a text ``off`` as it is written."""
     from typing import Annotated
 
     from pydantic import BeforeValidator
 
+    if kind is str:
+        return Annotated[str, BeforeValidator(_word)]
     if kind not in (int, float):
         return kind
     return Annotated[kind, BeforeValidator(_not_bool)]
+
+
+def _word(value: Any) -> Any:
+    """YAML 1.1 reads the words ``off`` and ``on`` as truth values."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
 
 
 def _not_bool(value: Any) -> Any:

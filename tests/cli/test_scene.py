@@ -60,6 +60,7 @@ def test_plans_are_drawn_told_and_made_into_scenes(here: Path) -> None:
         (["--set", "layout=quad"], "unknown layout 'quad'"),
         (["--split", "evening"], "no recording is in split 'evening'"),
         (["--set", "events=[{labels: [cow]}]"], "no recording of 'cow' alone"),
+        (["--set", "talk=[{voices: [Zed]}]"], "no recording has the speaker 'zed'"),
     ],
 )
 def test_faults_are_named(here: Path, more: list[str], found: str) -> None:

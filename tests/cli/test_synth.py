@@ -116,6 +116,26 @@ def test_lengths_of_long_scenes_are_minutes(corpus: Path) -> None:
     assert isinstance(run.invoke(app, [*words, "0.5"]).exception, ConfigError)
 
 
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        (["--long-minutes", "2"], "--long-minutes is for families of long"),
+        (["--family", "identify", "--long-minutes", "2"], "none among identify"),
+        (
+            ["--family", "identify", "--around", "x.yaml"],
+            "is for families of long, scenes",
+        ),
+        (["--around", "x.yaml"], "none among recordings"),
+    ],
+)
+def test_settings_of_scenes_that_no_family_has_are_refused(
+    corpus: Path, more: list[str], found: str
+) -> None:
+    """They were accepted and ignored."""
+    done = run.invoke(app, ["synth", str(corpus), "-o", str(corpus.parent / "x"), *more])
+    assert isinstance(done.exception, ConfigError) and found in str(done.exception)
+
+
 def test_what_is_around_scenes_is_read_from_a_file(corpus: Path) -> None:
     path = corpus.parent / "around.yaml"
     path.write_text("background: {level: -45}\n")

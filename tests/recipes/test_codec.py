@@ -80,6 +80,8 @@ def test_codes_in_files_are_those_of_the_codec(corpus: Path, tmp_path: Path) -> 
     heard = load(Clip("file", str(tmp_path / "sounds" / "0.wav")))
     expected = codec.decode(codec.encode(load(Clip("file", str(sounds[0]))), 1), len(heard))
     assert np.allclose(heard, np.clip(expected, -1, 1), atol=1e-4)
+    with pytest.raises(ConfigError, match="3 codebooks are asked for, and the file has 2"):
+        decode_files(model, [one], tmp_path / "sounds", codebooks=3)
     before = one.read_bytes()
     encode_files(model, sounds, tmp_path / "codes", codebooks=2)
     assert one.read_bytes() == before

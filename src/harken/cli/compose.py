@@ -11,14 +11,17 @@ from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 
+POOL = 4
+"""Encoder frames in one audio token, if nothing is said."""
+
 Preset = Annotated[
     str, typer.Option(help="A published model by name, instead of parts: see --list.")
 ]
 Size = Annotated[
     str,
     typer.Option(
-        help="Of a preset: tiny (random small parts, no network) or published (its own parts; "
-        "--encoder and --lm put yours into its wiring)."
+        help="Of a preset: tiny (random small parts, no network; the default) or published (its "
+        "own parts; --encoder and --lm put yours into its wiring)."
     ),
 ]
 ShowList = Annotated[
@@ -73,10 +76,12 @@ def compose(
             help="mlp, linear, pooling, qformer, deepstack …, with settings; default mlp."
         ),
     ] = "",
-    pool: Annotated[int, typer.Option(min=1, help="Encoder frames in one audio token.")] = 4,
+    pool: Annotated[
+        int | None, typer.Option(min=1, help=f"Encoder frames in one audio token; default {POOL}.")
+    ] = None,
     lora: LoraOption = None,
     preset: Preset = "",
-    size: Size = "tiny",
+    size: Size = "",
     show_list: ShowList = False,
     dry_run: DryRun = False,
     chat: Chat = "auto",
@@ -103,11 +108,19 @@ def compose(
     """
     from harken.report.text import table
 
-    if preset and (projector or lora):
+    if preset and (projector or lora or pool):
         raise ConfigError(
             "a preset has its own projector and adapters",
-            hint="Leave --projector and --lora out, or compose the parts without --preset.",
+            hint="Leave --projector, --pool and --lora out, or compose the parts without --preset.",
         )
+    if size and not preset:
+        raise ConfigError("--size is for presets", hint="Add --preset NAME.")
+    if dry_run and (encoder or lm):
+        raise ConfigError(
+            "--dry-run tells of the parts that the preset names",
+            hint="Leave --encoder and --lm out.",
+        )
+    size = size or "tiny"
     if show_list or dry_run:
         return _told(preset, size, show_list, as_json)
     if preset:
@@ -165,7 +178,7 @@ def _of_preset(
 def _of_parts(
     parts: tuple[str, str],
     out: Path,
-    projector: tuple[str, int, list[str]],
+    projector: tuple[str, int | None, list[str]],
     name: str,
     prompts: tuple[str, str],
     common: dict[str, Any],
@@ -179,7 +192,20 @@ def _of_parts(
         )
     kind, pool, lora = projector
     written = PromptFormat(*prompts)
+    pool = POOL if pool is None else _allowed(pool, kind or "mlp")
     return compose_model(
         *parts, out, projector=kind or "mlp", pool=pool, lora=lora, prompts=written, name=name,
         **common,
     )  # fmt: skip
+
+
+def _allowed(pool: int, spec: str) -> int:
+    """`pool`, where the projector has this setting and does not say another."""
+    from harken.models.composed.projectors.registry import PROJECTORS
+
+    kind, _, settings = spec.partition("?")
+    if "pool" not in PROJECTORS.get(kind).options:
+        raise ConfigError(f"the projector {kind} has no pool", hint="Leave --pool out.")
+    if any(pair.startswith("pool=") for pair in settings.split("&")):
+        raise ConfigError(f"--pool is {pool}, and --projector has a pool too", hint="Give one.")
+    return pool

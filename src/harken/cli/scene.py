@@ -15,8 +15,12 @@ from harken.listed import listed
 from harken.report.text import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harken.corpora.base import Recording
     from harken.engines.base import WorkEngine
     from harken.synth.scenes.planned import PlannedScene
+    from harken.synth.scenes.spec import SceneSpec
 
 COUNT, SPLIT = 100, "train"
 
@@ -90,6 +94,19 @@ def scene(
             _made(drawn, out, own, plan, as_json)
 
 
+def _require_voices(spec: SceneSpec, recordings: Sequence[Recording], where: str) -> None:
+    """Raise ConfigError for a speaker who is declared, and whom no recording of any split has."""
+    known = {one.speaker.lower(): one.speaker for one in recordings if one.speaker}
+    for talk in spec.talk:
+        for name in talk.voices:
+            if name not in known:
+                raise ConfigError(
+                    f"talk: no recording has the speaker {name!r}",
+                    where=where,
+                    hint=f"There are: {listed(sorted(known.values()), 20) or 'none'}.",
+                )
+
+
 class _Asked:
     """What is asked of scenes that are drawn."""
 
@@ -116,6 +133,7 @@ class _Asked:
         known = sorted({recording.split for recording in recordings})
         if split not in known:
             raise ConfigError(f"no recording is in split {split!r}", hint=f"Known: {known}")
+        _require_voices(what, recordings, str(spec))
         pool = RecordingPool(recordings, split)
         self.corpus, self.rejects = corpus, len(read.rejects)
         self.scenes: dict[str, Any] = {

@@ -10,10 +10,13 @@ import typer
 
 from harken.cli.options import Engine, Json, Plan, Seed, Workers, finish
 from harken.cli.outputs import folder_option
+from harken.errors import ConfigError
+from harken.listed import listed
 from harken.report.text import table
 from harken.synth.skills import SKILLS
 
 if TYPE_CHECKING:
+    from harken.synth.scenes.spec import Surroundings
     from harken.synth.staging import Staging
 
 RECORDINGS = (
@@ -72,8 +75,11 @@ def synth(
         ),
     ] = False,
     long_minutes: Annotated[
-        str, typer.Option(help="Lengths of long scenes in minutes, 1 or more; they take turns.")
-    ] = "2,5,10",
+        str,
+        typer.Option(
+            help="Lengths of long scenes in minutes, 1 or more; they take turns; default 2,5,10."
+        ),
+    ] = "",
     around: Annotated[
         Path | None, typer.Option(help="A YAML file: background and room, as of harken scene.")
     ] = None,
@@ -114,9 +120,9 @@ def synth(
     from harken.report.scale import estimate_text
     from harken.synth.make import families_for, plan_dataset, write_planned
 
-    staging = _staging(long_minutes, around)
     if skill:
         family = list(families_for(skill, *([family] if family else [])))
+    staging = _staging(long_minutes, around, family or ["recordings"])
     read = read_corpus(corpus, layout)
     asked: dict[str, Any] = {"families": family, "per_family": per_family, "seed": seed}
     with open_engine(engine, workers) as own:
@@ -151,18 +157,40 @@ def _made(made: dict[str, Any], *, unasked: bool) -> list[str]:
     return lines
 
 
-def _staging(minutes: str, around: Path | None) -> Staging:
-    """The settings of scenes: lengths in minutes, separated by commas, and a YAML file."""
-    from harken.config import read_values
-    from harken.synth.scenes.spec import surroundings_from
+def _staging(minutes: str, around: Path | None, families: list[str]) -> Staging:
+    """The settings of scenes: lengths in minutes, separated by commas, and a YAML file.
+
+    Raises:
+        ConfigError: settings of scenes that none of the families has.
+    """
+    from harken.synth.make import FAMILIES, families_of
     from harken.synth.staging import Staging
 
+    groups = {FAMILIES.get(name).made_with for name in families_of(families)}
+    for option, given, having in (
+        ("--long-minutes", minutes, {"long"}),
+        ("--around", around, {"scenes", "long"}),
+    ):
+        if given and not groups & having:
+            named = listed(sorted(having))
+            raise ConfigError(
+                f"{option} is for families of {named}, and there are none among {listed(families)}",
+                hint=f"Add --family {min(having)}, or leave it out.",
+            )
+    if not minutes:
+        return Staging(around=_surroundings(around))
     try:
         lengths = tuple(60.0 * float(one) for one in minutes.split(","))
     except ValueError:
         raise typer.BadParameter(f"{minutes!r} are no minutes such as 2,10") from None
-    own = None if around is None else surroundings_from(read_values(around, ()), str(around))
-    return Staging(lengths, own)
+    return Staging(lengths, _surroundings(around))
+
+
+def _surroundings(path: Path | None) -> Surroundings | None:
+    from harken.config import read_values
+    from harken.synth.scenes.spec import surroundings_from
+
+    return None if path is None else surroundings_from(read_values(path, ()), str(path))
 
 
 def _needs(needs: dict[str, dict[str, float | None]]) -> str:

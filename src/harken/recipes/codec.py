@@ -148,6 +148,7 @@ def decode_files(
 
     Raises:
         DataError: a file that holds no codes, or those of another codec.
+        ConfigError: more codebooks than a file has.
     """
     _one_each(codes)
     opened, rows = open_codec(codec), []
@@ -160,6 +161,10 @@ def decode_files(
                 f"these are the codes of another codec ({head.get('codec')}, and not {identity})",
                 where=str(path),
                 hint="Decode with the codec that encoded.",
+            )
+        if codebooks is not None and not 1 <= codebooks <= len(own):
+            raise ConfigError(
+                f"{codebooks} codebooks are asked for, and the file has {len(own)}", where=str(path)
             )
         used = own[:codebooks] if codebooks else own
         samples = opened.decode(used, int(head["samples"]))

@@ -420,6 +420,26 @@ def test_distractors_that_give_the_answer_away() -> None:
     assert sorted(judged("distractors?drop=true", items)[0]) == [0, 1, 3, 5]
 
 
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ("length?min_s=nan", "min_s is nan"),
+        ("length?max_s=-1", "max_s is -1"),
+        ("length?min_s=3&max_s=2", "min_s is 3 and max_s is 2"),
+        ("length?min_words=9&max_words=2", "min_words is 9 and max_words is 2"),
+        ("embedding?cosine=nan", "cosine is nan"),
+        ("embedding?cosine=2", "cosine is 2"),
+        ("distractors?times=1", "times is 1"),
+        ("distractors?times=nan", "times is nan"),
+        ("minhash?similarity=nan", "similarity above 0"),
+        ("disagreement?mass=nan", "a mass from 0 to 1"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(spec: str, found: str) -> None:
+    with pytest.raises(ConfigError, match=found):
+        judged(spec, [item()])
+
+
 def test_a_clip_that_cannot_be_used_is_dropped(tmp_path: Path) -> None:
     import numpy as np
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from harken.ask.prompt import make_prompt
 from harken.audio.clip import Clip, Part, ScenePlan, noise, silence
 from harken.errors import ConfigError
+from harken.item import Item
 from harken.models.composed.long_audio import (
     WindowedFeatures,
     heard_in_windows,
@@ -210,3 +212,17 @@ def test_a_window_beyond_the_encoder_is_refused() -> None:
     plain = ComposedModel.preset("harken-mini", ["what is heard"])
     with pytest.raises(ConfigError, match="window_s is 90"):
         with_memory(plain, "memory?window_s=90")
+
+
+def test_a_long_clip_twice_in_a_batch_is_one_sound(model: ComposedModel) -> None:
+    """Asked about twice, heard twice by one item, and as silence of one length."""
+    clip, still = scene(4.5, (3, 1.0)), silence(4.5)
+    items = [
+        Item("What?", "a", ("a", "b"), (clip,)),
+        Item("How often?", "a", ("a", "b"), (clip,)),
+        Item("The same?", "a", ("a", "b"), (still, still)),
+    ]
+    prompts = [make_prompt(item, model.style) for item in items]
+    together = model.choice_logprobs(prompts)
+    for found, prompt in zip(together, prompts, strict=True):
+        assert found == pytest.approx(model.choice_logprobs([prompt])[0], abs=1e-4)

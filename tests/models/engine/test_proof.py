@@ -87,11 +87,17 @@ def test_clips_of_two_rows_exchanged_are_named() -> None:
             check_clips(replace(batch, audio_inputs=clips), prompts)
 
 
+class Windows:
+    """Stands for features of a long clip, which are made window by window."""
+
+
 def test_one_key_for_two_sounds_is_named() -> None:
     one = clip(2, "k", "a.wav")
     check_keys([one, one, replace(one, given=np.array(one.given)), clip(3, "l"), clip(4), clip(5)])
     later = AudioInput(lambda: np.zeros((2, 2), np.float32), 2, "k")
     check_keys([one, later])  # nothing is computed for the check
+    long = [AudioInput(Windows(), 4, "k", "a.wav") for _ in range(2)]
+    check_keys(long)  # type: ignore[arg-type]  # of long clips nothing is kept to compare
     for other in (clip(3, "k", "b.wav"), replace(one, given=-one.features, name="b.wav")):
         with pytest.raises(ModelError, match=r"key k .*a.wav .* b.wav"):
             check_keys([clip(2, "other"), one, other])

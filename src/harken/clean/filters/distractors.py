@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 from harken.clean.base import HygieneFilter, Judgement
 from harken.clean.texts import in_words
 from harken.clean.workspace import Workspace
+from harken.errors import ConfigError
 from harken.item import Item
 
 SHOWN = 10
@@ -30,6 +32,11 @@ class DistractorSettings:
 
     drop: bool = False
     times: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse lengths of which none, or all, would differ."""
+        if not 1 < self.times < inf:
+            raise ConfigError(f"times is {self.times} (accepted: above 1)", where="distractors")
 
 
 def judge(items: Sequence[Item], settings: DistractorSettings, workspace: Workspace) -> Judgement:

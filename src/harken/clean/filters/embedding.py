@@ -12,6 +12,7 @@ from harken.clean.base import HygieneFilter, Judgement, of, precedence
 from harken.clean.filters.minhash import check_audio, group
 from harken.clean.texts import written
 from harken.clean.workspace import Arrays, Workspace
+from harken.errors import ConfigError
 from harken.item import Item
 from harken.progress import track
 
@@ -33,8 +34,10 @@ class EmbeddingSettings:
     audio: str = "same"
 
     def __post_init__(self) -> None:
-        """Refuse an audio that does not exist."""
+        """Refuse an audio that does not exist, and a cosine that is none."""
         check_audio("embedding", self.audio)
+        if not -1 <= self.cosine <= 1:
+            raise ConfigError(f"cosine is {self.cosine} (accepted: -1 to 1)", where="embedding")
 
 
 def judge(items: Sequence[Item], settings: EmbeddingSettings, workspace: Workspace) -> Judgement:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 
 from harken.audio.single import duration_s
 from harken.clean.base import HygieneFilter, each
-from harken.errors import AudioError
+from harken.errors import AudioError, ConfigError
 from harken.item import Item
 
 
@@ -29,6 +30,16 @@ class LengthSettings:
     min_words: int = 0
     max_words: int = 0
     answer_words: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense: less than nothing, or least above most."""
+        for name, value in asdict(self).items():
+            if not (isfinite(value) and value >= 0):
+                raise ConfigError(f"{name} is {value} (accepted: 0 or more)", where="length")
+        for least, most in (("min_s", "max_s"), ("min_words", "max_words")):
+            low, high = getattr(self, least), getattr(self, most)
+            if high and low > high:
+                raise ConfigError(f"{least} is {low:g} and {most} is {high:g}", where="length")
 
 
 def test(item: Item, settings: LengthSettings) -> tuple[str, str] | None:

@@ -82,7 +82,8 @@ def test_what_scores_high_is_left_of_an_hour_of_what_scores_low() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "told"),
-    [("memory?segments=1", "two segments or more"), ("memory?window_s=-1", "needs a window"),
+    [("memory?segments=1", "segments of memory is 1"),
+     ("memory?window_s=-1", "window_s of memory is -1"),
      ("memory?inner=memory", "cannot be the inner one"), ("memory?times=3", "no setting 'times'")],
 )  # fmt: skip
 def test_what_is_no_memory(spec: str, told: str) -> None:

@@ -176,3 +176,41 @@ def test_times_start_at_zero_and_move_the_tokens_of_their_place_only() -> None:
         more[0], torch.tensor([0.0, 1, 2, 2, 2])[:, None].expand(5, OUT), atol=1e-6
     )
     assert torch.allclose(more[1], torch.tensor([0.0, 1])[:, None].expand(2, OUT), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ("mlp?pool=0", "pool of mlp is 0 .accepted: 1 or more"),
+        ("mlp?pool=-1", "pool of mlp is -1"),
+        ("mlp?times=-5", "times of mlp is -5"),
+        ("mlp?clip_numbers=-2", "clip_numbers of mlp is -2"),
+        ("gated-mlp?hidden=-4", "hidden of gated-mlp is -4"),
+        ("merging?keep=nan", "keep of merging is nan"),
+        ("qformer?queries=0", "queries of qformer is 0"),
+        ("window-qformer?window=0", "window of window-qformer is 0"),
+        ("mapping?prefix=0", "prefix of mapping is 0"),
+        ("memory?window_s=0", "window_s of memory is 0"),
+    ],
+)
+def test_a_number_that_would_be_ignored_or_break_is_refused(spec: str, found: str) -> None:
+    """Zero queries were 32, and a pool of zero a model that cannot be asked."""
+    with pytest.raises(ConfigError, match=found):
+        projector_settings(spec, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ("merging?keep=0", "keep of merging is 0"),
+        ("qformer?dropout=5", "dropout of qformer is 5"),
+        ("qformer?heads=7&hidden=16", "qformer is 16 wide, which 7 heads cannot share"),
+        ("mapping?heads=3", "mapping is 8 wide, which 3 heads cannot share"),
+        ("cross-attention?heads=5", "the audio of cross-attention is 12 wide, which 5 heads"),
+        ("memory?heads=3", "memory is 8 wide, which 3 heads"),
+    ],
+)
+def test_what_a_width_cannot_be_is_refused(spec: str, found: str) -> None:
+    settings = projector_settings(spec, 1)
+    with pytest.raises(ConfigError, match=found):
+        PROJECTORS.get(settings["kind"]).build(12, 8, settings)

@@ -17,7 +17,12 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from harken.models.composed.projectors.base import Projector, several_layers, windows
+from harken.models.composed.projectors.base import (
+    Projector,
+    require_heads,
+    several_layers,
+    windows,
+)
 from harken.models.composed.projectors.qformer import QFormerProjector
 
 
@@ -35,6 +40,7 @@ class AggregatorProjector(Projector):
         "pool": int, "norm": bool, "prompt": int, "queries": int, "depth": int, "heads": int,
         "hidden": int, "dropout": float,
     }  # fmt: skip
+    least: ClassVar[Mapping[str, float]] = {**Projector.least, "queries": 0}
     takes_layers: ClassVar[bool] = True
 
     def __init__(self, width: int, out: int, settings: Mapping[str, Any]) -> None:
@@ -67,6 +73,7 @@ class AggregatorProjector(Projector):
         self._width = width
         inner = int(self._settings.get("hidden") or self._out)
         usual = {"heads": 12, **self._settings, "hidden": width, "norm": False}
+        require_heads(width, int(usual["heads"]), self.name)
         self.steps = nn.ModuleList([_step(width, usual) for _ in range(count - 1)])
         self.mlp = _mlp(width, inner, self._out)
         if self.queries:

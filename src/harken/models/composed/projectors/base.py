@@ -23,6 +23,7 @@ class Projector(nn.Module):
     Attributes:
         name: in the registry; `about`: one sentence.
         options: its settings that a user may give, and their types.
+        least: what a number among them is at least; others 0.
         pool: frames in a token.
         number_ids: ids of "0", "1", "2", … in the LM's vocabulary: the LM's embedding of k is added
             to the tokens of clip k.
@@ -44,6 +45,10 @@ class Projector(nn.Module):
     about: ClassVar[str] = ""
     options: ClassVar[Mapping[str, type]] = {
         "pool": int, "norm": bool, "clip_numbers": int, "times": int,
+    }  # fmt: skip
+    least: ClassVar[Mapping[str, float]] = {
+        **dict.fromkeys(("pool", "window", "prefix", "queries", "summary", "heads"), 1),
+        **dict.fromkeys(("depth", "every", "inner"), 1), "segments": 2, "window_s": 0.1,
     }  # fmt: skip
     takes_layers: ClassVar[bool] = False
     extra: int = 0
@@ -118,6 +123,18 @@ class Projector(nn.Module):
         """(B, T, width) -> (B, tokens, pool · width), zeros past each row's count."""
         frames, _ = windows(frames, counts, self.pool)
         return frames.flatten(2)
+
+
+def require_heads(width: int, heads: int, name: str) -> int:
+    """`heads`, if attention of so many can be `width` wide; else raise ConfigError."""
+    if heads < 1 or width % heads:
+        fitting = [n for n in range(1, min(width, 32) + 1) if not width % n]
+        raise ConfigError(
+            f"{name} is {width} wide, which {heads} heads cannot share",
+            where="projector",
+            hint=f"Set heads to one of {', '.join(map(str, fitting))}.",
+        )
+    return heads
 
 
 def several_layers(shape: Sequence[tuple[int, int]], name: str, layers: str) -> tuple[int, int]:

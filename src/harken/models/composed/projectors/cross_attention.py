@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from harken.models.composed.cross_lm import CrossAttentionLanguageModel
 from harken.models.composed.injected_lm import layers_of
-from harken.models.composed.projectors.base import Projector
+from harken.models.composed.projectors.base import Projector, require_heads
 
 HEAD = 64
 """Width of a head of the gated blocks."""
@@ -46,7 +46,9 @@ class CrossAttentionProjector(Projector):
         super().__init__(out, settings)
         self.audio_width = width * self.pool
         self.extra = self.audio_width + 1
-        self._heads = int(settings.get("heads") or 8)
+        self._heads = require_heads(
+            self.audio_width, int(settings.get("heads") or 8), f"the audio of {self.name}"
+        )
         self.every = int(settings.get("every") or 1)
         layer = nn.TransformerEncoderLayer(
             self.audio_width, self._heads, int(settings.get("inner") or 2048), 0.0,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from harken.models.composed.projectors.base import Projector, windows
+from harken.models.composed.projectors.base import Projector, require_heads, windows
 
 
 class MappingProjector(Projector):
@@ -34,7 +34,12 @@ class MappingProjector(Projector):
         self.first = nn.Linear(width, self.prefix * out)
         self.constants = nn.Parameter(torch.randn(self.prefix, out) * 0.02)
         layer = nn.TransformerEncoderLayer(
-            out, int(settings.get("heads") or 8), 2 * out, 0.0, batch_first=True, norm_first=True
+            out,
+            require_heads(out, int(settings.get("heads") or 8), self.name),
+            2 * out,
+            0.0,
+            batch_first=True,
+            norm_first=True,
         )
         self.layers = nn.TransformerEncoder(
             layer, int(settings.get("depth") or 4), enable_nested_tensor=False

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from harken.errors import ConfigError
-from harken.models.composed.projectors.base import Projector
+from harken.models.composed.projectors.base import Projector, require_heads
 
 _TIMES = 16
 """Sinusoids of the time of a window, a sine and a cosine each."""
@@ -119,7 +119,7 @@ class MemoryProjector(Projector):
                 f"the projector {inner.name} cannot be the inner one of a memory",
                 hint="Use one that makes tokens only, such as mlp or window-qformer.",
             )
-        self.of_window = Summary(out, self.summary, heads)
+        self.of_window = Summary(out, self.summary, require_heads(out, heads, self.name))
         self.of_two = WeightedMerge(out, self.summary)
         self.time = nn.Linear(2 * _TIMES, out, bias=False)
 

@@ -47,7 +47,7 @@ class MergingProjector(Projector):
 
     def __init__(self, width: int, out: int, settings: Mapping[str, Any]) -> None:
         super().__init__(out, settings)
-        self.keep = float(settings.get("keep") or 0.25)
+        self.keep = float(settings.get("keep", 0.25))
         if not 0 < self.keep <= 1:
             raise ConfigError(f"keep of merging is {self.keep} (accepted: more than 0, up to 1)")
         hidden = int(settings.get("hidden") or out)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from harken.models.composed.projectors.base import Projector
+from harken.errors import ConfigError
+from harken.models.composed.projectors.base import Projector, require_heads
 
 
 class QFormerProjector(Projector):
@@ -37,10 +38,12 @@ class QFormerProjector(Projector):
         self.queries = int(settings.get("queries") or self.default_queries)
         hidden = int(settings.get("hidden") or 768)
         dropout = float(settings.get("dropout", 0.1))
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout of {self.name} is {dropout} (accepted: 0 to less than 1)")
         config = Blip2QFormerConfig(
             hidden_size=hidden,
             num_hidden_layers=int(settings.get("depth") or 2),
-            num_attention_heads=int(settings.get("heads") or 12),
+            num_attention_heads=require_heads(hidden, int(settings.get("heads") or 12), self.name),
             intermediate_size=4 * hidden,
             encoder_hidden_size=width,
             cross_attention_frequency=1,  # as SALMONN; BLIP-2 has it in every second layer

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from harken.errors import ConfigError
 from harken.models.composed.projectors.base import Projector
 from harken.models.target import split_settings
 from harken.registry import Registry
@@ -44,9 +46,22 @@ def projector_settings(spec: str, pool: int) -> dict[str, Any]:
         pool: encoder frames in a token, for projectors that have this setting.
 
     Raises:
-        ConfigError: no projector has this name, or it has no such setting.
+        ConfigError: no projector has this name, it has no such setting, or not with this value.
     """
     chosen = PROJECTORS.get(spec.partition("?")[0])
     name, given = split_settings(f"the projector {chosen.name}", spec, chosen.options)
+    for key, value in given.items():
+        _check(chosen, key, value)
     usual = {"pool": pool} if "pool" in chosen.options else {}
     return {"kind": name, **usual, "norm": True, **given}
+
+
+def _check(projector: type[Projector], name: str, value: Any) -> None:
+    """Raise ConfigError for a number that no projector can be built with."""
+    if isinstance(value, bool | str):
+        return
+    least = projector.least.get(name, 0)
+    if not (math.isfinite(value) and value >= least):
+        raise ConfigError(
+            f"{name} of {projector.name} is {value} (accepted: {least} or more)", where="projector"
+        )
