@@ -16,7 +16,7 @@ from typing import Any
 from harken.facts import SourceFacts
 from harken.files import write_whole
 from harken.item import Item
-from harken.parsing import parse_json
+from harken.parsing import parse_json, text_lines
 from harken.shards.exports.base import DATA, ExportFormat, ExportRow, loses_pairs
 from harken.shards.exports.conversation import asked
 from harken.shards.exports.files import dumped, json_lines
@@ -85,7 +85,7 @@ def _sources(item: Item) -> tuple[SourceFacts, ...]:
 def _number(path: Path, numbers: dict[str, int]) -> None:
     """Put the class numbers beside the class names."""
     lines = []
-    for text in path.read_text("utf-8").splitlines():
+    for text in text_lines(path.read_text("utf-8")):
         row = parse_json(text)
         row["source_refs"] = [
             {"class_id": numbers.get(one["class_name"], -1), **one} for one in row["source_refs"]
