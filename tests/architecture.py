@@ -21,6 +21,7 @@ LAYERS = (
         "config",
         "files",
         "hashing",
+        "letters",
         "listed",
         "process_end",
         "progress",

@@ -189,6 +189,16 @@ def test_json_and_yaml_are_parsed_in_one_place() -> None:
     assert there - apart == {"parsing.py"}
 
 
+def test_lines_of_files_are_told_apart_in_one_place() -> None:
+    """`str.splitlines` cuts a line of JSON or a transcript at U+2028; `text_lines` does not."""
+    hits = [
+        path.relative_to(architecture.SOURCE).as_posix()
+        for path in architecture.files()
+        if re.search(r"read_text\(.*\)\.splitlines\(", path.read_text())
+    ]
+    assert not hits
+
+
 def test_links_are_followed_without_an_error() -> None:
     """`Path.resolve` is a RuntimeError on a loop of links before Python 3.13, `real_path` never."""
     places = {

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from harken.errors import ConfigError, DataError
-from harken.parsing import json_elements, load_json, parse_json, parse_yaml, read_text, record_of
+from harken.parsing import (
+    json_elements,
+    load_json,
+    parse_json,
+    parse_yaml,
+    read_text,
+    record_of,
+    text_lines,
+)
 
 DEEP = 50_000
 
@@ -140,3 +148,11 @@ def test_the_elements_of_an_array_come_one_by_one_with_their_lines(
 def test_a_broken_array_is_a_value_error(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         list(json_elements(text))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("within", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_lines_end_at_line_feeds_and_carriage_returns_only(end: str, within: str) -> None:
+    lines = [f"a{within}b", "", "c"]
+    assert text_lines(end.join(lines)) == text_lines(end.join(lines) + end) == lines
+    assert text_lines("") == [] and text_lines(end) == [""]

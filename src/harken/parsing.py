@@ -33,6 +33,7 @@ _MARKS = (
 csv.field_size_limit(2**31 - 1)
 
 _SPACE = re.compile(r"\s*")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _SAMPLE = 4096
 _MOST_BRACES = 64
 """Places of a reply at which an object may begin that are tried."""
@@ -207,6 +208,17 @@ def read_text(path: Path, error: type[HarkenError] = DataError) -> str:
     if start and start.count("\0") * _NUL_SHARE >= len(start):
         raise refused("the file is not UTF-8: it is full of NUL characters, as UTF-16 is", "UTF-16")
     return text
+
+
+def text_lines(text: str) -> list[str]:
+    """The lines of a file's text, without their ends.
+
+    A line ends as editors and `open` say: in a line feed, a carriage return, or both. What
+    `str.splitlines` takes for an end besides (U+2028, U+0085, form feeds …) stands within the
+    lines of transcripts and of JSON, and stays there.
+    """
+    lines = _LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def line_of(value: Any, what: str, where: Path) -> str:

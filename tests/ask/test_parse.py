@@ -13,7 +13,8 @@ from harken.ask.ordinals import ordinals
 from harken.ask.parse import Parsed, answer_text, parse
 from harken.ask.prompt import make_prompt
 from harken.item import Item
-from harken.models.base import PromptStyle, letter
+from harken.letters import letter
+from harken.models.base import PromptStyle
 
 SOUNDS = ("rain", "dog bark", "dog", "cat")
 YES_NO = ("yes", "no")

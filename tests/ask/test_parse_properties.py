@@ -14,7 +14,8 @@ from harken.ask import words as w
 from harken.ask.parse import answer_text, is_refusal, parse, starts_with_letter
 from harken.ask.prompt import make_prompt
 from harken.item import Item
-from harken.models.base import PromptStyle, letter
+from harken.letters import letter
+from harken.models.base import PromptStyle
 
 sys.path.insert(0, str(Path(__file__).parent))
 from replies import read

@@ -15,7 +15,7 @@ import numpy as np
 
 from harken.ask.prompt import Rotations, rotations_of
 from harken.item import Item
-from harken.models.base import letter
+from harken.letters import letter
 
 _OTHERS = re.compile(
     # all of the above, none of the options below, neither of these, both answers

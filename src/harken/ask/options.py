@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from harken.ask import words as w
-from harken.models.base import Prompt, letter
+from harken.letters import letter
+from harken.models.base import Prompt
 
 _LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]\s*|[.:、]\s+)(\S.*)", re.S)
 _LONE = re.compile(r"[(\[\"'{]{0,2}[A-Za-z][)\]\"'}]{1,2}\s{0,2}[.:,;]?")

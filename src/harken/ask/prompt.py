@@ -13,7 +13,8 @@ from typing import Literal
 from harken.audio.clip import Clip
 from harken.errors import ConfigError
 from harken.item import Dialogue, Item
-from harken.models.base import Earlier, Prompt, PromptStyle, Verbatim, letter
+from harken.letters import letter
+from harken.models.base import Earlier, Prompt, PromptStyle, Verbatim
 
 Rotations = int | Literal["all"]
 """How many cyclic rotations of the choices are asked: the first k, or all."""

@@ -20,8 +20,12 @@ def convert(
     out: Annotated[Path, folder_option("--out", "-o", help="Empty folder.", makes="training set")],
     split: Annotated[str, typer.Option(help="Only this split; empty for all.")] = "",
     reply: Annotated[
-        str, typer.Option(help='Answer to a closed question: both "(B) a dog", letter, or text.')
-    ] = "both",
+        str,
+        typer.Option(
+            help='Answer to a closed question: both "(B) a dog", letter, or text. '
+            "Not given: as is usual in the format."
+        ),
+    ] = "",
     reasoning: Annotated[
         bool, typer.Option("--reasoning", help="The first rationale before the answer, in <think>.")
     ] = False,
@@ -53,11 +57,12 @@ def convert(
     wanted = EXPORTS.get(to)
     items = (item for item in open_items(dataset, audio_root) if not split or item.split == split)
     about = export(items, out, wanted, settings)
+    lost = ", ".join(f"{what} ({n} items)" for what, n in about["without"].items())
     rows: list[tuple[object, ...]] = list(about["files"].items())
     lines = [
         table(rows, ("file", "rows")),
         f"{about['items']} items, {about['clips']} clips. Open: {about['open']}",
         *(f"left out: {n} items: {reason}" for reason, n in about["left_out"].items()),
-        *(f"written without {what}: {n} items" for what, n in about["without"].items()),
+        *([f"written without {lost}"] if lost else []),
     ]
     finish(about, "\n".join(lines), as_json)

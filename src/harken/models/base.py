@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harken.audio.clip import Clip
 from harken.errors import ConfigError, ModelError
+from harken.letters import letter
 
 MODEL_FILE = "harken-model.json"
 """The file that makes a folder a saved model."""
@@ -98,16 +99,6 @@ class Prompt:
         if self.style.letters:
             return tuple(letter(i) for i in range(len(self.choices)))
         return self.choices
-
-
-def letter(position: int) -> str:
-    """0 -> ``"A"``; after ``"Z"`` comes ``"AA"``."""
-    name = ""
-    position += 1
-    while position:
-        position, rest = divmod(position - 1, 26)
-        name = chr(65 + rest) + name
-    return name
 
 
 MOST_TOKENS = 1_000_000

@@ -105,6 +105,19 @@ def test_librispeech_as_published_has_transcripts_and_official_splits(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_transcript_is_one_line_whatever_separators_it_holds(tmp_path: Path, end: str) -> None:
+    put(tmp_path, "ls/train-clean-100/19/198/19-198-0000.flac", "lj/wavs/LJ001-0001.wav")
+    (tmp_path / "ls/train-clean-100/19/198/19-198.trans.txt").write_bytes(
+        f"19-198-0000 NORTHANGER\u2028ABBEY\x85END{end}19-198-0001 MORE{end}".encode()
+    )
+    (tmp_path / "lj/metadata.csv").write_bytes(f"LJ001-0001|x|one\u2028two\x85three{end}".encode())
+    (words,) = [one.transcript for one in read(tmp_path / "ls").values()]
+    assert words == "northanger abbey end"  # spaces, once it is whole
+    (words,) = [one.transcript for one in read(tmp_path / "lj").values()]
+    assert words == "one two three"
+
+
 def test_a_csv_manifest_joins_lines_about_one_file(tmp_path: Path) -> None:
     put(tmp_path, "x/a.wav", "x/b.wav", "x/c.wav")
     (tmp_path / "manifest.csv").write_text(

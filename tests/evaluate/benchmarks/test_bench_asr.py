@@ -115,3 +115,10 @@ def test_an_item_is_worth_nothing_at_least(tmp_path: Path) -> None:
 )
 def test_plain_words(text: str, words: str) -> None:
     assert normalise(text) == words
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_reference_of_librispeech_is_one_line(tmp_path: Path, end: str) -> None:
+    (tmp_path / "84-1.trans.txt").write_bytes(f"84-1-0 ONE\u2028TWO\x85THREE{end}".encode())
+    (row,) = BENCH.rows(tmp_path)
+    assert (row["id"], row["text"]) == ("84-1-0", "ONE\u2028TWO\x85THREE")

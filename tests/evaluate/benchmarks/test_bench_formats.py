@@ -19,7 +19,7 @@ from harken.evaluate.benchmarks.scoring import score
 from harken.evaluate.benchmarks.types import key_of, options_of, row_of
 from harken.evaluate.benchmarks.writing import write_rows
 from harken.item import Item
-from harken.models.base import letter
+from harken.letters import letter
 
 
 def lines(rows: list[dict[str, Any]]) -> str:

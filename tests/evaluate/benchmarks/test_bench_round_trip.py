@@ -31,7 +31,8 @@ from harken.evaluate.benchmarks.submit import about_file, replies_of
 from harken.evaluate.benchmarks.types import Release, key_of, row_of
 from harken.evaluate.run import Guards
 from harken.item import Item
-from harken.models.base import Prompt, PromptStyle, Reply, letter
+from harken.letters import letter
+from harken.models.base import Prompt, PromptStyle, Reply
 from harken.models.embedding import load_embedder
 from harken.shards.jsonl import write_jsonl
 

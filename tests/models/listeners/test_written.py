@@ -134,3 +134,12 @@ def test_a_cascade_reads_what_is_written(tmp_path: Path) -> None:
     )
     assert known.text == "B" and unknown.stop == "failed"
     assert "no text for 1.wav" in (unknown.error or "")
+
+
+def test_words_with_line_separators_are_one_line_of_json(tmp_path: Path) -> None:
+    clip = sound(tmp_path, "a.wav", 1)
+    rows = [{"id": "a", "text": "one\u2028two"}, {"id": "b", "text": "x\x85y"}]
+    file = tmp_path / "said.jsonl"
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    (reply,) = heard(load_model(f"written:{file}"), clip)
+    assert "two" in reply.text

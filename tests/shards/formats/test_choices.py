@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harken.letters import letter
 from harken.shards.formats.choices import Recognised, options_in
 
 FORMS = [
@@ -76,3 +77,51 @@ def test_options_written_on_lines_come_back(options: list[str], data: st.DataObj
     if len(plain) == len(options):
         found = options_in(text, chr(65 + gold))
         assert found == Recognised("Q?", tuple(options), options[gold])
+
+
+@pytest.mark.parametrize("count", [26, 27, 30, 60])
+@pytest.mark.parametrize("form", ["({}) {}", "{}", "{1}"])
+def test_more_options_than_letters_of_the_alphabet(count: int, form: str) -> None:
+    options = tuple(f"sound {n}" for n in range(count))
+    text = "Q?\n" + "\n".join(f"({letter(i)}) {one}" for i, one in enumerate(options))
+    for gold in (0, 25, count - 1):
+        answer = form.format(letter(gold), options[gold])
+        assert options_in(text, answer) == Recognised("Q?", options, options[gold])
+
+
+@pytest.mark.parametrize("text", ["TV: on\nPC: off", "NB: one.\nOK. Two."])
+def test_words_in_capitals_are_no_letters_of_options(text: str) -> None:
+    assert options_in(text, "on") is None
+    found = options_in(f"{text}\n(A) NO\n(B) YES", "NO")
+    assert found == Recognised(text, ("NO", "YES"), "NO")
+
+
+def test_a_question_keeps_the_separators_that_end_no_line() -> None:
+    found = options_in("One\u2028two\x85three?\r\n\n(A) a\u2028b\r\n(B) c", "B")
+    assert found == Recognised("One\u2028two\x85three?", ("a\u2028b", "c"), "c")
+
+
+@pytest.mark.parametrize("worse", ["C", "(C)", "rain", "Rain.", "(C) rain", "C. rain"])
+def test_the_rejected_answer_is_an_option_too(worse: str) -> None:
+    found = options_in(FORMS[0], "B", worse)
+    assert found == Recognised("Which sound is it?", ("dog", "cat", "rain"), "cat", "rain")
+
+
+def test_a_rejected_answer_that_names_no_option_is_a_text_of_its_own() -> None:
+    found = options_in(FORMS[0], "B", "I cannot tell")
+    assert isinstance(found, Recognised)
+    assert found.rejected == "I cannot tell" and found.answer == "cat"
+
+
+@pytest.mark.parametrize(
+    ("worse", "why"),
+    [
+        ("D", "rejected answer is not exactly one"),
+        ("(C) dog", "rejected answer is not exactly one"),
+        ("(B) cat", "names the right option"),
+        ("Cat", "names the right option"),
+    ],
+)
+def test_a_rejected_answer_that_is_ambiguous_is_told(worse: str, why: str) -> None:
+    found = options_in(FORMS[0], "B", worse)
+    assert isinstance(found, str) and why in found

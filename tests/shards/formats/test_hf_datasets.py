@@ -329,3 +329,16 @@ def test_an_empty_split_gives_no_rows(folder: Path, batches: bool) -> None:
     (item,) = read(folder, "hf-datasets")
     assert item.split == "train"
     refused(folder / "test", "no items")
+
+
+@pytest.mark.parametrize("worse", ["no", "B", "(B)"])
+def test_the_rejected_answer_of_a_pair(folder: Path, worse: str) -> None:
+    rows = [{"audio": cell(folder), "question": "Q?", "answer": "A", "choices": ["yes", "no"],
+             "rejected": worse}]  # fmt: skip
+    (item,) = read(parquet(folder, rows), "hf-datasets")
+    assert (item.answer, item.rejected) == ("yes", "no")
+    talk = [{"audio": [cell(folder)], "messages": turns("<audio>Q?\n(A) yes\n(B) no", "(A) yes"),
+             "rejected": worse}]  # fmt: skip
+    path = parquet(folder, talk, "t.parquet", sounds={"audio": pa.list_(CELL)})
+    (item,) = read(path, "hf-datasets")
+    assert (item.choices, item.answer, item.rejected) == (("yes", "no"), "yes", "no")

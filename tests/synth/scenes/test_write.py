@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,17 @@ def test_long_scenes_are_written_in_blocks(own: RecordingPool, tmp_path: Path) -
 def test_a_folder_without_scenes_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no scenes\.json"):
         read_truth(tmp_path)
+
+
+def test_labels_with_line_separators_stay_on_their_lines(
+    own: RecordingPool, tmp_path: Path
+) -> None:
+    made(own, tmp_path / "s", 2)
+    for name in ("truth.jsonl", "plans.jsonl"):
+        path = tmp_path / "s" / name
+        first = json.loads(path.read_text("utf-8").split("\n")[0])
+        other = json.dumps({**first, "note": "a\u2028b\x85c"}, ensure_ascii=False)
+        path.write_text(f"{other}\n" + path.read_text("utf-8"), "utf-8")
+    assert len(read_truth(tmp_path / "s")) == 3
+    assert read_truth(tmp_path / "s")[0]["note"] == "a\u2028b\x85c"
+    assert len(read_plans(tmp_path / "s")) == 3

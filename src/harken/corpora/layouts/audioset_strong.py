@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import split_name
 from harken.corpora.tables import read_rows, read_text
+from harken.parsing import text_lines
 
 _COLUMNS = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 _NAMES = "mid_to_display_name.tsv"
@@ -67,7 +68,7 @@ def entries(root: Path) -> Iterator[Entry | Reject]:
 def _display_names(root: Path) -> dict[str, str]:
     """Id -> name; the ids themselves where the list is not there."""
     paths = sorted([*root.glob(_NAMES), *root.glob(f"*/{_NAMES}")])
-    lines = read_text(paths[0]).splitlines() if paths else []
+    lines = text_lines(read_text(paths[0])) if paths else []
     return {mid.strip(): name.strip() for mid, _, name in (line.partition("\t") for line in lines)}
 
 

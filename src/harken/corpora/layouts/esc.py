@@ -16,6 +16,7 @@ from harken.corpora.fields import label, licences
 from harken.corpora.tables import read_heading, read_rows, read_text
 from harken.errors import DataError
 from harken.listed import listed
+from harken.parsing import text_lines
 
 _NAME = re.compile(r"(?P<fold>\d)-(?P<source>\d+)-(?P<take>[A-Z])(?:-(?P<target>\d+))?$")
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
@@ -84,7 +85,7 @@ def read_licences(readme: Path) -> dict[str, str]:
     """File name -> licence, from the list of clips in ESC-10's README."""
     found = {}
     if readme.is_file():
-        for line in read_text(readme).splitlines():
+        for line in text_lines(read_text(readme)):
             match = re.match(r"- \*\*\[([^\]]+\.ogg)\]", line)
             stated = licences(line) if match else set()
             if match and len(stated) == 1:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.fields import split_name
 from harken.corpora.tables import read_text
+from harken.parsing import text_lines
 
 _NAME = re.compile(r"(?P<speaker>\d+)-(?P<chapter>\d+)-(?P<utterance>\d+)$")
 
@@ -55,7 +56,7 @@ def read_transcripts(folder: Path) -> dict[str, str]:
     """Utterance -> words, from every ``*.trans.txt`` in `folder`."""
     found = {}
     for path in sorted(folder.glob("*.trans.txt")):
-        for line in read_text(path).splitlines():
+        for line in text_lines(read_text(path)):
             name, _, words = line.partition(" ")
             found[name] = words.strip().lower()
     return found
@@ -65,7 +66,7 @@ def read_speakers(path: Path) -> dict[str, str]:
     """Speaker number -> ``"F"`` or ``"M"``, from ``id | sex | subset | minutes | name``."""
     found = {}
     if path.is_file():
-        for line in read_text(path).splitlines():
+        for line in text_lines(read_text(path)):
             fields = [field.strip() for field in line.split("|")]
             if len(fields) >= 2 and not line.startswith(";") and fields[1] in ("F", "M"):
                 found[fields[0]] = fields[1]

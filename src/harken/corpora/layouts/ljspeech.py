@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from harken.corpora.base import Entry, Layout, Reject, audio_paths
 from harken.corpora.tables import read_text
 from harken.errors import DataError
+from harken.parsing import text_lines
 
 
 def matches(root: Path) -> bool:
@@ -21,7 +22,7 @@ def matches(root: Path) -> bool:
     if not table.is_file() or not (root / "wavs").is_dir():
         return False
     try:
-        return "|" in (read_text(table, 10_000).splitlines() or [""])[0]
+        return "|" in (text_lines(read_text(table, 10_000)) or [""])[0]
     except DataError:
         return False
 
@@ -29,7 +30,7 @@ def matches(root: Path) -> bool:
 def entries(root: Path) -> Iterator[Entry | Reject]:
     """Every utterance with its normalised text; lines without a file give missing files."""
     texts = {}
-    for number, line in enumerate(read_text(root / "metadata.csv").splitlines(), 1):
+    for number, line in enumerate(text_lines(read_text(root / "metadata.csv")), 1):
         fields = line.split("|")
         if len(fields) >= 2:
             texts[fields[0].strip()] = fields[-1].strip()

@@ -37,7 +37,7 @@ from harken.audio.load import encode_wav
 from harken.audio.probe import file_sha256
 from harken.corpora.base import Kind
 from harken.errors import ConfigError, DataError, HarkenError
-from harken.parsing import parse_json
+from harken.parsing import parse_json, text_lines
 from harken.progress import track
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def _finished(folder: Path, seed: int, jobs: list[ClipJob]) -> dict[str, dict[st
     for name in (LIST, JOURNAL):
         if head is None or not (folder / name).is_file():
             continue
-        for line in (folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in text_lines((folder / name).read_text(encoding="utf-8", errors="replace")):
             try:
                 row = parse_json(line)
             except ValueError:

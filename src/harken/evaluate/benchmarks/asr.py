@@ -35,7 +35,7 @@ from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import ItemScore, Official, key_of
 from harken.item import Item
 from harken.models.listeners.normaliser import whisper_english
-from harken.parsing import read_text
+from harken.parsing import read_text, text_lines
 
 
 class AsrBenchmark(Benchmark):
@@ -60,7 +60,7 @@ class AsrBenchmark(Benchmark):
             return super().rows(source)
         rows: list[Row] = []
         for path in found:
-            for line in read_text(path).splitlines():
+            for line in text_lines(read_text(path)):
                 name, _, text = line.partition(" ")
                 audio = (path.parent / f"{name}.flac").relative_to(folder)
                 rows.append({"id": name, "text": text, "audio": audio.as_posix(),

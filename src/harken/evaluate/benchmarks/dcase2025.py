@@ -30,7 +30,7 @@ from harken.evaluate.benchmarks.rows import Row
 from harken.evaluate.benchmarks.types import Official, key_of, options_of, row_of
 from harken.evaluate.benchmarks.writing import write_rows
 from harken.item import Item
-from harken.models.base import letter
+from harken.letters import letter
 
 _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*(.*)$", re.S)
 

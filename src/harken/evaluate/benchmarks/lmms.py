@@ -20,7 +20,7 @@ from typing import Any
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.types import key_of, options_of, share
 from harken.item import Item
-from harken.models.base import letter
+from harken.letters import letter
 
 _STRIPPED = ",.!?;:'"
 _WORDS = 5

@@ -27,7 +27,7 @@ from harken.evaluate.benchmarks.matching import letter_by_place, token_set_match
 from harken.evaluate.benchmarks.predictions import Predictions
 from harken.evaluate.benchmarks.types import key_of, options_of
 from harken.item import HIDDEN, Item
-from harken.models.base import letter
+from harken.letters import letter
 from harken.stats import measures as stats
 
 Read = tuple[float, bool]

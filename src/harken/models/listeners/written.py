@@ -26,7 +26,7 @@ from harken.files import sha256_of
 from harken.hashing import canonical, digest
 from harken.listed import in_lines
 from harken.models.base import Prompt, PromptStyle, Reply, Sampling
-from harken.parsing import parse_json, read_text
+from harken.parsing import parse_json, read_text, text_lines
 
 WORDS = ("text", "transcript", "transcription", "caption", "sentence", "words", "prediction")
 """Columns that may hold the text; the first that a file has is read."""
@@ -206,7 +206,7 @@ def _rows(path: Path) -> Iterator[_Row]:
     try:
         value = parse_json(text)
     except ValueError:
-        value = [_line(line, number, path) for number, line in enumerate(text.splitlines(), 1)
+        value = [_line(line, number, path) for number, line in enumerate(text_lines(text), 1)
                  if line.strip()]  # fmt: skip
     if isinstance(value, dict) and not any(name in value for name in (*WORDS, *NAMES)):
         value = [{"id": name, "text": words} for name, words in value.items()]

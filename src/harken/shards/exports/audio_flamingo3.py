@@ -6,16 +6,26 @@ from 1 in training data, arXiv 2507.08128). A question without audio has no ``so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harken.item import Item
-from harken.shards.exports.base import ExportFormat, ExportRow, loses_pairs
-from harken.shards.exports.conversation import ASSISTANT, SYSTEM, USER, conversation
+from harken.shards.exports.base import ExportFormat, ExportRow, Style
+from harken.shards.exports.conversation import (
+    ASSISTANT,
+    SYSTEM,
+    USER,
+    conversation,
+    unsaid,
+    unwritten,
+)
 from harken.shards.exports.files import json_array
 
 _ROLES = {USER: "human", ASSISTANT: "gpt"}
+_TAGS = re.compile(r"<sound(?:-\d+)?>")
 
 
 def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
@@ -40,17 +50,17 @@ def entry(row: ExportRow) -> dict[str, Any]:
     return {"id": row.item.id, **sound, "duration": seconds, "conversations": turns}
 
 
-def loses(item: Item) -> str:
-    """The rejected answer, and the system message."""
-    system = "the system message" if item.dialogue and item.dialogue.system else ""
-    return " and ".join(filter(None, (loses_pairs(item), system)))
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """The system message, and what is beside the conversation."""
+    system = ("the system message",) if item.dialogue and item.dialogue.system else ()
+    return (*unwritten(item, style), *system)
 
 
 FORMAT = ExportFormat(
     "audio-flamingo-3",
     "Audio Flamingo 3: sound and conversations",
     write,
-    lambda item: "",
+    partial(unsaid, tags=_TAGS),
     loses,
     "data_path of a dataset in its registry, with this folder as the root of the audio",
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harken.item import Item
-from harken.shards.exports.base import ExportFormat, ExportRow, loses_pairs
+from harken.shards.exports.base import ExportFormat, ExportRow, Style, lost
 from harken.shards.exports.files import json_lines
 
 _REASONING = ("structured_cot", "unstructured_cot")
@@ -40,7 +40,7 @@ def line(row: ExportRow) -> dict[str, Any]:
     }
 
 
-def unfit(item: Item) -> str:
+def unfit(item: Item, style: Style) -> str:
     """Open questions, conversations, and questions about another number of clips than one."""
     if not item.choices:
         return "it has no options"
@@ -49,11 +49,27 @@ def unfit(item: Item) -> str:
     return "it is part of a conversation" if item.dialogue else ""
 
 
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """What has no field: a third rationale, a second tag, how the label was measured."""
+    written = ["task", "tags", "rationales"]
+    found = []
+    if len(item.rationales) > len(_REASONING):
+        found.append("further reasoning")
+    if len(item.tags) > 1:
+        found.append("further tags")
+    if item.contribution and item.contribution.label in _LABELS:
+        written.append("contribution")
+        found.append("how the audio's contribution was measured")
+    return (*lost(item, *written), *found)
+
+
 FORMAT = ExportFormat(
     "audiomcq",
     "AudioMCQ: one clip, options, reasoning, the audio's contribution",
     write,
     unfit,
-    loses_pairs,
+    loses,
     "its JSON lines; audio_path is relative to this folder",
+    replies=("text",),
+    reasons=False,
 )

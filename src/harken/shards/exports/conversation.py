@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from harken.item import Item
-from harken.shards.exports.base import ExportRow, Style
+from harken.letters import letter
+from harken.shards.exports.base import ExportRow, Style, lost
 
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
+
+MEDIA = re.compile(r"</?(?:audio|image|video)>")
+"""What programs that mark clips by `harken.shards.formats.base.TAG` look for in a text."""
+
+_THINK = re.compile(r"</?think>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +94,46 @@ def answered(item: Item, answer: str, style: Style) -> str:
     return own if style.reply == "letter" else f"({own}) {one_line(answer)}"
 
 
-def letter(number: int) -> str:
-    """The letter of an option: A for 0."""
-    return chr(ord("A") + number)
-
-
 def one_line(text: str) -> str:
     """A text without line breaks, which would end an option."""
     return " ".join(text.split())
+
+
+def unsaid(
+    item: Item, style: Style, tags: re.Pattern[str] | None = None, reply: bool = True
+) -> str:
+    """For `ExportFormat.unfit`: why the texts of an item would be read as something else.
+
+    Args:
+        item: what is written.
+        style: how.
+        tags: what the reader takes for the place of a clip, wherever it stands.
+        reply: the reply is a text among the others, and not kept apart from them.
+    """
+    lines = [one_line(choice) for choice in item.choices]
+    if len({*lines}) < len(lines):
+        return "options that differ in white space only would be equal lines"
+    around = item.dialogue
+    texts = [item.question, *item.choices]
+    if around:
+        texts += [around.system, *(t for own in around.earlier for t in (own.question, own.reply))]
+    if reply:
+        texts += [item.answer, item.rejected]
+        thought = item.rationales[:1] if style.reasoning else ()
+        if thought and any(_THINK.search(text) for text in (*thought, item.answer)):
+            return "a text has <think> tags, which mark the reasoning"
+        texts += thought
+    found = next(filter(None, map(tags.search, texts)), None) if tags else None
+    return f"a text has {found[0]}, which marks the place of a clip" if found else ""
+
+
+def unwritten(item: Item, style: Style, *written: str) -> tuple[str, ...]:
+    """For `ExportFormat.loses`: what a conversation leaves out, but for the fields `written`."""
+    found = [*lost(item, "dialogue", "rationales", *written)]
+    if item.rationales and not style.reasoning:
+        found.append("the reasoning")
+    elif len(item.rationales) > 1:
+        found.append("further reasoning")
+    if any(one_line(choice) != choice for choice in item.choices):
+        found.append("white space within options")
+    return tuple(found)

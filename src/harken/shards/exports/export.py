@@ -23,11 +23,13 @@ from typing import Any
 from harken.errors import AudioError, ConfigError, DataError
 from harken.files import held, part_of, settle, sweep, write_json
 from harken.item import HIDDEN, Item
+from harken.listed import listed
 from harken.parsing import load_json
 from harken.progress import track
 from harken.shards.exports.audio_files import AudioFiles
 from harken.shards.exports.base import REPLIES, ExportFormat, ExportRow, Style
 from harken.shards.exports.files import dumped
+from harken.shards.exports.load import EXPORTS
 
 MARKER = "export.json"
 STARTED = "export-started.json"
@@ -41,19 +43,20 @@ class ExportSettings:
     """How a dataset is exported.
 
     Attributes:
-        reply, reasoning: see `Style`.
+        reply: one of `REPLIES`; empty: the usual one of the format.
+        reasoning: see `Style`.
         absolute: audio by absolute paths.
         reference: whole recordings are named where they are, not copied.
     """
 
-    reply: str = "both"
+    reply: str = ""
     reasoning: bool = False
     absolute: bool = False
     reference: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind of reply."""
-        if self.reply not in REPLIES:
+        if self.reply not in ("", *REPLIES):
             raise ConfigError(
                 f"the reply is {self.reply!r}", hint=f"Use one of {', '.join(REPLIES)}."
             )
@@ -65,9 +68,11 @@ def export(
     """Write `items` into `folder` in the format `to`; returns the content of `MARKER`.
 
     Raises:
+        ConfigError: the format cannot write replies, or reasoning, as `settings` say.
         DataError: the folder holds something else, or no item fits.
     """
     settings = settings or ExportSettings()
+    style = _style(to, settings)
     earlier = _require_free(folder, to)
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder, DataError):
@@ -75,7 +80,7 @@ def export(
             sweep(place)  # what a killed export was writing
         write_json(folder / STARTED, {"format": to.name, "files": earlier})
         (folder / MARKER).unlink(missing_ok=True)
-        job = _Job(folder, to, settings)
+        job = _Job(folder, to, settings, style)
         with part_of(folder / LEFT_OUT).open("wb") as job.apart:
             files = to.write(job.rows(items), folder)
         if job.left_out:
@@ -97,7 +102,12 @@ def export(
             "left_out": dict(sorted(job.left_out.items())),
             "without": dict(sorted(job.without.items())),
             "clips": len(job.keys),
-            "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+            "settings": {
+                "reply": style.reply,
+                "reasoning": style.reasoning,
+                "absolute": settings.absolute,
+                "reference": settings.reference,
+            },
             "open": to.reader,
         }
         for name in sorted({*earlier} - {*files}):
@@ -107,12 +117,32 @@ def export(
     return about
 
 
+def _style(to: ExportFormat, settings: ExportSettings) -> Style:
+    """How the format writes texts; raises ConfigError for what it would have to ignore."""
+    reply = settings.reply or to.replies[0]
+    if reply not in to.replies:
+        able = [one.name for one in EXPORTS.members() if reply in one.replies]
+        raise ConfigError(
+            f"{to.name} writes the answer as {' or '.join(to.replies)}, not as {reply}",
+            hint=f"These write it so: {listed(able)}.",
+        )
+    if settings.reasoning and not to.reasons:
+        able = [one.name for one in EXPORTS.members() if one.reasons]
+        raise ConfigError(
+            f"{to.name} has no place for reasoning before the answer",
+            hint=f"These have: {listed(able)}.",
+        )
+    return Style(reply, settings.reasoning)
+
+
 class _Job:
     """One export: rows for the format, and counts."""
 
-    def __init__(self, folder: Path, to: ExportFormat, settings: ExportSettings) -> None:
+    def __init__(
+        self, folder: Path, to: ExportFormat, settings: ExportSettings, style: Style
+    ) -> None:
         self._to = to
-        self._style = Style(settings.reply, settings.reasoning)
+        self._style = style
         self._audio = AudioFiles(
             folder, to.suffix, to.rate_hz, settings.absolute, settings.reference
         )
@@ -134,8 +164,7 @@ class _Job:
                 self.left_out[reason] += 1
                 self.apart.write(f"{dumped({'reason': reason, **item.to_dict()})}\n".encode())
                 continue
-            if lost := self._to.loses(item):
-                self.without[lost] += 1
+            self.without.update(self._to.loses(item, self._style))
             self.written += 1
             self.keys.update(file.key for file in files)
             yield ExportRow(item, files, self._style)
@@ -144,7 +173,7 @@ class _Job:
         if not item.answer:
             hidden = " (its source withholds it)" if HIDDEN in item.tags else ""
             return f"it has no answer{hidden}"
-        return self._to.unfit(item)
+        return self._to.unfit(item, self._style)
 
 
 def _require_free(folder: Path, to: ExportFormat) -> list[str]:

@@ -13,8 +13,18 @@ from typing import Any
 
 from harken.facts import SourceFacts
 from harken.item import Item
-from harken.shards.exports.base import AudioFile, ExportFormat, ExportRow, loses_pairs
+from harken.shards.exports.base import (
+    AudioFile,
+    ExportFormat,
+    ExportRow,
+    Style,
+    facts_lost,
+    lost,
+)
 from harken.shards.exports.files import json_lines
+
+_TOLD = ("label", "onset_s", "offset_s", "transcript", "speaker")
+"""The facts of a source that a supervision has."""
 
 
 def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
@@ -74,15 +84,15 @@ def _supervision(name: str, source: SourceFacts, file: AudioFile) -> dict[str, A
     }
 
 
-def unfit(item: Item) -> str:
+def unfit(item: Item, style: Style) -> str:
     """A question without audio has no cut."""
     return "" if item.clips else "it has no clip"
 
 
-def loses(item: Item) -> str:
-    """The rejected answer, and the turns before the question."""
-    turns = "the conversation around the question" if item.dialogue else ""
-    return " and ".join(filter(None, (loses_pairs(item), turns)))
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """What is in no supervision, and beside question, options, answer and task."""
+    further = ("further facts of the clips",) if facts_lost(item, _TOLD) else ()
+    return (*lost(item, "task", "facts"), *further)
 
 
 FORMAT = ExportFormat(
@@ -92,4 +102,6 @@ FORMAT = ExportFormat(
     unfit,
     loses,
     "lhotse.CutSet.from_file('train-cuts.jsonl.gz'), in this folder (or --absolute)",
+    replies=("text",),
+    reasons=False,
 )

@@ -7,12 +7,23 @@ A split with pairs for training on preferences has a file of its own for them, w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harken.files import write_json
-from harken.shards.exports.base import PAIRS, ExportFormat, ExportRow, holds_all
-from harken.shards.exports.conversation import ASSISTANT, SYSTEM, USER, answered, conversation
+from harken.item import Item
+from harken.shards.exports.base import PAIRS, ExportFormat, ExportRow, Style
+from harken.shards.exports.conversation import (
+    ASSISTANT,
+    MEDIA,
+    SYSTEM,
+    USER,
+    answered,
+    conversation,
+    unsaid,
+    unwritten,
+)
 from harken.shards.exports.files import json_lines
 from harken.shards.formats.base import TAG
 
@@ -53,11 +64,16 @@ def _described(name: str) -> dict[str, Any]:
     return entry
 
 
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """What is beside the conversation and the pair."""
+    return unwritten(item, style, "rejected")
+
+
 FORMAT = ExportFormat(
     "llama-factory",
     "LLaMA-Factory: sharegpt with audios, dataset_info.json, pairs as a ranking",
     write,
-    holds_all,
-    holds_all,
+    partial(unsaid, tags=MEDIA),
+    loses,
     "dataset_dir: this folder, dataset: train",
 )

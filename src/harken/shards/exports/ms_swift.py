@@ -8,11 +8,13 @@ own: ms-swift 4.6 drops the other rows of a file in which some have ``rejected_r
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harken.shards.exports.base import ExportFormat, ExportRow, holds_all
-from harken.shards.exports.conversation import answered, conversation
+from harken.item import Item
+from harken.shards.exports.base import ExportFormat, ExportRow, Style
+from harken.shards.exports.conversation import MEDIA, answered, conversation, unsaid, unwritten
 from harken.shards.exports.files import json_lines
 from harken.shards.formats.base import TAG
 
@@ -38,11 +40,16 @@ def line(row: ExportRow) -> dict[str, Any]:
     }
 
 
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """What is beside the conversation, the pair and the task."""
+    return unwritten(item, style, "rejected", "task")
+
+
 FORMAT = ExportFormat(
     "ms-swift",
     "ms-swift: messages and audios, rejected_response of pairs",
     write,
-    holds_all,
-    holds_all,
+    partial(unsaid, tags=MEDIA),
+    loses,
     "swift sft --dataset train.jsonl, started in this folder (or --absolute)",
 )

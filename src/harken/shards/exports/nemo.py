@@ -9,8 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harken.shards.exports.base import ExportFormat, ExportRow, holds_all, loses_pairs
-from harken.shards.exports.conversation import ASSISTANT, SYSTEM, USER, conversation
+from harken.shards.exports.base import ExportFormat, ExportRow
+from harken.shards.exports.conversation import (
+    ASSISTANT,
+    SYSTEM,
+    USER,
+    conversation,
+    unsaid,
+    unwritten,
+)
 from harken.shards.exports.files import json_lines
 
 _ROLES = {USER: "User", ASSISTANT: "Assistant", SYSTEM: "System"}
@@ -40,7 +47,7 @@ FORMAT = ExportFormat(
     "nemo",
     "NeMo's multimodal_conversation: turns of text and audio",
     write,
-    holds_all,
-    loses_pairs,
+    unsaid,
+    unwritten,
     "type: multimodal_conversation, manifest_filepath: train.jsonl",
 )

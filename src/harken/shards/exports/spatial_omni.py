@@ -16,13 +16,18 @@ from typing import Any
 from harken.facts import SourceFacts
 from harken.files import write_whole
 from harken.item import Item
-from harken.parsing import parse_json
-from harken.shards.exports.base import DATA, ExportFormat, ExportRow, loses_pairs
-from harken.shards.exports.conversation import asked
+from harken.parsing import parse_json, text_lines
+from harken.shards.exports.base import DATA, ExportFormat, ExportRow, Style, facts_lost
+from harken.shards.exports.conversation import asked, replied, unsaid, unwritten
 from harken.shards.exports.files import dumped, json_lines
 
 LONGEST_S = 20.0
 _SPLITS = {"dev": "valid", DATA: "train"}
+_TOLD = (
+    *("label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "distance_m"),
+    *("snr_db", "gain_db"),
+)
+"""The facts of a source that ``source_refs`` has."""
 
 
 def write(rows: Iterable[ExportRow], folder: Path) -> dict[str, int]:
@@ -72,7 +77,7 @@ def entry(row: ExportRow) -> dict[str, Any]:
         "task_type": item.task,
         "task_name": item.task,
         "question": asked(item),
-        "answer": item.answer,
+        "answer": replied(item, row.style),
         "canonical_answer": item.answer,
         "source_refs": refs,
     }
@@ -85,7 +90,7 @@ def _sources(item: Item) -> tuple[SourceFacts, ...]:
 def _number(path: Path, numbers: dict[str, int]) -> None:
     """Put the class numbers beside the class names."""
     lines = []
-    for text in path.read_text("utf-8").splitlines():
+    for text in text_lines(path.read_text("utf-8")):
         row = parse_json(text)
         row["source_refs"] = [
             {"class_id": numbers.get(one["class_name"], -1), **one} for one in row["source_refs"]
@@ -101,7 +106,7 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def unfit(item: Item) -> str:
+def unfit(item: Item, style: Style) -> str:
     """Everything that is no question about one ambisonic clip of 20 s at most."""
     if len(item.clips) != 1:
         return "it is not about one clip"
@@ -110,7 +115,15 @@ def unfit(item: Item) -> str:
         return "its clip is not known to be first-order ambisonic"
     if facts.duration_s is not None and facts.duration_s > LONGEST_S:
         return f"its clip is longer than {LONGEST_S:g} s"
-    return "it is part of a conversation" if item.dialogue else ""
+    return "it is part of a conversation" if item.dialogue else unsaid(item, style)
+
+
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """Sources in the background, and what is beside question, answer, task and sources."""
+    behind = any(facts.front != facts.sources for facts in item.facts)
+    further = behind or facts_lost(item, _TOLD, ("layout",))
+    found = unwritten(item, style, "task", "facts")
+    return (*found, "further facts of the clips") if further else found
 
 
 FORMAT = ExportFormat(
@@ -118,8 +131,9 @@ FORMAT = ExportFormat(
     "Spatial-Omni's QA rows: ambisonic clips, questions and their sources",
     write,
     unfit,
-    loses_pairs,
+    loses,
     "train_so_qa.py --qa-root qa --audio-root . (SO_VOCAB=so_vocab.csv)",
     suffix="wav",
     rate_hz=16_000,
+    replies=("text", "letter", "both"),
 )

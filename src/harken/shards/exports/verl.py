@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harken.item import Item
-from harken.shards.exports.base import ExportFormat, ExportRow, holds_all, loses_pairs
-from harken.shards.exports.conversation import answered, conversation
+from harken.shards.exports.base import ExportFormat, ExportRow, Style
+from harken.shards.exports.conversation import MEDIA, answered, conversation, unsaid, unwritten
 from harken.shards.exports.parquet import parquet
 from harken.shards.formats.base import TAG
 
@@ -58,17 +59,18 @@ def record(row: ExportRow, number: int) -> dict[str, Any]:
     }
 
 
-def loses(item: Item) -> str:
-    """The rejected answer, and the reasoning: rewards need neither."""
-    reasoning = "the reasoning" if item.rationales else ""
-    return " and ".join(filter(None, (loses_pairs(item), reasoning)))
+def loses(item: Item, style: Style) -> tuple[str, ...]:
+    """The rejected answer and the reasoning, which rewards do not need, and what is beside them."""
+    measured = ("how the audio's contribution was measured",) if item.contribution else ()
+    return (*unwritten(item, style, "task", "contribution"), *measured)
 
 
 FORMAT = ExportFormat(
     "verl",
     "verl: Parquet of prompts, audios and the answer that is rewarded",
     write,
-    holds_all,
+    partial(unsaid, tags=MEDIA, reply=False),
     loses,
     "data.train_files=train.parquet, started in this folder (or --absolute)",
+    reasons=False,
 )

@@ -10,12 +10,13 @@ import io
 import tarfile
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harken.files import part_of, settle
-from harken.shards.exports.base import ExportFormat, ExportRow, holds_all
-from harken.shards.exports.conversation import conversation
+from harken.shards.exports.base import ExportFormat, ExportRow, loses_nothing
+from harken.shards.exports.conversation import MEDIA, conversation, unsaid
 from harken.shards.exports.files import dumped
 
 SHARD = 1000
@@ -93,7 +94,7 @@ FORMAT = ExportFormat(
     "webdataset",
     "webdataset: tar shards of clips and JSON",
     write,
-    holds_all,
-    holds_all,
+    partial(unsaid, tags=MEDIA),
+    loses_nothing,
     "webdataset.WebDataset('train-{000000..000009}.tar')",
 )

@@ -6,7 +6,8 @@ are those that the stored features call so, or structs of ``bytes`` and ``path``
 counts. A row is, by the first that fits: a conversation of ms-swift or LLaMA-Factory; a question
 (``question``, ``instruction``, ``prompt`` …) with an answer (``answer``, ``output`` …) and choices
 (``choices``, ``options``, ``choice_a`` …); captions; a transcript; a label. For the last three the
-set states no question: the plainest one is asked, and that is told. ``validation`` becomes ``dev``.
+set states no question: the plainest one is asked, and that is told. ``rejected`` is the worse
+answer of a pair. ``validation`` becomes ``dev``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from harken.audio.packed import (
     state_of,
 )
 from harken.errors import AudioError, DataError
+from harken.letters import place_of
 from harken.parsing import load_json
 from harken.shards.formats import llama_factory, ms_swift
 from harken.shards.formats.base import (
@@ -215,6 +217,8 @@ def _samples(row: dict[str, Any], sounds: list[Sound]) -> list[Sample | LeftOut 
     plain = {name: value for name, value in row.items() if value is not None}
     talk = {**plain, "audios": list(sounds)}
     if ms_swift.matches(Path(), [talk]):
+        if "rejected_response" not in talk and isinstance(talk.get("rejected"), str):
+            talk["rejected_response"] = talk["rejected"]
         return [converted(talk, ms_swift.sample)]
     alpaca = "instruction" in plain and "output" in plain and not _has_choices(plain)
     if alpaca or isinstance(plain.get("conversations"), list):
@@ -240,21 +244,26 @@ def _asked(row: Row, question: str, sounds: list[Sound]) -> Sample:
     if question == row.get("instruction") and text_of(row, "input"):
         question = f"{question}\n{row['input']}"
     choices = _choices(row)
+    answer = _option(answer, choices)
     if choices and answer.strip() not in choices:
-        place = ord(answer.strip(" ().")) - ord("A") if len(answer.strip(" ().")) == 1 else -1
-        if not 0 <= place < len(choices):
-            raise BadRow(f"the answer {answer!r} is not among the choices {list(choices)!r}")
-        answer = choices[place]
+        raise BadRow(f"the answer {answer!r} is not among the choices {list(choices)!r}")
     messages = [Message("user", placed(question, sounds)), Message("assistant", (answer,))]
     if system := text_of(row, "system"):
         messages.insert(0, Message("system", (system,)))
     return Sample(
         with_sounds(messages, sounds),
         choices=choices,
+        rejected=_option(text_of(row, "rejected"), choices),
         key=str(row.get("id") or ""),
         task=text_of(row, "task"),
         split=_split(text_of(row, "split")),
     )
+
+
+def _option(text: str, choices: tuple[str, ...]) -> str:
+    """The choice that a text names by its letter, else the text."""
+    place = -1 if text.strip() in choices else place_of(text.strip(" ()."))
+    return choices[place] if 0 <= place < len(choices) else text
 
 
 def _has_choices(row: Row) -> bool:

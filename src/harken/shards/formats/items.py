@@ -23,7 +23,7 @@ from harken.shards.formats.base import (
     Sample,
     Sound,
 )
-from harken.shards.formats.choices import options_in
+from harken.shards.formats.choices import Recognised, options_in
 from harken.shards.jsonl import clip_hash
 
 STEP = "read"
@@ -121,14 +121,15 @@ class Reading:
         choices = tuple(choice.strip() for choice in sample.choices) if final else ()
         if not answer:
             raise BadRow("the reply that is to be taught is empty")
-        if not choices and not (final and sample.rejected):
-            question, answer, choices, note = _recognised(question, answer, dialogue)
+        whole = Recognised(question, choices, answer, sample.rejected if final else "")
+        if not choices:
+            whole, note = _recognised(whole, dialogue)
         if note:
             self.notes[note] += 1
         return Item(
-            question=question,
-            answer=answer,
-            choices=choices,
+            question=whole.question,
+            answer=whole.answer,
+            choices=whole.choices,
             clips=tuple(clips),
             task=sample.task,
             tags=sample.tags,
@@ -139,7 +140,7 @@ class Reading:
             contribution=Contribution(sample.label, "silence-vote") if sample.label else None,
             history=(HistoryEntry(STEP, "; ".join(filter(None, (self.format.name, note)))),),
             plan=_plan(sample, sounds),
-            rejected=sample.rejected if final else "",
+            rejected=whole.rejected,
             dialogue=dialogue,
         )
 
@@ -264,13 +265,11 @@ def _text_and_places(message: Message) -> tuple[str, list[int]]:
     return text, [min(max(at - lead, 0), len(text)) for at in places]
 
 
-def _recognised(
-    question: str, answer: str, dialogue: Dialogue | None
-) -> tuple[str, str, tuple[str, ...], str]:
-    """Question, answer, choices, and a note where options are not recognised."""
-    found = options_in(question, answer)
+def _recognised(whole: Recognised, dialogue: Dialogue | None) -> tuple[Recognised, str]:
+    """The same with the options that end its question, and a note on what became of them."""
+    found = options_in(whole.question, whole.answer, whole.rejected)
     if found is None:
-        return question, answer, (), ""
+        return whole, ""
     last = len(dialogue.earlier) if dialogue else 0
     if (
         not isinstance(found, str)
@@ -279,8 +278,11 @@ def _recognised(
     ):
         found = "a clip stands among the options"
     if isinstance(found, str):
-        return question, answer, (), f"asked as an open question: {found}"
-    return found.question, found.answer, found.choices, "the options in the text are its choices"
+        return whole, f"asked as an open question: {found}"
+    note = "the options in the text are its choices"
+    if found.rejected and found.rejected not in found.choices:
+        note += ", the rejected answer is none of them"
+    return found, note
 
 
 def _plan(sample: Sample, sounds: Sequence[Sound]) -> dict[str, Any]:

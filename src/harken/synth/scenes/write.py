@@ -33,7 +33,7 @@ from harken.files import (
 )  # fmt: skip
 from harken.hashing import canonical, digest
 from harken.listed import listed
-from harken.parsing import load_json, parse_json
+from harken.parsing import load_json, parse_json, text_lines
 from harken.synth.pool import RecordingPool, fingerprint
 from harken.synth.scenes.kept import (
     BEGUN,
@@ -205,7 +205,7 @@ def read_truth(folder: Path) -> list[dict[str, Any]]:
         DataError: the folder is not complete.
     """
     _require_complete(folder)
-    return [parse_json(line) for line in (folder / TRUTH).read_text("utf-8").splitlines()]
+    return [parse_json(line) for line in text_lines((folder / TRUTH).read_text("utf-8"))]
 
 
 def read_plans(folder: Path) -> list[PlannedScene]:
@@ -215,7 +215,7 @@ def read_plans(folder: Path) -> list[PlannedScene]:
         DataError: the folder is not complete.
     """
     _require_complete(folder)
-    lines = (folder / PLANS).read_text("utf-8").splitlines()
+    lines = text_lines((folder / PLANS).read_text("utf-8"))
     return [
         with_paths(PlannedScene.from_dict(parse_json(line)), folder, live=True) for line in lines
     ]
