@@ -148,11 +148,16 @@ HOSTILE = (
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_the_time_grows_with_the_length_only(piece):
-    """A pattern that backtracks takes minutes on one of these; twice the text, twice the time."""
-    took = []
-    for length in (10_000, 20_000):
+    """A pattern that backtracks takes minutes on one of these; twice the text, twice the time.
+
+    The least of three: in a long session one collection of garbage takes as long.
+    """
+
+    def took(length):
         text = (piece * length)[:length] + " dog"
         start = time.process_time()
         read(text, ("dog barking", "cat meowing", "C major", "rain"))
-        took.append(time.process_time() - start)
-    assert took[1] < 5 and took[1] < 4 * took[0] + 0.5
+        return time.process_time() - start
+
+    short = took(10_000)
+    assert any((long := took(20_000)) < 5 and long < 4 * short + 0.5 for _ in range(3))
