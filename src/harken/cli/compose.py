@@ -11,9 +11,6 @@ from harken.cli.options import Json, LoraOption, Seed, finish
 from harken.cli.outputs import folder_option
 from harken.errors import ConfigError
 
-POOL = 4
-"""Encoder frames in one audio token, if nothing is said."""
-
 Preset = Annotated[
     str, typer.Option(help="A published model by name, instead of parts: see --list.")
 ]
@@ -77,7 +74,7 @@ def compose(
         ),
     ] = "",
     pool: Annotated[
-        int | None, typer.Option(min=1, help=f"Encoder frames in one audio token; default {POOL}.")
+        int | None, typer.Option(min=1, help="Encoder frames in one audio token; default 4.")
     ] = None,
     lora: LoraOption = None,
     preset: Preset = "",
@@ -108,18 +105,7 @@ def compose(
     """
     from harken.report.text import table
 
-    if preset and (projector or lora or pool):
-        raise ConfigError(
-            "a preset has its own projector and adapters",
-            hint="Leave --projector, --pool and --lora out, or compose the parts without --preset.",
-        )
-    if size and not preset:
-        raise ConfigError("--size is for presets", hint="Add --preset NAME.")
-    if dry_run and (encoder or lm):
-        raise ConfigError(
-            "--dry-run tells of the parts that the preset names",
-            hint="Leave --encoder and --lm out.",
-        )
+    _require_effect(preset, projector or lora or pool, size, dry_run and (encoder or lm))
     size = size or "tiny"
     if show_list or dry_run:
         return _told(preset, size, show_list, as_json)
@@ -138,6 +124,22 @@ def compose(
     )
     counted = [(group, f"{count:,}") for group, count in made["parameters"].items()]
     return finish(made, f"{out}\n{table(counted, ('part', 'parameters'))}", as_json)
+
+
+def _require_effect(preset: str, own: Any, size: str, told_parts: Any) -> None:
+    """Raise ConfigError for options that would be ignored."""
+    if preset and own:
+        raise ConfigError(
+            "a preset has its own projector and adapters",
+            hint="Leave --projector, --pool and --lora out, or compose the parts without --preset.",
+        )
+    if size and not preset:
+        raise ConfigError("--size is for presets", hint="Add --preset NAME.")
+    if told_parts:
+        raise ConfigError(
+            "--dry-run tells of the parts that the preset names",
+            hint="Leave --encoder and --lm out.",
+        )
 
 
 def _told(preset: str, size: str, every: bool, as_json: bool) -> None:
@@ -192,20 +194,7 @@ def _of_parts(
         )
     kind, pool, lora = projector
     written = PromptFormat(*prompts)
-    pool = POOL if pool is None else _allowed(pool, kind or "mlp")
     return compose_model(
         *parts, out, projector=kind or "mlp", pool=pool, lora=lora, prompts=written, name=name,
         **common,
     )  # fmt: skip
-
-
-def _allowed(pool: int, spec: str) -> int:
-    """`pool`, where the projector has this setting and does not say another."""
-    from harken.models.composed.projectors.registry import PROJECTORS
-
-    kind, _, settings = spec.partition("?")
-    if "pool" not in PROJECTORS.get(kind).options:
-        raise ConfigError(f"the projector {kind} has no pool", hint="Leave --pool out.")
-    if any(pair.startswith("pool=") for pair in settings.split("&")):
-        raise ConfigError(f"--pool is {pool}, and --projector has a pool too", hint="Give one.")
-    return pool

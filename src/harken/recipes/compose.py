@@ -13,8 +13,12 @@ from typing import Any
 from harken.errors import ConfigError, RunError
 from harken.models.base import MODEL_FILE, PromptStyle
 from harken.models.composed.model import compose_pretrained
+from harken.models.composed.projectors.registry import PROJECTORS
 from harken.models.engine.lora_settings import parse_lora
 from harken.models.engine.net import GROUPS
+
+POOL = 4
+"""Encoder frames in one audio token, if nothing is said."""
 
 CHOICES: Mapping[str, PromptStyle] = {
     "letters": PromptStyle(),
@@ -51,7 +55,7 @@ def compose_model(
     out: Path,
     *,
     projector: str = "mlp",
-    pool: int = 4,
+    pool: int | None = None,
     lora: Sequence[str] = (),
     prompts: PromptFormat = PromptFormat(),
     copy_bases: bool = False,
@@ -66,7 +70,7 @@ def compose_model(
         out: folder of the new model.
         projector: a registered projector's name, with settings; its weights are initialised with
             `seed`.
-        pool: encoder frames in one audio token.
+        pool: encoder frames in one audio token; None: 4, where the projector has this setting.
         lora: adapters by module group, each as ``lm:16`` (`harken.models.engine.lora_settings`).
         prompts: how they are written.
         copy_bases: see `compose_pretrained`.
@@ -76,9 +80,12 @@ def compose_model(
     Raises:
         RunError: the folder has a model already.
         ModelError: a part that cannot be opened or composed.
-        ConfigError: an unknown encoder or projector, or adapters that make no sense.
+        ConfigError: an unknown encoder or projector, adapters that make no sense, or a pool that
+            would be ignored.
     """
     parse_lora(lora)
+    if pool is not None:
+        _require_pool(pool, projector)
     if (out / MODEL_FILE).exists():
         raise RunError(
             "the folder has a model already", where=str(out), hint="Choose another --out."
@@ -91,7 +98,7 @@ def compose_model(
         style=CHOICES[prompts.choices],
         copy_bases=copy_bases,
         projector=projector,
-        pool=pool,
+        pool=POOL if pool is None else pool,
         name=name or out.name,
         seed=seed,
     )
@@ -100,3 +107,11 @@ def compose_model(
         group: sum(p.numel() for p in getattr(model.net, group).parameters()) for group in GROUPS
     }
     return {"model": str(out), "identity": model.identity(), "parameters": counts}
+
+
+def _require_pool(pool: int, projector: str) -> None:
+    kind, _, settings = projector.partition("?")
+    if "pool" not in PROJECTORS.get(kind).options:
+        raise ConfigError(f"the projector {kind} has no pool", hint="Leave --pool out.")
+    if any(pair.startswith("pool=") for pair in settings.split("&")):
+        raise ConfigError(f"--pool is {pool}, and --projector has a pool too", hint="Give one.")
