@@ -12,10 +12,10 @@ Two layers of a language model name sounds, and compare clips; what is heard aft
 at 7.4 s is not in reach for them (docs/log.md). `deepen` adds layers that change nothing at first
 (block expansion: `harken.models.composed.expand`), and an embedding of the absolute time of audio
 tokens, zero at first too (TimeAudio, arXiv 2511.11039).
-`practice` asks more of the same scenes, openly: what is heard in order, when each begins and in
-which part it is, what comes before and after it, what is heard at a time, how often. All of it
-follows from the facts of their clips, and says more per clip than one of four options does. One
-item in eight is asked again without its audio.
+`practice` asks more of the same scenes, openly: what is heard in order, when each begins, what
+comes before and after it, what is heard at a time, how often. All of it follows from the facts of
+their clips, and says more per clip than one of four options does. One item in eight is asked again
+without its audio.
 
 With the audio nothing makes a model read what the text gives away, so contribution would be
 measured against a voter that cannot read: `hints` asks every leaky question without its clips and
@@ -45,7 +45,7 @@ from harken.progress import track
 from harken.recipes.steps import save_once
 from harken.shards.read import read_items
 from harken.shards.write import write_dataset
-from harken.synth.families import at_time, before_after, count_events, say_when, when
+from harken.synth.families import at_time, before_after, count_events, say_when
 from harken.synth.wording import NOUN, capital, named
 
 IN_ORDER = ("Name all that is heard, in order.", "What is heard, from first to last?")
@@ -75,10 +75,6 @@ def practice(item: Item, seed: int) -> Iterator[Item]:
         x = named(kind, names[at])
         text = one(say_when.QUESTIONS).format(x=x, X=capital(x))
         yield _asked(item, text, f"at {_time(events[at])}")
-    length = when.PARTS_S[int(rng.integers(len(when.PARTS_S)))]
-    for at in _some([at for at in once if _part(events[at], length)], rng):
-        text = f"{one(when.QUESTIONS).format(x=named(kind, names[at]))} In parts of {length} s."
-        yield _asked(item, text, _part(events[at], length))
     for at in _some([at for at in once if at + 1 < len(names)], rng):
         yield _asked(item, _beside("after", kind, names[at], rng), names[at + 1])
     for at in _some([at for at in once if at], rng):
@@ -95,13 +91,6 @@ def practice(item: Item, seed: int) -> Iterator[Item]:
 def _beside(side: str, kind: str, name: str, rng: np.random.Generator) -> str:
     texts = before_after.QUESTIONS
     return texts[int(rng.integers(len(texts)))].format(way=side, x=named(kind, name))
-
-
-def _part(event: SourceFacts, length: int) -> str:
-    """The part of so many seconds that holds the whole event, as `when` names it; "" if none."""
-    number = int(float(event.onset_s or 0) // length)
-    inside = float(event.offset_s or 0) <= (number + 1) * length
-    return f"from {number * length} to {(number + 1) * length} s" if inside else ""
 
 
 def _time(event: SourceFacts) -> str:
