@@ -71,13 +71,14 @@ def test_off_is_a_word_where_a_setting_is_a_text(tmp_path: Path) -> None:
     """YAML 1.1 reads it as false; ``features=off`` is what the pages say to write."""
     from harken.train.sft import SftSettings
 
+    found = settings_of({"sft": SftSettings()}, None, ["sft.features=off"])
+    assert found["sft"].features == "off"
     file = tmp_path / "settings.yaml"
     file.write_text("sft: {features: off}\n")
-    for found in (
-        settings_of({"sft": SftSettings()}, None, ["sft.features=off"]),
-        settings_of({"sft": SftSettings()}, file),
-    ):
-        assert found["sft"].features == "off"
+    with pytest.raises(ConfigError, match="quote it"):
+        settings_of({"sft": SftSettings()}, file)
+    file.write_text("sft: {features: 'off', gradient_checkpointing: yes}\n")
+    assert settings_of({"sft": SftSettings()}, file)["sft"].features == "off"
     with pytest.raises(ConfigError, match="features is 'on'"):
         settings_of({"sft": SftSettings()}, None, ["sft.features=on"])
     assert settings_of({"sft": SftSettings()}, None, ["sft.gradient_checkpointing=on"])[

@@ -128,7 +128,7 @@ def _kind(hint: Any, value: Any) -> Any:
 
 
 def _number(kind: type) -> Any:
-    """The type of a setting: a number takes no ``true`` for 1, a text ``off`` as it is written."""
+    """The type of a setting: numbers take no ``true`` for 1, texts no word read as a truth value."""
     from typing import Annotated
 
     from pydantic import BeforeValidator
@@ -141,8 +141,11 @@ def _number(kind: type) -> Any:
 
 
 def _word(value: Any) -> Any:
-    """YAML 1.1 reads the words ``off`` and ``on`` as truth values."""
-    return ("on" if value else "off") if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        raise ValueError(
+            "a text is expected; YAML reads off, on, yes and no as truth values: quote it"
+        )
+    return value
 
 
 def _not_bool(value: Any) -> Any:
@@ -173,11 +176,14 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise ConfigError(f"{name!r} in {key!r} holds a value, not settings")
     try:
-        values[last] = parse_yaml(text)
+        value = parse_yaml(text)
     except ValueError:
         raise ConfigError(
             f"the value in {override!r} is not valid YAML", hint="Quote it: key='\"text\"'"
         ) from None
+    # YAML 1.1 reads off, on, yes and no as truth values; as words they are either.
+    word = isinstance(value, bool) and text.strip().lower() not in ("true", "false")
+    values[last] = text.strip() if word else value
 
 
 def _explain(model: Any, fault: Any, refused: Mapping[str, str]) -> str:

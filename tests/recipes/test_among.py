@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from example_module import example
 from harken.corpora.base import Recording
 from harken.recipes.codec import recordings_of
 from tones import tones
 
-FOLDER = Path(__file__).parents[2] / "examples" / "spatial"
-
 
 @pytest.fixture(scope="module")
 def among() -> ModuleType:
-    return example("among")
-
-
-def example(name: str) -> ModuleType:
-    sys.path.insert(0, str(FOLDER))  # it imports azimuth.py beside it
-    try:
-        found = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-        assert found is not None and found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(FOLDER))
-    return module
+    return example("spatial/among")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +69,7 @@ def test_distances_are_said_and_read(among: ModuleType, recordings: list[Recordi
 
 def test_the_ratio_of_a_sound_to_the_rest(among: ModuleType, recordings) -> None:
     """By hand: half of a sound, and a rest at a right angle of a tenth of its energy: 10 dB."""
-    separation = example("separation")
+    separation = example("spatial/separation")
     true = np.array([2.0, 0.0, 0.0])
     found = np.array([1.0, np.sqrt(0.1), 0.0])
     assert separation.si_sdr(found, true) == pytest.approx(10.0, abs=1e-6)

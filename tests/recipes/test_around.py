@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+import example_module
 from harken.audio.clip import Clip, Part, ScenePlan, silence
 from harken.audio.load import load
 from harken.item import Item
@@ -19,12 +18,7 @@ ANSWER = "speaker 1: one\nspeaker 2: two\nspeaker 1: three\nspeaker 3: four"
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    path = Path(__file__).parents[2] / "examples" / "voices" / "around.py"
-    found = importlib.util.spec_from_file_location("around", path)
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return example_module.example("voices/around")
 
 
 @pytest.fixture

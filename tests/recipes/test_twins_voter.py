@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+import example_module
 from harken.audio.clip import noise
 from harken.audio.load import load
 from harken.facts import ClipFacts, SourceFacts
@@ -21,12 +21,7 @@ SCENE = ("dog", "bell", "dog", "rain")
 
 @pytest.fixture(scope="module")
 def voter() -> ModuleType:
-    path = Path(__file__).parents[2] / "examples" / "twins" / "voter.py"
-    found = importlib.util.spec_from_file_location("twins_voter", path)
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return example_module.example("twins/voter")
 
 
 @pytest.fixture

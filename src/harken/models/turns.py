@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 from harken.audio.clip import Clip
 from harken.audio.load import load, write_wav
 from harken.audio.single import duration_s, span
-from harken.audio.space.talkers import TALKERS, talkers
+from harken.audio.space.talkers import TALKERS, Talker, talkers
 from harken.audio.voices import DEFAULT, PAUSE_S, RATE_HZ, VoiceTurn, read_voices, voice_turns
 from harken.cache import LruCache
 from harken.errors import AudioError, ConfigError, ModelError
@@ -165,7 +165,7 @@ class Turns(ModelWrapper):
 
     def choice_logprobs(self, prompts: Sequence[Prompt]) -> list[tuple[float, ...] | None]:
         """Those of the model; None where tagged turns cannot be given to it."""
-        with _folder() as folder:
+        with self._folder() as folder:
             asked = [self._tagged(prompt, folder) for prompt in prompts]
             good = [prompt for prompt in asked if isinstance(prompt, Prompt)]
             found = iter(self.model.choice_logprobs(good) if good else ())
@@ -175,7 +175,7 @@ class Turns(ModelWrapper):
         """A transcript with speakers for each open question, or the model's reply to the turns."""
         each = self.settings.ask == "each"
         apart = [each and len(p.clips) == 1 and not p.choices for p in prompts]
-        with _folder() as folder:
+        with self._folder() as folder:
             whole = [
                 self._tagged(p, folder) for p, own in zip(prompts, apart, strict=True) if not own
             ]
@@ -192,16 +192,44 @@ class Turns(ModelWrapper):
             AudioError: it cannot be read.
             ModelError: it has another number of channels than `layout`.
         """
-        with _folder() as folder:
-            return tuple(one.turn for one in self._spoken(clip, folder))
+        heard = self._channels(clip)
+        if heard is None:
+            return self._by_voice(clip)
+        return tuple(sorted(turn for talker in self._talkers(heard) for turn in talker.turns))
 
     def _spoken(self, clip: Clip, folder: Path) -> list[HeardTurn]:
         """The turns of a clip in order of time; talkers that are taken apart go to `folder`."""
-        if self.settings.by == "direction":
-            heard = all_channels(clip, self.settings.layout, LONGEST_S)
-            if heard.layout != "mono":
-                return self._by_direction(heard, folder)
-        return [HeardTurn(turn, _cut(clip, turn)) for turn in self._by_voice(clip)]
+        heard = self._channels(clip)
+        if heard is None:
+            return [HeardTurn(turn, _cut(clip, turn)) for turn in self._by_voice(clip)]
+        found = []
+        for talker in self._talkers(heard):
+            path = folder / f"{digest(clip.key)}-{talker.number}.wav"
+            write_wav(path, talker.samples, RATE_HZ)
+            length_s = len(talker.samples) / RATE_HZ
+            alone = Clip(path=str(path), duration_s=length_s, sha256=sha256_of(path))
+            found += [HeardTurn(turn, _cut(alone, turn)) for turn in talker.turns]
+        return sorted(found, key=lambda one: one.turn)
+
+    def _channels(self, clip: Clip) -> Channels | None:
+        """The channels of a clip that tell directions; None where turns are found by voices."""
+        if self.settings.by == "voice":
+            return None
+        heard = all_channels(clip, self.settings.layout, LONGEST_S)
+        return None if heard.layout == "mono" else heard
+
+    def _talkers(self, heard: Channels) -> list[Talker]:
+        own = self.settings
+        return talkers(*heard, pause_s=own.pause_s, most=own.speakers)
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """A folder for what is taken apart, as long as the model is asked about it."""
+        if self.settings.by == "voice":
+            yield Path()
+            return
+        with TemporaryDirectory(prefix="harken-turns-") as name:
+            yield Path(name)
 
     def _by_voice(self, clip: Clip) -> tuple[VoiceTurn, ...]:
         known = self._known.get(clip.key)
@@ -211,20 +239,6 @@ class Turns(ModelWrapper):
             known = tuple(voice_turns(samples, self._space, own.pause_s, own.speakers))
             self._known.put(clip.key, known, 1)
         return known
-
-    def _by_direction(self, heard: Channels, folder: Path) -> list[HeardTurn]:
-        own = self.settings
-        found = []
-        for talker in talkers(*heard, pause_s=own.pause_s, most=own.speakers):
-            path = folder / f"{len(list(folder.iterdir()))}.wav"
-            write_wav(path, talker.samples, RATE_HZ)
-            alone = Clip(
-                path=str(path),
-                duration_s=len(talker.samples) / RATE_HZ,
-                sha256=sha256_of(path),
-            )
-            found += [HeardTurn(turn, _cut(alone, turn)) for turn in talker.turns]
-        return sorted(found, key=lambda one: one.turn)
 
     def _written(self, prompt: Prompt, sampling: Sampling, folder: Path) -> Reply:
         """The words of each turn, a line a turn; failed if one has failed."""
@@ -276,13 +290,6 @@ class Turns(ModelWrapper):
             for one in spoken:
                 parts += [_tag(one.turn), one.clip]
         return replace(prompt, parts=tuple(parts))
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder for what is taken apart, as long as the model is asked about it."""
-    with TemporaryDirectory(prefix="harken-turns-") as name:
-        yield Path(name)
 
 
 def _unread(error: AudioError | ModelError) -> Reply:

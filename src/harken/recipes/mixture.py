@@ -112,12 +112,8 @@ def mix(
     plan = {
         "job": "mix",
         "sources": [
-            {
-                "name": Path(name).name,
-                "share": share,
-                "items": items_digest(sorted(items, key=lambda item: item.id)),
-            }
-            for name, items, share in sources
+            {"name": Path(name).name, "share": share, "items": items_digest(items)}
+            for (name, _, share), (items, _) in zip(sources, parts, strict=True)
         ],
         "items": count,
         **{key: getattr(settings, key) for key in ("order", "parts", "repeat", "seed")},

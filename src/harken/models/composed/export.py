@@ -83,7 +83,7 @@ def export_composed(
             "pool": int(settings.get("pool", 1)),
             "window": int(settings.get("window") or 17),
             "heads": int(settings.get("heads") or 8),
-            "keep": float(settings.get("keep") or 0.25),
+            "keep": float(settings.get("keep", 0.25)),
             "layer_shape": [list(shape) for shape in model.net.audio_encoder.layer_shape],
             "former": former,
         },
