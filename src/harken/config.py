@@ -128,7 +128,7 @@ def _kind(hint: Any, value: Any) -> Any:
 
 
 def _number(kind: type) -> Any:
-    """The type of a setting: numbers take no ``true`` for 1, texts no word read as a truth value."""
+    """The type of a setting: numbers take no ``true`` for 1, texts no word read as a bool."""
     from typing import Annotated
 
     from pydantic import BeforeValidator
